@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Directories of test runs, found again when a run was killed.
+
+Everything a test makes outside its own process (loop devices, mounts,
+daemons) is recorded by its file under a run directory. A run that is killed
+leaves the directory; the next run sees that its pid is dead and cleans up.
+"""
+
+import os
+import shutil
+import tempfile
+
+BASE = os.path.join(tempfile.gettempdir(), "vdsm-backup-tests")
+
+
+def make(prefix):
+    """
+    A new directory of this process; others may enter it, since I/O is done
+    as other users too. Not below pytest's tmp_path, which is closed to them.
+    """
+    os.makedirs(BASE, exist_ok=True)
+    os.chmod(BASE, 0o1777)
+    path = tempfile.mkdtemp(prefix=f"{prefix}-", dir=BASE)
+    os.chmod(path, 0o755)
+    with open(os.path.join(path, "pid"), "w") as f:
+        f.write(f"{os.getpid()} {start_time(os.getpid())}")
+    return path
+
+
+def stale():
+    """Directories whose process is gone."""
+    if not os.path.isdir(BASE):
+        return []
+    paths = [os.path.join(BASE, name) for name in sorted(os.listdir(BASE))]
+    return [path for path in paths if not _alive(path)]
+
+
+def remove(path):
+    shutil.rmtree(path)
+
+
+def start_time(pid):
+    """Field 22 of /proc/PID/stat: tells a pid from its later namesakes."""
+    with open(f"/proc/{pid}/stat") as f:
+        return f.read().rpartition(")")[2].split()[19]
+
+
+def _alive(path):
+    try:
+        with open(os.path.join(path, "pid")) as f:
+            pid, started = f.read().split()
+        return start_time(int(pid)) == started
+    except (FileNotFoundError, ProcessLookupError, ValueError):
+        return False

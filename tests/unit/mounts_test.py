@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+import os
+
+import pytest
+
+from vdsm_backup.storage import mounts
+
+TABLE = r"""22 1 254:1 / / rw,relatime shared:1 - ext4 /dev/vda1 rw
+30 22 0:40 / /rhev/data-center/mnt/server:_a\040b rw - nfs4 server:/a\040b rw
+31 22 254:1 /srv /rhev/bind rw - ext4 /dev/vda1 rw
+32 30 0:41 / /rhev/data-center/mnt/server:_a\040b rw - nfs4 over:/it rw
+"""
+
+
+@pytest.fixture
+def table(tmp_path):
+    path = tmp_path / "mountinfo"
+    path.write_text(TABLE)
+    return mounts.table(str(path))
+
+
+def test_table(table):
+    assert [m.fs_type for m in table] == ["ext4", "nfs4", "ext4", "nfs4"]
+    assert table[1].point == "/rhev/data-center/mnt/server:_a b"
+    assert table[1].source == "server:/a b"
+
+
+@pytest.mark.parametrize(
+    "path, source",
+    [
+        ("/rhev/data-center/mnt/server:_a b/sd", "over:/it"),
+        ("/rhev/data-center/mnt/server:_a bc/sd", "/dev/vda1"),
+        ("/", "/dev/vda1"),
+        ("/rhev/bind", "/dev/vda1"),
+    ],
+)
+def test_holding(table, path, source):
+    assert mounts.holding(path, table).source == source
+
+
+def where(mocker, table, directory):
+    mocker.patch("vdsm_backup.storage.mounts.table", return_value=table)
+    return mounts.where(directory)
+
+
+def test_where_on_nfs(mocker, table):
+    directory = "/rhev/data-center/mnt/server:_a b/sd"
+    assert where(mocker, table, directory) == ("nfs4", "over:/it:sd")
+
+
+def test_where_on_a_bind_mount(mocker, table):
+    found = where(mocker, table, "/rhev/bind/sd")
+    assert found == ("ext4", "/dev/vda1[/srv]:sd")
+
+
+def test_a_mount_point_is_not_touched(mocker, table):
+    islink = mocker.patch("vdsm_backup.storage.mounts.os.path.islink")
+    where(mocker, table, "/rhev/data-center/mnt/server:_a b/sd")
+    assert not islink.called
+
+
+def test_local_domain_behind_a_link(tmp_path):
+    (tmp_path / "data").mkdir()
+    os.symlink("data", tmp_path / "_data")
+    direct = mounts.where(str(tmp_path / "data" / "sd"))
+    assert mounts.where(str(tmp_path / "_data" / "sd")) == direct
+    assert direct[1].endswith("/data/sd")

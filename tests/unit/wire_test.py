@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+import socket
+import threading
+
+import pytest
+
+from vdsm_backup import errors, wire
+
+
+@pytest.fixture
+def pair():
+    a, b = socket.socketpair()
+    with a, b:
+        yield wire.Channel(a), wire.Channel(b)
+
+
+def test_values_cross(pair):
+    values = [{"a": "\ud800\n"}, [1, None], "x" * 300_000]
+    for value in values:
+        sender = threading.Thread(target=pair[0].send, args=(value,))
+        sender.start()
+        assert pair[1].receive(10) == value
+        sender.join()
+
+
+def test_two_in_one_packet(pair):
+    pair[0].send(1)
+    pair[0].send(2)
+    assert [pair[1].receive(1), pair[1].receive(1)] == [1, 2]
+
+
+def test_silence(pair):
+    with pytest.raises(wire.Timeout):
+        pair[1].receive(0.05)
+
+
+def test_other_side_gone(pair):
+    pair[0].close()
+    assert pair[1].receive() is None
+    with pytest.raises(OSError):
+        pair[1].send(1)
+        pair[1].send(1)
+
+
+def test_half_a_line_is_nothing(pair):
+    pair[0]._sock.sendall(b'{"go"')
+    pair[0].close()
+    assert pair[1].receive() is None
+
+
+def test_errors_cross():
+    original = errors.LeaseBusy("sd", "host id 3")
+    again = errors.from_fields(**wire.error(original))
+    assert type(again) is errors.LeaseBusy
+    assert str(again) == str(original)
+
+
+def test_faults_cross_as_ours():
+    again = errors.from_fields(**wire.error(KeyError("x")))
+    assert isinstance(again, errors.InternalError)
+    assert "KeyError" in str(again)

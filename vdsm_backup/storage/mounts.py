@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+What the kernel says of mounts, without touching any of them.
+
+/proc/self/mountinfo, proc(5): a line a mount,
+    36 35 98:0 /root /mount/point rw,noatime - ext3 /dev/root rw
+with blanks and backslashes in paths as octal escapes.
+"""
+
+import os
+import re
+from dataclasses import dataclass
+
+_ESCAPE = re.compile(r"\\([0-7]{3})")
+
+
+@dataclass(frozen=True)
+class Mount:
+    point: str
+    fs_type: str
+    source: str
+    options: str
+    root: str
+
+
+def table(path="/proc/self/mountinfo"):
+    """All mounts of this process, in the order they were made."""
+    with open(path, encoding="utf-8", errors="surrogateescape") as f:
+        return [_parse(line) for line in f]
+
+
+def holding(path, mounts):
+    """The mount that a path without symbolic links lies on; the last wins."""
+    found = None
+    for mount in mounts:
+        prefix = mount.point.rstrip("/") + "/"
+        if (path + "/").startswith(prefix):
+            if found is None or len(mount.point) >= len(found.point):
+                found = mount
+    return found
+
+
+def where(directory):
+    """
+    (file system, source and path on it) of a domain's directory, for
+    BACKUP_ORIGIN.
+
+    VDSM links local domains into its repository. A link is looked for only
+    where nothing is mounted: even lstat of a mount point can hang.
+    """
+    mounts = table()
+    parent, name = os.path.split(os.path.abspath(directory))
+    if not any(mount.point == parent for mount in mounts):
+        if os.path.islink(parent):
+            link = os.readlink(parent)
+            parent = os.path.normpath(
+                os.path.join(os.path.dirname(parent), link)
+            )
+    mount = holding(parent, mounts)
+    base = mount.source
+    if mount.root != "/":
+        base += f"[{mount.root}]"
+    inside = os.path.relpath(os.path.join(parent, name), mount.point)
+    return mount.fs_type, f"{base}:{inside}"
+
+
+def _parse(line):
+    left, _, right = line.rstrip("\n").partition(" - ")
+    _, _, _, root, point = left.split(" ")[:5]
+    fs_type, source, options = right.split(" ")[:3]
+    return Mount(
+        point=_unescape(point),
+        fs_type=fs_type,
+        source=_unescape(source),
+        options=options,
+        root=_unescape(root),
+    )
+
+
+def _unescape(text):
+    return _ESCAPE.sub(lambda m: chr(int(m[1], 8)), text)
