@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Writes of block domains that go wrong, with the real lvm."""
+
+import contextlib
+import errno
+import multiprocessing
+import os
+import select
+import subprocess
+import time
+
+import pytest
+
+from tests.support import hangfs, loop
+from tests.support.blockdomain import BlockDomain
+from tests.support.blocktools import (
+    flagged,
+    needs_block,
+    no_step,
+    storage,
+    vgchange_is,
+)
+from vdsm_backup import errors, lvm, lvm_command
+from vdsm_backup import format as fmt
+
+pytest_plugins = ["tests.support.blockfixtures"]
+pytestmark = needs_block
+
+# A vgchange that goes wrong
+
+
+def test_vgchange_that_fails(block_domain):
+    old = block_domain.lines()
+    with vgchange_is(
+        block_domain.dir, "echo 'No space, sorry.' >&2", "exit 5"
+    ):
+        with pytest.raises(errors.WriteFailed, match="No space, sorry."):
+            storage(block_domain).write(old, flagged(block_domain), no_step)
+    assert block_domain.lines() == old
+
+
+def test_vgchange_that_fails_after_it_was_done(block_domain):
+    with vgchange_is(block_domain.dir, '$LVM "$@"', "kill -9 $$"):
+        storage(block_domain).write(
+            block_domain.lines(), flagged(block_domain), no_step
+        )
+    assert block_domain.lines() == flagged(block_domain)
+
+
+def test_vgchange_that_does_nothing_and_says_it_did(block_domain):
+    old = block_domain.lines()
+    with vgchange_is(block_domain.dir, "exit 0"):
+        with pytest.raises(errors.WriteFailed, match="changed nothing"):
+            storage(block_domain).write(old, flagged(block_domain), no_step)
+
+
+def test_stale_deltag_is_seen(block_domain):
+    """Deleting a tag that is gone is no error for lvm."""
+
+    def somebody_else(name):
+        if name == "commit":
+            tag = fmt.encode_tag(fmt.flush(block_domain.values)[-1])
+            block_domain.change_tags(delete=[tag], add=["MDT__SHA_CKSUM=0"])
+
+    with pytest.raises(errors.DamagedMetadata):
+        storage(block_domain).write(
+            block_domain.lines(), flagged(block_domain), somebody_else
+        )
+
+
+# Killed in the middle
+
+
+def missing_strace():
+    command = ["strace", "-o", "/dev/null", "true"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True)
+    except FileNotFoundError:
+        return "needs strace"
+    return f"strace does not work: {done.stderr}" if done.returncode else ""
+
+
+@pytest.mark.skipif(bool(missing_strace()), reason=missing_strace())
+def test_killed_at_each_call_that_writes_or_waits(block_dir):
+    """
+    lvm 2.03 writes by libaio: SIGKILL when it enters each io_submit and each
+    io_getevents leaves the old tags or the new ones, and the VG usable.
+    """
+    outcomes = {}
+    with contextlib.closing(BlockDomain(block_dir)) as domain:
+        for call in ("io_submit", "io_getevents"):
+            for n in range(1, 100):
+                value = f"{call}-{n}"
+                inject = f"inject={call}:signal=KILL:when={n}"
+                command = f"exec strace -f -o {domain.dir}/st -e {inject} "
+                old, new = domain.lines(), flagged(domain, value)
+                outcome = "new"
+                with vgchange_is(domain.dir, command + '$LVM "$@"'):
+                    try:
+                        storage(domain).write(old, new, no_step)
+                    except errors.WriteFailed as e:
+                        assert "signal 9" in str(e)
+                        outcome = "old"
+                # Exactly one of the two, sealed, and so it stays.
+                assert domain.lines() == (new if outcome == "new" else old)
+                with open(f"{domain.dir}/st") as f:
+                    killed = "killed by SIGKILL" in f.read()
+                outcomes.setdefault((outcome, killed), []).append(value)
+                if not killed:
+                    break
+        # It was killed before the commit and after it.
+        assert outcomes[("old", True)] and outcomes[("new", True)]
+        assert len(outcomes[("new", False)]) == 2
+        final = flagged(domain, "False")
+        storage(domain).write(domain.lines(), final, no_step)
+        assert domain.lines() == final
+
+
+# Readers beside a writer
+
+CHANGES = 50
+
+
+def test_readers_on_other_hosts_never_see_a_torn_flag(block_domain, block_dir):
+    """
+    Locks of lvm are of one host: a reader with other locks is another host.
+    """
+    domain = block_domain
+    fork = multiprocessing.get_context("fork")
+    stop, (results, theirs) = fork.Event(), fork.Pipe(duplex=False)
+    system_dir = loop.lvm_system_dir(block_dir, "lvm-other-host")
+    reader = fork.Process(
+        target=_read_until, args=(domain, system_dir, stop, theirs)
+    )
+    reader.start()
+    try:
+        ours = storage(domain)
+        for n in range(CHANGES):
+            lines = flagged(domain, str(bool(n % 2)), BACKUP_REASON=str(n))
+            ours.write(domain.lines(), lines, no_step)
+    finally:
+        stop.set()
+    seen, problems = results.recv()
+    reader.join()
+    assert problems == []
+    # The test means something only if it read between the changes.
+    assert len(seen) > CHANGES / 10
+    assert seen == sorted(seen)
+
+
+def _read_until(domain, system_dir, stop, results):
+    os.environ["LVM_SYSTEM_DIR"] = system_dir
+    seen, problems = [], []
+    while not stop.is_set():
+        try:
+            lines = storage(domain).read()
+            values = fmt.require(lines, domain.sd_id).values
+            seen.append(int(values.get("BACKUP_REASON", -1)))
+        except errors.Error as e:
+            problems.append(str(e))
+    results.send((seen, problems))
+
+
+# A device that hangs, or fails
+
+needs_fuse = pytest.mark.skipif(
+    bool(hangfs.missing()), reason=hangfs.missing() or "nothing is missing"
+)
+TIMEOUT = 2
+
+
+class FaultyDevice:
+    """A loop device over a file that can be made to hang or fail."""
+
+    def __init__(self, fs, source=None):
+        self.fs = fs
+        target = os.path.join(fs.root, "device")
+        if source:
+            loop.copy_file(source, target)
+        else:
+            loop.make_file(target, 256 * 1024**2)
+        self.path = loop.attach(os.path.join(fs.mount, "device"))
+
+    def hang(self, call):
+        self._forget()
+        self.fs.hang(call, "device")
+
+    def fail(self, error):
+        self._forget()
+        self.fs.fail("read", error, "device")
+
+    def _forget(self):
+        """What the kernel has read would be given without asking."""
+        os.sync()
+        with open("/proc/sys/vm/drop_caches", "w") as f:
+            f.write("3")
+
+
+@pytest.fixture
+def faulty():
+    with contextlib.ExitStack() as stack:
+        fs = stack.enter_context(hangfs.Hangfs())
+
+        def make(source=None):
+            device = FaultyDevice(fs, source)
+            stack.callback(loop.detach, device.path)
+            stack.callback(fs.clear)
+            return device
+
+        yield make
+
+
+@needs_fuse
+def test_a_device_that_hangs_hides_no_other(block_domain, faulty):
+    device = faulty()
+    devices = [device.path, *block_domain.devices]
+    device.hang("read")
+    ours = storage(block_domain, devices, timeout=TIMEOUT)
+    assert ours.read() == block_domain.lines()
+    scan = lvm.Lvm(devices, timeout=TIMEOUT).scan()
+    assert [vg.name for vg in scan.vgs] == [block_domain.sd_id]
+    assert list(scan.unread) == [device.path]
+    assert isinstance(scan.unread[device.path], errors.StorageTimeout)
+    # A domain that was not seen may be on the device that hangs.
+    with pytest.raises(errors.StorageTimeout):
+        lvm.Lvm(devices, timeout=TIMEOUT).find("unknown")
+
+
+@needs_fuse
+def test_nothing_is_written_while_a_device_hangs(block_domain, faulty):
+    """It may have a replica: whoever writes must have seen all."""
+    device = faulty()
+    old = block_domain.lines()
+    device.hang("read")
+    ours = storage(
+        block_domain, [device.path, *block_domain.devices], timeout=TIMEOUT
+    )
+    with pytest.raises(errors.StorageTimeout):
+        ours.write(old, flagged(block_domain), no_step)
+    assert block_domain.lines() == old
+
+
+@needs_fuse
+@pytest.mark.parametrize("method", ["devices", "filter"])
+def test_a_domain_that_cannot_be_read_is_not_said_to_be_gone(
+    block_domain, faulty, method
+):
+    """lvm leaves out a device with I/O errors and exits with 0."""
+    replica = faulty(block_domain.files[0])
+    devices = [replica.path, block_domain.devices[1]]
+    ours = storage(block_domain, devices, method)
+    assert ours.read() == block_domain.lines()
+    replica.fail(errno.EIO)
+    with pytest.raises(errors.LvmFailed, match="Error reading device"):
+        ours.read()
+    scan = lvm.Lvm(devices, method).scan()
+    assert scan.vgs == []
+    # Of the other PV nobody knows any more to which VG it belongs.
+    assert sorted(scan.unread) == sorted(devices)
+
+
+@needs_fuse
+def test_stuck_vgchange_is_left_alone_and_keeps_the_lease(
+    block_domain, faulty
+):
+    """
+    Nobody can kill it, so nobody can say what it will have done; what it has
+    as stdin is the registration of the lease.
+    """
+    replica = faulty(block_domain.files[0])
+    devices = [replica.path, block_domain.devices[1]]
+    ours = storage(block_domain, devices, timeout=TIMEOUT)
+    readable, writable = os.pipe()
+    ours._lvm._stdin = readable
+    old = ours.read()
+
+    def hang(step):
+        if step == "commit":
+            replica.hang("read")
+
+    start = time.monotonic()
+    with pytest.raises(errors.StorageTimeout, match="vgchange"):
+        ours.write(old, flagged(block_domain), hang)
+    assert time.monotonic() - start < TIMEOUT + lvm_command.GRACE + 3
+    os.close(readable)
+    assert not _has_no_reader(writable, timeout=0.5)
+    replica.fs.clear()
+    assert _has_no_reader(writable, timeout=10)
+    os.close(writable)
+    now = storage(block_domain, devices).read()
+    assert now in (old, flagged(block_domain))
+
+
+def _has_no_reader(writable, timeout):
+    poll = select.poll()
+    poll.register(writable, 0)
+    events = poll.poll(timeout * 1000)
+    return bool(events) and bool(events[0][1] & select.POLLERR)

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A test run that is killed leaves devices; the next one finds them."""
+
+import os
+import subprocess
+import sys
+
+from tests.support import loop, rundir
+from tests.support.blocktools import needs_block
+
+pytestmark = needs_block
+
+# Dies with a domain of two devices, of which one has an alias.
+KILLED = """
+import os, sys
+from tests.support import loop
+from tests.support.blockdomain import BlockDomain
+os.environ["LVM_SYSTEM_DIR"] = loop.lvm_system_dir(sys.argv[1])
+BlockDomain(sys.argv[1], wwids=[sys.argv[2], sys.argv[2] + "x"])
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_devices_of_a_killed_run_are_detached():
+    directory = rundir.make("loop")
+    wwid = f"3600140502{os.getpid():022x}"
+    root = rundir.__file__.rpartition("/tests/")[0]
+    command = [sys.executable, "-c", KILLED, directory, wwid]
+    subprocess.run(command, cwd=root)
+    # Two PVs, and the LVs ids and leases.
+    assert len(attached(directory)) == 4
+    assert os.path.islink(f"/dev/mapper/{wwid}")
+    loop.clean_stale(directory)
+    assert attached(directory) == []
+    assert not os.path.lexists(f"/dev/mapper/{wwid}")
+    assert not os.path.lexists(f"/dev/mapper/{wwid}x")
+    rundir.remove(directory)
+
+
+def attached(directory):
+    command = ["losetup", "--noheadings", "--list", "--output", "BACK-FILE"]
+    files = subprocess.check_output(command, text=True).split("\n")
+    return [path for path in files if path.startswith(directory)]

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What tests do with a block domain."""
+
+import contextlib
+import os
+
+import pytest
+
+from tests.support import loop
+from vdsm_backup import format as fmt
+from vdsm_backup import lvm, lvm_command
+from vdsm_backup.storage.block import BlockStorage
+
+needs_block = pytest.mark.skipif(
+    bool(loop.missing()), reason=loop.missing() or "nothing is missing"
+)
+
+
+def storage(domain, devices=(), method="devices", timeout=30):
+    runner = lvm.Lvm(devices or domain.devices, method, timeout)
+    return BlockStorage(domain.sd_id, runner, domain.lv_dir)
+
+
+def flagged(domain, value="True", **more):
+    """The lines of a domain with the flag."""
+    return sorted(fmt.flush({**domain.values, "BACKUP": value, **more}))
+
+
+def no_step(name):
+    """Goes on at each step of a write."""
+
+
+def seqno(domain):
+    """How often the metadata of the VG was committed."""
+    return int(domain.report("vgs", "vg_seqno", domain.sd_id)[0]["vg_seqno"])
+
+
+@contextlib.contextmanager
+def vgchange_is(directory, *lines):
+    """
+    A script in place of vgchange; "$LVM" "$@" is what it would be.
+    """
+    path = os.path.join(directory, "lvm-script")
+    script = [
+        "#!/bin/sh",
+        f"LVM={lvm_command.LVM}",
+        '[ "$1" = vgchange ] || exec $LVM "$@"',
+        *lines,
+    ]
+    with open(path, "w") as f:
+        f.write("\n".join(script) + "\n")
+    os.chmod(path, 0o755)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lvm_command, "LVM", path)
+        yield

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Running the lvm command, always limited to some devices, always bounded.
+
+An lvm process whose device hangs cannot be killed: it sits in the kernel
+until the storage answers. Nothing here waits for such a process longer than
+GRACE; it is left behind, with the files it inherited, and `ended` says so.
+"""
+
+import contextlib
+import os
+import re
+import selectors
+import subprocess
+import time
+from dataclasses import dataclass
+
+LVM = "/usr/sbin/lvm"
+SUDO = "/usr/bin/sudo"
+
+# The first version with --devices and the devices file: lvmdevices(8).
+DEVICES_SINCE = (2, 3, 12)
+
+# Seconds for a process that was killed to be gone, unless it is stuck.
+GRACE = 1.0
+
+# Processes that could not be waited for. Popen would warn about each.
+_left_behind = []
+
+
+@dataclass(frozen=True)
+class Result:
+    """
+    rc: exit code, negative for a signal; None if the time was over.
+    ended: no process of the command is left that could still do something.
+    """
+
+    rc: "int | None"
+    out: str
+    err: str
+    ended: bool
+
+
+def limits(devices, method, version):
+    """
+    Arguments that let lvm see these devices only.
+
+    method: "devices", "filter", or "auto" for what this version has.
+    version: a callable; not all methods need it.
+
+    Never call it without devices: to lvm, an empty --devices is no limit.
+    """
+    if not devices:
+        raise ValueError("lvm without a limit")
+    if method == "auto":
+        method = "devices" if version() >= DEVICES_SINCE else "filter"
+    if method == "devices":
+        return ["--devices", ",".join(devices), "--config", _config("")]
+    accept = "".join(f'"a|^{_regex(name)}$|",' for name in devices)
+    extra = f'filter=[{accept}"r|.*|"]'
+    if version() >= DEVICES_SINCE:
+        # A filter is not looked at while the host has a devices file, which
+        # is the default of RHEL 9.
+        extra += " use_devicesfile=0"
+    return ["--config", _config(extra)]
+
+
+def _config(extra):
+    """
+    hints: the list of PVs that lvm remembers on this host is wrong when other
+    hosts make and remove PVs. obtain_device_list_from_udev: udev's may be
+    late. preferred_names: those that VDSM has in its metadata mapping (PV0).
+    """
+    return (
+        'devices { hints="none" obtain_device_list_from_udev=0'
+        ' ignore_suspended_devices=1 preferred_names=["^/dev/mapper/"]'
+        f" {extra} }}"
+    )
+
+
+def _regex(name):
+    """lvm's expressions know no quoting that is the same in all versions."""
+    return re.sub(r"([.+])", r"[\1]", name)
+
+
+def parse_version(text):
+    """(2, 3, 16) of the output of `lvm version`."""
+    match = re.search(r"LVM version:\s+(\d+)\.(\d+)\.(\d+)", text)
+    return tuple(map(int, match.groups())) if match else None
+
+
+def run(args, timeout, stdin=None):
+    """
+    Run lvm as root. Raises OSError if it cannot be started.
+
+    stdin: a file that lvm shall keep open as long as it lives; sudo closes
+    all but the standard ones.
+    """
+    _left_behind[:] = [p for p in _left_behind if p.poll() is None]
+    command, options = [LVM, *args], {}
+    if os.getuid() != 0:
+        command = [SUDO, "-n", *command]
+    elif os.geteuid() != 0:
+        options = {"user": 0, "group": 0}
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL if stdin is None else stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=_environment(),
+        **options,
+    )
+    try:
+        return _communicate(process, time.monotonic() + timeout)
+    finally:
+        # Not in _communicate: also when we are interrupted.
+        process.stdout.close()
+        process.stderr.close()
+        if process.poll() is None:
+            _kill(process)
+            _left_behind.append(process)
+
+
+def _environment():
+    env = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+    if "LVM_SYSTEM_DIR" in os.environ:
+        env["LVM_SYSTEM_DIR"] = os.environ["LVM_SYSTEM_DIR"]
+    return env
+
+
+def _communicate(process, deadline):
+    """
+    Like Popen.communicate(), which waits without bound after a timeout.
+    """
+    output = {process.stdout: b"", process.stderr: b""}
+    if _drain(process, output, deadline):
+        rc, ended = process.returncode, True
+    else:
+        _kill(process)
+        rc, ended = None, _drain(process, output, time.monotonic() + GRACE)
+    out, err = (
+        data.decode("utf-8", "surrogateescape") for data in output.values()
+    )
+    return Result(rc, out, err, ended)
+
+
+def _drain(process, output, deadline):
+    """
+    Whether the process ended until the deadline, and all who had its output:
+    under sudo, lvm is a child of the process that we know.
+    """
+    with selectors.DefaultSelector() as selector:
+        for stream in output:
+            selector.register(stream, selectors.EVENT_READ)
+        while selector.get_map():
+            ready = selector.select(max(0, deadline - time.monotonic()))
+            if not ready:
+                return False
+            for key, _ in ready:
+                data = os.read(key.fd, 65536)
+                if not data:
+                    selector.unregister(key.fileobj)
+                output[key.fileobj] += data
+    try:
+        process.wait(max(0, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def _kill(process):
+    # EPERM: sudo runs as root and cannot be killed by us.
+    with contextlib.suppress(PermissionError):
+        process.kill()

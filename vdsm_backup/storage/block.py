@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Metadata of a block domain: tags of the VG that is named as the domain.
+
+Write: all changes are in one vgchange, which is one commit of the VG's
+metadata: killed at any moment it leaves the old tags or the new ones. Two
+vgchange at once can destroy the VG's metadata for good, and lvm's own locks
+are of one host only: hence the SDM lease, which the lvm process keeps alive
+by the file that it has as stdin.
+
+Tags that are not metadata (RHAT_storage_domain, a user's own) are left alone.
+What is compared and changed are tags, not lines: a tag that another tool
+encoded in its own way is deleted by its own name.
+"""
+
+import contextlib
+import logging
+import os
+import time
+
+from vdsm_backup import devices, errors
+from vdsm_backup import format as fmt
+from vdsm_backup.storage import LeasePaths, Storage, origin
+
+IDS = "ids"
+LEASES = "leases"
+
+# Seconds for sanlock to close an LV after it has left the lockspace.
+CLOSING = 5
+RETRY = 0.5
+
+log = logging.getLogger(__name__)
+
+
+class BlockStorage(Storage):
+    """
+    lvm: an Lvm over all devices meant.
+    lv_dir: where the device of an LV is found, <lv_dir>/<VG>/<LV>. An LV is
+    active if it is there. Another directory than /dev is for machines
+    without device-mapper, on which LVs cannot be activated and other devices
+    stand for them.
+    """
+
+    kind = "block"
+
+    def __init__(self, sd_id, lvm, lv_dir="/dev", place=None):
+        super().__init__(sd_id, place or f"VG {sd_id}")
+        self._lvm = lvm
+        self._lv_dir = lv_dir
+
+    def describe(self):
+        return {
+            "kind": self.kind,
+            "sd_id": self.sd_id,
+            "lv_dir": self._lv_dir,
+            **self._lvm.describe(),
+        }
+
+    def read(self):
+        """
+        Raises DomainNotFound, AmbiguousDomain, VolumeGroupUnsafe,
+        DamagedMetadata, LvmFailed, StorageTimeout.
+        """
+        vg = self._lvm.find(self.sd_id)
+        return sorted(fmt.decode_tags(vg.tags, self.sd_id))
+
+    def write(self, old, new, step):
+        """
+        Raises what read() does, MetadataChanged, InvalidTag; after "commit"
+        WriteFailed if the old tags are still there, DamagedMetadata if
+        neither the old nor the new are.
+        """
+        wanted = {fmt.encode_tag(line) for line in new}
+        step("compare")
+        vg = self._whole_vg()
+        if old is not None:
+            lines = fmt.decode_tags(vg.tags, self.sd_id)
+            if sorted(lines) != sorted(old):
+                raise errors.MetadataChanged(self.sd_id)
+        found = _metadata_tags(vg)
+        added = wanted - found
+        _require_length(added)
+        if wanted == found:
+            return
+        step("commit")
+        failure = self._commit(vg, added, found - wanted)
+        step("confirm")
+        # Narrow, as the write was: what other LUNs do does not matter now.
+        now = self._lvm.only(vg.devices).vg(self.sd_id)
+        if _metadata_tags(now) == wanted:
+            return
+        if _metadata_tags(now) == found:
+            reason = str(failure or "vgchange changed nothing")
+            raise errors.WriteFailed(self.sd_id, "commit", reason)
+        problem = "the tags are neither those before the change nor the new"
+        raise errors.DamagedMetadata(self.sd_id, problem)
+
+    def _commit(self, vg, add, delete):
+        """
+        The error of a vgchange that has ended, or None: what is on storage
+        then tells what it did. StorageTimeout goes on: it may still write.
+        """
+        try:
+            self._lvm.change_tags(vg, add, delete)
+        except errors.LvmFailed as e:
+            return e
+
+    def _whole_vg(self):
+        vg = self._lvm.vg(self.sd_id)
+        if vg.hazard():
+            raise errors.VolumeGroupUnsafe(self.sd_id, vg.hazard())
+        return vg
+
+    @contextlib.contextmanager
+    def lease(self):
+        """
+        Activates what was not active, and deactivates only that.
+
+        Raises what read() does, and LvmFailed.
+        """
+        vg = self._whole_vg()
+        inactive = [
+            name
+            for name in (IDS, LEASES)
+            if not os.path.exists(self._lv_path(name))
+        ]
+        if inactive:
+            self._activate(vg, inactive)
+        try:
+            yield LeasePaths(self._lv_path(IDS), self._lv_path(LEASES))
+        finally:
+            if inactive:
+                self._deactivate(vg, inactive)
+
+    def _activate(self, vg, names):
+        self._lvm.activate(vg, names)
+        for name in names:
+            path = self._lv_path(name)
+            if not os.path.exists(path):
+                reason = f"{path} did not appear"
+                raise errors.LvmFailed("lvchange", 0, reason)
+
+    def _deactivate(self, vg, names):
+        """
+        An LV that stays active is no reason to call a change that was made
+        a failure: VDSM activates these LVs itself, and copes.
+        """
+        deadline = time.monotonic() + CLOSING
+        while True:
+            try:
+                return self._lvm.deactivate(vg, names)
+            except (errors.LvmFailed, errors.StorageTimeout) as e:
+                if time.monotonic() >= deadline:
+                    log.warning(
+                        "Cannot deactivate %s: %s", ", ".join(names), e
+                    )
+                    return
+            time.sleep(RETRY)
+
+    def _lv_path(self, name):
+        return os.path.join(self._lv_dir, self.sd_id, name)
+
+    def origin(self):
+        pv = self._lvm.find(self.sd_id).metadata_pv
+        if pv is None:
+            return ""
+        return origin.block_origin(pv.uuid, devices.wwid(pv.name))
+
+    def match_origin(self, stored):
+        pvs = self._lvm.find(self.sd_id).pvs
+        wwids = {pv.uuid: devices.wwid(pv.name) for pv in pvs}
+        return origin.match_block(stored, wwids)
+
+    def backup(self, path):
+        """Raises what read() does; LvmFailed."""
+        self._lvm.cfgbackup(self._whole_vg(), path)
+        return True
+
+    def open_lvs(self):
+        """Names of LVs that something on this host has open."""
+        lvs = self._lvm.lvs(self._lvm.find(self.sd_id))
+        return [lv.name for lv in lvs if lv.open]
+
+
+def _metadata_tags(vg):
+    return {tag for tag in vg.tags if tag.startswith(fmt.TAG_PREFIX)}
+
+
+def _require_length(tags):
+    for tag in sorted(tags):
+        if len(tag) > fmt.MAX_TAG:
+            key = tag[len(fmt.TAG_PREFIX) :].partition("=")[0]
+            raise errors.InvalidTag(fmt.printable(key), len(tag))
