@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Real qemu processes that hold the locks of an image.
+
+vm() is a VM with a disk, as on a host; hold() is qemu-io, which takes the
+locks of a transfer and is much lighter. Both are recorded in a run directory
+and found there by clean_stale() after a test run that was killed.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+from tests.support import rundir
+
+_SYSTEM = "qemu-system-x86_64"
+_IO = "qemu-io"
+_TIMEOUT = 30
+
+
+def missing():
+    """Why these helpers cannot be used here; empty if they can."""
+    names = [name for name in (_SYSTEM, _IO) if not shutil.which(name)]
+    return f"not installed: {', '.join(names)}" if names else ""
+
+
+@contextlib.contextmanager
+def vm(directory, *drives):
+    """
+    A VM that was never started (-S): it has its locks all the same.
+    A drive is a value of qemu's -drive option.
+    """
+    monitor = os.path.join(directory, "qmp")
+    options = [option for drive in drives for option in ("-drive", drive)]
+    process = subprocess.Popen(
+        [_SYSTEM, "-S", "-nodefaults", "-display", "none", "-m", "16"]
+        + ["-qmp", f"unix:{monitor},server=on,wait=off", *options],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+    with _recorded(directory, process):
+        _wait(lambda: _answers(monitor), process)
+        yield process
+
+
+@contextlib.contextmanager
+def hold(directory, image, image_format="raw", read_only=False):
+    """A qemu that is no VM and has the image open."""
+    process = subprocess.Popen(
+        [_IO, "-f", image_format, *(["-r"] if read_only else []), image],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with process, _recorded(directory, process):
+        # The prompt comes when the image is open.
+        prompt = process.stdout.read(len(b"qemu-io> "))
+        assert prompt == b"qemu-io> ", f"{_IO} cannot open {image}"
+        yield process
+
+
+def clean_stale(directory):
+    """Ends what a killed test run left."""
+    for name in sorted(os.listdir(directory)):
+        if name.startswith("qemu-"):
+            path = os.path.join(directory, name)
+            with open(path) as f:
+                pid, started = f.read().split()
+            _kill(int(pid), started)
+            os.unlink(path)
+
+
+@contextlib.contextmanager
+def _recorded(directory, process):
+    pid = process.pid
+    path = os.path.join(directory, f"qemu-{pid}")
+    with open(path, "w") as f:
+        f.write(f"{pid} {rundir.start_time(pid)}")
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+        os.unlink(path)
+
+
+def _kill(pid, started):
+    try:
+        if rundir.start_time(pid) == started:
+            os.kill(pid, signal.SIGKILL)
+    except (FileNotFoundError, ProcessLookupError):
+        pass  # it has ended by itself
+
+
+def _answers(monitor):
+    """
+    Does the VM obey. It greets before its disks are open (another thread
+    does that), but obeys only after.
+    """
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(_TIMEOUT)
+        try:
+            s.connect(monitor)
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+        s.sendall(b'{"execute": "qmp_capabilities"}')
+        with s.makefile() as answers:
+            assert "QMP" in json.loads(answers.readline())
+            assert "return" in json.loads(answers.readline())
+        return True
+
+
+def _wait(condition, process):
+    deadline = time.monotonic() + _TIMEOUT
+    while not condition():
+        assert process.poll() is None, f"{_SYSTEM} ended: {process.returncode}"
+        assert time.monotonic() < deadline, f"{_SYSTEM} does not answer"
+        time.sleep(0.05)
