@@ -19,12 +19,16 @@ def make(prefix):
     A new directory of this process; others may enter it, since I/O is done
     as other users too. Not below pytest's tmp_path, which is closed to them.
     """
-    os.makedirs(BASE, exist_ok=True)
-    os.chmod(BASE, 0o1777)
-    path = tempfile.mkdtemp(prefix=f"{prefix}-", dir=BASE)
-    os.chmod(path, 0o755)
-    with open(os.path.join(path, "pid"), "w") as f:
+    if not os.path.isdir(BASE):
+        os.makedirs(BASE, exist_ok=True)
+        os.chmod(BASE, 0o1777)
+    # Hidden until it says whose it is, or another run would clean it up.
+    hidden = tempfile.mkdtemp(prefix=".", dir=BASE)
+    os.chmod(hidden, 0o755)
+    with open(os.path.join(hidden, "pid"), "w") as f:
         f.write(f"{os.getpid()} {start_time(os.getpid())}")
+    path = os.path.join(BASE, f"{prefix}-{os.path.basename(hidden)[1:]}")
+    os.rename(hidden, path)
     return path
 
 
@@ -32,7 +36,8 @@ def stale():
     """Directories whose process is gone."""
     if not os.path.isdir(BASE):
         return []
-    paths = [os.path.join(BASE, name) for name in sorted(os.listdir(BASE))]
+    names = [n for n in sorted(os.listdir(BASE)) if not n.startswith(".")]
+    paths = [os.path.join(BASE, name) for name in names]
     return [path for path in paths if not _alive(path)]
 
 

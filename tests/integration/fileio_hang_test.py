@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+The contract of fileio on storage that hangs or fails: both backends.
+"""
+
+import errno
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from tests.support import backends, hangfs
+from vdsm_backup import fileio
+
+pytestmark = [
+    pytest.mark.timeout(60),
+    pytest.mark.skipif(
+        hangfs.missing() is not None, reason=str(hangfs.missing())
+    ),
+]
+
+# For each step of the storage, the call that meets it.
+CALLS = {
+    "getattr": lambda io, path: io.lstat(path),
+    "open": lambda io, path: io.readfile(path, True),
+    "read": lambda io, path: io.readfile(path, True),
+    "create": lambda io, path: io.touch(path + ".new", os.O_EXCL, 0o600),
+    "utimens": lambda io, path: io.touch(path + ".new", os.O_EXCL, 0o600),
+    "truncate": lambda io, path: io.writefile(path, b"x"),
+    "write": lambda io, path: io.writefile(path, b"x" * 8192, True),
+    "fsync": lambda io, path: io.writefile(path, b"x"),
+    "chmod": lambda io, path: io.chmod(path, 0o600),
+    "rename": lambda io, path: io.rename(path, path + ".new"),
+    "unlink": lambda io, path: io.unlink(path),
+    "fsyncdir": lambda io, path: io.fsyncPath(os.path.dirname(path)),
+}
+
+ERRORS = [errno.EIO, errno.ENOSPC, errno.ESTALE, errno.EDQUOT, errno.EROFS]
+
+
+@pytest.fixture(params=backends.BACKENDS)
+def backend(request):
+    return request.param
+
+
+@pytest.fixture
+def fs():
+    with hangfs.Hangfs() as fs:
+        with open(os.path.join(fs.root, "file"), "w") as f:
+            f.write("data")
+        yield fs
+
+
+@pytest.fixture
+def path(fs):
+    return os.path.join(fs.mount, "file")
+
+
+@pytest.mark.parametrize("op", CALLS)
+@pytest.mark.parametrize("error", ERRORS, ids=errno.errorcode.get)
+def test_every_step_can_fail(backend, fs, path, op, error):
+    with fileio.open(backend, "test", 10) as io:
+        fs.fail(op, error)
+        with pytest.raises(OSError) as e:
+            CALLS[op](io, path)
+        assert e.value.errno == error
+        fs.clear()
+        assert io.listdir(fs.mount)
+
+
+def test_failing_listdir(backend, fs):
+    with fileio.open(backend, "test", 10) as io:
+        fs.fail("readdir", errno.EIO)
+        if backend == "installed":
+            # ioprocess 1.4 does not look whether readdir failed.
+            assert io.listdir(fs.mount) == []
+        else:
+            with pytest.raises(OSError) as e:
+                io.listdir(fs.mount)
+            assert e.value.errno == errno.EIO
+
+
+@pytest.mark.parametrize("op", [*CALLS, "readdir"])
+def test_every_step_can_hang(backend, fs, path, op):
+    call = CALLS.get(op, lambda io, path: io.listdir(os.path.dirname(path)))
+    with fileio.open(backend, "test", 0.5) as io:
+        io.lstat("/")
+        fs.hang(op)
+        start = time.monotonic()
+        with pytest.raises(fileio.Timeout):
+            call(io, path)
+        assert 0.5 <= time.monotonic() - start < 2
+
+        start = time.monotonic()
+        for _ in range(10):
+            with pytest.raises(fileio.Timeout):
+                io.lstat("/")
+        io.close()
+        assert time.monotonic() - start < 0.1
+        # For ever means that also when the storage is back.
+        fs.clear()
+        with pytest.raises(fileio.Timeout):
+            io.lstat("/")
+        backends.wait_until(lambda: not backends.running(io.pid))
+
+
+def test_hang_does_not_delay_another_mount(backend, fs, path):
+    timeouts = []
+
+    def read_hung():
+        with fileio.open(backend, "hung", 3) as io:
+            with pytest.raises(fileio.Timeout) as e:
+                io.readfile(path, True)
+            timeouts.append(e)
+
+    fs.hang("read")
+    thread = threading.Thread(target=read_hung)
+    thread.start()
+    fs.wait_stuck("read")
+    with hangfs.Hangfs() as other:
+        other_path = os.path.join(other.mount, "file")
+        with fileio.open(backend, "other", 3) as io:
+            start = time.monotonic()
+            io.writefile(other_path, b"data")
+            assert io.readfile(other_path, True) == b"data"
+            assert time.monotonic() - start < 1
+    assert thread.is_alive() and fs.stuck("read")
+    thread.join()
+    assert timeouts
+
+
+def test_threads_that_share_it_time_out_together(backend, fs, path):
+    def call():
+        with pytest.raises(fileio.Timeout):
+            io.readfile(path)
+        ends.append(time.monotonic())
+
+    ends = []
+    fs.hang("read")
+    with fileio.open(backend, "test", 1) as io:
+        io.lstat("/")
+        start = time.monotonic()
+        threads = [threading.Thread(target=call) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(ends) == 3
+    assert max(ends) - start < 1.9
+
+
+def test_reader_is_killed_by_timeout(backend, fs, path):
+    # Not direct: the kernel lets a process be killed that waits for a page.
+    fs.hang("read")
+    with fileio.open(backend, "test", 0.5) as io:
+        with pytest.raises(fileio.Timeout):
+            io.readfile(path)
+        backends.wait_until(lambda: not backends.running(io.pid))
+    assert fs.stuck("read")
+
+
+def test_change_is_finished_after_timeout(backend, fs, path):
+    # Who is killed in the first step does not come to the second one.
+    fs.hang("truncate")
+    with fileio.open(backend, "test", 0.5) as io:
+        with pytest.raises(fileio.Timeout):
+            io.writefile(path, b"new data")
+    time.sleep(0.5)
+    assert backends.running(io.pid)
+    fs.clear()
+    backends.wait_until(lambda: not backends.running(io.pid))
+    with open(os.path.join(fs.root, "file")) as f:
+        assert f.read() == "new data"
+
+
+def test_interrupted_call_ends_the_child(backend, fs, path):
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    fs.hang("read")
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        with fileio.open(backend, "test", 10) as io:
+            io.lstat("/")
+            signal.setitimer(signal.ITIMER_REAL, 0.3)
+            with pytest.raises(KeyboardInterrupt):
+                io.readfile(path)
+            # It must not get the answer of the call before.
+            fs.clear()
+            with pytest.raises(fileio.Closed, match="KeyboardInterrupt"):
+                io.readfile("/dev/null")
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("op, changes", [("read", False), ("truncate", True)])
+def test_close_while_a_thread_waits(backend, fs, path, op, changes):
+    ends = []
+
+    def call():
+        try:
+            io.writefile(path, b"new data") if changes else io.readfile(path)
+        except (fileio.Closed, fileio.Timeout):
+            ends.append(time.monotonic())
+
+    fs.hang(op)
+    io = fileio.open(backend, "test", 3)
+    thread = threading.Thread(target=call)
+    thread.start()
+    fs.wait_stuck(op)
+    start = time.monotonic()
+    io.close()
+    with pytest.raises(fileio.Closed):
+        io.lstat("/")
+    assert time.monotonic() - start < 0.1
+    thread.join()
+    # ioprocess's thread is not told.
+    assert ends[0] - start < (4 if backend == "installed" else 1)
+    if not changes:
+        backends.wait_until(lambda: not backends.running(io.pid))
+        assert fs.stuck(op)
+    fs.clear()
+    backends.wait_until(lambda: not backends.running(io.pid))
+    with open(os.path.join(fs.root, "file")) as f:
+        assert f.read() == ("new data" if changes else "data")

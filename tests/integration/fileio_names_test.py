@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Names of files, also such that are no text: both backends of fileio.
+"""
+
+import errno
+import os
+
+import pytest
+
+from tests.support import backends
+from vdsm_backup import fileio
+
+pytestmark = pytest.mark.timeout(60)
+
+ODD_NAMES = [
+    "a b",
+    'quo"te',
+    "back\\slash",
+    "new\nline",
+    "\x01\x7f",
+    "\u00e4",
+    "\u2028",
+    "\U0001f600",
+    "%s&amp;",
+]
+
+
+@pytest.fixture(params=backends.BACKENDS)
+def backend(request):
+    return request.param
+
+
+@pytest.fixture
+def io(backend):
+    with fileio.open(backend, "test", 10) as io:
+        yield io
+
+
+@pytest.mark.parametrize("name", ODD_NAMES, ids=ascii)
+def test_odd_names(io, tmp_path, name):
+    path = str(tmp_path / name)
+    io.touch(path, os.O_EXCL, 0o600)
+    io.writefile(path, b"data")
+    assert io.listdir(str(tmp_path)) == [name]
+    with open(path, "rb") as f:
+        assert f.read() == b"data"
+    io.rename(path, path + "2")
+    io.unlink(path + "2")
+    assert os.listdir(tmp_path) == []
+
+
+def test_name_that_is_no_text(backend, io, tmp_path):
+    name = os.fsdecode(b"\xff")
+    path = str(tmp_path / name)
+    if backend == "installed":
+        with pytest.raises(OSError) as e:
+            io.touch(path, os.O_EXCL, 0o600)
+        assert e.value.errno == errno.EILSEQ
+        assert os.listdir(tmp_path) == []
+    else:
+        io.touch(path, os.O_EXCL, 0o600)
+        assert io.listdir(str(tmp_path)) == [name]
+
+
+def test_list_of_a_name_that_is_no_text(backend, io, tmp_path):
+    os.mkdir(os.fsencode(tmp_path) + b"/\xff")
+    if backend == "installed":
+        # ioprocess's client dies of it: an error, at least, and no trace on
+        # our stderr (see test_ioprocess_is_silent).
+        with pytest.raises(fileio.Closed):
+            io.listdir(str(tmp_path))
+    else:
+        assert io.listdir(str(tmp_path)) == [os.fsdecode(b"\xff")]

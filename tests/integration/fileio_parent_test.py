@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+The contract of fileio when its process ends while storage hangs.
+"""
+
+import os
+import select
+import signal
+import time
+
+import pytest
+
+from tests.support import backends, hangfs
+
+pytestmark = [
+    pytest.mark.timeout(60),
+    pytest.mark.skipif(
+        hangfs.missing() is not None, reason=str(hangfs.missing())
+    ),
+]
+
+# Says its child's pid, then makes one call on the hung mount.
+USER = """
+backend, timeout, call, *args = sys.argv[1:]
+io = fileio.open(backend, "test", float(timeout))
+io.lstat("/")
+say(io.pid)
+getattr(io, call)(*args)
+"""
+
+
+@pytest.fixture(params=backends.BACKENDS)
+def backend(request):
+    return request.param
+
+
+@pytest.fixture
+def fs():
+    with hangfs.Hangfs() as fs:
+        with open(os.path.join(fs.root, "file"), "w") as f:
+            f.write("data")
+        yield fs
+
+
+@pytest.fixture
+def path(fs):
+    return os.path.join(fs.mount, "file")
+
+
+def start_user(backend, timeout, *args, code="move_stdout()" + USER, **kwargs):
+    proc = backends.run(code, backend, str(timeout), *args, **kwargs)
+    return proc, int(proc.stderr.readline())
+
+
+@pytest.mark.parametrize(
+    "op, call", [("read", "readfile"), ("rename", "rename")]
+)
+def test_exit_after_timeout(backend, fs, path, op, call):
+    fs.hang(op)
+    args = [path, path + ".new"] if call == "rename" else [path, "direct"]
+    proc, child = start_user(backend, 0.5, call, *args)
+    with proc:
+        # Until the end of both pipes, as `vdsm-backup-domain ... | cat` waits.
+        out, err = proc.communicate(timeout=10)
+    assert out == ""
+    assert "Timeout" in err
+    assert proc.returncode == 1
+    assert fs.stuck(op) and backends.running(child)
+
+
+def test_exit_while_a_thread_waits(backend, fs, path):
+    code = (
+        "import time; move_stdout()\n"
+        "io = fileio.open(sys.argv[1], 'test', 1000)\n"
+        "read = lambda: io.readfile(sys.argv[2], True)\n"
+        "threading.Thread(target=read, daemon=True).start()\n"
+        "time.sleep(1); io.close(); say('end')\n"
+    )
+    fs.hang("read")
+    with backends.run(code, backend, path) as proc:
+        fs.wait_stuck("read")
+        assert proc.communicate(timeout=10) == ("", "end\n")
+    assert proc.returncode == 0
+    assert fs.stuck("read")
+
+
+def test_child_finishes_when_the_parent_is_killed(backend, fs, path):
+    fs.hang("rename")
+    proc, child = start_user(backend, 1000, "rename", path, path + ".new")
+    with proc:
+        fs.wait_stuck("rename")
+        proc.kill()
+        proc.wait()
+    time.sleep(0.5)
+    assert backends.running(child)
+    assert os.listdir(fs.root) == ["file"]
+    fs.clear()
+    backends.wait_until(lambda: not backends.running(child))
+    assert os.listdir(fs.root) == ["file.new"]
+
+
+def test_change_of_two_steps_when_the_parent_is_killed(backend, fs, path):
+    # A process that was killed in the first step would not come to the next.
+    fs.hang("truncate")
+    code = (
+        "move_stdout()\n"
+        "io = fileio.open(sys.argv[1], 'test', 1000); say(io.pid)\n"
+        "io.writefile(sys.argv[2], b'new data')\n"
+    )
+    with backends.run(code, backend, path) as proc:
+        child = int(proc.stderr.readline())
+        fs.wait_stuck("truncate")
+        proc.kill()
+        proc.wait()
+    time.sleep(0.5)
+    fs.clear()
+    backends.wait_until(lambda: not backends.running(child))
+    with open(os.path.join(fs.root, "file")) as f:
+        assert f.read() == "new data"
+
+
+def test_child_finishes_after_ctrl_c(backend, fs, path):
+    fs.hang("truncate")
+    code = (
+        "os.setpgid(0, 0); move_stdout()\n"
+        "io = fileio.open(sys.argv[1], 'test', 1000); say(io.pid)\n"
+        "io.writefile(sys.argv[2], b'new data')\n"
+    )
+    with backends.run(code, backend, path) as proc:
+        child = int(proc.stderr.readline())
+        fs.wait_stuck("truncate")
+        os.killpg(proc.pid, signal.SIGINT)
+        assert "KeyboardInterrupt" in proc.communicate(timeout=10)[1]
+    time.sleep(0.5)
+    assert backends.running(child)
+    fs.clear()
+    backends.wait_until(lambda: not backends.running(child))
+    with open(os.path.join(fs.root, "file")) as f:
+        assert f.read() == "new data"
+
+
+def test_idle_child_ends_with_its_parent(backend):
+    code = (
+        "io = fileio.open(sys.argv[1], 'test', 10)\n"
+        "io.lstat('/'); say(io.pid); import time; time.sleep(1000)\n"
+    )
+    with backends.run(code, backend) as proc:
+        child = int(proc.stderr.readline())
+        proc.kill()
+    backends.wait_until(lambda: not backends.running(child))
+
+
+def test_child_holds_descriptor_1_until_it_ends(backend, fs, path):
+    fs.hang("rename")
+    ours, theirs = os.pipe()
+    try:
+        proc, child = start_user(
+            backend,
+            1000,
+            "rename",
+            path,
+            path + ".new",
+            code=USER,
+            stdout=theirs,
+        )
+        os.close(theirs)
+        with proc:
+            fs.wait_stuck("rename")
+            proc.kill()
+            proc.wait()
+        # Readable means the end of the file: nobody has the other side.
+        assert select.select([ours], [], [], 0.5)[0] == []
+        assert backends.running(child)
+        fs.clear()
+        assert select.select([ours], [], [], 10)[0] == [ours]
+        assert os.read(ours, 1) == b""
+    finally:
+        os.close(ours)

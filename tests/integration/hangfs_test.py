@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+What other tests count on in hangfs.
+"""
+
+import errno
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from tests.support import backends, hangfs, rundir
+
+pytestmark = [
+    pytest.mark.timeout(60),
+    pytest.mark.skipif(
+        hangfs.missing() is not None, reason=str(hangfs.missing())
+    ),
+]
+
+
+@pytest.fixture
+def fs():
+    with hangfs.Hangfs() as fs:
+        yield fs
+
+
+def write(path, text):
+    with open(path, "w") as f:
+        f.write(text)
+
+
+def test_orders_are_limited_to_names(fs):
+    for name in ("metadata", "metadata.new.1", "ids"):
+        write(os.path.join(fs.mount, name), "text")
+    fs.fail("open", errno.EIO, "metadata.")
+    for name in ("metadata", "ids"):
+        with open(os.path.join(fs.mount, name)) as f:
+            assert f.read() == "text"
+    with pytest.raises(OSError) as e:
+        open(os.path.join(fs.mount, "metadata.new.1"))
+    assert e.value.errno == errno.EIO
+
+
+def test_hang_may_end_in_an_error(fs):
+    write(os.path.join(fs.root, "file"), "text")
+    fs.hang("unlink")
+    results = []
+
+    def unlink():
+        try:
+            os.unlink(os.path.join(fs.mount, "file"))
+        except OSError as e:
+            results.append(e.errno)
+
+    thread = threading.Thread(target=unlink)
+    thread.start()
+    fs.wait_stuck("unlink")
+    fs.fail("unlink", errno.ESTALE)
+    thread.join(10)
+    assert results == [errno.ESTALE]
+    assert os.listdir(fs.root) == ["file"]
+
+
+def test_unknown_operation(fs):
+    with pytest.raises(ValueError):
+        fs.hang("raed")
+
+
+def test_rename_is_atomic(fs):
+    path = os.path.join(fs.mount, "file")
+    write(path, "0")
+    stop = threading.Event()
+
+    def replace():
+        # Over an open file: libfuse has a way of its own for that.
+        with open(path):
+            for n in range(300):
+                write(path + ".new", str(n))
+                os.rename(path + ".new", path)
+        stop.set()
+
+    thread = threading.Thread(target=replace)
+    thread.start()
+    polls = 0
+    while not stop.is_set():
+        # Fails if there is a moment without the name.
+        os.lstat(os.path.join(fs.root, "file"))
+        polls += 1
+    thread.join()
+    assert polls > 300
+    assert os.listdir(fs.root) == ["file"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+def test_users_are_told_apart(fs):
+    os.chmod(fs.root, 0o777)
+    path = os.path.join(fs.mount, "file")
+    assert as_other_user(f"open({path!r}, 'w'); os.mkdir({path!r} + 'd')") == 0
+    for made in (path, path + "d"):
+        assert os.lstat(made).st_uid == os.lstat(made).st_gid == 36
+    assert as_other_user(f"os.listdir({fs.mount!r})") == 0
+    os.chmod(fs.root, 0o700)
+    assert as_other_user(f"os.listdir({fs.mount!r})") == 1
+
+
+def as_other_user(code):
+    cmd = [sys.executable, "-c", f"import os; {code}"]
+    return subprocess.run(
+        cmd, user=36, group=36, stderr=subprocess.DEVNULL
+    ).returncode
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount fusectl")
+def test_abort_ends_who_is_stuck(fs):
+    write(os.path.join(fs.root, "file"), "text")
+    fs.hang("read")
+    reader = direct_reader(fs.mount)
+    fs.wait_stuck("read")
+    hangfs._abort(hangfs._connection(fs.mount))
+    assert reader.wait(5) == 1
+
+
+def test_close_ends_who_is_stuck():
+    with hangfs.Hangfs() as fs:
+        write(os.path.join(fs.root, "file"), "text")
+        fs.hang("read")
+        reader = direct_reader(fs.mount)
+        fs.wait_stuck("read")
+        reader.kill()
+        with pytest.raises(subprocess.TimeoutExpired):
+            reader.wait(0.5)  # Stuck in the kernel, as on real storage.
+    reader.wait(5)
+    assert hangfs._connection(fs.mount) is None
+    assert not os.path.exists(fs.mount)
+
+
+def test_clean_up_after_a_killed_run():
+    code = (
+        "import sys, time\n"
+        "from tests.support import hangfs\n"
+        "fs = hangfs.Hangfs()\n"
+        "open(fs.root + '/file', 'w').write('text')\n"
+        "fs.hang('read'); print(fs.mount, flush=True); time.sleep(1000)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=backends.ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as run:
+        mount = run.stdout.readline().strip()
+        reader = direct_reader(mount)
+        base = os.path.dirname(mount)
+        assert base not in rundir.stale()
+        run.kill()
+    assert base in rundir.stale()
+    assert hangfs._connection(mount) is not None
+    with open(os.path.join(base, "server")) as f:
+        server = f.read().split()[0]
+    for _ in range(2):
+        hangfs.clean_stale(base)
+    assert hangfs._connection(mount) is None
+    backends.wait_until(lambda: not backends.running(server))
+    reader.wait(5)
+    rundir.remove(base)
+
+
+def direct_reader(mount):
+    code = (
+        "import mmap, os, sys\n"
+        "fd = os.open(sys.argv[1], os.O_RDONLY | os.O_DIRECT)\n"
+        "os.readv(fd, [mmap.mmap(-1, 4096)])\n"
+    )
+    cmd = [sys.executable, "-c", code, os.path.join(mount, "file")]
+    return subprocess.Popen(cmd, stderr=subprocess.DEVNULL)

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+A file system that hangs or fails on demand: a FUSE mount of a directory.
+
+    with hangfs.Hangfs() as fs:
+        fs.hang("read")                         # every read waits
+        fs.fail("write", errno.ENOSPC, "meta")  # only names that begin so
+        ...                                     # use fs.mount
+        fs.wait_stuck("read")                   # until somebody does
+        fs.clear()                              # all goes on
+
+`fs.root` is the directory behind it: there one sees what is really stored,
+also while the mount hangs. Files have the owner and mode that they would have
+anywhere.
+
+Rename is atomic in `fs.root`. Through the mount, who looks a name up while it
+is renamed over may be told ENOENT for a moment, and so is fstat of a file that
+was renamed over while it was open: libfuse forgets the old file's path.
+Gluster and NFS do the same. A rename that hangs is held by libfuse with both
+its names: whoever looks them up through the mount hangs too.
+"""
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from tests.support import rundir
+
+SERVER = os.path.join(os.path.dirname(__file__), "hangfs_server.py")
+FUSECTL = "/sys/fs/fuse/connections"
+
+OPS = frozenset("""
+    getattr readlink mkdir rmdir symlink link rename unlink chmod chown
+    truncate utimens statfs readdir open create read write fsync fsyncdir
+    """.split())
+
+START_TIMEOUT = 10
+
+
+def missing():
+    """Why there can be no Hangfs here; None if there can."""
+    if not os.access("/dev/fuse", os.R_OK | os.W_OK):
+        return "no FUSE: /dev/fuse cannot be opened"
+    try:
+        import mfusepy  # noqa: F401
+    except (ImportError, OSError) as e:
+        return f"no FUSE: {e}"
+    return None
+
+
+class Hangfs:
+
+    def __init__(self):
+        self._dir = rundir.make("hangfs")
+        self.root = os.path.join(self._dir, "root")
+        self.mount = os.path.join(self._dir, "mnt")
+        self._control = os.path.join(self._dir, "control")
+        for path in (self.root, self.mount, self._control):
+            os.mkdir(path)
+        self._server = self._start()
+        try:
+            self._wait_mounted()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.close()
+
+    def hang(self, op, name=""):
+        """Let `op` wait on files whose name begins with `name`."""
+        self._order(op, {"name": name})
+
+    def fail(self, op, error, name=""):
+        """Let `op` fail with an errno on files whose name begins so."""
+        self._order(op, {"name": name, "errno": error})
+
+    def clear(self, op=None):
+        """Let `op`, or all, go on, those that wait too."""
+        for name in [op] if op else os.listdir(self._control):
+            _unlink(os.path.join(self._control, name))
+
+    def stuck(self, op):
+        """How many calls of `op` wait now."""
+        return sum(n.startswith(f"{op}-") for n in os.listdir(self._dir))
+
+    def wait_stuck(self, op, timeout=10):
+        deadline = time.monotonic() + timeout
+        while not self.stuck(op):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"nobody came to {op}")
+            time.sleep(0.01)
+
+    def close(self):
+        clean_stale(self._dir)
+        self._server.wait()
+        rundir.remove(self._dir)
+
+    def _order(self, op, order):
+        if op not in OPS:
+            raise ValueError(f"no such operation: {op}")
+        # By rename: the server never reads half of it.
+        path = os.path.join(self._dir, "order")
+        with open(path, "w") as f:
+            json.dump(order, f)
+        os.rename(path, os.path.join(self._control, op))
+
+    def _start(self):
+        with open(os.path.join(self._dir, "log"), "w") as log:
+            return subprocess.Popen(
+                [sys.executable, SERVER, self._dir],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def _wait_mounted(self):
+        deadline = time.monotonic() + START_TIMEOUT
+        while _connection(self.mount) is None:
+            if self._server.poll() is not None or time.monotonic() > deadline:
+                with open(os.path.join(self._dir, "log")) as log:
+                    raise RuntimeError(f"hangfs did not start: {log.read()}")
+            time.sleep(0.01)
+
+
+def clean_stale(path):
+    """End what the Hangfs whose directory this is has left."""
+    if not os.path.basename(path).startswith("hangfs-"):
+        return
+    mount = os.path.join(path, "mnt")
+    connection = _connection(mount)
+    if connection is not None:
+        _abort(connection)
+    # When the server is gone the kernel ends every call that waits for it, so
+    # this is enough where fusectl is not mounted and we may not mount it.
+    _kill_server(path)
+    while _connection(mount) is not None:
+        _unmount(mount)
+
+
+def _abort(connection):
+    if not os.listdir(FUSECTL) and os.geteuid() == 0:
+        cmd = ["mount", "-t", "fusectl", "fusectl", FUSECTL]
+        subprocess.run(cmd, check=True)
+    try:
+        with open(f"{FUSECTL}/{connection}/abort", "w") as f:
+            f.write("1")
+    except FileNotFoundError:
+        pass  # Its server is gone already, or there is no fusectl.
+
+
+def _kill_server(path):
+    try:
+        with open(os.path.join(path, "server")) as f:
+            pid, started = f.read().split()
+        if rundir.start_time(int(pid)) == started:
+            os.kill(int(pid), signal.SIGKILL)
+    except (FileNotFoundError, ProcessLookupError):
+        pass  # It never started, or has ended.
+
+
+def _unmount(mount):
+    if os.geteuid() == 0:
+        cmd = ["umount", "-l", mount]
+    else:
+        cmd = ["fusermount", "-u", "-z", mount]
+    subprocess.run(cmd, check=True)
+
+
+def _connection(mount):
+    """
+    The FUSE connection of the mount: the minor number of its device. Not by
+    stat, which could hang.
+    """
+    with open("/proc/self/mountinfo") as f:
+        for line in f:
+            fields = line.split()
+            if fields[4] == mount:
+                return int(fields[2].split(":")[1])
+    return None
+
+
+def _unlink(path):
+    try:
+        os.unlink(path)
+    except OSError as e:
+        if e.errno != errno.ENOENT:
+            raise

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+File I/O that may hang for ever, done in another process.
+
+One FileIO is one child process for one mount. It does one call at a time;
+threads that share it wait for each other. Two backends keep one contract:
+`installed` is ioprocess, on every VDSM host; `embedded` is a worker of our
+own, for hosts without it. `open` chooses.
+
+What callers may count on:
+
+- Paths are absolute. A path that the backend cannot name is EILSEQ.
+- An error of the call is an OSError, of the subclass of its errno, with the
+  path.
+- A call that takes longer than the timeout raises Timeout. After that every
+  call raises Timeout at once: a stuck mount stays stuck, and one stuck
+  process for a mount is enough.
+- A child that ended by itself, and a call that was interrupted (Ctrl-C),
+  make this call and every later one raise Closed. Nothing is started again.
+- After Timeout or Closed in a call that changes something, the change may
+  happen, now or later, or not at all. Only reading back tells.
+- `close` never waits, and neither does the end of this process. A call that
+  another thread waits in then ends with Closed, or with its Timeout.
+- A call that changes something is never killed, whatever happens here: not by
+  a timeout, not by close, not when this process dies. The child finishes it,
+  then ends. A rename on NFS is two steps on the server, and a request that
+  has left for a server is carried out also when its sender was killed.
+- The child inherits file descriptor 1 and has it open until it ends. So what
+  is open there (a lease, say) outlives this process as long as a request is
+  in hand.
+- The child has our effective user and group.
+
+What they may not count on:
+
+- `listdir` has no order, and through ioprocess 1.4 an I/O error in the middle
+  of a directory ends the list without a word: a name that is not in the list
+  is no proof that there is no such file; lstat is.
+- `readfile` and `writefile` follow symbolic links, and wait for a reader or
+  writer of a FIFO: lstat before reading. `writefile` truncates what is there:
+  to make a new file use `touch` with O_EXCL and O_NOFOLLOW first.
+- Direct I/O with a length that does not suit the storage is EINVAL on some
+  file systems, after the file was truncated.
+- Times in StatResult are whole seconds.
+"""
+
+from vdsm_backup import errors
+from vdsm_backup.fileio.base import Closed, FileIO, StatResult, Timeout
+
+__all__ = ["Closed", "FileIO", "StatResult", "Timeout", "open"]
+
+
+def open(choice, name, timeout):
+    """
+    A new FileIO. `choice` is the option [storage] ioprocess: "auto" takes
+    ioprocess where it can be imported. `name` is for messages and logs,
+    `timeout` is in seconds, for each call.
+
+    Raises Closed if the child cannot be started.
+    """
+    if choice == "embedded":
+        return _embedded(name, timeout)
+    try:
+        from vdsm_backup.fileio.installed import InstalledFileIO
+    except ImportError as e:
+        if choice == "auto":
+            return _embedded(name, timeout)
+        raise errors.ConfigInvalid("in use", "[storage] ioprocess", str(e))
+    return InstalledFileIO(name, timeout)
+
+
+def _embedded(name, timeout):
+    from vdsm_backup.fileio.embedded import EmbeddedFileIO
+
+    return EmbeddedFileIO(name, timeout)

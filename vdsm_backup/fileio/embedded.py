@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+File I/O through our own worker process (worker.py), without ioprocess.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+from vdsm_backup.fileio import worker
+from vdsm_backup.fileio.base import Closed, FileIO, StatResult, Timeout
+
+
+class EmbeddedFileIO(FileIO):
+
+    kind = "embedded"
+
+    def __init__(self, name, timeout):
+        super().__init__(name, timeout)
+        self._sock, theirs = socket.socketpair()
+        with theirs:
+            try:
+                self._proc = _start(theirs.fileno())
+            except OSError as e:
+                self._sock.close()
+                reason = f"cannot start a worker: {e.strerror}"
+                raise Closed(f"{name}: {reason}") from e
+
+    @property
+    def pid(self):
+        return self._proc.pid
+
+    def _request(self, op, path, *args):
+        deadline = time.monotonic() + self.timeout
+        try:
+            self._send(deadline, op, path, *args)
+            answer, data = worker.decode(lambda n: self._receive(deadline, n))
+        except socket.timeout:
+            raise Timeout from None
+        except (EOFError, OSError) as e:
+            raise Closed(f"the worker has ended: {self._status()}") from e
+        if answer["errno"]:
+            raise OSError(answer["errno"], os.strerror(answer["errno"]))
+        return _result(op, answer["result"], data)
+
+    def _send(self, deadline, op, path, *args):
+        data = b""
+        if op == "writefile":
+            data, *args = args
+        elif op == "rename":
+            args = [worker.encode_name(args[0])]
+        request = {"op": op, "args": [worker.encode_name(path), *args]}
+        self._limit(deadline)
+        self._sock.sendall(worker.encode(request, data))
+
+    def _receive(self, deadline, n):
+        data = bytearray()
+        while len(data) < n:
+            self._limit(deadline)
+            part = self._sock.recv(n - len(data))
+            if not part:
+                raise EOFError
+            data += part
+        return bytes(data)
+
+    def _limit(self, deadline):
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise socket.timeout
+        self._sock.settimeout(left)
+
+    def _status(self):
+        # The socket closes a moment before the process is gone.
+        try:
+            return f"exit status {self._proc.wait(timeout=0.2)}"
+        except subprocess.TimeoutExpired:
+            return "or is about to"
+
+    def _leave(self, busy_changing):
+        # A worker that is left alone sees the end of the socket when it has
+        # finished the request in hand; so does a thread that waits for the
+        # answer, at once, which closing alone would not do.
+        self._sock.shutdown(socket.SHUT_RDWR)
+        self._sock.close()
+        if not busy_changing:
+            self._proc.kill()
+        # Somebody must reap it; a daemon thread holds up nobody's exit.
+        threading.Thread(target=self._proc.wait, daemon=True).start()
+
+
+def _start(fd):
+    # No site packages (-S) and no working directory on somebody's mount.
+    # Descriptor 1 is inherited: see the package's contract.
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", worker.__file__, str(fd)],
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        pass_fds=(fd,),
+        cwd="/",
+        start_new_session=True,
+    )
+
+
+def _result(op, result, data):
+    if op == "lstat":
+        return StatResult(*result)
+    if op == "listdir":
+        return [worker.decode_name(name) for name in result]
+    if op == "readfile":
+        return data
+    return result
