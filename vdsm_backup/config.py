@@ -68,13 +68,13 @@ class Config:
         self.lvm_devices = self._list("lvm", "devices")
         self.lvm_config_method = self._choice("lvm", "config_method")
         self.lv_dir = self._text("lvm", "lv_dir")
-        self.host_id = int(self._number("sanlock", "host_id", 1, MAX_HOST_ID))
+        self.host_id = self._whole("sanlock", "host_id", 1, MAX_HOST_ID)
         self.lease_timeout = self._number("sanlock", "timeout", 1, 3600)
         self.settle = self._number("sanlock", "settle", 0, 600)
         self.run_dir = self._text("sanlock", "run_dir")
         self.history_dir = self._text("history", "dir")
         self.vdsm_host = self._text("vdsm", "host")
-        self.vdsm_port = int(self._number("vdsm", "port", 1, 65535))
+        self.vdsm_port = self._whole("vdsm", "port", 1, 65535)
 
     def _text(self, section, option):
         value = self._parser.get(section, option).strip()
@@ -95,6 +95,12 @@ class Config:
         if not low <= number <= high:
             reason = f"{value} is not between {low} and {high}"
             raise self._invalid(section, option, reason)
+        return int(number) if number.is_integer() else number
+
+    def _whole(self, section, option, low, high):
+        number = self._number(section, option, low, high)
+        if not isinstance(number, int):
+            raise self._invalid(section, option, f"{number} is not whole")
         return number
 
     def _choice(self, section, option):

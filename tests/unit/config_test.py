@@ -58,6 +58,7 @@ def test_list_of_devices(tmp_path):
         ("[storage]\nrepo_root =\n", "repo_root"),
         ("[sanlock]\nhost_id = 251\n", "host_id"),
         ("[sanlock]\nhost_id = 0\n", "host_id"),
+        ("[sanlock]\nhost_id = 1.5\n", "host_id"),
         ("[sanlock]\nid = 1\n", "id"),
         ("[sanlok]\n", "[sanlok]"),
         ("nonsense", "file"),

@@ -4,8 +4,8 @@ Every error a user can meet: one class a code.
 
 The style is the one of VDSM's own errors: fields are set in __init__, the
 text is the format string `msg`, which sees the error as `self`. The docstring
-of a class is what `vdsm-backup-domain explain CODE` prints: what the code means and
-what to do. `hints` are the next steps, shown under the message.
+of a class is what `vdsm-backup-domain explain CODE` prints: what the code
+means and what to do. `hints` are the next steps, shown under the message.
 
 Codes are 956 to 999: free both in VDSM (lib/vdsm/storage/exception.py and
 lib/vdsm/common/exception.py end below) and in the engine's VdcBllErrors, so
@@ -14,52 +14,52 @@ and is never used again.
 """
 
 from vdsm_backup.errors.base import Error, by_code, from_fields
-from vdsm_backup.errors.domain import (
-    DomainNotFound,
-    AmbiguousDomain,
-    UnsupportedVersion,
-    UnsupportedClass,
-    HostedEngineDomain,
-)
-from vdsm_backup.errors.storage import (
-    MetadataUnreadable,
-    StorageTimeout,
-    NotMetadata,
-    SealBroken,
-    SealMissing,
-    InvalidFlag,
-    DamagedMetadata,
-    VolumeGroupUnsafe,
-    LvmFailed,
-    WriteFailed,
-)
 from vdsm_backup.errors.change import (
-    InvalidReason,
     DomainAttached,
-    VdsmRunning,
     DomainInUse,
-    MetadataChanged,
-    OutcomeUnknown,
-    UndoFailed,
+    FlagUndone,
     HistoryFailed,
     HistoryNotFound,
+    InvalidReason,
+    MetadataChanged,
+    OutcomeUnknown,
     RestoreRefused,
-    FlagUndone,
+    UndoFailed,
+    VdsmRunning,
+)
+from vdsm_backup.errors.domain import (
+    AmbiguousDomain,
+    DomainNotFound,
+    HostedEngineDomain,
+    UnsupportedClass,
+    UnsupportedVersion,
 )
 from vdsm_backup.errors.lease import (
+    HostIdInUse,
     HostsLive,
     LeaseBusy,
-    HostIdInUse,
-    SanlockFailed,
-    LeaseTimeout,
     LeaseLost,
+    LeaseTimeout,
+    SanlockFailed,
 )
 from vdsm_backup.errors.own import (
     ConfigInvalid,
+    InternalError,
+    Interrupted,
     InvalidTag,
     WrongUsage,
-    Interrupted,
-    InternalError,
+)
+from vdsm_backup.errors.storage import (
+    DamagedMetadata,
+    InvalidFlag,
+    LvmFailed,
+    MetadataUnreadable,
+    NotMetadata,
+    SealBroken,
+    SealMissing,
+    StorageTimeout,
+    VolumeGroupUnsafe,
+    WriteFailed,
 )
 
 __all__ = [

@@ -120,9 +120,13 @@ class OutcomeUnknown(Error):
     """
 
     code = 982
-    msg = "The outcome for storage domain {self.domain} is unknown: {self.reason}"
+    msg = (
+        "The outcome for storage domain {self.domain} is unknown:"
+        " {self.reason}"
+    )
     hints = (
-        "when the storage answers again: vdsm-backup-domain show {self.domain}",
+        "look when the storage answers again:"
+        " vdsm-backup-domain show {self.domain}",
     )
 
     def __init__(self, domain, reason):
@@ -153,13 +157,15 @@ class UndoFailed(Error):
 
 class HistoryFailed(Error):
     """
-    The copy of the old metadata could not be kept, so nothing was changed.
+    Copies of metadata on this host cannot be kept or read.
 
-    Make the history directory ([history] dir) writable for the vdsm user.
+    A copy of the old metadata is kept before each change; where it cannot be
+    kept nothing is changed. Make the history directory ([history] dir)
+    writable for the vdsm user.
     """
 
     code = 984
-    msg = "Cannot keep a copy of the metadata in {self.path}: {self.reason}"
+    msg = "Copies cannot be kept or read in {self.path}: {self.reason}"
     hints = ("make it writable for the vdsm user, or set [history] dir",)
 
     def __init__(self, path, reason):

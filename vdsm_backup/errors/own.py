@@ -28,7 +28,10 @@ class InvalidTag(Error):
     """
 
     code = 988
-    msg = "Metadata key {self.key} needs a tag of {self.length} characters, 1024 fit"
+    msg = (
+        "Metadata key {self.key} needs a tag of {self.length} characters,"
+        " 1024 fit"
+    )
 
     def __init__(self, key, length):
         self.key = key

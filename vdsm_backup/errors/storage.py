@@ -16,7 +16,10 @@ class MetadataUnreadable(Error):
     """
 
     code = 961
-    msg = "Cannot read the metadata of storage domain {self.domain}: {self.reason}"
+    msg = (
+        "Cannot read the metadata of storage domain {self.domain}:"
+        " {self.reason}"
+    )
     hints = (
         "check the storage connection; a metadata file that is gone:"
         " vdsm-backup-domain restore {self.domain}",
@@ -140,7 +143,10 @@ class DamagedMetadata(Error):
     """
 
     code = 967
-    msg = "The metadata of storage domain {self.domain} is damaged: {self.problem}"
+    msg = (
+        "The metadata of storage domain {self.domain} is damaged:"
+        " {self.problem}"
+    )
     hints = (
         "copies kept on this host: vdsm-backup-domain history {self.domain}",
     )

@@ -1,0 +1,364 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""File domains on real directories, and on a file system that misbehaves."""
+
+import errno
+import os
+import stat
+import threading
+import time
+
+import pytest
+
+from tests.support import filedomain, hangfs, rundir
+from tests.support.backends import BACKENDS
+from vdsm_backup import errors, fileio
+from vdsm_backup import format as fmt
+from vdsm_backup.storage.file import MAX_SIZE, FileStorage
+
+TIMEOUT = 2
+
+needs_fuse = pytest.mark.skipif(
+    hangfs.missing() is not None, reason=str(hangfs.missing())
+)
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request):
+    return request.param
+
+
+@pytest.fixture
+def mount():
+    path = rundir.make("file-storage")
+    yield path
+    rundir.remove(path)
+
+
+@pytest.fixture
+def hang():
+    with hangfs.Hangfs() as fs:
+        yield fs
+
+
+def storage_on(mount, backend, sd_id, timeout=TIMEOUT):
+    io = fileio.open(backend, mount, timeout)
+    return FileStorage(sd_id, os.path.join(mount, sd_id), io, timeout)
+
+
+def dom_md(mount, sd_id):
+    return os.path.join(mount, sd_id, "dom_md")
+
+
+def flagged_lines(sd_id):
+    return fmt.flush(filedomain.metadata(sd_id, BACKUP="True"))
+
+
+def no_steps(name):
+    pass
+
+
+@pytest.mark.parametrize("version", [3, 4, 5])
+def test_read_write(mount, backend, version):
+    sd_id = filedomain.make(mount, version=version, name="é & \u20ac")
+    storage = storage_on(mount, backend, sd_id)
+    old = storage.read()
+    assert fmt.parse(old).seal == "valid"
+    new = fmt.flush({**fmt.parse(old).values, "BACKUP": "True"})
+    steps = []
+    storage.write(old, new, steps.append)
+    assert storage.read() == new
+    assert steps.index("commit") < steps.index("confirm")
+    assert set(os.listdir(dom_md(mount, sd_id))) <= {
+        "metadata",
+        "ids",
+        "leases",
+        "inbox",
+        "outbox",
+        "xleases",
+    }
+
+
+def test_owner_and_mode_are_kept(mount, backend):
+    sd_id = filedomain.make(mount)
+    path = filedomain.path(mount, sd_id)
+    os.chmod(path, 0o640)
+    storage = storage_on(mount, backend, sd_id)
+    storage.write(storage.read(), flagged_lines(sd_id), no_steps)
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o640
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give files away")
+def test_owner_that_cannot_be_kept_is_refused(mount, backend):
+    sd_id = filedomain.make(mount)
+    path = filedomain.path(mount, sd_id)
+    os.chown(path, 1234, 1234)
+    storage = storage_on(mount, backend, sd_id)
+    before = storage.read()
+    with pytest.raises(errors.WriteFailed) as e:
+        storage.write(before, flagged_lines(sd_id), no_steps)
+    assert "1234:1234" in str(e.value)
+    assert storage.read() == before
+    assert not any(
+        name.startswith("metadata.new")
+        for name in os.listdir(dom_md(mount, sd_id))
+    )
+
+
+def test_somebody_was_first(mount, backend):
+    sd_id = filedomain.make(mount)
+    storage = storage_on(mount, backend, sd_id)
+    with pytest.raises(errors.MetadataChanged):
+        storage.write(flagged_lines(sd_id), ["A=1"], no_steps)
+
+
+def test_leftovers_of_killed_writers_are_removed(mount, backend):
+    sd_id = filedomain.make(mount)
+    leftover = "metadata.new.host1.123.0123456789abcdef"
+    vdsms_own = "metadata.new"
+    for name in (leftover, vdsms_own):
+        with open(os.path.join(dom_md(mount, sd_id), name), "w") as f:
+            f.write("half a lin")
+    storage = storage_on(mount, backend, sd_id)
+    storage.write(storage.read(), flagged_lines(sd_id), no_steps)
+    names = os.listdir(dom_md(mount, sd_id))
+    assert leftover not in names
+    assert vdsms_own in names
+
+
+def test_a_stop_before_the_commit_leaves_nothing(mount, backend):
+    class Stop(Exception):
+        pass
+
+    def stop_at(wanted):
+        def step(name):
+            if name == wanted:
+                raise Stop
+
+        return step
+
+    sd_id = filedomain.make(mount)
+    storage = storage_on(mount, backend, sd_id)
+    before = storage.read()
+    names = sorted(os.listdir(dom_md(mount, sd_id)))
+    for step in ("compare", "create", "write", "check", "commit"):
+        with pytest.raises(Stop):
+            storage.write(before, flagged_lines(sd_id), stop_at(step))
+        assert storage.read() == before
+        assert sorted(os.listdir(dom_md(mount, sd_id))) == names
+
+
+def test_padding_is_no_metadata(mount, backend):
+    sd_id = filedomain.make(mount)
+    data = filedomain.get_bytes(mount, sd_id)
+    filedomain.put_bytes(mount, sd_id, data + b"\0" * 512)
+    lines = storage_on(mount, backend, sd_id).read()
+    assert fmt.parse(lines).seal == "valid"
+
+
+def replace_by_link(path):
+    os.rename(path, path + ".real")
+    os.symlink(path + ".real", path)
+
+
+def replace_by_directory(path):
+    os.unlink(path)
+    os.mkdir(path)
+
+
+def replace_by_fifo(path):
+    os.unlink(path)
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize(
+    "replace", [replace_by_link, replace_by_directory, replace_by_fifo]
+)
+def test_not_a_regular_file(mount, backend, replace):
+    sd_id = filedomain.make(mount)
+    replace(filedomain.path(mount, sd_id))
+    with pytest.raises(errors.MetadataUnreadable) as e:
+        storage_on(mount, backend, sd_id).read()
+    assert "not a regular file" in str(e.value)
+
+
+@pytest.mark.parametrize("size", [MAX_SIZE + 1, 64 * 1024**2])
+def test_huge(mount, backend, size):
+    sd_id = filedomain.make(mount)
+    os.truncate(filedomain.path(mount, sd_id), size)
+    with pytest.raises(errors.MetadataUnreadable) as e:
+        storage_on(mount, backend, sd_id).read()
+    assert str(size) in str(e.value)
+
+
+def test_binary(mount, backend):
+    sd_id = filedomain.make(mount)
+    filedomain.put_bytes(mount, sd_id, bytes(range(256)))
+    with pytest.raises(errors.NotMetadata):
+        storage_on(mount, backend, sd_id).read()
+
+
+@pytest.mark.parametrize("missing", ["metadata", ""])
+def test_missing_is_unreadable_never_unflagged(mount, backend, missing):
+    sd_id = filedomain.make(mount)
+    path = os.path.join(dom_md(mount, sd_id), missing)
+    os.rename(path.rstrip("/"), os.path.join(mount, "away"))
+    storage = storage_on(mount, backend, sd_id, timeout=0.5)
+    started = time.monotonic()
+    with pytest.raises(errors.MetadataUnreadable) as e:
+        storage.read()
+    assert time.monotonic() - started >= 0.5
+    assert "restore" in " ".join(e.value.hint_lines())
+
+
+def test_missing_for_a_moment_is_waited_for(mount, backend):
+    sd_id = filedomain.make(mount)
+    path = filedomain.path(mount, sd_id)
+    os.rename(path, path + ".away")
+    timer = threading.Timer(0.5, os.rename, (path + ".away", path))
+    timer.start()
+    try:
+        lines = storage_on(mount, backend, sd_id, timeout=10).read()
+    finally:
+        timer.join()
+    assert fmt.parse(lines).seal == "valid"
+
+
+@needs_fuse
+def test_the_directory_is_listed_before_each_read(hang, backend):
+    # Without it NFS clients see the old file; what we can see here is that
+    # a read cannot pass a directory that cannot be listed.
+    sd_id = filedomain.make(hang.mount)
+    storage = storage_on(hang.mount, backend, sd_id)
+    storage.read()
+    hang.hang("readdir")
+    with pytest.raises(errors.StorageTimeout):
+        storage.read()
+
+
+@needs_fuse
+@pytest.mark.parametrize("code", [errno.EIO, errno.EACCES])
+def test_read_error(hang, backend, code):
+    sd_id = filedomain.make(hang.mount)
+    storage = storage_on(hang.mount, backend, sd_id)
+    hang.fail("read", code)
+    with pytest.raises(errors.MetadataUnreadable) as e:
+        storage.read()
+    assert os.strerror(code) in str(e.value)
+
+
+@needs_fuse
+def test_stale_for_a_moment_is_waited_for(hang, backend):
+    sd_id = filedomain.make(hang.mount)
+    storage = storage_on(hang.mount, backend, sd_id, timeout=10)
+    hang.fail("open", errno.ESTALE, "metadata")
+    timer = threading.Timer(0.5, hang.clear)
+    timer.start()
+    try:
+        assert fmt.parse(storage.read()).seal == "valid"
+    finally:
+        timer.join()
+
+
+# Which operation of the file system belongs to which step.
+BEFORE_COMMIT = [
+    ("readdir", ""),
+    ("create", "metadata.new"),
+    ("write", "metadata.new"),
+    ("fsync", "metadata.new"),
+    ("chmod", "metadata.new"),
+]
+CODES = [errno.EIO, errno.ENOSPC, errno.ESTALE, errno.EDQUOT, errno.EROFS]
+
+
+@needs_fuse
+@pytest.mark.parametrize("op, name", BEFORE_COMMIT)
+@pytest.mark.parametrize("code", CODES, ids=errno.errorcode.get)
+def test_fault_before_the_rename(hang, backend, op, name, code):
+    sd_id = filedomain.make(hang.mount)
+    storage = storage_on(hang.mount, backend, sd_id, timeout=0.5)
+    before = storage.read()
+    hang.fail(op, code, name)
+    steps = []
+    with pytest.raises(errors.Error) as e:
+        storage.write(before, flagged_lines(sd_id), steps.append)
+    hang.clear()
+    assert "commit" not in steps
+    assert not isinstance(e.value, errors.OutcomeUnknown)
+    assert storage_on(hang.mount, backend, sd_id).read() == before
+
+
+@needs_fuse
+@pytest.mark.parametrize("op, name", BEFORE_COMMIT)
+def test_hang_before_the_rename(hang, backend, op, name):
+    sd_id = filedomain.make(hang.mount)
+    storage = storage_on(hang.mount, backend, sd_id, timeout=0.5)
+    before = storage.read()
+    hang.hang(op, name)
+    steps = []
+    with pytest.raises(errors.StorageTimeout):
+        storage.write(before, flagged_lines(sd_id), steps.append)
+    assert "commit" not in steps
+    hang.clear()
+    # What hung goes on now, and must not change what others read.
+    time.sleep(0.5)
+    assert storage_on(hang.mount, backend, sd_id).read() == before
+
+
+@needs_fuse
+@pytest.mark.parametrize("code", CODES, ids=errno.errorcode.get)
+def test_fault_of_the_rename(hang, backend, code):
+    sd_id = filedomain.make(hang.mount)
+    storage = storage_on(hang.mount, backend, sd_id)
+    before = storage.read()
+    hang.fail("rename", code)
+    with pytest.raises(errors.WriteFailed) as e:
+        storage.write(before, flagged_lines(sd_id), no_steps)
+    assert os.strerror(code) in str(e.value)
+    hang.clear()
+    assert storage_on(hang.mount, backend, sd_id).read() == before
+
+
+@needs_fuse
+def test_fault_after_the_rename_is_an_error_with_the_new_in_place(
+    hang, backend
+):
+    sd_id = filedomain.make(hang.mount)
+    storage = storage_on(hang.mount, backend, sd_id)
+    new = flagged_lines(sd_id)
+    hang.fail("fsyncdir", errno.EIO)
+    with pytest.raises(errors.WriteFailed):
+        storage.write(storage.read(), new, no_steps)
+    hang.clear()
+    assert storage_on(hang.mount, backend, sd_id).read() == new
+
+
+@needs_fuse
+def test_silent_corruption_is_found_before_the_rename(hang, backend):
+    sd_id = filedomain.make(hang.mount)
+    storage = storage_on(hang.mount, backend, sd_id)
+    before = storage.read()
+
+    def corrupt(step):
+        if step == "check":
+            directory = os.path.join(hang.root, sd_id, "dom_md")
+            for name in os.listdir(directory):
+                if name.startswith("metadata.new"):
+                    with open(os.path.join(directory, name), "r+b") as f:
+                        f.write(b"X")
+
+    with pytest.raises(errors.WriteFailed) as e:
+        storage.write(before, flagged_lines(sd_id), corrupt)
+    assert "differently" in str(e.value)
+    assert storage.read() == before
+
+
+def test_origin_tells_a_copy(mount, backend):
+    sd_id = filedomain.make(mount)
+    storage = storage_on(mount, backend, sd_id)
+    stored = storage.origin()
+    assert storage.match_origin(stored) == "same"
+    ids = os.path.join(dom_md(mount, sd_id), "ids")
+    with open(ids + ".copy", "wb"):
+        pass
+    os.rename(ids + ".copy", ids)
+    assert storage.match_origin(stored) == "copied"

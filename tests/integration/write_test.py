@@ -1,0 +1,314 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+The writer process on file domains: each process killed before each step.
+
+The lease is played by a socket: what matters here is who has it, and for how
+long. lease_test.py shows that sanlock goes by exactly that.
+"""
+
+import errno
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from tests.support import filedomain, hangfs, processes, rundir
+from tests.support.backends import BACKENDS, wait_until
+from vdsm_backup import errors, fileio, write
+from vdsm_backup import format as fmt
+from vdsm_backup.storage.file import FileStorage
+
+TIMEOUT = 1
+STEPS = ["compare", "create", "write", "check", "commit", "confirm"]
+BEFORE_COMMIT = STEPS[: STEPS.index("commit") + 1]
+
+needs_fuse = pytest.mark.skipif(
+    hangfs.missing() is not None, reason=str(hangfs.missing())
+)
+
+
+class Held:
+    """A lease that is a socket; `ended` tells when nobody has it."""
+
+    def __init__(self):
+        self._watch, self._lease = socket.socketpair()
+        self.fd = self._lease.fileno()
+        self.lost = False
+
+    def check(self):
+        if self.lost:
+            raise errors.LeaseLost("the domain")
+
+    def release(self):
+        self._lease.close()
+
+    def ended(self):
+        self._watch.setblocking(False)
+        try:
+            return self._watch.recv(1) == b""
+        except BlockingIOError:
+            return False
+
+    def close(self):
+        self._lease.close()
+        self._watch.close()
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request):
+    return request.param
+
+
+@pytest.fixture
+def mount():
+    path = rundir.make("write")
+    yield path
+    rundir.remove(path)
+
+
+@pytest.fixture
+def hang():
+    with hangfs.Hangfs() as fs:
+        yield fs
+
+
+@pytest.fixture
+def held():
+    held = Held()
+    yield held
+    held.close()
+
+
+class Domain:
+    def __init__(self, mount, backend):
+        self.mount = mount
+        self.backend = backend
+        self.sd_id = filedomain.make(mount)
+        self.storage = self.open()
+        self.old = self.storage.read()
+        self.new = fmt.flush({**fmt.parse(self.old).values, "BACKUP": "True"})
+
+    def open(self):
+        io = fileio.open(self.backend, self.mount, TIMEOUT)
+        directory = os.path.join(self.mount, self.sd_id)
+        return FileStorage(self.sd_id, directory, io, TIMEOUT)
+
+    def write(self, held, on_step=lambda name: None):
+        write.run(self.storage, self.old, self.new, held, TIMEOUT, on_step)
+
+    def read(self):
+        """By a fresh process, as others see it."""
+        return self.open().read()
+
+
+def at(wanted, action):
+    def on_step(name):
+        if name == wanted:
+            action()
+
+    return on_step
+
+
+def kill_below(*words):
+    """Kill what runs below this process; wait until it is gone."""
+
+    def action():
+        found = processes.find(os.getpid(), *words)
+        assert found, f"nobody to kill: {words}"
+        processes.kill(found)
+        wait_until(lambda: not any(map(processes.command, found)))
+
+    return action
+
+
+def test_write(mount, backend, held):
+    domain = Domain(mount, backend)
+    steps = []
+    domain.write(held, steps.append)
+    assert steps == STEPS
+    assert domain.read() == domain.new
+    held.release()
+    wait_until(held.ended)
+
+
+@pytest.mark.parametrize("step", BEFORE_COMMIT)
+def test_writer_killed_before_the_commit(mount, backend, held, step):
+    domain = Domain(mount, backend)
+    with pytest.raises(errors.WriteFailed) as e:
+        domain.write(held, at(step, kill_below("vdsm_backup.writer")))
+    assert "killed" in str(e.value)
+    held.release()
+    wait_until(held.ended)
+    assert domain.read() == domain.old
+    # Another change finds nothing in its way, and leaves nothing behind.
+    again = Held()
+    domain.write(again)
+    again.close()
+    assert domain.read() == domain.new
+    names = os.listdir(os.path.join(mount, domain.sd_id, "dom_md"))
+    assert not [name for name in names if name.startswith("metadata.new")]
+
+
+@needs_fuse
+@pytest.mark.parametrize("op", ["rename", "fsyncdir"])
+def test_writer_killed_after_the_commit(hang, backend, held, op):
+    domain = Domain(hang.mount, backend)
+    hang.hang(op)
+
+    def kill_when_stuck():
+        hang.wait_stuck(op)
+        kill_below("vdsm_backup.writer")()
+
+    killer = threading.Thread(target=kill_when_stuck)
+    killer.start()
+    with pytest.raises(write.Unsettled) as e:
+        domain.write(held)
+    killer.join()
+    assert not e.value.ended
+    held.release()
+    # The child goes on with what it began, and has the lease until then.
+    assert not held.ended()
+    hang.clear()
+    wait_until(held.ended)
+    assert domain.read() == domain.new
+
+
+WORKERS = ("fileio/worker.py", "libexec/ioprocess")
+
+
+@pytest.mark.parametrize("step", BEFORE_COMMIT[1:])
+def test_worker_killed_before_the_commit(mount, backend, held, step):
+    domain = Domain(mount, backend)
+    ours = processes.find(os.getpid(), *WORKERS)
+
+    def kill_the_writers():
+        found = processes.find(os.getpid(), *WORKERS)
+        assert set(found) - set(ours)
+        processes.kill(set(found) - set(ours))
+
+    # Killed at "commit", the rename itself finds nobody.
+    expected = write.Unsettled if step == "commit" else errors.WriteFailed
+    with pytest.raises(expected) as e:
+        domain.write(held, at(step, kill_the_writers))
+    if step == "commit":
+        assert e.value.ended
+    held.release()
+    wait_until(held.ended)
+    assert domain.read() == domain.old
+
+
+TOOL = """
+import json, os, sys
+from tests.integration.write_test import at
+from vdsm_backup import write, fileio
+from vdsm_backup.storage.file import FileStorage
+mount, sd_id, backend, step, fd = sys.argv[1:6]
+old, new = json.load(sys.stdin)
+io = fileio.open(backend, mount, 1)
+storage = FileStorage(sd_id, os.path.join(mount, sd_id), io, 1)
+class Held:
+    fd = int(sys.argv[5])
+    def check(self): pass
+die = at(step, lambda: os.kill(os.getpid(), 9))
+write.run(storage, old, new, Held(), 1, die)
+"""
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_tool_killed(mount, backend, held, step):
+    domain = Domain(mount, backend)
+    tool = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            TOOL,
+            mount,
+            domain.sd_id,
+            backend,
+            step,
+            str(held.fd),
+        ],
+        input=json.dumps([domain.old, domain.new]),
+        text=True,
+        pass_fds=[held.fd],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert tool.returncode == -9
+    held.release()
+    wait_until(held.ended)
+    # Killed at "commit", the tool has not given the word.
+    expected = domain.new if step == "confirm" else domain.old
+    assert domain.read() == expected
+
+
+@pytest.mark.parametrize("step", BEFORE_COMMIT)
+def test_lease_lost_before_the_commit(mount, backend, held, step):
+    domain = Domain(mount, backend)
+    with pytest.raises(errors.LeaseLost):
+        domain.write(held, at(step, lambda: setattr(held, "lost", True)))
+    assert domain.read() == domain.old
+
+
+@needs_fuse
+def test_lease_lives_as_long_as_a_stuck_write(hang, backend, held):
+    domain = Domain(hang.mount, backend)
+    hang.hang("rename")
+    with pytest.raises(write.Unsettled) as e:
+        domain.write(held)
+    assert not e.value.ended
+    held.release()
+    time.sleep(1)
+    assert not held.ended()
+    hang.clear()
+    wait_until(held.ended)
+    assert domain.read() == domain.new
+
+
+@needs_fuse
+@pytest.mark.parametrize("op", ["write", "fsync"])
+def test_lease_lives_as_long_as_a_stuck_preparation(hang, backend, held, op):
+    domain = Domain(hang.mount, backend)
+    hang.hang(op, "metadata.new")
+    with pytest.raises(errors.StorageTimeout):
+        domain.write(held)
+    held.release()
+    time.sleep(1)
+    assert not held.ended()
+    hang.clear()
+    wait_until(held.ended)
+    assert domain.read() == domain.old
+
+
+@needs_fuse
+@pytest.mark.parametrize("code", [errno.EIO, errno.ESTALE, errno.ENOSPC])
+def test_rename_that_fails_has_ended(hang, backend, held, code):
+    domain = Domain(hang.mount, backend)
+    hang.fail("rename", code)
+    with pytest.raises(write.Unsettled) as e:
+        domain.write(held)
+    assert e.value.ended
+    assert os.strerror(code) in str(e.value.cause)
+
+
+@needs_fuse
+def test_stuck_old_writer_cannot_change_what_a_newer_one_wrote(
+    hang, backend, held
+):
+    domain = Domain(hang.mount, backend)
+    hang.hang("write", "metadata.new")
+    with pytest.raises(errors.StorageTimeout):
+        domain.write(held)
+    newer = fmt.flush({**fmt.parse(domain.old).values, "BACKUP": "False"})
+    # Past the mount that hangs, as another host would.
+    other = Domain.__new__(Domain)
+    other.mount, other.backend, other.sd_id = hang.root, backend, domain.sd_id
+    other.open().write(domain.old, newer, lambda step: None)
+    hang.clear()
+    held.release()
+    wait_until(held.ended)
+    assert domain.read() == newer

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Putting a kept copy of a domain's metadata back.
+
+For metadata that is gone or broken; the copy is then all that is left to go
+by. Where the metadata is whole, only the flag may differ from the copy: what
+VDSM changed since is never undone. Who may write, the lease, and the look for
+users are those of any change (change.py).
+"""
+
+import dataclasses
+
+from vdsm_backup import change, errors, flag
+from vdsm_backup import format as fmt
+
+
+def restore(storage, copy, request, tools):
+    """
+    Put a kept copy back, where the metadata is gone or broken; or where only
+    the flag differs from it.
+    """
+    sd_id = storage.sd_id
+    wanted = change.check(copy.lines, sd_id)
+    lines, current = _what_is_left(storage)
+    if current:
+        _require_only_flag_differs(sd_id, copy, wanted, current)
+        if sorted(current.lines) == sorted(copy.lines):
+            return change.Result(False, current.lines)
+    if wanted.flag.value and tools.is_hosted_engine(sd_id):
+        raise errors.HostedEngineDomain(sd_id)
+    request = dataclasses.replace(
+        request, action="set" if wanted.flag.value else "clear"
+    )
+    change.require_may_write(storage, wanted.pool, request, tools)
+    notes = change.require_unused(storage, request, tools)
+    if request.dry_run:
+        return change.Result(True, copy.lines, notes)
+    with change.leased(storage, wanted.values, tools) as held:
+        if _what_is_left(storage)[0] != lines:
+            raise errors.MetadataChanged(sd_id)
+        if lines:
+            tools.history.keep(storage, lines, tools.who, "restore")
+        change.write_lines(storage, lines, copy.lines, held, tools)
+        if current:
+            notes = change.settle(
+                storage, lines, copy.lines, held, request, tools
+            )
+    return change.Result(
+        True, copy.lines, notes + change.afterwards(storage, copy.lines)
+    )
+
+
+def _what_is_left(storage):
+    """(lines or None, Look or None) of metadata that may be broken."""
+    try:
+        lines = storage.read()
+    except (
+        errors.MetadataUnreadable,
+        errors.NotMetadata,
+        errors.DamagedMetadata,
+    ):
+        return None, None
+    try:
+        return lines, change.check(lines, storage.sd_id)
+    except (
+        errors.NotMetadata,
+        errors.DamagedMetadata,
+        errors.SealBroken,
+        errors.SealMissing,
+        errors.InvalidFlag,
+    ):
+        return lines, None
+
+
+def _require_only_flag_differs(sd_id, copy, wanted, current):
+    keys = sorted(
+        key
+        for key in wanted.values.keys() | current.values.keys()
+        if key not in flag.KEYS
+        and wanted.values.get(key) != current.values.get(key)
+    )
+    if keys:
+        shown = ", ".join(fmt.printable(key) for key in keys)
+        raise errors.RestoreRefused(sd_id, copy.number, shown)

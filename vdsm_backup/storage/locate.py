@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Making a Storage from what is known of it."""
+
+from vdsm_backup import fileio, lvm
+from vdsm_backup.storage.block import BlockStorage
+from vdsm_backup.storage.file import FileStorage
+
+
+def from_description(described):
+    """
+    The storage that describe() told of, in the writer process: what it
+    starts inherits the writer's stdin and stdout, and with it the lease.
+    """
+    if described["kind"] == "file":
+        timeout = described["timeout"]
+        directory = described["directory"]
+        io = fileio.open(described["ioprocess"], directory, timeout)
+        return FileStorage(described["sd_id"], directory, io, timeout)
+    runner = lvm.Lvm(
+        described["devices"],
+        described["config_method"],
+        described["timeout"],
+        stdin=0,
+    )
+    return BlockStorage(described["sd_id"], runner, described["lv_dir"])
