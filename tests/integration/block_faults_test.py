@@ -20,6 +20,7 @@ from tests.support.blocktools import (
     storage,
     vgchange_is,
 )
+from tests.support.needs import needs_fuse
 from vdsm_backup import errors, lvm, lvm_command
 from vdsm_backup import format as fmt
 
@@ -163,9 +164,6 @@ def _read_until(domain, system_dir, stop, results):
 
 # A device that hangs, or fails
 
-needs_fuse = pytest.mark.skipif(
-    bool(hangfs.missing()), reason=hangfs.missing() or "nothing is missing"
-)
 TIMEOUT = 2
 
 

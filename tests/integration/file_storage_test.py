@@ -9,22 +9,13 @@ import time
 
 import pytest
 
-from tests.support import filedomain, hangfs, rundir
-from tests.support.backends import BACKENDS
+from tests.support import filedomain, rundir
+from tests.support.needs import needs_fuse
 from vdsm_backup import errors, fileio
 from vdsm_backup import format as fmt
 from vdsm_backup.storage.file import MAX_SIZE, FileStorage
 
 TIMEOUT = 2
-
-needs_fuse = pytest.mark.skipif(
-    hangfs.missing() is not None, reason=str(hangfs.missing())
-)
-
-
-@pytest.fixture(params=BACKENDS)
-def backend(request):
-    return request.param
 
 
 @pytest.fixture
@@ -32,12 +23,6 @@ def mount():
     path = rundir.make("file-storage")
     yield path
     rundir.remove(path)
-
-
-@pytest.fixture
-def hang():
-    with hangfs.Hangfs() as fs:
-        yield fs
 
 
 def storage_on(mount, backend, sd_id, timeout=TIMEOUT):

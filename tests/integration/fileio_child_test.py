@@ -17,11 +17,6 @@ from vdsm_backup import fileio
 pytestmark = pytest.mark.timeout(60)
 
 
-@pytest.fixture(params=backends.BACKENDS)
-def backend(request):
-    return request.param
-
-
 @pytest.fixture
 def io(backend):
     with fileio.open(backend, "test", 10) as io:

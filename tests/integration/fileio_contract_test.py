@@ -9,15 +9,9 @@ import stat
 
 import pytest
 
-from tests.support import backends
 from vdsm_backup import fileio
 
 pytestmark = pytest.mark.timeout(60)
-
-
-@pytest.fixture(params=backends.BACKENDS)
-def backend(request):
-    return request.param
 
 
 @pytest.fixture

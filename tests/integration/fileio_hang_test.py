@@ -40,11 +40,6 @@ CALLS = {
 ERRORS = [errno.EIO, errno.ENOSPC, errno.ESTALE, errno.EDQUOT, errno.EROFS]
 
 
-@pytest.fixture(params=backends.BACKENDS)
-def backend(request):
-    return request.param
-
-
 @pytest.fixture
 def fs():
     with hangfs.Hangfs() as fs:

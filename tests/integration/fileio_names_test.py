@@ -8,7 +8,6 @@ import os
 
 import pytest
 
-from tests.support import backends
 from vdsm_backup import fileio
 
 pytestmark = pytest.mark.timeout(60)
@@ -24,11 +23,6 @@ ODD_NAMES = [
     "\U0001f600",
     "%s&amp;",
 ]
-
-
-@pytest.fixture(params=backends.BACKENDS)
-def backend(request):
-    return request.param
 
 
 @pytest.fixture

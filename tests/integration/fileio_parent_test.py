@@ -29,11 +29,6 @@ getattr(io, call)(*args)
 """
 
 
-@pytest.fixture(params=backends.BACKENDS)
-def backend(request):
-    return request.param
-
-
 @pytest.fixture
 def fs():
     with hangfs.Hangfs() as fs:

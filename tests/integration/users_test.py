@@ -11,6 +11,7 @@ import pytest
 
 import tests
 from tests.support import hangfs, qemu, rundir
+from tests.support.needs import needs_fuse
 from vdsm_backup import probe, users
 
 SD = "2f6d9d54-5d0c-4f8b-9c1e-6a9a6ff0d001"
@@ -26,10 +27,6 @@ URI = "test:///default"
 
 pytestmark = pytest.mark.skipif(
     bool(qemu.missing()), reason=qemu.missing() or "qemu is here"
-)
-
-needs_fuse = pytest.mark.skipif(
-    bool(hangfs.missing()), reason=hangfs.missing() or "FUSE is here"
 )
 
 

@@ -17,8 +17,9 @@ import time
 
 import pytest
 
-from tests.support import filedomain, hangfs, processes, rundir
-from tests.support.backends import BACKENDS, wait_until
+from tests.support import filedomain, processes, rundir
+from tests.support.backends import wait_until
+from tests.support.needs import needs_fuse
 from vdsm_backup import errors, fileio, write
 from vdsm_backup import format as fmt
 from vdsm_backup.storage.file import FileStorage
@@ -26,10 +27,6 @@ from vdsm_backup.storage.file import FileStorage
 TIMEOUT = 1
 STEPS = ["compare", "create", "write", "check", "commit", "confirm"]
 BEFORE_COMMIT = STEPS[: STEPS.index("commit") + 1]
-
-needs_fuse = pytest.mark.skipif(
-    hangfs.missing() is not None, reason=str(hangfs.missing())
-)
 
 
 class Held:
@@ -59,22 +56,11 @@ class Held:
         self._watch.close()
 
 
-@pytest.fixture(params=BACKENDS)
-def backend(request):
-    return request.param
-
-
 @pytest.fixture
 def mount():
     path = rundir.make("write")
     yield path
     rundir.remove(path)
-
-
-@pytest.fixture
-def hang():
-    with hangfs.Hangfs() as fs:
-        yield fs
 
 
 @pytest.fixture

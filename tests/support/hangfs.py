@@ -33,10 +33,12 @@ from tests.support import rundir
 SERVER = os.path.join(os.path.dirname(__file__), "hangfs_server.py")
 FUSECTL = "/sys/fs/fuse/connections"
 
-OPS = frozenset("""
+OPS = frozenset(
+    """
     getattr readlink mkdir rmdir symlink link rename unlink chmod chown
     truncate utimens statfs readdir open create read write fsync fsyncdir
-    """.split())
+    """.split()
+)
 
 START_TIMEOUT = 10
 

@@ -3,8 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vdsm_backup import errors
-from vdsm_backup import flag
+from vdsm_backup import errors, flag
 from vdsm_backup import format as fmt
 
 SD = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"

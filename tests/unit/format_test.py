@@ -9,8 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from vdsm_backup import errors
-from vdsm_backup import flag
+from vdsm_backup import errors, flag
 from vdsm_backup import format as fmt
 
 VECTORS = os.path.join(

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The command on block domains, with the real lvm and sanlock."""
+
+import json
+import os
+
+import pytest
+
+from tests.support import commandline, rundir, sanlockd
+from tests.support.blocktools import needs_block, seqno
+from tests.support.needs import needs_sanlock
+from vdsm_backup import lvm_command
+
+pytest_plugins = ["tests.support.blockfixtures"]
+pytestmark = needs_block
+
+WHY = ["--reason", "nightly copies, & more"]
+
+
+@pytest.fixture
+def directory():
+    path = rundir.make("cli")
+    yield path
+    rundir.remove(path)
+
+
+@pytest.fixture
+def make_host(directory):
+    """A host that sees these devices of a domain."""
+    hosts = []
+
+    def make(domain, *more):
+        host = commandline.Host(
+            os.path.join(directory, f"host{len(hosts)}"),
+            io_timeout=30,
+            devices=", ".join([*domain.devices, *more]),
+            lv_dir=domain.lv_dir,
+        )
+        hosts.append(host)
+        return host
+
+    yield make
+    for host in hosts:
+        host.__exit__()
+
+
+@needs_sanlock
+def test_all_commands(block_domain, make_host):
+    host = make_host(block_domain)
+    sd_id = block_domain.sd_id
+    before = block_domain.lines()
+    with sanlockd.Host("host1") as sanlock:
+        paths = [block_domain.lv_path(name) for name in ("ids", "leases")]
+        sanlockd.initialize(sanlock, sd_id, *paths)
+
+        def run(*args):
+            return host.process(*args, env=sanlock.env)
+
+        done = run("set", "block1", *WHY, "--json")
+        assert done.code == 0
+        domain = done.json["domain"]
+        assert set(domain) == commandline.DOMAIN
+        assert (domain["kind"], domain["flag"]) == ("block", True)
+        assert "BACKUP=True" in block_domain.lines()
+
+        out = run("list").out
+        assert f"{sd_id}  block1  block  5  no        yes\n" in out
+        assert "    reason: nightly copies, & more\n" in out
+        assert run("verify").out == f"{sd_id}: ok, block1\n"
+
+        done = run("show", sd_id, "--json")
+        assert sorted(done.json["metadata"]) == block_domain.lines()
+        device = block_domain.devices[0]
+        done = make_host(block_domain).process("show", "--device", device)
+        assert done.out.startswith(f"UUID              {sd_id}\n")
+
+        commits = seqno(block_domain)
+        assert run("set", sd_id, *WHY).out.startswith("Nothing to change")
+        assert seqno(block_domain) == commits
+        assert run("clear", sd_id, *WHY).code == 0
+        assert run("restore", sd_id, "--from", "1").code == 0
+        assert block_domain.lines() == before
+
+        done = run("history", sd_id, "--json")
+        assert [c["flag"] for c in done.json["copies"]] == [False, True, False]
+    extra = os.path.join(host.history, sd_id, "000001.extra")
+    with open(extra) as f:
+        assert sd_id in f.read()
+
+
+def state(domain):
+    """Tags, and how often the metadata was committed; of any VG there is."""
+    return domain.report("vgs", "vg_tags,vg_seqno", "--foreign")
+
+
+def set_is_refused(host, domain, code):
+    before = state(domain)
+    done = host.process("set", domain.sd_id, *WHY, "--json")
+    assert (done.error, done.code) == (code, 1)
+    assert state(domain) == before
+    assert host.kept() == []
+    return done.json["error"]["message"]
+
+
+def test_exported(block_domain, make_host):
+    block_domain.lvm(["vgexport", block_domain.sd_id])
+    host = make_host(block_domain)
+    assert "it is exported" in set_is_refused(host, block_domain, 968)
+    assert host.process("list").code == 0
+
+
+def test_foreign(block_domain, make_host):
+    block_domain.lvm(
+        ["vgchange", "--yes", "--systemid", "other", block_domain.sd_id]
+    )
+    host = make_host(block_domain)
+    assert "it is foreign" in set_is_refused(host, block_domain, 968)
+
+
+def test_no_storage_domain(block_domain, make_host):
+    block_domain.change_tags(delete=["RHAT_storage_domain"])
+    host = make_host(block_domain)
+    set_is_refused(host, block_domain, 956)
+    assert host.process("list", "--json").json["domains"] == []
+
+
+def test_replica_beside_its_origin(block_domain, make_host):
+    copies = [block_domain.copy_device(i) for i in (0, 1)]
+    host = make_host(block_domain, *copies)
+    done = host.process("set", block_domain.sd_id, *WHY, "--json")
+    assert done.code == 1
+    assert done.error in (957, 968)
+    assert all(c in done.json["error"]["message"] for c in copies)
+    done = host.process("list", "--json")
+    assert done.code == 3
+    assert all(row["flag"] is None for row in done.json["domains"])
+    places = json.dumps([row["place"] for row in done.json["domains"]])
+    assert all(device in places for device in [*copies, *block_domain.devices])
+
+
+@pytest.mark.parametrize(
+    "tag, code",
+    [("MDT_CLASS=Iso", 967), ("MDT_X=&1114112&", 967), ("MDT_nonsense", 967)],
+)
+def test_damaged_tags(block_domain, make_host, tag, code):
+    block_domain.change_tags(add=[tag])
+    host = make_host(block_domain)
+    set_is_refused(host, block_domain, code)
+
+
+def test_tag_with_terminal_escapes(block_domain, make_host):
+    evil = "a\x1b[2Jb\u202ec"
+    block_domain.change_tags(
+        add=["MDT_DESCRIPTION=a&27&&91&2Jb&8238&c"],
+        delete=["MDT_DESCRIPTION=block1"],
+    )
+    host = make_host(block_domain)
+    for args in (["list"], ["verify"], ["show", block_domain.sd_id]):
+        done = host.process(*args)
+        assert commandline.hidden(done.out + done.err) == []
+        if args != ["list"]:
+            assert r"a\x1b[2Jb\u202ec" in done.out
+    done = host.process("show", block_domain.sd_id, "--json")
+    assert done.json["domain"]["name"] == evil
+    assert done.json["domain"]["seal"] == "broken"
+
+
+def test_a_list_of_devices_is_no_device(block_domain, make_host):
+    host = make_host(block_domain)
+    both = ",".join(block_domain.devices)
+    assert host.process("show", "--device", both, "--json").error == 987
+
+
+def test_no_device_runs_no_lvm(directory, monkeypatch):
+    monkeypatch.setattr(lvm_command, "LVM", "/nonexistent")
+    with commandline.Host(os.path.join(directory, "host")) as host:
+        assert host.json("list").json["domains"] == []

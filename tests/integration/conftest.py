@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+import pytest
+
+from tests.support import hangfs
+from tests.support.backends import BACKENDS
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request):
+    """[storage] ioprocess."""
+    return request.param
+
+
+@pytest.fixture
+def hang():
+    with hangfs.Hangfs() as fs:
+        yield fs

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+A process that sets and clears the flag of a domain at random, by all of the
+product but its parser. The one thing that is otherwise: other hosts are in
+the lockspace all the time, so that none has to join for each change, and all
+meet at the SDM lease.
+"""
+
+import dataclasses
+import json
+import random
+import sys
+
+from vdsm_backup import change, config, discovery, errors, flag
+from vdsm_backup import format as fmt
+from vdsm_backup.cli.wiring import Wiring
+
+
+class Racing(Wiring):
+    def _request(self, *args):
+        return dataclasses.replace(super()._request(*args), alone=False)
+
+
+def race(conf, sd_id, name, rounds):
+    """
+    Says what became of each call:
+    {"from": reason before, "to": reason after} or {"refused": class name}.
+    """
+    options = config.load(conf)
+    storage, _ = discovery.Discovery(options).find(sd_id)
+    for number in range(rounds):
+        tools = Racing(options, None, lambda text: None).tools()
+        action = random.choice(["set", "clear"])
+        request = change.Request(action, reason=f"{name}-{number}-{action}")
+        try:
+            change.change(storage, request, tools)
+        except errors.Error as e:
+            _say({"refused": e.name, "text": str(e)})
+            continue
+        copies = tools.history
+        kept = copies.get(sd_id, copies.numbers(sd_id)[-1])
+        before = fmt.parse(kept.lines).values.get(flag.REASON)
+        _say({"from": before, "to": request.reason})
+
+
+def _say(value):
+    print(json.dumps(value), flush=True)
+
+
+if __name__ == "__main__":
+    race(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))

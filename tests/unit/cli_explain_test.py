@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+import inspect
+
+import pytest
+
+from vdsm_backup import errors
+
+ALL = sorted(errors.by_code().items())
+
+
+@pytest.mark.parametrize("code, error", ALL)
+def test_every_code(host, code, error):
+    done = host.run("explain", str(code))
+    lines = done.out.splitlines()
+    assert lines[0] == f"Error {code}, {error.__name__}"
+    assert inspect.getdoc(error) in done.out
+    assert lines[-1].startswith("Exit code: ")
+    assert (done.code, done.err) == (0, "")
+    assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize("code, exit_code", [(956, 1), (971, 2), (975, 4)])
+def test_exit_code(host, code, exit_code):
+    out = host.run("explain", str(code)).out
+    assert out.endswith(f"\nExit code: {exit_code}\n")
+
+
+@pytest.mark.parametrize("code, error", ALL)
+def test_json(host, code, error):
+    done = host.json("explain", error.__name__)
+    assert set(done.json) == {"schema", "explanation"}
+    explained = done.json["explanation"]
+    assert set(explained) == {"code", "name", "exit_code", "text"}
+    assert (explained["code"], explained["name"]) == (code, error.__name__)
+
+
+def test_needs_no_configuration(host):
+    assert host.run("--config", "/nonexistent", "explain", "956").code == 0
+
+
+@pytest.mark.parametrize("code", ["955", "0", "seal", "\x1b[2J", "../956"])
+def test_unknown_code(host, code):
+    done = host.run("explain", code)
+    assert "error 990" in done.err
+    assert "codes are 956 to 999" in done.err
+    assert "\x1b" not in done.err
+    assert done.code == 2

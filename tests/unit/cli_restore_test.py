@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+import os
+
+import pytest
+
+from tests.support import commandline, filedomain
+from vdsm_backup import format as fmt
+from vdsm_backup import history, users
+from vdsm_backup.storage.memory import MemoryStorage
+
+A = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
+POOL = "11111111-2222-3333-4444-555555555555"
+PLAIN = fmt.flush(filedomain.metadata(A))
+FLAGGED = fmt.flush(filedomain.metadata(A, BACKUP="True", BACKUP_REASON="x"))
+
+
+@pytest.fixture
+def kept(host):
+    """A plain domain; copy 1 is plain too, 2 is flagged, 3 is broken."""
+    host.domain(sd_id=A)
+    for lines in (PLAIN, FLAGGED, FLAGGED[:-1]):
+        keep(host, lines)
+    return host
+
+
+def keep(host, lines):
+    storage = MemoryStorage(A, [])
+    history.History(host.history).keep(storage, lines, "admin@host1", "set")
+
+
+def test_metadata_that_is_gone(kept):
+    os.unlink(filedomain.path(kept.mount, A))
+    done = kept.run("restore", A, "--from", "1")
+    assert done.out == (
+        f"Storage domain data1 ({A}) has the metadata of copy 1 again.\n"
+    )
+    assert done.code == 0
+    assert kept.bytes(A) == fmt.encode_file(PLAIN)
+
+
+def test_newest_whole_copy(kept):
+    filedomain.put_bytes(kept.mount, A, b"\xff")
+    done = kept.run("restore", A)
+    assert done.code == 0
+    assert done.out.splitlines() == [
+        f"Storage domain data1 ({A}) has the metadata of copy 2 again.",
+        "    since an unknown time by somebody unknown",
+        "    reason: x",
+    ]
+    assert "note: copy 3 is not whole: it has no seal\n" in done.err
+    assert kept.bytes(A) == fmt.encode_file(FLAGGED)
+
+
+def test_json(kept):
+    done = kept.json("restore", A)
+    keys = {"schema", "domain", "changed", "dry_run", "notes"}
+    assert set(done.json) == keys
+    assert done.json["changed"] is True
+    assert done.json["domain"]["flag"] is True
+    assert set(done.json["domain"]) == commandline.DOMAIN
+    again = kept.json("restore", A, "--from", "2")
+    assert again.json["changed"] is False
+
+
+def test_nothing_to_change(kept):
+    kept.run("restore", A)
+    copies = kept.kept()
+    done = kept.run("restore", A, "--from", "2")
+    assert done.out.startswith(
+        f"Nothing to change: storage domain data1 ({A}) has the metadata of"
+        " copy 2.\n"
+    )
+    assert done.code == 0
+    assert kept.kept() == copies
+
+
+def test_dry_run(kept):
+    before = kept.bytes(A)
+    done = kept.run("restore", A, "--dry-run")
+    assert "would get the metadata of copy 2." in done.out
+    assert "  + BACKUP=True\n" in done.out
+    assert done.code == 0
+    assert kept.bytes(A) == before
+
+
+def test_dry_run_of_metadata_that_is_gone(kept):
+    os.unlink(filedomain.path(kept.mount, A))
+    done = kept.run("restore", A, "--from", "1", "--dry-run")
+    assert [line[4:] for line in done.out.splitlines()[1:]] == PLAIN
+    assert not os.path.exists(filedomain.path(kept.mount, A))
+
+
+def test_copy_that_is_broken(kept):
+    done = kept.json("restore", A, "--from", "3")
+    assert (done.error, done.code) == (965, 1)
+
+
+def test_no_such_copy(kept):
+    done = kept.json("restore", A, "--from", "4")
+    assert (done.error, done.code) == (985, 1)
+
+
+def test_no_copy(host):
+    host.domain(sd_id=A)
+    done = host.json("restore", A)
+    assert (done.error, done.code) == (985, 1)
+    assert "keeps no copy that is whole" in done.json["error"]["message"]
+
+
+def test_copy_that_is_of_another_domain(host):
+    host.domain(sd_id=A)
+    keep(host, fmt.flush(filedomain.metadata(A, SDUUID="b" + A[1:])))
+    assert host.json("restore", A).error == 985
+
+
+def test_metadata_that_has_changed_since(kept):
+    values = filedomain.metadata(A, name="renamed")
+    filedomain.put(kept.mount, A, fmt.flush(values))
+    before = kept.bytes(A)
+    done = kept.json("restore", A)
+    assert (done.error, done.code) == (986, 4)
+    assert kept.bytes(A) == before
+
+
+def test_attached(host):
+    host.domain(sd_id=A)
+    os.unlink(filedomain.path(host.mount, A))
+    keep(host, fmt.flush(filedomain.metadata(A, POOL_UUID=POOL)))
+    assert host.json("restore", A).error == 972
+    done = host.run("restore", A, "--pool-is-gone")
+    assert done.code == 0
+    assert "becomes SPM within 300 seconds" in done.err
+
+
+def test_in_use(kept):
+    kept.users = users.Users(images=["image i/v"])
+    before = kept.bytes(A)
+    done = kept.json("restore", A)
+    assert (done.error, done.code) == (975, 4)
+    assert kept.bytes(A) == before
+    assert kept.run("restore", A, "--despite-open-images").code == 0

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+import pytest
+
+from tests.support import commandline
+from vdsm_backup import hosted_engine, lease, users
+
+
+@pytest.fixture
+def host(tmp_path, monkeypatch):
+    """
+    A host for the command line in this process. The lease is free, and who
+    uses domains is what the test says.
+    """
+    with commandline.Host(tmp_path, io_timeout=0.5) as host:
+        host.users = users.Users(notes=["not seen: anything"])
+        host.hosted_engine = None
+        monkeypatch.setattr(users, "find", lambda *args: host.users)
+        monkeypatch.setattr(lease, "take", commandline.free_lease)
+        monkeypatch.setattr(
+            hosted_engine,
+            "is_hosted_engine",
+            lambda sd_id: sd_id == host.hosted_engine,
+        )
+        yield host

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the documents show is true."""
+
+import os
+import re
+import subprocess
+
+import pytest
+
+from vdsm_backup import config, errors, flag
+from vdsm_backup import format as fmt
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
+SD = "5e6f1d2a-9c47-4b0e-8d1f-3a7b9c0d2e41"
+
+# Of the guard, which is yet to come.
+UNUSED = {"mode", "on_unreadable", "allow", "tls"}
+
+
+def read(*path):
+    with open(os.path.join(ROOT, *path), encoding="utf-8") as f:
+        return f.read()
+
+
+def block(text, kind):
+    return re.search(rf"^```{kind}\n(.*?)^```$", text, re.M | re.S)[1]
+
+
+@pytest.fixture
+def example():
+    return block(read("docs", "format.md"), "metadata")
+
+
+def test_example_of_metadata_is_sealed_and_flagged(example):
+    md = fmt.require(example.splitlines(), SD)
+    assert md.seal == "valid"
+    assert flag.read(md.values, SD).value is True
+
+
+def test_example_is_written_as_vdsm_writes(example):
+    lines = example.splitlines()
+    assert fmt.flush(fmt.parse(lines).values) == lines
+
+
+def test_shell_recipe_of_the_seal(example, tmp_path):
+    (tmp_path / "metadata").write_text(example)
+    recipe = block(read("docs", "format.md"), "shell")
+    done = subprocess.run(
+        recipe, shell=True, cwd=tmp_path, capture_output=True, text=True
+    )
+    sealed = fmt.parse(example.splitlines()).declared
+    assert done.stdout.split()[0] == sealed
+
+
+def test_example_of_tags(example):
+    shown = re.findall(r"^    (MDT_.*)$", read("docs", "format.md"), re.M)
+    tags = {fmt.encode_tag(line) for line in example.splitlines()}
+    assert shown and set(shown) <= tags
+
+
+def table(text):
+    """{option: default} of the tables of configuration.md."""
+    found = {}
+    for row in re.findall(r"^\|(.*)\|$", text, re.M):
+        cells = [re.findall(r"`([^`]*)`", c) for c in row.split("|")]
+        for i, option in enumerate(cells[1]):
+            found[option] = cells[2][i] if cells[2] else ""
+    return found
+
+
+def test_configuration_lists_all_options_with_their_defaults():
+    expected = {}
+    for options in config.DEFAULTS.values():
+        expected.update(options)
+    for option in UNUSED:
+        del expected[option]
+    assert table(read("docs", "configuration.md")) == expected
+
+
+def test_configuration_says_which_options_are_unused():
+    last = read("docs", "configuration.md").strip().split("\n\n")[-1]
+    assert all(option in last for option in UNUSED)
+
+
+def test_documents_that_hints_name_are_there():
+    texts = [hint for c in errors.by_code().values() for hint in c.hints]
+    names = re.findall(r"docs/[\w.]+", " ".join(texts))
+    assert names
+    for name in names:
+        assert os.path.exists(os.path.join(ROOT, name)), name

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The source tree as a whole."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+import vdsm_backup
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
+SPDX = "SPDX-License-Identifier: GPL-2.0-or-later"
+
+# Licensed by what it says itself, or data that cannot hold a comment.
+WITHOUT_SPDX = {"LICENSE", ".json"}
+NOT_OURS = re.compile(r"^(\.git|\.venv|\.tox|\..*_cache|\.hypothesis|build)$")
+
+
+def sources():
+    for top, dirs, names in os.walk(ROOT):
+        dirs[:] = [
+            d
+            for d in dirs
+            if not NOT_OURS.match(d)
+            and d != "__pycache__"
+            and not d.endswith(".egg-info")
+        ]
+        for name in names:
+            yield os.path.relpath(os.path.join(top, name), ROOT)
+
+
+def test_every_file_says_its_license():
+    without = []
+    for path in sources():
+        if {os.path.basename(path), os.path.splitext(path)[1]} & WITHOUT_SPDX:
+            continue
+        with open(os.path.join(ROOT, path), encoding="utf-8") as f:
+            head = [f.readline() for _ in range(2)]
+        if SPDX not in "".join(head):
+            without.append(path)
+    assert without == []
+
+
+def test_setup_knows_the_version():
+    pytest.importorskip("setuptools")
+    done = subprocess.run(
+        [sys.executable, "setup.py", "--quiet", "--version"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.split()[-1] == vdsm_backup.__version__

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What set, clear and restore have in common: doing it and telling of it."""
+
+from vdsm_backup import errors, report
+from vdsm_backup import format as fmt
+from vdsm_backup.cli import domains, layout, output, wiring
+from vdsm_backup.cli.exits import Exit
+
+# Seconds after which VDSM drops what it has in memory of a domain:
+# [irs] repo_stats_cache_refresh_timeout in lib/vdsm/common/config.py.in.
+_STALE = 300
+
+
+def make(storage, failures, work, words, args, options, ui):
+    """
+    Do `work(tools)`, which gives a change.Result, and tell what came of it;
+    returns the exit code.
+
+    failures: places in which another copy of the domain may be.
+    words: what is said of the domain: (it was changed, it would be changed,
+    there was nothing to change).
+    """
+    world = wiring.Wiring(options, args.timeout, ui.progress)
+    before = _what_is_there(storage) if args.dry_run else ()
+    tidied = ()
+    try:
+        result = work(world.tools())
+    finally:
+        if not args.dry_run:
+            tidied = world.tidy(storage)
+            ui.notes(tidied)
+    domain = domains.of(report.judge(storage, result.lines))
+    notes = [
+        *output.place_notes(failures),
+        *result.notes,
+        *_warnings(domain, result, args),
+    ]
+    if ui.as_json:
+        ui.json(
+            domain=domain,
+            changed=result.changed,
+            dry_run=args.dry_run,
+            notes=[*notes, *tidied],
+        )
+        return Exit.DONE
+    ui.lines(layout.wrap(_sentence(domain, result, words, args), ui.width))
+    if result.changed and args.dry_run:
+        ui.lines(_difference(before, result.lines))
+    elif domain["flag"]:
+        for line in (domains.since(domain), domains.reason(domain)):
+            ui.lines(layout.wrap(line, ui.width, "    "))
+    ui.notes(notes)
+    return Exit.DONE
+
+
+def _what_is_there(storage):
+    """For the difference that a dry run shows; it may be broken, or gone."""
+    try:
+        return storage.read()
+    except errors.Error:
+        return ()
+
+
+def _warnings(domain, result, args):
+    if not result.changed:
+        return
+    if args.dry_run:
+        yield "a dry run takes no lease: the change may still be refused"
+    elif domain["pool"]:
+        yield (
+            "the domain is attached: a host without the VDSM plugin that"
+            f" becomes SPM within {_STALE} seconds may write the old metadata"
+            " back; run verify after a failover"
+        )
+
+
+def _sentence(domain, result, words, args):
+    changed, would_change, unchanged = words
+    subject = f"torage domain {domains.title(domain)}"
+    if not result.changed:
+        return f"Nothing to change: s{subject} {unchanged}."
+    if args.dry_run:
+        return f"Dry run, nothing was written: s{subject} {would_change}."
+    return f"S{subject} {changed}."
+
+
+def _difference(before, after):
+    gone = [line for line in before if line not in after]
+    new = [line for line in after if line not in before]
+    return [
+        *[f"  - {fmt.printable(line)}" for line in gone],
+        *[f"  + {fmt.printable(line)}" for line in new],
+    ]

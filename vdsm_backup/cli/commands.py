@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The commands and their options, as data; parser.py makes a parser of it."""
+
+import argparse
+import re
+from dataclasses import dataclass
+
+_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
+_SECONDS = re.compile(r"[0-9]{1,4}(\.[0-9]{1,3})?")
+
+# Bounds of [sanlock] timeout, which --timeout replaces.
+_TIMEOUT_RANGE = (1, 3600)
+
+
+# Types of values
+
+
+def not_empty(text):
+    # An unset variable in a script must not name the domain without a name.
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty")
+    return text
+
+
+def _number(text):
+    if not _NUMBER.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!a} is no number from 1")
+    return int(text)
+
+
+def _seconds(text):
+    low, high = _TIMEOUT_RANGE
+    if not _SECONDS.fullmatch(text) or not low <= float(text) <= high:
+        raise argparse.ArgumentTypeError(
+            f"{text!a} is not between {low} and {high} seconds"
+        )
+    return float(text)
+
+
+# Options
+
+
+@dataclass(frozen=True)
+class Option:
+    """names, and what add_argument takes with them."""
+
+    names: tuple
+    settings: dict
+
+
+def _option(*names, **settings):
+    return Option(names, settings)
+
+
+def _flag(name, text):
+    return _option(name, action="store_true", help=text)
+
+
+_SD = {"metavar": "SD", "type": not_empty, "help": "UUID or unique name"}
+SD = _option("sd", **_SD)
+MAYBE_SD = _option("sd", nargs="?", **_SD)
+MANY_SD = _option("sd", nargs="*", **_SD)
+
+PATH = _option(
+    "--path",
+    metavar="DIR",
+    type=not_empty,
+    help="a domain's directory, or a mount of domains, anywhere",
+)
+DEVICE = _option(
+    "--device",
+    metavar="DEV",
+    type=not_empty,
+    help="a block device that is a PV of the domain",
+)
+REASON = _option(
+    "--reason",
+    metavar="TEXT",
+    required=True,
+    help="why: one line, shown to whoever is refused",
+)
+DRY_RUN = _flag("--dry-run", "check all that can be checked, write nothing")
+TIMEOUT = _option(
+    "--timeout",
+    metavar="SECONDS",
+    type=_seconds,
+    help="for the lease; joining a lockspace takes 21 and more",
+)
+DESPITE_OPEN_IMAGES = _flag(
+    "--despite-open-images",
+    "what qemu holds open is a transfer, not a VM",
+)
+ACCEPT_ORIGIN = _flag(
+    "--accept-origin", "this copy or replica is the domain from now on"
+)
+POOL_IS_GONE = _flag(
+    "--pool-is-gone",
+    "the domain is attached, but its data center is lost: no host alive"
+    " manages it any more",
+)
+HOW = (DRY_RUN, TIMEOUT, DESPITE_OPEN_IMAGES, POOL_IS_GONE)
+
+
+# Commands
+
+
+@dataclass(frozen=True)
+class Command:
+    """
+    module: of this package; its run(args, options, ui) gives the exit code.
+    changes: it writes to storage and needs directories on this host.
+    on_host: it has to do with this host, and so needs its configuration.
+    """
+
+    name: str
+    module: str
+    help: str
+    options: tuple = ()
+    changes: bool = False
+    on_host: bool = True
+
+
+COMMANDS = (
+    Command(
+        "list",
+        "list",
+        "all storage domains that this host can see",
+        (
+            _flag(
+                "--flagged", "only those that are flagged, or may be flagged"
+            ),
+        ),
+    ),
+    Command(
+        "show",
+        "show",
+        "all about one domain: metadata, seal, flag, who uses it",
+        (MAYBE_SD, PATH, DEVICE),
+    ),
+    Command(
+        "set",
+        "set",
+        "make a storage domain a backup domain",
+        (SD, REASON, *HOW, ACCEPT_ORIGIN),
+        changes=True,
+    ),
+    Command(
+        "clear",
+        "set",
+        "make a backup domain a normal storage domain again",
+        (SD, REASON, *HOW, ACCEPT_ORIGIN),
+        changes=True,
+    ),
+    Command(
+        "verify",
+        "verify",
+        "find what is wrong with the metadata of domains",
+        (MANY_SD, PATH, DEVICE),
+    ),
+    Command(
+        "history",
+        "history",
+        "copies of the metadata kept on this host before each change",
+        (
+            SD,
+            _option(
+                "--show", metavar="N", type=_number, help="print copy number N"
+            ),
+        ),
+    ),
+    Command(
+        "restore",
+        "restore",
+        "put a kept copy of the metadata back",
+        (
+            SD,
+            _option(
+                "--from",
+                dest="number",
+                metavar="N",
+                type=_number,
+                help="copy number N; default: the newest whole one",
+            ),
+            *HOW,
+        ),
+        changes=True,
+    ),
+    Command(
+        "explain",
+        "explain",
+        "what an error code means and what to do",
+        (
+            _option(
+                "code", metavar="CODE", type=not_empty, help="for example 972"
+            ),
+        ),
+        on_host=False,
+    ),
+)

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""restore: put a kept copy of the metadata back."""
+
+from vdsm_backup import change, errors
+from vdsm_backup import format as fmt
+from vdsm_backup import restore as work
+from vdsm_backup.cli import changes, target, wiring
+
+
+def run(args, options, ui):
+    storage, failures = target.by_sd(args.sd, options)
+    copy = _copy(wiring.keeper(options), storage.sd_id, args.number, ui)
+    request = change.Request(
+        action="restore",
+        dry_run=args.dry_run,
+        despite_open_images=args.despite_open_images,
+        pool_is_gone=args.pool_is_gone,
+    )
+    words = (
+        f"has the metadata of copy {copy.number} again",
+        f"would get the metadata of copy {copy.number}",
+        f"has the metadata of copy {copy.number}",
+    )
+    return changes.make(
+        storage,
+        failures,
+        lambda tools: work.restore(storage, copy, request, tools),
+        words,
+        args,
+        options,
+        ui,
+    )
+
+
+def _copy(history, sd_id, number, ui):
+    """
+    The copy of this number, or the newest that is whole.
+
+    Raises HistoryNotFound, HistoryFailed.
+    """
+    if number:
+        return history.get(sd_id, number)
+    for number in reversed(history.numbers(sd_id)):
+        try:
+            copy = history.get(sd_id, number)
+            if fmt.require(copy.lines, sd_id).seal == "valid":
+                return copy
+            reason = "it has no seal"
+        except errors.Error as e:
+            reason = str(e)
+        ui.notes([f"copy {number} is not whole: {reason}"])
+    raise errors.HistoryNotFound(sd_id, "that is whole")

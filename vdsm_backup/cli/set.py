@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""set and clear: change the backup flag, with a reason."""
+
+from vdsm_backup import change, flag
+from vdsm_backup.cli import changes, target
+
+_WORDS = {
+    "set": (
+        "is a backup domain now",
+        "would become a backup domain",
+        "is a backup domain already, for this reason",
+    ),
+    "clear": (
+        "is no backup domain now",
+        "would become no backup domain",
+        "is no backup domain, and this reason is given already",
+    ),
+}
+
+
+def run(args, options, ui):
+    request = change.Request(
+        action=args.command,
+        # First, before anything is looked for.
+        reason=flag.require_reason(args.reason),
+        dry_run=args.dry_run,
+        despite_open_images=args.despite_open_images,
+        accept_origin=args.accept_origin,
+        pool_is_gone=args.pool_is_gone,
+    )
+    storage, failures = target.by_sd(args.sd, options)
+    return changes.make(
+        storage,
+        failures,
+        lambda tools: change.change(storage, request, tools),
+        _WORDS[args.command],
+        args,
+        options,
+        ui,
+    )
