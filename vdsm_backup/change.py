@@ -57,7 +57,7 @@ class Request:
 class Tools:
     """What a change needs from the world."""
 
-    take_lease: Callable  # (storage, paths, geometry) -> context with Held
+    take_lease: Callable  # (storage, paths, values) -> context with Held
     write: Callable  # (storage, old, new, held) -> None
     users: Callable  # (storage) -> users.Users
     history: object
@@ -207,8 +207,7 @@ def _users(storage, request, tools):
 @contextlib.contextmanager
 def leased(storage, values, tools):
     with storage.lease() as paths:
-        size = geometry(values, storage.sd_id)
-        with tools.take_lease(storage, paths, size) as held:
+        with tools.take_lease(storage, paths, values) as held:
             yield held
 
 

@@ -519,3 +519,19 @@ def test_no_sanlock_daemon(host, directory):
     assert (done.error, done.code) == (978, 1)
     assert host.bytes(A) == before
     assert host.kept() == []
+
+
+def test_local_domain_needs_no_sanlock(host):
+    """It has no lockspace: VDSM guards it by a lock on the host."""
+    host.domain(sd_id=A, TYPE="LOCALFS")
+    nobody = {"SANLOCK_RUN_DIR": "/nonexistent"}
+    done = host.process("set", A, *WHY, env=nobody)
+    assert (done.code, done.err.count("error")) == (0, 0), done.err
+    assert host.json("show", A).json["domain"]["flag"] is True
+    ids = os.path.join(host.mount, A, "dom_md", "ids")
+    with open(ids) as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        done = host.process("clear", A, *WHY, "--timeout", "1", env=nobody)
+        assert done.code == 4
+        assert "error 976" in done.err
+    assert host.process("clear", A, *WHY, env=nobody).code == 0

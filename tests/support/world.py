@@ -45,8 +45,8 @@ class World:
         )
 
     @contextlib.contextmanager
-    def _take_lease(self, storage, paths, geometry):
-        self.log.append(("lease", geometry))
+    def _take_lease(self, storage, paths, values):
+        self.log.append(("lease", change.geometry(values, storage.sd_id)))
         if self.lease_error:
             raise self.lease_error
         self.held = True

@@ -11,6 +11,7 @@ from vdsm_backup import (
     history,
     hosted_engine,
     lease,
+    local_lease,
     pool,
     record,
     users,
@@ -73,21 +74,24 @@ class Wiring:
             return ()
         try:
             values = change.look(storage).values
-            geometry = change.geometry(values, storage.sd_id)
             with storage.lease() as paths:
-                request = self._request(storage, paths, geometry)
+                request = self._request(storage, paths, values)
                 lease.tidy(request, self._progress)
         except errors.Error as e:
             return (f"a killed run may have left the lockspace joined: {e}",)
         return ()
 
-    def _take_lease(self, storage, paths, geometry):
+    def _take_lease(self, storage, paths, values):
+        if values.get("TYPE") == local_lease.TYPE:
+            return local_lease.take(
+                storage.sd_id, paths.ids, self._timeout, self._progress
+            )
         self._leased = True
-        request = self._request(storage, paths, geometry)
+        request = self._request(storage, paths, values)
         return lease.take(request, self._progress)
 
-    def _request(self, storage, paths, geometry):
-        alignment, sector = geometry
+    def _request(self, storage, paths, values):
+        alignment, sector = change.geometry(values, storage.sd_id)
         uid, gid = storage.io_user or (None, None)
         return lease.Request(
             sd_id=storage.sd_id,
