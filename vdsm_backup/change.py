@@ -105,6 +105,8 @@ def change(storage, request, tools):
         now = look(storage)
         if (now.flag, now.pool) != (first.flag, first.pool):
             raise errors.MetadataChanged(storage.sd_id)
+        # VDSM may have started while the lease was taken.
+        require_may_write(storage, now.pool, request, tools)
         new = _new_lines(now, request, storage, tools)
         tools.history.keep(storage, now.lines, tools.who, request.action)
         write_lines(storage, now.lines, new, held, tools)

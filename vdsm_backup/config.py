@@ -47,6 +47,9 @@ CHOICES = {
     ("lvm", "config_method"): ("auto", "devices", "filter"),
 }
 
+# The last one, 2**32 - 1, means "no change" to chown(2) and setuid(2).
+MAX_ID = 2**32 - 2
+
 # sanlock's MAX_HOST_ID as VDSM limits it: lib/vdsm/storage/clusterlock.py
 MAX_HOST_ID = 250
 
@@ -114,7 +117,7 @@ class Config:
     def _id(self, option, lookup, field):
         value = self._text("storage", option)
         if value.isdecimal():
-            return int(value)
+            return self._whole("storage", option, 0, MAX_ID)
         if value in OVIRT_IDS:
             return OVIRT_IDS[value]
         try:

@@ -58,9 +58,12 @@ class Discovery:
         """(storages, failures) of all places, in a stable order."""
         return self._scan(lambda storage: True)
 
-    def find(self, domain):
+    def find(self, domain, patient=False):
         """
         (storage, failures) of one domain by its UUID, or by its name.
+
+        patient: wait for all places as long as they may take, since a second
+        copy of the domain could be on the slow one.
 
         Raises DomainNotFound, AmbiguousDomain; StorageTimeout or whatever a
         place failed with if it was not found elsewhere. By name, a domain
@@ -68,7 +71,8 @@ class Discovery:
         """
         if is_uuid(domain):
             found, failures = self._scan(
-                lambda storage: storage.sd_id == domain, enough=bool
+                lambda storage: storage.sd_id == domain,
+                enough=lambda found: found and not patient,
             )
         else:
             found, failures = self._scan(
@@ -96,16 +100,24 @@ class Discovery:
         io = self._io(path)
         try:
             if DOM_MD in io.listdir(path):
-                name = os.path.basename(path)
-                return [self._file(name, path, io)]
-            found = self._scan_mount(path, io)
+                return [self._domain_directory(path, io)]
+            found, failures = self._scan_mount(path, io)
         except (OSError, fileio.Closed) as e:
             raise errors.MetadataUnreadable(fmt.printable(path), str(e))
         except fileio.Timeout:
             raise errors.StorageTimeout(path, self._options.io_timeout)
+        if failures:
+            raise failures[0].error
         if not found:
             raise errors.DomainNotFound(f"under {fmt.printable(path)}")
         return found
+
+    def _domain_directory(self, path, io):
+        name = os.path.basename(path)
+        if not is_uuid(name):
+            what = f"in {fmt.printable(path)}, whose name is no UUID,"
+            raise errors.DomainNotFound(what)
+        return self._file(name, path, io)
 
     def at_device(self, device):
         """Storages on one block device."""
@@ -168,7 +180,7 @@ class Discovery:
     def _mounts(self):
         """Local directories only; nothing mounted is touched."""
         base = os.path.join(self._options.repo_root, "mnt")
-        names = _listdir(base)
+        names = self._listdir(base)
         gluster = os.path.join(base, GLUSTER_SD)
         paths = [
             os.path.join(base, name)
@@ -176,14 +188,29 @@ class Discovery:
             if name not in (BLOCK_SD, GLUSTER_SD)
         ]
         if GLUSTER_SD in names:
-            paths += [os.path.join(gluster, n) for n in _listdir(gluster)]
+            names = self._listdir(gluster)
+            paths += [os.path.join(gluster, name) for name in names]
         return sorted(paths)
 
+    def _listdir(self, path):
+        try:
+            return sorted(os.listdir(path))
+        except FileNotFoundError:
+            return []
+        except OSError as e:
+            path = fmt.printable(path)
+            raise errors.ConfigInvalid(
+                self._options.path,
+                "[storage] repo_root",
+                f"{path}: {e.strerror}",
+            )
+
     def _scan_path(self, path):
-        return self._scan_mount(path, self._io(path)), []
+        return self._scan_mount(path, self._io(path))
 
     def _scan_mount(self, path, io):
-        found = []
+        """One domain that cannot be looked at hides no other."""
+        found, failures = [], []
         for name in io.listdir(path):
             if not is_uuid(name):
                 continue
@@ -192,9 +219,13 @@ class Discovery:
                 st = io.lstat(os.path.join(directory, DOM_MD))
             except (FileNotFoundError, NotADirectoryError):
                 continue
+            except OSError as e:
+                error = self._ours(directory, e)
+                failures.append(Failure(directory, error))
+                continue
             if stat.S_ISDIR(st.st_mode):
                 found.append(self._file(name, directory, io))
-        return found
+        return found, failures
 
     def _scan_devices(self, place):
         return self._scan_block(devices.meant(self._options.lvm_devices))
@@ -207,6 +238,8 @@ class Discovery:
         found = [
             BlockStorage(vg.name, runner, options.lv_dir, vg.place)
             for vg in scan.vgs
+            # VDSM names all of them so; another cannot be one of its domains.
+            if is_uuid(vg.name)
         ]
         failures = [
             Failure(name, error, "block")
@@ -249,10 +282,3 @@ def _filtered(job, wanted):
         except errors.Error as e:
             failures.append(Failure(storage.place, e, storage.kind))
     return kept, failures
-
-
-def _listdir(path):
-    try:
-        return sorted(os.listdir(path))
-    except FileNotFoundError:
-        return []

@@ -45,7 +45,9 @@ def take(sd_id, ids, timeout, progress):
     the file of the lock cannot be opened.
     """
     try:
-        fd = os.open(ids, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        # O_NONBLOCK: whatever is there instead of the file, do not wait.
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        fd = os.open(ids, flags)
     except OSError as e:
         raise errors.WriteFailed(sd_id, "lease", f"{ids}: {e.strerror}")
     try:

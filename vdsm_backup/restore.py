@@ -31,13 +31,15 @@ def restore(storage, copy, request, tools):
     request = dataclasses.replace(
         request, action="set" if wanted.flag.value else "clear"
     )
-    change.require_may_write(storage, wanted.pool, request, tools)
+    _require_may_write(storage, wanted.pool, lines, request, tools)
     notes = change.require_unused(storage, request, tools)
     if request.dry_run:
         return change.Result(True, copy.lines, notes)
     with change.leased(storage, wanted.values, tools) as held:
         if _what_is_left(storage)[0] != lines:
             raise errors.MetadataChanged(sd_id)
+        # VDSM may have started while the lease was taken.
+        _require_may_write(storage, wanted.pool, lines, request, tools)
         if lines:
             tools.history.keep(storage, lines, tools.who, "restore")
         change.write_lines(storage, lines, copy.lines, held, tools)
@@ -50,12 +52,25 @@ def restore(storage, copy, request, tools):
     )
 
 
+def _require_may_write(storage, pool, lines, request, tools):
+    """
+    By the pool in the copy, or by the one in what is left of the metadata: a
+    domain may have been attached since. Where that cannot be seen any more,
+    VDSM must not run; other hosts of a pool are seen by their host ids.
+    """
+    left = fmt.parse(lines or []).values
+    pool = pool or left.get(change.POOL, "")
+    if not pool and change.POOL not in left and tools.vdsm_runs():
+        raise errors.VdsmRunning(storage.sd_id, "(not known)")
+    change.require_may_write(storage, pool, request, tools)
+
+
 def _what_is_left(storage):
     """(lines or None, Look or None) of metadata that may be broken."""
     try:
         lines = storage.read()
     except (
-        errors.MetadataUnreadable,
+        errors.MetadataMissing,
         errors.NotMetadata,
         errors.DamagedMetadata,
     ):

@@ -5,8 +5,6 @@ says what is known when it ends.
 """
 
 import contextlib
-import os
-import signal
 import socket
 
 from vdsm_backup import errors, process, wire
@@ -40,29 +38,28 @@ def run(storage, old, new, held, io_timeout, on_step=lambda name: None):
     """
     ours, theirs = socket.socketpair()
     channel = wire.Channel(ours)
-    try:
-        with theirs:
-            child = process.start(
-                "vdsm_backup.writer",
-                [str(theirs.fileno())],
-                stdin=held.fd,
-                stdout=held.fd,
-                pass_fds=[theirs.fileno()],
-            )
+    with contextlib.closing(channel), theirs:
+        child = process.start(
+            "vdsm_backup.writer",
+            [str(theirs.fileno())],
+            stdin=held.fd,
+            stdout=held.fd,
+            pass_fds=[theirs.fileno()],
+        )
+        theirs.close()
         request = {
             "storage": storage.describe(),
             "old": old,
             "new": new,
         }
-        _lead(channel, request, storage, held, io_timeout, on_step)
+        try:
+            _lead(channel, request, storage, held, io_timeout, on_step)
+        except BaseException:
+            # Stuck in the kernel it ends when the kernel lets it; it keeps
+            # the lease until then, and does nothing more.
+            child.kill()
+            raise
         child.wait()
-    except BaseException:
-        # Stuck in the kernel it ends when the kernel lets it; it keeps the
-        # lease until then, and does nothing more.
-        os.kill(child.pid, signal.SIGKILL)
-        raise
-    finally:
-        channel.close()
 
 
 def _lead(channel, request, storage, held, io_timeout, on_step):
@@ -86,7 +83,8 @@ def _lead(channel, request, storage, held, io_timeout, on_step):
             error = errors.from_fields(**message["error"])
             if not committed:
                 raise error
-            ended = not isinstance(error, errors.StorageTimeout)
+            # Of all errors only this one says that the call came back.
+            ended = isinstance(error, errors.WriteFailed)
             raise Unsettled(str(error), ended)
         step = message["step"]
         on_step(step)

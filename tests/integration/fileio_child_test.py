@@ -12,6 +12,7 @@ import threading
 import pytest
 
 from tests.support import backends, rundir
+from tests.support.needs import needs_other_user
 from vdsm_backup import fileio
 
 pytestmark = pytest.mark.timeout(60)
@@ -88,7 +89,7 @@ def test_child_killed_between_calls(io):
         io.lstat("/")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+@needs_other_user
 def test_child_has_our_effective_user(backend):
     base = rundir.make("fileio")
     try:

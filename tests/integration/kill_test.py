@@ -195,6 +195,11 @@ def test_writer(host, backend):
 def test_worker(host, backend):
     results = kill_at_each(host, backend, "worker", BEFORE_COMMIT[1:])
     for step, said, reason in results:
+        if step == "commit":
+            # Nobody is left to ask, or ioprocess did it after all.
+            known = ("hit\nOutcomeUnknown", "hit\nchanged")
+            assert said.startswith(known), said
+            continue
         assert said.startswith("hit\nWriteFailed"), said
         assert reason == "", step
 

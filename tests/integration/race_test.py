@@ -15,7 +15,7 @@ from tests.support import filedomain, loop, rundir, sanlockd
 from tests.support.backends import BACKENDS
 from tests.support.blockdomain import BlockDomain
 from tests.support.needs import needs_sanlock
-from vdsm_backup import fileio, flag, report
+from vdsm_backup import config, discovery, errors, fileio, flag, report
 from vdsm_backup import format as fmt
 from vdsm_backup.lvm import Lvm
 from vdsm_backup.storage.block import BlockStorage
@@ -133,21 +133,28 @@ def write_conf(directory, host, domain):
 
 
 class Reader(threading.Thread):
-    """Reads as long as the race goes on, and judges each reading."""
+    """
+    Reads as long as the race goes on, and judges each reading. find gives
+    the storage to read, anew each time.
+    """
 
-    def __init__(self, storage):
+    def __init__(self, find):
         super().__init__()
-        self._storage = storage
+        self._find = find
         self._stop_it = threading.Event()
         self.readings = 0
         self.bad = []
 
     def run(self):
         while not self._stop_it.is_set():
-            reading = report.read(self._storage)
+            try:
+                reading = report.read(self._find())
+                problems = reading.problems
+            except errors.Error as e:
+                problems = [e]
             self.readings += 1
-            if reading.error or reading.problems:
-                self.bad.append(str(reading.problems))
+            if problems:
+                self.bad.append(str(problems))
 
     def stop(self):
         self._stop_it.set()
@@ -192,7 +199,8 @@ def test_race(directory, hosts, kind, monkeypatch):
     sanlockd.initialize(hosts[0], domain.sd_id, domain.ids, domain.leases)
     for number, host in enumerate(hosts, 1):
         host.join(domain, number, domain.ids_on(host))
-    reader = Reader(domain.storage())
+    storage = domain.storage()
+    reader = Reader(lambda: storage)
     reader.start()
     racers = []
     for host in hosts:
@@ -255,9 +263,21 @@ def test_readers_beside_2000_changes(directory, backend):
     os.mkdir(mount)
     sd_id = filedomain.make(mount)
     io = fileio.open(backend, mount, 30)
-    path = os.path.join(mount, sd_id)
-    reader = Reader(FileStorage(sd_id, path, io, 30))
+    storage = FileStorage(sd_id, os.path.join(mount, sd_id), io, 30)
+    os.makedirs(os.path.join(directory, "repo", "mnt"))
+    os.symlink(mount, os.path.join(directory, "repo", "mnt", "_export"))
+    conf = os.path.join(directory, "conf")
+    with open(conf, "w") as f:
+        f.write(
+            f"[storage]\nrepo_root = {directory}/repo\n"
+            f"ioprocess = {backend}\n[lvm]\ndevices = /dev/null\n"
+        )
+    places = discovery.Discovery(config.load(conf))
+    reader = Reader(lambda: storage)
+    # Never "no such domain" either.
+    finder = Reader(lambda: places.find(sd_id)[0])
     reader.start()
+    finder.start()
     try:
         subprocess.run(
             [sys.executable, "-c", WRITE_OFTEN]
@@ -268,6 +288,9 @@ def test_readers_beside_2000_changes(directory, backend):
         )
     finally:
         reader.stop()
-    print(f"{reader.readings} readings")
+        finder.stop()
+    print(f"{reader.readings} readings, {finder.readings} found")
     assert reader.bad == []
+    assert finder.bad == []
     assert reader.readings > 1000
+    assert finder.readings > 20

@@ -40,6 +40,14 @@ def kill(pids, number=signal.SIGKILL):
             pass  # It has ended by itself.
 
 
+def alive(pid):
+    """Not even a zombie has open files any more."""
+    try:
+        return bool(os.listdir(f"/proc/{pid}/fd"))
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return False
+
+
 def _parent(pid):
     try:
         with open(f"/proc/{pid}/stat") as f:

@@ -58,7 +58,7 @@ class Victim(Wiring):
             if found:
                 processes.kill(found, self._number)
                 if self._number == signal.SIGKILL:
-                    while any(map(processes.command, found)):
+                    while any(map(processes.alive, found)):
                         time.sleep(0.01)
                 print("hit", flush=True)
                 return
@@ -72,7 +72,7 @@ def main(conf, sd_id, reason, target, step, number=signal.SIGKILL):
     )
     request = change.Request("set", reason=reason)
     try:
-        change.change(storage, request, wiring.tools())
+        change.change(storage, request, wiring.tools(storage))
         print("changed", flush=True)
     except errors.Error as e:
         print(e.name, e, flush=True)

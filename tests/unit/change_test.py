@@ -2,6 +2,7 @@
 """The story of a change, on a domain in memory."""
 
 import contextlib
+import dataclasses
 
 import pytest
 
@@ -223,6 +224,16 @@ def test_user_that_comes_during_the_write_undoes_it(world):
     assert sum(entry[0] == "lease" for entry in world.log) == 1
 
 
+def test_the_last_look_goes_on_for_a_while(world, monkeypatch):
+    storage = make()
+    world.users = [NOBODY, NOBODY, NOBODY, Users(["VM web1"], [], [])]
+    tools = dataclasses.replace(world.tools(), settle=60)
+    monkeypatch.setattr(change.time, "sleep", lambda seconds: None)
+    with pytest.raises(errors.FlagUndone):
+        change.change(storage, SET, tools)
+    assert world.log.count("users") == 4
+
+
 def test_undo_that_fails_leaves_the_flag_set(world):
     storage = make()
     world.users = [NOBODY, Users(["VM web1"], [], [])]
@@ -285,6 +296,15 @@ def test_pool_is_not_gone_while_vdsm_runs(world):
     with pytest.raises(errors.VdsmRunning):
         change.change(make(POOL_UUID=POOL), request, world.tools())
     assert world.log == []
+
+
+def test_vdsm_that_starts_while_the_lease_is_taken(world):
+    storage = make(POOL_UUID=POOL)
+    world.under_lease = lambda storage: setattr(world, "vdsm", True)
+    request = Request("set", reason="r", pool_is_gone=True)
+    with pytest.raises(errors.VdsmRunning):
+        change.change(storage, request, world.tools())
+    assert "write" not in world.log
 
 
 def test_vdsm_may_run_beside_a_detached_domain(world):

@@ -10,6 +10,7 @@ import pytest
 
 import tests
 from tests.support import rundir
+from tests.support.needs import needs_other_user
 from vdsm_backup import child
 
 # Writes to nobody's standard streams but its own: /dev/null, pipe, /dev/null.
@@ -137,7 +138,7 @@ def test_environment_brings_no_code(script, tmp_path, monkeypatch):
     assert one.lines == [1]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="another user needs root")
+@needs_other_user
 def test_root_as_another_user(shared):
     code = (
         "import os, sys\n"

@@ -98,7 +98,7 @@ def test_huge(host, command):
     with open(filedomain.path(host.mount, A), "ab") as f:
         f.truncate(64 * 1024**2)
     done = host.json(command, A, "--reason", "why")
-    assert (done.error, done.code) == (961, 1)
+    assert (done.error, done.code) == (963, 1)
     assert "67108864 bytes" in done.json["error"]["message"]
     assert host.json("list").code == 3
 
@@ -109,7 +109,7 @@ def test_directory_in_place_of_metadata(host, command):
     os.unlink(path)
     os.mkdir(path)
     done = host.json(command, A, "--reason", "why")
-    assert (done.error, done.code) == (961, 1)
+    assert (done.error, done.code) == (963, 1)
     assert "not a regular file" in done.json["error"]["message"]
 
 
@@ -120,7 +120,7 @@ def test_link_in_place_of_metadata(host, command):
     os.rename(path, f"{path}.real")
     os.symlink(f"{path}.real", path)
     done = host.json(command, A, "--reason", "why")
-    assert (done.error, done.code) == (961, 1)
+    assert (done.error, done.code) == (963, 1)
     assert os.path.islink(path)
     with open(f"{path}.real", "rb") as f:
         assert f.read() == DATA
@@ -132,7 +132,7 @@ def test_metadata_that_is_gone(host, command):
     path = filedomain.path(host.mount, A)
     os.unlink(path)
     done = host.json(command, A, "--reason", "why")
-    assert (done.error, done.code) == (961, 1)
+    assert (done.error, done.code) == (992, 1)
     assert not os.path.exists(path)
     assert host.json("list").json["domains"][0]["flag"] is None
 

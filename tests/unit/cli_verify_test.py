@@ -113,7 +113,7 @@ def test_unreadable_is_neither_well_nor_wrong(host):
     host.domain(sd_id=A)
     os.unlink(filedomain.path(host.mount, A))
     done = host.run("verify")
-    assert done.out.startswith(f"{A}: unreadable\n    error 961: ")
+    assert done.out.startswith(f"{A}: unreadable\n    error 992: ")
     assert done.code == 3
 
 

@@ -54,6 +54,7 @@ def test_list_of_devices(tmp_path):
         ("[storage]\nio_timeout = 0\n", "io_timeout"),
         ("[storage]\nio_timeout = nan\n", "io_timeout"),
         ("[storage]\nuser = nobody-here\n", "user"),
+        ("[storage]\nuser = 4294967295\n", "user"),
         ("[storage]\nioprocess = maybe\n", "ioprocess"),
         ("[storage]\nrepo_root =\n", "repo_root"),
         ("[sanlock]\nhost_id = 251\n", "host_id"),

@@ -85,6 +85,20 @@ def test_extra_that_fails_is_an_error(history):
         history.keep(storage, ["A=1"], "me", "set")
 
 
+def test_on_disk_before_the_change_begins(history, tmp_path, mocker):
+    synced = []
+
+    def fsync(fd):
+        synced.append(os.readlink(f"/proc/self/fd/{fd}"))
+
+    mocker.patch("vdsm_backup.history.os.fsync", side_effect=fsync)
+    history.keep(make(), ["A=1"], "me", "set")
+    top = tmp_path / "history"
+    assert str(top) in synced
+    assert str(top / SD) in synced
+    assert any(path.startswith(f"{top / SD}/") for path in synced)
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"schema": 1}', "1"])
 def test_damaged_copy_is_told(history, tmp_path, text):
     history.keep(make(), ["A=1"], "me", "set")

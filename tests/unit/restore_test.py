@@ -113,3 +113,75 @@ def test_restore_of_an_attached_domain_needs_pool_is_gone(world):
         restore.restore(storage, copy, Request("restore"), world.tools())
     request = Request("restore", pool_is_gone=True)
     assert restore.restore(storage, copy, request, world.tools()).changed
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.MetadataUnreadable(SD, "Input/output error"),
+        errors.MetadataUnreadable(SD, "the worker has ended"),
+        errors.LvmFailed("pvs", 5, "no"),
+        errors.VolumeGroupUnsafe(SD, "duplicate PVs"),
+    ],
+)
+def test_restore_of_what_may_be_whole_is_refused(world, error):
+    storage = make()
+    copy = kept(world, storage)
+    other_wins(True, DESCRIPTION="renamed")(storage)
+    before = list(storage.lines)
+    storage.faults["read"] = error
+    with pytest.raises(type(error)):
+        restore.restore(storage, copy, Request("restore"), world.tools())
+    assert storage.lines == before
+    assert world.log == []
+
+
+def test_restore_of_what_is_gone(world):
+    storage = make()
+    copy = kept(world, storage)
+    storage.faults["read"] = errors.MetadataMissing(SD, "metadata")
+    result = restore.restore(storage, copy, Request("restore"), world.tools())
+    assert result.changed
+    assert storage.lines == copy.lines
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda x: x[:-1], lambda x: ["A=1", *x]], ids=["seal", "line"]
+)
+def test_restore_of_a_domain_that_was_attached_since(world, spoil):
+    storage = make()
+    copy = kept(world, storage)
+    other_wins(True, POOL_UUID=POOL)(storage)
+    storage.lines = spoil(storage.lines)
+    before = list(storage.lines)
+    with pytest.raises(errors.DomainAttached):
+        restore.restore(storage, copy, Request("restore"), world.tools())
+    world.vdsm = True
+    request = Request("restore", pool_is_gone=True)
+    with pytest.raises(errors.VdsmRunning):
+        restore.restore(storage, copy, request, world.tools())
+    assert storage.lines == before
+
+
+@pytest.mark.parametrize("left", [[], None])
+def test_restore_where_the_pool_is_not_known_needs_vdsm_stopped(world, left):
+    storage = make()
+    copy = kept(world, storage)
+    if left is None:
+        storage.faults["read"] = errors.MetadataMissing(SD, "metadata")
+    else:
+        storage.lines = left
+    world.vdsm = True
+    with pytest.raises(errors.VdsmRunning):
+        restore.restore(storage, copy, Request("restore"), world.tools())
+    assert world.log == []
+
+
+def test_restore_where_somebody_was_first(world):
+    storage = make()
+    copy = kept(world, storage)
+    storage.lines.insert(0, "A=1")
+    world.under_lease = other_wins(True, DESCRIPTION="mended")
+    with pytest.raises(errors.MetadataChanged):
+        restore.restore(storage, copy, Request("restore"), world.tools())
+    assert "write" not in world.log

@@ -8,7 +8,7 @@ from vdsm_backup.cli import changes, target, wiring
 
 
 def run(args, options, ui):
-    storage, failures = target.by_sd(args.sd, options)
+    storage, failures = target.by_sd(args.sd, options, patient=True)
     copy = _copy(wiring.keeper(options), storage.sd_id, args.number, ui)
     request = change.Request(
         action="restore",

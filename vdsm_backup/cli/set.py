@@ -28,7 +28,7 @@ def run(args, options, ui):
         accept_origin=args.accept_origin,
         pool_is_gone=args.pool_is_gone,
     )
-    storage, failures = target.by_sd(args.sd, options)
+    storage, failures = target.by_sd(args.sd, options, patient=True)
     return changes.make(
         storage,
         failures,

@@ -11,11 +11,11 @@ def plain(sd):
     return uuid if discovery.is_uuid(uuid) else sd
 
 
-def by_sd(sd, options):
+def by_sd(sd, options, patient=False):
     """
-    (storage, failures) by UUID or name; raises as Discovery.find().
+    (storage, failures) by UUID or name; as Discovery.find().
     """
-    return discovery.Discovery(options).find(plain(sd))
+    return discovery.Discovery(options).find(plain(sd), patient)
 
 
 def uuid_of(sd, options):

@@ -10,7 +10,12 @@ from vdsm_backup.cli.exits import Exit
 from vdsm_backup.cli.survey import Survey
 
 # Nothing is known to be wrong then, but nothing can be said either.
-_UNREAD = (errors.MetadataUnreadable, errors.StorageTimeout, errors.LvmFailed)
+_UNREAD = (
+    errors.MetadataUnreadable,
+    errors.MetadataMissing,
+    errors.StorageTimeout,
+    errors.LvmFailed,
+)
 
 _INDENT = "    "
 

@@ -9,10 +9,8 @@ class MetadataUnreadable(Error):
     The metadata of the domain cannot be read now.
 
     The storage gave an error, or the metadata did not appear within the
-    timeout, or it is not a regular file, or it is far too large. This says
-    nothing about the flag: the guard refuses, "not because it is flagged".
-    Repair the storage connection, then try again; a metadata file that is
-    really gone comes back with `vdsm-backup-domain restore`.
+    timeout. This says nothing about the flag: the guard refuses, "not because
+    it is flagged". Repair the storage connection, then try again.
     """
 
     code = 961
@@ -20,14 +18,30 @@ class MetadataUnreadable(Error):
         "Cannot read the metadata of storage domain {self.domain}:"
         " {self.reason}"
     )
-    hints = (
-        "check the storage connection; a metadata file that is gone:"
-        " vdsm-backup-domain restore {self.domain}",
-    )
+    hints = ("check the storage connection",)
 
     def __init__(self, domain, reason):
         self.domain = domain
         self.reason = reason
+
+
+class MetadataMissing(Error):
+    """
+    The domain is there, but its metadata file is not.
+
+    It stayed away for the whole timeout, while the files beside it were seen:
+    a writer on NFS was killed between the two halves of a rename, or somebody
+    removed it. VDSM cannot use the domain. Put a copy back with `restore`, on
+    the host that changed it last.
+    """
+
+    code = 992
+    msg = "The metadata of storage domain {self.domain} is gone: {self.path}"
+    hints = ("put a copy back: vdsm-backup-domain restore {self.domain}",)
+
+    def __init__(self, domain, path):
+        self.domain = domain
+        self.path = path
 
 
 class StorageTimeout(Error):
@@ -35,12 +49,15 @@ class StorageTimeout(Error):
     The storage did not answer in time.
 
     A mount or a LUN hangs. Nothing can be said about the domain. Repair the
-    storage connection, or allow more time with --timeout.
+    storage connection, or allow more time: [storage] io_timeout.
     """
 
     code = 962
     msg = "{self.what} did not answer within {self.seconds} seconds"
-    hints = ("check the storage connection, or allow more time: --timeout",)
+    hints = (
+        "check the storage connection, or allow more time in the"
+        " configuration: [storage] io_timeout",
+    )
 
     def __init__(self, what, seconds):
         self.what = what
@@ -51,10 +68,10 @@ class NotMetadata(Error):
     """
     What was read is not storage domain metadata.
 
-    It is empty, is not text, or lacks VERSION or SDUUID, or its SDUUID is
-    that of another domain. Compare with the copies on this host
-    (`vdsm-backup-domain history SD`) and put one back with
-    `vdsm-backup-domain restore SD`.
+    It is empty, is not text, is no regular file or far too large, or lacks
+    VERSION or SDUUID, or its SDUUID is that of another domain. Compare with
+    the copies on this host (`vdsm-backup-domain history SD`) and put one back
+    with `vdsm-backup-domain restore SD`.
     """
 
     code = 963

@@ -16,7 +16,9 @@ What callers may count on:
   call raises Timeout at once: a stuck mount stays stuck, and one stuck
   process for a mount is enough.
 - A child that ended by itself, and a call that was interrupted (Ctrl-C),
-  make this call and every later one raise Closed. Nothing is started again.
+  make this call and every later one raise Closed. We start
+  nothing again; ioprocess does, and its new process may still run a request
+  that was queued.
 - After Timeout or Closed in a call that changes something, the change may
   happen, now or later, or not at all. Only reading back tells.
 - `close` never waits, and neither does the end of this process. A call that

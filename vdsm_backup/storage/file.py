@@ -31,6 +31,7 @@ from vdsm_backup.storage import LeasePaths, Storage, mounts, origin
 
 DOM_MD = "dom_md"
 METADATA = "metadata"
+IDS = "ids"
 
 # VDSM's own metadata is below 2 KiB; unknown keys may make it longer. More
 # than this is not metadata, and reading it could take all our memory.
@@ -73,12 +74,16 @@ class FileStorage(Storage):
 
     def read(self):
         """
-        Raises MetadataUnreadable, NotMetadata, StorageTimeout.
+        Raises MetadataUnreadable, MetadataMissing, NotMetadata,
+        StorageTimeout.
         """
         deadline = time.monotonic() + self._timeout
         while True:
             try:
                 return self._read_once()
+            except errors.MetadataMissing:
+                if time.monotonic() >= deadline:
+                    raise
             except OSError as e:
                 replaced = e.errno in (errno.ENOENT, errno.ESTALE)
                 if not replaced or time.monotonic() >= deadline:
@@ -91,19 +96,24 @@ class FileStorage(Storage):
             time.sleep(RETRY)
 
     def _read_once(self):
-        if METADATA not in self._io.listdir(self._dir):
-            # Being replaced; or the listing broke off, which ioprocess does
-            # not tell: then what would be read may be old.
+        names = self._io.listdir(self._dir)
+        if METADATA not in names:
+            # Being replaced, or gone. A listing that broke off, which
+            # ioprocess does not tell, has no ids either. ENOENT of the file
+            # itself proves nothing: Gluster gave it for more than 30 s for a
+            # file that it listed.
+            if IDS in names:
+                raise errors.MetadataMissing(self.sd_id, self._path)
             raise FileNotFoundError(
                 errno.ENOENT, os.strerror(errno.ENOENT), self._path
             )
         st = self._io.lstat(self._path)
         if not stat.S_ISREG(st.st_mode):
             reason = f"{self._path} is not a regular file"
-            raise errors.MetadataUnreadable(self.sd_id, reason)
+            raise errors.NotMetadata(self.sd_id, reason)
         if st.st_size > MAX_SIZE:
             reason = f"{self._path} has {st.st_size} bytes, {MAX_SIZE} fit"
-            raise errors.MetadataUnreadable(self.sd_id, reason)
+            raise errors.NotMetadata(self.sd_id, reason)
         data = self._io.readfile(self._path, direct=True)
         return fmt.decode_file(data, self.sd_id)
 
@@ -112,10 +122,9 @@ class FileStorage(Storage):
         Raises MetadataChanged, and whatever read() does; WriteFailed with the
         step; anything after "commit" leaves the outcome to a reader.
         """
-        data = fmt.encode_file(new)
+        data = self._encoded(new)
         step("compare")
-        if old is not None and self.read() != old:
-            raise errors.MetadataChanged(self.sd_id)
+        self._compare(old)
         with self._failing("compare"):
             leftovers = self._leftovers()
             owner = self._owner()
@@ -141,6 +150,28 @@ class FileStorage(Storage):
             raise errors.DamagedMetadata(self.sd_id, problem)
         for name in leftovers:
             self._discard(os.path.join(self._dir, name))
+
+    def _encoded(self, lines):
+        """What does not read back as it was written would break the seal."""
+        with contextlib.suppress(UnicodeEncodeError):
+            data = fmt.encode_file(lines)
+            if fmt.decode_file(data, self.sd_id) == lines:
+                return data
+        reason = "a value has characters that a file cannot hold"
+        raise errors.WriteFailed(self.sd_id, "encode", reason)
+
+    def _compare(self, old):
+        """None: what is there is gone or no metadata, and still is."""
+        try:
+            lines = self._read_once() if old is None else self.read()
+        except (errors.MetadataMissing, errors.NotMetadata):
+            if old is None:
+                return
+            raise
+        except OSError as e:
+            raise errors.WriteFailed(self.sd_id, "compare", e.strerror)
+        if lines != old:
+            raise errors.MetadataChanged(self.sd_id)
 
     def _fill(self, temporary, data, owner, step):
         step("write")
@@ -168,7 +199,7 @@ class FileStorage(Storage):
         try:
             return self._io.lstat(self._path)
         except FileNotFoundError:
-            return self._io.lstat(os.path.join(self._dir, "ids"))
+            return self._io.lstat(os.path.join(self._dir, IDS))
 
     def _leftovers(self):
         return [n for n in self._io.listdir(self._dir) if _LEFTOVER.match(n)]
@@ -189,18 +220,22 @@ class FileStorage(Storage):
                 f"{step} in {self._dir}", self._timeout
             )
         except fileio.Closed as e:
+            if step == "commit":
+                # ioprocess starts a new process by itself, and that one may
+                # still run a rename that was queued.
+                raise errors.OutcomeUnknown(self.sd_id, str(e))
             raise errors.WriteFailed(self.sd_id, step, str(e))
 
     @contextlib.contextmanager
     def lease(self):
         yield LeasePaths(
-            ids=os.path.join(self._dir, "ids"),
+            ids=os.path.join(self._dir, IDS),
             leases=os.path.join(self._dir, "leases"),
         )
 
     def origin(self):
         with self._failing("origin"):
-            inode = self._io.lstat(os.path.join(self._dir, "ids")).st_ino
+            inode = self._io.lstat(os.path.join(self._dir, IDS)).st_ino
         fs_type, at = mounts.where(self.directory)
         return origin.file_origin(fs_type, inode, at)
 

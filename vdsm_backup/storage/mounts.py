@@ -45,23 +45,32 @@ def where(directory):
     (file system, source and path on it) of a domain's directory, for
     BACKUP_ORIGIN.
 
-    VDSM links local domains into its repository. A link is looked for only
-    where nothing is mounted: even lstat of a mount point can hang.
+    VDSM links local domains into its repository, which is on a disk of the
+    host. A link is looked for only on such a file system and where nothing is
+    mounted over it: even lstat of a mount point can hang.
     """
     mounts = table()
     parent, name = os.path.split(os.path.abspath(directory))
-    if not any(mount.point == parent for mount in mounts):
+    mount = holding(parent, mounts)
+    if mount.point != parent and _is_local(mount):
         if os.path.islink(parent):
             link = os.readlink(parent)
             parent = os.path.normpath(
                 os.path.join(os.path.dirname(parent), link)
             )
-    mount = holding(parent, mounts)
+            mount = holding(parent, mounts)
     base = mount.source
     if mount.root != "/":
         base += f"[{mount.root}]"
     inside = os.path.relpath(os.path.join(parent, name), mount.point)
     return mount.fs_type, f"{base}:{inside}"
+
+
+def _is_local(mount):
+    return mount.source.startswith("/dev/") or mount.fs_type in (
+        "overlay",
+        "tmpfs",
+    )
 
 
 def _parse(line):

@@ -10,6 +10,8 @@ A note for people in `show` and `verify`; the guard never decides by it.
 
 import re
 
+from vdsm_backup import format as fmt
+
 SAME = "same"
 MOVED = "moved"
 COPIED = "copied"
@@ -21,7 +23,8 @@ _BLOCK = re.compile(r"pv:([^,]*),wwid:(.*)")
 
 
 def file_origin(fs_type, inode, at):
-    return f"file:{fs_type},ino:{inode},at:{at}"
+    """A path may hold what would end a line of metadata."""
+    return f"file:{fs_type},ino:{inode},at:{fmt.printable(at)}"
 
 
 def match_file(stored, current):
