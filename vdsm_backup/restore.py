@@ -14,10 +14,13 @@ from vdsm_backup import change, errors, flag
 from vdsm_backup import format as fmt
 
 
-def restore(storage, copy, request, tools):
+def restore(storage, copy, request, tools, chosen=True):
     """
     Put a kept copy back, where the metadata is gone or broken; or where only
     the flag differs from it.
+
+    chosen: the user named the copy. One that we took by ourselves must not
+    take away a flag.
     """
     sd_id = storage.sd_id
     wanted = change.check(copy.lines, sd_id)
@@ -26,6 +29,8 @@ def restore(storage, copy, request, tools):
         _require_only_flag_differs(sd_id, copy, wanted, current)
         if sorted(current.lines) == sorted(copy.lines):
             return change.Result(False, current.lines)
+    if not chosen and not wanted.flag.value:
+        _require_no_flag(sd_id, copy, lines)
     if wanted.flag.value and tools.is_hosted_engine(sd_id):
         raise errors.HostedEngineDomain(sd_id)
     request = dataclasses.replace(
@@ -50,6 +55,17 @@ def restore(storage, copy, request, tools):
     return change.Result(
         True, copy.lines, notes + change.afterwards(storage, copy.lines)
     )
+
+
+def _require_no_flag(sd_id, copy, lines):
+    """In what is left, or, where nothing is, by what was done after."""
+    reason = ""
+    if fmt.parse(lines or []).values.get(flag.BACKUP, "False") != "False":
+        reason = "what it would replace has one"
+    elif not lines and copy.action == "set":
+        reason = "it was kept before the flag was set"
+    if reason:
+        raise errors.FlagWouldBeLost(sd_id, copy.number, reason)
 
 
 def _require_may_write(storage, pool, lines, request, tools):

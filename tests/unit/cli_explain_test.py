@@ -42,6 +42,6 @@ def test_needs_no_configuration(host):
 def test_unknown_code(host, code):
     done = host.run("explain", code)
     assert "error 990" in done.err
-    assert "codes are 956 to 999" in done.err
+    assert "codes lie between 956 and 999" in done.err
     assert "\x1b" not in done.err
     assert done.code == 2

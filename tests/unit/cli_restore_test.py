@@ -32,7 +32,8 @@ def test_metadata_that_is_gone(kept):
     os.unlink(filedomain.path(kept.mount, A))
     done = kept.run("restore", A, "--from", "1")
     assert done.out == (
-        f"Storage domain data1 ({A}) has the metadata of copy 1 again.\n"
+        f"Storage domain data1 ({A}) has the metadata of copy 1 again and is"
+        " no backup domain.\n"
     )
     assert done.code == 0
     assert kept.bytes(A) == fmt.encode_file(PLAIN)
@@ -43,7 +44,8 @@ def test_newest_whole_copy(kept):
     done = kept.run("restore", A)
     assert done.code == 0
     assert done.out.splitlines() == [
-        f"Storage domain data1 ({A}) has the metadata of copy 2 again.",
+        f"Storage domain data1 ({A}) has the metadata of copy 2 again and is"
+        " a backup domain.",
         "    since an unknown time by somebody unknown",
         "    reason: x",
     ]
@@ -66,9 +68,9 @@ def test_nothing_to_change(kept):
     kept.run("restore", A)
     copies = kept.kept()
     done = kept.run("restore", A, "--from", "2")
-    assert done.out.startswith(
+    assert done.out.split("\n    ")[0].replace("\n", " ") == (
         f"Nothing to change: storage domain data1 ({A}) has the metadata of"
-        " copy 2.\n"
+        " copy 2 and is a backup domain."
     )
     assert done.code == 0
     assert kept.kept() == copies
@@ -77,7 +79,8 @@ def test_nothing_to_change(kept):
 def test_dry_run(kept):
     before = kept.bytes(A)
     done = kept.run("restore", A, "--dry-run")
-    assert "would get the metadata of copy 2." in done.out
+    out = done.out.replace("\n", " ")
+    assert "would get the metadata of copy 2 and be a backup domain." in out
     assert "  + BACKUP=True\n" in done.out
     assert done.code == 0
     assert kept.bytes(A) == before
@@ -93,6 +96,18 @@ def test_dry_run_of_metadata_that_is_gone(kept):
 def test_copy_that_is_broken(kept):
     done = kept.json("restore", A, "--from", "3")
     assert (done.error, done.code) == (965, 1)
+
+
+def test_copy_that_would_take_the_flag_away(host):
+    host.domain(sd_id=A)
+    keep(host, PLAIN)
+    filedomain.put(host.mount, A, [*FLAGGED[:-1], "A=1", FLAGGED[-1]])
+    before = host.bytes(A)
+    done = host.run("restore", A)
+    assert (done.code, done.out) == (4, "")
+    assert "error 993: Copy 1 would take the backup flag" in done.err
+    assert host.bytes(A) == before
+    assert host.run("restore", A, "--from", "1").code == 0
 
 
 def test_no_such_copy(kept):
@@ -126,8 +141,8 @@ def test_attached(host):
     host.domain(sd_id=A)
     os.unlink(filedomain.path(host.mount, A))
     keep(host, fmt.flush(filedomain.metadata(A, POOL_UUID=POOL)))
-    assert host.json("restore", A).error == 972
-    done = host.run("restore", A, "--pool-is-gone")
+    assert host.json("restore", A, "--from", "1").error == 972
+    done = host.run("restore", A, "--from", "1", "--pool-is-gone")
     assert done.code == 0
     assert "becomes SPM within 300 seconds" in done.err
 

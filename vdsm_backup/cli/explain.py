@@ -33,7 +33,8 @@ def _find(text):
     for code, error in codes.items():
         if text in (str(code), error.__name__):
             return error
-    known = f"{min(codes)} to {max(codes)}"
+    known = f"{min(codes)} and {max(codes)}"
     raise errors.WrongUsage(
-        f"there is no error {text!a}, codes are {known}", f"{PROGRAM} explain"
+        f"there is no error {text!a}, codes lie between {known}",
+        f"{PROGRAM} explain",
     )

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """restore: put a kept copy of the metadata back."""
 
-from vdsm_backup import change, errors
+from vdsm_backup import change, errors, flag
 from vdsm_backup import format as fmt
 from vdsm_backup import restore as work
 from vdsm_backup.cli import changes, target, wiring
@@ -16,15 +16,19 @@ def run(args, options, ui):
         despite_open_images=args.despite_open_images,
         pool_is_gone=args.pool_is_gone,
     )
+    flagged = fmt.parse(copy.lines).values.get(flag.BACKUP) == "True"
+    state = "a backup domain" if flagged else "no backup domain"
     words = (
-        f"has the metadata of copy {copy.number} again",
-        f"would get the metadata of copy {copy.number}",
-        f"has the metadata of copy {copy.number}",
+        f"has the metadata of copy {copy.number} again and is {state}",
+        f"would get the metadata of copy {copy.number} and be {state}",
+        f"has the metadata of copy {copy.number} and is {state}",
     )
     return changes.make(
         storage,
         failures,
-        lambda tools: work.restore(storage, copy, request, tools),
+        lambda tools: work.restore(
+            storage, copy, request, tools, chosen=bool(args.number)
+        ),
         words,
         args,
         options,

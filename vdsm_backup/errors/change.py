@@ -214,6 +214,33 @@ class RestoreRefused(Error):
         self.keys = keys
 
 
+class FlagWouldBeLost(Error):
+    """
+    The copy that would be put back has no flag, the domain may have one.
+
+    Without --from the newest whole copy is meant, and copies are kept before
+    each change: the one before `set` knows of no flag. A domain must not lose
+    its flag by a repair. Look at the copies with `history`; where this one is
+    right, name it with --from and then `set` the flag again.
+    """
+
+    code = 993
+    refusal = True
+    msg = (
+        "Copy {self.number} would take the backup flag from storage domain"
+        " {self.domain}: {self.reason}"
+    )
+    hints = (
+        "see the copies: vdsm-backup-domain history {self.domain}",
+        "this one is right: --from {self.number}, then set the flag again",
+    )
+
+    def __init__(self, domain, number, reason):
+        self.domain = domain
+        self.number = number
+        self.reason = reason
+
+
 class FlagUndone(Error):
     """
     A user of the domain appeared while the flag was being set.

@@ -7,6 +7,9 @@ from vdsm_backup.errors.base import Error
 class ConfigInvalid(Error):
     """
     The configuration cannot be used.
+
+    An option is unknown or its value makes no sense; the message names both.
+    Mend the file; another one can be given with --config.
     """
 
     code = 987

@@ -196,11 +196,18 @@ class VolumeGroupUnsafe(Error):
 class LvmFailed(Error):
     """
     An LVM command failed. The message holds LVM's own words.
+
+    Check the devices, and which of them are meant ([lvm] devices; multipath
+    devices by default). Who is not root runs LVM through sudo, which VDSM's
+    installation allows to the user vdsm only: run the command as root.
     """
 
     code = 969
     msg = "lvm {self.command} failed with exit code {self.rc}: {self.err}"
-    hints = ("check the devices: pvs, and VDSM's lvm configuration",)
+    hints = (
+        "run the command as root, and check the devices: pvs, and [lvm] in"
+        " the configuration",
+    )
 
     def __init__(self, command, rc, err):
         self.command = command
