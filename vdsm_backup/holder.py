@@ -7,12 +7,15 @@ nobody has the lease any more: then it leaves the lockspace, if it had joined.
 See registration.py for how the lease lives, membership.py and record.py for
 what happens where this process was killed.
 
-    tool -> {"request": {...}, "tidy": bool}, and nothing more but its end
+    tool -> {"request": {...}, "task": TASK}, and nothing more but its end
     <- {"progress": TEXT}
     <- {"held": HOST ID}, with the registration's fd over the second socket
     <- {"lost": true}      it was held, and is lost
     <- {"error": {"code": N, "fields": {...}}}
     <- {"writing": true}   the tool is done but somebody still has the lease
+
+TASK: "hold" the lease; "tidy" up after one that was killed; "probe" whether
+sanlock can be used at all.
 """
 
 import contextlib
@@ -53,10 +56,13 @@ class Holder:
         self._membership = Membership(request, self._space, watch)
         self._registration = None
 
-    def hold(self):
-        """Take the lease, and return when it is over."""
+    def probe(self):
         with lockspace.failing("be used"):
             self._watch.run(self._space.joined)
+
+    def hold(self):
+        """Take the lease, and return when it is over."""
+        self.probe()
         self._membership.lock()
         self._membership.join()
         if self._request.alone:
@@ -156,7 +162,7 @@ def main(argv):
         holder = Holder(request, watch, handover)
         try:
             with _telling(watch):
-                holder.tidy() if message["tidy"] else holder.hold()
+                getattr(holder, message["task"])()
         finally:
             holder.end()
 

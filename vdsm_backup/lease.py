@@ -95,7 +95,7 @@ def take(request, progress):
     Raises SanlockFailed, LeaseBusy, HostIdInUse, HostsLive, LeaseTimeout, or
     LeaseLost if the holder was killed.
     """
-    with _Run(request, progress, tidy=False) as run:
+    with _Run(request, progress, "hold") as run:
         host_id = run.wait()
         fd = run.take_fd()
         try:
@@ -109,17 +109,31 @@ def tidy(request, progress):
     Leave the lockspace if a holder that was killed has not, and no other one
     is at work: for runs that do not take the lease.
     """
-    with _Run(request, progress, tidy=True) as run:
+    with _Run(request, progress, "tidy") as run:
+        run.wait()
+
+
+def require_daemon(sd_id, timeout, progress):
+    """
+    Raises SanlockFailed; LeaseTimeout if sanlock does not answer. For what
+    comes before the lease: take() looks by itself.
+
+    By a holder: the tool itself may not be allowed to talk to sanlock.
+    """
+    nothing = dict.fromkeys(("ids", "leases", "run_dir"), "")
+    nothing.update(dict.fromkeys(("offset", "align", "sector", "host_id"), 0))
+    request = Request(sd_id=sd_id, timeout=timeout, alone=False, **nothing)
+    with _Run(request, progress, "probe") as run:
         run.wait()
 
 
 class _Run:
     """One holder process."""
 
-    def __init__(self, request, progress, tidy):
+    def __init__(self, request, progress, task):
         self._request = request
         self._progress = progress
-        self._tidy = tidy
+        self._task = task
         self._step = "starting"
         self._deadline = time.monotonic() + request.timeout + _GRACE
         self._control, control = socket.socketpair()
@@ -133,7 +147,7 @@ class _Run:
                 pass_fds=fds,
                 as_root=True,
             )
-        message = {"request": dataclasses.asdict(request), "tidy": tidy}
+        message = {"request": dataclasses.asdict(request), "task": task}
         self.channel.send(message)
 
     def __enter__(self):
@@ -154,7 +168,7 @@ class _Run:
     def wait(self):
         """
         The host id by which the lease is held; None from a holder that had
-        only to tidy.
+        something else to do.
         """
         while True:
             message = self._receive(self._deadline)
@@ -179,7 +193,7 @@ class _Run:
         status = self._process.wait()
         if status < 0:
             raise errors.LeaseLost(self._request.sd_id)
-        if status or not self._tidy:
+        if status or self._task == "hold":
             raise errors.InternalError("end of the holder", str(status))
         return None
 

@@ -18,9 +18,13 @@ from vdsm_backup import errors, lvm_command, lvm_report
 from vdsm_backup import format as fmt
 from vdsm_backup.devices import require_plain
 
-# What lvm says of a device that it cannot read, asked for it by name; in a
-# report it just leaves the device out, with exit code 0 (2.03.16).
-_UNREADABLE = re.compile(r"Error reading device (\S+) at .*")
+# What lvm says of a device that it cannot read, open or find, asked for it by
+# name; in a report it just leaves the device out, with exit code 0 (2.03.16).
+_UNREADABLE = re.compile(
+    r"Error reading device (?P<read>\S+) at .*"
+    r"|Cannot use (?P<find>\S+): device not found"
+    r"|(?P<open>\S+): open failed: .*"
+)
 
 
 @dataclass(frozen=True)
@@ -158,10 +162,14 @@ class Lvm:
         result = narrow._run("pvs", ["--", *devices])
         if result.rc is None:
             narrow._check("pvs", result)
-        return {
-            match[1]: errors.LvmFailed("pvs", result.rc, match[0])
-            for match in _UNREADABLE.finditer(result.err)
-        }
+        found = {}
+        for match in _UNREADABLE.finditer(result.err):
+            name = match[match.lastgroup]
+            # It cannot open files of its own, either.
+            if match.lastgroup != "open" or name in devices:
+                words = fmt.printable(match[0])
+                found[name] = errors.LvmFailed("pvs", result.rc, words)
+        return found
 
     def _parse(self, parser, command, args):
         result = self._run(command, args)

@@ -50,7 +50,7 @@ class Membership:
 
     def lock(self):
         """Wait until no other holder of this host works on the domain."""
-        self._open_record()
+        self._record.open()
         while not self._record.lock():
             pid = self._record.locker()
             owner = f"another vdsm-backup-domain on this host (pid {pid})"
@@ -60,14 +60,10 @@ class Membership:
 
     def adopt_left_behind(self):
         """A join that a killed holder left, if there is one."""
-        try:
-            left = self._record.read()
-        except PermissionError:
-            # Made by root, so it is root's to leave.
+        # One that we may not read was made by root, so it is root's to leave.
+        if not self._record.readable():
             return
-        if left is None:
-            return
-        self._open_record()
+        self._record.open()
         if self._record.lock():
             with lockspace.failing("list its lockspaces"):
                 running = self._watch.run(self._space.daemon_runs)
@@ -135,13 +131,6 @@ class Membership:
 
     # Steps of joining
 
-    def _open_record(self):
-        try:
-            self._record.open()
-        except OSError as e:
-            where = f"[sanlock] run_dir {self._request.run_dir}"
-            raise errors.SanlockFailed("be used", f"{where}: {e.strerror}")
-
     def _settled(self):
         """How this host is in the lockspace, when that is not changing."""
         while True:
@@ -160,7 +149,10 @@ class Membership:
             raise errors.SanlockFailed(action, reason)
 
     def _adopt(self, joined):
-        """Use a join; leave it at the end if a killed holder made it."""
+        """
+        Use a join; leave it at the end if a killed holder made it, which only
+        a record that can be read proves.
+        """
         kept = self._record.read()
         if joined:
             self.host_id = joined.host_id

@@ -3,6 +3,7 @@
 
 import json
 import os
+import uuid
 
 import pytest
 
@@ -29,12 +30,13 @@ def make_host(directory):
     """A host that sees these devices of a domain."""
     hosts = []
 
-    def make(domain, *more):
+    def make(domain, *more, method="auto"):
         host = commandline.Host(
             os.path.join(directory, f"host{len(hosts)}"),
             io_timeout=30,
             devices=", ".join([*domain.devices, *more]),
             lv_dir=domain.lv_dir,
+            config_method=method,
         )
         hosts.append(host)
         return host
@@ -163,6 +165,23 @@ def test_tag_with_terminal_escapes(block_domain, make_host):
     done = host.process("show", block_domain.sd_id, "--json")
     assert done.json["domain"]["name"] == evil
     assert done.json["domain"]["seal"] == "broken"
+
+
+@pytest.mark.parametrize("method", ["devices", "filter"])
+def test_device_that_is_not_there(block_domain, make_host, method):
+    host = make_host(block_domain, "/dev/nosuch", method=method)
+    done = host.process("list", "--json")
+    assert done.code == 3
+    rows = {row["place"]: row["error"] for row in done.json["domains"]}
+    (place,) = [place for place in rows if place.startswith("VG")]
+    assert rows.pop(place) is None
+    assert [error["code"] for error in rows.values()] == [969]
+    # The domain may be on the device.
+    missing = str(uuid.uuid4())
+    done = host.process("show", missing, "--json")
+    assert done.error == 969
+    assert "device not found" in done.json["error"]["message"]
+    assert host.process("show", block_domain.sd_id).code == 0
 
 
 def test_a_list_of_devices_is_no_device(block_domain, make_host):

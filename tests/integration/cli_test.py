@@ -9,6 +9,7 @@ import fcntl
 import json
 import os
 import pty
+import shutil
 import signal
 import struct
 import subprocess
@@ -324,6 +325,18 @@ class TestUser:
         dom_md = os.path.join(squashed.mount, A, "dom_md")
         os.chmod(dom_md, 0o700)
         assert squashed.process("list").code == 0
+
+    def test_code_that_the_user_cannot_read(self, squashed, directory):
+        closed = os.path.join(directory, "closed")
+        shutil.copytree(
+            os.path.join(commandline.ROOT, "vdsm_backup"),
+            os.path.join(closed, "vdsm_backup"),
+        )
+        os.chmod(closed, 0o700)
+        process = squashed.start("list", cwd=closed)
+        _, err = process.communicate()
+        assert process.returncode == 1
+        assert "error 987: " in err and "user 36 cannot read" in err
 
     def test_what_only_root_may_read(self, squashed):
         squashed.domain(sd_id=A)

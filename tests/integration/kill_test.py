@@ -132,9 +132,10 @@ class Place:
         assert done.returncode == 0, done.stderr
         assert self.reading().flag.reason == "of the next"
         assert self.host.joined(self) is None
-        assert os.listdir(os.path.join(self.directory, "run")) == [
-            f"{self.sd_id}.lock"
-        ]
+        # No record of something left behind.
+        kept = os.listdir(os.path.join(self.directory, "run"))
+        assert f"{self.sd_id}.lock" in kept
+        assert [name for name in kept if not name.endswith(".lock")] == []
         return reading.flag.reason
 
 

@@ -9,6 +9,7 @@ import pytest
 from tests.support import loop
 from vdsm_backup import format as fmt
 from vdsm_backup import lvm, lvm_command
+from vdsm_backup.storage.activation import Activation
 from vdsm_backup.storage.block import BlockStorage
 
 needs_block = pytest.mark.skipif(
@@ -18,7 +19,16 @@ needs_block = pytest.mark.skipif(
 
 def storage(domain, devices=(), method="devices", timeout=30):
     runner = lvm.Lvm(devices or domain.devices, method, timeout)
-    return BlockStorage(domain.sd_id, runner, domain.lv_dir)
+    made = BlockStorage(domain.sd_id, runner, domain.lv_dir)
+    made.activation = Activation(
+        os.path.join(domain.dir, "run"),
+        domain.sd_id,
+        no_step,
+        30,
+        no_step,
+        no_step,
+    )
+    return made
 
 
 def flagged(domain, value="True", **more):
@@ -26,7 +36,7 @@ def flagged(domain, value="True", **more):
     return sorted(fmt.flush({**domain.values, "BACKUP": value, **more}))
 
 
-def no_step(name):
+def no_step(*args):
     """Goes on at each step of a write."""
 
 

@@ -29,7 +29,7 @@ def race(conf, sd_id, name, rounds):
     options = config.load(conf)
     storage, _ = discovery.Discovery(options).find(sd_id)
     for number in range(rounds):
-        tools = Racing(options, None, lambda text: None).tools()
+        tools = Racing(options, None, lambda text: None).tools(storage)
         action = random.choice(["set", "clear"])
         request = change.Request(action, reason=f"{name}-{number}-{action}")
         try:

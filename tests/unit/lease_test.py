@@ -90,7 +90,7 @@ def test_held(holder):
 
 def test_holder_gets_the_request(holder):
     holder(
-        "assert message['tidy'] is False\n"
+        "assert message['task'] == 'hold'\n"
         "from vdsm_backup import lease\n"
         "channel.send({'progress': lease.Request(**message['request']).ids})"
         + HELD
@@ -173,7 +173,7 @@ def test_error_of_the_cleaning_up_is_shown(holder):
 
 
 def test_tidy(holder):
-    holder("assert message['tidy'] is True")
+    holder("assert message['task'] == 'tidy'")
     lease.tidy(request(timeout=10), None)
 
 
@@ -196,6 +196,28 @@ def test_without_the_binding(tmp_path, monkeypatch):
     with pytest.raises(errors.SanlockFailed) as e:
         take(timeout=10)
     assert "not here" in e.value.reason
+
+
+def no_progress(text):
+    raise AssertionError(text)
+
+
+def test_require_daemon(holder):
+    holder("assert message['task'] == 'probe'")
+    lease.require_daemon(SD, 10, no_progress)
+
+
+def test_require_daemon_that_is_not_there(monkeypatch, tmp_path):
+    """The real holder, with or without the binding."""
+    monkeypatch.setenv("SANLOCK_RUN_DIR", str(tmp_path))
+    with pytest.raises(errors.SanlockFailed):
+        lease.require_daemon(SD, 10, no_progress)
+
+
+def test_require_daemon_that_does_not_answer(holder):
+    holder("time.sleep(100)")
+    with pytest.raises(errors.LeaseTimeout):
+        lease.require_daemon(SD, 0.3, lambda text: None)
 
 
 class Pair:

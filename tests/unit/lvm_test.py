@@ -236,6 +236,49 @@ def test_environment_of_lvm(fake, monkeypatch):
     assert "SECRET" not in str(e.value)
 
 
+# Devices that the report leaves out
+
+LEFT_OUT = {
+    "/dev/mapper/b": "Error reading device /dev/mapper/b at 0 length 512.",
+    "/dev/mapper/c": "Cannot use /dev/mapper/c: device not found",
+    "/dev/mapper/d": "/dev/mapper/d: open failed: No such device or address",
+}
+
+
+def leaves_out(fake, *words):
+    lines = [f"echo '  {line}' >&2" for line in words]
+    report = f"echo '{REPORT}'; exit 0"
+    fake.says(f'case "$*" in *--reportformat*) {report};; esac', *lines)
+
+
+def test_devices_that_cannot_be_used_are_told(fake):
+    leaves_out(fake, *LEFT_OUT.values())
+    runner = lvm.Lvm([*DEVICES, *LEFT_OUT], "devices")
+    unread = runner.scan().unread
+    assert {name: e.err for name, e in unread.items()} == LEFT_OUT
+    assert runner.find("sd1").name == "sd1"
+
+
+@pytest.mark.parametrize("device", LEFT_OUT)
+def test_a_domain_may_be_on_a_device_that_cannot_be_used(fake, device):
+    leaves_out(fake, LEFT_OUT[device])
+    for look in ("find", "vg"):
+        runner = lvm.Lvm([*DEVICES, device], "devices")
+        with pytest.raises(errors.LvmFailed) as e:
+            getattr(runner, look)("another")
+        assert e.value.err == LEFT_OUT[device]
+
+
+def test_devices_that_lvm_does_not_look_at_are_no_failure(fake):
+    leaves_out(
+        fake,
+        "/dev/mapper/control: open failed: No such device",
+        "Cannot use /dev/mapper/b: device is partitioned",
+        'Failed to find physical volume "/dev/mapper/b".',
+    )
+    assert lvm.Lvm([*DEVICES, "/dev/mapper/b"], "devices").scan().unread == {}
+
+
 # Timeouts
 
 

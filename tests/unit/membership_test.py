@@ -402,11 +402,52 @@ def test_nothing_left_behind_touches_nothing(scene):
 
 
 def test_what_root_left_is_not_ours(scene, monkeypatch):
-    member = scene.member(lock=False)
-
-    def refuse(self):
-        raise PermissionError
-
-    monkeypatch.setattr(Record, "read", refuse)
+    member = left_behind(scene)
+    monkeypatch.setattr(Record, "readable", lambda self: False)
     member.adopt_left_behind()
     member.leave()
+    assert ("leave", 250) not in scene.space.calls
+    assert scene.has_record()
+
+
+DAMAGED = ["", "{", "[]", "5", '{"host_id": 250}', '"x"']
+
+
+@pytest.mark.parametrize("text", DAMAGED)
+@pytest.mark.parametrize("how", ["join", "adopt_left_behind"])
+def test_damaged_record_proves_nothing(scene, text, how):
+    """Used, but not left; and the record does not stay in the way."""
+    member = left_behind(scene)
+    with open(os.path.join(scene.run_dir, f"{SD}.json"), "w") as f:
+        f.write(text)
+    if how == "join":
+        member.lock()
+    getattr(member, how)()
+    assert member.host_id == 250
+    assert not scene.has_record()
+    member.leave()
+    assert scene.space.calls == []
+
+
+@pytest.mark.parametrize("text", DAMAGED)
+def test_damaged_record_is_replaced(scene, text):
+    with open(os.path.join(scene.run_dir, f"{SD}.json"), "w") as f:
+        f.write(text)
+    member = joined_by_us(scene)
+    assert Record(scene.run_dir, SD).read()["host_id"] == 250
+    scene.space.script("joined", Joined(250, IDS, False), None)
+    member.leave()
+    assert ("leave", 250) in scene.space.calls
+
+
+def test_record_that_cannot_be_written(scene, monkeypatch):
+    def fail(fd):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    member = scene.member()
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(errors.SanlockFailed, match="No space left") as e:
+        member.join()
+    assert scene.run_dir in e.value.action
+    member.leave()
+    assert scene.space.calls == []

@@ -4,6 +4,7 @@ import stat
 
 import pytest
 
+from vdsm_backup import errors
 from vdsm_backup.record import Record
 
 SD = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
@@ -45,9 +46,60 @@ def test_run_dir_is_for_us_alone(run_dir):
 def test_lock_is_no_symlink(run_dir, tmp_path):
     os.mkdir(run_dir)
     os.symlink(tmp_path / "target", os.path.join(run_dir, f"{SD}.lock"))
-    with pytest.raises(OSError):
+    with pytest.raises(errors.SanlockFailed):
         opened(run_dir)
     assert not (tmp_path / "target").exists()
+
+
+def test_lock_is_no_other_file(run_dir, tmp_path):
+    """The directory is a user's, and root writes into the lock."""
+    os.mkdir(run_dir)
+    (tmp_path / "target").write_text("precious")
+    os.link(tmp_path / "target", os.path.join(run_dir, f"{SD}.lock"))
+    with pytest.raises(errors.SanlockFailed, match="no file of its own"):
+        opened(run_dir).lock()
+    assert (tmp_path / "target").read_text() == "precious"
+
+
+@pytest.mark.parametrize("suffix", [".json", ".json.new"])
+def test_record_is_no_symlink(run_dir, tmp_path, suffix):
+    record = opened(run_dir)
+    (tmp_path / "target").write_text("[1]")
+    os.symlink(tmp_path / "target", os.path.join(run_dir, f"{SD}{suffix}"))
+    if suffix == ".json":
+        with pytest.raises(errors.SanlockFailed):
+            record.read()
+    record.write(JOIN)
+    assert record.read() == JOIN
+    assert (tmp_path / "target").read_text() == "[1]"
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b'{"host_id": 2', b"\xff", b"\0" * 99, b"[" * 9999]
+)
+def test_record_that_is_damaged(run_dir, content):
+    record = opened(run_dir)
+    with open(os.path.join(run_dir, f"{SD}.json"), "wb") as f:
+        f.write(content)
+    assert record.exists() and record.readable()
+    assert record.read() is None
+
+
+@pytest.mark.parametrize("call", ["open", "write", "read", "remove"])
+def test_run_dir_that_cannot_be_used(run_dir, call):
+    with open(run_dir, "w"):
+        pass
+    with pytest.raises(errors.SanlockFailed) as e:
+        getattr(Record(run_dir, SD), call)(*[JOIN] * (call == "write"))
+    assert e.value.action == f"use [sanlock] run_dir {run_dir}"
+
+
+def test_close_releases_the_lock(run_dir):
+    first, second = opened(run_dir), opened(run_dir)
+    assert first.lock()
+    first.close()
+    first.close()
+    assert second.lock()
 
 
 def test_write_read_remove(run_dir):
@@ -71,7 +123,7 @@ def test_write_that_fails_leaves_the_old_one(run_dir, monkeypatch, step):
         raise OSError("no")
 
     monkeypatch.setattr(os, step, fail)
-    with pytest.raises(OSError):
+    with pytest.raises(errors.SanlockFailed, match="no"):
         record.write({"host_id": 1, "generation": 1})
     assert record.read() == JOIN
 
@@ -95,7 +147,7 @@ def test_write_is_durable_before_it_returns(run_dir, monkeypatch):
     spy("rename", os.rename)
     spy("unlink", os.unlink)
     record.write(JOIN)
-    assert calls == [f"fsync {SD}.json.new", "rename", "fsync run"]
+    assert calls == ["unlink", f"fsync {SD}.json.new", "rename", "fsync run"]
     del calls[:]
     record.remove()
     assert calls == ["unlink", "fsync run"]

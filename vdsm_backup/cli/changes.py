@@ -24,7 +24,7 @@ def make(storage, failures, work, words, args, options, ui):
     before = _what_is_there(storage) if args.dry_run else ()
     tidied = ()
     try:
-        result = work(world.tools())
+        result = work(world.tools(storage))
     finally:
         if not args.dry_run:
             tidied = world.tidy(storage)

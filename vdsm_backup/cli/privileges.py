@@ -6,8 +6,10 @@ that need root (LVM, the holder) can have it back.
 """
 
 import os
+import sys
 
 from vdsm_backup import errors
+from vdsm_backup.fileio import worker
 
 
 def make_directories(options):
@@ -18,25 +20,28 @@ def make_directories(options):
     if os.getuid() != 0:
         return
     try:
-        os.makedirs(options.run_dir, mode=0o755, exist_ok=True)
+        _make(options.run_dir, 0o755, options)
     except OSError as e:
         raise errors.ConfigInvalid(
             options.path, "[sanlock] run_dir", f"{e.filename}: {e.strerror}"
         )
     try:
-        _make_history(options)
+        _make(options.history_dir, 0o700, options)
     except OSError as e:
         raise errors.HistoryFailed(options.history_dir, e.strerror)
 
 
-def _make_history(options):
-    parent = os.path.dirname(os.path.abspath(options.history_dir))
+def _make(path, mode, options):
+    """For the user that we become. One that is there may be anything."""
+    parent = os.path.dirname(os.path.abspath(path))
     os.makedirs(parent, mode=0o755, exist_ok=True)
     try:
-        os.mkdir(options.history_dir, mode=0o700)
+        os.mkdir(path, mode=mode)
     except FileExistsError:
-        return
-    os.chown(options.history_dir, options.uid, options.gid)
+        if os.path.isdir(path):
+            return
+        raise
+    os.chown(path, options.uid, options.gid)
 
 
 def become_user(options):
@@ -52,3 +57,16 @@ def become_user(options):
         raise errors.ConfigInvalid(
             options.path, "[storage] user, group", e.strerror
         )
+    _require_our_code(options)
+
+
+def _require_our_code(options):
+    """The children of that user run it, and this process goes on with it."""
+    for path in (worker.__file__, sys.executable):
+        if not os.access(path, os.R_OK, effective_ids=True):
+            raise errors.ConfigInvalid(
+                options.path,
+                "[storage] user",
+                f"user {options.uid} cannot read {path}: install it where"
+                " every user can",
+            )

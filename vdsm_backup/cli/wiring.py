@@ -3,6 +3,7 @@
 The real world for the layers below: the one place where it is put together.
 """
 
+import math
 import os
 
 from vdsm_backup import (
@@ -18,6 +19,7 @@ from vdsm_backup import (
     who,
     write,
 )
+from vdsm_backup.storage import activation
 
 
 def keeper(options):
@@ -47,9 +49,13 @@ class Wiring:
         self._timeout = timeout or options.lease_timeout
         self._progress = progress
         self._leased = False
+        self._activation = None
+        self._notes = []
 
-    def tools(self):
+    def tools(self, storage):
         options = self._options
+        if storage.kind == "block":
+            self._activate(storage)
         return change.Tools(
             take_lease=self._take_lease,
             write=self._write,
@@ -66,20 +72,44 @@ class Wiring:
 
     def tidy(self, storage):
         """
-        Leave a lockspace that a killed run left joined; who takes the lease
-        does that anyway. Returns notes, why it could not be done.
+        Leave a lockspace that a killed run left joined, and deactivate the
+        LVs that one left active; who takes the lease does that anyway.
+        Returns notes, why it could not be done.
         """
-        kept = record.Record(self._options.run_dir, storage.sd_id)
-        if self._leased or not kept.exists():
-            return ()
+        if not self._leased and not self._notes:
+            self._tidy(storage)
+        return tuple(self._notes)
+
+    def _tidy(self, storage):
+        run_dir, sd_id = self._options.run_dir, storage.sd_id
+        joined, active = record.Record(run_dir, sd_id).exists(), False
+        if storage.kind == "block":
+            storage.activation = activation.Tidying(
+                run_dir, sd_id, self._notes.append
+            )
+            active = storage.activation.left_behind()
+        if not joined and not active:
+            return
         try:
-            values = change.look(storage).values
             with storage.lease() as paths:
-                request = self._request(storage, paths, values)
-                lease.tidy(request, self._progress)
+                if joined:
+                    values = change.look(storage).values
+                    request = self._request(storage, paths, values)
+                    lease.tidy(request, self._progress)
         except errors.Error as e:
-            return (f"a killed run may have left the lockspace joined: {e}",)
-        return ()
+            what = "the lockspace joined" if joined else "LVs active"
+            self._notes.append(f"a killed run may have left {what}: {e}")
+
+    def _activate(self, storage):
+        timeout, progress = self._timeout, self._progress
+        storage.activation = self._activation = activation.Activation(
+            self._options.run_dir,
+            storage.sd_id,
+            self._notes.append,
+            timeout,
+            lambda: lease.require_daemon(storage.sd_id, timeout, progress),
+            progress,
+        )
 
     def _take_lease(self, storage, paths, values):
         if values.get("TYPE") == local_lease.TYPE:
@@ -93,6 +123,10 @@ class Wiring:
     def _request(self, storage, paths, values):
         alignment, sector = change.geometry(values, storage.sd_id)
         uid, gid = storage.io_user or (None, None)
+        timeout = self._timeout
+        if self._activation and self._activation.waited:
+            left = math.ceil(timeout - self._activation.waited)
+            timeout = max(1, left)
         return lease.Request(
             sd_id=storage.sd_id,
             ids=paths.ids,
@@ -102,7 +136,7 @@ class Wiring:
             align=alignment,
             sector=sector,
             host_id=self._options.host_id,
-            timeout=self._timeout,
+            timeout=timeout,
             run_dir=os.path.abspath(self._options.run_dir),
             alone=True,
             dump_uid=uid,

@@ -14,9 +14,7 @@ encoded in its own way is deleted by its own name.
 """
 
 import contextlib
-import logging
 import os
-import time
 
 from vdsm_backup import devices, errors
 from vdsm_backup import format as fmt
@@ -24,12 +22,6 @@ from vdsm_backup.storage import LeasePaths, Storage, origin
 
 IDS = "ids"
 LEASES = "leases"
-
-# Seconds for sanlock to close an LV after it has left the lockspace.
-CLOSING = 5
-RETRY = 0.5
-
-log = logging.getLogger(__name__)
 
 
 class BlockStorage(Storage):
@@ -39,6 +31,8 @@ class BlockStorage(Storage):
     active if it is there. Another directory than /dev is for machines
     without device-mapper, on which LVs cannot be activated and other devices
     stand for them.
+    activation: who activates the LVs of the lease (activation.py); whoever
+    wants a lease sets it.
     """
 
     kind = "block"
@@ -47,6 +41,7 @@ class BlockStorage(Storage):
         super().__init__(sd_id, place or f"VG {sd_id}")
         self._lvm = lvm
         self._lv_dir = lv_dir
+        self.activation = None
 
     def describe(self):
         return {
@@ -113,49 +108,11 @@ class BlockStorage(Storage):
 
     @contextlib.contextmanager
     def lease(self):
-        """
-        Activates what was not active, and deactivates only that.
-
-        Raises what read() does, and LvmFailed.
-        """
+        """Raises what read() does, and what the activation does."""
         vg = self._whole_vg()
-        inactive = [
-            name
-            for name in (IDS, LEASES)
-            if not os.path.exists(self._lv_path(name))
-        ]
-        if inactive:
-            self._activate(vg, inactive)
-        try:
-            yield LeasePaths(self._lv_path(IDS), self._lv_path(LEASES))
-        finally:
-            if inactive:
-                self._deactivate(vg, inactive)
-
-    def _activate(self, vg, names):
-        self._lvm.activate(vg, names)
-        for name in names:
-            path = self._lv_path(name)
-            if not os.path.exists(path):
-                reason = f"{path} did not appear"
-                raise errors.LvmFailed("lvchange", 0, reason)
-
-    def _deactivate(self, vg, names):
-        """
-        An LV that stays active is no reason to call a change that was made
-        a failure: VDSM activates these LVs itself, and copes.
-        """
-        deadline = time.monotonic() + CLOSING
-        while True:
-            try:
-                return self._lvm.deactivate(vg, names)
-            except (errors.LvmFailed, errors.StorageTimeout) as e:
-                if time.monotonic() >= deadline:
-                    log.warning(
-                        "Cannot deactivate %s: %s", ", ".join(names), e
-                    )
-                    return
-            time.sleep(RETRY)
+        paths = {name: self._lv_path(name) for name in (IDS, LEASES)}
+        with self.activation.active(self._lvm, vg, paths):
+            yield LeasePaths(paths[IDS], paths[LEASES])
 
     def _lv_path(self, name):
         return os.path.join(self._lv_dir, self.sd_id, name)

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The directories of a change, and who can use them."""
+
+import os
+import stat
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from tests.support import rundir
+from tests.support.backends import ROOT
+from vdsm_backup import errors
+from vdsm_backup.cli import privileges
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+
+UID, GID = 36, 36
+
+
+@pytest.fixture
+def options():
+    directory = rundir.make("privileges")
+    yield SimpleNamespace(
+        path="conf",
+        uid=UID,
+        gid=GID,
+        run_dir=os.path.join(directory, "a", "run"),
+        history_dir=os.path.join(directory, "b", "history"),
+    )
+    rundir.remove(directory)
+
+
+def owner(path):
+    status = os.stat(path)
+    return status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)
+
+
+def test_directories_are_the_users(options):
+    privileges.make_directories(options)
+    assert owner(options.run_dir) == (UID, GID, 0o755)
+    assert owner(options.history_dir) == (UID, GID, 0o700)
+    assert owner(os.path.dirname(options.run_dir))[:2] == (0, 0)
+    privileges.make_directories(options)
+
+
+def test_directory_that_is_there_is_left_as_it_is(options):
+    os.makedirs(options.run_dir, 0o711)
+    privileges.make_directories(options)
+    assert owner(options.run_dir) == (0, 0, 0o711)
+
+
+def test_something_else_is_there(options):
+    os.makedirs(os.path.dirname(options.run_dir))
+    open(options.run_dir, "w").close()
+    with pytest.raises(errors.ConfigInvalid, match="run_dir"):
+        privileges.make_directories(options)
+
+
+BOTH = """
+import os, subprocess, sys
+from types import SimpleNamespace
+from vdsm_backup.cli import privileges
+from vdsm_backup.record import Record
+
+def use(name):
+    record = Record(run_dir, name)
+    record.open()
+    assert record.lock()
+    record.write([name])
+    assert record.read() == [name]
+    return record
+
+run_dir, uid = sys.argv[1], int(sys.argv[2])
+if uid:
+    options = SimpleNamespace(path="conf", uid=uid, gid=uid)
+    privileges.become_user(options)
+    tools = use("sd.lvs")
+    holder = [sys.executable, "-c", sys.argv[3], run_dir, "0"]
+    subprocess.run(holder, check=True, user=0, group=0)
+    # What root keeps is seen, but is not ours to read.
+    kept = Record(run_dir, "sd")
+    assert kept.exists() and not kept.readable()
+    assert tools.readable()
+else:
+    assert Record(run_dir, "sd.lvs").readable()
+    use("sd")
+"""
+
+
+def test_tool_and_holder_can_both_use_run_dir(options):
+    privileges.make_directories(options)
+    subprocess.run(
+        [sys.executable, "-c", BOTH, options.run_dir, str(UID), BOTH],
+        cwd=ROOT,
+        check=True,
+    )
+    owners = {n: owner(os.path.join(options.run_dir, n)) for n in FILES}
+    assert owners == FILES
+
+
+FILES = {
+    "sd.lock": (0, 0, 0o600),
+    "sd.json": (0, 0, 0o600),
+    "sd.lvs.lock": (UID, GID, 0o600),
+    "sd.lvs.json": (UID, GID, 0o600),
+}
