@@ -79,3 +79,10 @@ def test_a_reason_that_passes_survives_file_and_tag(text):
     assert max(len(tag) for tag in tags) <= fmt.MAX_TAG
     assert fmt.decode_tags(tags, SD) == lines
     assert fmt.decode_file(fmt.encode_file(lines), SD) == lines
+
+
+def test_the_last_character_that_fits():
+    room = fmt.MAX_TAG - len("MDT_BACKUP_REASON=")
+    assert flag.require_reason("x" * room)
+    with pytest.raises(errors.InvalidReason):
+        flag.require_reason("x" * (room + 1))
