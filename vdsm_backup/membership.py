@@ -240,5 +240,5 @@ def _join_record(host_id, generation):
 def _joining(host_id, slot):
     text = f"joining the lockspace as host id {host_id}"
     if slot.timestamp:
-        text += f", which {slot.owner} left by a crash"
+        text += f", which {slot.owner} did not leave in order"
     return text
