@@ -150,8 +150,9 @@ def lvs(text):
     ]
 
 
-# How the lines of a report begin.
-_JSON = frozenset('{}[]"')
+# How the lines of a report begin; newer lvm has a comma on a line of its own
+# (2.03.31).
+_JSON = frozenset('{}[]",')
 
 
 def _rows(text, kind, fields):

@@ -21,7 +21,12 @@ import pytest
 
 from tests.support import commandline, filedomain, hangfs, rundir, sanlockd
 from tests.support.backends import wait_until
-from tests.support.needs import needs_fuse, needs_sanlock
+from tests.support.needs import (
+    needs_fuse,
+    needs_other_user,
+    needs_sanlock,
+    no_other_user,
+)
 from vdsm_backup import format as fmt
 from vdsm_backup import lease, users
 from vdsm_backup.cli import layout
@@ -37,10 +42,7 @@ IO_TIMEOUT = 2
 SLACK = 8
 
 # As on a host: root starts us, files are those of vdsm:kvm.
-ROOT = os.getuid() == 0
-OWNER = (36, 36) if ROOT else (os.getuid(), os.getgid())
-
-needs_root = pytest.mark.skipif(not ROOT, reason="only root changes users")
+OWNER = (os.getuid(), os.getgid()) if no_other_user() else (36, 36)
 
 
 @pytest.fixture
@@ -310,7 +312,7 @@ def test_storage_that_cannot_be_written(host, monkeypatch, op, error):
         assert not [n for n in os.listdir(dom_md) if "metadata." in n]
 
 
-@needs_root
+@needs_other_user
 class TestUser:
     """What is done as root, and what as the configured user."""
 

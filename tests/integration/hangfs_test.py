@@ -12,6 +12,7 @@ import threading
 import pytest
 
 from tests.support import backends, hangfs, rundir
+from tests.support.needs import needs_other_user
 
 pytestmark = [
     pytest.mark.timeout(60),
@@ -94,7 +95,7 @@ def test_rename_is_atomic(fs):
     assert os.listdir(fs.root) == ["file"]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+@needs_other_user
 def test_users_are_told_apart(fs):
     os.chmod(fs.root, 0o777)
     path = os.path.join(fs.mount, "file")

@@ -22,15 +22,13 @@ import pytest
 
 from tests.support import hangfs, rundir, sanlockd
 from tests.support.leasetool import Tool
+from tests.support.needs import needs_other_user
 from tests.support.sanlockd import MIB, Domain, Host
 
 pytestmark = pytest.mark.skipif(
     sanlockd.missing() is not None, reason=str(sanlockd.missing())
 )
 
-needs_root = pytest.mark.skipif(
-    os.geteuid() != 0, reason="needs root to become other users"
-)
 needs_fuse = pytest.mark.skipif(
     hangfs.missing() is not None, reason=str(hangfs.missing())
 )
@@ -743,7 +741,7 @@ def daemon_that_dies_loses_the_lease(hosts):
 # Users
 
 
-@scenario(marks=needs_root)
+@scenario(marks=needs_other_user)
 def holder_is_root_where_the_tool_switched(hosts):
     domain = hosts.domain()
     with Tool(hosts.one, domain.request(hosts.one), euid=36) as tool:
@@ -756,7 +754,7 @@ def holder_is_root_where_the_tool_switched(hosts):
     assert_left(hosts.one, domain)
 
 
-@scenario(marks=needs_root)
+@scenario(marks=needs_other_user)
 def slots_are_read_as_the_given_user(hosts):
     domain = hosts.domain()
     os.chown(domain.ids, 36, 36)

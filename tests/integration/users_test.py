@@ -11,7 +11,7 @@ import pytest
 
 import tests
 from tests.support import hangfs, qemu, rundir
-from tests.support.needs import needs_fuse
+from tests.support.needs import needs_fuse, needs_other_user
 from vdsm_backup import probe, users
 
 SD = "2f6d9d54-5d0c-4f8b-9c1e-6a9a6ff0d001"
@@ -155,7 +155,7 @@ def test_images_are_sorted(run_dir, domain):
     ]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="another user needs root")
+@needs_other_user
 def test_images_of_others(run_dir, domain):
     os.chmod(volume_path(domain, IMG, VOL), 0o600)
     pid = os.fork()

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from tests.support import rundir
+from tests.support.needs import needs_other_user
 from vdsm_backup import users
 
 pytest.importorskip("libvirt")
@@ -180,7 +181,7 @@ def test_libvirt_does_not_answer(run_dir):
     )
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="another user needs root")
+@needs_other_user
 def test_as_the_tool_does_it_when_started_as_root(run_dir):
     """libvirt refuses to load if real and effective user differ."""
     path = os.path.join(run_dir, "node.xml")

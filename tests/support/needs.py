@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from tests.support import hangfs, sanlockd
+from tests.support.backends import ROOT
 
 needs_fuse = pytest.mark.skipif(
     hangfs.missing() is not None, reason=str(hangfs.missing())
@@ -16,18 +17,18 @@ needs_sanlock = pytest.mark.skipif(
 )
 
 
-def _no_other_user():
-    """Why a test cannot run our code as another user, or ""."""
+def no_other_user():
+    """Why another user cannot run this code with this Python, or ""."""
     if os.geteuid() != 0:
         return "only root can become another user"
-    path = os.path.realpath(sys.executable)
-    while path != "/":
-        if not os.stat(path).st_mode & 0o001:
-            return f"another user cannot run this Python: {path} is closed"
-        path = os.path.dirname(path)
+    for path in (os.path.realpath(sys.executable), ROOT):
+        while path != "/":
+            if not os.stat(path).st_mode & 0o001:
+                return f"another user cannot run us: {path} is closed"
+            path = os.path.dirname(path)
     return ""
 
 
 needs_other_user = pytest.mark.skipif(
-    bool(_no_other_user()), reason=_no_other_user()
+    bool(no_other_user()), reason=no_other_user()
 )

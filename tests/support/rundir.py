@@ -11,7 +11,8 @@ import os
 import shutil
 import tempfile
 
-BASE = os.path.join(tempfile.gettempdir(), "vdsm-backup-tests")
+# Of each user their own: root would clean up what others put there.
+BASE = os.path.join(tempfile.gettempdir(), f"vdsm-backup-tests-{os.getuid()}")
 
 
 def make(prefix):
@@ -21,7 +22,7 @@ def make(prefix):
     """
     if not os.path.isdir(BASE):
         os.makedirs(BASE, exist_ok=True)
-        os.chmod(BASE, 0o1777)
+        os.chmod(BASE, 0o755)
     # Hidden until it says whose it is, or another run would clean it up.
     hidden = tempfile.mkdtemp(prefix=".", dir=BASE)
     os.chmod(hidden, 0o755)
@@ -42,7 +43,13 @@ def stale():
 
 
 def remove(path):
-    shutil.rmtree(path)
+    shutil.rmtree(path, onerror=_fail_unless_gone)
+
+
+def _fail_unless_gone(function, path, info):
+    # Another run may clean up the same at the same time.
+    if not issubclass(info[0], FileNotFoundError):
+        raise info[1]
 
 
 def start_time(pid):

@@ -78,6 +78,16 @@ def test_words_between_the_lines_of_a_report():
         assert lvm_report.pvs("\n".join(noisy)) == lvm_report.pvs(text)
 
 
+def test_report_of_newer_lvm():
+    """With a log, after a comma on a line of its own (2.03.31)."""
+    text = (
+        '  {\n      "report": [\n          {\n              "pv": [\n'
+        f"                  {json.dumps(ROW)}\n              ]\n          }}\n"
+        '      ]\n      ,\n      "log": [\n      ]\n  }\n'
+    )
+    assert lvm_report.pvs(text).vgs == parse(ROW)
+
+
 def test_duplicate_belongs_to_the_vg_by_its_pv_uuid():
     lost = {**DUPLICATE, "vg_name": "", "vg_uuid": ""}
     for duplicate in (DUPLICATE, lost):

@@ -53,6 +53,10 @@ def test_where_on_a_bind_mount(mocker, table):
     assert found == ("ext4", "/dev/vda1[/srv]:sd")
 
 
+def test_where_nothing_is_mounted(mocker):
+    assert where(mocker, [], "/chroot/sd") == ("unknown", "/chroot/sd")
+
+
 def test_a_mount_point_is_not_touched(mocker, table):
     islink = mocker.patch("vdsm_backup.storage.mounts.os.path.islink")
     where(mocker, table, "/rhev/data-center/mnt/server:_a b/sd")

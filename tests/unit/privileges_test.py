@@ -11,6 +11,7 @@ import pytest
 
 from tests.support import rundir
 from tests.support.backends import ROOT
+from tests.support.needs import needs_other_user
 from vdsm_backup import errors
 from vdsm_backup.cli import privileges
 
@@ -89,6 +90,7 @@ else:
 """
 
 
+@needs_other_user
 def test_tool_and_holder_can_both_use_run_dir(options):
     privileges.make_directories(options)
     subprocess.run(

@@ -52,6 +52,9 @@ def where(directory):
     mounts = table()
     parent, name = os.path.split(os.path.abspath(directory))
     mount = holding(parent, mounts)
+    if mount is None:
+        # In a chroot whose "/" is not the top of a mount.
+        return "unknown", directory
     if mount.point != parent and _is_local(mount):
         if os.path.islink(parent):
             link = os.readlink(parent)
