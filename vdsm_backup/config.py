@@ -13,7 +13,7 @@ import grp
 import os
 import pwd
 
-from vdsm_backup import errors
+from vdsm_backup import errors, policy
 
 PATH = "/etc/vdsm-backup/vdsm-backup.conf"
 
@@ -45,6 +45,8 @@ DEFAULTS = {
 CHOICES = {
     ("storage", "ioprocess"): ("auto", "installed", "embedded"),
     ("lvm", "config_method"): ("auto", "devices", "filter"),
+    ("guard", "mode"): policy.MODES,
+    ("guard", "on_unreadable"): policy.ON_UNREADABLE,
 }
 
 # The last one, 2**32 - 1, means "no change" to chown(2) and setuid(2).
@@ -76,6 +78,11 @@ class Config:
         self.settle = self._number("sanlock", "settle", 0, 600)
         self.run_dir = self._text("sanlock", "run_dir")
         self.history_dir = self._text("history", "dir")
+        self.guard = policy.Settings(
+            mode=self._choice("guard", "mode"),
+            on_unreadable=self._choice("guard", "on_unreadable"),
+            allow=self._operations("guard", "allow"),
+        )
         self.vdsm_host = self._text("vdsm", "host")
         self.vdsm_port = self._whole("vdsm", "port", 1, 65535)
 
@@ -88,6 +95,15 @@ class Config:
     def _list(self, section, option):
         value = self._parser.get(section, option)
         return [item.strip() for item in value.split(",") if item.strip()]
+
+    def _operations(self, section, option):
+        names = self._list(section, option)
+        for name in names:
+            if name not in policy.REFUSABLE:
+                known = ", ".join(policy.REFUSABLE)
+                reason = f"{name!a} is none of: {known}"
+                raise self._invalid(section, option, reason)
+        return tuple(names)
 
     def _number(self, section, option, low, high):
         value = self._text(section, option)

@@ -19,6 +19,9 @@ MAPPER = "/dev/mapper/"
 # UUID_PREFIX); the rest of the UUID is the WWID of the LUN.
 _MPATH = "mpath-"
 
+# lvm2 prefixes those of LVs so (lib/activate/dev_manager.c, UUID_PREFIX).
+_LVM = "LVM-"
+
 # Names that mean the same in `--devices`, a list with commas, and in a
 # filter, a regular expression. VDSM leaves out devices with other names too
 # (TOXIC_CHARS in lib/vdsm/storage/multipath.py).
@@ -39,6 +42,37 @@ def multipath(sysfs=SYSFS):
             if _PLAIN.fullmatch(path):
                 found.append(path)
     return sorted(found)
+
+
+def under_active(vg, sysfs=SYSFS):
+    """
+    Paths of the devices under the active LVs of a VG: those that VMs run
+    from, also where another device has the same PV. Empty if none is active.
+    """
+    prefix = f"{vg.replace('-', '--')}-"
+    found = set()
+    for directory in glob.glob(f"{glob.escape(sysfs)}/block/dm-*/dm"):
+        if _read(f"{directory}/name").startswith(prefix) and _is_lv(directory):
+            found |= _leaves(os.path.dirname(directory))
+    return sorted(path for path in found if _PLAIN.fullmatch(path))
+
+
+def _is_lv(directory):
+    return _read(f"{directory}/uuid").startswith(_LVM)
+
+
+def _leaves(device):
+    """Below a device-mapper device in sysfs, what is no LV itself."""
+    found = set()
+    for slave in glob.glob(f"{glob.escape(device)}/slaves/*"):
+        if _is_lv(f"{slave}/dm"):
+            found |= _leaves(slave)
+        elif _read(f"{slave}/dm/name"):
+            found.add(MAPPER + _read(f"{slave}/dm/name"))
+        else:
+            # sysfs writes a slash in the name of a device as "!".
+            found.add("/dev/" + os.path.basename(slave).replace("!", "/"))
+    return found
 
 
 def wwid(device, sysfs=SYSFS):

@@ -21,6 +21,10 @@ SUDO = "/usr/bin/sudo"
 # The first version with --devices and the devices file: lvmdevices(8).
 DEVICES_SINCE = (2, 3, 12)
 
+# Where it is, --devices is, and nobody need be asked: on EL; Debian leaves
+# the command out.
+LVMDEVICES = "/usr/sbin/lvmdevices"
+
 # Seconds for a process that was killed to be gone, unless it is stuck.
 GRACE = 1.0
 
@@ -53,7 +57,8 @@ def limits(devices, method, version):
     if not devices:
         raise ValueError("lvm without a limit")
     if method == "auto":
-        method = "devices" if version() >= DEVICES_SINCE else "filter"
+        known = os.path.exists(LVMDEVICES) or version() >= DEVICES_SINCE
+        method = "devices" if known else "filter"
     if method == "devices":
         return ["--devices", ",".join(devices), "--config", _config("")]
     accept = "".join(f'"a|^{_regex(name)}$|",' for name in devices)

@@ -27,6 +27,7 @@ DOMAIN = set(
     """.split()
 )
 ERROR = {"code", "name", "message", "hints"}
+REFUSAL = ERROR | {"domain", "disk", "operation", "refused"}
 VERIFIED = {"id", "ok", "problems", "name", "place", "notes"}
 USERS = {"blocking", "images", "notes"}
 COPY = {"number", "time", "by", "action", "place", "flag", "seal"}

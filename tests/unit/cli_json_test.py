@@ -24,6 +24,7 @@ def text():
         ("DOMAIN", commandline.DOMAIN),
         ("ERROR", commandline.ERROR),
         ("VERIFIED", commandline.VERIFIED),
+        ("REFUSAL", commandline.REFUSAL - commandline.ERROR),
         ("USERS", commandline.USERS),
         ("COPY", commandline.COPY | {"lines"}),
         ("EXPLANATION", {"code", "name", "exit_code", "text"}),

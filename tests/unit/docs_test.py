@@ -7,14 +7,14 @@ import subprocess
 
 import pytest
 
-from vdsm_backup import config, errors, flag
+from vdsm_backup import config, errors, flag, policy
 from vdsm_backup import format as fmt
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
 SD = "5e6f1d2a-9c47-4b0e-8d1f-3a7b9c0d2e41"
 
-# Of the guard, which is yet to come.
-UNUSED = {"mode", "on_unreadable", "allow", "tls"}
+# Of the VDSM plugin, which is yet to come.
+UNUSED = {"tls"}
 
 
 def read(*path):
@@ -88,3 +88,9 @@ def test_documents_that_hints_name_are_there():
     assert names
     for name in names:
         assert os.path.exists(os.path.join(ROOT, name)), name
+
+
+def test_guard_lists_the_table():
+    text = read("docs", "guard.md")
+    rows = re.findall(r"^\| `([\w-]+)` \| (.*?) \| (.*?) \|$", text, re.M)
+    assert rows == [(r.operation, r.about, r.answer) for r in policy.TABLE]

@@ -5,6 +5,8 @@ import argparse
 import re
 from dataclasses import dataclass
 
+from vdsm_backup import policy
+
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 _SECONDS = re.compile(r"[0-9]{1,4}(\.[0-9]{1,3})?")
 
@@ -156,6 +158,30 @@ COMMANDS = (
         "verify",
         "find what is wrong with the metadata of domains",
         (MANY_SD, PATH, DEVICE),
+    ),
+    Command(
+        "check",
+        "check",
+        "what the guard of this host answers to a VM, or about a domain",
+        (
+            MAYBE_SD,
+            PATH,
+            DEVICE,
+            _option(
+                "--operation",
+                metavar="OP",
+                required=True,
+                choices=[row.operation for row in policy.TABLE],
+                help="why the domain is wanted: "
+                + ", ".join(row.operation for row in policy.TABLE),
+            ),
+            _option(
+                "--domxml",
+                metavar="FILE",
+                type=not_empty,
+                help="the domain XML of a VM, of libvirt or VDSM",
+            ),
+        ),
     ),
     Command(
         "history",

@@ -113,11 +113,23 @@ def _build():
 
 
 def _check_target(args):
-    """--path, --device or SD: one says where, the other which."""
+    """
+    --path, --device or SD: one says where, the other which. Or a VM's XML.
+    """
     if not hasattr(args, "path"):
         return
     prog = f"{PROGRAM} {args.command}"
     if args.path and args.device:
         raise errors.WrongUsage("--path and --device exclude each other", prog)
-    if args.command == "show" and not (args.sd or args.path or args.device):
+    domain = args.sd or args.path or args.device
+    xml = getattr(args, "domxml", None)
+    if domain and xml:
+        raise errors.WrongUsage(
+            "--domxml and a domain exclude each other", prog
+        )
+    if args.command == "show" and not domain:
         raise errors.WrongUsage("SD, --path or --device is required", prog)
+    if args.command == "check" and not (domain or xml):
+        raise errors.WrongUsage(
+            "SD, --path, --device or --domxml is required", prog
+        )

@@ -35,6 +35,7 @@ from vdsm_backup.errors.domain import (
     UnsupportedClass,
     UnsupportedVersion,
 )
+from vdsm_backup.errors.guard import DomainFlagged, FlagUnknown, VmUnclear
 from vdsm_backup.errors.lease import (
     HostIdInUse,
     HostsLive,
@@ -102,6 +103,9 @@ __all__ = [
     "RestoreRefused",
     "FlagUndone",
     "FlagWouldBeLost",
+    "DomainFlagged",
+    "FlagUnknown",
+    "VmUnclear",
     "ConfigInvalid",
     "InvalidTag",
     "WrongUsage",

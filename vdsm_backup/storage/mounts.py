@@ -55,7 +55,7 @@ def where(directory):
     if mount is None:
         # In a chroot whose "/" is not the top of a mount.
         return "unknown", directory
-    if mount.point != parent and _is_local(mount):
+    if mount.point != parent and is_local(mount):
         if os.path.islink(parent):
             link = os.readlink(parent)
             parent = os.path.normpath(
@@ -69,8 +69,12 @@ def where(directory):
     return mount.fs_type, f"{base}:{inside}"
 
 
-def _is_local(mount):
+def is_local(mount):
+    """A call to a file on it waits for no other host."""
+    if mount.fs_type.startswith("fuse"):
+        return False
     return mount.source.startswith("/dev/") or mount.fs_type in (
+        "devtmpfs",
         "overlay",
         "tmpfs",
     )

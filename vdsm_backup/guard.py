@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+The guard: may a VM do what it wants with the domains that it needs.
+
+The flag is read from storage each time, of all domains side by side: the
+slowest sets the time, and the deadline is one for all. A flag that cannot be
+read is not "not flagged": it is an answer of its own.
+"""
+
+import functools
+import time
+from dataclasses import dataclass, field
+
+from vdsm_backup import errors, flag, nearby, parallel, policy
+from vdsm_backup import format as fmt
+
+
+@dataclass
+class Finding:
+    """
+    A domain that is flagged, or whose flag cannot be read.
+
+    title: its name, or its UUID where the name is not known.
+    whats: what of the VM is on it.
+    flag: None if it cannot be read, and `error` says why.
+    """
+
+    domain: str
+    title: str
+    whats: list
+    flag: "flag.Flag | None" = None
+    error: "errors.Error | None" = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    operation: str
+    settings: policy.Settings
+    findings: list = field(default_factory=list)
+
+    def refuses(self, finding):
+        readable = finding.flag is not None
+        return self.settings.refuses(self.operation, readable)
+
+    @property
+    def allowed(self):
+        return not any(map(self.refuses, self.findings))
+
+
+class Guard:
+    """
+    settings: policy.Settings, those of now.
+    read: gives the metadata lines of a where.Place; runs in a thread, and
+        raises errors of this package, or NotADomain.
+    resolve: gives more Needs of what is open in needs.Needs; likewise.
+    """
+
+    def __init__(self, settings, read, resolve=None):
+        self._settings = settings
+        self._read = read
+        self._resolve = resolve
+
+    def judge(self, operation, needs, deadline):
+        """
+        The Verdict. Where the flag does not matter, storage is not touched.
+
+        deadline: of time.monotonic().
+        """
+        findings = []
+        if policy.asks_storage(operation):
+            findings = self._find(needs, deadline)
+        return Verdict(operation, self._settings, findings)
+
+    def _find(self, needs, deadline):
+        by_place = {}
+        for need in needs.known:
+            by_place.setdefault(need.place, []).append(need)
+        answers = self._ask(by_place, needs.open, deadline)
+        findings = _Findings()
+        for place, users in by_place.items():
+            findings.add(users, *answers[place])
+        for mount, paths in needs.open.items():
+            more, error = answers[mount]
+            for answer in more or ():
+                findings.add(*answer)
+            if error is not None:
+                findings.add_unresolved(mount, paths, error)
+        return findings.all()
+
+    def _ask(self, by_place, open_paths, deadline):
+        """(result, error) by place, and by mount of what is open."""
+        seconds = round(max(deadline - time.monotonic(), 0), 1)
+        jobs = {
+            place: functools.partial(self._read, place) for place in by_place
+        }
+        for mount, paths in open_paths.items():
+            jobs[mount] = functools.partial(self._follow, paths, by_place)
+        running = parallel.Jobs(jobs)
+        answers = {
+            key: (result, error)
+            for key, result, error in running.results(lambda: deadline)
+        }
+        for key in running.waiting:
+            error = errors.StorageTimeout("its storage", seconds)
+            answers[key] = (None, error)
+        return answers
+
+    def _follow(self, paths, known):
+        """[(needs, lines, error)] of the places that the paths add."""
+        added = {}
+        for need in self._resolve(paths):
+            if need.place not in known:
+                added.setdefault(need.place, []).append(need)
+        answers = []
+        for place, needs in added.items():
+            try:
+                answers.append((needs, self._read(place), None))
+            except (errors.Error, nearby.NotADomain) as e:
+                answers.append((needs, None, e))
+        return answers
+
+
+class _Findings:
+    """One a domain; a flag that was read anywhere counts more than errors."""
+
+    def __init__(self):
+        self._by_domain = {}
+
+    def add(self, needs, lines, error):
+        if isinstance(error, nearby.NotADomain):
+            return
+        domain = needs[0].place.domain
+        name, value = domain, None
+        if error is None:
+            try:
+                values = fmt.require(lines, domain).values
+                name = values.get("DESCRIPTION") or domain
+                value = flag.read(values, domain)
+            except errors.Error as e:
+                error = e
+        if error is not None:
+            self._put(domain, name, needs, None, _ours(error))
+        elif value.value:
+            self._put(domain, name, needs, value, None)
+
+    def add_unresolved(self, mount, paths, error):
+        """What hangs there is known by a domain already, or by nothing."""
+        told = {w for f in self._by_domain.values() for w in f.whats}
+        needs = sorted({what for what, _ in paths} - told)
+        if needs:
+            found = Finding(mount, mount, needs, error=_ours(error))
+            self._by_domain.setdefault(mount, found)
+
+    def _put(self, domain, name, needs, value, error):
+        found = self._by_domain.setdefault(domain, Finding(domain, name, []))
+        found.whats += [n.what for n in needs if n.what not in found.whats]
+        if value is not None or found.flag is None:
+            found.title, found.flag, found.error = name, value, error
+
+    def all(self):
+        return sorted(
+            self._by_domain.values(),
+            key=lambda f: (f.flag is None, f.whats, f.domain),
+        )
+
+
+def _ours(error):
+    if isinstance(error, errors.Error):
+        return error
+    return errors.InternalError(type(error).__name__, str(error))

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Which storage domains a VM needs, and for what.
+
+Its own disks, with their backing chains, and its leases. Not CD-ROMs and
+floppies, which may come from anywhere. A disk is on a domain if its path is,
+under any of the names that it has, or if VDSM's metadata says so: then VDSM
+has prepared it there, wherever a hook has moved it since.
+"""
+
+from dataclasses import dataclass, field
+
+from vdsm_backup import child, errors, realpath, where
+from vdsm_backup.format import printable
+
+# Far more than a VM of oVirt has. Each costs a thread, some a process.
+MAX_PLACES = 256
+
+
+@dataclass(frozen=True)
+class Need:
+    """
+    what: for people, "disk vda" or "a lease".
+    """
+
+    what: str
+    place: where.Place
+
+
+@dataclass
+class Needs:
+    """
+    known: Needs by what the paths are called.
+    open: by a mount that could hang, (what, path) that it may call otherwise.
+    """
+
+    known: list = field(default_factory=list)
+    open: dict = field(default_factory=dict)
+
+
+class Finder:
+    """
+    repo_root, lv_dir: see config.py. table: mounts.table().
+    """
+
+    def __init__(self, repo_root, lv_dir, table):
+        self._repo_root = repo_root
+        self._lv_dir = lv_dir
+        self._table = table
+
+    def of(self, vm):
+        """
+        Needs of a domxml.Vm.
+
+        Raises VmUnclear.
+        """
+        found = Needs()
+        for disk in vm.disks:
+            if not disk.removable:
+                self._add_disk(found, disk)
+        for lockspace in vm.leases:
+            # Others than VDSM's are no storage domains.
+            if where.is_uuid(lockspace):
+                found.known.append(Need("a lease", where.Place(lockspace)))
+        found.known = _merge(found.known)
+        places = {need.place for need in found.known}
+        if len(places) + len(found.open) > MAX_PLACES:
+            raise errors.VmUnclear(
+                f"its disks are in {len(places) + len(found.open)} places,"
+                f" more than {MAX_PLACES}"
+            )
+        return found
+
+    def _add_disk(self, found, disk):
+        what = f"disk {printable(disk.target)}"
+        if disk.domain and not where.is_uuid(disk.domain):
+            domain = printable(disk.domain)
+            raise errors.VmUnclear(f"{what} is on domain {domain!a}, no UUID")
+        places = [where.Place(disk.domain)] if disk.domain else []
+        for source in disk.sources:
+            if source.kind == "name":
+                if source.protocol == "gluster":
+                    places += where.on_gluster(source.value)
+                continue
+            # A name that is not absolute is one from libvirt's directory, /.
+            trace = where.trace("/" + source.value, self._table)
+            places += self._places(trace.names)
+            if trace.mount is not None:
+                paths = found.open.setdefault(trace.mount, [])
+                paths.append((what, trace.rest))
+        found.known += [Need(what, place) for place in places]
+
+    def _places(self, names):
+        return [
+            place
+            for name in names
+            for place in where.classify(name, self._repo_root, self._lv_dir)
+        ]
+
+    def resolve(self, paths, timeout):
+        """
+        Needs of (what, path) of one mount, all links followed; seconds.
+
+        Raises StorageTimeout, MetadataUnreadable.
+        """
+        names = sorted({path for _, path in paths})
+        look = child.Child(realpath.__file__, *names)
+        child.run([look], timeout)
+        if not look.lines or "end" not in look.lines[-1]:
+            if look.ended:
+                raise errors.MetadataUnreadable(names[0], "the look failed")
+            raise errors.StorageTimeout(printable(names[0]), timeout)
+        real = {line["path"]: line["real"] for line in look.lines[:-1]}
+        return [
+            Need(what, place)
+            for what, path in paths
+            for place in self._places([real[path]])
+        ]
+
+
+def _merge(needs):
+    """Without duplicates; a domain known by its UUID only, where it is."""
+    known = {
+        need.place.domain: need.place
+        for need in reversed(needs)
+        if need.place.kind != where.ANY and need.place.sure
+    }
+    merged = {}
+    for need in needs:
+        place = need.place
+        if place.kind == where.ANY:
+            place = known.get(place.domain, place)
+        merged[Need(need.what, place)] = None
+    return list(merged)

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+What may be done with a flagged domain: the table. Pure.
+
+The VDSM plugin, the hooks and `check` all answer from it. An operation is why
+somebody wants the domain. What is not in the table is allowed: a backup
+product that we have never heard of must work.
+"""
+
+from dataclasses import dataclass
+
+REFUSED = "refused"
+# Allowed, since a refusal would harm a VM that runs there already.
+VIOLATION = "allowed, logged as a violation"
+ALLOWED = "allowed"
+
+ENFORCING = "enforcing"
+PERMISSIVE = "permissive"
+DISABLED = "disabled"
+MODES = (ENFORCING, PERMISSIVE, DISABLED)
+
+REFUSE = "refuse"
+ALLOW = "allow"
+ON_UNREADABLE = (REFUSE, ALLOW)
+
+
+@dataclass(frozen=True)
+class Row:
+    """
+    verb: what a VM cannot do, in a refusal: "VM x cannot <verb>".
+    about: the operation, for people.
+    """
+
+    operation: str
+    answer: str
+    about: str
+    verb: str = ""
+
+
+TABLE = (
+    Row(
+        "run",
+        REFUSED,
+        "start, restart or resume a VM from its disks, or with its VM lease",
+        "start",
+    ),
+    Row("migrate-in", REFUSED, "a VM migrates to this host", "migrate here"),
+    Row("hotplug", REFUSED, "plug a disk into a running VM", "plug in a disk"),
+    Row(
+        "replicate-to",
+        REFUSED,
+        "the target of a live storage migration",
+        "move a disk there",
+    ),
+    Row("preview", REFUSED, "preview a snapshot", "preview a snapshot"),
+    Row("live-snapshot", VIOLATION, "snapshot of a VM that runs there"),
+    Row("live-merge", VIOLATION, "merge a snapshot of a VM that runs there"),
+    Row("recover", VIOLATION, "VDSM was restarted under a running VM"),
+    Row("cdrom", ALLOWED, "a CD-ROM or floppy"),
+    Row("memory", ALLOWED, "memory volumes"),
+    Row("hot-lease", ALLOWED, "add a lease to a running VM"),
+    Row("transfer", ALLOWED, "upload or download"),
+    Row("copy", ALLOWED, "copy or move a disk, from or to it"),
+    Row("import", ALLOWED, "import or register a VM or a disk"),
+    Row("measure", ALLOWED, "measure a volume"),
+    Row("ova", ALLOWED, "export or import an OVA"),
+    Row("ovf", ALLOWED, "the OVF store"),
+    Row("seal", ALLOWED, "seal a template"),
+    Row("v2v", ALLOWED, "import from other hypervisors"),
+    Row("scratch", ALLOWED, "scratch disks of a backup"),
+    Row("nbd", ALLOWED, "NBD server for a volume"),
+    Row("delete", ALLOWED, "delete an image or a snapshot"),
+    Row("cold-merge", ALLOWED, "merge a snapshot of a VM that is down"),
+    Row("sparsify", ALLOWED, "sparsify a disk"),
+    Row("extend", ALLOWED, "extend a disk of a VM that is down"),
+    Row("teardown", ALLOWED, "tear an image down"),
+    Row("hotunplug", ALLOWED, "unplug a disk"),
+    Row("replicate-finish", ALLOWED, "end a live storage migration"),
+    Row("destroy", ALLOWED, "destroy a VM"),
+)
+
+_ROWS = {row.operation: row for row in TABLE}
+
+#: Rows that `[guard] allow` can lift.
+REFUSABLE = tuple(row.operation for row in TABLE if row.answer == REFUSED)
+
+
+def row(operation):
+    """The row of an operation; one that is not listed is allowed."""
+    return _ROWS.get(operation) or Row(operation, ALLOWED, operation)
+
+
+def asks_storage(operation):
+    """
+    Whether the flag matters. Where it does not, it is not even read: a
+    cleanup must not wait for storage that hangs.
+    """
+    return row(operation).answer != ALLOWED
+
+
+@dataclass(frozen=True)
+class Settings:
+    """[guard] of the configuration."""
+
+    mode: str = ENFORCING
+    on_unreadable: str = REFUSE
+    allow: tuple = ()
+
+    def refuses(self, operation, readable):
+        """
+        Whether an operation on a domain is refused: one that is flagged, or
+        one whose flag cannot be read.
+        """
+        if self.mode != ENFORCING or operation in self.allow:
+            return False
+        if row(operation).answer != REFUSED:
+            return False
+        return readable or self.on_unreadable == REFUSE

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Child process: what paths are when all links on them are followed.
+
+Run by its path with the paths as arguments, on mounts that can hang for ever
+(see child.py). One JSON object a line, flushed after each path:
+
+    {"path": "/a/link", "real": "/b/file"}
+    {"end": true}
+"""
+
+import json
+import os
+import sys
+
+
+def main(paths):
+    for path in paths:
+        _say({"path": path, "real": os.path.realpath(path)})
+    _say({"end": True})
+
+
+def _say(line):
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+What a refusal says. Pure functions.
+
+Users of the engine see the line of a hook as `Hook Error: (b"...",)`, so it
+is ASCII, at most MAX_LINE characters, and without what bytes show escaped. It
+stands alone: there is no second line, and portal users cannot look anywhere
+else. So it has no advice to clear the flag either.
+"""
+
+from vdsm_backup import errors, policy
+from vdsm_backup.format import printable
+
+MAX_LINE = 200
+
+# Of what could be longer than the whole line. A UUID fits a title. A reason
+# gets what is left, and at least _MIN_REASON.
+_MAX_VM = 30
+_MAX_DISK = 24
+_MAX_TITLE = 36
+_MAX_BY = 24
+_MIN_REASON = 12
+
+_NOBODY = "somebody unknown"
+
+
+def error(verdict, finding, vm):
+    """
+    The error of a finding, in full.
+
+    vm: how to name the VM, "VM web1" or "A VM".
+    """
+    verb = policy.row(verdict.operation).verb or verdict.operation
+    title = printable(finding.title)
+    if finding.flag is None:
+        return errors.FlagUnknown(
+            vm=printable(vm),
+            verb=verb,
+            disk=_listed(finding.whats),
+            title=title,
+            domain=finding.domain,
+            cause=finding.error.code,
+            reason=str(finding.error),
+        )
+    return errors.DomainFlagged(
+        vm=printable(vm),
+        verb=verb,
+        disk=_listed(finding.whats),
+        title=title,
+        since=printable(finding.flag.since or "at an unknown time"),
+        by=printable(finding.flag.by or _NOBODY),
+        reason=printable(finding.flag.reason or "no reason given"),
+    )
+
+
+def line(found):
+    """One line of these errors of refusals, the first one in words."""
+    rest = f"; {_count(len(found) - 1)} refused too" if found[1:] else ""
+    return ascii_line(_sentence(found[0], MAX_LINE - len(rest)) + rest)
+
+
+def _sentence(e, room):
+    head = f"{_cut(e.vm, _MAX_VM)} cannot {e.verb}"
+    disk, title = _cut(e.disk, _MAX_DISK), _cut(e.title, _MAX_TITLE)
+    code = f" (error {e.code})"
+    if isinstance(e, errors.FlagUnknown):
+        text = (
+            f"{head}, not because it is flagged: cannot read the flag of"
+            f" domain {title}, {disk}: "
+        )
+        return _fill(text, e.reason, code, room)
+    by = _cut(e.by, _MAX_BY)
+    text = f"{head}: {disk} is on backup domain {title} (set by {by}: "
+    return _fill(text, e.reason, f"){code}", room)
+
+
+def _fill(before, reason, after, room):
+    """The reason gives way first, then what is before it."""
+    left = room - len(before) - len(after)
+    if left < _MIN_REASON:
+        before = _cut(before, len(before) + left - _MIN_REASON)
+        left = _MIN_REASON
+    return f"{before}{_cut(reason, left)}{after}"
+
+
+def plain(e):
+    """One line of any error of ours."""
+    return ascii_line(_fill("", str(e), f" (error {e.code})", MAX_LINE))
+
+
+def ascii_line(text):
+    text = printable(text).encode("ascii", "replace").decode("ascii")
+    # Bytes in Python show a backslash doubled, and of the two quotes one
+    # escaped if both are there.
+    return text.replace("\\", "/").replace('"', "'")
+
+
+def _cut(text, length):
+    return text if len(text) <= length else text[: length - 2] + ".."
+
+
+def _listed(whats):
+    disks = [w[len("disk ") :] for w in whats if w.startswith("disk ")]
+    rest = [w for w in whats if not w.startswith("disk ")]
+    if len(disks) > 1:
+        return " and ".join([f"disks {', '.join(disks)}", *rest])
+    return " and ".join(whats)
+
+
+def _count(number):
+    return "1 more domain" if number == 1 else f"{number} more domains"
