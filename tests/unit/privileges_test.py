@@ -12,8 +12,7 @@ import pytest
 from tests.support import rundir
 from tests.support.backends import ROOT
 from tests.support.needs import needs_other_user
-from vdsm_backup import errors
-from vdsm_backup.cli import privileges
+from vdsm_backup import errors, privileges
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
@@ -62,7 +61,7 @@ def test_something_else_is_there(options):
 BOTH = """
 import os, subprocess, sys
 from types import SimpleNamespace
-from vdsm_backup.cli import privileges
+from vdsm_backup import privileges
 from vdsm_backup.record import Record
 
 def use(name):

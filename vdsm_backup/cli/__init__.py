@@ -12,8 +12,8 @@ import os
 import sys
 import traceback
 
-from vdsm_backup import config, errors
-from vdsm_backup.cli import output, parser, privileges
+from vdsm_backup import config, errors, privileges
+from vdsm_backup.cli import output, parser
 from vdsm_backup.cli.exits import Exit
 
 

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+The answer of a hook: from the XML to allowed or refused, and what is said.
+
+Whatever goes wrong is an answer too, one line with a code; the trace is in
+the journal. Then [guard] says what becomes of the VM, as for a flag that
+cannot be read; without a configuration that can be read it is refused.
+"""
+
+import os
+import stat
+import sys
+import traceback
+from dataclasses import dataclass
+
+from vdsm_backup import (
+    config,
+    domxml,
+    errors,
+    incoming,
+    journal,
+    judge,
+    policy,
+    privileges,
+    refusal,
+    where,
+)
+from vdsm_backup.format import printable
+
+
+@dataclass(frozen=True)
+class Answer:
+    """text: for the caller's stderr, may be empty."""
+
+    allowed: bool
+    text: str = ""
+
+
+class File:
+    """
+    The XML in a file, as VDSM gives it.
+
+    path: None if the caller named none. vm: what the caller says which VM it
+    is: a single disk has no name of its own.
+    """
+
+    def __init__(self, path, vm):
+        self._path = path
+        self.vm = vm if where.is_uuid(vm) else ""
+
+    def read(self):
+        """Raises VmUnclear."""
+        if not self._path:
+            raise errors.VmUnclear("VDSM named no file with its XML")
+        try:
+            return self._read()
+        except (OSError, ValueError) as e:
+            reason = getattr(e, "strerror", None) or str(e)
+            raise errors.VmUnclear(f"its XML cannot be read: {reason}")
+
+    def _read(self):
+        # O_NONBLOCK: a FIFO does not stop us.
+        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+        fd = os.open(self._path, flags)
+        with open(fd, "rb") as f:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                raise ValueError("it is no regular file")
+            return _bounded(f)
+
+
+class Stdin:
+    """The XML on stdin, as libvirt gives it."""
+
+    vm = ""
+
+    def read(self):
+        """Raises VmUnclear."""
+        try:
+            return _bounded(sys.stdin.buffer)
+        except (OSError, AttributeError) as e:
+            raise errors.VmUnclear(f"its XML cannot be read: {e}")
+
+
+def _bounded(f):
+    # One more than fits, so that the parser sees that it is too long.
+    return f.read(domxml.MAX_XML + 1)
+
+
+class Hook:
+    """
+    operation: of policy.py. path: of the configuration, None for the host's.
+    started: time.monotonic() when the hook began.
+    """
+
+    def __init__(self, operation, path, started):
+        self._operation = operation
+        self._path = path
+        self._started = started
+        self._settings = policy.Settings()
+        self._vm = "A VM"
+        self._vm_id = None
+
+    def answer(self, source, skip=None):
+        """
+        The Answer for the XML of a File or Stdin.
+
+        skip: called with the Vm, says that it is judged elsewhere.
+        """
+        try:
+            return self._judge(source, skip)
+        except errors.Error as e:
+            return self._failed(e, None)
+        except Exception as e:
+            error = errors.InternalError(type(e).__name__, str(e))
+            return self._failed(error, traceback.format_exc())
+
+    def _judge(self, source, skip):
+        options = config.load(self._path)
+        self._settings = options.guard
+        data = source.read()
+        privileges.become_user(options)
+        vm = judge.parse(data)
+        self._vm_id = vm.uuid or source.vm
+        self._vm = f"VM {printable(vm.name or self._vm_id or 'unknown')}"
+        if skip is not None and skip(vm):
+            return Answer(True)
+        return self._decide(options, vm)
+
+    def _decide(self, options, vm):
+        deadline = self._started + options.io_timeout
+        verdict = judge.vm(options, self._operation, vm, deadline)
+        return self._tell(verdict)
+
+    def _tell(self, verdict):
+        """What is refused to the user, all that is found to the journal."""
+        refused = []
+        for finding in verdict.findings:
+            error = refusal.error(verdict, finding, self._vm)
+            if verdict.refuses(finding):
+                refused.append(error)
+            self._log(error, verdict.refuses(finding), finding)
+        if refused:
+            return Answer(False, refusal.line(refused))
+        if verdict.findings:
+            # VDSM has it in its log.
+            return Answer(True, self._passed(len(verdict.findings)))
+        return Answer(True)
+
+    def _passed(self, number):
+        return refusal.ascii_line(
+            f"{self._vm} goes on in spite of {number} flagged or unreadable"
+            f" domains: [guard] mode is {self._settings.mode}"
+        )
+
+    def _log(self, error, refused, finding):
+        journal.send(
+            f"{'Refused' if refused else 'Not refused'}: {error}",
+            journal.WARNING,
+            code=error.code,
+            answer="refused" if refused else "allowed",
+            mode=self._settings.mode,
+            operation=self._operation,
+            vm=self._vm,
+            vm_id=self._vm_id,
+            domain=finding.domain,
+            disk=", ".join(finding.whats),
+            hint="; ".join(error.hint_lines()),
+        )
+
+    def _failed(self, error, trace):
+        refused = self._settings.refuses(self._operation, readable=False)
+        verb = policy.row(self._operation).verb
+        text = f"{self._vm} cannot {verb}, not because it is flagged: {error}"
+        journal.send(
+            text if refused else f"Not judged: {error}",
+            journal.ERR,
+            code=error.code,
+            answer="refused" if refused else "allowed",
+            mode=self._settings.mode,
+            operation=self._operation,
+            vm=self._vm,
+            vm_id=self._vm_id,
+            hint="; ".join(error.hint_lines()),
+            trace=trace,
+        )
+        return Answer(not refused, refusal.plain(error))
+
+
+class LibvirtHook(Hook):
+    """See incoming.py: a start may be a migration that was let in."""
+
+    def _decide(self, options, vm):
+        if "migrate-in" not in options.guard.allow:
+            return super()._decide(options, vm)
+        moving = incoming.Incoming(options.run_dir, vm.uuid)
+        if self._operation == "migrate-in":
+            moving.expect()
+        elif moving.arrived():
+            self._operation = "migrate-in"
+        return super()._decide(options, vm)
