@@ -38,7 +38,6 @@ def error(verdict, finding, vm):
             verb=verb,
             disk=_listed(finding.whats),
             title=title,
-            domain=finding.domain,
             cause=finding.error.code,
             reason=str(finding.error),
         )

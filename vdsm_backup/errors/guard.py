@@ -47,19 +47,19 @@ class FlagUnknown(Error):
     refusal = True
     msg = (
         "{self.vm} cannot {self.verb}, not because it is flagged:"
-        " the flag of {self.title}, {self.disk}, cannot be read: {self.reason}"
+        " the flag of {self.title}, {self.disk}, cannot be read: error"
+        " {self.cause}, {self.reason}"
     )
     hints = (
-        "repair the storage: vdsm-backup-domain verify {self.domain}",
+        "repair the storage: vdsm-backup-domain verify {self.title}",
         "see: vdsm-backup-domain explain {self.cause}",
     )
 
-    def __init__(self, vm, verb, disk, title, domain, cause, reason):
+    def __init__(self, vm, verb, disk, title, cause, reason):
         self.vm = vm
         self.verb = verb
         self.disk = disk
         self.title = title
-        self.domain = domain
         self.cause = cause
         self.reason = reason
 
