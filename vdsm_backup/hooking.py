@@ -147,7 +147,7 @@ class Hook:
         return Answer(True)
 
     def _passed(self, number):
-        return refusal.ascii_line(
+        return refusal.note(
             f"{self._vm} goes on in spite of {number} flagged or unreadable"
             f" domains: [guard] mode is {self._settings.mode}"
         )

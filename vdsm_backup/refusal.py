@@ -16,7 +16,7 @@ MAX_LINE = 200
 # Of what could be longer than the whole line. A UUID fits a title. A reason
 # gets what is left, and at least _MIN_REASON.
 _MAX_VM = 30
-_MAX_DISK = 24
+_MAX_DISK = 30
 _MAX_TITLE = 36
 _MAX_BY = 24
 _MIN_REASON = 12
@@ -55,7 +55,7 @@ def error(verdict, finding, vm):
 def line(found):
     """One line of these errors of refusals, the first one in words."""
     rest = f"; {_count(len(found) - 1)} refused too" if found[1:] else ""
-    return ascii_line(_sentence(found[0], MAX_LINE - len(rest)) + rest)
+    return _sentence(found[0], MAX_LINE - len(rest)) + rest
 
 
 def _sentence(e, room):
@@ -75,6 +75,7 @@ def _sentence(e, room):
 
 def _fill(before, reason, after, room):
     """The reason gives way first, then what is before it."""
+    reason = _ascii(reason)
     left = room - len(before) - len(after)
     if left < _MIN_REASON:
         before = _cut(before, len(before) + left - _MIN_REASON)
@@ -84,10 +85,16 @@ def _fill(before, reason, after, room):
 
 def plain(e):
     """One line of any error of ours."""
-    return ascii_line(_fill("", str(e), f" (error {e.code})", MAX_LINE))
+    return _fill("", str(e), f" (error {e.code})", MAX_LINE)
 
 
-def ascii_line(text):
+def note(text):
+    """One line of any text."""
+    return _cut(text, MAX_LINE)
+
+
+def _ascii(text):
+    """Any text as it can be shown, at most format.MAX_SHOWN characters."""
     text = printable(text).encode("ascii", "replace").decode("ascii")
     # Bytes in Python show a backslash doubled, and of the two quotes one
     # escaped if both are there.
@@ -95,6 +102,7 @@ def ascii_line(text):
 
 
 def _cut(text, length):
+    text = _ascii(text)
     return text if len(text) <= length else text[: length - 2] + ".."
 
 

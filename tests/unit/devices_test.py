@@ -81,3 +81,61 @@ def test_wwid_not_of_another_kind_of_map(sysfs, tmp_path):
     link = tmp_path / "lv"
     link.symlink_to("/dev/dm-1")
     assert devices.wwid(str(link), sysfs.root) == ""
+
+
+# Under the active LVs of a VG
+
+VG = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
+DM_VG = VG.replace("-", "--")
+
+
+@pytest.fixture
+def on(sysfs):
+    def add(dm, *slaves):
+        directory = os.path.join(sysfs.root, "block", dm, "slaves")
+        os.makedirs(directory, exist_ok=True)
+        for slave in slaves:
+            os.symlink(f"../../{slave}", os.path.join(directory, slave))
+
+    return add
+
+
+def test_devices_under_active_lvs(sysfs, on):
+    sysfs("dm-5", f"{DM_VG}-ids", "LVM-x")
+    sysfs("dm-6", f"{DM_VG}-leases", "LVM-y")
+    sysfs("dm-7", "36002", "mpath-36002")
+    on("dm-5", "dm-0")
+    on("dm-6", "dm-0", "dm-7", "sda")
+    assert devices.under_active(VG, sysfs.root) == [
+        "/dev/mapper/36001405a1b2c3d4e5f60718293a4b5c6",
+        "/dev/mapper/36002",
+        "/dev/sda",
+    ]
+
+
+def test_lvs_below_an_lv(sysfs, on):
+    sysfs("dm-5", f"{DM_VG}-thin", "LVM-x")
+    sysfs("dm-6", f"{DM_VG}-pool_tdata", "LVM-y-tdata")
+    on("dm-5", "dm-6")
+    on("dm-6", "dm-0")
+    assert devices.under_active(VG, sysfs.root) == [f"/dev/mapper/{WWID}"]
+
+
+def test_other_vgs_and_maps_that_are_no_lvs_do_not_count(sysfs, on):
+    sysfs("dm-5", f"{DM_VG}x-ids", "LVM-x")
+    sysfs("dm-6", f"{DM_VG}-ids", "CRYPT-LUKS2-x")
+    sysfs("dm-8", DM_VG, "LVM-x")
+    for dm in ("dm-5", "dm-6", "dm-8"):
+        on(dm, "dm-0")
+    assert devices.under_active(VG, sysfs.root) == []
+
+
+def test_a_device_with_a_slash_in_its_name(sysfs, on):
+    sysfs("dm-5", f"{DM_VG}-ids", "LVM-x")
+    os.makedirs(os.path.join(sysfs.root, "block", "cciss!c0d0"))
+    on("dm-5", "cciss!c0d0")
+    assert devices.under_active(VG, sysfs.root) == ["/dev/cciss/c0d0"]
+
+
+def test_none_is_active_without_device_mapper(tmp_path):
+    assert devices.under_active(VG, str(tmp_path)) == []
