@@ -10,7 +10,6 @@ cannot be read; without a configuration that can be read it is refused.
 import os
 import stat
 import sys
-import traceback
 from dataclasses import dataclass
 
 from vdsm_backup import (
@@ -111,6 +110,8 @@ class Hook:
         except errors.Error as e:
             return self._failed(e, None)
         except Exception as e:
+            import traceback
+
             error = errors.InternalError(type(e).__name__, str(e))
             return self._failed(error, traceback.format_exc())
 

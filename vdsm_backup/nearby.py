@@ -12,13 +12,14 @@ that hangs can refuse the VM:
   when the LVs are not active or their devices do not have the metadata;
 - a domain of which only the UUID is known by VDSM's links in repo_root, then
   by sysfs, and only then by a look at all storage.
+
+What a kind of domain needs is imported when there is one: a hook is a process
+on the way of every start of a VM.
 """
 
 import os
 
-from vdsm_backup import devices, discovery, errors, fileio, lvm, where
-from vdsm_backup.storage.block import BlockStorage
-from vdsm_backup.storage.file import DOM_MD, FileStorage
+from vdsm_backup import devices, errors, where
 
 
 class NotADomain(Exception):
@@ -50,7 +51,9 @@ class Nearby:
             return self._read_file(place, timeout)
         if place.kind == where.BLOCK:
             return self._read_block(place.domain, timeout)
-        return discovery.Discovery(self._options).find(place.domain)[0].read()
+        from vdsm_backup.discovery import Discovery
+
+        return Discovery(self._options).find(place.domain)[0].read()
 
     def _locate(self, place):
         """What this host knows of it without a look at any storage."""
@@ -71,6 +74,9 @@ class Nearby:
         return place
 
     def _read_file(self, place, timeout):
+        from vdsm_backup import fileio
+        from vdsm_backup.storage.file import FileStorage
+
         options = self._options
         directory = place.directory
         user = (options.uid, options.gid) if os.getuid() == 0 else None
@@ -99,11 +105,16 @@ class Nearby:
         return self._block(sd_id, meant, timeout).read()
 
     def _block(self, sd_id, names, timeout):
+        from vdsm_backup.lvm import Lvm
+        from vdsm_backup.storage.block import BlockStorage
+
         method = self._options.lvm_config_method
-        return BlockStorage(sd_id, lvm.Lvm(names, method, timeout))
+        return BlockStorage(sd_id, Lvm(names, method, timeout))
 
 
 def _require_domain(io, directory):
+    from vdsm_backup.storage.file import DOM_MD
+
     try:
         io.lstat(os.path.join(directory, DOM_MD))
     except (FileNotFoundError, NotADirectoryError, PermissionError):
