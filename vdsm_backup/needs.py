@@ -82,6 +82,9 @@ class Finder:
                 if source.protocol == "gluster":
                     places += where.on_gluster(source.value)
                 continue
+            if len(source.value) > where.MAX_PATH:
+                # No file has it, and each part of it costs time.
+                raise errors.VmUnclear(f"the path of {what} is too long")
             # A name that is not absolute is one from libvirt's directory, /.
             trace = where.trace("/" + source.value, self._table)
             places += self._places(trace.names)
