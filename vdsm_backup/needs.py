@@ -110,9 +110,10 @@ class Finder:
         look = child.Child(realpath.__file__, *names)
         child.run([look], timeout)
         if not look.lines or "end" not in look.lines[-1]:
+            first = printable(names[0])
             if look.ended:
-                raise errors.MetadataUnreadable(names[0], "the look failed")
-            raise errors.StorageTimeout(printable(names[0]), timeout)
+                raise errors.MetadataUnreadable(first, "the look failed")
+            raise errors.StorageTimeout(first, timeout)
         real = {line["path"]: line["real"] for line in look.lines[:-1]}
         return [
             Need(what, place)

@@ -131,6 +131,13 @@ def test_target_with_dots(names, link):
     assert names("pool/sd/disk") == ["pool/sd/disk", f"{SD}/disk"]
 
 
+def test_target_with_dots_after_a_link(names, link, tmp_path):
+    link("a", "b/../disk")
+    link("b", f"{SD}/images")
+    (tmp_path / SD / "images").mkdir(parents=True)
+    assert names("a") == ["a", f"{SD}/disk"]
+
+
 # Names that are none
 
 
