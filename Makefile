@@ -4,11 +4,17 @@ PYTHON = .venv/bin/python
 # Where losetup, lvm and sanlock are; not in the PATH of Debian's users.
 export PATH := $(PATH):/usr/sbin:/sbin
 
-.PHONY: check demo lint setup install-hooks clean
+# Tries this many XMLs on a hook; see tests/fuzz.
+FUZZ_INPUTS = 200000
+
+.PHONY: check fuzz demo lint setup install-hooks clean
 
 # Install what the tests need, then run them all.
 check: lint
 	$(PYTHON) -m pytest -rsfE tests
+
+fuzz: setup
+	FUZZ_INPUTS=$(FUZZ_INPUTS) $(PYTHON) -m pytest -s -rfE tests/fuzz
 
 # The main job, on storage that it makes itself.
 demo:

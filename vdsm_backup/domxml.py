@@ -38,9 +38,6 @@ MAX_XML = 4 * 1024**2
 # METADATA_VM_VDSM_URI in lib/vdsm/virt/xmlconstants.py
 _OVIRT = "http://ovirt.org/vm/1.0"
 
-# Deeper than any chain of volumes: libvirt itself stops at 200.
-MAX_DEPTH = 1024
-
 # What makes a device an image of VDSM: isVdsmImage() in
 # lib/vdsm/virt/utils.py.
 _IMAGE_KEYS = frozenset(("poolID", "domainID", "imageID", "volumeID"))
@@ -53,6 +50,10 @@ _DOMAIN = ["domain"]
 _DISK = ["domain", "devices", "disk"]
 _LEASE = ["domain", "devices", "lease"]
 _DEVICE = ["domain", "metadata", f"{_OVIRT} vm", f"{_OVIRT} device"]
+
+# Nothing but the <source> of a backing chain is looked for below these, so
+# paths are compared, and copied, only so far down.
+_DEEPEST = len(_DEVICE) + 1
 
 
 class BadXml(ValueError):
@@ -153,8 +154,6 @@ class _Reader:
         if not self._path:
             self._begin(tag)
         self._path.append(tag)
-        if len(self._path) > MAX_DEPTH:
-            raise BadXml("is nested too deeply")
         self._text = []
         if self._path == _DOMAIN:
             self._vm.live = "id" in attributes
@@ -173,7 +172,7 @@ class _Reader:
             raise BadXml(f"describes no VM, but a {tag[:32]!a}")
 
     def _in_disk(self, tag, attributes):
-        if self._path[:-1] == _DISK and tag == "target":
+        if self._path == [*_DISK, "target"]:
             self._disk.target = attributes.get("dev", "?")
         elif tag == "source":
             # At any depth: backingStore, mirror, dataStore.
@@ -188,11 +187,16 @@ class _Reader:
         self._text.append(data)
 
     def end(self, tag):
-        text = "".join(self._text).strip()
-        at, parent = self._path, self._path[:-1]
-        if at == _DISK:
+        if len(self._path) <= _DEEPEST:
+            self._end(tag, "".join(self._text).strip())
+        self._path.pop()
+        self._text = []
+
+    def _end(self, tag, text):
+        parent = self._path[:-1]
+        if self._path == _DISK:
             self._disk = None
-        elif at == _DEVICE:
+        elif self._path == _DEVICE:
             self._end_claim()
         elif parent == _DEVICE and self._claim is not None:
             self._claim[1][tag.rpartition(" ")[2]] = text
@@ -200,8 +204,6 @@ class _Reader:
             self._vm.leases.append(text)
         elif parent == _DOMAIN and tag in ("name", "uuid"):
             setattr(self._vm, tag, text)
-        self._path.pop()
-        self._text = []
 
     def _end_claim(self):
         if self._claim is None:

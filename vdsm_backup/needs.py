@@ -82,6 +82,9 @@ class Finder:
                 if source.protocol == "gluster":
                     places += where.on_gluster(source.value)
                 continue
+            if len(source.value) > where.MAX_PATH:
+                # No file has it, and each part of it costs time.
+                raise errors.VmUnclear(f"the path of {what} is too long")
             # A name that is not absolute is one from libvirt's directory, /.
             trace = where.trace("/" + source.value, self._table)
             places += self._places(trace.names)
@@ -107,9 +110,10 @@ class Finder:
         look = child.Child(realpath.__file__, *names)
         child.run([look], timeout)
         if not look.lines or "end" not in look.lines[-1]:
+            first = printable(names[0])
             if look.ended:
-                raise errors.MetadataUnreadable(names[0], "the look failed")
-            raise errors.StorageTimeout(printable(names[0]), timeout)
+                raise errors.MetadataUnreadable(first, "the look failed")
+            raise errors.StorageTimeout(first, timeout)
         real = {line["path"]: line["real"] for line in look.lines[:-1]}
         return [
             Need(what, place)

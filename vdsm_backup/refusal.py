@@ -39,7 +39,8 @@ def error(verdict, finding, vm):
             disk=_listed(finding.whats),
             title=title,
             cause=finding.error.code,
-            reason=str(finding.error),
+            # Harmless before it is cut: escapes are longer.
+            reason=printable(str(finding.error)),
         )
     return errors.DomainFlagged(
         vm=printable(vm),

@@ -36,14 +36,18 @@ RUN_STORAGE = ("/run/vdsm/storage", "/var/run/vdsm/storage")
 _MAPPER = "/dev/mapper/"
 _DM = re.compile(r"/dev/(dm-\d+)")
 
-# The kernel's own limit: MAXSYMLINKS in include/linux/namei.h
+# The kernel's own limits: MAXSYMLINKS in include/linux/namei.h, PATH_MAX in
+# include/uapi/linux/limits.h
 MAX_LINKS = 40
+MAX_PATH = 4096
 
 _UUID_TEXT = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _UUID = re.compile(_UUID_TEXT)
 # Python's tempfile, which VDSM uses, has 8 characters of a-z0-9_.
 _TRANSIENT = re.compile(rf"({_UUID_TEXT})-{_UUID_TEXT}\.[a-z0-9_]{{8}}")
-_DM_NAME = re.compile(r"((?:[^-]|--)+)-((?:[^-]|--)+)")
+# <VG>-<LV>, dashes in them doubled. No text of any length may cost a regular
+# expression more than one pass: a VM's XML can have millions of dashes.
+_MAPPED = re.compile(rf"({_UUID_TEXT.replace('-[', '--[')})-(?:[^-]|--)+")
 
 
 def is_uuid(text):
@@ -91,10 +95,12 @@ def classify(name, repo_root, lv_dir="/dev"):
 
 def on_gluster(name):
     """Places of the name of a Gluster disk: <volume>/<sd>/images/..."""
-    parts = name.split("/")
+    # libvirt takes what is before the first slash for the volume.
+    path = name.partition("/")[2]
+    parts = os.path.normpath("/" + path).split("/")
     return [
         Place(part)
-        for part, after in zip(parts[1:], parts[2:])
+        for part, after in zip(parts, parts[1:])
         if is_uuid(part) and after == "images"
     ]
 
@@ -127,10 +133,9 @@ def _in_known(name, parts, lv_dir):
 
 
 def _mapped(name):
-    """Of a name of device-mapper: <VG>-<LV>, dashes in them doubled."""
-    match = _DM_NAME.fullmatch(name)
-    vg = match[1].replace("--", "-") if match else ""
-    return [Place(vg, BLOCK)] if is_uuid(vg) else []
+    """Of a name of device-mapper."""
+    match = _MAPPED.fullmatch(name)
+    return [Place(match[1].replace("--", "-"), BLOCK)] if match else []
 
 
 def _candidates(parts):
@@ -217,7 +222,8 @@ def _mapper_name(path, sysfs):
     if not match:
         return None
     try:
-        with open(f"{sysfs}/block/{match[1]}/dm/name") as f:
+        path = f"{sysfs}/block/{match[1]}/dm/name"
+        with open(path, errors="surrogateescape") as f:
             return _MAPPER + f.read().rstrip("\n")
     except OSError:
         return None

@@ -143,35 +143,15 @@ def test_escapes_of_xml():
     assert vms.uses(xml, SD)["uses"] == ["disk vda"]
 
 
-def test_a_document_type_is_refused():
-    dtd = "<!DOCTYPE domain [<!ENTITY e 'aaaaaaaaaa'>]>"
-    xml = dtd + vm(around="<title>&e;</title>")
-    with pytest.raises(vms.BadXml, match="document type"):
+@pytest.mark.parametrize(
+    "xml", ["", "<domain>", "no xml", "<a/>", "<!DOCTYPE domain>" + vm()]
+)
+def test_no_xml_of_a_vm(xml):
+    with pytest.raises(vms.BadXml):
         vms.uses(xml, SD)
-
-
-def test_an_external_entity_is_refused(tmp_path):
-    path = tmp_path / "secret"
-    path.write_text(f"/x/{SD}/y")
-    xml = f"<!DOCTYPE d SYSTEM '{path}'>" + vm()
-    with pytest.raises(vms.BadXml, match="document type"):
-        vms.uses(xml, SD)
-
-
-def test_too_long_is_refused():
-    fill = "x" * (vms.MAX_XML - len(vm()) - len("<a></a>"))
-    assert vms.uses(vm(around=f"<a>{fill}</a>"), SD) == NONE
-    with pytest.raises(vms.BadXml, match="longer"):
-        vms.uses(vm(around=f"<a>{fill}x</a>"), SD)
 
 
 def test_deep_is_no_problem():
     depth = 50000
     xml = vm(disk("<a>" * depth + "</a>" * depth))
     assert vms.uses(xml, SD) == NONE
-
-
-@pytest.mark.parametrize("xml", ["", "<domain>", "no xml", "<a/>\udcff"])
-def test_no_xml(xml):
-    with pytest.raises(vms.BadXml, match="parsed"):
-        vms.uses(xml, SD)

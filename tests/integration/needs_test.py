@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a VM needs of a mount that hangs, by real mounts and processes."""
+
+import os
+import time
+
+import pytest
+
+from tests.support import hangfs
+from tests.support.needs import needs_fuse
+from vdsm_backup import child, errors, needs
+from vdsm_backup.domxml import Disk, Source, Vm
+from vdsm_backup.storage import mounts
+from vdsm_backup.where import FILE, Place
+
+pytestmark = [needs_fuse, pytest.mark.timeout(60)]
+
+SD = "0c6bf0d4-2f5e-4d6e-8d0a-51a3c74b1101"
+OTHER = "0c6bf0d4-2f5e-4d6e-8d0a-51a3c74b1102"
+
+# The steps of storage that following a path meets.
+STEPS = ["getattr", "readlink"]
+
+
+@pytest.fixture
+def mounted(hang):
+    """A disk on one domain that is a link into another domain."""
+    os.makedirs(f"{hang.root}/{SD}/images")
+    os.makedirs(f"{hang.root}/{OTHER}")
+    with open(f"{hang.root}/{OTHER}/disk", "w"):
+        pass
+    os.symlink(f"../../{OTHER}/disk", f"{hang.root}/{SD}/images/disk")
+    return hang
+
+
+def finder(repo_root):
+    return needs.Finder(repo_root, "/dev", mounts.table())
+
+
+def vm(*paths):
+    return Vm(disks=[Disk("disk", "vda", [Source("file", p) for p in paths])])
+
+
+def candidate(mount, sd_id):
+    place = Place(sd_id, FILE, f"{mount}/{sd_id}", sure=False)
+    return needs.Need("disk vda", place)
+
+
+def test_a_link_on_the_mount(mounted, tmp_path):
+    look = finder(str(tmp_path))
+    found = look.of(vm(f"{mounted.mount}/{SD}/images/disk"))
+    assert found.known == [candidate(mounted.mount, SD)]
+    (paths,) = found.open.values()
+    more = look.resolve(paths, 20)
+    assert more == [candidate(mounted.mount, OTHER)]
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_finding_never_hangs(mounted, tmp_path, step):
+    link = tmp_path / "link"
+    link.symlink_to(f"{mounted.mount}/{SD}/images/disk")
+    mounted.hang(step)
+    found = finder(str(tmp_path)).of(vm(str(link), f"{mounted.mount}/../x"))
+    assert mounted.stuck(step) == 0
+    assert found.known == [candidate(mounted.mount, SD)]
+    assert found.open == {
+        mounted.mount: [
+            ("disk vda", f"{mounted.mount}/{SD}/images/disk"),
+            ("disk vda", f"{mounted.mount}/../x"),
+        ]
+    }
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_resolving_ends_in_time(mounted, tmp_path, step):
+    look = finder(str(tmp_path))
+    path = f"{mounted.mount}/{SD}/images/disk"
+    mounted.hang(step)
+    with pytest.raises(errors.StorageTimeout) as e:
+        look.resolve([("disk vda", path)], 0.5)
+    assert (e.value.what, e.value.seconds) == (path, 0.5)
+    # It is there, and again answered, when the storage is.
+    mounted.clear()
+    assert look.resolve([("disk vda", path)], 20) == [
+        candidate(mounted.mount, OTHER)
+    ]
+
+
+def test_who_hangs_is_left_alone_and_ends_with_the_storage(mounted, tmp_path):
+    path = f"{mounted.mount}/{SD}/images/disk"
+    mounted.hang("readlink")
+    with pytest.raises(errors.StorageTimeout):
+        finder(str(tmp_path)).resolve([("disk vda", path)], 0.5)
+    mounted.clear()
+    deadline = time.monotonic() + 20
+    while any(process.poll() is None for process in child._stuck):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_another_mount_is_not_delayed(mounted, tmp_path):
+    mounted.hang("getattr")
+    look = finder(str(tmp_path))
+    with hangfs.Hangfs() as other:
+        os.makedirs(f"{other.root}/{SD}")
+        os.symlink(f"{SD}/disk", f"{other.root}/link")
+        found = needs.Finder(str(tmp_path), "/dev", mounts.table()).of(
+            vm(f"{mounted.mount}/{SD}/images/disk", f"{other.mount}/link")
+        )
+        assert sorted(found.open) == sorted([mounted.mount, other.mount])
+        more = look.resolve(found.open[other.mount], 20)
+        assert more == [candidate(other.mount, SD)]
+    with pytest.raises(errors.StorageTimeout):
+        look.resolve(found.open[mounted.mount], 0.5)
