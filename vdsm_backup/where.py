@@ -88,9 +88,7 @@ def classify(name, repo_root, lv_dir="/dev"):
     found = _in_repo(parts, repo_root)
     if found is None:
         found = _in_known(name, parts, lv_dir)
-    if found is None:
-        found = _candidates(parts)
-    return found
+    return _candidates(parts) if found is None else found
 
 
 def on_gluster(name):
@@ -110,12 +108,15 @@ def _in_repo(parts, repo_root):
     if inside is None:
         return None
     if inside[:1] != ["mnt"]:
-        return _place(inside, 1, ANY) if is_uuid(inside[0]) else []
-    if inside[1:2] == ["blockSD"]:
-        return _place(inside, 2, BLOCK)
-    at = 3 if inside[1:2] == ["glusterSD"] else 2
-    directory = os.path.join(repo_root, *inside[: at + 1])
-    return _place(inside, at, FILE, directory)
+        found = _place(inside, 1, ANY) if is_uuid(inside[0]) else []
+    elif inside[1:2] == ["blockSD"]:
+        found = _place(inside, 2, BLOCK)
+    else:
+        at = 3 if inside[1:2] == ["glusterSD"] else 2
+        directory = os.path.join(repo_root, *inside[: at + 1])
+        found = _place(inside, at, FILE, directory)
+    # Deeper than VDSM looks there may be a copy of a domain, as anywhere.
+    return found or None
 
 
 def _in_known(name, parts, lv_dir):

@@ -114,7 +114,14 @@ def test_another_lv_dir():
     ],
 )
 def test_names_of_others(name):
-    assert classify(name) == []
+    """No domain for sure; what has its name is asked for its dom_md."""
+    assert [place for place in classify(name) if place.sure] == []
+
+
+def test_a_copy_of_a_domain_deep_in_the_repository():
+    directory = f"{REPO}/mnt/nas:_a/copies/{SD}"
+    found = classify(f"{directory}/images/x/y")
+    assert found == [Place(SD, FILE, directory, sure=False)]
 
 
 @pytest.mark.parametrize("name", ["/rhev/data-center2", "/rhev", "/xrhev"])
