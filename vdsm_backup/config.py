@@ -39,12 +39,18 @@ DEFAULTS = {
     },
     "guard": {"mode": "enforcing", "on_unreadable": "refuse", "allow": ""},
     "history": {"dir": "/var/lib/vdsm-backup/history"},
-    "vdsm": {"host": "localhost", "port": "54321", "tls": "auto"},
+    "vdsm": {
+        "host": "localhost",
+        "port": "54321",
+        "tls": "auto",
+        "on_incompatible": "warn",
+    },
 }
 
 CHOICES = {
     ("storage", "ioprocess"): ("auto", "installed", "embedded"),
     ("lvm", "config_method"): ("auto", "devices", "filter"),
+    ("vdsm", "on_incompatible"): ("warn", "stop"),
 }
 
 # The last one, 2**32 - 1, means "no change" to chown(2) and setuid(2).
@@ -78,6 +84,7 @@ class Config:
         self.history_dir = self._text("history", "dir")
         self.vdsm_host = self._text("vdsm", "host")
         self.vdsm_port = self._whole("vdsm", "port", 1, 65535)
+        self.on_incompatible = self._choice("vdsm", "on_incompatible")
 
     def _text(self, section, option):
         value = self._parser.get(section, option).strip()

@@ -30,6 +30,7 @@ from vdsm_backup.errors.change import (
 )
 from vdsm_backup.errors.domain import (
     AmbiguousDomain,
+    DomainDetached,
     DomainNotFound,
     HostedEngineDomain,
     UnsupportedClass,
@@ -47,6 +48,7 @@ from vdsm_backup.errors.own import (
     ConfigInvalid,
     InternalError,
     Interrupted,
+    InvalidArgument,
     InvalidTag,
     WrongUsage,
 )
@@ -86,6 +88,7 @@ __all__ = [
     "WriteFailed",
     "InvalidReason",
     "DomainAttached",
+    "DomainDetached",
     "VdsmRunning",
     "HostsLive",
     "DomainInUse",
@@ -103,6 +106,7 @@ __all__ = [
     "FlagUndone",
     "FlagWouldBeLost",
     "ConfigInvalid",
+    "InvalidArgument",
     "InvalidTag",
     "WrongUsage",
     "Interrupted",
