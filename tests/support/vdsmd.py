@@ -5,7 +5,7 @@ Child process: the storage half of a real VDSM, with or without the plugin.
 HSM, Dispatcher, Bridge and the JSON-RPC server on loopback are VDSM's own;
 it is talked to by the real vdsm.client. What a test machine lacks is replaced
 here, and nothing else: the privileged helper (supervdsm), the places of the
-repository, multipath, the check that qemu may enter a directory. It has no
+repository, multipath, udev, whether qemu may enter a directory. It has no
 VMs of its own; tests put stand-ins into the list that VDSM keeps of them.
 
 Run by vdsmhost.py with JSON as the argument. Afterwards it takes lines of
@@ -61,9 +61,16 @@ class Vm:
 
 
 def replace_the_host(root, io_timeout):
-    from vdsm.common import supervdsm
+    from vdsm.common import supervdsm, udevadm
     from vdsm.config import config
-    from vdsm.storage import clusterlock, fileSD, lvm, mpathhealth, multipath
+    from vdsm.storage import (
+        clusterlock,
+        fileSD,
+        lvm,
+        mount,
+        mpathhealth,
+        multipath,
+    )
     from vdsm.storage import constants as sc
 
     supervdsm.getProxy = NoHelper
@@ -82,6 +89,9 @@ def replace_the_host(root, io_timeout):
     lvm.bootstrap = lambda *args, **kwargs: None
     fileSD.validateDirAccess = lambda path: True
     mpathhealth.Monitor.start = lambda self: None
+    udevadm.settle = lambda timeout: None
+    # It would take the file behind a loop device for what is mounted.
+    mount._resolveLoopDevice = lambda path: path
 
 
 def start(request):

@@ -15,6 +15,7 @@ import time
 import uuid
 
 from tests.support import sanlockd
+from vdsm_backup.storage import mounts
 
 ROOT = sanlockd.ROOT
 
@@ -116,7 +117,7 @@ class Host:
             domainType=kind,
             connectionParams=[{"id": str(uuid.uuid4()), **connection}],
         )
-        assert [a["status"] for a in answers] == [0], answers
+        assert [a["status"] for a in answers] == [0], self.log()
 
     def create_domain(self, kind, where, version, name="data"):
         sd_id = str(uuid.uuid4())
@@ -272,3 +273,13 @@ class Host:
         line = self._child.stdout.readline()
         assert line, self.log()
         return json.loads(line)
+
+
+def clean_stale(path):
+    """
+    Unmount what hosts below a directory have mounted. They have ended, or
+    end now: their input is closed; lazily, since their ioprocess may not yet.
+    """
+    for mount in reversed(mounts.table()):
+        if mount.point.startswith(path + "/"):
+            subprocess.run(["umount", "--lazy", mount.point], check=True)

@@ -36,6 +36,7 @@ def pytest_collection_modifyitems(items):
 def directory():
     path = rundir.make("vdsm")
     yield path
+    vdsmhost.clean_stale(path)
     loop.clean_stale(path)
     rundir.remove(path)
 
