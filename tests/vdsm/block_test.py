@@ -6,6 +6,7 @@ stand-in has what the plugin uses of it.
 """
 
 import types
+import uuid
 
 import pytest
 
@@ -22,18 +23,28 @@ from vdsm_backup.vdsm import metadata, places
 pytestmark = pytest.mark.skipif(bool(loop.missing()), reason=loop.missing())
 
 
-@pytest.fixture(params=[4, 5])
-def block(directory, request, monkeypatch):
+@pytest.fixture
+def make(directory, monkeypatch):
     from vdsm.storage import lvm, multipath
 
     monkeypatch.setenv("LVM_SYSTEM_DIR", loop.lvm_system_dir(directory))
     monkeypatch.setenv("LVM_SUPPRESS_FD_WARNINGS", "1")
-    domain = BlockDomain(directory, version=request.param)
-    monkeypatch.setattr(
-        multipath, "getMPDevNamesIter", lambda: iter(domain.devices)
-    )
-    monkeypatch.setattr(lvm, "_lvminfo", lvm.LVMCache())
-    return domain
+
+    def make_domain(**options):
+        domain = BlockDomain(directory, **options)
+        devices = domain.devices
+        monkeypatch.setattr(
+            multipath, "getMPDevNamesIter", lambda: iter(devices)
+        )
+        monkeypatch.setattr(lvm, "_lvminfo", lvm.LVMCache())
+        return domain
+
+    return make_domain
+
+
+@pytest.fixture(params=[4, 5])
+def block(make, request):
+    return make(version=request.param)
 
 
 @pytest.fixture
@@ -123,6 +134,34 @@ def test_creation_of_a_domain(block, plugin):
     assert outside(block).read() == []
     tags(block)._dict.update(values)
     assert sorted(outside(block).read()) == sorted(old)
+
+
+def guids(count):
+    return [f"36{uuid.uuid4().hex}" for _ in range(count)]
+
+
+def test_devices_come_and_go(make, plugin):
+    """
+    Hosts that are not the SPM reduce a domain, under its SDM lease. The SPM
+    that extends it then has old metadata in memory.
+    """
+    from vdsm.storage import lvm
+    from vdsm.storage.blockSD import BlockStorageDomainManifest
+
+    names = guids(3)
+    block = make(wwids=names[:2])
+    manifest = BlockStorageDomainManifest(block.sd_id)
+    put_flag(outside(block))
+    manifest.reduceVG(names[1])
+    assert report.read(outside(block)).flag == FLAG
+
+    block._add_device(2, names[2])
+    lvm.invalidateCache()
+    manifest.extend([f"/dev/mapper/{names[2]}"], False)
+    reading = report.read(outside(block))
+    assert reading.problems == []
+    assert reading.flag == FLAG
+    assert f"pv:{names[2]}," in reading.md.values["PV2"]
 
 
 def test_read_is_what_is_on_storage_now(block):

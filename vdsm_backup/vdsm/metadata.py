@@ -31,6 +31,7 @@ IDENTITY = ("VERSION", "SDUUID")
 # back while another host replaces it, and between two attempts.
 RETRY_FOR = 10
 RETRY_EVERY = 0.5
+_AWAY = (errno.ENOENT, errno.ESTALE)
 
 _locks = {}
 _locks_guard = threading.Lock()
@@ -112,17 +113,22 @@ def flush(original):
 
 def fresh_lines(rw):
     """
-    The lines on storage now, by VDSM's own I/O. May be none.
+    The lines on storage now, by VDSM's own I/O; none while the file is away.
 
     The directory of a file is listed first: without it NFS clients give the
     old content, or ENOENT, for up to half a minute after another host has
     replaced the file.
     """
-    list_directory(rw)
-    return rw.readlines()
+    try:
+        _list_directory(rw)
+        return rw.readlines()
+    except OSError as e:
+        if e.errno not in _AWAY:
+            raise
+        return []
 
 
-def list_directory(rw):
+def _list_directory(rw):
     metafile = getattr(rw, "_metafile", None)
     if metafile:
         directory = glob.escape(os.path.dirname(metafile))
@@ -153,10 +159,10 @@ def _started(md):
 def _read(md):
     """Why there is no metadata, or None. Raises what VDSM's read does."""
     try:
-        list_directory(md._metaRW)
+        _list_directory(md._metaRW)
         md._refresh()
     except OSError as e:
-        if e.errno not in (errno.ENOENT, errno.ESTALE):
+        if e.errno not in _AWAY:
             raise
         return e.strerror
     missing = _missing(md._metadata)

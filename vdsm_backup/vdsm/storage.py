@@ -104,7 +104,7 @@ class VdsmFileStorage(VdsmStorage):
                 except UnicodeDecodeError as e:
                     reason = f"it is not UTF-8 text at byte {e.start}"
                     raise errors.NotMetadata(self.sd_id, reason)
-            # VDSM reads a file that is missing as an empty one.
+            # None: it may come back. What stays empty is no metadata.
             if lines or time.monotonic() >= deadline:
                 return lines
             time.sleep(metadata.RETRY_EVERY)
