@@ -99,19 +99,19 @@ def change(storage, request, tools):
         raise errors.MetadataChanged(storage.sd_id)
     if request.value and tools.is_hosted_engine(storage.sd_id):
         raise errors.HostedEngineDomain(storage.sd_id)
-    if _wanted(first, request, storage, tools) is None:
+    if wanted(first, request, storage, tools) is None:
         return Result(False, first.lines)
     tools.may_write(storage, first.pool, request, tools)
     notes = require_unused(storage, request, tools)
     if request.dry_run:
-        return Result(True, _new_lines(first, request, storage, tools), notes)
+        return Result(True, new_lines(first, request, storage, tools), notes)
     with leased(storage, first.values, tools) as held:
         now = look(storage)
         if (now.flag, now.pool) != (first.flag, first.pool):
             raise errors.MetadataChanged(storage.sd_id)
         # VDSM may have started while the lease was taken.
         tools.may_write(storage, now.pool, request, tools)
-        new = _new_lines(now, request, storage, tools)
+        new = new_lines(now, request, storage, tools)
         tools.history.keep(storage, now.lines, tools.who, request.action)
         write_lines(storage, now.lines, new, held, tools)
         notes = settle(storage, now.lines, new, held, request, tools)
@@ -155,7 +155,7 @@ def geometry(values, sd_id):
 # Deciding
 
 
-def _wanted(seen, request, storage, tools):
+def wanted(seen, request, storage, tools):
     """The flag to write, or None if it is there already."""
     old = seen.flag
     new_origin = old.origin
@@ -173,9 +173,9 @@ def _wanted(seen, request, storage, tools):
     )
 
 
-def _new_lines(seen, request, storage, tools):
-    wanted = _wanted(seen, request, storage, tools)
-    return fmt.flush(flag.apply(seen.values, wanted))
+def new_lines(seen, request, storage, tools):
+    new = wanted(seen, request, storage, tools)
+    return fmt.flush(flag.apply(seen.values, new))
 
 
 def require_may_write(storage, pool, request, tools):
@@ -183,7 +183,8 @@ def require_may_write(storage, pool, request, tools):
     if not pool:
         return
     if not request.pool_is_gone:
-        raise errors.DomainAttached(storage.sd_id, fmt.printable(pool))
+        why = f"{request.action} cannot ask it"
+        raise errors.DomainAttached(storage.sd_id, fmt.printable(pool), why)
     if tools.vdsm_runs():
         raise errors.VdsmRunning(storage.sd_id, fmt.printable(pool))
 

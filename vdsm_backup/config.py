@@ -50,6 +50,7 @@ DEFAULTS = {
 CHOICES = {
     ("storage", "ioprocess"): ("auto", "installed", "embedded"),
     ("lvm", "config_method"): ("auto", "devices", "filter"),
+    ("vdsm", "tls"): ("auto", "yes", "no"),
     ("vdsm", "on_incompatible"): ("warn", "stop"),
 }
 
@@ -84,6 +85,7 @@ class Config:
         self.history_dir = self._text("history", "dir")
         self.vdsm_host = self._text("vdsm", "host")
         self.vdsm_port = self._whole("vdsm", "port", 1, 65535)
+        self.vdsm_tls = self._choice("vdsm", "tls")
         self.on_incompatible = self._choice("vdsm", "on_incompatible")
 
     def _text(self, section, option):

@@ -14,7 +14,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
 SD = "5e6f1d2a-9c47-4b0e-8d1f-3a7b9c0d2e41"
 
 # Of the guard, which is yet to come.
-UNUSED = {"mode", "on_unreadable", "allow", "tls"}
+UNUSED = {"mode", "on_unreadable", "allow"}
 
 
 def read(*path):

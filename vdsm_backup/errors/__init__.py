@@ -13,7 +13,7 @@ the same code may travel through VDSM's API. A code never changes its meaning
 and is never used again.
 """
 
-from vdsm_backup.errors.base import Error, by_code, from_fields
+from vdsm_backup.errors.base import Error, by_code, from_fields, from_text
 from vdsm_backup.errors.change import (
     DomainAttached,
     DomainInUse,
@@ -70,6 +70,7 @@ __all__ = [
     "Error",
     "by_code",
     "from_fields",
+    "from_text",
     "DomainNotFound",
     "AmbiguousDomain",
     "UnsupportedVersion",
