@@ -3,7 +3,7 @@
 
 import os
 
-from tests.support import hangfs, loop, qemu, rundir, sanlockd
+from tests.support import hangfs, loop, qemu, rundir, sanlockd, vdsmhost
 
 
 def pytest_sessionstart(session):
@@ -13,7 +13,7 @@ def pytest_sessionstart(session):
 
 def _clean(path):
     # Whoever uses a device or a mount first; a device may lie on a mount.
-    for module in (qemu, sanlockd, loop, hangfs):
+    for module in (qemu, sanlockd, vdsmhost, loop, hangfs):
         module.clean_stale(path)
     if os.path.isdir(path):
         rundir.remove(path)

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""set and clear: change the backup flag, with a reason."""
+"""
+set and clear: change the backup flag, with a reason. A domain that is attached
+is changed by VDSM (attached.py), unless its pool is gone.
+"""
 
-from vdsm_backup import change, flag
+from vdsm_backup import attached, change, flag, vdsm_client
 from vdsm_backup.cli import changes, target
 
 _WORDS = {
@@ -29,10 +32,19 @@ def run(args, options, ui):
         pool_is_gone=args.pool_is_gone,
     )
     storage, failures = target.by_sd(args.sd, options, patient=True)
+
+    def work(tools):
+        if request.pool_is_gone or not change.look(storage).pool:
+            return change.change(storage, request, tools)
+        vdsm = vdsm_client.Vdsm(
+            options.vdsm_host, options.vdsm_port, options.vdsm_tls
+        )
+        return attached.change_flag(storage, request, tools, vdsm)
+
     return changes.make(
         storage,
         failures,
-        lambda tools: change.change(storage, request, tools),
+        work,
         _WORDS[args.command],
         args,
         options,

@@ -13,7 +13,7 @@ the same code may travel through VDSM's API. A code never changes its meaning
 and is never used again.
 """
 
-from vdsm_backup.errors.base import Error, by_code, from_fields
+from vdsm_backup.errors.base import Error, by_code, from_fields, from_text
 from vdsm_backup.errors.change import (
     DomainAttached,
     DomainInUse,
@@ -30,6 +30,7 @@ from vdsm_backup.errors.change import (
 )
 from vdsm_backup.errors.domain import (
     AmbiguousDomain,
+    DomainDetached,
     DomainNotFound,
     HostedEngineDomain,
     UnsupportedClass,
@@ -48,6 +49,7 @@ from vdsm_backup.errors.own import (
     ConfigInvalid,
     InternalError,
     Interrupted,
+    InvalidArgument,
     InvalidTag,
     WrongUsage,
 )
@@ -69,6 +71,7 @@ __all__ = [
     "Error",
     "by_code",
     "from_fields",
+    "from_text",
     "DomainNotFound",
     "AmbiguousDomain",
     "UnsupportedVersion",
@@ -87,6 +90,7 @@ __all__ = [
     "WriteFailed",
     "InvalidReason",
     "DomainAttached",
+    "DomainDetached",
     "VdsmRunning",
     "HostsLive",
     "DomainInUse",
@@ -107,6 +111,7 @@ __all__ = [
     "FlagUnknown",
     "VmUnclear",
     "ConfigInvalid",
+    "InvalidArgument",
     "InvalidTag",
     "WrongUsage",
     "Interrupted",

@@ -15,8 +15,11 @@ class Error(Exception):
     #: Exit code 2: the arguments make no sense, wherever they are used.
     wrong_usage = False
 
+    #: What another program has said of it, in place of `msg`.
+    said = None
+
     def __str__(self):
-        return self.msg.format(self=self)
+        return self.said or self.msg.format(self=self)
 
     @property
     def name(self):
@@ -28,7 +31,12 @@ class Error(Exception):
         return {n: getattr(self, n) for n in names if n != "self"}
 
     def hint_lines(self):
-        return [hint.format(self=self) for hint in self.hints]
+        # One that was only said has no fields.
+        return [
+            hint.format(self=self)
+            for hint in self.hints
+            if not self.said or "{self." not in hint
+        ]
 
 
 def by_code():
@@ -39,6 +47,14 @@ def by_code():
 def from_fields(code, fields):
     """Make again an error that another of our processes met."""
     return by_code()[code](**fields)
+
+
+def from_text(code, text):
+    """An error that another program told of: its code, and its text."""
+    cls = by_code()[code]
+    error = cls.__new__(cls)
+    error.said = text
+    return error
 
 
 def _subclasses(cls):

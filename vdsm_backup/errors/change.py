@@ -26,26 +26,28 @@ class DomainAttached(Error):
     The domain is attached to a pool: only VDSM may change its metadata.
 
     VDSM keeps the metadata of attached domains in memory and would write the
-    old state back. Change the flag on the host that is the SPM, with the
-    VDSM plugin; or detach the domain in the engine first; or, when the whole
-    data center is lost, use --pool-is-gone.
+    old state back. So it is asked to make the change, and it does so on the
+    SPM host of the pool and with the plugin; what is in the way is in the
+    message. Run the command on the SPM host; or detach the domain in the
+    engine first; or, when the whole data center is lost, use --pool-is-gone.
     """
 
     code = 972
     refusal = True
     msg = (
         "Storage domain {self.domain} is attached to pool {self.pool}: only"
-        " VDSM on the SPM host may change it"
+        " VDSM on the SPM host may change it, and {self.why}"
     )
     hints = (
-        "put the domain into maintenance and detach it in the engine, then"
-        " run the command again",
+        "run the command on the SPM host, with the VDSM plugin",
+        "or put the domain into maintenance and detach it in the engine first",
         "the whole data center is lost: --pool-is-gone",
     )
 
-    def __init__(self, domain, pool):
+    def __init__(self, domain, pool, why):
         self.domain = domain
         self.pool = pool
+        self.why = why
 
 
 class VdsmRunning(Error):

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+set and clear of domains that are attached, by the command line in a process
+of its own, over VDSM's JSON-RPC.
+"""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.support import outside, vdsmhost
+from tests.support.sanlockd import ROOT
+
+
+class Cli:
+    """The command line on a vdsmhost.Host."""
+
+    def __init__(self, host, directory):
+        self._host = host
+        self._path = os.path.join(directory, "cli.conf")
+        self.configure()
+
+    def configure(self, port=None, tls="no"):
+        directory = os.path.dirname(self._path)
+        with open(self._path, "w") as f:
+            f.write(
+                f"[storage]\nrepo_root = {self._host.root}/dc\n"
+                f"user = {os.getuid()}\ngroup = {os.getgid()}\n"
+                f"[sanlock]\nsettle = 0\nrun_dir = {directory}/run\n"
+                f"[history]\ndir = {directory}/kept\n"
+                "[vdsm]\nhost = 127.0.0.1\n"
+                f"port = {port or self._host.port}\ntls = {tls}\n"
+            )
+
+    def run(self, *args):
+        """(exit code, what is in JSON)"""
+        command = [sys.executable, "-m", "vdsm_backup", "--json"]
+        done = subprocess.run(
+            [*command, "--config", self._path, *args],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+        )
+        assert done.stderr == ""
+        return done.returncode, json.loads(done.stdout)
+
+
+@pytest.fixture
+def cli(host, tmp_path):
+    return Cli(host, str(tmp_path))
+
+
+def refused(answer, *words):
+    code, result = answer
+    assert code == 4
+    assert result["error"]["code"] == 972, result
+    for word in words:
+        assert word in result["error"]["message"]
+
+
+@pytest.mark.parametrize("version", [4, 5])
+def test_set_and_clear(host, cli, version):
+    sd_id, metafile = host.local_domain(version)
+    host.pool(sd_id)
+    args = [sd_id, "--reason", "copies of site A & B, é"]
+    code, result = cli.run("set", "--dry-run", *args)
+    assert (code, result["changed"]) == (0, True)
+    assert not outside.read_flag(metafile).value
+
+    code, result = cli.run("set", *args)
+    assert (code, result["changed"]) == (0, True)
+    assert result["domain"]["flag"] is True
+    assert result["domain"]["by"] == "api@127.0.0.1"
+    assert any("VMs of other hosts" in note for note in result["notes"])
+    assert outside.read_flag(metafile).reason == args[-1]
+    assert host.get_backup(sd_id)["backup"] is True
+
+    code, result = cli.run("set", *args)
+    assert (code, result["changed"]) == (0, False)
+    code, result = cli.run("clear", sd_id, "--reason", "tape")
+    assert (code, result["domain"]["flag"]) == (0, False)
+    assert outside.read_flag(metafile).value is False
+
+
+def test_not_the_spm(host, cli):
+    sd_id, _ = host.local_domain()
+    host.pool(sd_id, spm=False)
+    refused(cli.run("set", sd_id, "--reason", "x"), "not the SPM")
+
+
+def test_vdsm_does_not_run(host, cli):
+    sd_id, _ = host.local_domain()
+    host.pool(sd_id)
+    cli.configure(port=1)
+    refused(cli.run("set", sd_id, "--reason", "x"), "cannot be reached")
+
+
+def test_no_plugin(tmp_path):
+    with vdsmhost.Host(str(tmp_path / "host"), plugin=False) as host:
+        sd_id, metafile = host.local_domain()
+        host.pool(sd_id)
+        cli = Cli(host, str(tmp_path))
+        refused(cli.run("set", sd_id, "--reason", "x"), "no plugin")
+        assert not outside.read_flag(metafile).value
+
+
+def test_vdsms_refusal_is_our_own(host, cli):
+    """It sees a VM that we do not: its own list is the source."""
+    sd_id, metafile = host.local_domain()
+    host.pool(sd_id)
+    host.run(
+        "cif.vmContainer['x'] = Vm('web1', drives=[{'domainID': args[0],"
+        " 'device': 'disk', 'name': 'vda'}])",
+        sd_id,
+    )
+    try:
+        code, result = cli.run("set", sd_id, "--reason", "x")
+    finally:
+        host.run("cif.vmContainer.clear()")
+    assert code == 4
+    assert result["error"]["code"] == 975
+    assert "VM web1" in result["error"]["message"]
+    assert not outside.read_flag(metafile).value

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Two VDSM hosts with real sanlock daemons on shared storage: a file system on a
+loop device that both of them mount, each in its own repository, as VDSM
+mounts a POSIX domain.
+"""
+
+import contextlib
+import os
+import subprocess
+
+import pytest
+
+from tests.support import loop, needs, outside, sanlockd
+from tests.support.vdsmhost import POSIXFS, Failed
+from vdsm_backup import errors
+
+pytestmark = [
+    pytest.mark.slow,
+    needs.needs_sanlock,
+    pytest.mark.skipif(bool(loop.missing()), reason=loop.missing()),
+]
+
+MIB = 1024**2
+
+
+class Shared:
+    """A device with a file system, and the domain on it."""
+
+    def __init__(self, directory, name):
+        path = loop.make_file(os.path.join(directory, name), 4096 * MIB)
+        subprocess.run(["mkfs.ext4", "-q", path], check=True)
+        self.device = loop.attach(path)
+        self.sd_id = None
+
+    def connect(self, host):
+        where = {"connection": self.device, "vfs_type": "ext4"}
+        host.connect(POSIXFS, where)
+
+    def create(self, host, version):
+        self.connect(host)
+        self.sd_id = host.create_domain(POSIXFS, self.device, version)
+
+    def metafile(self, host):
+        mount = f"dc/mnt/{self.device.replace('/', '_')}"
+        return os.path.join(host.root, mount, self.sd_id, "dom_md", "metadata")
+
+
+@pytest.fixture
+def shared(directory):
+    return lambda name: Shared(directory, name)
+
+
+@pytest.fixture
+def hosts(start):
+    """Two of them."""
+    with contextlib.ExitStack() as stack:
+        daemons = [
+            stack.enter_context(sanlockd.Host(f"host{n}")) for n in (1, 2)
+        ]
+
+        def make(plugin=True):
+            return [
+                start(f"h{n}", sanlock=d, host_id=n, plugin=plugin)
+                for n, d in enumerate(daemons, 1)
+            ]
+
+        yield make
+
+
+@pytest.fixture
+def pool(shared):
+    def make(one, version=5):
+        master, regular = shared("one"), shared("two")
+        master.create(one, version)
+        regular.create(one, version)
+        sp_id = one.pool(master.sd_id, regular.sd_id)
+        return sp_id, master, regular
+
+    return make
+
+
+def join(host, sp_id, *domains):
+    for domain in domains:
+        domain.connect(host)
+    host.join(sp_id, *[d.sd_id for d in domains])
+
+
+@pytest.mark.parametrize("version", [4, 5])
+def test_set_on_one_and_read_on_the_other(hosts, pool, version):
+    one, two = hosts()
+    sp_id, master, regular = pool(one, version)
+    join(two, sp_id, master, regular)
+    for domain in (master, regular):
+        two.info(domain.sd_id)
+        assert one.set_backup(domain.sd_id)["changed"]
+        assert two.get_backup(domain.sd_id)["backup"] is True
+        with pytest.raises(Failed) as e:
+            two.set_backup(domain.sd_id, False)
+        assert e.value.code == 654
+
+
+def test_a_new_spm_keeps_the_flag_that_the_old_one_set(hosts, pool):
+    one, two = hosts()
+    sp_id, master, regular = pool(one)
+    join(two, sp_id, master, regular)
+    for domain in (master, regular):
+        # In its memory, without the flag.
+        two.info(domain.sd_id)
+        one.set_backup(domain.sd_id)
+    one.stop_spm(sp_id)
+    two.become_spm(sp_id)
+    for domain in (master, regular):
+        two.describe(domain.sd_id, "new name")
+        found = outside.values(domain.metafile(two))
+        assert found["DESCRIPTION"] == "new name"
+        assert found["BACKUP"] == "True"
+        two.set_backup(domain.sd_id, False)
+        assert one.get_backup(domain.sd_id)["backup"] is False
+
+
+def test_a_new_spm_without_the_plugin_loses_it(hosts, pool, start):
+    """The warning that `set` gives, of hosts that do not have it."""
+    one, two = hosts(plugin=False)
+    sp_id, master, regular = pool(one)
+    join(two, sp_id, master, regular)
+    two.info(regular.sd_id)
+    outside.put_flag(regular.metafile(one))
+    one.stop_spm(sp_id)
+    two.become_spm(sp_id)
+    two.describe(regular.sd_id, "new name")
+    assert outside.read_flag(regular.metafile(two)).value is False
+
+
+HELD = """
+import sanlock
+say([o["host_id"] for o in sanlock.read_resource_owners(
+    args[0].encode(), b"SDM", [(args[1], args[2])], align=args[2],
+    sector=512)])
+"""
+
+
+def sdm_owners(host, domain):
+    leases = os.path.join(os.path.dirname(domain.metafile(host)), "leases")
+    return host.run(HELD, domain.sd_id, leases, MIB)[0]
+
+
+def test_the_spm_keeps_sdm_on_the_master_and_gives_it_back_elsewhere(
+    hosts, pool
+):
+    one, _ = hosts()
+    _, master, regular = pool(one, 4)
+    assert sdm_owners(one, master) == [1]
+    for domain in (master, regular):
+        one.set_backup(domain.sd_id)
+    assert sdm_owners(one, master) == [1]
+    assert sdm_owners(one, regular) == []
+
+
+def test_lease_that_another_host_has(hosts, pool):
+    one, two = hosts()
+    sp_id, master, regular = pool(one)
+    join(two, sp_id, master, regular)
+    code = """
+from vdsm.storage.sdc import sdCache
+dom = sdCache.produce(args[0])
+dom.acquireHostId(2)
+dom.acquireClusterLock(2)
+"""
+    two.run(code, regular.sd_id)
+    with pytest.raises(Failed) as e:
+        one.set_backup(regular.sd_id)
+    assert e.value.code == errors.LeaseBusy.code
+    assert "BACKUP" not in outside.values(regular.metafile(one))
+    two.run(
+        code.split("dom.acq")[0] + "dom.releaseClusterLock()", regular.sd_id
+    )
+    assert one.set_backup(regular.sd_id)["changed"]
+
+
+def test_import_by_another_pool(hosts, pool, shared):
+    """The site is lost; another host takes the domain over by force."""
+    one, two = hosts()
+    _, _, regular = pool(one)
+    one.set_backup(regular.sd_id)
+    one.stop()
+
+    other_master = shared("three")
+    other_master.create(two, 5)
+    regular.connect(two)
+    # What the engine does to a domain that still names a pool.
+    outside.put(
+        regular.metafile(two),
+        {**outside.values(regular.metafile(two)), "POOL_UUID": ""},
+    )
+    sp_id = two.pool(other_master.sd_id)
+    two.attach(sp_id, regular.sd_id)
+    assert two.get_backup(regular.sd_id)["backup"] is True
+    two.describe(regular.sd_id, "taken over")
+    assert outside.read_flag(regular.metafile(two)).value is True

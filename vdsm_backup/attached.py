@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Changing the flag of a domain that is attached to a pool of this host: VDSM
+does it, on the SPM, by the verb of its plugin (vdsm/verbs.py).
+
+What we add are our own looks for users of the domain: VDSM knows its VMs, and
+not who has locked an image on another host. And each way in which VDSM cannot
+be asked is told apart, with the next step.
+"""
+
+from vdsm_backup import change, errors, vdsm_client
+from vdsm_backup import format as fmt
+
+# VDSM's own: SecureError in lib/vdsm/storage/exception.py, and
+# StoragePoolUnknown.
+NOT_SPM = 654
+UNKNOWN_POOL = 309
+
+
+def change_flag(storage, request, tools, vdsm):
+    """
+    vdsm: a vdsm_client.Vdsm that is not entered yet. Returns change.Result.
+
+    Raises DomainAttached with what is in the way, what change.change() does,
+    and what VDSM's plugin refuses with.
+    """
+    first = change.look(storage)
+    if request.value and tools.is_hosted_engine(storage.sd_id):
+        raise errors.HostedEngineDomain(storage.sd_id)
+    if change.wanted(first, request, storage, tools) is None:
+        return change.Result(False, first.lines)
+    if request.accept_origin and request.value == first.flag.value:
+        raise _in_the_way(storage, first, "it cannot take --accept-origin")
+    notes = change.require_unused(storage, request, tools)
+    try:
+        with vdsm:
+            _require_able(storage, first, vdsm)
+            if request.dry_run:
+                lines = change.new_lines(first, request, storage, tools)
+                return change.Result(True, lines, notes)
+            tools.progress("asking VDSM")
+            answer = vdsm.set_backup(
+                storage.sd_id, request.value, request.reason, first.flag.value
+            )
+    except vdsm_client.Unreachable as e:
+        raise _in_the_way(storage, first, str(e))
+    except vdsm_client.Unanswered as e:
+        raise errors.OutcomeUnknown(storage.sd_id, str(e))
+    except vdsm_client.Refused as e:
+        raise _refusal(storage, first, e)
+    notes += tuple(fmt.printable(note) for note in answer["notes"])
+    return change.Result(answer["changed"], storage.read(), notes)
+
+
+def _require_able(storage, first, vdsm):
+    """Before anything is asked for: has it the plugin, is it the SPM."""
+    try:
+        vdsm.get_backup(storage.sd_id)
+        spm = vdsm.spm(first.pool)
+    except vdsm_client.Unanswered as e:
+        raise _in_the_way(storage, first, str(e))
+    if not spm.here:
+        who = f"host id {spm.host_id} is" if spm.host_id > 0 else "nobody is"
+        raise _in_the_way(
+            storage,
+            first,
+            f"this host is not the SPM, {who}; the engine shows the SPM in its"
+            " list of hosts, and a host's id in its General tab",
+        )
+
+
+def _refusal(storage, first, refused):
+    """VDSM's refusal as our own."""
+    if refused.code in errors.by_code():
+        return errors.from_text(refused.code, fmt.printable(str(refused)))
+    why = {
+        vdsm_client.METHOD_NOT_FOUND: "VDSM of this host has no plugin",
+        NOT_SPM: "this host is not the SPM any more",
+        UNKNOWN_POOL: "VDSM of this host is not in that pool",
+    }
+    said = f"VDSM's error {refused.code}: {fmt.printable(str(refused))}"
+    return _in_the_way(storage, first, why.get(refused.code, said))
+
+
+def _in_the_way(storage, first, why):
+    pool = fmt.printable(first.pool)
+    return errors.DomainAttached(storage.sd_id, pool, why)
