@@ -145,6 +145,8 @@ TOKENS = [
     b" xmlns='urn:x'",
     b"<?xml version='1.1'?>",
     b"<?xml version='1.0' encoding='utf-16'?>",
+    b"<?xml version='1.0' encoding='no-such'?><domain/>",
+    b"<?xml version='1.0' encoding='shift_jis'?><domain/>",
     b"<a>" * 1100,
     b"..",
     b"/",
