@@ -135,7 +135,8 @@ class _Reader:
     def __init__(self):
         self._vm = Vm()
         self._path = []
-        self._text = []
+        # What each open element has said, with its children, as XPath has it.
+        self._texts = []
         self._disk = None
         # What VDSM's metadata says, of the device that is being read, and the
         # domains of all, by the target of the disk.
@@ -154,7 +155,7 @@ class _Reader:
         if not self._path:
             self._begin(tag)
         self._path.append(tag)
-        self._text = []
+        self._texts.append([])
         if self._path == _DOMAIN:
             self._vm.live = "id" in attributes
         elif self._path == _DISK:
@@ -174,8 +175,9 @@ class _Reader:
     def _in_disk(self, tag, attributes):
         if self._path == [*_DISK, "target"]:
             self._disk.target = attributes.get("dev", "?")
-        elif tag == "source":
-            # At any depth: backingStore, mirror, dataStore.
+        elif tag.rpartition(" ")[2] == "source":
+            # At any depth: backingStore, mirror, dataStore. In any namespace:
+            # not all versions of libvirt look at it.
             protocol = attributes.get("protocol", "")
             self._disk.sources += [
                 Source(kind, attributes[kind], protocol)
@@ -184,13 +186,15 @@ class _Reader:
             ]
 
     def characters(self, data):
-        self._text.append(data)
+        self._texts[-1].append(data)
 
     def end(self, tag):
+        text = self._texts.pop()
         if len(self._path) <= _DEEPEST:
-            self._end(tag, "".join(self._text).strip())
+            self._end(tag, "".join(text).strip())
+            if self._texts:
+                self._texts[-1] += text
         self._path.pop()
-        self._text = []
 
     def _end(self, tag, text):
         parent = self._path[:-1]

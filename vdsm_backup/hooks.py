@@ -119,8 +119,13 @@ class _Resume:
         self._vdsm_run = vdsm_run
 
     def __call__(self, vm):
+        from vdsm_backup.where import is_uuid
+
+        # A VM of VDSM has one; it becomes a part of a path.
+        if not vm.live or not is_uuid(vm.uuid):
+            return False
         flags = os.path.join(self._vdsm_run, vm.uuid, _LAUNCH_FLAGS)
-        return vm.live and not os.path.lexists(flags)
+        return not os.path.lexists(flags)
 
 
 def _private_stderr():

