@@ -30,6 +30,7 @@ ERROR = {"code", "name", "message", "hints"}
 REFUSAL = ERROR | {"domain", "disk", "operation", "refused"}
 VERIFIED = {"id", "ok", "problems", "name", "place", "notes"}
 USERS = {"blocking", "images", "notes"}
+CHECK = {"name", "state", "text", "hint"}
 COPY = {"number", "time", "by", "action", "place", "flag", "seal"}
 
 # Controls, format characters (bidi), surrogates, separators of lines.

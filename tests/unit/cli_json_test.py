@@ -26,6 +26,7 @@ def text():
         ("VERIFIED", commandline.VERIFIED),
         ("REFUSAL", commandline.REFUSAL - commandline.ERROR),
         ("USERS", commandline.USERS),
+        ("CHECK", commandline.CHECK),
         ("COPY", commandline.COPY | {"lines"}),
         ("EXPLANATION", {"code", "name", "exit_code", "text"}),
     ],

@@ -245,3 +245,10 @@ def test_without_the_plugin_the_verbs_are_not_there(start):
         host.get_backup(sd_id)
     assert e.value.code == -32601  # no such method, by JSON-RPC
     assert "backup" not in host.info(sd_id)
+
+
+def test_doctor_looks_without_installing():
+    from vdsm_backup import doctor
+
+    (found,) = doctor.compatible()
+    assert found.state == doctor.OK

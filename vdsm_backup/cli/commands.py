@@ -212,6 +212,17 @@ COMMANDS = (
         changes=True,
     ),
     Command(
+        "doctor",
+        "doctor",
+        "is this host really protected: hooks, plugin, and what they need",
+        (
+            _flag(
+                "--vdsm",
+                "only whether the plugin fits into the VDSM that is installed",
+            ),
+        ),
+    ),
+    Command(
         "explain",
         "explain",
         "what an error code means and what to do",

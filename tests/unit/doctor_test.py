@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+import os
+import sys
+
+import pytest
+
+from tests.support import commandline
+from vdsm_backup import config, doctor, errors, users, vdsm_client
+
+
+@pytest.fixture
+def options(host):
+    return config.load(host.config)
+
+
+def states(findings):
+    return [found.state for found in findings]
+
+
+def configure(host, text):
+    with open(host.config, "a") as f:
+        f.write(text)
+    return config.load(host.config)
+
+
+# Hooks
+
+
+@pytest.fixture
+def places(tmp_path):
+    for point in [f"vdsm/{p}" for p in doctor.POINTS] + ["libvirt/qemu.d"]:
+        os.makedirs(tmp_path / point)
+        path = tmp_path / point / doctor.HOOK
+        path.write_text("#!/bin/sh\n")
+        path.chmod(0o755)
+    return tmp_path
+
+
+def look(places):
+    return list(doctor.hooks(str(places / "vdsm"), str(places / "libvirt")))
+
+
+def test_the_points_are_those_of_our_scripts():
+    scripts = os.path.join(commandline.ROOT, "hooks")
+    assert sorted([*doctor.POINTS, "qemu.d"]) == sorted(os.listdir(scripts))
+    for point in os.listdir(scripts):
+        assert os.listdir(os.path.join(scripts, point)) == [doctor.HOOK]
+
+
+def test_hooks_in_place(places):
+    assert states(look(places)) == [doctor.OK] * 5
+
+
+@pytest.mark.parametrize("what", ["missing", "not executable"])
+def test_a_hook_that_would_not_run(places, what):
+    path = places / "vdsm" / "before_vm_start" / doctor.HOOK
+    if what == "missing":
+        path.unlink()
+    else:
+        path.chmod(0o644)
+    if what == "not executable" and os.access(path, os.X_OK):
+        pytest.skip("this user may run what is not executable")
+    found = look(places)
+    assert states(found) == [doctor.BAD, *[doctor.OK] * 4]
+    assert str(path) in found[0].text
+    assert found[0].hint == "make install-hooks"
+
+
+def test_no_hooks_at_all(tmp_path):
+    assert states(look(tmp_path)) == [doctor.BAD] * 5
+
+
+def test_a_hook_that_runs_after_ours(places):
+    (places / "vdsm" / "before_vm_start" / "99_w").write_text("")
+    found = look(places)
+    assert found[0].state == doctor.NOTE
+    assert "99_w" in found[0].text
+
+
+# The rest of this host
+
+
+def test_the_package_of_another_python(tmp_path):
+    fake = tmp_path / "python"
+    fake.write_text("#!/bin/sh\nexit 1\n")
+    fake.chmod(0o755)
+    for python in (str(fake), str(tmp_path / "none")):
+        (found,) = doctor.package(python)
+        assert found.state == doctor.BAD
+        assert python in found.text
+
+
+def test_the_package_of_this_python():
+    (found,) = doctor.package(sys.executable)
+    assert found.state == doctor.OK, found
+
+
+@pytest.mark.parametrize(
+    "text, state, words",
+    [
+        ("", doctor.OK, "enforcing"),
+        ("[guard]\nmode = permissive\n", doctor.BAD, "permissive"),
+        ("[guard]\nmode = disabled\n", doctor.BAD, "disabled"),
+        ("[guard]\nallow = run\n", doctor.NOTE, "allow = run"),
+        (
+            "[guard]\non_unreadable = allow\n",
+            doctor.NOTE,
+            "on_unreadable = allow",
+        ),
+    ],
+)
+def test_guard(host, text, state, words):
+    (found,) = doctor.guard(configure(host, text))
+    assert found.state == state
+    assert words in found.text
+
+
+class Vdsm:
+    """In place of vdsm_client.Vdsm."""
+
+    answer = None
+
+    def __init__(self, *args):
+        pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def get_backup(self, sd_id):
+        if self.answer:
+            raise self.answer
+
+
+@pytest.mark.parametrize(
+    "answer, state",
+    [
+        (None, doctor.OK),
+        (vdsm_client.Refused(956, "no such domain"), doctor.OK),
+        (vdsm_client.Refused(vdsm_client.METHOD_NOT_FOUND, "x"), doctor.BAD),
+        (vdsm_client.Unreachable("refused"), doctor.NOTE),
+        (vdsm_client.Unanswered("late"), doctor.NOTE),
+    ],
+)
+def test_plugin(options, monkeypatch, answer, state):
+    monkeypatch.setattr(vdsm_client, "Vdsm", Vdsm)
+    monkeypatch.setattr(Vdsm, "answer", answer)
+    assert states(doctor.plugin(options)) == [state]
+
+
+def test_no_vdsm_to_fit_into(monkeypatch):
+    # What the child is given to import from: the standard library alone.
+    here = [path for path in sys.path if "packages" not in path]
+    monkeypatch.setattr(sys, "path", [*here, commandline.ROOT])
+    (found,) = doctor.compatible()
+    assert found.state == doctor.NOTE
+    assert "No module named 'vdsm'" in found.text
+
+
+def test_sanlock_and_journal(tmp_path):
+    there = tmp_path / "socket"
+    there.write_text("")
+    assert states(doctor.log(str(there))) == [doctor.OK]
+    assert states(doctor.log(str(tmp_path / "none"))) == [doctor.NOTE]
+    assert states(doctor.sanlock(str(tmp_path / "none"))) == [doctor.BAD]
+    if doctor.importlib.util.find_spec("sanlock"):
+        assert states(doctor.sanlock(str(there))) == [doctor.OK]
+
+
+def test_lvm(options, monkeypatch):
+    monkeypatch.setattr(doctor.lvm_command, "LVM", "/nowhere/lvm")
+    assert list(doctor.storage_tools(options))[1].state == doctor.BAD
+
+
+def test_a_command_that_does_not_end(monkeypatch):
+    monkeypatch.setattr(doctor, "_TIMEOUT", 0.1)
+    assert doctor._run(["/bin/sleep", "60"]) is None
+
+
+class Storage:
+    sd_id = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
+
+
+def test_vms_that_break_the_rule():
+    used = users.Users(["VM web1 (disk vda)"], ["image x is open"], ["note"])
+    found = list(doctor.violations([Storage(), Storage()], lambda s: used))
+    assert states(found) == [doctor.BAD] * 2
+    assert "VM web1 (disk vda)" in found[0].text
+    assert Storage.sd_id in found[0].text
+
+
+def test_no_vm_breaks_the_rule():
+    nobody = users.Users([], ["image x is open"], [])
+    found = doctor.violations([Storage()], lambda s: nobody)
+    assert states(found) == [doctor.OK]
+    assert states(doctor.violations([], None)) == [doctor.OK]
+
+
+def test_vms_that_cannot_be_looked_for():
+    def fail(storage):
+        raise errors.DomainNotFound("x")
+
+    found = list(doctor.violations([Storage()], fail))
+    assert found[0].state == doctor.NOTE
+
+
+# The command
+
+
+@pytest.fixture
+def healthy(monkeypatch):
+    def fine(*args):
+        yield doctor.Finding("anything", doctor.OK, "fine")
+
+    for name in ("package", "hooks", "plugin", "sudo", "sanlock", "log"):
+        monkeypatch.setattr(doctor, name, fine)
+
+
+def test_a_protected_host(host, healthy):
+    done = host.json("doctor")
+    assert done.code == 0
+    assert done.json["protected"] is True
+    assert "every host" in done.json["notes"][0]
+    for check in done.json["checks"]:
+        assert set(check) == commandline.CHECK
+    assert "ok    guard: " in host.run("doctor").out
+
+
+def test_a_vm_on_a_flagged_domain(host, healthy):
+    host.domain(5, BACKUP="True")
+    host.users = users.Users(["VM web1 (disk vda)"])
+    done = host.json("doctor")
+    assert done.code == 1
+    assert done.json["protected"] is False
+    assert done.json["checks"][-1]["state"] == doctor.BAD
+    out = host.run("doctor").out
+    assert "bad   VMs: VM web1 (disk vda) runs from flagged domain" in out
+    assert "      hint: move its disks elsewhere" in out
+
+
+def test_vms_on_other_domains_are_not_looked_for(host, healthy):
+    host.domain(5)
+    host.domain(5, BACKUP="False")
+    host.users = users.Users(["VM web1 (disk vda)"])
+    assert host.json("doctor").code == 0
+
+
+def test_only_the_plugin(host):
+    done = host.json("doctor", "--vdsm")
+    assert {check["name"] for check in done.json["checks"]} == {"vdsm"}

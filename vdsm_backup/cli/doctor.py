@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""doctor: is this host really protected."""
+
+from vdsm_backup import discovery, doctor, report
+from vdsm_backup.cli import layout, wiring
+from vdsm_backup.cli.exits import Exit
+from vdsm_backup.cli.survey import Survey
+
+_ONE_HOST = (
+    "a domain is protected when every host of its data center is: the engine"
+    " tries a refused VM on other hosts; its Host Hooks tab shows the hooks"
+)
+
+
+def run(args, options, ui):
+    findings = list(_findings(args, options))
+    well = all(f.state != doctor.BAD for f in findings)
+    if ui.as_json:
+        checks = [
+            {
+                "name": found.check,
+                "state": found.state,
+                "text": found.text,
+                "hint": found.hint or None,
+            }
+            for found in findings
+        ]
+        ui.json(protected=well, checks=checks, notes=[_ONE_HOST])
+    else:
+        for found in findings:
+            ui.lines(_text(found, ui.width))
+        ui.notes([_ONE_HOST])
+    return Exit.DONE if well else Exit.FAILED
+
+
+def _findings(args, options):
+    if args.vdsm:
+        yield from doctor.compatible()
+        return
+    yield from doctor.guard(options)
+    yield from doctor.package()
+    yield from doctor.hooks()
+    yield from doctor.plugin(options)
+    yield from doctor.sudo()
+    yield from doctor.storage_tools(options)
+    yield from doctor.sanlock()
+    yield from doctor.log()
+    yield from doctor.violations(
+        _flagged(options), lambda storage: wiring.who_uses(storage, options)
+    )
+
+
+def _flagged(options):
+    """Those of which it is known; `list` tells of the others."""
+    places = discovery.Discovery(options).places()
+    answers = Survey(places, options.io_timeout).all()
+    return [
+        answer.storage
+        for answer in answers
+        if isinstance(answer, report.Reading)
+        and answer.flag
+        and answer.flag.value
+    ]
+
+
+def _text(found, width):
+    first = f"{found.state:4}  {found.check}: {found.text}"
+    lines = layout.wrap(layout.harmless(first), width)
+    if found.hint:
+        hint = layout.harmless(f"hint: {found.hint}")
+        lines += layout.wrap(hint, width, "      ")
+    return lines
