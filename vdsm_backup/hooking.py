@@ -118,13 +118,16 @@ class Hook:
         options = config.load(self._path)
         self._settings = options.guard
         data = source.read()
-        privileges.become_user(options)
+        self._become_user(options)
         vm = judge.parse(data)
         self._vm_id = vm.uuid or source.vm
         self._vm = f"VM {printable(vm.name or self._vm_id or 'unknown')}"
         if skip is not None and skip(vm):
             return Answer(True)
         return self._decide(options, vm)
+
+    def _become_user(self, options):
+        privileges.become_user(options)
 
     def _decide(self, options, vm):
         deadline = self._started + options.io_timeout
@@ -189,8 +192,18 @@ class Hook:
 class LibvirtHook(Hook):
     """See incoming.py: a start may be a migration that was let in."""
 
+    def _become_user(self, options):
+        # As root yet: /run is empty after each boot.
+        if self._operation == "migrate-in" and self._lets_in(options):
+            privileges.make_run_dir(options)
+        super()._become_user(options)
+
+    @staticmethod
+    def _lets_in(options):
+        return "migrate-in" in options.guard.allow
+
     def _decide(self, options, vm):
-        if "migrate-in" not in options.guard.allow:
+        if not self._lets_in(options):
             return super()._decide(options, vm)
         moving = incoming.Incoming(options.run_dir, vm.uuid)
         if self._operation == "migrate-in":

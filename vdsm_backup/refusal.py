@@ -39,7 +39,7 @@ def error(verdict, finding, vm):
             disk=_listed(finding.whats),
             title=title,
             cause=finding.error.code,
-            reason=str(finding.error),
+            reason=printable(str(finding.error)),
         )
     return errors.DomainFlagged(
         vm=printable(vm),
@@ -84,7 +84,9 @@ def _fill(before, reason, after, room):
 
 def plain(e):
     """One line of any error of ours."""
-    return ascii_line(_fill("", str(e), f" (error {e.code})", MAX_LINE))
+    # Escapes are longer than what they stand for, so they come first.
+    text = printable(str(e))
+    return ascii_line(_fill("", text, f" (error {e.code})", MAX_LINE))
 
 
 def ascii_line(text):
