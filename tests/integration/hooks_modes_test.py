@@ -178,8 +178,7 @@ def test_a_fault_of_ours_has_its_trace_in_the_journal(host, entries):
     link = os.path.join(host.cli.run_dir, f"incoming-{VM}")
     os.symlink(link, link)
     try:
-        data = vmxml.vm()
-        outcome = host.libvirt("migrate", data, as_user=host.as_user)
+        outcome = host.libvirt("migrate", vmxml.vm())
     finally:
         shutil.rmtree(host.cli.run_dir)
     assert outcome.refused is False

@@ -92,6 +92,7 @@ class HookHost:
         return self.vdsm("before_vm_start", data, **options)
 
     def libvirt(self, operation, data, **options):
+        options.setdefault("as_user", self.as_user)
         return hookrunner.libvirt(self.hooks, operation, data, **options)
 
     def launch(self, vm_id=vmxml.VM):

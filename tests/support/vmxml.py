@@ -32,7 +32,8 @@ def source(path, kind="file"):
 
 
 def backing(path, kind="file", more=""):
-    return f"<backingStore type={kind!r}>{source(path, kind)}{more}</backingStore>"
+    inside = f"{source(path, kind)}{more}"
+    return f"<backingStore type={kind!r}>{inside}</backingStore>"
 
 
 def lease(sd_id):
