@@ -14,6 +14,7 @@ from tests.support.needs import needs_other_user
 from vdsm_backup import config, domxml
 
 pytest_plugins = ["tests.support.hookfixtures"]
+pytestmark = pytest.mark.timeout(60)
 
 BOMB = (
     b"<!DOCTYPE d [<!ENTITY a 'aaaaaaaaaa'>"
@@ -75,6 +76,21 @@ def test_fifty_mebibytes_from_libvirt(host):
     """libvirt may be told that nobody reads on."""
     data = vmxml.vm(name="x" * 50 * 1024**2)
     assert_refused(host.libvirt("prepare", data), 996)
+
+
+def test_a_fault_before_anything_is_known(host, nfs, point, tmp_path):
+    """Of an installation that is broken; no trace is shown."""
+    path = os.path.join(host.hooks, point, hookrunner.NAME)
+    with open(path) as f:
+        text = f.read().replace(
+            "from vdsm_backup",
+            "import sys\nsys.modules['vdsm_backup.hooking'] = None\n"
+            "from vdsm_backup",
+        )
+    hookrunner.add(str(tmp_path), point, hookrunner.NAME, text)
+    outcome = hookrunner.vdsm(str(tmp_path), point, vmxml.vm())
+    assert_refused(outcome, 999)
+    assert "not because of a flag" in outcome.err
 
 
 def replace(make):

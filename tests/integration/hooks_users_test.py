@@ -139,7 +139,7 @@ SUDO = {
     "passwd": "root:x:0:0::/root:/bin/sh\nvdsm:*:36:36::/:/bin/sh\n",
     "group": "root:x:0:\nkvm:*:36:\n",
     # As VDSM needs it: static/etc/sudoers.d/50_vdsm.in.
-    "sudoers": "root ALL=(ALL) ALL\nvdsm ALL=(ALL) NOPASSWD: ALL\n",
+    "sudoers": "root ALL=(ALL) ALL\nvdsm ALL=(ALL) NOPASSWD: /usr/sbin/lvm\n",
 }
 
 
