@@ -102,6 +102,27 @@ def test_the_same_as_our_runner_says(theirs, point, host, nfs):
     assert outcome.shown == refusal(theirs, point, nfs)[0]
 
 
+@pytest.mark.parametrize("mode", ["enforcing", "permissive"])
+@pytest.mark.parametrize("flag", ["True", "False"])
+def test_the_same_where_a_hook_of_theirs_refuses(
+    theirs, point, host, nfs, tmp_path, flag, mode
+):
+    host.guard(mode=mode)
+    nfs.flag(flag)
+    text = "#!/bin/sh\necho theirs >&2\nexit 1\n"
+    for directory in (str(tmp_path), host.hooks):
+        hookrunner.add(directory, point, "50_before", text)
+    data = nfs.disk().encode()
+    if point != "before_disk_hotplug":
+        data = vmxml.vm(nfs.disk())
+    try:
+        outcome = host.vdsm(point, data, vm_id=VM)
+        assert outcome.shown == refusal(theirs, point, nfs)[0]
+    finally:
+        host.guard()
+        os.unlink(os.path.join(host.hooks, point, "50_before"))
+
+
 def test_custom_properties(theirs, point, nfs):
     nfs.flag("True")
     custom = {"PATH": "/x", "PYTHONPATH": "/x", "vmId": "x", "HOME": "\n"}
