@@ -222,6 +222,7 @@ def test_metadata_that_is_no_file(quick, nfs, make):
         if os.path.isdir(nfs.metadata):
             os.rmdir(nfs.metadata)
         os.rename(nfs.metadata + ".kept", nfs.metadata)
+    quick.configure("storage")
     assert_allowed(quick.start(vmxml.vm(nfs.disk())))
 
 
