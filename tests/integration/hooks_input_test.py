@@ -137,6 +137,12 @@ def test_data_file(host, nfs, point, change):
     assert_refused(host.vdsm(point, data, change=change), 996)
 
 
+@pytest.mark.parametrize("change", [replace(os.mkfifo), set_to("/dev/zero")])
+def test_only_a_regular_file_is_read(host, change):
+    outcome = host.start(vmxml.vm(), change=change)
+    assert "it is no regular file" in outcome.err
+
+
 def test_a_data_file_may_be_read_by_others(host, nfs):
     """Of another owner and mode it is the same XML."""
     nfs.flag("True")
