@@ -137,7 +137,9 @@ def test_data_file(host, nfs, point, change):
     assert_refused(host.vdsm(point, data, change=change), 996)
 
 
-@pytest.mark.parametrize("change", [replace(os.mkfifo), set_to("/dev/zero")])
+@pytest.mark.parametrize(
+    "change", [replace(os.mkfifo), set_to("/dev/zero")], ids=["FIFO", "zero"]
+)
 def test_only_a_regular_file_is_read(host, change):
     outcome = host.start(vmxml.vm(), change=change)
     assert "it is no regular file" in outcome.err
