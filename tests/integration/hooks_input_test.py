@@ -254,8 +254,10 @@ def test_text_of_storage_and_of_the_vm_is_harmless(host, domain):
         {"on_unreadable": '\x1b[2J"\\é'},
         {"nonsense": "1"},
         {"mode": "enforcing\n[broken"},
+        # Each is four characters when it is shown.
+        {"x\x7f" * 99: "1"},
     ],
-    ids="choice nothing row escapes option section".split(),
+    ids="choice nothing row escapes option section hidden".split(),
 )
 def test_broken_configuration(host, nfs, point, options):
     """Refused: nobody knows what it was meant to allow."""
