@@ -242,6 +242,16 @@ def test_text_of_storage_and_of_the_vm_is_harmless(host, domain):
     assert_refused(host.start(data), 994)
 
 
+def test_a_long_reason_leaves_room_for_the_count(host, domain, nfs):
+    for flagged in (domain, nfs):
+        flagged.flag("True", BACKUP_REASON="x" * 300)
+    disks = [domain.disk(), nfs.disk(target="vdb")]
+    outcome = host.start(vmxml.vm(*disks))
+    assert_refused(outcome, 994)
+    end = "xx..) (error 994); 1 more domain refused too"
+    assert outcome.err.endswith(end)
+
+
 # Configuration
 
 
