@@ -154,7 +154,6 @@ def test_a_mount_that_the_vm_does_not_use(slow, fs, hung, good, bad):
     assert_allowed(in_time(slow, good.disk(), good.disk("pool")))
     assert_allowed(in_time(slow, vmxml.lease(good.sd_id)))
     assert_refused(in_time(slow, bad.disk()), 994)
-    assert not any(map(fs.stuck, OPS))
 
 
 def test_removable_media_on_a_mount_that_hangs(slow, fs, hung):
