@@ -181,3 +181,9 @@ def test_of_libvirt_all_else_is_left_alone(host, nfs, operation, suboperation):
     for data in (vmxml.vm(nfs.disk(), live=True), b"<broken"):
         outcome = host.libvirt(operation, data, suboperation=suboperation)
         assert_allowed(outcome)
+
+
+def test_a_directory_that_only_has_the_name_of_a_domain(host, way, tmp_path):
+    (tmp_path / VM).mkdir()
+    for path in (f"{tmp_path}/{VM}/disk", f"{tmp_path}/{VM}/images/x/disk"):
+        assert_allowed(way[0](host, vmxml.disk(path)))
