@@ -29,7 +29,10 @@ from vdsm_backup.format import printable
 
 @dataclass(frozen=True)
 class Answer:
-    """text: for the caller's stderr, may be empty."""
+    """
+    text: for the caller's stderr. Empty if allowed: where another hook has
+    refused VDSM may show ours.
+    """
 
     allowed: bool
     text: str = ""
@@ -118,35 +121,26 @@ class Hook:
     def _judge(self, source, skip):
         options = config.load(self._path)
         self._settings = options.guard
-        data = source.read()
-        privileges.become_user(options)
-        vm = judge.parse(data)
+        vm = judge.parse(source.read())
         self._vm_id = vm.uuid or source.vm
         self._vm = f"VM {printable(vm.name or self._vm_id or 'unknown')}"
         if skip is not None and skip(vm):
             return Answer(True)
-        return self._decide(options, vm)
+        case = judge.Case(options, vm)
+        self._become_user(options)
+        return self._decide(options, vm, case)
 
-    def _decide(self, options, vm):
+    def _become_user(self, options):
+        privileges.become_user(options)
+
+    def _decide(self, options, vm, case):
         deadline = self._started + options.io_timeout
-        verdict = judge.vm(options, self._operation, vm, deadline)
-        return self._tell(verdict)
-
-    def _tell(self, verdict):
-        """What is refused to the user, all that is found to the journal."""
+        verdict = case.judge(self._operation, deadline)
+        # What is refused to the user, all that is found to the journal.
         refused = audit.tell(verdict, self._vm, self._vm_id)
         if refused:
             return Answer(False, refusal.line(refused))
-        if verdict.findings:
-            # VDSM has it in its log.
-            return Answer(True, self._passed(len(verdict.findings)))
         return Answer(True)
-
-    def _passed(self, number):
-        return refusal.note(
-            f"{self._vm} goes on in spite of {number} flagged or unreadable"
-            f" domains: [guard] mode is {self._settings.mode}"
-        )
 
     def _failed(self, error, trace):
         settings, operation = self._settings, self._operation
@@ -154,18 +148,28 @@ class Hook:
         audit.fault(
             error, refused, settings, operation, self._vm, self._vm_id, trace
         )
-        return Answer(not refused, refusal.plain(error))
+        return Answer(False, refusal.plain(error)) if refused else Answer(True)
 
 
 class LibvirtHook(Hook):
     """See incoming.py: a start may be a migration that was let in."""
 
-    def _decide(self, options, vm):
-        if "migrate-in" not in options.guard.allow:
-            return super()._decide(options, vm)
+    def _become_user(self, options):
+        # As root yet: /run is empty after each boot.
+        if self._operation == "migrate-in" and self._lets_in(options):
+            privileges.make_run_dir(options)
+        super()._become_user(options)
+
+    @staticmethod
+    def _lets_in(options):
+        return "migrate-in" in options.guard.allow
+
+    def _decide(self, options, vm, case):
+        if not self._lets_in(options):
+            return super()._decide(options, vm, case)
         moving = incoming.Incoming(options.run_dir, vm.uuid)
         if self._operation == "migrate-in":
             moving.expect()
         elif moving.arrived():
             self._operation = "migrate-in"
-        return super()._decide(options, vm)
+        return super()._decide(options, vm, case)

@@ -133,11 +133,14 @@ def _private_stderr():
     Writes one text where the caller waits for it. From now on nobody, and no
     child, has the caller's stdout and stderr.
     """
-    fd = os.dup(2)
     null = os.open(os.devnull, os.O_RDWR)
+    try:
+        fd = os.dup(2)
+    except OSError:
+        # The caller has closed it.
+        fd = os.dup(null)
     for standard in (1, 2):
         os.dup2(null, standard)
-    os.close(null)
 
     def say(text):
         try:

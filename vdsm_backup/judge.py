@@ -25,15 +25,29 @@ def parse(xml):
         raise errors.VmUnclear(f"its XML {e}")
 
 
-def vm(options, operation, machine, deadline):
+class Case:
     """
-    The guard.Verdict on a domxml.Vm, by what is on storage now.
+    What a VM needs, as whoever makes this can see links on its disks' paths:
+    root, for libvirt's hook, before it becomes the user that reads storage.
 
-    deadline: of time.monotonic(), for all of it. Raises VmUnclear.
+    machine: a domxml.Vm. Raises VmUnclear.
     """
-    finder = _finder(options)
-    judge = of_host(options, deadline, finder)
-    return judge.judge(operation, finder.of(machine), deadline)
+
+    def __init__(self, options, machine):
+        table = mounts.table()
+        finder = needs.Finder(options.repo_root, options.lv_dir, table)
+        self._options = options
+        self._finder = finder
+        self._needs = finder.of(machine)
+
+    def judge(self, operation, deadline):
+        """
+        The guard.Verdict, by what is on storage now.
+
+        deadline: of time.monotonic(), for all of it.
+        """
+        judge = of_host(self._options, deadline, self._finder)
+        return judge.judge(operation, self._needs, deadline)
 
 
 def of_host(options, deadline, finder=None):
@@ -48,8 +62,3 @@ def of_host(options, deadline, finder=None):
         read=lambda place: reader.read(place, left()),
         resolve=lambda paths: finder.resolve(paths, left()),
     )
-
-
-def _finder(options):
-    table = mounts.table()
-    return needs.Finder(options.repo_root, options.lv_dir, table)

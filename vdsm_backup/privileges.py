@@ -19,16 +19,21 @@ def make_directories(options):
     """
     if os.getuid() != 0:
         return
+    make_run_dir(options)
+    try:
+        _make(options.history_dir, 0o700, options)
+    except OSError as e:
+        raise errors.HistoryFailed(options.history_dir, e.strerror)
+
+
+def make_run_dir(options):
+    """By root, for what this host remembers until it boots."""
     try:
         _make(options.run_dir, 0o755, options)
     except OSError as e:
         raise errors.ConfigInvalid(
             options.path, "[sanlock] run_dir", f"{e.filename}: {e.strerror}"
         )
-    try:
-        _make(options.history_dir, 0o700, options)
-    except OSError as e:
-        raise errors.HistoryFailed(options.history_dir, e.strerror)
 
 
 def _make(path, mode, options):

@@ -13,9 +13,9 @@ from vdsm_backup.format import printable
 
 MAX_LINE = 200
 
-# Of what could be longer than the whole line. A UUID fits a title. A reason
-# gets what is left, and at least _MIN_REASON.
-_MAX_VM = 30
+# Of what could be longer than the whole line. A UUID fits a title, and with
+# "VM " a VM. A reason gets what is left, and at least _MIN_REASON.
+_MAX_VM = 40
 _MAX_DISK = 30
 _MAX_TITLE = 36
 _MAX_BY = 24
@@ -39,7 +39,6 @@ def error(verdict, finding, vm):
             disk=_listed(finding.whats),
             title=title,
             cause=finding.error.code,
-            # Harmless before it is cut: escapes are longer.
             reason=printable(str(finding.error)),
         )
     return errors.DomainFlagged(
@@ -70,7 +69,7 @@ def _sentence(e, room):
         )
         return _fill(text, e.reason, code, room)
     by = _cut(e.by, _MAX_BY)
-    text = f"{head}: {disk} is on backup domain {title} (set by {by}: "
+    text = f"{head}: {disk} {e.be} on backup domain {title} (set by {by}: "
     return _fill(text, e.reason, f"){code}", room)
 
 
@@ -87,11 +86,6 @@ def _fill(before, reason, after, room):
 def plain(e):
     """One line of any error of ours."""
     return _fill("", str(e), f" (error {e.code})", MAX_LINE)
-
-
-def note(text):
-    """One line of any text."""
-    return _cut(text, MAX_LINE)
 
 
 def _ascii(text):

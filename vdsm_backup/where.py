@@ -143,7 +143,8 @@ def _candidates(parts):
     return [
         Place(part, FILE, "/" + "/".join(parts[: i + 1]), sure=False)
         for i, part in enumerate(parts[:-1])
-        if is_uuid(part)
+        # An image, in the directory of a domain, is no domain.
+        if is_uuid(part) and parts[i - 1 : i] != ["images"]
     ]
 
 

@@ -5,9 +5,10 @@ Runs hooks as VDSM and libvirt run them.
 VDSM (lib/vdsm/common/hooks.py): every executable in <hooks>/<point>/ in
 sorted order; its own environment, over which the custom properties of the VM
 go, then vmId, PYTHONPATH and the name of the data file; a non-zero exit code
-refuses, 2 also ends the chain; what the last one that refused has written to
-stderr is what the user sees; stdout is read and dropped. VDSM waits until
-stdout and stderr are closed by all who have them.
+refuses, 2 also ends the chain; stdout is read and dropped. VDSM waits until
+stdout and stderr are closed by all who have them. What the user sees is the
+stderr of the last hook that refused at before_vm_start, and elsewhere that of
+the last hook that ran, whether that one refused or not.
 
 libvirt (https://libvirt.org/hooks.html): arguments NAME OPERATION SUBOPERATION
 EXTRA, the XML on stdin; a non-zero exit code refuses; stdout, if there is any,
@@ -15,7 +16,6 @@ is taken for a new XML.
 """
 
 import os
-import stat
 import subprocess
 import sys
 import tempfile
@@ -32,11 +32,14 @@ POINTS = {
     "before_vm_migrate_destination": "migrate-in",
 }
 
+# Where VDSM's hooking module is, which it adds to PYTHONPATH.
+_HOOKING = "/usr/lib/python3/site-packages/vdsm/hook"
+
 
 @dataclass
 class Outcome:
     """
-    code: of the last hook that ran. shown: what a user of the engine sees.
+    code: of the hook whose words are shown. out: of all that ran.
     """
 
     refused: bool
@@ -54,7 +57,7 @@ class Outcome:
 def install(directory, config, vdsm_run="/run/vdsm"):
     """
     Our scripts in a directory of hooks, for this Python and another
-    configuration; both changes are seen to fit.
+    configuration; both changes are seen to fit. Without one it is the host's.
     """
     for point in [*POINTS, "qemu.d"]:
         with open(os.path.join(SCRIPTS, point, NAME)) as f:
@@ -82,36 +85,47 @@ def add(directory, point, name, text):
     os.chmod(path, 0o755)
 
 
-def vdsm(directory, point, data, vm_id="", custom=None, user=None):
+def vdsm(
+    directory, point, data, vm_id="", custom=None, as_user=(), change=None
+):
     """
-    data: the XML, or None for a caller that gives none. user: (uid, gid) that
-    runs VDSM. Returns an Outcome.
+    data: the XML. custom: the custom properties of the VM. as_user: a command
+    that becomes the user that runs VDSM, to be followed by another command.
+    change: called with the path of the data file, for what VDSM never does.
+    Returns an Outcome.
     """
     folder = os.path.join(directory, point)
     scripts = [os.path.join(folder, name) for name in os.listdir(folder)]
     env = {**os.environ, **(custom or {})}
-    env.pop("_hook_domxml", None)
-    env["PYTHONPATH"] = ":".join([env.get("PYTHONPATH", ""), folder])
     if vm_id:
         env["vmId"] = vm_id
-    fd, path = tempfile.mkstemp()
-    try:
-        with open(fd, "wb") as f:
+    env["PYTHONPATH"] = ":".join(
+        [*env.get("PYTHONPATH", "").split(":"), _HOOKING]
+    )
+    with tempfile.TemporaryDirectory() as temporary:
+        # As its own /tmp is to VDSM.
+        os.chmod(temporary, 0o1777)
+        env["_hook_domxml"] = os.path.join(temporary, "data")
+        with open(env["_hook_domxml"], "xb") as f:
             f.write(data or b"")
-        if user:
-            os.chown(path, *user)
-        if data is not None:
-            env["_hook_domxml"] = path
-        return _chain(sorted(filter(_runs, scripts)), env, user)
-    finally:
-        os.unlink(path)
+        # Of VDSM, and closed to others, by mkstemp.
+        os.chmod(f.name, 0o600)
+        if as_user:
+            os.chown(f.name, 36, 36)
+        if change is not None:
+            change(env)
+        scripts = sorted(filter(_runs, scripts))
+        done = _chain([[*as_user, script] for script in scripts], env)
+    return _outcome(done, point)
 
 
-def libvirt(directory, operation, data, name="web1", suboperation="begin"):
+def libvirt(
+    directory, operation, data, name="web1", suboperation="begin", as_user=()
+):
     """Returns an Outcome."""
     script = os.path.join(directory, "qemu.d", NAME)
     done = subprocess.run(
-        [script, name, operation, suboperation, "-"],
+        [*as_user, script, name, operation, suboperation, "-"],
         input=data,
         capture_output=True,
     )
@@ -120,34 +134,38 @@ def libvirt(directory, operation, data, name="web1", suboperation="begin"):
 
 
 def _runs(path):
-    return os.path.isfile(path) and os.stat(path).st_mode & stat.S_IXUSR
+    name = os.path.basename(path)
+    return (
+        not name.startswith(".")
+        and os.path.isfile(path)
+        and os.access(path, os.X_OK)
+    )
 
 
-def _chain(scripts, env, user):
+def _chain(commands, env):
     done = []
-    for script in scripts:
-        identity = {"user": user[0], "group": user[1]} if user else {}
+    for command in commands:
         done.append(
             subprocess.run(
-                [script],
+                command,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 env=env,
-                **({"extra_groups": []} if user else {}),
-                **identity,
             )
         )
         if done[-1].returncode == 2:
             break
-    return _outcome(done)
+    return done
 
 
-def _outcome(done):
+def _outcome(done, point=None):
     failed = [d for d in done if d.returncode]
-    last = failed[-1] if failed else done[-1]
+    shown = done[-1]
+    if failed and point == "before_vm_start":
+        shown = failed[-1]
     return Outcome(
         refused=bool(failed),
-        code=last.returncode,
-        err=last.stderr.decode("ascii"),
-        out=last.stdout.decode(),
+        code=shown.returncode,
+        err=shown.stderr.decode("ascii"),
+        out="".join(d.stdout.decode() for d in done),
     )

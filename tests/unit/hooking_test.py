@@ -119,8 +119,7 @@ def test_all_that_is_found_is_logged(host, entries):
 def test_what_other_modes_let_through_is_logged(host, entries, mode):
     configure(host, mode=mode)
     found = answer(host, xml(disk(host, host.flagged)))
-    assert found.allowed
-    assert "VM web1 goes on" in found.text and mode in found.text
+    assert found == hooking.Answer(True)
     (entry,) = entries
     assert entry["message"].startswith("Not refused: ")
     assert (entry["answer"], entry["mode"]) == ("allowed", mode)
@@ -139,7 +138,7 @@ def test_a_disk_that_is_plugged_in_has_the_vm_of_the_caller(host):
     data = disk(host, host.flagged, "vdc").encode()
     found = answer(host, data, "hotplug", vm=VM)
     assert found.text.startswith(
-        f"VM {VM[:25]}.. cannot plug in a disk: disk vdc is on backup domain"
+        f"VM {VM} cannot plug in a disk: disk vdc is on backup domain"
     )
 
 
@@ -157,8 +156,7 @@ def test_no_xml(host, entries):
 def test_on_unreadable_is_for_faults_too(host, entries):
     configure(host, on_unreadable="allow")
     found = answer(host, b"<domain")
-    assert found.allowed
-    assert "(error 996)" in found.text
+    assert found == hooking.Answer(True)
     assert entries[0]["answer"] == "allowed"
     assert entries[0]["message"].startswith("Not judged: ")
     assert not answer(host, xml(disk(host, host.flagged))).allowed
@@ -177,7 +175,7 @@ def test_a_fault_of_ours_is_a_line_and_its_trace_is_logged(
     def fail(*args):
         raise ZeroDivisionError("x" * 400)
 
-    monkeypatch.setattr(judge, "vm", fail)
+    monkeypatch.setattr(judge, "Case", fail)
     found = answer(host, xml(disk(host, host.plain)))
     assert not found.allowed
     assert found.text.endswith("(error 999)")
@@ -252,10 +250,13 @@ def test_a_migration_is_not_awaited_where_it_is_refused(host):
 
 def test_a_lifted_migration_without_a_run_dir_is_let_in(host, entries):
     configure(host, allow="migrate-in")
+    with open(host.run_dir, "w"):
+        pass
     data = xml(disk(host, host.flagged))
     found = answer(host, data, "migrate-in", kind=hooking.LibvirtHook)
-    assert found.allowed
-    assert "FileNotFoundError" in entries[0]["trace"]
+    assert found == hooking.Answer(True)
+    assert entries[0]["answer"] == "allowed"
+    assert entries[0]["priority"] == journal.ERR
 
 
 # Where the XML comes from

@@ -64,7 +64,7 @@ def test_every_refused_operation_has_its_words(operation, words):
 
 def test_several_disks_and_a_lease():
     text = line(found(whats=["disk vda", "disk vdb", "a lease"]))
-    assert ": disks vda, vdb and a lease is on " in text
+    assert ": disks vda, vdb and a lease are on " in text
 
 
 def test_several_domains():

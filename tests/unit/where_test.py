@@ -131,12 +131,11 @@ def test_beside_repo_root(name):
 
 
 def test_candidates():
-    # Each directory that has the name of a domain, not the file.
+    # Each directory that has the name of a domain, not the file, no image.
     name = f"/srv/{OTHER}/a/{SD}/{IN}"
     assert classify(name) == [
         Place(OTHER, FILE, f"/srv/{OTHER}", False),
         Place(SD, FILE, f"/srv/{OTHER}/a/{SD}", False),
-        Place(IMAGE, FILE, f"/srv/{OTHER}/a/{SD}/images/{IMAGE}", False),
     ]
 
 

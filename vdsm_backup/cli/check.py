@@ -47,7 +47,8 @@ def _vm(args, options):
     except OSError as e:
         raise errors.VmUnclear(f"{args.domxml}: {e.strerror}")
     machine = judge.parse(xml)
-    verdict = judge.vm(options, args.operation, machine, _deadline(options))
+    case = judge.Case(options, machine)
+    verdict = case.judge(args.operation, _deadline(options))
     return f"VM {machine.name or machine.uuid or 'unknown'}", verdict
 
 

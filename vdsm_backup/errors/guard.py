@@ -18,7 +18,7 @@ class DomainFlagged(Error):
     code = 994
     refusal = True
     msg = (
-        "{self.vm} cannot {self.verb}: {self.disk} is on backup domain"
+        "{self.vm} cannot {self.verb}: {self.disk} {self.be} on backup domain"
         " {self.title}, set {self.since} by {self.by}: {self.reason}"
     )
     hints = ("copy or move the disk to another domain and use it there",)
@@ -31,6 +31,11 @@ class DomainFlagged(Error):
         self.since = since
         self.by = by
         self.reason = reason
+
+    @property
+    def be(self):
+        several = self.disk.startswith("disks ") or " and " in self.disk
+        return "are" if several else "is"
 
 
 class FlagUnknown(Error):

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+What [guard] lets go on, and that the journal of the host has it: that socket
+has one path, so the hooks run where it is ours.
+"""
+
+import os
+import shutil
+
+import pytest
+
+from tests.support import vmxml
+from tests.support.hookhost import assert_allowed, assert_line, assert_refused
+from tests.support.namespace import Journal, Namespace, needs_namespace
+from tests.support.vmxml import VM
+from vdsm_backup import journal, policy
+
+pytest_plugins = ["tests.support.hookfixtures"]
+pytestmark = needs_namespace
+
+HINT = "copy or move the disk to another domain and use it there"
+
+
+@pytest.fixture(scope="module")
+def log(hook_dir, shared_host):
+    log = Journal(os.path.join(hook_dir, "journal"))
+    with Namespace() as ns:
+        log.put_into(ns)
+        shared_host.as_user = ns.enter()
+        yield log
+    log.close()
+
+
+@pytest.fixture
+def entries(log):
+    log.entries()
+    return log.entries
+
+
+@pytest.fixture(params=["enforcing", "permissive", "disabled"])
+def mode(request):
+    return request.param
+
+
+def test_modes(host, domain, entries, mode):
+    host.guard(mode=mode)
+    domain.flag("True")
+    outcome = host.start(vmxml.vm(domain.disk()))
+    (entry,) = entries()
+    if mode == "enforcing":
+        assert_refused(outcome, 994)
+        answer = "refused"
+    else:
+        answer = "allowed"
+        assert (outcome.refused, outcome.code, outcome.err) == (False, 0, "")
+    words = "Refused" if answer == "refused" else "Not refused"
+    assert entry == {
+        "MESSAGE": (
+            f"{words}: VM web1 cannot start: disk vda is on backup domain"
+            f" {domain.name}, set 2026-11-22T11:40:00Z by admin@host1: nightly"
+            " copies of site A"
+        ),
+        "PRIORITY": str(journal.WARNING),
+        "SYSLOG_IDENTIFIER": "vdsm-backup-domain",
+        "VDSM_BACKUP_CODE": "994",
+        "VDSM_BACKUP_ANSWER": answer,
+        "VDSM_BACKUP_MODE": mode,
+        "VDSM_BACKUP_OPERATION": "run",
+        "VDSM_BACKUP_VM": "VM web1",
+        "VDSM_BACKUP_VM_ID": VM,
+        "VDSM_BACKUP_DOMAIN": domain.sd_id,
+        "VDSM_BACKUP_DISK": "disk vda",
+        "VDSM_BACKUP_HINT": HINT,
+    }
+
+
+def test_nothing_to_say_is_nothing_in_the_journal(host, domain, entries, mode):
+    host.guard(mode=mode)
+    domain.flag("False")
+    assert_allowed(host.start(vmxml.vm(domain.disk())))
+    assert entries() == []
+
+
+@pytest.mark.parametrize("answer", policy.ON_UNREADABLE)
+def test_unreadable(host, domain, entries, answer):
+    host.guard(on_unreadable=answer)
+    domain.flag("Maybe")
+    outcome = host.start(vmxml.vm(domain.disk()))
+    (entry,) = entries()
+    assert entry["VDSM_BACKUP_CODE"] == "995"
+    assert entry["VDSM_BACKUP_DOMAIN"] == domain.sd_id
+    if answer == "refuse":
+        assert_refused(outcome, 995)
+        assert outcome.err.startswith(
+            "VM web1 cannot start, not because it is flagged: cannot read the"
+            f" flag of domain {domain.name}, disk vda: "
+        )
+        assert entry["VDSM_BACKUP_ANSWER"] == "refused"
+    else:
+        assert not outcome.refused
+        assert entry["VDSM_BACKUP_ANSWER"] == "allowed"
+        assert entry["MESSAGE"].startswith("Not refused: ")
+
+
+def test_allowing_the_unreadable_allows_no_flagged_domain(host, domain):
+    host.guard(on_unreadable="allow")
+    domain.flag("True")
+    assert_refused(host.start(vmxml.vm(domain.disk())), 994)
+
+
+def test_allow_lifts_one_row(host, domain, entries):
+    host.guard(allow="migrate-in, hotplug")
+    domain.flag("True")
+    data = vmxml.vm(domain.disk())
+    assert_refused(host.start(data), 994)
+    assert_refused(host.libvirt("prepare", data), 994)
+    assert_refused(host.vdsm("before_vm_dehibernate", data), 994)
+    entries()
+    for point, xml, operation in (
+        ("before_vm_migrate_destination", data, "migrate-in"),
+        ("before_disk_hotplug", domain.disk().encode(), "hotplug"),
+    ):
+        outcome = host.vdsm(point, xml)
+        assert (outcome.refused, outcome.code) == (False, 0)
+        (entry,) = entries()
+        assert entry["VDSM_BACKUP_ANSWER"] == "allowed"
+        assert entry["VDSM_BACKUP_OPERATION"] == operation
+
+
+def test_two_domains_are_two_entries(host, domain, nfs, entries):
+    domain.flag("True")
+    nfs.flag("Maybe")
+    disks = [nfs.disk(target="vda"), domain.disk(target="vdb")]
+    assert_refused(host.start(vmxml.vm(*disks)), 994)
+    found = {
+        e["VDSM_BACKUP_DOMAIN"]: (
+            e["VDSM_BACKUP_CODE"],
+            e["VDSM_BACKUP_DISK"],
+            e["VDSM_BACKUP_ANSWER"],
+        )
+        for e in entries()
+    }
+    assert found == {
+        domain.sd_id: ("994", "disk vdb", "refused"),
+        nfs.sd_id: ("995", "disk vda", "refused"),
+    }
+
+
+@pytest.mark.parametrize(
+    "mode, on_unreadable, refused",
+    [
+        ("enforcing", "refuse", True),
+        ("enforcing", "allow", False),
+        ("permissive", "refuse", False),
+        ("disabled", "refuse", False),
+    ],
+)
+def test_xml_that_is_broken(host, entries, mode, on_unreadable, refused):
+    host.guard(mode=mode, on_unreadable=on_unreadable)
+    outcome = host.start(b"<domain>")
+    assert outcome.refused == refused
+    if refused:
+        assert_line(outcome.err, 996)
+    else:
+        assert outcome.err == ""
+    (entry,) = entries()
+    assert entry["PRIORITY"] == str(journal.ERR)
+    assert entry["VDSM_BACKUP_CODE"] == "996"
+    assert entry["VDSM_BACKUP_ANSWER"] == ("refused" if refused else "allowed")
+    assert "VDSM_BACKUP_TRACE" not in entry
+
+
+def test_a_fault_of_ours_has_its_trace_in_the_journal(host, entries):
+    """What the hook would write is a link that leads nowhere."""
+    host.guard(allow="migrate-in")
+    os.makedirs(host.cli.run_dir)
+    link = os.path.join(host.cli.run_dir, f"incoming-{VM}")
+    os.symlink(link, link)
+    try:
+        outcome = host.libvirt("migrate", vmxml.vm())
+    finally:
+        shutil.rmtree(host.cli.run_dir)
+    assert (outcome.refused, outcome.err) == (False, "")
+    (entry,) = entries()
+    assert entry["VDSM_BACKUP_ANSWER"] == "allowed"
+    assert entry["VDSM_BACKUP_TRACE"].startswith("Traceback ")
+    assert "\nOSError: [Errno 40]" in entry["VDSM_BACKUP_TRACE"]

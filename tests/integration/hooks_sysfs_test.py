@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Block domains whose LVs are active: the hooks read them from the devices under
+those LVs. This machine may have no device-mapper, so the hooks see another
+/sys/block, laid out as the kernel does it.
+"""
+
+import os
+
+import pytest
+
+from tests.support import hookhost, vmxml
+from tests.support.blocktools import needs_block
+from tests.support.hookhost import assert_allowed, assert_refused
+from tests.support.namespace import Namespace, needs_namespace
+
+pytest_plugins = ["tests.support.hookfixtures"]
+pytestmark = [needs_block, needs_namespace]
+
+
+class Sysfs:
+    """A directory in place of /sys/block."""
+
+    def __init__(self, path):
+        self._path = path
+
+    def clear(self):
+        for name in os.listdir(self._path):
+            os.rename(
+                os.path.join(self._path, name),
+                os.path.join(self._path, f".{name}.{id(name)}"),
+            )
+
+    def add(self, name, uuid, devices):
+        """A map with this name over devices; returns its own name."""
+        kernel_name = f"dm-{len(os.listdir(self._path))}"
+        top = os.path.join(self._path, kernel_name)
+        os.makedirs(os.path.join(top, "dm"))
+        for key, value in (("name", name), ("uuid", uuid)):
+            with open(os.path.join(top, "dm", key), "w") as f:
+                f.write(value + "\n")
+        for device in devices:
+            if device.startswith("dm-"):
+                below = os.path.join(top, "slaves", device)
+                os.makedirs(os.path.dirname(below), exist_ok=True)
+                os.symlink(os.path.join(self._path, device), below)
+            else:
+                name = os.path.basename(device)
+                os.makedirs(os.path.join(top, "slaves", name))
+        return kernel_name
+
+    def lv(self, sd_id, devices, name=vmxml.VOLUME):
+        doubled = (part.replace("-", "--") for part in (sd_id, name))
+        return self.add("-".join(doubled), "LVM-x", devices)
+
+
+@pytest.fixture(scope="module")
+def ns(hook_dir):
+    os.mkdir(os.path.join(hook_dir, "sys-block"))
+    with Namespace() as ns:
+        ns.bind(os.path.join(hook_dir, "sys-block"), "/sys/block")
+        yield ns
+
+
+@pytest.fixture
+def sysfs(hook_dir, ns):
+    made = Sysfs(os.path.join(hook_dir, "sys-block"))
+    made.clear()
+    return made
+
+
+@pytest.fixture(scope="module")
+def host(hook_dir, ns):
+    """No device is configured, and there is no multipath device."""
+    with hookhost.HookHost(hook_dir, as_user=ns.enter()) as host:
+        host.block_domain()
+        yield host
+
+
+@pytest.fixture(scope="module")
+def san(host):
+    made = host.block_domain(name="with LVs")
+    host.configure("lvm", devices="")
+    return made
+
+
+@pytest.fixture
+def configured(host):
+    def configure(devices):
+        host.configure("lvm", devices=", ".join(devices))
+
+    yield configure
+    configure([])
+
+
+@pytest.mark.parametrize("name", ["device", "blockSD", "pool", "run"])
+def test_the_devices_under_active_lvs(host, san, sysfs, name):
+    data = vmxml.vm(san.disk(name))
+    san.flag("True")
+    assert_refused(host.start(data), 995)
+    sysfs.lv(san.sd_id, san.block.devices)
+    assert_refused(host.start(data), 994)
+    san.flag("False")
+    assert_allowed(host.start(data))
+
+
+def test_a_lease_of_a_domain_without_links(host, san, sysfs):
+    """Only sysfs knows of what kind it is."""
+    link = os.path.join(host.cli.repo, vmxml.POOL, san.sd_id)
+    os.rename(link, link + ".kept")
+    try:
+        sysfs.lv(san.sd_id, san.block.devices, "xleases")
+        san.flag("True")
+        assert_refused(host.start(vmxml.vm(vmxml.lease(san.sd_id))), 994)
+        san.flag(None)
+        assert_allowed(host.start(vmxml.vm(vmxml.lease(san.sd_id))))
+    finally:
+        os.rename(link + ".kept", link)
+
+
+def test_of_lvs_over_lvs(host, san, sysfs):
+    """An image with a snapshot of device-mapper under it."""
+    below = sysfs.lv(san.sd_id, san.block.devices, "below")
+    sysfs.lv(san.sd_id, [below])
+    san.flag("True")
+    assert_refused(host.start(vmxml.vm(san.disk())), 994)
+
+
+def test_a_map_that_only_has_such_a_name(host, san, sysfs):
+    """It is no LV: multipathd lets users name their maps."""
+    name = f"{san.sd_id.replace('-', '--')}-x"
+    sysfs.add(name, "mpath-36001405aa", san.block.devices)
+    san.flag("False")
+    assert_refused(host.start(vmxml.vm(san.disk())), 995)
+
+
+def test_the_pv_with_the_metadata_is_under_none(host, san, sysfs, configured):
+    """Then the devices of the configuration have it."""
+    first, second = san.block.devices
+    sysfs.lv(san.sd_id, [second])
+    for value, check in (("True", refused), ("False", assert_allowed)):
+        san.flag(value)
+        configured([first, second])
+        check(host.start(vmxml.vm(san.disk())))
+
+
+def refused(outcome):
+    assert_refused(outcome, 994)
+
+
+def test_a_replica_beside_its_origin(host, san, sysfs, configured):
+    """What counts is what the VM would run from."""
+    san.flag("False")
+    copies = [san.block.copy_device(i) for i in (0, 1)]
+    san.flag("True")
+    data = vmxml.vm(san.disk())
+    configured([*san.block.devices, *copies])
+    # No LV is active: nobody knows which of the two.
+    assert_refused(host.start(data), 995)
+    sysfs.lv(san.sd_id, san.block.devices)
+    assert_refused(host.start(data), 994)
+    sysfs.clear()
+    sysfs.lv(san.sd_id, copies)
+    assert_allowed(host.start(data))

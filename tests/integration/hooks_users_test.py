@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Who the hooks run as: user vdsm by VDSM, root by libvirt; and as whom they
+read, which is vdsm in both cases.
+"""
+
+import os
+import subprocess
+
+import pytest
+
+from tests.support import filedomain, hookhost, hookrunner, loop, rundir, vmxml
+from tests.support.backends import BACKENDS
+from tests.support.blocktools import needs_block
+from tests.support.hookhost import assert_allowed, assert_refused
+from tests.support.hookrunner import POINTS
+from tests.support.namespace import Namespace, needs_namespace
+from tests.support.needs import needs_other_user
+
+pytestmark = needs_other_user
+
+VDSM = (36, 36)
+AS_VDSM = "setpriv --reuid=36 --regid=36 --clear-groups --".split()
+
+# NFS servers squash root: to them it is somebody who may nothing. Here it is
+# root without the right to read what is closed to it.
+SQUASHED = "setpriv --bounding-set=-dac_override,-dac_read_search --".split()
+
+
+@pytest.fixture(scope="module")
+def directory():
+    path = rundir.make("block")
+    with pytest.MonkeyPatch.context() as patch:
+        if not loop.missing():
+            system_dir = loop.lvm_system_dir(path)
+            patch.setenv("LVM_SYSTEM_DIR", system_dir)
+        yield path
+    if not loop.missing():
+        loop.clean_stale(path)
+    rundir.remove(path)
+
+
+@pytest.fixture(scope="module")
+def shared(directory):
+    options = {"user": VDSM[0], "group": VDSM[1]}
+    with hookhost.HookHost(directory, **options) as host:
+        yield host
+
+
+@pytest.fixture
+def host(shared):
+    shared.guard()
+    shared.configure("storage")
+    return shared
+
+
+@pytest.fixture(scope="module")
+def closed(shared):
+    """A domain that only vdsm:kvm may enter."""
+    domain = shared.file_domain(owner=VDSM)
+    os.chmod(domain.directory, 0o700)
+    return domain
+
+
+def flag(domain, value):
+    domain.flag(value)
+    path = filedomain.path(domain.mount, domain.sd_id)
+    os.chown(path, *VDSM)
+    os.chmod(path, 0o600)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("point", POINTS)
+def test_vdsm_runs_them_as_vdsm(host, closed, point, backend):
+    host.configure("storage", ioprocess=backend)
+    data = closed.disk().encode()
+    if point != "before_disk_hotplug":
+        data = vmxml.vm(closed.disk())
+    flag(closed, "True")
+    assert_refused(host.vdsm(point, data, as_user=AS_VDSM), 994)
+    flag(closed, "False")
+    assert_allowed(host.vdsm(point, data, as_user=AS_VDSM))
+
+
+def test_another_user_cannot_read_the_flag(host, closed):
+    flag(closed, "False")
+    # Nor is what it is told by VDSM, whose file it cannot read.
+    nobody = "setpriv --reuid=65534 --regid=65534 --clear-groups --".split()
+    data = vmxml.vm(closed.disk())
+    assert_refused(host.start(data, as_user=nobody), 996)
+    assert_refused(host.libvirt("prepare", data, as_user=nobody), 995)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("operation", ["prepare", "migrate"])
+def test_libvirt_runs_it_as_root_that_may_not_read(
+    host, closed, operation, backend
+):
+    host.configure("storage", ioprocess=backend)
+    flag(closed, "True")
+    done = subprocess.run(
+        [*SQUASHED, "cat", closed.metadata], capture_output=True, text=True
+    )
+    assert "Permission denied" in done.stderr
+    data = vmxml.vm(closed.disk())
+    assert_refused(host.libvirt(operation, data, as_user=SQUASHED), 994)
+    flag(closed, "False")
+    assert_allowed(host.libvirt(operation, data, as_user=SQUASHED))
+
+
+def test_a_migration_is_let_in_as_root(host, closed):
+    """Where it leaves its mark for the second call belongs to vdsm."""
+    host.guard(allow="migrate-in")
+    flag(closed, "True")
+    data = vmxml.vm(closed.disk())
+    assert not host.libvirt("migrate", data).refused
+    st = os.stat(host.cli.run_dir)
+    assert (st.st_uid, st.st_gid, st.st_mode & 0o777) == (*VDSM, 0o755)
+    assert not host.libvirt("prepare", data).refused
+    assert_refused(host.libvirt("prepare", data), 994)
+
+
+def test_a_configuration_that_vdsm_cannot_read(host, closed):
+    flag(closed, "False")
+    os.chmod(host.cli.config, 0o600)
+    try:
+        data = vmxml.vm(closed.disk())
+        assert_refused(host.start(data, as_user=AS_VDSM), 987)
+        # It is root that reads it for libvirt.
+        assert_allowed(host.libvirt("prepare", data))
+    finally:
+        os.chmod(host.cli.config, 0o644)
+
+
+# VDSM runs lvm by sudo
+
+
+SUDO = {
+    "passwd": "root:x:0:0::/root:/bin/sh\nvdsm:*:36:36::/:/bin/sh\n",
+    "group": "root:x:0:\nkvm:*:36:\n",
+    # As VDSM needs it: static/etc/sudoers.d/50_vdsm.in.
+    "sudoers": "root ALL=(ALL) ALL\nvdsm ALL=(ALL) NOPASSWD: /usr/sbin/lvm\n",
+}
+
+
+@pytest.fixture(scope="module")
+def sudo(directory):
+    """Where vdsm is a user, and sudo has rules as on a host of VDSM."""
+    with Namespace() as ns:
+        for name, text in SUDO.items():
+            path = os.path.join(directory, name)
+            with open(path, "w") as f:
+                f.write(text)
+            # sudo wants it so.
+            os.chmod(path, 0o440 if name == "sudoers" else 0o644)
+            ns.bind(path, f"/etc/{name}")
+        yield ns
+
+
+@needs_block
+@needs_namespace
+@pytest.mark.skipif(not os.path.exists("/usr/bin/sudo"), reason="no sudo")
+@pytest.mark.parametrize("point", POINTS)
+def test_a_block_domain_as_vdsm(host, san, sudo, point):
+    as_user = sudo.enter(VDSM)
+    data = san.disk().encode()
+    if point != "before_disk_hotplug":
+        data = vmxml.vm(san.disk())
+    san.flag("True")
+    assert_refused(host.vdsm(point, data, as_user=as_user), 994)
+    san.flag("False")
+    assert_allowed(host.vdsm(point, data, as_user=as_user))
+
+
+@needs_block
+def test_a_block_domain_without_rules_for_sudo(host, san):
+    san.flag("False")
+    outcome = host.start(vmxml.vm(san.disk()), as_user=AS_VDSM)
+    assert_refused(outcome, 995)
+    assert san.sd_id in outcome.err
+
+
+@needs_block
+@pytest.mark.parametrize("operation", ["prepare", "migrate"])
+def test_a_block_domain_as_root(host, san, operation):
+    """lvm is root again, though all else is vdsm by then."""
+    data = vmxml.vm(san.disk())
+    san.flag("True")
+    assert_refused(host.libvirt(operation, data), 994)
+    san.flag(None)
+    assert_allowed(host.libvirt(operation, data))
+
+
+@pytest.fixture(scope="module")
+def san(shared):
+    return shared.block_domain()
+
+
+def test_the_runner_becomes_vdsm():
+    """What it says of users is so, and the data file is theirs."""
+    text = '#!/bin/sh\nid -u; id -G; cat "$_hook_domxml"\n'
+    folder = rundir.make("hooks")
+    hookrunner.add(folder, "before_vm_start", "10_who", text)
+    outcome = hookrunner.vdsm(
+        folder, "before_vm_start", b"<xml/>", as_user=AS_VDSM
+    )
+    rundir.remove(folder)
+    assert outcome.out == "36\n36\n<xml/>"
+
+
+def test_a_link_that_only_root_can_follow(host, closed, directory):
+    """libvirt and its qemu can; where it leads, vdsm reads the flag."""
+    private = os.path.join(directory, "private")
+    os.mkdir(private, 0o700)
+    os.symlink(closed.path, os.path.join(private, "disk.img"))
+    data = vmxml.vm(vmxml.disk(os.path.join(private, "disk.img")))
+    flag(closed, "True")
+    assert_refused(host.libvirt("prepare", data), 994)
+    flag(closed, "False")
+    assert_allowed(host.libvirt("prepare", data))
