@@ -2,6 +2,8 @@
 """VDSM is started with the plugin, or at least it is started."""
 
 import configparser
+import importlib.machinery
+import importlib.util
 import os
 
 import pytest
@@ -70,6 +72,12 @@ BROKEN = {
         "vdsm/install.py",
         "Incompatible = OSError\ndef install(options): 1 / 0",
     ),
+    "error without words": (
+        "vdsm/install.py",
+        "class Mute(Exception):\n"
+        "    def __str__(self): return 1 / 0\n"
+        "raise Mute",
+    ),
     "exit": ("vdsm/install.py", "raise SystemExit(0)"),
     "incompatible": ("vdsm/install.py", INCOMPATIBLE),
 }
@@ -82,7 +90,19 @@ def test_vdsm_is_never_down_because_of_us(place, what):
     code, (who, argv, path, _) = place.start("--option")
     assert (code, who, argv) == (7, "own", ["--option"])
     assert path == ":".join([place.vdsm_dir, *place.packages])
-    assert "starting VDSM WITHOUT the plugin" in place.said()
+    if what != "error without words":
+        assert "starting VDSM WITHOUT the plugin" in place.said()
+
+
+def test_any_text_can_be_said():
+    """By the launcher itself: the copies of other tests say it to a file."""
+    loader = importlib.machinery.SourceFileLoader("launcher", LAUNCHER)
+    spec = importlib.util.spec_from_loader("launcher", loader)
+    launcher = importlib.util.module_from_spec(spec)
+    # Nothing beside the launcher, not even for a test.
+    code = loader.source_to_code(loader.get_data(LAUNCHER), LAUNCHER)
+    exec(code, vars(launcher))
+    launcher.say("a test \0 \ud800 é")
 
 
 def test_without_our_package(place):

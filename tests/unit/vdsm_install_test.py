@@ -31,7 +31,7 @@ class Thing:
         pass
 
 
-def twice(original):
+def twice(original, options=None):
     @functools.wraps(original)
     def doubled(self, one, two):
         return 2 * original(self, one, two)

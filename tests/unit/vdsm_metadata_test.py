@@ -63,6 +63,17 @@ def test_the_directory_is_listed_before_the_file_is_read(rw):
     rw.calls.clear()
     md.update({"DESCRIPTION": "new"})
     assert rw.calls == ["list", "read", "write"]
+    rw.calls.clear()
+    assert metadata.fresh_lines(rw) == rw.lines
+    assert rw.calls == ["list", "read"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOENT, errno.ESTALE])
+def test_a_file_that_is_away_has_no_lines(rw, number):
+    rw.faults = [OSError(number, "away"), OSError(errno.EIO, "io")]
+    assert metadata.fresh_lines(rw) == []
+    with pytest.raises(OSError):
+        metadata.fresh_lines(rw)
 
 
 def test_only_the_outermost_transaction_reads(rw):

@@ -56,7 +56,9 @@ def plugin(monkeypatch):
         _, _, name = item.place.at.rpartition("PersistentDict.")
         if name in ("transaction", "update", "_flush"):
             original = getattr(PersistentDict, name)
-            monkeypatch.setattr(PersistentDict, name, item.make(original))
+            monkeypatch.setattr(
+                PersistentDict, name, item.make(original, None)
+            )
 
 
 def outside(block):

@@ -59,6 +59,13 @@ print(json.dumps([touch(), touch(), install.installed()]))
 """
 
 
+MODULES = [
+    name[: -len(".py")]
+    for name in os.listdir(os.path.join(ROOT, "vdsm_backup", "vdsm"))
+    if name.endswith(".py")
+]
+
+
 def check(module="", attribute=""):
     done = subprocess.run(
         [sys.executable, "-c", CHECK, json.dumps([module, attribute])],
@@ -89,6 +96,16 @@ def test_in_place_once():
     ]
     assert again == [[], []]
     assert installed
+
+
+def test_import_touches_nothing():
+    """Only install() does."""
+    lines = CHECK.partition("def touch")[0].splitlines()
+    check_code = "\n".join(x for x in lines if "vdsm_backup" not in x)
+    modules = ", ".join(f"vdsm_backup.vdsm.{name}" for name in MODULES)
+    code = f"{check_code}\nbefore = snapshot()\nimport {modules}\n"
+    code += "assert snapshot() == before"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
 @pytest.mark.parametrize(

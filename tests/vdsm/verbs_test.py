@@ -6,6 +6,7 @@ them: real HSM, Dispatcher, Bridge, API and file domains.
 
 import fcntl
 import os
+import threading
 import time
 
 import pytest
@@ -144,6 +145,19 @@ def test_spm_only(host):
     assert host.get_backup(sd_id)["backup"] is True
 
 
+def test_method_of_the_pool_is_secured_itself(host):
+    """Whatever it calls first."""
+    sd_id, _ = host.local_domain()
+    host.pool(sd_id, spm=False)
+    code = """
+try:
+    hsm._pool.setSDBackup(None, None, None)
+except Exception as e:
+    say(type(e).__name__)
+"""
+    assert host.run(code) == ["SecureError"]
+
+
 def test_version_without_a_flag(host):
     sd_id, _ = host.local_domain(3)
     refused(errors.UnsupportedVersion, host.get_backup, sd_id)
@@ -228,26 +242,36 @@ def test_no_copy_no_change(host, sd):
     assert flag.BACKUP not in outside.values(sd[1])
 
 
-def test_an_exclusive_lock_of_the_domain_is_waited_for(host, sd):
-    """Copies have it shared: they do not wait for us, nor we for them."""
-    lock = """
+LOCK = """
+import builtins
 from vdsm.storage import resourceManager as rm, constants as sc
 how = {"shared": rm.SHARED, "exclusive": rm.EXCLUSIVE}[args[1]]
-context = rm.acquireResource(sc.STORAGE, args[0], how)
-context.__enter__()
-import builtins; builtins.held = context
+builtins.held = rm.acquireResource(sc.STORAGE, args[0], how)
+held.__enter__()
 """
-    unlock = "held.__exit__(None, None, None)"
-    host.run(lock, sd[0], "shared")
+UNLOCK = "held.__exit__(None, None, None)"
+
+
+@pytest.mark.parametrize("name", ["{pool}", "{sd}", "{sd}_backup"])
+def test_locks_that_are_waited_for(host, sd, name):
+    pool = outside.values(sd[1])["POOL_UUID"]
+    host.run(LOCK, name.format(sd=sd[0], pool=pool), "exclusive")
+    waiting = threading.Thread(target=host.set_backup, args=[sd[0]])
+    waiting.start()
+    waiting.join(0.5)
+    assert flag.BACKUP not in outside.values(sd[1])
+    host.run(UNLOCK)
+    waiting.join()
+    assert outside.read_flag(sd[1]).value is True
+
+
+@pytest.mark.parametrize("name", ["{pool}", "{sd}"])
+def test_locks_that_are_shared(host, sd, name):
+    """Copies have them: they do not wait for us, nor we for them."""
+    pool = outside.values(sd[1])["POOL_UUID"]
+    host.run(LOCK, name.format(sd=sd[0], pool=pool), "shared")
     host.set_backup(sd[0])
-    host.run(unlock)
-    host.run(lock, sd[0], "exclusive")
-    host.run(
-        "import threading; threading.Timer(1, held.__exit__,"
-        " (None, None, None)).start()"
-    )
-    host.set_backup(sd[0], False)
-    assert outside.read_flag(sd[1]).value is False
+    host.run(UNLOCK)
 
 
 # VMs of this host

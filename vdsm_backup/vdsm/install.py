@@ -52,7 +52,7 @@ def install(options):
     if problems:
         raise Incompatible(problems)
     # Whatever can fail comes first.
-    changes = [_wrapping(item) for item in places.WRAPPED]
+    changes = [_wrapping(item, options) for item in places.WRAPPED]
     changes += [_adding(item, options) for item in places.ADDED]
     dictionaries = [(compat.find(i.at), i) for i in places.ITEMS]
     for owner, name, value in changes:
@@ -67,9 +67,10 @@ def _places():
     yield from places.NEEDED
 
 
-def _wrapping(item):
+def _wrapping(item, options):
     owner, name = compat.owner_of(item.place.at)
-    return owner, name, _marked(item.make(compat.find(item.place.at)))
+    original = compat.find(item.place.at)
+    return owner, name, _marked(item.make(original, options))
 
 
 def _adding(item, options):

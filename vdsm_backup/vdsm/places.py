@@ -21,7 +21,7 @@ _DOMAIN = "vdsm.storage.sd:StorageDomain"
 
 @dataclass(frozen=True)
 class Wrapped:
-    """make(original) gives what takes its place."""
+    """make(original, options) gives what takes its place."""
 
     place: Place
     make: Callable
@@ -45,8 +45,9 @@ class Item:
 
 
 def _wrap(at, parameters, make, uses=()):
+    """For a wrapper that needs no options."""
     place = Place(at, tuple(parameters), exact=True, uses=tuple(uses))
-    return Wrapped(place, make)
+    return Wrapped(place, lambda original, options: make(original))
 
 
 WRAPPED = (
