@@ -36,7 +36,7 @@ WAYS = {
     ),
     "plug": (
         vdsm("before_disk_hotplug", whole=False),
-        f"VM {VM[:25]}.. cannot plug in a disk",
+        f"VM {VM} cannot plug in a disk",
     ),
     "libvirt-start": (libvirt("prepare"), "VM web1 cannot start"),
     "libvirt-migrate": (libvirt("migrate"), "VM web1 cannot migrate here"),
