@@ -158,7 +158,7 @@ def test_all_that_is_refused_is_counted(host, nfs, domain, other):
     ]
     outcome = host.start(vmxml.vm(*disks))
     assert_refused(outcome, 994)
-    assert ": disks vdb, vdc is on" in outcome.err
+    assert ": disks vdb, vdc are on" in outcome.err
     assert outcome.err.endswith("(error 994); 1 more domain refused too")
 
 
