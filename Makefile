@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 PYTHON = .venv/bin/python
 
+# That of the hooks' first line.
+SYSTEM_PYTHON = /usr/bin/python3
+
 # Where losetup, lvm and sanlock are; not in the PATH of Debian's users.
 export PATH := $(PATH):/usr/sbin:/sbin
 
@@ -28,14 +31,21 @@ lint: setup
 setup:
 	contrib/setup-dev check
 
-# The package itself is installed by pip or a distribution's package.
+# The package itself is installed by pip or a distribution's package. A hook
+# that does not find it refuses every VM.
 install-hooks:
+	@[ -n "$(DESTDIR)" ] || \
+	    $(SYSTEM_PYTHON) -I -c 'import vdsm_backup.hooking' || { \
+	    echo "install the package for $(SYSTEM_PYTHON) first: README.md," \
+	        "On a host" >&2; exit 1; }
 	for hook in hooks/*/99_vdsm_backup; do \
 	    case $$hook in \
 	        hooks/qemu.d/*) to=/etc/libvirt/$$hook ;; \
 	        *) to=/usr/libexec/vdsm/$$hook ;; \
 	    esac; \
 	    install -D -m 755 $$hook "$(DESTDIR)$$to" || exit; \
+	    [ -n "$(DESTDIR)" ] || ! command -v restorecon >/dev/null || \
+	        restorecon "$$to" || exit; \
 	done
 
 clean:

@@ -77,13 +77,13 @@ class Disk:
     """
     device: disk, lun, cdrom, floppy.
     sources: its own and, at any depth, those of its backing chain and mirror.
-    domain: the storage domain by VDSM's metadata, or "".
+    domains: storage domains by VDSM's metadata, usually one or none.
     """
 
     device: str = "disk"
     target: str = "?"
     sources: list = field(default_factory=list)
-    domain: str = ""
+    domains: list = field(default_factory=list)
 
     @property
     def removable(self):
@@ -145,7 +145,7 @@ class _Reader:
 
     def result(self):
         for disk in self._vm.disks:
-            disk.domain = self._claimed.get(disk.target, "")
+            disk.domains = self._claimed.get(disk.target, [])
         return self._vm
 
     def doctype(self, *args):
@@ -178,11 +178,12 @@ class _Reader:
         elif tag.rpartition(" ")[2] == "source":
             # At any depth: backingStore, mirror, dataStore. In any namespace:
             # not all versions of libvirt look at it.
-            protocol = attributes.get("protocol", "")
+            plain = {k.rpartition(" ")[2]: v for k, v in attributes.items()}
+            protocol = plain.get("protocol", "")
             self._disk.sources += [
-                Source(kind, attributes[kind], protocol)
+                Source(kind, plain[kind], protocol)
                 for kind in _SOURCE
-                if attributes.get(kind)
+                if plain.get(kind)
             ]
 
     def characters(self, data):
@@ -217,4 +218,5 @@ class _Reader:
         # A managed disk is on a storage domain that VDSM does not know.
         managed = values.get("managed", "").lower() == "true"
         if _IMAGE_KEYS <= values.keys() and not managed:
-            self._claimed[name] = values["domainID"].lower()
+            domains = self._claimed.setdefault(name, [])
+            domains.append(values["domainID"].lower())

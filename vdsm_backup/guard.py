@@ -52,7 +52,8 @@ class Guard:
     settings: policy.Settings, those of now.
     read: gives the metadata lines of a where.Place; runs in a thread, and
         raises errors of this package, or NotADomain.
-    resolve: gives more Needs of what is open in needs.Needs; likewise.
+    resolve: follows what is open in needs.Needs, see Finder.resolve();
+        likewise.
     """
 
     def __init__(self, settings, read, resolve=None):
@@ -72,52 +73,43 @@ class Guard:
         return Verdict(operation, self._settings, findings)
 
     def _find(self, needs, deadline):
-        by_place = {}
-        for need in needs.known:
-            by_place.setdefault(need.place, []).append(need)
-        answers = self._ask(by_place, needs.open, deadline)
-        findings = _Findings()
-        for place, users in by_place.items():
-            findings.add(users, *answers[place])
+        """
+        Findings of all places, each read by a job of its own, and of those
+        that are known when the links on a mount have been followed.
+        """
+        seconds = round(max(deadline - time.monotonic(), 0), 1)
+        late = errors.StorageTimeout("its storage", seconds)
+        users = {}
+        running = parallel.Jobs({})
+        self._add(needs.known, users, running)
         for mount, paths in needs.open.items():
-            more, error = answers[mount]
-            for answer in more or ():
-                findings.add(*answer)
-            if error is not None:
-                findings.add_unresolved(mount, paths, error)
+            running.add(mount, functools.partial(self._resolve, paths))
+        answers, unresolved = {}, {}
+        for key, result, error in running.results(lambda: deadline):
+            if key not in needs.open:
+                answers[key] = (result, error)
+            elif error is not None:
+                unresolved[key] = (needs.open[key], error)
+            else:
+                more, left, why = result
+                self._add(more, users, running)
+                unresolved[key] = (left, why)
+        findings = _Findings()
+        for place, wanting in users.items():
+            findings.add(wanting, *answers.get(place, (None, late)))
+        for mount, paths in needs.open.items():
+            left, why = unresolved.get(mount, (paths, late))
+            findings.add_unresolved(mount, left, why)
         return findings.all()
 
-    def _ask(self, by_place, open_paths, deadline):
-        """(result, error) by place, and by mount of what is open."""
-        seconds = round(max(deadline - time.monotonic(), 0), 1)
-        jobs = {
-            place: functools.partial(self._read, place) for place in by_place
-        }
-        for mount, paths in open_paths.items():
-            jobs[mount] = functools.partial(self._follow, paths, by_place)
-        running = parallel.Jobs(jobs)
-        answers = {
-            key: (result, error)
-            for key, result, error in running.results(lambda: deadline)
-        }
-        for key in running.waiting:
-            error = errors.StorageTimeout("its storage", seconds)
-            answers[key] = (None, error)
-        return answers
-
-    def _follow(self, paths, known):
-        """[(needs, lines, error)] of the places that the paths add."""
-        added = {}
-        for need in self._resolve(paths):
-            if need.place not in known:
-                added.setdefault(need.place, []).append(need)
-        answers = []
-        for place, needs in added.items():
-            try:
-                answers.append((needs, self._read(place), None))
-            except (errors.Error, nearby.NotADomain) as e:
-                answers.append((needs, None, e))
-        return answers
+    def _add(self, needs, users, running):
+        """users: {place: Needs}; each new place is read."""
+        for need in needs:
+            if need.place not in users:
+                running.add(
+                    need.place, functools.partial(self._read, need.place)
+                )
+            users.setdefault(need.place, []).append(need)
 
 
 class _Findings:
@@ -148,7 +140,8 @@ class _Findings:
         told = {w for f in self._by_domain.values() for w in f.whats}
         needs = sorted({what for what, _ in paths} - told)
         if needs:
-            found = Finding(mount, mount, needs, error=_ours(error))
+            title = f"(below {mount})"
+            found = Finding(mount, title, needs, error=_ours(error))
             self._by_domain.setdefault(mount, found)
 
     def _put(self, domain, name, needs, value, error):

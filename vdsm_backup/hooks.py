@@ -95,13 +95,25 @@ def _run(answer):
         result = answer(hooking, started)
         allowed, text = result.allowed, result.text
     except BaseException as e:
+        # Not even the configuration is known, so it is refused.
         allowed = False
         kind = type(e).__name__
         text = f"The hook failed, not because of a flag: {kind} (error 999)"
+        _log_trace()
     if text:
         say(text)
     # Not sys.exit: nothing that hangs may hold up who waits for us.
     os._exit(ALLOW if allowed else REFUSE)
+
+
+def _log_trace():
+    """By what cannot be broken with our package."""
+    import syslog
+    import traceback
+
+    syslog.openlog("vdsm-backup-domain")
+    for line in traceback.format_exc().splitlines():
+        syslog.syslog(syslog.LOG_ERR, line)
 
 
 class _Resume:

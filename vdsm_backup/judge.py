@@ -60,5 +60,6 @@ def of_host(options, deadline, finder=None):
     return guard.Guard(
         options.guard,
         read=lambda place: reader.read(place, left()),
-        resolve=lambda paths: finder.resolve(paths, left()),
+        # What it finds has to be read, too.
+        resolve=lambda paths: finder.resolve(paths, left() / 2),
     )

@@ -23,7 +23,7 @@ from vdsm_backup import devices, errors, where
 
 
 class NotADomain(Exception):
-    """The directory only has the name of a storage domain."""
+    """A directory, or a file, only has the name of a storage domain."""
 
 
 class Nearby:
@@ -47,13 +47,21 @@ class Nearby:
         """
         if place.kind == where.ANY:
             place = self._locate(place)
+            if place.kind == where.ANY:
+                return self._search(place)
         if place.kind == where.FILE:
             return self._read_file(place, timeout)
-        if place.kind == where.BLOCK:
-            return self._read_block(place.domain, timeout)
+        return self._read_block(place.domain, timeout)
+
+    def _search(self, place):
         from vdsm_backup.discovery import Discovery
 
-        return Discovery(self._options).find(place.domain)[0].read()
+        try:
+            return Discovery(self._options).find(place.domain)[0].read()
+        except errors.DomainNotFound:
+            if place.sure:
+                raise
+            raise NotADomain(place.domain)
 
     def _locate(self, place):
         """What this host knows of it without a look at any storage."""

@@ -16,6 +16,10 @@ from vdsm_backup.format import printable
 # Far more than a VM of oVirt has. Each costs a thread, some a process.
 MAX_PLACES = 256
 
+# Of all paths of a VM: each costs a look at the host's directories. A path of
+# VDSM has nine.
+MAX_PARTS = 20_000
+
 
 @dataclass(frozen=True)
 class Need:
@@ -54,6 +58,7 @@ class Finder:
 
         Raises VmUnclear.
         """
+        _require_parts(vm)
         found = Needs()
         for disk in vm.disks:
             if not disk.removable:
@@ -73,10 +78,13 @@ class Finder:
 
     def _add_disk(self, found, disk):
         what = f"disk {printable(disk.target)}"
-        if disk.domain and not where.is_uuid(disk.domain):
-            domain = printable(disk.domain)
-            raise errors.VmUnclear(f"{what} is on domain {domain!a}, no UUID")
-        places = [where.Place(disk.domain)] if disk.domain else []
+        for domain in disk.domains:
+            if not where.is_uuid(domain):
+                domain = printable(domain)
+                raise errors.VmUnclear(
+                    f"{what} is on domain {domain!a}, no UUID"
+                )
+        places = [where.Place(domain) for domain in disk.domains]
         for source in disk.sources:
             if source.kind == "name":
                 if source.protocol == "gluster":
@@ -102,24 +110,39 @@ class Finder:
 
     def resolve(self, paths, timeout):
         """
-        Needs of (what, path) of one mount, all links followed; seconds.
+        All links of (what, path) of one mount followed: Needs that this adds,
+        the (what, path) of which nothing is known, and why, an errors.Error
+        or None.
 
-        Raises StorageTimeout, MetadataUnreadable.
+        timeout: seconds.
         """
         names = sorted({path for _, path in paths})
         look = child.Child(realpath.__file__, *names)
         child.run([look], timeout)
-        if not look.lines or "end" not in look.lines[-1]:
-            first = printable(names[0])
-            if look.ended:
-                raise errors.MetadataUnreadable(first, "the look failed")
-            raise errors.StorageTimeout(first, timeout)
-        real = {line["path"]: line["real"] for line in look.lines[:-1]}
-        return [
+        real = {line["path"]: line["real"] for line in look.lines}
+        found = [
             Need(what, place)
             for what, path in paths
-            for place in self._places([real[path]])
+            for place in self._places([real[path]] if path in real else [])
         ]
+        left = [(what, path) for what, path in paths if path not in real]
+        return found, left, _why(look, left, timeout)
+
+
+def _why(look, left, timeout):
+    if not left:
+        return None
+    path = printable(left[0][1])
+    if look.ended:
+        return errors.MetadataUnreadable(path, "the look failed")
+    return errors.StorageTimeout(path, timeout)
+
+
+def _require_parts(vm):
+    paths = (s.value for disk in vm.disks for s in disk.sources)
+    parts = sum(path.count("/") for path in paths)
+    if parts > MAX_PARTS:
+        raise errors.VmUnclear(f"the paths of its disks have {parts} parts")
 
 
 def _merge(needs):

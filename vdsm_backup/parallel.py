@@ -15,11 +15,16 @@ class Jobs:
 
     def __init__(self, jobs):
         self._results = queue.Queue()
-        self.waiting = set(jobs)
+        self.waiting = set()
         for key, job in jobs.items():
-            threading.Thread(
-                target=self._run, args=(key, job), daemon=True
-            ).start()
+            self.add(key, job)
+
+    def add(self, key, job):
+        """One more, also while results() goes on."""
+        self.waiting.add(key)
+        threading.Thread(
+            target=self._run, args=(key, job), daemon=True
+        ).start()
 
     def _run(self, key, job):
         try:

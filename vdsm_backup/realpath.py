@@ -6,7 +6,6 @@ Run by its path with the paths as arguments, on mounts that can hang for ever
 (see child.py). One JSON object a line, flushed after each path:
 
     {"path": "/a/link", "real": "/b/file"}
-    {"end": true}
 """
 
 import json
@@ -17,7 +16,6 @@ import sys
 def main(paths):
     for path in paths:
         _say({"path": path, "real": os.path.realpath(path)})
-    _say({"end": True})
 
 
 def _say(line):

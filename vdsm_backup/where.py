@@ -60,7 +60,8 @@ class Place:
     Where a storage domain is.
 
     directory: of a file domain, <mount>/<sd>; else "".
-    sure: False if the directory only has the name of a domain.
+    sure: False if a directory, or a file, only has the name of a domain:
+        where there is none it means nothing.
     """
 
     domain: str
@@ -130,7 +131,10 @@ def _in_known(name, parts, lv_dir):
     if name.startswith(_MAPPER):
         return _mapped(name[len(_MAPPER) :])
     match = _TRANSIENT.fullmatch(parts[-1])
-    return [Place(match[1])] if match else None
+    if match:
+        # Or somebody else's file of such a name, in whatever directory.
+        return [Place(match[1], sure=False), *_candidates(parts)]
+    return None
 
 
 def _mapped(name):
@@ -143,8 +147,7 @@ def _candidates(parts):
     return [
         Place(part, FILE, "/" + "/".join(parts[: i + 1]), sure=False)
         for i, part in enumerate(parts[:-1])
-        # An image, in the directory of a domain, is no domain.
-        if is_uuid(part) and parts[i - 1 : i] != ["images"]
+        if is_uuid(part)
     ]
 
 

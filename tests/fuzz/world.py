@@ -168,11 +168,12 @@ class World:
 
 def _resolve(self, paths, timeout):
     """Finder.resolve() where no link is."""
-    return [
+    found = [
         needs.Need(what, place)
         for what, path in paths
         for place in self._places([os.path.normpath(path)])
     ]
+    return found, [], None
 
 
 class _Reader:

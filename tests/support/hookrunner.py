@@ -68,7 +68,7 @@ def install(directory, config, vdsm_run="/run/vdsm"):
             call = f'vdsm("{point}")'
             ours = f'vdsm("{point}", {config!r}, {vdsm_run!r})'
         for old, new in (
-            ("#!/usr/bin/python3 -I", f"#!{sys.executable} -I"),
+            ("#!/usr/bin/python3 -IXutf8", f"#!{sys.executable} -IXutf8"),
             (call, ours),
         ):
             assert text.count(old) == 1, (point, old)

@@ -137,14 +137,23 @@ def test_wrong_usage(host, args):
 
 @pytest.mark.parametrize("text", ["", "<domain", "<!DOCTYPE a><domain/>"])
 def test_an_xml_of_no_vm(host, tmp_path, text):
+    """As a hook has it: by [guard]."""
     path = tmp_path / "x"
     path.write_text(text)
-    done = host.json("check", "--operation", "run", "--domxml", str(path))
+    args = ["check", "--domxml", str(path), "--operation"]
+    done = host.json(*args, "run")
     assert done.code == 4
-    assert done.error == 996
+    (refusal,) = done.json["refusals"]
+    assert set(refusal) == commandline.REFUSAL
+    assert (refusal["code"], refusal["refused"]) == (996, True)
+    assert host.json(*args, "cdrom").code == 0
+    guard(host, mode="permissive")
+    done = host.json(*args, "run")
+    assert (done.code, done.json["allowed"]) == (0, True)
+    assert done.json["refusals"][0]["refused"] is False
 
 
 def test_an_xml_that_is_not_there(host, tmp_path):
     path = str(tmp_path / "none")
     done = host.json("check", "--operation", "run", "--domxml", path)
-    assert done.error == 996
+    assert (done.code, done.error) == (2, 990)

@@ -53,8 +53,8 @@ def test_every_form(name):
     assert [x for x in found.leases if "-lockspace" not in x] == sample.leases
     assert found.live == ("id='" in sample.xml.split(">")[1])
     for d in found.disks:
-        if d.domain:
-            assert d.removable or d.domain in sample.disks[d.target]
+        for domain in d.domains:
+            assert d.removable or domain in sample.disks[d.target]
 
 
 def test_every_form_has_two_vms():
@@ -120,7 +120,7 @@ def test_no_source(source):
 
 def test_defaults():
     found = only_disk(vm("<disk/>"))
-    assert (found.device, found.target, found.domain) == ("disk", "?", "")
+    assert (found.device, found.target, found.domains) == ("disk", "?", [])
     assert only_disk(vm(disk(target="<target/>"))).target == "?"
 
 
@@ -193,13 +193,13 @@ def test_a_disk_alone():
 
 def test_claim():
     around = metadata("vda")
-    assert only_disk(vm(disk(SOURCE), around)).domain == SD
+    assert only_disk(vm(disk(SOURCE), around)).domains == [SD]
     # Also after the devices, and with another prefix.
     after = vm(disk(SOURCE)).replace("</domain>", f"{around}</domain>")
-    assert only_disk(after).domain == SD
-    assert (
-        only_disk(after.replace("o:", "x:").replace(":o=", ":x=")).domain == SD
-    )
+    assert only_disk(after).domains == [SD]
+    assert only_disk(
+        after.replace("o:", "x:").replace(":o=", ":x=")
+    ).domains == [SD]
 
 
 def test_claim_without_prefix():
@@ -208,27 +208,40 @@ def test_claim_without_prefix():
         f"<metadata><vm xmlns='{OVIRT}'><device devtype='disk' name='vda'>"
         f"{inside}</device></vm></metadata>"
     )
-    assert only_disk(vm(disk(), around)).domain == SD
+    assert only_disk(vm(disk(), around)).domains == [SD]
 
 
 @pytest.mark.parametrize("key", KEYS)
 def test_claim_that_is_no_image(key):
     rest = {k: v for k, v in KEYS.items() if k != key}
-    assert only_disk(vm(disk(), metadata("vda", rest))).domain == ""
+    assert only_disk(vm(disk(), metadata("vda", rest))).domains == []
 
 
 @pytest.mark.parametrize(
-    "managed, domain",
-    [("true", ""), ("True", ""), ("false", SD), ("False", SD), ("", SD)],
+    "managed, domains",
+    [("true", []), ("True", []), ("false", [SD]), ("False", [SD]), ("", [SD])],
 )
-def test_managed(managed, domain):
+def test_managed(managed, domains):
     around = metadata("vda", {**KEYS, "managed": managed})
-    assert only_disk(vm(disk(), around)).domain == domain
+    assert only_disk(vm(disk(), around)).domains == domains
+
+
+def test_two_devices_of_one_name():
+    around = metadata("vda") + metadata("vda", {**KEYS, "domainID": "other"})
+    assert only_disk(vm(disk(), around)).domains == [SD, "other"]
+
+
+def test_a_source_with_attributes_in_a_namespace():
+    xml = (
+        "<domain xmlns:n='urn:x'><devices><disk><source n:file='/a'/></disk>"
+        "</devices></domain>"
+    )
+    assert values(only_disk(xml)) == [("file", "/a", "")]
 
 
 def test_upper_case_claim():
     around = metadata("vda", {**KEYS, "domainID": SD.upper()})
-    assert only_disk(vm(disk(), around)).domain == SD
+    assert only_disk(vm(disk(), around)).domains == [SD]
 
 
 @pytest.mark.parametrize(
@@ -245,7 +258,7 @@ def test_upper_case_claim():
     ],
 )
 def test_claim_of_something_else(around):
-    assert only_disk(vm(disk(), around)).domain == ""
+    assert only_disk(vm(disk(), around)).domains == []
 
 
 def test_children_that_could_be_taken_for_the_device():
@@ -258,7 +271,7 @@ def test_children_that_could_be_taken_for_the_device():
     )
     two = disk() + disk(target="<target dev='vdb'/>")
     found = domxml.parse(vm(two, metadata("vda", more=more)))
-    assert [d.domain for d in found.disks] == [SD, ""]
+    assert [d.domains for d in found.disks] == [[SD], []]
 
 
 def test_device_in_a_device():
@@ -266,13 +279,13 @@ def test_device_in_a_device():
     more = f"<o:device devtype='disk' name='vdb'>{inner}</o:device>"
     two = disk() + disk(target="<target dev='vdb'/>")
     found = domxml.parse(vm(two, metadata("vda", more=more)))
-    assert [d.domain for d in found.disks] == [SD, ""]
+    assert [d.domains for d in found.disks] == [[SD], []]
 
 
 def test_other_devices_change_no_claim():
     other = "<o:device devtype='lease' name='vda'><o:domainID>x</o:domainID>"
     around = metadata("vda").replace("</o:vm>", f"{other}</o:device></o:vm>")
-    assert only_disk(vm(disk(), around)).domain == SD
+    assert only_disk(vm(disk(), around)).domains == [SD]
 
 
 def test_metadata_of_disks_that_are_not_there():

@@ -203,30 +203,77 @@ def follow(known, answers, resolve, seconds=LONG):
 
 
 def test_a_path_that_leads_to_a_flagged_domain():
-    verdict, _ = follow([], {A: FLAGGED}, lambda paths: [need(A)])
+    verdict, _ = follow([], {A: FLAGGED}, lambda paths: ([need(A)], [], None))
     assert verdict.findings[0].flag.value
 
 
 def test_a_path_that_leads_to_a_domain_that_cannot_be_read():
     answers = {A: errors.DomainNotFound(A)}
-    verdict, _ = follow([], answers, lambda paths: [need(A)])
+    verdict, _ = follow([], answers, lambda paths: ([need(A)], [], None))
     assert verdict.findings[0].error.code == errors.DomainNotFound.code
 
 
 def test_a_path_that_leads_to_no_domain():
-    assert follow([], {}, lambda paths: [])[0].allowed
+    assert follow([], {}, lambda paths: ([], [], None))[0].allowed
     answers = {A: nearby.NotADomain("/x")}
-    assert follow([], answers, lambda p: [need(A, sure=False)])[0].allowed
+    found = ([need(A, sure=False)], [], None)
+    assert follow([], answers, lambda paths: found)[0].allowed
 
 
 def test_a_path_that_leads_where_it_is_known_to_be():
-    verdict, storage = follow([need(A)], {A: FLAGGED}, lambda p: [need(A)])
+    verdict, storage = follow(
+        [need(A)], {A: FLAGGED}, lambda p: ([need(A)], [], None)
+    )
     assert storage.read_by == [Place(A)]
     assert len(verdict.findings) == 1
 
 
 def fail(paths):
-    raise errors.StorageTimeout("x", 1)
+    return [], paths, errors.StorageTimeout("x", 1)
+
+
+def fall_over(paths):
+    raise ZeroDivisionError("x")
+
+
+def test_a_look_that_fails_says_nothing():
+    verdict, _ = follow([], {}, fall_over)
+    (found,) = verdict.findings
+    assert isinstance(found.error, errors.InternalError)
+    assert MOUNT in found.title
+
+
+def test_what_a_look_has_found_counts_though_it_hangs():
+    """A flag is told as such, also where on_unreadable lets others go on."""
+
+    def half(paths):
+        left = [("disk vdb", f"{MOUNT}/y")]
+        return [need(A)], left, errors.StorageTimeout("x", 1)
+
+    verdict, _ = follow([], {A: FLAGGED}, half)
+    assert [found.flag is None for found in verdict.findings] == [False, True]
+    assert verdict.findings[1].whats == ["disk vdb"]
+
+
+def test_what_a_look_has_found_is_read_side_by_side():
+    both, hung = threading.Barrier(2), threading.Event()
+
+    def read(place):
+        if place.domain == C:
+            hung.wait(LONG)
+        else:
+            both.wait(LONG)
+        return lines(place.domain, BACKUP="True")
+
+    needs = Needs([need(C)], {MOUNT: [("disk vda", f"{MOUNT}/x")]})
+    found = ([need(A), need(B), need(C)], [], None)
+    judged = guard.Guard(Settings(), read, lambda paths: found)
+    try:
+        verdict = judged.judge("run", needs, time.monotonic() + 1)
+    finally:
+        hung.set()
+    assert [f.domain for f in verdict.findings] == [A, B, C]
+    assert verdict.findings[2].flag is None
 
 
 def test_a_path_that_cannot_be_resolved_may_lead_anywhere():

@@ -39,9 +39,22 @@ def test_executable(script):
 
 
 def test_head(script):
-    """-I: neither PYTHONPATH nor the working directory, whatever they say."""
+    """
+    Neither PYTHONPATH nor the working directory counts, whatever they say, and
+    names of files are UTF-8, whatever the caller's locale is.
+    """
     lines = read(script).splitlines()
-    assert lines[0] == "#!/usr/bin/python3 -I"
+    program, _, options = lines[0].partition(" ")
+    # The kernel takes all that follows for one argument.
+    assert (program, options) == ("#!/usr/bin/python3", "-IXutf8")
+    code = "import sys; print(sys.flags.isolated, sys.flags.utf8_mode)"
+    done = subprocess.run(
+        [sys.executable, options, "-c", code],
+        env={"LC_ALL": "en_US.ISO-8859-1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "1 1\n"
     assert lines[1] == "# SPDX-License-Identifier: GPL-2.0-or-later"
 
 
@@ -54,7 +67,7 @@ def test_each_calls_one_function(script):
         "from vdsm_backup import hooks",
     ]
     calls = [n for n in nodes if isinstance(n, ast.Call)]
-    ours = [c for c in map(ast.unparse, calls) if not c.startswith("sys.exit")]
+    ours = [c for c in map(ast.unparse, calls) if c.startswith("hooks.")]
     point = os.path.basename(os.path.dirname(script))
     expected = f"hooks.vdsm({point!r})"
     if point == "qemu.d":
@@ -72,13 +85,50 @@ def run_without_the_package(script, *args):
     )
 
 
-def test_without_the_package_it_is_one_line(script):
-    done = run_without_the_package(script, "web1", "prepare", "begin", "-")
-    assert done.returncode == 1
-    assert done.stdout == ""
+LIBVIRT = os.path.join(SCRIPTS, "qemu.d", NAME)
+START = ("web1", "prepare", "begin", "-")
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_without_the_package_it_is_one_line(point):
+    script = os.path.join(SCRIPTS, point, NAME)
+    assert_one_line(run_without_the_package(script), "ModuleNotFoundError")
+
+
+def test_without_the_package_libvirts_hook_is_a_leftover():
+    done = run_without_the_package(LIBVIRT, *START)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def assert_one_line(done, name):
+    assert (done.returncode, done.stdout) == (1, "")
     (line,) = done.stderr.splitlines()
-    assert line.startswith("vdsm-backup-domain cannot be used: No module")
-    assert line.endswith("(error 999)")
+    assert line == f"vdsm-backup-domain: {name} (error 999)"
+
+
+@pytest.mark.parametrize(
+    "text, name",
+    [
+        ("x = (", "SyntaxError"),
+        ("", "AttributeError"),
+        ("import nobody", "ModuleNotFoundError"),
+        ("open('/nowhere/x')", "FileNotFoundError"),
+    ],
+)
+def test_a_package_that_is_half_there(script, tmp_path, text, name):
+    """After half an upgrade, say; and never a trace."""
+    package = tmp_path / "vdsm_backup"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "hooks.py").write_text(text)
+    code = "import runpy, sys; sys.path.insert(0, sys.argv.pop(1));"
+    code += " sys.argv.pop(0); runpy.run_path(sys.argv[0], run_name='x')"
+    done = subprocess.run(
+        [sys.executable, "-ISc", code, str(tmp_path), script, *START],
+        capture_output=True,
+        text=True,
+    )
+    assert_one_line(done, name)
 
 
 @pytest.mark.parametrize(
@@ -86,8 +136,7 @@ def test_without_the_package_it_is_one_line(script):
 )
 def test_libvirts_hook_fails_for_nothing_else(operation):
     """On reconnect libvirt would end a VM that runs."""
-    script = os.path.join(SCRIPTS, "qemu.d", NAME)
-    done = run_without_the_package(script, "web1", operation, "begin", "-")
+    done = run_without_the_package(LIBVIRT, "web1", operation, "begin", "-")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
@@ -101,6 +150,19 @@ def test_each_point_has_its_operation():
 def test_last_of_all_of_the_same_point():
     """They judge the final XML; VDSM sorts by path."""
     assert NAME.startswith("99_")
+
+
+def test_hooks_without_the_package_are_not_installed(tmp_path):
+    """Each would refuse every VM."""
+    done = subprocess.run(
+        ["make", "install-hooks", "SYSTEM_PYTHON=/bin/false"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode != 0
+    assert "install the package for /bin/false first" in done.stderr
+    assert done.stdout == ""
 
 
 def test_install_hooks(tmp_path):

@@ -69,3 +69,15 @@ def test_local_domain_behind_a_link(tmp_path):
     direct = mounts.where(str(tmp_path / "data" / "sd"))
     assert mounts.where(str(tmp_path / "_data" / "sd")) == direct
     assert direct[1].endswith("/data/sd")
+
+
+def test_a_mount_point_with_characters_that_end_lines(tmp_path):
+    """The kernel escapes none but LF."""
+    point = "/mnt/a\rb\x0bc\x85d\u2028e"
+    path = tmp_path / "mountinfo"
+    path.write_text(
+        f"36 35 0:5 / {point} rw - tmpfs none rw\n"
+        "37 35 0:6 / /mnt/f rw - tmpfs none rw\n",
+        newline="",
+    )
+    assert [m.point for m in mounts.table(str(path))] == [point, "/mnt/f"]

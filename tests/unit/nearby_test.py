@@ -225,3 +225,10 @@ def test_no_active_lv(host, lvm_sees):
 def test_no_devices_run_no_lvm(host):
     with pytest.raises(errors.DomainNotFound):
         read(host, Place(A, BLOCK))
+
+
+def test_a_name_that_only_looks_like_a_transient_disk(host):
+    with pytest.raises(nearby.NotADomain):
+        read(host, Place(A, ANY, sure=False))
+    sd = host.domain(5)
+    assert read(host, Place(sd, ANY, sure=False))["SDUUID"] == sd

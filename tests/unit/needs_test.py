@@ -28,10 +28,11 @@ def finder(table=(ROOT,)):
     return needs.Finder(REPO, "/dev", list(table))
 
 
-def disk(*paths, target="vda", **more):
-    return Disk(
-        target=target, sources=[Source("file", p) for p in paths], **more
-    )
+def disk(*paths, target="vda", domain=None, **more):
+    """domain: by VDSM's metadata."""
+    sources = [Source("file", p) for p in paths]
+    domains = [] if domain is None else [domain]
+    return Disk(target=target, sources=sources, domains=domains, **more)
 
 
 def known(*disks, leases=(), table=(ROOT,)):
@@ -74,7 +75,9 @@ def test_every_form(name, table, sysfs):
     }
     wanted |= {("a lease", domain) for domain in sample.leases}
     assert {(n.what, n.place.domain) for n in found.known} == wanted
-    assert all(n.place.sure for n in found.known)
+    # A transient disk is known by the name of its file only.
+    transient = name.startswith("transient")
+    assert all(n.place.sure or transient for n in found.known)
     assert set(found.open) <= {m.point for m in table[1:]}
 
 
@@ -353,7 +356,8 @@ def test_resolve(tmp_path):
         ("disk vdf", str(odd)),
         ("disk vdg", f"{tmp_path}/not/there"),
     ]
-    found = finder().resolve(paths, 20)
+    found, left, why = finder().resolve(paths, 20)
+    assert (left, why) == ([], None)
     there = Place(SD, FILE, str(domain), sure=False)
     assert found == [
         needs.Need(f"disk {target}", there)
@@ -363,28 +367,46 @@ def test_resolve(tmp_path):
 
 def test_resolve_into_vdsms_tree(tmp_path):
     (tmp_path / "a").symlink_to(f"{REPO}/mnt/m/{SD}/images/i/v")
-    found = finder().resolve([("disk vda", f"{tmp_path}/a")], 20)
+    found, _, _ = finder().resolve([("disk vda", f"{tmp_path}/a")], 20)
     assert found == [needs.Need("disk vda", place())]
 
 
 def test_an_option_is_a_path():
-    assert finder().resolve([("disk vda", "--help")], 20) == []
+    assert finder().resolve([("disk vda", "--help")], 20) == ([], [], None)
 
 
-@pytest.mark.parametrize("script", ["import sys; sys.exit(1)", "print('{}')"])
-def test_the_look_fails(tmp_path, monkeypatch, script):
+def test_the_look_fails(tmp_path, monkeypatch):
     path = tmp_path / "broken.py"
-    path.write_text(script)
+    path.write_text("import sys; sys.exit(1)")
     monkeypatch.setattr(needs.realpath, "__file__", str(path))
-    with pytest.raises(errors.MetadataUnreadable) as e:
-        finder().resolve([("disk vda", "/\x1b[2J")], 20)
-    assert str(e.value).endswith("/\\x1b[2J: the look failed")
+    asked = [("disk vda", "/\x1b[2J")]
+    found, left, why = finder().resolve(asked, 20)
+    assert (found, left) == ([], asked)
+    assert isinstance(why, errors.MetadataUnreadable)
+    assert str(why).endswith("/\\x1b[2J: the look failed")
 
 
 def test_the_look_hangs(tmp_path, monkeypatch):
     path = tmp_path / "slow.py"
-    path.write_text("import time; time.sleep(1000)")
+    path.write_text(
+        "import time\n"
+        f'print(\'{{"path": "/b", "real": "/srv/{SD}/x"}}\', flush=True)\n'
+        "time.sleep(1000)\n"
+    )
     monkeypatch.setattr(needs.realpath, "__file__", str(path))
-    with pytest.raises(errors.StorageTimeout, match=r"^/\\x1b did not"):
-        finder().resolve([("disk vda", "/b"), ("disk vdb", "/\x1b")], 0.1)
+    asked = [("disk vda", "/b"), ("disk vdb", "/\x1b")]
+    found, left, why = finder().resolve(asked, 2)
+    # What it has said before counts.
+    assert [need.what for need in found] == ["disk vda"]
+    assert left == asked[1:]
+    assert isinstance(why, errors.StorageTimeout)
+    assert str(why).startswith("/\\x1b did not")
     assert all(p.poll() is not None for p in child._stuck)
+
+
+def test_paths_that_would_take_too_long():
+    path = "/a" * 2000
+    sources = [Source("file", path)] * (needs.MAX_PARTS // 2000 + 1)
+    with pytest.raises(errors.VmUnclear, match="parts"):
+        finder().of(Vm(disks=[Disk(sources=[s]) for s in sources]))
+    assert finder().of(Vm(disks=[Disk(sources=sources[:1])])).known == []

@@ -62,3 +62,14 @@ def test_many(count):
     assert {r[0]: r[1] for r in jobs.results(soon(9))} == {
         n: n * n for n in range(count)
     }
+
+
+def test_a_job_that_is_added_by_a_result():
+    running = Jobs({"a": lambda: 1})
+    found = {}
+    for key, result, _ in running.results(lambda: time.monotonic() + 60):
+        found[key] = result
+        if key == "a":
+            running.add("b", lambda: 2)
+    assert found == {"a": 1, "b": 2}
+    assert not running.waiting

@@ -38,12 +38,25 @@ def classify(name, repo_root=REPO, lv_dir="/dev"):
         (f"/dev/{SD}/{VOLUME}", BLOCK, ""),
         (f"/dev/mapper/{VG}-{LV}", BLOCK, ""),
         (f"/dev/mapper/{VG}-a", BLOCK, ""),
-        (f"/var/lib/vdsm/transient/{SD}-{VOLUME}.a8_xk2q0", ANY, ""),
-        (f"/{SD}-{VOLUME}.a8_xk2q0", ANY, ""),
     ],
 )
 def test_names_of_vdsm(name, kind, directory):
     assert classify(name) == [Place(SD, kind, directory)]
+
+
+@pytest.mark.parametrize("directory", ["/var/lib/vdsm/transient", ""])
+def test_a_transient_disk(directory):
+    name = f"{directory}/{SD}-{VOLUME}.a8_xk2q0"
+    assert classify(name) == [Place(SD, ANY, sure=False)]
+
+
+def test_a_file_with_the_name_of_a_transient_disk_is_where_it_is():
+    directory = f"/srv/{OTHER}"
+    found = classify(f"{directory}/images/x/{SD}-{VOLUME}.snapshot")
+    assert found == [
+        Place(SD, ANY, sure=False),
+        Place(OTHER, FILE, directory, sure=False),
+    ]
 
 
 @pytest.mark.parametrize("repo_root", ["/r", "/r/", "/srv/data center/$(x)"])
@@ -131,12 +144,20 @@ def test_beside_repo_root(name):
 
 
 def test_candidates():
-    # Each directory that has the name of a domain, not the file, no image.
+    # Each directory that has the name of a domain, not the file.
     name = f"/srv/{OTHER}/a/{SD}/{IN}"
     assert classify(name) == [
         Place(OTHER, FILE, f"/srv/{OTHER}", False),
         Place(SD, FILE, f"/srv/{OTHER}/a/{SD}", False),
+        Place(IMAGE, FILE, f"/srv/{OTHER}/a/{SD}/images/{IMAGE}", False),
     ]
+
+
+def test_a_domain_below_a_directory_of_images():
+    """Whatever is above it: its dom_md decides."""
+    directory = f"/data/{OTHER}/images/{SD}"
+    found = classify(f"{directory}/{IN}")
+    assert Place(SD, FILE, directory, sure=False) in found
 
 
 def test_a_candidate_is_no_vg():

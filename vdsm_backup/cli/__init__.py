@@ -65,7 +65,8 @@ def _command(argv, ui):
         options = config.load(args.config)
         if args.changes and not args.dry_run:
             privileges.make_directories(options)
-        privileges.become_user(options)
+        if args.becomes_user:
+            privileges.become_user(options)
     return module.run(args, options, ui)
 
 

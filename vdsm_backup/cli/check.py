@@ -10,46 +10,61 @@ from vdsm_backup import (
     judge,
     needs,
     policy,
+    privileges,
     refusal,
     report,
     where,
 )
+from vdsm_backup import format as fmt
 from vdsm_backup.cli import layout, output, target
 from vdsm_backup.cli.exits import Exit
+from vdsm_backup.cli.parser import PROGRAM
 from vdsm_backup.domxml import MAX_XML
 
 
 def run(args, options, ui):
     if args.domxml:
-        vm, verdict = _vm(args, options)
+        allowed, refusals = _vm(args, options)
         notes = []
     else:
-        vm, (verdict, notes) = "A VM", _domain(args, options)
-    refusals = [_refusal(verdict, found, vm) for found in verdict.findings]
+        privileges.become_user(options)
+        verdict, notes = _domain(args, options)
+        allowed, refusals = verdict.allowed, _refusals(verdict, "A VM")
     if ui.as_json:
         ui.json(
-            allowed=verdict.allowed,
-            mode=verdict.settings.mode,
-            refusals=[_data(verdict, *refusal) for refusal in refusals],
+            allowed=allowed,
+            mode=options.guard.mode,
+            refusals=refusals,
             notes=notes,
         )
     else:
-        _print(verdict, refusals, ui)
+        _print(args.operation, allowed, options.guard.mode, refusals, ui)
         ui.notes(notes)
-    return Exit.DONE if verdict.allowed else Exit.REFUSED
+    return Exit.DONE if allowed else Exit.REFUSED
 
 
 def _vm(args, options):
-    """How to name the VM of an XML, and the guard's answer to it."""
+    """
+    Whether the VM of an XML is allowed, and the REFUSALs, as the hooks have
+    it: links are followed by who started us.
+    """
     try:
         with open(args.domxml, "rb") as f:
             xml = f.read(MAX_XML + 1)
     except OSError as e:
-        raise errors.VmUnclear(f"{args.domxml}: {e.strerror}")
-    machine = judge.parse(xml)
-    case = judge.Case(options, machine)
+        file = fmt.printable(args.domxml)
+        raise errors.WrongUsage(f"{file}: {e.strerror}", f"{PROGRAM} check")
+    try:
+        machine = judge.parse(xml)
+        case = judge.Case(options, machine)
+    except errors.VmUnclear as e:
+        refused = options.guard.refuses(args.operation, readable=False)
+        found = _data(e, None, None, args.operation, refused)
+        return not refused, [found]
+    privileges.become_user(options)
     verdict = case.judge(args.operation, _deadline(options))
-    return f"VM {machine.name or machine.uuid or 'unknown'}", verdict
+    vm = f"VM {machine.name or machine.uuid or 'unknown'}"
+    return verdict.allowed, _refusals(verdict, vm)
 
 
 def _domain(args, options):
@@ -76,27 +91,36 @@ def _deadline(options):
     return time.monotonic() + options.io_timeout
 
 
-def _refusal(verdict, finding, vm):
-    return finding, refusal.error(verdict, finding, vm)
+def _refusals(verdict, vm):
+    """REFUSALs of docs/json.md."""
+    return [
+        _data(
+            refusal.error(verdict, found, vm),
+            found.domain,
+            ", ".join(found.whats),
+            verdict.operation,
+            verdict.refuses(found),
+        )
+        for found in verdict.findings
+    ]
 
 
-def _data(verdict, finding, error):
+def _data(error, domain, disk, operation, refused):
     return {
         **report.error(error),
-        "domain": finding.domain,
-        "disk": ", ".join(finding.whats),
-        "operation": verdict.operation,
-        "refused": verdict.refuses(finding),
+        "domain": domain,
+        "disk": disk,
+        "operation": operation,
+        "refused": refused,
     }
 
 
-def _print(verdict, refusals, ui):
-    answer = "allowed" if verdict.allowed else "refused"
-    mode = verdict.settings.mode
-    ui.lines([f"{verdict.operation}: {answer} ([guard] mode is {mode})"])
-    for finding, error in refusals:
-        lifted = "" if verdict.refuses(finding) else "not refused: "
-        text = f"{lifted}{output.error_line(error)}"
-        texts = [text, *(f"hint: {hint}" for hint in error.hint_lines())]
-        for line in texts:
-            ui.lines(layout.wrap(layout.harmless(line), ui.width, "    "))
+def _print(operation, allowed, mode, refusals, ui):
+    answer = "allowed" if allowed else "refused"
+    ui.lines([f"{operation}: {answer} ([guard] mode is {mode})"])
+    for found in refusals:
+        lifted = "" if found["refused"] else "not refused: "
+        first = f"{lifted}error {found['code']}: {found['message']}"
+        texts = [first, *(f"hint: {hint}" for hint in found["hints"])]
+        for text in texts:
+            ui.lines(layout.wrap(layout.harmless(text), ui.width, "    "))

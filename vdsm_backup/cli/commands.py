@@ -112,6 +112,7 @@ class Command:
     module: of this package; its run(args, options, ui) gives the exit code.
     changes: it writes to storage and needs directories on this host.
     on_host: it has to do with this host, and so needs its configuration.
+    becomes_user: at once; if not, it does so itself.
     """
 
     name: str
@@ -120,6 +121,7 @@ class Command:
     options: tuple = ()
     changes: bool = False
     on_host: bool = True
+    becomes_user: bool = True
 
 
 COMMANDS = (
@@ -182,6 +184,7 @@ COMMANDS = (
                 help="the domain XML of a VM, of libvirt or VDSM",
             ),
         ),
+        becomes_user=False,
     ),
     Command(
         "history",

@@ -106,6 +106,7 @@ def _build():
             module=command.module,
             changes=command.changes,
             on_host=command.on_host,
+            becomes_user=command.becomes_user,
         )
     common = top.add_common()
     common.add_argument("--version", action=_Version, help="print the version")

@@ -25,7 +25,10 @@ class Mount:
 
 def table(path="/proc/self/mountinfo"):
     """All mounts of this process, in the order they were made."""
-    with open(path, encoding="utf-8", errors="surrogateescape") as f:
+    # The kernel escapes LF, and no other character that ends a line.
+    with open(
+        path, encoding="utf-8", errors="surrogateescape", newline="\n"
+    ) as f:
         return [_parse(line) for line in f]
 
 
