@@ -131,22 +131,33 @@ class _Findings:
             except errors.Error as e:
                 error = e
         if error is not None:
-            self._put(domain, name, needs, None, _ours(error))
+            sure = needs[0].place.sure
+            if sure or self._untold(need.what for need in needs):
+                self._put(domain, name, needs, None, _ours(error))
         elif value.value:
             self._put(domain, name, needs, value, None)
 
     def add_unresolved(self, mount, paths, error):
         """What hangs there is known by a domain already, or by nothing."""
-        told = {w for f in self._by_domain.values() for w in f.whats}
-        needs = sorted({what for what, _ in paths} - told)
-        if needs:
+        whats = self._untold(what for what, _ in paths)
+        if whats:
             title = f"(below {mount})"
-            found = Finding(mount, title, needs, error=_ours(error))
+            found = Finding(mount, title, whats, error=_ours(error))
             self._by_domain.setdefault(mount, found)
+
+    def _untold(self, whats):
+        """
+        What is in no finding yet. Of a directory that only has the name of a
+        domain an error tells nothing more than that of one above it.
+        """
+        told = {w for f in self._by_domain.values() for w in f.whats}
+        return sorted(set(whats) - told)
 
     def _put(self, domain, name, needs, value, error):
         found = self._by_domain.setdefault(domain, Finding(domain, name, []))
-        found.whats += [n.what for n in needs if n.what not in found.whats]
+        for need in needs:
+            if need.what not in found.whats:
+                found.whats.append(need.what)
         if value is not None or found.flag is None:
             found.title, found.flag, found.error = name, value, error
 

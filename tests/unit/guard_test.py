@@ -155,6 +155,25 @@ def test_a_directory_that_only_has_the_name_of_a_domain():
     assert judge({A: answer}, need(A, sure=False)).findings == []
 
 
+def test_an_error_of_a_directory_is_told_once():
+    """An image below it has a name like a domain, and the same trouble."""
+    hung = errors.StorageTimeout("its storage", 1)
+    needs = [
+        need(A, sure=False, kind=FILE, directory=f"/x/{A}"),
+        need(B, sure=False, kind=FILE, directory=f"/x/{A}/images/{B}"),
+    ]
+    verdict = judge({A: hung, B: hung}, *needs)
+    assert [found.domain for found in verdict.findings] == [A]
+    # Where the one above is none, it counts.
+    verdict = judge({A: nearby.NotADomain("/x"), B: hung}, *needs)
+    assert [found.domain for found in verdict.findings] == [B]
+
+
+def test_a_disk_is_told_once():
+    verdict = judge({A: FLAGGED}, need(A), need(A))
+    assert verdict.findings[0].whats == ["disk vda"]
+
+
 def test_one_place_of_a_domain_with_the_flag_is_enough():
     """A copy beside its origin; and the error of one hides no flag."""
     for first, second in ((FLAGGED, []), ([], FLAGGED), (lines(A), FLAGGED)):
