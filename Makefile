@@ -16,7 +16,7 @@ demo:
 	contrib/demo
 
 lint: setup
-	$(PYTHON) -m black --check . contrib/demo
+	$(PYTHON) -m black --check . contrib/demo contrib/libexec/vdsmd
 	$(PYTHON) -m ruff check .
 
 setup:

@@ -5,7 +5,7 @@ Changing the backup flag: the story, step by step.
 1. Look at the metadata, fresh. Refuse what cannot have a flag. Nothing to
    change: say so and write nothing.
 2. Who may write? A detached domain: we do. An attached one: only VDSM, unless
-   its pool is gone.
+   its pool is gone. Inside VDSM it is the other way round (vdsm/verbs.py).
 3. For `set`: refuse while somebody uses the domain.
 4. Take the SDM lease. Look again under it: somebody else may have been first.
 5. Keep a copy on this host. Write. Read back.
@@ -47,6 +47,7 @@ class Request:
     despite_open_images: bool = False
     accept_origin: bool = False
     pool_is_gone: bool = False
+    expected: "bool | None" = None  # the flag as the user knows it
 
     @property
     def value(self):
@@ -64,6 +65,7 @@ class Tools:
     who: str
     is_hosted_engine: Callable  # (sd_id) -> bool
     vdsm_runs: Callable  # () -> bool
+    may_write: Callable  # (storage, pool, request, tools); raises if not
     settle: float
     progress: Callable  # (text) -> None
 
@@ -93,11 +95,13 @@ def change(storage, request, tools):
     Set or clear the flag. Raises nearly all of errors; see there.
     """
     first = look(storage)
+    if request.expected not in (None, first.flag.value):
+        raise errors.MetadataChanged(storage.sd_id)
     if request.value and tools.is_hosted_engine(storage.sd_id):
         raise errors.HostedEngineDomain(storage.sd_id)
     if _wanted(first, request, storage, tools) is None:
         return Result(False, first.lines)
-    require_may_write(storage, first.pool, request, tools)
+    tools.may_write(storage, first.pool, request, tools)
     notes = require_unused(storage, request, tools)
     if request.dry_run:
         return Result(True, _new_lines(first, request, storage, tools), notes)
@@ -106,7 +110,7 @@ def change(storage, request, tools):
         if (now.flag, now.pool) != (first.flag, first.pool):
             raise errors.MetadataChanged(storage.sd_id)
         # VDSM may have started while the lease was taken.
-        require_may_write(storage, now.pool, request, tools)
+        tools.may_write(storage, now.pool, request, tools)
         new = _new_lines(now, request, storage, tools)
         tools.history.keep(storage, now.lines, tools.who, request.action)
         write_lines(storage, now.lines, new, held, tools)
@@ -175,6 +179,7 @@ def _new_lines(seen, request, storage, tools):
 
 
 def require_may_write(storage, pool, request, tools):
+    """The answer beside VDSM. Raises DomainAttached, VdsmRunning."""
     if not pool:
         return
     if not request.pool_is_gone:

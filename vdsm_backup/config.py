@@ -39,7 +39,12 @@ DEFAULTS = {
     },
     "guard": {"mode": "enforcing", "on_unreadable": "refuse", "allow": ""},
     "history": {"dir": "/var/lib/vdsm-backup/history"},
-    "vdsm": {"host": "localhost", "port": "54321", "tls": "auto"},
+    "vdsm": {
+        "host": "localhost",
+        "port": "54321",
+        "tls": "auto",
+        "on_incompatible": "warn",
+    },
 }
 
 CHOICES = {
@@ -47,6 +52,7 @@ CHOICES = {
     ("lvm", "config_method"): ("auto", "devices", "filter"),
     ("guard", "mode"): policy.MODES,
     ("guard", "on_unreadable"): policy.ON_UNREADABLE,
+    ("vdsm", "on_incompatible"): ("warn", "stop"),
 }
 
 # The last one, 2**32 - 1, means "no change" to chown(2) and setuid(2).
@@ -85,6 +91,7 @@ class Config:
         )
         self.vdsm_host = self._text("vdsm", "host")
         self.vdsm_port = self._whole("vdsm", "port", 1, 65535)
+        self.on_incompatible = self._choice("vdsm", "on_incompatible")
 
     def _text(self, section, option):
         value = self._parser.get(section, option).strip()

@@ -40,6 +40,7 @@ class World:
             who="admin@host1",
             is_hosted_engine=lambda sd_id: sd_id == self.hosted_engine,
             vdsm_runs=lambda: self.vdsm,
+            may_write=change.require_may_write,
             settle=0,
             progress=lambda text: None,
         )

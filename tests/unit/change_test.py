@@ -376,3 +376,26 @@ def test_geometry():
     v5 = {"VERSION": "5", "ALIGNMENT": "8388608", "BLOCK_SIZE": "4096"}
     assert change.geometry(v4, SD) == (1024**2, 512)
     assert change.geometry(v5, SD) == (8 * 1024**2, 4096)
+
+
+@pytest.mark.parametrize("expected", [True, False])
+def test_flag_as_the_user_knows_it(world, expected):
+    storage = make()
+    request = dataclasses.replace(SET, expected=expected)
+    if expected:
+        with pytest.raises(errors.MetadataChanged):
+            change.change(storage, request, world.tools())
+        assert world.log == []
+    else:
+        assert change.change(storage, request, world.tools()).changed
+
+
+def test_who_may_write_is_asked_again_under_the_lease(world):
+    asked = []
+
+    def may_write(storage, pool, request, tools):
+        asked.append((pool, world.held))
+
+    tools = dataclasses.replace(world.tools(), may_write=may_write)
+    change.change(make(POOL_UUID=POOL), SET, tools)
+    assert asked == [(POOL, False), (POOL, True)]

@@ -94,3 +94,32 @@ def test_guard_lists_the_table():
     text = read("docs", "guard.md")
     rows = re.findall(r"^\| `([\w-]+)` \| (.*?) \| (.*?) \|$", text, re.M)
     assert rows == [(r.operation, r.about, r.answer) for r in policy.TABLE]
+
+
+def test_codes_of_the_verbs_are_ours():
+    text = read("docs", "vdsm.md").partition("## Errors")[2]
+    codes = re.findall(
+        r"\d{3}", "".join(re.findall(r"^\|(.*?)\|", text, re.M))
+    )
+    assert set(map(int, codes)) - {654, 309} <= set(errors.by_code())
+    assert len(codes) > 20
+
+
+def test_verbs_are_shown_as_they_are():
+    from vdsm_backup.vdsm import schema
+
+    text = read("docs", "vdsm.md")
+    methods = {
+        "StorageDomain.getInfo": {
+            "params": [{"name": "storagedomainID"}],
+            "return": {"type": {"properties": []}},
+        }
+    }
+    schema._extend(methods)
+    for verb in ("StorageDomain.setBackup", "StorageDomain.getBackup"):
+        shown = text.partition(f"### {verb}\n")[2].partition("\n### ")[0]
+        method = methods[verb]
+        for item in method["return"]["type"]["properties"]:
+            assert f'"{item["name"]}": ' in shown, item["name"]
+        for item in method["params"][1:]:
+            assert f"| `{item['name']}` |" in shown

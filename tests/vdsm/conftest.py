@@ -5,7 +5,12 @@ from a checkout that was set up by its own instructions and is on PYTHONPATH,
 with what it needs.
 """
 
+import contextlib
+import os
+
 import pytest
+
+from tests.support import loop, rundir, vdsmhost
 
 
 def _missing():
@@ -25,3 +30,28 @@ def pytest_collection_modifyitems(items):
         for item in items:
             if "tests/vdsm/" in str(item.path):
                 item.add_marker(pytest.mark.skip(reason=MISSING))
+
+
+@pytest.fixture
+def directory():
+    path = rundir.make("vdsm")
+    yield path
+    loop.clean_stale(path)
+    rundir.remove(path)
+
+
+@pytest.fixture
+def start(directory):
+    """Starts hosts (vdsmhost.Host), which end with the test."""
+    with contextlib.ExitStack() as stack:
+
+        def start_host(name="host", **options):
+            host = vdsmhost.Host(os.path.join(directory, name), **options)
+            return stack.enter_context(host)
+
+        yield start_host
+
+
+@pytest.fixture
+def host(start):
+    return start()

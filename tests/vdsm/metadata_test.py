@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from tests.support import filedomain, loop, rundir
+from tests.support import filedomain, loop
 from vdsm_backup import fileio, flag, report
 from vdsm_backup import format as fmt
 from vdsm_backup.lvm import Lvm
@@ -19,14 +19,6 @@ FLAG = flag.Flag(
     True, "nightly copies, site A & B", "admin@host1", "2026-11-22T11:40:00Z"
 )
 CLEARED = flag.Flag(False, "no more", "admin@host2", "2026-11-23T11:40:00Z")
-
-
-@pytest.fixture
-def directory():
-    path = rundir.make("vdsm")
-    yield path
-    loop.clean_stale(path)
-    rundir.remove(path)
 
 
 def put_flag(storage, wanted):

@@ -66,6 +66,7 @@ class Wiring:
             vdsm_runs=lambda: pool.vdsm_listens(
                 options.vdsm_host, options.vdsm_port
             ),
+            may_write=change.require_may_write,
             settle=options.settle,
             progress=self._progress,
         )

@@ -30,6 +30,7 @@ from vdsm_backup.errors.change import (
 )
 from vdsm_backup.errors.domain import (
     AmbiguousDomain,
+    DomainDetached,
     DomainNotFound,
     HostedEngineDomain,
     UnsupportedClass,
@@ -48,6 +49,7 @@ from vdsm_backup.errors.own import (
     ConfigInvalid,
     InternalError,
     Interrupted,
+    InvalidArgument,
     InvalidTag,
     WrongUsage,
 )
@@ -87,6 +89,7 @@ __all__ = [
     "WriteFailed",
     "InvalidReason",
     "DomainAttached",
+    "DomainDetached",
     "VdsmRunning",
     "HostsLive",
     "DomainInUse",
@@ -107,6 +110,7 @@ __all__ = [
     "FlagUnknown",
     "VmUnclear",
     "ConfigInvalid",
+    "InvalidArgument",
     "InvalidTag",
     "WrongUsage",
     "Interrupted",

@@ -99,3 +99,21 @@ class HostedEngineDomain(Error):
 
     def __init__(self, domain):
         self.domain = domain
+
+
+class DomainDetached(Error):
+    """
+    The domain is not attached to a pool, so VDSM does not change it.
+
+    The SPM of a pool may change the metadata of the domains of that pool. A
+    domain that no pool has is changed by the command line tool on any host
+    that sees it, under the domain's own lease.
+    """
+
+    code = 998
+    refusal = True
+    msg = "Storage domain {self.domain} is not attached to a pool"
+    hints = ("on a host: vdsm-backup-domain set {self.domain} --reason TEXT",)
+
+    def __init__(self, domain):
+        self.domain = domain

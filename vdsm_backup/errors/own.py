@@ -58,6 +58,23 @@ class WrongUsage(Error):
         self.program = program
 
 
+class InvalidArgument(Error):
+    """
+    An argument of a verb of VDSM's API makes no sense.
+
+    `backup` and `expected` of StorageDomain.setBackup are true or false; as
+    strings, which VDSM's command line client sends, "true" or "false".
+    """
+
+    code = 997
+    wrong_usage = True
+    msg = "Invalid argument {self.argument}: {self.problem}"
+
+    def __init__(self, argument, problem):
+        self.argument = argument
+        self.problem = problem
+
+
 class Interrupted(Error):
     """
     The command was interrupted, for example by Ctrl-C.

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Child process: the storage half of a real VDSM, with or without the plugin.
+
+HSM, Dispatcher, Bridge and the JSON-RPC server on loopback are VDSM's own;
+it is talked to by the real vdsm.client. What a test machine lacks is replaced
+here, and nothing else: the privileged helper (supervdsm), the places of the
+repository, multipath, the check that qemu may enter a directory. It has no
+VMs of its own; tests put stand-ins into the list that VDSM keeps of them.
+
+Run by vdsmhost.py with JSON as the argument. Afterwards it takes lines of
+{"code": TEXT, "args": LIST}, runs them here, and answers what they say().
+"""
+
+import json
+import logging
+import os
+import sys
+import threading
+import time
+import types
+from collections import defaultdict
+
+
+class NoHelper:
+    """supervdsm: each of its calls succeeds and does nothing."""
+
+    def __getattr__(self, name):
+        return lambda *args, **kwargs: None
+
+
+class ClientIF:
+    """What the verbs use of VDSM's clientIF, which has libvirt and more."""
+
+    def __init__(self, irs):
+        self.irs = irs
+        self.log = logging.getLogger("vds")
+        self.threadLocal = threading.local()
+        self.gluster = None
+        self.ready = True
+        self.vmContainer = {}
+
+    def getVMs(self):
+        return dict(self.vmContainer)
+
+    def notify(self, *args, **kwargs):
+        pass
+
+
+class Vm:
+    """What vms.py uses of a VM; tests/vdsm compares it with VDSM's."""
+
+    def __init__(self, name, xml="<domain/>", drives=(), status="Up"):
+        self.name = name
+        self.lastStatus = status
+        self.domain = types.SimpleNamespace(xml=xml)
+        self.drives = [types.SimpleNamespace(**d) for d in drives]
+
+    def getDiskDevices(self):
+        return self.drives
+
+
+def replace_the_host(root, io_timeout):
+    from vdsm.common import supervdsm
+    from vdsm.config import config
+    from vdsm.storage import clusterlock, fileSD, lvm, mpathhealth, multipath
+    from vdsm.storage import constants as sc
+
+    supervdsm.getProxy = NoHelper
+    sc.REPO_DATA_CENTER = f"{root}/dc"
+    sc.REPO_MOUNT_DIR = f"{root}/dc/mnt"
+    sc.P_VDSM_STORAGE = f"{root}/run"
+    for name in ("dc", "run", "tasks", "backups"):
+        os.makedirs(f"{root}/{name}", exist_ok=True)
+    config.set("irs", "hsm_tasks", f"{root}/tasks")
+    config.set("irs", "md_backup_dir", f"{root}/backups")
+    config.set("sanlock", "io_timeout", str(io_timeout))
+    clusterlock.SANLock._io_timeout = io_timeout
+    multipath.rescan = lambda: None
+    multipath.resize_devices = lambda: None
+    multipath.getMPDevNamesIter = lambda: iter(())
+    lvm.bootstrap = lambda *args, **kwargs: None
+    fileSD.validateDirAccess = lambda path: True
+    mpathhealth.Monitor.start = lambda self: None
+
+
+def start(request):
+    """Returns the port, and what tests reach by code."""
+    from vdsm.config import config
+
+    config.set("devel", "api_strict_mode", str(request["strict"]))
+    replace_the_host(request["root"], request["io_timeout"])
+    if request["plugin"]:
+        from vdsm_backup import config as ours
+        from vdsm_backup.vdsm import install
+
+        install.install(ours.load(request["config"]))
+
+    from vdsm.clientIF import clientIF
+    from vdsm.storage.dispatcher import Dispatcher
+    from vdsm.storage.hsm import HSM
+
+    hsm = HSM()
+    cif = ClientIF(Dispatcher(hsm))
+    clientIF.getInstance = staticmethod(lambda *args, **kwargs: cif)
+    while not hsm.ready:
+        time.sleep(0.05)
+    return serve(cif), {"hsm": hsm, "cif": cif, "Vm": Vm}
+
+
+def serve(cif):
+    from vdsm import schedule
+    from vdsm.common.time import monotonic_time
+    from vdsm.protocoldetector import MultiProtocolAcceptor
+    from vdsm.rpc.bindingjsonrpc import BindingJsonRpc
+    from vdsm.rpc.Bridge import DynamicBridge
+    from yajsonrpc.betterAsyncore import Reactor
+    from yajsonrpc.stompserver import StompDetector
+
+    reactor = Reactor()
+    acceptor = MultiProtocolAcceptor(reactor, "127.0.0.1", 0, None)
+    scheduler = schedule.Scheduler(name="rpc", clock=monotonic_time)
+    scheduler.start()
+    bridge = DynamicBridge()
+    binding = BindingJsonRpc(bridge, defaultdict(list), 60, scheduler, cif)
+    binding.start()
+    acceptor.add_detector(StompDetector(binding))
+    threading.Thread(target=reactor.process_requests, daemon=True).start()
+    return acceptor._port
+
+
+def say(value):
+    answers.write(json.dumps(value) + "\n")
+    answers.flush()
+
+
+def obey(names):
+    for line in sys.stdin:
+        request = json.loads(line)
+        said = []
+        scope = {**names, "say": said.append, "args": request["args"]}
+        try:
+            exec(request["code"], scope)
+        except Exception as e:  # whatever the code of a test does
+            say({"failed": f"{type(e).__name__}: {e}"})
+        else:
+            say({"said": said})
+
+
+if __name__ == "__main__":
+    # What VDSM prints must not get between the answers.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    logging.basicConfig(
+        level=os.environ.get("VDSM_TEST_LOG", "WARNING"),
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+    )
+    port, reached = start(json.loads(sys.argv[1]))
+    say({"port": port})
+    obey(reached)
+    # Threads of VDSM that wait for storage do not end.
+    os._exit(0)

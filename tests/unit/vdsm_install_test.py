@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""All of the plugin, or nothing; on a stand-in for VDSM's modules."""
+
+import functools
+import sys
+import types
+
+import pytest
+
+from tests.support import vdsmshapes
+from vdsm_backup.vdsm import compat, install, places
+from vdsm_backup.vdsm.compat import ANY, Place
+
+NAME = "stand_in_for_vdsm"
+
+
+class Thing:
+    kept = 1
+
+    def __init__(self, one):
+        self._attribute = one
+
+    def wrapped(self, one, two):
+        return self._attribute + one + two
+
+    def more(self, one, two=2, *rest, **others):
+        pass
+
+    @classmethod
+    def of_class(cls, one):
+        pass
+
+
+def twice(original):
+    @functools.wraps(original)
+    def doubled(self, one, two):
+        return 2 * original(self, one, two)
+
+    return doubled
+
+
+@pytest.fixture
+def thing(monkeypatch):
+    """A fresh class each time, in a module."""
+    module = types.ModuleType(NAME)
+    module.Thing = type("Thing", (), dict(vars(Thing)))
+    module.table = {"there": 1}
+    monkeypatch.setitem(sys.modules, NAME, module)
+    at = f"{NAME}:Thing"
+    wrapped = Place(f"{at}.wrapped", ("self", "one", "two"), exact=True)
+    monkeypatch.setattr(places, "WRAPPED", (places.Wrapped(wrapped, twice),))
+    added = [
+        places.Added(f"{at}.added", lambda options: lambda self: options),
+        places.Added(f"{at}.also", lambda options: lambda self: 0),
+    ]
+    monkeypatch.setattr(places, "ADDED", added)
+    item = places.Item(f"{NAME}:table", "new", {"ret": "x"})
+    monkeypatch.setattr(places, "ITEMS", (item,))
+    monkeypatch.setattr(places, "NEEDED", (Place(f"{at}.kept"),))
+    return module
+
+
+def shape(module):
+    return dict(vars(module.Thing)), dict(module.table)
+
+
+def test_all_is_put_in_place(thing):
+    assert not install.installed()
+    install.install("options")
+    assert install.installed()
+    assert thing.Thing(1).wrapped(2, 3) == 12
+    assert thing.Thing(1).added() == "options"
+    assert thing.table == {"there": 1, "new": {"ret": "x"}}
+
+
+def test_twice_is_once(thing):
+    install.install("options")
+    before = shape(thing)
+    install.install("others")
+    assert shape(thing) == before
+    assert install.compatibility() == []
+
+
+def test_looking_touches_nothing(thing):
+    before = shape(thing)
+    assert install.compatibility() == []
+    assert shape(thing) == before
+
+
+def refused(thing, *words):
+    before = shape(thing)
+    with pytest.raises(install.Incompatible) as e:
+        install.install("options")
+    assert shape(thing) == before
+    assert not install.installed()
+    for word in words:
+        assert word in str(e.value)
+    return e.value.problems
+
+
+def test_needed_is_missing(thing):
+    del thing.Thing.kept
+    refused(thing, f"{NAME}:Thing.kept is not there")
+
+
+def test_wrapped_is_another_function(thing):
+    thing.Thing.wrapped = lambda self, one: 1
+    refused(thing, "Thing.wrapped takes (self, one)")
+
+
+def test_vdsm_has_it_itself(thing):
+    thing.Thing.also = lambda self: 0
+    refused(thing, "VDSM has", "Thing.also itself")
+
+
+def test_vdsm_has_the_key_itself(thing):
+    thing.table["new"] = {}
+    refused(thing, "VDSM has new")
+
+
+def test_all_problems_are_told(thing):
+    del thing.Thing.kept
+    del thing.Thing.wrapped
+    assert len(refused(thing)) == 2
+
+
+def test_what_cannot_be_made_leaves_all_as_it_was(thing, monkeypatch):
+    broken = places.Added(f"{NAME}:Thing.broken", lambda options: 1 / 0)
+    monkeypatch.setattr(places, "ADDED", [*places.ADDED, broken])
+    before = shape(thing)
+    with pytest.raises(ZeroDivisionError):
+        install.install("options")
+    assert shape(thing) == before
+
+
+@pytest.mark.parametrize(
+    "at, parameters, exact, uses, problem",
+    [
+        ("wrapped", ("self", "one", "two"), True, (), None),
+        ("wrapped", ("self", "one", ANY), True, ("_attribute",), None),
+        ("wrapped", ("self", "one"), False, (), "takes (self, one, two)"),
+        ("wrapped", ("self", "two", "one"), False, (), "expected"),
+        ("wrapped", ("self", "one", "two", "x"), False, (), "expected"),
+        ("wrapped", None, False, ("other",), "does not use other"),
+        ("more", ("self", "one"), False, (), None),
+        ("more", ("self", "one"), True, (), "takes"),
+        ("of_class", ("cls", "one"), False, (), None),
+        ("kept", None, False, (), None),
+        ("kept", ("self",), False, (), "is no function"),
+        ("nothing", None, False, (), "is not there"),
+    ],
+)
+def test_a_place(thing, at, parameters, exact, uses, problem):
+    place = Place(f"{NAME}:Thing.{at}", parameters, exact, uses)
+    found = place.problem()
+    assert found is None if problem is None else problem in found
+
+
+def test_module_that_is_missing():
+    problem = Place("no_such_module:x.y").problem()
+    assert "no_such_module cannot be imported" in problem
+
+
+def test_decorated_functions_are_seen_through(thing):
+    thing.Thing.wrapped = twice(thing.Thing.wrapped)
+    names = ("self", "one", "two")
+    at = f"{NAME}:Thing.wrapped"
+    assert Place(at, names, True, ("_attribute",)).problem() is None
+
+
+def test_stand_ins_have_what_the_plugin_wraps():
+    """That they are as VDSM's is shown by tests/vdsm/shapes_test.py."""
+    for item in places.WRAPPED:
+        name = item.place.at.partition(":")[2]
+        if name.startswith(("PersistentDict", "Schema")):
+            at = f"{vdsmshapes.__name__}:{name}"
+            compat.find(at)
+            place = Place(at, item.place.parameters, exact=True)
+            assert place.problem() is None

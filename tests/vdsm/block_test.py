@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+The plugin on the metadata of a block domain: VDSM's own tags, LVM cache and
+commands on a real VG. The domain around it needs device-mapper, so here a
+stand-in has what the plugin uses of it.
+"""
+
+import types
+
+import pytest
+
+from tests.support import loop
+from tests.support.blockdomain import BlockDomain
+from tests.support.outside import FLAG
+from vdsm_backup import errors, flag, report
+from vdsm_backup import format as fmt
+from vdsm_backup.lvm import Lvm
+from vdsm_backup.storage import origin
+from vdsm_backup.storage.block import BlockStorage
+from vdsm_backup.vdsm import metadata, places
+
+pytestmark = pytest.mark.skipif(bool(loop.missing()), reason=loop.missing())
+
+
+@pytest.fixture(params=[4, 5])
+def block(directory, request, monkeypatch):
+    from vdsm.storage import lvm, multipath
+
+    monkeypatch.setenv("LVM_SYSTEM_DIR", loop.lvm_system_dir(directory))
+    monkeypatch.setenv("LVM_SUPPRESS_FD_WARNINGS", "1")
+    domain = BlockDomain(directory, version=request.param)
+    monkeypatch.setattr(
+        multipath, "getMPDevNamesIter", lambda: iter(domain.devices)
+    )
+    monkeypatch.setattr(lvm, "_lvminfo", lvm.LVMCache())
+    return domain
+
+
+@pytest.fixture
+def plugin(monkeypatch):
+    """Of the plugin, what is put around the dict; taken away again."""
+    from vdsm.storage.persistent import PersistentDict
+
+    for item in places.WRAPPED:
+        _, _, name = item.place.at.rpartition("PersistentDict.")
+        if name in ("transaction", "update", "_flush"):
+            original = getattr(PersistentDict, name)
+            monkeypatch.setattr(PersistentDict, name, item.make(original))
+
+
+def outside(block):
+    return BlockStorage(block.sd_id, Lvm(block.devices), lv_dir=block.lv_dir)
+
+
+def put_flag(storage):
+    old = storage.read()
+    new = fmt.flush(flag.apply(fmt.parse(old).values, FLAG))
+    storage.write(old, new, lambda step: None)
+
+
+def tags(block):
+    from vdsm.storage.blockSD import TagBasedSDMetadata
+
+    return TagBasedSDMetadata(block.sd_id)
+
+
+def inside(block):
+    from vdsm_backup.vdsm.storage import VdsmBlockStorage
+
+    domain = types.SimpleNamespace(
+        sdUUID=block.sd_id, domaindir="/none", _metadata=tags(block)
+    )
+    return VdsmBlockStorage(domain)
+
+
+def test_vdsm_without_the_plugin_loses_the_flag(block):
+    md = tags(block)
+    assert md["DESCRIPTION"] == "block1"
+    put_flag(outside(block))
+    md["DESCRIPTION"] = "new"
+    assert report.read(outside(block)).flag == flag.Flag(False)
+
+
+def test_a_change_starts_from_storage(block, plugin):
+    md = tags(block)
+    assert md["DESCRIPTION"] == "block1"
+    put_flag(outside(block))
+    md["DESCRIPTION"] = "new"
+    reading = report.read(outside(block))
+    assert reading.problems == []
+    assert reading.flag == FLAG
+    assert reading.md.values["DESCRIPTION"] == "new"
+
+
+def test_tags_that_are_no_metadata_are_not_written(block, plugin, monkeypatch):
+    from vdsm.storage import exception as se
+    from vdsm.storage import lvm
+
+    monkeypatch.setattr(metadata, "RETRY_FOR", 0)
+    lines = outside(block).read()
+    for line in lines:
+        if line.startswith("VERSION="):
+            lvm.changeVGTags(block.sd_id, delTags=[fmt.encode_tag(line)])
+    before = outside(block).read()
+    with pytest.raises(se.StorageDomainMetadataNotFound):
+        # Its seal is broken now, which VDSM finds first.
+        lvm.changeVGTags(
+            block.sd_id,
+            delTags=[
+                fmt.encode_tag(x) for x in before if x.startswith(fmt.SEAL)
+            ],
+        )
+        tags(block)["DESCRIPTION"] = "new"
+    assert "DESCRIPTION=block1" in outside(block).read()
+
+
+def test_creation_of_a_domain(block, plugin):
+    from vdsm.storage import lvm
+
+    old = outside(block).read()
+    values = fmt.parse(old).values
+    lvm.changeVGTags(block.sd_id, delTags=[fmt.encode_tag(x) for x in old])
+    assert outside(block).read() == []
+    tags(block)._dict.update(values)
+    assert sorted(outside(block).read()) == sorted(old)
+
+
+def test_read_is_what_is_on_storage_now(block):
+    storage = inside(block)
+    assert sorted(storage.read()) == sorted(outside(block).read())
+    put_flag(outside(block))
+    assert flag.read(fmt.parse(storage.read()).values, block.sd_id) == FLAG
+
+
+def test_read_looks_no_lvs_up_again(block, monkeypatch):
+    from vdsm.storage import lvm
+
+    asked = []
+    original = lvm.invalidateVG
+    monkeypatch.setattr(
+        lvm,
+        "invalidateVG",
+        lambda vg, **options: (asked.append(options), original(vg, **options)),
+    )
+    inside(block).read()
+    assert asked == [{"invalidateLVs": False}]
+
+
+def test_write(block, plugin):
+    storage = inside(block)
+    old = storage.read()
+    new = fmt.flush(flag.apply(fmt.parse(old).values, FLAG))
+    storage.write(old, new, None)
+    assert sorted(outside(block).read()) == sorted(new)
+    storage.write(new, old, None)
+    assert sorted(outside(block).read()) == sorted(old)
+
+
+def test_write_over_what_others_wrote(block, plugin):
+    storage = inside(block)
+    old = storage.read()
+    put_flag(outside(block))
+    with pytest.raises(errors.MetadataChanged):
+        storage.write(old, old, None)
+    assert report.read(outside(block)).flag == FLAG
+
+
+def test_origin_is_the_one_of_the_command_line(block):
+    ours = outside(block).origin()
+    assert inside(block).origin() == ours
+    # A plain loop device has no WWID, so nothing can be said.
+    assert inside(block).match_origin(ours) == origin.UNKNOWN
+
+
+def test_vg_that_is_gone(block):
+    storage = inside(block)
+    block.lvm(["vgremove", "-f", block.sd_id])
+    with pytest.raises(errors.MetadataUnreadable):
+        storage.read()

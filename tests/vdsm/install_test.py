@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The plugin in the real VDSM: compatibility, loading, strict mode."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.support import launching, outside
+from tests.support.backends import ROOT
+from tests.support.vdsmhost import Failed
+
+# Runs in a process of its own: what is put in place stays.
+CHECK = """
+import importlib, json, sys
+from vdsm_backup import config
+from vdsm_backup.vdsm import install
+
+OWNERS = [
+    "storage.persistent:PersistentDict", "storage.sp:StoragePool",
+    "storage.hsm:HSM", "API:StorageDomain", "api.vdsmapi:Schema",
+]
+
+def snapshot():
+    found = {}
+    for owner in OWNERS:
+        module, _, name = owner.partition(":")
+        module = importlib.import_module("vdsm." + module)
+        cls = getattr(module, name, None)
+        for attribute, value in vars(cls).items() if cls else ():
+            found[f"{name}.{attribute}"] = id(value)
+    bridge = importlib.import_module("vdsm.rpc.Bridge")
+    for key in getattr(bridge, "command_info", ()):
+        found[key] = True
+    return found
+
+def touch():
+    before = snapshot()
+    try:
+        install.install(config.load())
+    except install.Incompatible as e:
+        problems = e.problems
+    else:
+        problems = []
+    after = snapshot()
+    return problems, sorted(k for k in after if after[k] != before.get(k))
+
+module, name = json.loads(sys.argv[1])
+if module:
+    owner = importlib.import_module(module)
+    *classes, name = name.split(".")
+    for part in classes:
+        owner = getattr(owner, part)
+    delattr(owner, name)
+print(json.dumps([touch(), touch(), install.installed()]))
+"""
+
+
+def check(module="", attribute=""):
+    done = subprocess.run(
+        [sys.executable, "-c", CHECK, json.dumps([module, attribute])],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_in_place_once():
+    (problems, touched), again, installed = check()
+    assert problems == []
+    assert touched == [
+        "HSM.getStorageDomainBackup",
+        "HSM.getStorageDomainInfo",
+        "HSM.setStorageDomainBackup",
+        "PersistentDict._flush",
+        "PersistentDict.transaction",
+        "PersistentDict.update",
+        "Schema.__init__",
+        "StorageDomain.getBackup",
+        "StorageDomain.setBackup",
+        "StorageDomain_getBackup",
+        "StorageDomain_setBackup",
+        "StoragePool.setSDBackup",
+    ]
+    assert again == [[], []]
+    assert installed
+
+
+@pytest.mark.parametrize(
+    "module, attribute",
+    [
+        ("vdsm.storage.persistent", "PersistentDict._flush"),
+        ("vdsm.storage.hsm", "HSM.getStorageDomainInfo"),
+        ("vdsm.storage.sp", "StoragePool._assert_sd_in_pool"),
+        ("vdsm.storage.lvm", "invalidateVG"),
+        ("vdsm.rpc.Bridge", "command_info"),
+        ("vdsm.API", "StorageDomain"),
+    ],
+)
+def test_one_attribute_is_missing(module, attribute):
+    (problems, touched), again, installed = check(module, attribute)
+    assert f"{module}:{attribute}" in " ".join(problems)
+    assert touched == []
+    assert again == [problems, []]
+    assert not installed
+
+
+# Loading
+
+
+def found(*candidates):
+    for path in candidates:
+        if os.path.exists(path):
+            return path
+    pytest.skip(f"none of these is there: {candidates}")
+
+
+def checkout(name):
+    import vdsm
+
+    top = os.path.dirname(os.path.dirname(os.path.dirname(vdsm.__file__)))
+    return os.path.join(top, name)
+
+
+def test_drop_in_differs_from_vdsms_own_line_in_the_target_only():
+    unit = found(
+        "/usr/lib/systemd/system/vdsmd.service",
+        checkout("static/usr/lib/systemd/system/vdsmd.service.in"),
+    )
+    drop_in = "contrib/systemd/vdsmd.service.d/50-vdsm-backup.conf"
+    with open(unit) as f:
+        theirs = re.search("^ExecStart=.+$", f.read(), re.M)[0]
+    with open(os.path.join(ROOT, drop_in)) as f:
+        ours = re.search("^ExecStart=.+$", f.read(), re.M)[0]
+    theirs = theirs.replace("@LIBEXECDIR@", "/usr/libexec/vdsm")
+    assert ours == theirs.replace(
+        "/usr/libexec/vdsm/vdsmd", "/usr/libexec/vdsm-backup/vdsmd"
+    )
+
+
+# VDSM's main wants its own user and sudo; what is before it is real.
+CUSTOM = """
+from vdsm import vdsmd
+def main():
+    import json, os
+    from vdsm_backup.vdsm import install
+    with open({told!r}, "w") as f:
+        json.dump([install.installed(), os.environ["PYTHONPATH"]], f)
+vdsmd.main = main
+"""
+
+
+def test_started_by_vdsms_own_adapter(tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("daemonAdapter raises its priority, as root can")
+    adapter = found(
+        "/usr/libexec/vdsm/daemonAdapter", checkout("init/daemonAdapter")
+    )
+    place = launching.Place(str(tmp_path))
+    place.remove_package("vdsm")
+    told = str(tmp_path / "told-by-main")
+    place.custom(CUSTOM.format(told=told))
+    null = [x for n in "012" for x in (f"-{n}", "/dev/null")]
+    path = os.environ.get("PYTHONPATH", "")
+    done = subprocess.run(
+        [sys.executable, adapter, *null, place.launcher],
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{path}"},
+    )
+    assert done.returncode == 0, place.said()
+    assert "the plugin is in place" in place.said()
+    with open(told) as f:
+        assert json.load(f) == [True, f"{place.vdsm_dir}:{ROOT}:{path}"]
+
+
+# Strict mode: VDSM checks the types of all arguments and results
+
+
+def test_verbs_in_strict_mode(start):
+    host = start(strict=True)
+    sd_id, metafile = host.run(CREATE_AND_POOL, host.root)[0]
+    result = host.set_backup(sd_id, True, "why", expected=False)
+    assert (result["changed"], result["backup"]) == (True, True)
+    host.set_backup(sd_id, False, "why")
+    assert host.get_backup(sd_id)["reason"] == "why"
+    for arguments in ({"backup": "true"}, {"backup": True, "reason": 1}):
+        with pytest.raises(Failed) as e:
+            host.set_backup(sd_id, **arguments)
+        assert e.value.code == -32602  # invalid parameters, by JSON-RPC
+    assert outside.read_flag(metafile).value is False
+
+
+# VDSM's own verbs do not pass its own strict mode; these calls are not sent.
+CREATE_AND_POOL = """
+import os, time, uuid
+irs = cif.irs
+path = args[0] + "/local"
+os.mkdir(path, 0o777)
+sd, sp = str(uuid.uuid4()), str(uuid.uuid4())
+def ok(result):
+    assert not result["status"]["code"], result
+    return result
+ok(irs.connectStorageServer(4, sp, [
+    {"id": str(uuid.uuid4()), "connection": path}]))
+ok(irs.createStorageDomain(4, sd, "data", path, 1, 5))
+ok(irs.createStoragePool(sp, "pool", sd, [sd], 1))
+ok(irs.connectStoragePool(sp, 1, sd, 1, {sd: "active"}))
+task = ok(irs.spmStart(sp, -1, -1, 250))["uuid"]
+while ok(irs.getTaskStatus(task))["taskStatus"]["taskState"] != "finished":
+    time.sleep(0.1)
+say([sd, path + "/" + sd + "/dom_md/metadata"])
+"""
+
+# What VDSM's schema says of the result of getInfo, with and without `backup`.
+COMPLAINTS = """
+from vdsm.api import vdsmapi
+said = []
+vdsmapi._log_inconsistency = lambda form, text: said.append(text)
+schema = vdsmapi.Schema.vdsm_api(False)
+rep = vdsmapi.MethodRep("StorageDomain", "getInfo")
+info = cif.irs.getStorageDomainInfo(args[0])["info"]
+assert "backup" in info
+schema.verify_retval(rep, info)
+with_it, said[:] = list(said), []
+del info["backup"]
+schema.verify_retval(rep, info)
+say([with_it, list(said)])
+"""
+
+
+def test_info_adds_no_inconsistency_of_its_own(host):
+    sd_id, _ = host.local_domain()
+    ((with_it, without),) = host.run(COMPLAINTS, sd_id)
+    assert with_it == without != []
+
+
+def test_without_the_plugin_the_verbs_are_not_there(start):
+    host = start(plugin=False)
+    sd_id, _ = host.local_domain()
+    with pytest.raises(Failed) as e:
+        host.get_backup(sd_id)
+    assert e.value.code == -32601  # no such method, by JSON-RPC
+    assert "backup" not in host.info(sd_id)

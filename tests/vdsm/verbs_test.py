@@ -1,0 +1,316 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+StorageDomain.setBackup and getBackup, as a client of VDSM's JSON-RPC sees
+them: real HSM, Dispatcher, Bridge, API and file domains.
+"""
+
+import fcntl
+import os
+import time
+
+import pytest
+
+from tests.support import outside
+from tests.support.vdsmhost import Failed
+from vdsm_backup import errors, flag, history
+from vdsm_backup import format as fmt
+
+XML = """<domain><devices><disk type='file' device='{device}'>
+<source file='/rhev/data-center/mnt/server:_x/{sd}/images/i/v'/>
+<target dev='vda'/></disk></devices></domain>"""
+
+
+@pytest.fixture
+def sd(host):
+    """A regular domain of this host's pool: (UUID, path of metadata)."""
+    master, _ = host.local_domain()
+    found = host.local_domain()
+    host.pool(master, found[0])
+    return found
+
+
+def refused(code, call, *args, **kwargs):
+    with pytest.raises(Failed) as e:
+        call(*args, **kwargs)
+    assert e.value.code == getattr(code, "code", code)
+    return e.value.text
+
+
+@pytest.mark.parametrize("version", [4, 5])
+@pytest.mark.parametrize("master", [True, False])
+def test_set_read_clear(host, version, master):
+    one, two = host.local_domain(version), host.local_domain(version)
+    host.pool(one[0], two[0])
+    sd_id, metafile = one if master else two
+    before = outside.values(metafile)
+    assert host.get_backup(sd_id)["backup"] is False
+    assert host.info(sd_id)["backup"] is False
+
+    result = host.set_backup(sd_id, True, "copies of site A & B, é")
+    assert (result["changed"], result["backup"]) == (True, True)
+    assert "VMs of other hosts" in result["notes"][0]
+
+    stored = outside.read_flag(metafile)
+    assert stored.value is True
+    assert stored.reason == "copies of site A & B, é"
+    assert stored.by == "api@127.0.0.1"
+    assert host.info(sd_id)["backup"] is True
+    assert host.get_backup(sd_id) == {
+        "backup": True,
+        "reason": stored.reason,
+        "by": stored.by,
+        "since": stored.since,
+        "origin": stored.origin,
+        "origin_match": "same",
+    }
+
+    result = host.set_backup(sd_id, False, "moved to tape")
+    assert (result["changed"], result["backup"]) == (True, False)
+    assert host.get_backup(sd_id)["reason"] == "moved to tape"
+    assert host.info(sd_id)["backup"] is False
+    after = outside.values(metafile)
+    assert {k: after.get(k) for k in before} == before
+    assert set(after) - set(before) <= set(flag.KEYS)
+
+
+def test_it_was_so_already(host, sd):
+    host.set_backup(sd[0], True, "why")
+    before = outside.values(sd[1])
+    result = host.set_backup(sd[0], True, "why")
+    assert (result["changed"], result["backup"]) == (False, True)
+    assert outside.values(sd[1]) == before
+
+
+def test_strings_of_the_command_line_client(host, sd):
+    host.set_backup(sd[0], "true", "why", expected="false")
+    assert outside.read_flag(sd[1]).value is True
+    host.set_backup(sd[0], "false", "why")
+    assert outside.read_flag(sd[1]).value is False
+
+
+@pytest.mark.parametrize("value", ["True", "yes", "", 1, 0, None, [], {}])
+def test_anything_else_is_no_boolean(host, sd, value):
+    refused(errors.InvalidArgument, host.set_backup, sd[0], value)
+    if value is not None:
+        refused(errors.InvalidArgument, host.set_backup, sd[0], expected=value)
+    assert flag.BACKUP not in outside.values(sd[1])
+
+
+@pytest.mark.parametrize("reason", ["", "two\nlines", None, 3, "x" * 1025])
+def test_reason_that_cannot_be_stored(host, sd, reason):
+    refused(errors.InvalidReason, host.set_backup, sd[0], True, reason)
+    assert flag.BACKUP not in outside.values(sd[1])
+
+
+def test_compare_and_set(host, sd):
+    refused(errors.MetadataChanged, host.set_backup, sd[0], expected=True)
+    host.set_backup(sd[0], True, expected=False)
+    refused(
+        errors.MetadataChanged, host.set_backup, sd[0], False, expected=False
+    )
+    assert outside.read_flag(sd[1]).value is True
+
+
+def test_reads_what_others_wrote_this_moment(host, sd):
+    assert host.get_backup(sd[0])["backup"] is False
+    outside.put_flag(sd[1])
+    found = host.get_backup(sd[0])
+    assert (found["backup"], found["by"]) == (True, outside.FLAG.by)
+
+
+def test_domain_of_no_pool(host):
+    sd_id, metafile = host.local_domain()
+    assert host.get_backup(sd_id)["backup"] is False
+    refused(errors.DomainDetached, host.set_backup, sd_id)
+    outside.put_flag(metafile)
+    assert host.get_backup(sd_id)["backup"] is True
+
+
+def test_domain_that_is_not_there(host):
+    sd_id = "5e6f1d2a-9c47-4b0e-8d1f-3a7b9c0d2e41"
+    refused(errors.DomainNotFound, host.set_backup, sd_id)
+    refused(errors.DomainNotFound, host.get_backup, sd_id)
+
+
+def test_spm_only(host):
+    sd_id, metafile = host.local_domain()
+    sp_id = host.pool(sd_id, spm=False)
+    assert "SPM" in refused(654, host.set_backup, sd_id)
+    assert flag.BACKUP not in outside.values(metafile)
+    host.become_spm(sp_id)
+    host.set_backup(sd_id)
+    host.stop_spm(sp_id)
+    refused(654, host.set_backup, sd_id, False)
+    assert host.get_backup(sd_id)["backup"] is True
+
+
+def test_version_without_a_flag(host):
+    sd_id, _ = host.local_domain(3)
+    refused(errors.UnsupportedVersion, host.get_backup, sd_id)
+
+
+def test_invalid_value_is_never_guessed(host, sd):
+    outside.put(sd[1], {**outside.values(sd[1]), "BACKUP": "maybe"})
+    refused(errors.InvalidFlag, host.get_backup, sd[0])
+    refused(errors.InvalidFlag, host.set_backup, sd[0])
+    assert "backup" not in host.info(sd[0])
+
+
+def test_broken_seal(host, sd):
+    with open(sd[1], "a") as f:
+        f.write("X=Y\n")
+    refused(errors.SealBroken, host.get_backup, sd[0])
+    refused(errors.SealBroken, host.set_backup, sd[0])
+
+
+def test_lease_is_busy(host, sd):
+    """The lease of a local domain is a lock of its file `ids`."""
+    ids = os.path.join(os.path.dirname(sd[1]), "ids")
+    with open(ids) as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        refused(errors.LeaseBusy, host.set_backup, sd[0])
+    assert flag.BACKUP not in outside.values(sd[1])
+    host.set_backup(sd[0])
+
+
+def test_lease_is_given_back(host, sd):
+    host.set_backup(sd[0])
+    with open(os.path.join(os.path.dirname(sd[1]), "ids")) as f:
+        fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+HAS_HOST_ID = """
+from vdsm.storage.sdc import sdCache
+say(sdCache.produce(args[0]).hasHostId(1))
+"""
+
+
+def wait_for_host_id(host, sd_id):
+    """The monitor acquires it in the background."""
+    deadline = time.monotonic() + 20
+    while host.run(HAS_HOST_ID, sd_id) != [True]:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_host_id_of_the_monitor_stays(host, sd):
+    wait_for_host_id(host, sd[0])
+    host.set_backup(sd[0])
+    assert host.run(HAS_HOST_ID, sd[0]) == [True]
+
+
+def test_host_id_that_we_acquired_is_released(host):
+    """A domain in maintenance is attached, and not monitored."""
+    master, _ = host.local_domain()
+    sd_id, metafile = host.local_domain()
+    sp_id = host.pool(master, sd_id)
+    host.deactivate(sp_id, sd_id)
+    assert host.run(HAS_HOST_ID, sd_id) == [False]
+    host.set_backup(sd_id)
+    assert host.run(HAS_HOST_ID, sd_id) == [False]
+    assert outside.read_flag(metafile).value is True
+
+
+def test_a_copy_is_kept_before(host, sd):
+    before = outside.values(sd[1])
+    host.set_backup(sd[0])
+    kept = history.History(host.history)
+    assert kept.numbers(sd[0]) == [1]
+    copy = kept.get(sd[0], 1)
+    assert fmt.parse(copy.lines).values == before
+    assert (copy.action, copy.by) == ("set", "api@127.0.0.1")
+
+
+def test_no_copy_no_change(host, sd):
+    with open(host.history, "w"):
+        pass
+    refused(errors.HistoryFailed, host.set_backup, sd[0])
+    assert flag.BACKUP not in outside.values(sd[1])
+
+
+def test_an_exclusive_lock_of_the_domain_is_waited_for(host, sd):
+    """Copies have it shared: they do not wait for us, nor we for them."""
+    lock = """
+from vdsm.storage import resourceManager as rm, constants as sc
+how = {"shared": rm.SHARED, "exclusive": rm.EXCLUSIVE}[args[1]]
+context = rm.acquireResource(sc.STORAGE, args[0], how)
+context.__enter__()
+import builtins; builtins.held = context
+"""
+    unlock = "held.__exit__(None, None, None)"
+    host.run(lock, sd[0], "shared")
+    host.set_backup(sd[0])
+    host.run(unlock)
+    host.run(lock, sd[0], "exclusive")
+    host.run(
+        "import threading; threading.Timer(1, held.__exit__,"
+        " (None, None, None)).start()"
+    )
+    host.set_backup(sd[0], False)
+    assert outside.read_flag(sd[1]).value is False
+
+
+# VMs of this host
+
+
+def run_vm(host, **vm):
+    host.run("vm = Vm(**args[0]); cif.vmContainer[vm.name] = vm", {**vm})
+
+
+def test_refused_while_a_vm_of_this_host_runs_there(host, sd):
+    run_vm(host, name="web1", xml=XML.format(sd=sd[0], device="disk"))
+    text = refused(errors.DomainInUse, host.set_backup, sd[0])
+    assert "VM web1 (disk vda)" in text
+    assert flag.BACKUP not in outside.values(sd[1])
+    # Its way out of the flag is never barred.
+    outside.put_flag(sd[1])
+    host.set_backup(sd[0], False)
+
+
+def test_refused_for_what_is_plugged_or_copied_to(host, sd):
+    drive = {"name": "vdb", "device": "disk", "domainID": sd[0]}
+    run_vm(host, name="web1", drives=[drive])
+    assert "disk vdb" in refused(errors.DomainInUse, host.set_backup, sd[0])
+    replica = {"domainID": sd[0]}
+    drive = {**drive, "domainID": "other", "diskReplicate": replica}
+    run_vm(host, name="web1", drives=[drive])
+    text = refused(errors.DomainInUse, host.set_backup, sd[0])
+    assert "copy of disk vdb" in text
+
+
+def test_vms_that_do_no_harm(host, sd):
+    run_vm(host, name="elsewhere", xml=XML.format(sd="other", device="disk"))
+    run_vm(host, name="cd", xml=XML.format(sd=sd[0], device="cdrom"))
+    ended = XML.format(sd=sd[0], device="disk")
+    run_vm(host, name="ended", xml=ended, status="Down")
+    notes = host.set_backup(sd[0])["notes"]
+    assert any("VM cd has a CD-ROM" in note for note in notes)
+
+
+def test_vm_that_comes_while_the_flag_is_written(host, sd):
+    host.run(
+        """
+from vdsm_backup.vdsm import storage
+original = storage.VdsmStorage.write
+def write(self, old, new, step):
+    original(self, old, new, step)
+    vm = Vm(*args)
+    cif.vmContainer[vm.name] = vm
+storage.VdsmStorage.write = write
+""",
+        "late",
+        XML.format(sd=sd[0], device="disk"),
+    )
+    text = refused(errors.FlagUndone, host.set_backup, sd[0])
+    assert "VM late" in text
+    assert flag.BACKUP not in outside.values(sd[1])
+
+
+def test_domain_of_the_hosted_engine(host, sd):
+    host.run(
+        "from vdsm_backup import hosted_engine as h;"
+        " h.is_hosted_engine = lambda sd_id: sd_id == args[0]",
+        sd[0],
+    )
+    refused(errors.HostedEngineDomain, host.set_backup, sd[0])
+    host.set_backup(sd[0], False)

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Puts the plugin in place: all of it, or nothing.
+
+install() looks at every place first. Only if all are as expected, and all
+that is new could be made, anything is set. Installing again changes nothing.
+"""
+
+import logging
+
+from vdsm_backup.vdsm import compat, places
+
+log = logging.getLogger("vdsm_backup")
+
+# On what we put into VDSM's classes, so that it is known again.
+MARK = "__vdsm_backup__"
+
+
+class Incompatible(Exception):
+    """This VDSM does not look as expected; `problems` says where."""
+
+    def __init__(self, problems):
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+def installed():
+    """Is the plugin in place in this process."""
+    return all(_is_ours(_current(item)) for item in places.ADDED)
+
+
+def compatibility():
+    """
+    What of this VDSM is not as expected: a list of texts, empty if all is.
+    Touches nothing; VDSM is imported.
+    """
+    problems = [p.problem() for p in _places()]
+    problems += [_taken(item) for item in places.ADDED]
+    problems += [_item_problem(item) for item in places.ITEMS]
+    return [problem for problem in problems if problem]
+
+
+def install(options):
+    """
+    options: config.Config.
+
+    Raises Incompatible, with nothing touched.
+    """
+    if installed():
+        return
+    problems = compatibility()
+    if problems:
+        raise Incompatible(problems)
+    # Whatever can fail comes first.
+    changes = [_wrapping(item) for item in places.WRAPPED]
+    changes += [_adding(item, options) for item in places.ADDED]
+    dictionaries = [(compat.find(i.at), i) for i in places.ITEMS]
+    for owner, name, value in changes:
+        setattr(owner, name, value)
+    for dictionary, item in dictionaries:
+        dictionary[item.key] = item.value
+    log.info("The backup flag plugin is in place")
+
+
+def _places():
+    yield from (item.place for item in places.WRAPPED)
+    yield from places.NEEDED
+
+
+def _wrapping(item):
+    owner, name = compat.owner_of(item.place.at)
+    return owner, name, _marked(item.make(compat.find(item.place.at)))
+
+
+def _adding(item, options):
+    owner, name = compat.owner_of(item.at)
+    return owner, name, _marked(item.make(options))
+
+
+def _marked(function):
+    setattr(function, MARK, True)
+    return function
+
+
+def _is_ours(function):
+    return getattr(function, MARK, False)
+
+
+def _current(item):
+    try:
+        return compat.find(item.at)
+    except compat.Missing:
+        return None
+
+
+def _taken(item):
+    """The class must be there, and not the attribute, unless it is ours."""
+    try:
+        compat.owner_of(item.at)
+    except compat.Missing as e:
+        return str(e)
+    current = _current(item)
+    if current is not None and not _is_ours(current):
+        return f"VDSM has {item.at} itself"
+    return None
+
+
+def _item_problem(item):
+    try:
+        dictionary = compat.find(item.at)
+    except compat.Missing as e:
+        return str(e)
+    if not isinstance(dictionary, dict):
+        return f"{item.at} is no dictionary"
+    if dictionary.get(item.key, item.value) != item.value:
+        return f"VDSM has {item.key} in {item.at} itself"
+    return None

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+All that the plugin touches in VDSM, in one list, and all that it relies on.
+
+WRAPPED: functions of VDSM that ours stand before; each is named after what it
+adds and says in its docstring why, and what it must not break.
+ADDED: what VDSM does not have.
+NEEDED: what is only called or read. If one of them is not as expected,
+nothing is touched at all.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Callable
+
+from vdsm_backup.vdsm import metadata, schema, verbs
+from vdsm_backup.vdsm.compat import ANY, Place
+
+_PERSISTENT = "vdsm.storage.persistent:PersistentDict"
+_DOMAIN = "vdsm.storage.sd:StorageDomain"
+
+
+@dataclass(frozen=True)
+class Wrapped:
+    """make(original) gives what takes its place."""
+
+    place: Place
+    make: Callable
+
+
+@dataclass(frozen=True)
+class Added:
+    """make(options) gives an attribute that VDSM's class does not have."""
+
+    at: str
+    make: Callable
+
+
+@dataclass(frozen=True)
+class Item:
+    """A key of one of VDSM's dictionaries, that it does not have."""
+
+    at: str
+    key: str
+    value: Any
+
+
+def _wrap(at, parameters, make, uses=()):
+    place = Place(at, tuple(parameters), exact=True, uses=tuple(uses))
+    return Wrapped(place, make)
+
+
+WRAPPED = (
+    _wrap(
+        f"{_PERSISTENT}.transaction",
+        ["self"],
+        metadata.transaction,
+        ["_syncRoot", "_inTransaction", "_accessWrapper", "_flush"],
+    ),
+    _wrap(
+        f"{_PERSISTENT}.update",
+        ["self", "metadata"],
+        metadata.update,
+        ["transaction"],
+    ),
+    _wrap(
+        f"{_PERSISTENT}._flush",
+        ["self", "overrideMD"],
+        metadata.flush,
+        ["_metaRW", "writelines"],
+    ),
+    _wrap(
+        "vdsm.api.vdsmapi:Schema.__init__",
+        ["self", "schema_types", "strict_mode"],
+        schema.init,
+        ["_methods"],
+    ),
+    _wrap(
+        "vdsm.storage.hsm:HSM.getStorageDomainInfo",
+        ["self", "sdUUID"],
+        verbs.info,
+        ["validateSdUUID"],
+    ),
+)
+
+ADDED = (
+    Added("vdsm.storage.sp:StoragePool.setSDBackup", verbs.pool_set),
+    Added("vdsm.storage.hsm:HSM.setStorageDomainBackup", verbs.hsm_set),
+    Added("vdsm.storage.hsm:HSM.getStorageDomainBackup", verbs.hsm_get),
+    Added("vdsm.API:StorageDomain.setBackup", lambda _: verbs.api_set),
+    Added("vdsm.API:StorageDomain.getBackup", lambda _: verbs.api_get),
+)
+
+_COMMANDS = "vdsm.rpc.Bridge:command_info"
+
+ITEMS = (
+    Item(_COMMANDS, "StorageDomain_setBackup", {"ret": "result"}),
+    Item(_COMMANDS, "StorageDomain_getBackup", {"ret": "result"}),
+)
+
+
+def _need(at, *parameters, uses=()):
+    return Place(at, parameters if parameters else None, uses=tuple(uses))
+
+
+NEEDED = (
+    # metadata.py
+    _need(
+        f"{_PERSISTENT}.__init__",
+        "self",
+        "metaReaderWriter",
+        uses=["_syncRoot", "_metaRW", "_metadata", "_isValid"],
+    ),
+    _need(f"{_PERSISTENT}._refresh", "self", uses=["_metaRW", "readlines"]),
+    _need(f"{_PERSISTENT}.invalidate", "self", uses=["_isValid"]),
+    _need(f"{_PERSISTENT}.copy", "self"),
+    _need("vdsm.storage.persistent:DictValidator.__init__", uses=["_dict"]),
+    _need(
+        "vdsm.storage.fileSD:FileMetadataRW.__init__",
+        uses=["_metafile", "_sdUUID", "_oop"],
+    ),
+    _need("vdsm.storage.fileSD:FileMetadataRW.readlines", "self"),
+    _need("vdsm.storage.blockSD:VGTagMetadataRW.__init__", uses=["_vgName"]),
+    _need("vdsm.storage.blockSD:VGTagMetadataRW.readlines", "self"),
+    _need("vdsm.storage.outOfProcess:_IOProcessGlob.glob", "self", "pattern"),
+    _need(
+        "vdsm.storage.exception:StorageDomainMetadataNotFound.__init__",
+        "self",
+        "sdUUID",
+        "path",
+    ),
+    # storage.py
+    _need("vdsm.storage.sdc:StorageDomainCache.produce", "self", "sdUUID"),
+    _need("vdsm.storage.sdc:sdCache"),
+    _need("vdsm.storage.exception:StorageDomainDoesNotExist"),
+    _need("vdsm.common.exception:GeneralException.response", "self"),
+    _need(f"{_DOMAIN}._metadata"),
+    _need(f"{_DOMAIN}.sdUUID"),
+    _need(f"{_DOMAIN}.domaindir"),
+    _need(f"{_DOMAIN}.oop"),
+    _need("vdsm.storage.outOfProcess:_IOProcessOs.stat", "self", "path"),
+    _need("vdsm.storage.lvm:invalidateVG", "vgName", "invalidateLVs"),
+    _need("vdsm.storage.lvm:getVG", "vgName"),
+    _need("vdsm.storage.lvm:getPV", ANY),
+    _need("vdsm.storage.lvm:getVgMetadataPv", "vgName"),
+    # lease.py
+    _need(f"{_DOMAIN}.hasHostId", "self", "hostId"),
+    _need(f"{_DOMAIN}.acquireHostId", "self", "hostId"),
+    _need(f"{_DOMAIN}.releaseHostId", "self", "hostId"),
+    _need(f"{_DOMAIN}.acquireClusterLock", "self", "hostID"),
+    _need(f"{_DOMAIN}.releaseClusterLock", "self"),
+    _need(
+        "vdsm.storage.sp:StoragePool.__init__",
+        uses=["masterDomain", "domainMonitor", "spUUID", "id"],
+    ),
+    _need("vdsm.storage.sp:StoragePool._assert_sd_in_pool", "self", "sdUUID"),
+    _need("vdsm.storage.monitor:DomainMonitor.isMonitoring", "self", "sdUUID"),
+    _need("vdsm.storage.exception:AcquireHostIdFailure"),
+    _need("vdsm.storage.exception:AcquireLockFailure"),
+    # vms.py
+    _need("vdsm.clientIF:clientIF.getInstance"),
+    _need("vdsm.clientIF:clientIF.getVMs", "self"),
+    _need("vdsm.virt.vm:Vm.getDiskDevices", "self"),
+    _need("vdsm.virt.vm:Vm.lastStatus"),
+    _need("vdsm.virt.vm:Vm.name"),
+    _need("vdsm.virt.vm:Vm.domain"),
+    _need("vdsm.virt.domain_descriptor:DomainDescriptor.xml"),
+    _need("vdsm.virt.vmstatus:DOWN"),
+    # verbs.py
+    _need("vdsm.storage.hsm:public", "f"),
+    _need("vdsm.storage.hsm:STORAGE"),
+    _need("vdsm.storage.hsm:HSM.getPool", "cls", "spUUID"),
+    _need(
+        "vdsm.storage.task:Task.getSharedLock", "self", "namespace", "resName"
+    ),
+    _need(
+        "vdsm.storage.task:Task.getExclusiveLock",
+        "self",
+        "namespace",
+        "resName",
+    ),
+    _need("vdsm.storage.securable:_secure_method", "method"),
+    _need("vdsm.common.threadlocal:vars"),
+    _need("vdsm.API:APIBase.__init__", "self", uses=["_irs"]),
+)

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Our verbs in VDSM's API schema (lib/vdsm/api/vdsm-api.yml), by which the
+bridge finds a verb, orders its arguments and, in strict mode, checks types.
+"""
+
+import functools
+
+_GET_INFO = "StorageDomain.getInfo"
+
+
+def init(original):
+    """
+    Wraps Schema.__init__: where the verbs of storage domains were loaded,
+    ours are there too, and getInfo may have `backup`.
+
+    The schema is a pickle that was made when VDSM was built. Must not break:
+    the schema of events and of gluster, which have no storage domains.
+    """
+
+    @functools.wraps(original)
+    def extended(self, schema_types, strict_mode):
+        original(self, schema_types, strict_mode)
+        if _GET_INFO in self._methods:
+            _extend(self._methods)
+
+    return extended
+
+
+def _extend(methods):
+    # Types are taken from the verb that has them, not by their names: the
+    # schema of gluster has a UUID too, which is another one, and which of
+    # the two has the name is by chance.
+    info = methods[_GET_INFO]
+    (domain,) = info["params"]
+    methods["StorageDomain.setBackup"] = {
+        "added": "4.5",
+        "description": "Set or clear the backup flag of a Storage Domain",
+        "params": [
+            domain,
+            _of("backup", "boolean", "The new flag"),
+            _of("reason", "string", "Why, one line"),
+            _optional(
+                "expected",
+                "boolean",
+                "Fail if the flag is another one; null: whatever it is",
+            ),
+        ],
+        "return": {
+            "description": "What the flag is now",
+            "type": _object(
+                "StorageDomainBackupChange",
+                _of("changed", "boolean", "False if it was so already"),
+                *_FLAG,
+                _of("notes", ["string"], "What could not be seen, and more"),
+            ),
+        },
+    }
+    methods["StorageDomain.getBackup"] = {
+        "added": "4.5",
+        "description": "Read the backup flag of a Storage Domain",
+        "params": [domain],
+        "return": {
+            "description": "The flag, as it is on storage",
+            "type": _object(
+                "StorageDomainBackup",
+                *_FLAG,
+                _of("origin", "string", "Where it was set"),
+                _of("origin_match", "string", "Is this still the same place"),
+            ),
+        },
+    }
+    info["return"]["type"]["properties"].append(
+        _optional("backup", "boolean", "The backup flag, if readable")
+    )
+
+
+def _of(name, its_type, description):
+    return {"name": name, "type": its_type, "description": description}
+
+
+def _optional(name, its_type, description):
+    return {**_of(name, its_type, description), "defaultvalue": None}
+
+
+def _object(name, *properties):
+    return {
+        "name": name,
+        "type": "object",
+        "description": name,
+        "properties": list(properties),
+    }
+
+
+_FLAG = (
+    _of("backup", "boolean", "The flag"),
+    _of("reason", "string", "Why"),
+    _of("by", "string", "Who changed it last; a claim"),
+    _of("since", "string", "When, UTC"),
+)

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Who uses a domain, by VDSM's own list of the VMs of this host.
+
+A VM is looked at twice: its XML, which it has from the moment that VDSM knows
+it, and its drives, which are also there while one is plugged or replicated.
+"""
+
+from vdsm_backup import vms
+from vdsm_backup.format import printable
+from vdsm_backup.users import Users
+
+UNSEEN = "VMs of other hosts; the engine's own check covers the data center"
+
+
+def find(sd_id):
+    """users.Users of a domain; touches no storage."""
+    from vdsm.clientIF import clientIF
+
+    users = Users()
+    for vm in clientIF.getInstance().getVMs().values():
+        _add(users, vm, sd_id)
+    users.unseen(UNSEEN)
+    return users
+
+
+def _add(users, vm, sd_id):
+    from vdsm.virt import vmstatus
+
+    # It has ended, and stays in the list until the engine has seen that.
+    if vm.lastStatus == vmstatus.DOWN:
+        return
+    name = printable(vm.name)
+    try:
+        found = vms.uses(vm.domain.xml, sd_id)
+    except vms.BadXml as e:
+        users.unseen(f"VM {name}: its XML {e}")
+        found = {"uses": [], "cdroms": []}
+    uses, cdroms = list(found["uses"]), list(found["cdroms"])
+    for drive in list(vm.getDiskDevices()):
+        _add_drive(drive, sd_id, uses, cdroms)
+    if uses:
+        users.blocking.append(f"VM {name} ({_listed(uses)})")
+    if cdroms:
+        users.notes.append(f"VM {name} has a CD-ROM from it")
+
+
+def _add_drive(drive, sd_id, uses, cdroms):
+    if getattr(drive, "domainID", None) == sd_id:
+        found = cdroms if drive.device == "cdrom" else uses
+        found.append(f"disk {drive.name}")
+    # The target of a live storage migration; gone when it has ended.
+    replica = getattr(drive, "diskReplicate", None) or {}
+    if replica.get("domainID") == sd_id:
+        uses.append(f"copy of disk {drive.name}")
+
+
+def _listed(uses):
+    return ", ".join(printable(use) for use in dict.fromkeys(uses))
