@@ -13,11 +13,11 @@ import sys
 from dataclasses import dataclass
 
 from vdsm_backup import (
+    audit,
     config,
     domxml,
     errors,
     incoming,
-    journal,
     judge,
     policy,
     privileges,
@@ -134,12 +134,7 @@ class Hook:
 
     def _tell(self, verdict):
         """What is refused to the user, all that is found to the journal."""
-        refused = []
-        for finding in verdict.findings:
-            error = refusal.error(verdict, finding, self._vm)
-            if verdict.refuses(finding):
-                refused.append(error)
-            self._log(error, verdict.refuses(finding), finding)
+        refused = audit.tell(verdict, self._vm, self._vm_id)
         if refused:
             return Answer(False, refusal.line(refused))
         if verdict.findings:
@@ -153,36 +148,11 @@ class Hook:
             f" domains: [guard] mode is {self._settings.mode}"
         )
 
-    def _log(self, error, refused, finding):
-        journal.send(
-            f"{'Refused' if refused else 'Not refused'}: {error}",
-            journal.WARNING,
-            code=error.code,
-            answer="refused" if refused else "allowed",
-            mode=self._settings.mode,
-            operation=self._operation,
-            vm=self._vm,
-            vm_id=self._vm_id,
-            domain=finding.domain,
-            disk=", ".join(finding.whats),
-            hint="; ".join(error.hint_lines()),
-        )
-
     def _failed(self, error, trace):
-        refused = self._settings.refuses(self._operation, readable=False)
-        verb = policy.row(self._operation).verb
-        text = f"{self._vm} cannot {verb}, not because it is flagged: {error}"
-        journal.send(
-            text if refused else f"Not judged: {error}",
-            journal.ERR,
-            code=error.code,
-            answer="refused" if refused else "allowed",
-            mode=self._settings.mode,
-            operation=self._operation,
-            vm=self._vm,
-            vm_id=self._vm_id,
-            hint="; ".join(error.hint_lines()),
-            trace=trace,
+        settings, operation = self._settings, self._operation
+        refused = settings.refuses(operation, readable=False)
+        audit.fault(
+            error, refused, settings, operation, self._vm, self._vm_id, trace
         )
         return Answer(not refused, refusal.plain(error))
 

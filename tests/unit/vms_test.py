@@ -130,10 +130,12 @@ def test_the_uuid_elsewhere_in_a_disk_is_no_use():
     assert vms.uses(xml, SD) == NONE
 
 
-def test_disk_of_another_kind_of_document():
+def test_another_kind_of_document():
+    """It is told as not seen; silence would mean that nobody uses it."""
     xml = vm(disk(f"<source file='/x/{SD}/y'/>"))
     xml = xml.replace("domain", "domainsnapshot")
-    assert vms.uses(xml, SD) == NONE
+    with pytest.raises(vms.BadXml, match="describes no VM"):
+        vms.uses(xml, SD)
 
 
 def test_escapes_of_xml():
