@@ -53,6 +53,7 @@ def install(options):
         raise Incompatible(problems)
     # Whatever can fail comes first.
     changes = [_wrapping(item) for item in places.WRAPPED]
+    changes += [_wrapping(item, options.path) for item in places.GUARDED]
     changes += [_adding(item, options) for item in places.ADDED]
     dictionaries = [(compat.find(i.at), i) for i in places.ITEMS]
     for owner, name, value in changes:
@@ -64,12 +65,14 @@ def install(options):
 
 def _places():
     yield from (item.place for item in places.WRAPPED)
+    yield from (item.place for item in places.GUARDED)
     yield from places.NEEDED
 
 
-def _wrapping(item):
+def _wrapping(item, *more):
     owner, name = compat.owner_of(item.place.at)
-    return owner, name, _marked(item.make(compat.find(item.place.at)))
+    original = compat.find(item.place.at)
+    return owner, name, _marked(item.make(original, *more))
 
 
 def _adding(item, options):

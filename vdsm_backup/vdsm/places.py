@@ -12,7 +12,7 @@ nothing is touched at all.
 from dataclasses import dataclass
 from typing import Any, Callable
 
-from vdsm_backup.vdsm import metadata, schema, verbs
+from vdsm_backup.vdsm import gates, metadata, preview, schema, verbs
 from vdsm_backup.vdsm.compat import ANY, Place
 
 _PERSISTENT = "vdsm.storage.persistent:PersistentDict"
@@ -22,6 +22,17 @@ _DOMAIN = "vdsm.storage.sd:StorageDomain"
 @dataclass(frozen=True)
 class Wrapped:
     """make(original) gives what takes its place."""
+
+    place: Place
+    make: Callable
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """
+    make(original, path) gives what takes its place; path: of the
+    configuration, which is read at each decision.
+    """
 
     place: Place
     make: Callable
@@ -79,6 +90,48 @@ WRAPPED = (
         ["self", "sdUUID"],
         verbs.info,
         ["validateSdUUID"],
+    ),
+)
+
+
+def _guard(at, parameters, make, uses=()):
+    place = Place(at, tuple(parameters), exact=True, uses=tuple(uses))
+    return Guarded(place, make)
+
+
+_VM = "vdsm.virt.vm:Vm"
+_CLIENT = "vdsm.clientIF:clientIF"
+
+GUARDED = (
+    _guard(f"{_VM}.preparePaths", ["self"], gates.prepare_recovered),
+    _guard(
+        f"{_VM}._preparePathsForDrives",
+        ["self", "drives"],
+        gates.prepare_drives,
+        ["_volPrepareLock", "prepareVolumePath"],
+    ),
+    _guard(
+        "vdsm.API:VM.migrationCreate",
+        ["self", "params", "incomingLimit"],
+        gates.create_migrated,
+    ),
+    _guard(f"{_VM}.hotplugDisk", ["self", "params"], gates.plug),
+    _guard(
+        f"{_VM}.diskReplicateStart",
+        ["self", "srcDisk", "dstDisk", "need_extend"],
+        gates.replicate,
+    ),
+    _guard(
+        f"{_CLIENT}.prepareVolumePath",
+        ["self", "drive", "vmId", "path"],
+        gates.prepare,
+    ),
+    Guarded(
+        Place(
+            "vdsm.storage.hsm:HSM.createVolume",
+            ("self", "sdUUID", "spUUID", "imgUUID"),
+        ),
+        preview.create_volume,
     ),
 )
 
@@ -165,6 +218,25 @@ NEEDED = (
     _need("vdsm.virt.vm:Vm.domain"),
     _need("vdsm.virt.domain_descriptor:DomainDescriptor.xml"),
     _need("vdsm.virt.vmstatus:DOWN"),
+    # gates.py
+    _need(f"{_CLIENT}.teardownVolumePath", "self", "drive"),
+    _need(f"{_VM}.id"),
+    _need(f"{_VM}.__init__", uses=["recovering", "_altered_state", "cif"]),
+    _need("vdsm.virt.vm:_MIGRATION_ORIGIN"),
+    _need("vdsm.virt.vmdevices.common:dev_elems_from_xml", "vm", "xml"),
+    _need("vdsm.virt.vmdevices.storagexml:parse", "dev", "meta"),
+    _need("vdsm.common.exception:VdsmException.response", "self"),
+    # preview.py
+    _need(f"{_DOMAIN}.produceVolume", "self", "imgUUID", "volUUID"),
+    _need(f"{_DOMAIN}.getImageDir", "self", "imgUUID"),
+    _need("vdsm.storage.volume:Volume.isInternal", "self"),
+    _need("vdsm.storage.volume:Volume.isLegal", "self"),
+    _need("vdsm.storage.volume:Volume.getParent", "self"),
+    _need("vdsm.storage.lvm:lvsByTag", "vgName", "tag"),
+    _need("vdsm.storage.constants:TAG_PREFIX_IMAGE"),
+    _need("vdsm.storage.constants:TAG_PREFIX_PARENT"),
+    _need("vdsm.storage.constants:BLANK_UUID"),
+    _need("vdsm.storage.exception:createIllegalVolumeSnapshotError"),
     # verbs.py
     _need("vdsm.storage.hsm:public", "f"),
     _need("vdsm.storage.hsm:STORAGE"),
