@@ -127,10 +127,7 @@ GUARDED = (
         gates.prepare,
     ),
     Guarded(
-        Place(
-            "vdsm.storage.hsm:HSM.createVolume",
-            ("self", "sdUUID", "spUUID", "imgUUID"),
-        ),
+        Place("vdsm.storage.hsm:HSM.createVolume", among=preview.PARAMETERS),
         preview.create_volume,
     ),
 )
@@ -220,8 +217,9 @@ NEEDED = (
     _need("vdsm.virt.vmstatus:DOWN"),
     # gates.py
     _need(f"{_CLIENT}.teardownVolumePath", "self", "drive"),
-    _need(f"{_VM}.id"),
-    _need(f"{_VM}.__init__", uses=["recovering", "_altered_state", "cif"]),
+    _need(
+        f"{_VM}.__init__", uses=["id", "recovering", "_altered_state", "cif"]
+    ),
     _need("vdsm.virt.vm:_MIGRATION_ORIGIN"),
     _need("vdsm.virt.vmdevices.common:dev_elems_from_xml", "vm", "xml"),
     _need("vdsm.virt.vmdevices.storagexml:parse", "dev", "meta"),

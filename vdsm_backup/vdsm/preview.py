@@ -22,6 +22,9 @@ from vdsm_backup.vdsm import judging, storage
 
 log = logging.getLogger("vdsm_backup")
 
+#: Of HSM.createVolume, by their names.
+PARAMETERS = ("sdUUID", "spUUID", "imgUUID", "srcImgUUID", "srcVolUUID")
+
 
 def create_volume(original, path):
     """
@@ -37,29 +40,23 @@ def create_volume(original, path):
     def judged(self, *args, **kwargs):
         call = signature.bind(self, *args, **kwargs)
         call.apply_defaults()
-        if _may_branch(**_relevant(call.arguments)):
-            _judge(gate, call.arguments)
+        given = {name: call.arguments[name] for name in PARAMETERS}
+        if _may_branch(**given):
+            _judge(gate, **given)
         return original(self, *args, **kwargs)
 
     return judged
 
 
-_RELEVANT = ("sdUUID", "imgUUID", "srcImgUUID", "srcVolUUID")
-
-
-def _relevant(arguments):
-    return {name: arguments[name] for name in _RELEVANT}
-
-
-def _judge(gate, arguments):
+def _judge(gate, sdUUID, spUUID, imgUUID, srcImgUUID, srcVolUUID):
     from vdsm.common.exception import VdsmException
 
     drive = {
         "device": "disk",
-        "poolID": arguments["spUUID"],
-        "domainID": arguments["sdUUID"],
-        "imageID": arguments["imgUUID"],
-        "volumeID": arguments["srcVolUUID"],
+        "poolID": spUUID,
+        "domainID": sdUUID,
+        "imageID": imgUUID,
+        "volumeID": srcVolUUID,
     }
     try:
         gate.judge("preview", "A VM", drives=[drive])
@@ -79,7 +76,7 @@ def _snapshot_error(text):
     return PreviewRefused()
 
 
-def _may_branch(sdUUID, imgUUID, srcImgUUID, srcVolUUID):
+def _may_branch(sdUUID, spUUID, imgUUID, srcImgUUID, srcVolUUID):
     """
     Does the new volume get a sibling in its image. If that cannot be seen it
     may: the flag decides.
