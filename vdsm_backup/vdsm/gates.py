@@ -9,15 +9,21 @@ set at the same moment is seen by one side. The second look tears down what was
 prepared. Its other callers (unplug, end of a replication, CD-ROMs, memory
 volumes) are not judged.
 
+A VM that runs on a flagged domain already is left alone, and told of in the
+journal: when VDSM finds it again after a restart, and when it is snapshot.
+
 A refusal is an exception with our text and code: of a start it becomes the
 reason of the VM's end, which the engine shows, elsewhere the response.
 """
 
 import contextlib
 import functools
+import logging
 import threading
 
 from vdsm_backup.vdsm import judging
+
+log = logging.getLogger("vdsm_backup")
 
 # Of the thread: VDSM prepares disks of a VM that runs (`recovering`); what to
 # do when an image has been prepared (`look_again`).
@@ -31,11 +37,14 @@ def prepare_recovered(original, path):
     Must not break: the VM runs. A refusal would stop the extension of its
     thin disks, and in the end the VM.
     """
+    gate = judging.Gate(path)
 
     @functools.wraps(original)
     def allowed(self):
         with _set("recovering", True):
-            return original(self)
+            result = original(self)
+        _note(gate, "recover", self)
+        return result
 
     return allowed
 
@@ -101,7 +110,7 @@ def plug(original, path):
 
     @functools.wraps(original)
     def judged(self, params):
-        drive = _drive_of(self, params["xml"])
+        drive = _drive_of(self, params.get("xml"))
 
         def look():
             gate.judge("hotplug", f"VM {self.name}", self.id, [drive])
@@ -149,6 +158,34 @@ def replicate(original, path):
     return judged
 
 
+def snapshot(original, path):
+    """
+    Wraps Vm.snapshot: told in the journal. Must not break, or delay: it is
+    the way out.
+    """
+    return _noted("live-snapshot", original, path)
+
+
+def merge(original, path):
+    """Wraps Vm.merge, as snapshot()."""
+    return _noted("live-merge", original, path)
+
+
+def _noted(operation, original, path):
+    gate = judging.Gate(path)
+
+    @functools.wraps(original)
+    def noted(self, *args, **kwargs):
+        _note(gate, operation, self)
+        return original(self, *args, **kwargs)
+
+    return noted
+
+
+def _note(gate, operation, vm):
+    gate.note(operation, f"VM {vm.name}", vm.id, xml=vm.domain.xml)
+
+
 def prepare(original, path):
     """
     Wraps clientIF.prepareVolumePath: the second look of a disk that is
@@ -178,8 +215,16 @@ def _torn_down(cif, drives):
         for drive in drives:
             # VDSM sets it when it has prepared the drive.
             if isinstance(drive, dict) and drive.get("volumeInfo"):
-                cif.teardownVolumePath(drive)
+                _tear_down(cif, drive)
         raise
+
+
+def _tear_down(cif, drive):
+    try:
+        cif.teardownVolumePath(drive)
+    except Exception:
+        # The others, and the refusal, must not be lost for it.
+        log.exception("Cannot tear down %s", drive)
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ the call (reads.py). The configuration is read at each decision.
 
 import logging
 import os
+import threading
 import time
 
 from vdsm_backup import (
@@ -78,6 +79,22 @@ class Gate:
                 finding.domain,
                 settings.mode,
             )
+
+    def note(self, operation, vm, vm_id=None, drives=(), xml=None):
+        """
+        Tells the journal of what is allowed in any case, when storage has
+        answered. Never waits, never fails.
+        """
+        thread = threading.Thread(
+            target=self.judge,
+            args=(operation, vm, vm_id, drives, xml),
+            name="backup-note",
+            daemon=True,
+        )
+        try:
+            thread.start()
+        except RuntimeError as e:
+            log.warning("%s: %s was not judged: %s", operation, vm, e)
 
     def _options(self):
         # Only a file that somebody asked for must exist.

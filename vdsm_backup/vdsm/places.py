@@ -121,6 +121,9 @@ GUARDED = (
         ["self", "srcDisk", "dstDisk", "need_extend"],
         gates.replicate,
     ),
+    # They are passed on as they are.
+    Guarded(Place(f"{_VM}.snapshot", among=("self",)), gates.snapshot),
+    Guarded(Place(f"{_VM}.merge", among=("self",)), gates.merge),
     _guard(
         f"{_CLIENT}.prepareVolumePath",
         ["self", "drive", "vmId", "path"],
@@ -225,6 +228,7 @@ NEEDED = (
     _need("vdsm.virt.vmdevices.storagexml:parse", "dev", "meta"),
     _need("vdsm.common.exception:VdsmException.response", "self"),
     # preview.py
+    _need("vdsm.storage.sp:StoragePool.validateSPM", "self"),
     _need(f"{_DOMAIN}.produceVolume", "self", "imgUUID", "volUUID"),
     _need(f"{_DOMAIN}.getImageDir", "self", "imgUUID"),
     _need("vdsm.storage.volume:Volume.isInternal", "self"),

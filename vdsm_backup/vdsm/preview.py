@@ -41,7 +41,7 @@ def create_volume(original, path):
         call = signature.bind(self, *args, **kwargs)
         call.apply_defaults()
         given = {name: call.arguments[name] for name in PARAMETERS}
-        if _may_branch(**given):
+        if _is_spm(self, given["spUUID"]) and _may_branch(**given):
             _judge(gate, **given)
         return original(self, *args, **kwargs)
 
@@ -74,6 +74,17 @@ def _snapshot_error(text):
             return text
 
     return PreviewRefused()
+
+
+def _is_spm(hsm, spUUID):
+    """If not, the original says so; it is a question for another host."""
+    from vdsm.common.exception import GeneralException
+
+    try:
+        hsm.getPool(spUUID).validateSPM()
+    except GeneralException:
+        return False
+    return True
 
 
 def _may_branch(sdUUID, spUUID, imgUUID, srcImgUUID, srcVolUUID):
