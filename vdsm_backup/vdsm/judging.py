@@ -11,6 +11,7 @@ import logging
 import os
 import threading
 import time
+import traceback
 
 from vdsm_backup import (
     audit,
@@ -55,7 +56,7 @@ class Gate:
         Never under a lock of VDSM: it reads storage. Raises a VdsmException
         with our code and with all refusals in one line.
         """
-        settings = policy.Settings()
+        settings, trace = policy.Settings(), None
         try:
             options = self._options()
             settings = options.guard
@@ -64,8 +65,15 @@ class Gate:
                 found += of_xml(xml, options)
             found = list(dict.fromkeys(found))
             verdict = _verdict(options, operation, found)
-        except errors.Error as e:
-            self._fault(e, settings, operation, vm, vm_id)
+        except Exception as e:
+            if not isinstance(e, errors.Error):
+                trace = traceback.format_exc()
+                e = errors.InternalError(type(e).__name__, str(e))
+            # In permissive mode a fault of ours refuses nobody either.
+            refused = settings.refuses(operation, readable=False)
+            audit.fault(e, refused, settings, operation, vm, vm_id, trace)
+            if refused:
+                raise failures.exception(e, refusal.plain(e))
             return
         refused = audit.tell(verdict, vm, vm_id)
         if refused:
@@ -101,12 +109,6 @@ class Gate:
         if self._path == config.PATH and not os.path.exists(self._path):
             return config.load()
         return config.load(self._path)
-
-    def _fault(self, error, settings, operation, vm, vm_id):
-        refused = settings.refuses(operation, readable=False)
-        audit.fault(error, refused, settings, operation, vm, vm_id)
-        if refused:
-            raise failures.exception(error, refusal.plain(error))
 
 
 def _verdict(options, operation, found):
