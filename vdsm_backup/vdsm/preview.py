@@ -92,7 +92,6 @@ def _may_branch(sdUUID, spUUID, imgUUID, srcImgUUID, srcVolUUID):
     Does the new volume get a sibling in its image. If that cannot be seen it
     may: the flag decides.
     """
-    from vdsm.common.exception import GeneralException
     from vdsm.storage import constants as sc
     from vdsm.storage.sdc import sdCache
 
@@ -108,8 +107,11 @@ def _may_branch(sdUUID, spUUID, imgUUID, srcImgUUID, srcVolUUID):
             domain.produceVolume(imgUUID, child).isLegal()
             for child in _children(domain, imgUUID, srcVolUUID)
         )
-    except (GeneralException, OSError, RuntimeError) as e:
-        log.warning("Volume %s of domain %s: %s", srcVolUUID, sdUUID, e)
+    except Exception:
+        # Whatever it is: an error from here would stop the SPM.
+        log.warning(
+            "Volume %s of domain %s", srcVolUUID, sdUUID, exc_info=True
+        )
         return True
 
 
