@@ -277,6 +277,28 @@ def test_the_second_look_holds_no_lock_either(host, pool, disk):
     host.run("cif.go.set()")
 
 
+def test_what_is_only_told_does_not_wait(host, pool, disk):
+    """Recovery and live snapshots, while their domain does not answer."""
+    host.run(ENTRIES)
+    vm = Guest(host, disk)
+    assert vm.start() == ""
+    outside.put_flag(pool[0][1])
+    drive = {**disk.pdiv(), "baseVolumeID": disk.volume, "volumeID": "x"}
+    with stuck(host, pool[0][0]):
+        assert host.run(RECOVER, vm.id)[0][2] == [disk.image]
+        host.call("VM.snapshot", vmID=vm.id, snapDrives=[drive])
+        wait_until_stuck(host)
+        assert entries(host) == []
+    found = []
+    deadline = time.monotonic() + 60
+    while len(found) < 2 and time.monotonic() < deadline:
+        found += entries(host)
+    assert {(e["operation"], e["answer"], e["code"]) for e in found} == {
+        ("recover", "allowed", 994),
+        ("live-snapshot", "allowed", 994),
+    }
+
+
 # Many at once
 
 STORM = """
