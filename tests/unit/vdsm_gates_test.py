@@ -154,6 +154,7 @@ def test_recovery_of_one_vm_while_another_starts(cif, vm):
             raised.append(e)
 
     def prepare(*args, **kwargs):
+        del cif.prepareVolumePath
         other = threading.Thread(target=start)
         other.start()
         other.join()
