@@ -44,7 +44,7 @@ class clientIF:
         if drive["imageID"] in self.broken:
             raise ValueError("Bad volume specification")
         drive["volumeInfo"] = {"path": "p"}
-        return f"path of {drive['imageID']}"
+        return (drive["imageID"], vmId, path)
 
     def teardownVolumePath(self, drive):
         self.calls.append(("teardown", drive["imageID"]))

@@ -232,8 +232,9 @@ def test_others_who_prepare_are_not_judged(cif, vm):
         vm.hotplugDisk({"xml": "one"})
     Gate.answers = [True]
     asked = len(Gate.asked)
-    assert cif.prepareVolumePath(drive("two"), "vm", "p") == "path of two"
-    assert cif.prepareVolumePath(drive("two"), path="p") == "path of two"
+    two = drive("two")
+    assert cif.prepareVolumePath(two, "vm", "p") == ("two", "vm", "p")
+    assert cif.prepareVolumePath(two, path="p") == ("two", None, "p")
     assert len(Gate.asked) == asked
 
 
