@@ -93,6 +93,7 @@ def test_drives():
         floppy,
         lun,
         {"device": "disk", "path": "/x"},
+        {"device": "disk", "name": "f", "domainID": "no image"},
         drive("d", managed=True),
         {k: v for k, v in drive("e").items() if k != "name"},
     ]
