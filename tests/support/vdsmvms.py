@@ -195,3 +195,8 @@ def be_storage(monkeypatch, produce):
         vars(module).update(value)
         monkeypatch.setitem(sys.modules, module.__name__, module)
         setattr(sys.modules["vdsm.storage"], name, module)
+
+
+def lvm():
+    """vdsm.storage.lvm, after be_storage()."""
+    return sys.modules["vdsm.storage.lvm"]

@@ -2,6 +2,7 @@
 """The guard inside VDSM: what a VM needs, and what is made of the answer."""
 
 import threading
+import time
 
 import pytest
 
@@ -139,9 +140,9 @@ def test_all_refusals_in_one_message(gate, world, entries):
         ),
     }
     assert raised.expected
-    assert [(e["domain"], e["answer"]) for e in entries] == [
-        (TWO, "refused"),
-        (ONE, "refused"),
+    assert [(e["domain"], e["answer"], e["vm_id"]) for e in entries] == [
+        (TWO, "refused", "id"),
+        (ONE, "refused", "id"),
     ]
 
 
@@ -163,6 +164,28 @@ def test_no_answer_in_time(gate, world, path, monkeypatch):
     )
     go.set()
     assert raised.code == 995
+
+
+def test_read_that_is_late(monkeypatch):
+    monkeypatch.setattr(judging, "_lines", lambda sd_id: None)
+    with pytest.raises(errors.StorageTimeout):
+        judging._read(ONE, time.monotonic() - 1, 30)
+
+
+def test_domains_are_read_side_by_side(gate, world, path, monkeypatch):
+    """Each of the reads waits for the others."""
+    path.write_text("[storage]\nio_timeout = 10\n")
+    all_at_once = threading.Barrier(3, timeout=60)
+
+    def lines(sd_id):
+        all_at_once.wait()
+        return world.lines(sd_id)
+
+    monkeypatch.setattr(judging, "_lines", lines)
+    drives = [drive(f"vd{n}", domainID=f"{n}{ONE[1:]}") for n in range(3)]
+    world.flags = {drives[2]["domainID"]: True}
+    raised = refusal(gate.judge, "run", "VM x", drives=drives)
+    assert (raised.code, "disk vd2 is on" in str(raised)) == (994, True)
 
 
 @pytest.mark.parametrize(

@@ -143,6 +143,26 @@ def test_structure_that_cannot_be_seen(domain):
     branching(domain)
 
 
+def test_children_on_a_block_domain(domain, monkeypatch):
+    """By the tags of LVs in VDSM's cache; of the same image only."""
+    lvs = {
+        "in the image": ("IU_img", "PU_base"),
+        "in another": ("IU_other", "PU_base"),
+    }
+
+    def by_tag(vg, tag):
+        assert (vg, tag) == ("sd", "PU_base")
+        return [
+            types.SimpleNamespace(name=name, tags=tags)
+            for name, tags in lvs.items()
+        ]
+
+    monkeypatch.setattr(storage, "is_block", lambda domain: True)
+    vdsmvms.lvm().lvsByTag = by_tag
+    found = preview._children(domain, "img", "base")
+    assert found == ["in the image"]
+
+
 @pytest.mark.parametrize("error", [OSError, RuntimeError, KeyError])
 def test_children_that_cannot_be_seen(domain, error):
     branching(domain)
