@@ -231,6 +231,7 @@ def test_it_is_told_in_time(host, pool, disk):
     configure(host, io_timeout=0.5)
     with stuck(host, pool[0][0]):
         text = Guest(host, disk).start()
+        assert host.run("say(len(cif.stuck))") == [1]
     assert "not because it is flagged: cannot read the flag of" in text
     assert text.endswith("(error 995)")
     assert host.run("say(cif.prepared)") == [[]]
