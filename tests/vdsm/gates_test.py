@@ -249,6 +249,7 @@ DESTROY = """
 def then():
     import threading
     vm = cif.vmContainer[args[0]]
+    cif.creation = vm._creationThread
     threading.Thread(target=vm.destroy).start()
     vm._destroy_requested.wait(30)
 cif.then = then
@@ -270,7 +271,9 @@ def test_destroyed_while_it_starts(host, pool, flagged):
         )
     vm.create()
     host.run(
-        "import time\n" "while args[0] in cif.vmContainer: time.sleep(0.05)",
+        "import time\n" "while args[0] in cif.vmContainer: time.sleep(0.05)\n"
+        # It ends after what it began is undone.
+        "cif.creation.join()",
         vm.id,
     )
     assert told(host)[2] == []
