@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-Child process: the storage half of a real VDSM, with or without the plugin.
+Child process: a real VDSM, with or without the plugin.
 
 HSM, Dispatcher, Bridge and the JSON-RPC server on loopback are VDSM's own;
 it is talked to by the real vdsm.client. What a test machine lacks is replaced
 here, and nothing else: the privileged helper (supervdsm), the places of the
-repository, multipath, udev, whether qemu may enter a directory. It has no
-VMs of its own; tests put stand-ins into the list that VDSM keeps of them.
+repository, multipath, udev, whether qemu may enter a directory. Its VMs are in
+vdsmvirt.py; tests of verbs put stand-ins into the list of them.
 
 Run by vdsmhost.py with JSON as the argument. Afterwards it takes lines of
 {"code": TEXT, "args": LIST}, runs them here, and answers what they say().
@@ -27,24 +27,6 @@ class NoHelper:
 
     def __getattr__(self, name):
         return lambda *args, **kwargs: None
-
-
-class ClientIF:
-    """What the verbs use of VDSM's clientIF, which has libvirt and more."""
-
-    def __init__(self, irs):
-        self.irs = irs
-        self.log = logging.getLogger("vds")
-        self.threadLocal = threading.local()
-        self.gluster = None
-        self.ready = True
-        self.vmContainer = {}
-
-    def getVMs(self):
-        return dict(self.vmContainer)
-
-    def notify(self, *args, **kwargs):
-        pass
 
 
 class Vm:
@@ -110,12 +92,22 @@ def start(request):
     from vdsm.storage.dispatcher import Dispatcher
     from vdsm.storage.hsm import HSM
 
+    from tests.support import vdsmvirt
+
     hsm = HSM()
-    cif = ClientIF(Dispatcher(hsm))
+    connection = vdsmvirt.replace_libvirt()
+    cif = vdsmvirt.ClientIF(Dispatcher(hsm))
     clientIF.getInstance = staticmethod(lambda *args, **kwargs: cif)
     while not hsm.ready:
         time.sleep(0.05)
-    return serve(cif), {"hsm": hsm, "cif": cif, "Vm": Vm}
+    reached = {
+        "hsm": hsm,
+        "cif": cif,
+        "Vm": Vm,
+        "libvirt": connection,
+        "done": vdsmvirt.done,
+    }
+    return serve(cif), reached
 
 
 def serve(cif):

@@ -45,12 +45,13 @@ class Host:
         self.host_id = host_id
         self.history = os.path.join(directory, "history")
         os.makedirs(directory, exist_ok=True)
+        self.config = self._config()
         request = {
             "root": directory,
             "plugin": plugin,
             "strict": strict,
             "io_timeout": sanlockd.IO_TIMEOUT,
-            "config": self._config(),
+            "config": self.config,
         }
         self._log = open(os.path.join(directory, "vdsm.log"), "w")
         self._child = subprocess.Popen(
@@ -97,7 +98,7 @@ class Host:
                 _timeout=120, **params
             )
         except client.ServerError as e:
-            raise Failed(e.code, str(e)) from None
+            raise Failed(e.code, e.resp_msg) from None
 
     def run(self, code, *args):
         """Code inside VDSM's process; what it says, in a list."""

@@ -39,6 +39,17 @@ def twice(original, options=None):
     return doubled
 
 
+def knowing_path(original, path):
+    @functools.wraps(original)
+    def guarded(self, one):
+        return path
+
+    return guarded
+
+
+OPTIONS = types.SimpleNamespace(path="the path")
+
+
 @pytest.fixture
 def thing(monkeypatch):
     """A fresh class each time, in a module."""
@@ -49,6 +60,10 @@ def thing(monkeypatch):
     at = f"{NAME}:Thing"
     wrapped = Place(f"{at}.wrapped", ("self", "one", "two"), exact=True)
     monkeypatch.setattr(places, "WRAPPED", (places.Wrapped(wrapped, twice),))
+    guarded = Place(f"{at}.more", among=("two", "one"))
+    monkeypatch.setattr(
+        places, "GUARDED", (places._gate(guarded, knowing_path),)
+    )
     added = [
         places.Added(f"{at}.added", lambda options: lambda self: options),
         places.Added(f"{at}.also", lambda options: lambda self: 0),
@@ -66,17 +81,18 @@ def shape(module):
 
 def test_all_is_put_in_place(thing):
     assert not install.installed()
-    install.install("options")
+    install.install(OPTIONS)
     assert install.installed()
     assert thing.Thing(1).wrapped(2, 3) == 12
-    assert thing.Thing(1).added() == "options"
+    assert thing.Thing(1).added() == OPTIONS
+    assert thing.Thing(1).more(2) == "the path"
     assert thing.table == {"there": 1, "new": {"ret": "x"}}
 
 
 def test_twice_is_once(thing):
-    install.install("options")
+    install.install(OPTIONS)
     before = shape(thing)
-    install.install("others")
+    install.install(types.SimpleNamespace(path="x"))
     assert shape(thing) == before
     assert install.compatibility() == []
 
@@ -90,7 +106,7 @@ def test_looking_touches_nothing(thing):
 def refused(thing, *words):
     before = shape(thing)
     with pytest.raises(install.Incompatible) as e:
-        install.install("options")
+        install.install(OPTIONS)
     assert shape(thing) == before
     assert not install.installed()
     for word in words:
@@ -129,7 +145,7 @@ def test_what_cannot_be_made_leaves_all_as_it_was(thing, monkeypatch):
     monkeypatch.setattr(places, "ADDED", [*places.ADDED, broken])
     before = shape(thing)
     with pytest.raises(ZeroDivisionError):
-        install.install("options")
+        install.install(OPTIONS)
     assert shape(thing) == before
 
 
@@ -154,6 +170,18 @@ def test_a_place(thing, at, parameters, exact, uses, problem):
     place = Place(f"{NAME}:Thing.{at}", parameters, exact, uses)
     found = place.problem()
     assert found is None if problem is None else problem in found
+
+
+def test_parameters_by_their_names(thing):
+    at = f"{NAME}:Thing.more"
+    assert Place(at, among=("two", "one")).problem() is None
+    problem = Place(at, among=("two", "x", "y")).problem()
+    assert problem == f"{at} has no parameters x, y"
+
+
+def test_guarded_is_another_function(thing):
+    thing.Thing.more = lambda self, two: 1
+    refused(thing, "Thing.more has no parameters one")
 
 
 def test_module_that_is_missing():

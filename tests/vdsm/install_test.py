@@ -22,6 +22,7 @@ from vdsm_backup.vdsm import install
 OWNERS = [
     "storage.persistent:PersistentDict", "storage.sp:StoragePool",
     "storage.hsm:HSM", "API:StorageDomain", "api.vdsmapi:Schema",
+    "API:VM", "virt.vm:Vm", "clientIF:clientIF",
 ]
 
 def snapshot():
@@ -81,6 +82,7 @@ def test_in_place_once():
     (problems, touched), again, installed = check()
     assert problems == []
     assert touched == [
+        "HSM.createVolume",
         "HSM.getStorageDomainBackup",
         "HSM.getStorageDomainInfo",
         "HSM.setStorageDomainBackup",
@@ -93,6 +95,14 @@ def test_in_place_once():
         "StorageDomain_getBackup",
         "StorageDomain_setBackup",
         "StoragePool.setSDBackup",
+        "VM.migrationCreate",
+        "Vm._preparePathsForDrives",
+        "Vm.diskReplicateStart",
+        "Vm.hotplugDisk",
+        "Vm.merge",
+        "Vm.preparePaths",
+        "Vm.snapshot",
+        "clientIF.prepareVolumePath",
     ]
     assert again == [[], []]
     assert installed
@@ -117,6 +127,8 @@ def test_import_touches_nothing():
         ("vdsm.storage.lvm", "invalidateVG"),
         ("vdsm.rpc.Bridge", "command_info"),
         ("vdsm.API", "StorageDomain"),
+        ("vdsm.virt.vm", "Vm.hotplugDisk"),
+        ("vdsm.storage.sp", "StoragePool.validateSPM"),
     ],
 )
 def test_one_attribute_is_missing(module, attribute):

@@ -8,7 +8,7 @@ import inspect
 
 import pytest
 
-from tests.support import vdsmd, vdsmshapes
+from tests.support import vdsmd, vdsmshapes, vdsmvms
 from vdsm_backup.vdsm import compat
 
 REAL = {
@@ -71,6 +71,81 @@ def test_vms():
         assert name in Drive.__slots__ or hasattr(Drive, name)
     assert "device" in Drive.__init__.__code__.co_names
     assert (vmstatus.UP, vmstatus.DOWN) == ("Up", "Down")
+
+
+VMS = {
+    vdsmvms.clientIF: "vdsm.clientIF:clientIF",
+    vdsmvms.Vm: "vdsm.virt.vm:Vm",
+    vdsmvms.ApiVM: "vdsm.API:VM",
+    vdsmvms.HSM: "vdsm.storage.hsm:HSM",
+}
+METHODS = [
+    (cls, name)
+    for cls in VMS
+    for name, value in vars(cls).items()
+    if inspect.isfunction(value)
+    and name not in ("validateSPM",)
+    and (cls, name) != (vdsmvms.clientIF, "__init__")
+    and (cls, name) != (vdsmvms.HSM, "__init__")
+]
+
+
+@pytest.mark.parametrize("cls, name", METHODS)
+def test_methods_that_the_guard_wraps(cls, name):
+    """Names, order and defaults."""
+    theirs = compat.find(f"{VMS[cls]}.{name}")
+    theirs = getattr(theirs, "__func__", theirs)
+    given = list(inspect.signature(theirs).parameters.values())
+    ours = list(inspect.signature(getattr(cls, name)).parameters.values())
+    # Class methods, and the values of constants.
+    assert [p.name for p in ours][1:] == [p.name for p in given][1:]
+    assert [p.default is p.empty for p in ours] == [
+        p.default is p.empty for p in given
+    ]
+
+
+def test_attributes_that_the_guard_reads():
+    from vdsm.virt import vm
+
+    used = vm.Vm.__init__.__code__.co_names
+    for name in ("cif", "recovering", "_altered_state", "id"):
+        assert name in used
+    assert vm._AlteredState("x").origin == "x"
+    assert vm._MIGRATION_ORIGIN == vdsmvms.MIGRATION_ORIGIN
+
+
+@pytest.mark.parametrize(
+    "module, ours",
+    [
+        ("vdsm.common.exception", vdsmvms.VdsmException),
+        ("vdsm.common.exception", vdsmvms.GeneralException),
+        (
+            "vdsm.storage.exception",
+            vdsmvms.createIllegalVolumeSnapshotError,
+        ),
+    ],
+)
+def test_exceptions_of_the_guard(module, ours):
+    theirs = compat.find(f"{module}:{ours.__name__}")
+    assert theirs.code == ours.code
+    bases = [b.__name__ for b in theirs.__mro__]
+    assert {b.__name__ for b in ours.__mro__} <= set(bases)
+    assert callable(theirs.response)
+
+
+def test_a_drive_of_vdsm():
+    """What VDSM makes of a disk has what vdsmvms.drive() has."""
+    from vdsm.virt.vmdevices import common, storagexml
+
+    from tests.support import vdsmguest
+
+    disk = vdsmguest.Disk("p", "sd", "i", "v")
+    _, element, meta = common.dev_elems_from_xml(
+        vdsmvms.Vm(None, {}), vdsmguest.plug_xml(disk)
+    )
+    made = storagexml.parse(element, meta)
+    assert set(vdsmvms.drive("i")) <= set(made)
+    assert made["device"] == "disk"
 
 
 def test_client_if():

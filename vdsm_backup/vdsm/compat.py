@@ -26,12 +26,14 @@ class Place:
         None if it is no function, or any will do.
     exact: it takes no others. Otherwise it may, if they have defaults.
     uses: names of attributes that its code uses.
+    among: names of parameters that it has, anywhere.
     """
 
     at: str
     parameters: "tuple | None" = None
     exact: bool = False
     uses: tuple = ()
+    among: tuple = ()
 
     def problem(self):
         """What is not as expected, or None."""
@@ -49,6 +51,13 @@ class Place:
                     f"{self.at} takes {inspect.signature(found)},"
                     f" expected ({', '.join(self.parameters)})"
                 )
+        if self.among:
+            missing = set(self.among) - set(
+                inspect.signature(found).parameters
+            )
+            if missing:
+                names = ", ".join(sorted(missing))
+                return f"{self.at} has no parameters {names}"
         unused = set(self.uses) - _names(found)
         if unused:
             return f"{self.at} does not use {', '.join(sorted(unused))}"

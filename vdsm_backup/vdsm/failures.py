@@ -15,7 +15,7 @@ def as_vdsm():
     try:
         yield
     except errors.Error as e:
-        raise _exception(e) from e
+        raise exception(e) from e
 
 
 @contextlib.contextmanager
@@ -32,17 +32,16 @@ def as_ours(make):
         raise make(str(e)) from e
 
 
-def _exception(error):
+def exception(error, text=None):
+    """One of our errors in VDSM's clothes; `text` in place of its own."""
     from vdsm.common.exception import GeneralException
 
     class BackupFlagError(GeneralException):
-        """One of vdsm_backup.errors, in VDSM's clothes."""
-
         code = error.code
         # An answer, not a fault of VDSM: no trace in its log.
         expected = error.refusal or error.wrong_usage
 
         def __str__(self):
-            return str(error)
+            return text or str(error)
 
     return BackupFlagError()

@@ -52,7 +52,8 @@ def install(options):
     if problems:
         raise Incompatible(problems)
     # Whatever can fail comes first.
-    changes = [_wrapping(item, options) for item in places.WRAPPED]
+    wrapped = (*places.WRAPPED, *places.GUARDED)
+    changes = [_wrapping(item, options) for item in wrapped]
     changes += [_adding(item, options) for item in places.ADDED]
     dictionaries = [(compat.find(i.at), i) for i in places.ITEMS]
     for owner, name, value in changes:
@@ -64,6 +65,7 @@ def install(options):
 
 def _places():
     yield from (item.place for item in places.WRAPPED)
+    yield from (item.place for item in places.GUARDED)
     yield from places.NEEDED
 
 

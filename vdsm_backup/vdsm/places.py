@@ -3,7 +3,8 @@
 All that the plugin touches in VDSM, in one list, and all that it relies on.
 
 WRAPPED: functions of VDSM that ours stand before; each is named after what it
-adds and says in its docstring why, and what it must not break.
+adds and says in its docstring why, and what it must not break. GUARDED: those
+of them that judge VMs.
 ADDED: what VDSM does not have.
 NEEDED: what is only called or read. If one of them is not as expected,
 nothing is touched at all.
@@ -12,7 +13,7 @@ nothing is touched at all.
 from dataclasses import dataclass
 from typing import Any, Callable
 
-from vdsm_backup.vdsm import metadata, schema, verbs
+from vdsm_backup.vdsm import gates, metadata, preview, schema, verbs
 from vdsm_backup.vdsm.compat import ANY, Place
 
 _PERSISTENT = "vdsm.storage.persistent:PersistentDict"
@@ -80,6 +81,55 @@ WRAPPED = (
         ["self", "sdUUID"],
         verbs.info,
         ["validateSdUUID"],
+    ),
+)
+
+
+def _guard(at, parameters, make, uses=()):
+    place = Place(at, tuple(parameters), exact=True, uses=tuple(uses))
+    return _gate(place, make)
+
+
+def _gate(place, make):
+    """The configuration is read at each decision: it needs to know where."""
+    return Wrapped(
+        place, lambda original, options: make(original, options.path)
+    )
+
+
+_VM = "vdsm.virt.vm:Vm"
+_CLIENT = "vdsm.clientIF:clientIF"
+
+GUARDED = (
+    _guard(f"{_VM}.preparePaths", ["self"], gates.prepare_recovered),
+    _guard(
+        f"{_VM}._preparePathsForDrives",
+        ["self", "drives"],
+        gates.prepare_drives,
+        ["_volPrepareLock", "prepareVolumePath"],
+    ),
+    _guard(
+        "vdsm.API:VM.migrationCreate",
+        ["self", "params", "incomingLimit"],
+        gates.create_migrated,
+    ),
+    _guard(f"{_VM}.hotplugDisk", ["self", "params"], gates.plug),
+    # 4.50.0 takes no more; later ones need_extend.
+    _gate(
+        Place(f"{_VM}.diskReplicateStart", ("self", "srcDisk", "dstDisk")),
+        gates.replicate,
+    ),
+    # They are passed on as they are.
+    _gate(Place(f"{_VM}.snapshot", among=("self",)), gates.snapshot),
+    _gate(Place(f"{_VM}.merge", among=("self",)), gates.merge),
+    _guard(
+        f"{_CLIENT}.prepareVolumePath",
+        ["self", "drive", "vmId", "path"],
+        gates.prepare,
+    ),
+    _gate(
+        Place("vdsm.storage.hsm:HSM.createVolume", among=preview.PARAMETERS),
+        preview.create_volume,
     ),
 )
 
@@ -166,6 +216,27 @@ NEEDED = (
     _need("vdsm.virt.vm:Vm.domain"),
     _need("vdsm.virt.domain_descriptor:DomainDescriptor.xml"),
     _need("vdsm.virt.vmstatus:DOWN"),
+    # gates.py
+    _need(f"{_CLIENT}.teardownVolumePath", "self", "drive"),
+    _need(
+        f"{_VM}.__init__", uses=["id", "recovering", "_altered_state", "cif"]
+    ),
+    _need("vdsm.virt.vm:_MIGRATION_ORIGIN"),
+    _need("vdsm.virt.vmdevices.common:dev_elems_from_xml", "vm", "xml"),
+    _need("vdsm.virt.vmdevices.storagexml:parse", "dev", "meta"),
+    _need("vdsm.common.exception:VdsmException.response", "self"),
+    # preview.py
+    _need("vdsm.storage.sp:StoragePool.validateSPM", "self"),
+    _need(f"{_DOMAIN}.produceVolume", "self", "imgUUID", "volUUID"),
+    _need(f"{_DOMAIN}.getImageDir", "self", "imgUUID"),
+    _need("vdsm.storage.volume:Volume.isInternal", "self"),
+    _need("vdsm.storage.volume:Volume.isLegal", "self"),
+    _need("vdsm.storage.volume:Volume.getParent", "self"),
+    _need("vdsm.storage.lvm:lvsByTag", "vgName", "tag"),
+    _need("vdsm.storage.constants:TAG_PREFIX_IMAGE"),
+    _need("vdsm.storage.constants:TAG_PREFIX_PARENT"),
+    _need("vdsm.storage.constants:BLANK_UUID"),
+    _need("vdsm.storage.exception:createIllegalVolumeSnapshotError"),
     # verbs.py
     _need("vdsm.storage.hsm:public", "f"),
     _need("vdsm.storage.hsm:STORAGE"),

@@ -27,10 +27,14 @@ def open_domain(sd_id):
         domain = sdCache.produce(sd_id)
     except se.StorageDomainDoesNotExist:
         raise errors.DomainNotFound(sd_id)
-    # Block domains have no mount.
-    if hasattr(dictionary(domain)._metaRW, "_vgName"):
+    if is_block(domain):
         return VdsmBlockStorage(domain)
     return VdsmFileStorage(domain)
+
+
+def is_block(domain):
+    # Whose metadata is in a VG.
+    return hasattr(dictionary(domain)._metaRW, "_vgName")
 
 
 def dictionary(domain):

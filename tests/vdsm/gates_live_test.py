@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Disks of VMs that run, in a real VDSM: hot plug, live storage migration, and
+all that must go on on a flagged domain.
+"""
+
+import time
+
+import pytest
+
+from tests.support import outside
+from tests.support import vdsmguest as guests
+from tests.support.vdsmguest import Guest
+from tests.vdsm.gates_test import set_when_prepared
+
+
+@pytest.fixture
+def pool(host):
+    """(UUID, path of metadata) of a flagged domain and of another."""
+    master, _ = host.local_domain()
+    regular = [host.local_domain(name=f"data{i}") for i in range(2)]
+    host.sp_id = host.pool(master, *(sd_id for sd_id, _ in regular))
+    return regular
+
+
+@pytest.fixture
+def vm(host, pool):
+    """It runs from the second domain."""
+    guest = Guest(host, guests.disk(host, host.sp_id, pool[1][0]))
+    assert guest.start() == ""
+    host.run("cif.prepared.clear()")
+    return guest
+
+
+def told(host):
+    code = "say([cif.prepared, cif.torn_down, [d[0] for d in done]])"
+    return tuple(host.run(code)[0])
+
+
+def plug(host, vm, disk, verb="VM.hotplugDisk"):
+    params = {"vmId": vm.id, "xml": guests.plug_xml(disk)}
+    return host.call(verb, vmID=vm.id, params=params)
+
+
+def test_hot_plug(host, pool, vm):
+    disk = guests.disk(host, host.sp_id, pool[0][0], "vdb")
+    outside.put_flag(pool[0][1])
+    code, text = guests.refused(plug, host, vm, disk)
+    assert (code, text) == (
+        994,
+        "VM web1 cannot plug in a disk: disk vdb is on backup domain data0"
+        f" (set by {outside.FLAG.by}: {outside.FLAG.reason}) (error 994)",
+    )
+    assert told(host) == ([], [], [])
+
+
+def test_hot_plug_from_elsewhere(host, pool, vm):
+    disk = guests.disk(host, host.sp_id, pool[1][0], "vdb")
+    outside.put_flag(pool[0][1])
+    plug(host, vm, disk)
+    assert told(host) == ([disk.image], [], ["attachDevice"])
+
+
+def test_hot_plug_and_a_flag_that_comes_late(host, pool, vm):
+    disk = guests.disk(host, host.sp_id, pool[0][0], "vdb")
+    set_when_prepared(host, disk, pool[0][1])
+    code, text = guests.refused(plug, host, vm, disk)
+    assert (code, "disk vdb is on backup" in text) == (994, True)
+    assert told(host) == ([disk.image], [disk.image], [])
+    assert guests.links(host, pool[0][0]) == []
+    # The next one is not judged by what was left of this one.
+    other = guests.disk(host, host.sp_id, pool[1][0], "vdc")
+    plug(host, vm, other)
+
+
+def test_hot_unplug_from_a_flagged_domain(host, pool, vm):
+    disk = guests.disk(host, host.sp_id, pool[0][0], "vdb")
+    plug(host, vm, disk)
+    outside.put_flag(pool[0][1])
+    # The event of libvirt, that VDSM waits for.
+    code = (
+        "for d in cif.vmContainer[args[0]].getDiskDevices():"
+        " d.hotunplug_event.set()"
+    )
+    host.run(code, vm.id)
+    plug(host, vm, disk, "VM.hotunplugDisk")
+    assert told(host)[2] == ["attachDevice", "detachDevice"]
+    # Also one that VDSM does not know: it prepares it to find it.
+    unknown = guests.disk(host, host.sp_id, pool[0][0], "vdd")
+    code, text = guests.refused(plug, host, vm, unknown, "VM.hotunplugDisk")
+    assert "not found" in text
+    assert unknown.image in told(host)[0]
+
+
+# Live storage migration
+
+
+def replicate(host, vm, source, target, verb="VM.diskReplicateStart"):
+    return host.call(
+        verb, vmID=vm.id, srcDisk=source.pdiv(), dstDisk=target.pdiv()
+    )
+
+
+def disk_of(host, vm):
+    code = (
+        "d = cif.vmContainer[args[0]].getDiskDevices()[0]\n"
+        "say([d.poolID, d.domainID, d.imageID, d.volumeID])"
+    )
+    return guests.Disk(*host.run(code, vm.id)[0])
+
+
+REPLICA = (
+    "say(hasattr(cif.vmContainer[args[0]].getDiskDevices()[0], "
+    "'diskReplicate'))"
+)
+
+
+def test_replicate_to_a_flagged_domain(host, pool, vm):
+    target = guests.disk(host, host.sp_id, pool[0][0])
+    outside.put_flag(pool[0][1])
+    source = disk_of(host, vm)
+    code, text = guests.refused(replicate, host, vm, source, target)
+    assert code == 994
+    assert text.startswith("VM web1 cannot move a disk there: disk ")
+    assert told(host) == ([], [], [])
+    assert host.run(REPLICA, vm.id) == [False]
+
+
+def test_replicate_and_a_flag_that_comes_late(host, pool, vm):
+    target = guests.disk(host, host.sp_id, pool[0][0])
+    set_when_prepared(host, target, pool[0][1])
+    source = disk_of(host, vm)
+    code, text = guests.refused(replicate, host, vm, source, target)
+    assert code == 994
+    assert text.startswith("VM web1 cannot move a disk there: disk ")
+    assert told(host) == ([target.image], [target.image], [])
+    assert guests.links(host, pool[0][0]) == []
+    assert host.run(REPLICA, vm.id) == [False]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_replicate_away_from_a_flagged_domain(host, pool, vm, there):
+    """The way out. Its end, there or back, is a cleanup."""
+    source = disk_of(host, vm)
+    target = guests.disk(host, host.sp_id, pool[0][0])
+    outside.put_flag(pool[1][1])
+    replicate(host, vm, source, target)
+    assert told(host)[2] == ["blockCopy"]
+    # Now also the target: no cleanup is refused.
+    outside.put_flag(pool[0][1])
+    end = target if there else source
+    replicate(host, vm, source, end, "VM.diskReplicateFinish")
+    assert told(host)[2] == ["blockCopy", "blockJobAbort"]
+
+
+def test_what_vdsm_answered_before(host, pool, vm):
+    """Errors of the originals come through."""
+    nowhere = guests.Disk(host.sp_id, pool[1][0], guests.BLANK, guests.BLANK)
+    target = guests.disk(host, host.sp_id, pool[1][0])
+    code, _ = guests.refused(replicate, host, vm, nowhere, target)
+    assert code == 13  # imageErr
+    code, _ = guests.refused(replicate, host, vm, disk_of(host, vm), nowhere)
+    assert code == 55  # replicaErr
+
+
+# All else that uses images
+
+
+def test_image_verbs(host, pool):
+    (sd_id, metafile), _ = pool
+    disk = guests.disk(host, host.sp_id, sd_id)
+    outside.put_flag(metafile)
+    image = {
+        "storagepoolID": host.sp_id,
+        "storagedomainID": sd_id,
+        "imageID": disk.image,
+        "volumeID": disk.volume,
+    }
+    host.call("Image.prepare", allowIllegal=True, **image)
+    assert guests.links(host, sd_id) == [disk.image]
+    host.call("Image.teardown", **image)
+    assert host.call("Volume.getInfo", **image)["uuid"] == disk.volume
+    measured = host.call("Volume.measure", **image, dstVolFormat=guests.RAW)
+    assert measured["required"] > 0
+    # A new disk there, an upload, and its deletion.
+    guests.disk(host, host.sp_id, sd_id)
+    host.wait(
+        host.call(
+            "Image.delete",
+            imageID=disk.image,
+            storagepoolID=host.sp_id,
+            storagedomainID=sd_id,
+            postZero=False,
+            force=False,
+            discard=False,
+        )
+    )
+
+
+def test_cd_change(host, pool, vm):
+    """A CD-ROM that is an image of a flagged domain."""
+    cdrom = guests.disk(host, host.sp_id, pool[0][0], "sdc", "cdrom")
+    outside.put_flag(pool[0][1])
+    code = (
+        "from vdsm.virt import vm\n"
+        "v = cif.vmContainer[args[0]]\n"
+        "say(v.cif.prepareVolumePath({'device': 'cdrom', **args[1]}))"
+    )
+    (path,) = host.run(code, vm.id, cdrom.pdiv())
+    assert cdrom.volume in path
+
+
+# A VM that runs on a flagged domain is left alone, and told of
+
+ENTRIES = """
+from vdsm_backup import journal
+entries = []
+def send(message, priority, path=None, **fields):
+    entries.append([fields["operation"], fields["answer"], fields["vm"]])
+    return True
+journal.send = send
+cif.entries = entries
+"""
+
+
+def entries(host, count):
+    deadline = time.monotonic() + 30
+    while True:
+        (found,) = host.run("say(cif.entries)")
+        if len(found) >= count or time.monotonic() > deadline:
+            return found
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    "verb, operation", [("snapshot", "live-snapshot"), ("merge", "live-merge")]
+)
+def test_way_out(host, pool, vm, verb, operation):
+    host.run(ENTRIES)
+    outside.put_flag(pool[1][1])
+    disk = disk_of(host, vm)
+    if verb == "snapshot":
+        drive = {**disk.pdiv(), "baseVolumeID": disk.volume, "volumeID": "x"}
+        host.call("VM.snapshot", vmID=vm.id, snapDrives=[drive])
+    else:
+        # VDSM finds no chain in libvirt's test driver; it was asked.
+        guests.refused(
+            host.call,
+            "VM.merge",
+            vmID=vm.id,
+            drive=disk.pdiv(),
+            baseVolUUID=disk.volume,
+            topVolUUID=disk.volume,
+            jobUUID=guests.BLANK,
+        )
+    assert entries(host, 1) == [[operation, "allowed", "VM web1"]]

@@ -1,0 +1,375 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+How the guard inside a real VDSM decides: by the configuration of now, by
+flags read through VDSM's own I/O, also where that does not answer.
+"""
+
+import contextlib
+import os
+import time
+
+import pytest
+
+from tests.support import outside
+from tests.support import vdsmguest as guests
+from tests.support.vdsmguest import Guest
+from tests.vdsm.gates_test import RECOVER, make_pool
+
+
+@pytest.fixture
+def pool(host):
+    return make_pool(host)
+
+
+@pytest.fixture
+def disk(host, pool):
+    """Of the first domain."""
+    return guests.disk(host, host.sp_id, pool[0][0])
+
+
+def configure(host, **options):
+    """[guard] and io_timeout from now on."""
+    timeout = options.pop("io_timeout", 30)
+    with open(host.config, "w") as f:
+        f.write(f"[storage]\nio_timeout = {timeout}\n[guard]\n")
+        f.writelines(f"{k} = {v}\n" for k, v in options.items())
+
+
+# What the journal is told
+
+ENTRIES = """
+from vdsm_backup import journal
+cif.entries = []
+def send(message, priority, path=None, **fields):
+    cif.entries.append({"message": message, "priority": priority, **fields})
+    return True
+journal.send = send
+"""
+
+
+def entries(host):
+    return host.run("say(list(cif.entries)); cif.entries.clear()")[0]
+
+
+def test_refusal(host, pool, disk):
+    host.run(ENTRIES)
+    outside.put_flag(pool[0][1])
+    vm = Guest(host, disk)
+    vm.start()
+    (entry,) = entries(host)
+    reason = outside.FLAG.reason
+    assert entry["message"].startswith("Refused: VM web1 cannot start:")
+    assert reason in entry["message"]
+    assert entry["code"] == 994
+    assert entry["answer"] == "refused"
+    assert entry["mode"] == "enforcing"
+    assert entry["operation"] == "run"
+    assert (entry["vm"], entry["vm_id"]) == ("VM web1", vm.id)
+    assert (entry["domain"], entry["disk"]) == (pool[0][0], "disk vda")
+    assert "another domain" in entry["hint"]
+
+
+@pytest.mark.parametrize(
+    "options, mode",
+    [
+        ({"mode": "permissive"}, "permissive"),
+        ({"mode": "disabled"}, "disabled"),
+        ({"allow": "run"}, "enforcing"),
+    ],
+)
+def test_let_through(host, pool, disk, options, mode):
+    """Read at each decision; each start is told, at both looks."""
+    host.run(ENTRIES)
+    outside.put_flag(pool[0][1])
+    configure(host, **options)
+    vm = Guest(host, disk)
+    assert vm.start() == ""
+    found = entries(host)
+    assert {e["message"].split(":")[0] for e in found} == {"Not refused"}
+    assert {(e["answer"], e["mode"], e["vm_id"]) for e in found} == {
+        ("allowed", mode, vm.id)
+    }
+    assert {e["domain"] for e in found} == {pool[0][0]}
+    vm.destroy()
+    configure(host)
+    assert "is on backup domain" in Guest(host, disk).start()
+
+
+def test_broken_configuration(host, pool, disk):
+    """All that could be refused is; what never is, is not."""
+    host.run(ENTRIES)
+    running = Guest(host, disk, name="running")
+    assert running.start() == ""
+    configure(host, mode="maybe")
+    text = Guest(host, disk).start()
+    assert "[guard] mode" in text
+    assert text.endswith("(error 987)")
+    other = guests.disk(host, host.sp_id, pool[1][0], "vdb")
+    params = {"vmId": running.id, "xml": guests.plug_xml(other)}
+    plug = {"vmID": running.id, "params": params}
+    assert guests.refused(host.call, "VM.hotplugDisk", **plug)[0] == 987
+    assert {e["answer"] for e in entries(host)} == {"refused"}
+    assert set(host.run(RECOVER, running.id)[0][2]) == {disk.image}
+    running.destroy()
+    configure(host)
+    assert Guest(host, disk, name="later").start() == ""
+
+
+def test_configuration_is_gone(host, disk):
+    os.remove(host.config)
+    assert "(error 987)" in Guest(host, disk).start()
+
+
+def test_fault_of_ours(host, disk):
+    """A refusal with its own code; not when nothing is to be refused."""
+    host.run(ENTRIES)
+    host.run(
+        "from vdsm_backup.vdsm import judging\n"
+        "def of_drives(drives): raise ZeroDivisionError('mine')\n"
+        "judging.of_drives = of_drives"
+    )
+    text = Guest(host, disk).start()
+    assert "mine" in text
+    assert text.endswith("(error 999)")
+    (entry,) = entries(host)
+    assert (entry["code"], entry["answer"]) == (999, "refused")
+    assert "of_drives" in entry["trace"]
+    configure(host, mode="disabled")
+    assert Guest(host, disk, name="web2").start() == ""
+
+
+# Flags that cannot be read
+
+
+def no_file(metafile):
+    os.rename(metafile, metafile + ".gone")
+
+
+def empty(metafile):
+    os.truncate(metafile, 0)
+
+
+def broken_seal(metafile):
+    with open(metafile) as f:
+        text = f.read()
+    with open(metafile, "w") as f:
+        f.write(text.replace("data0", "date0"))
+
+
+def neither(metafile):
+    values = {**outside.values(metafile), "BACKUP": "maybe"}
+    outside.put(metafile, values)
+
+
+def no_identity(metafile):
+    values = outside.values(metafile)
+    del values["SDUUID"]
+    outside.put(metafile, values)
+
+
+@pytest.mark.parametrize(
+    "damage, cause",
+    [
+        (no_file, "no metadata"),
+        (empty, "no metadata"),
+        (no_identity, "SDUUID"),
+        (broken_seal, "seal"),
+        (neither, "maybe"),
+    ],
+)
+def test_unreadable(host, pool, disk, damage, cause):
+    damage(pool[0][1])
+    host.run(SHORT_RETRY)
+    text = Guest(host, disk).start()
+    assert "not because it is flagged: cannot read the flag of" in text
+    assert text.endswith("(error 995)")
+    assert host.run("say(cif.prepared)") == [[]]
+    configure(host, on_unreadable="allow")
+    if damage is not no_file:
+        assert Guest(host, disk, name="allowed").start() == ""
+
+
+# A file that is missing is waited for; not for long here.
+SHORT_RETRY = """
+from vdsm_backup.vdsm import metadata
+metadata.RETRY_FOR = 0.3
+"""
+
+
+# Storage that does not answer: the read is stuck until the test lets it go
+
+STICK = """
+import threading
+from vdsm_backup.vdsm import metadata
+real, cif.go, cif.stuck = metadata.fresh_lines, threading.Event(), []
+def fresh_lines(rw):
+    if rw._sdUUID == args[0]:
+        cif.stuck.append(rw._sdUUID)
+        cif.go.wait(100)
+    return real(rw)
+metadata.fresh_lines = fresh_lines
+"""
+
+
+@contextlib.contextmanager
+def stuck(host, sd_id):
+    host.run(STICK, sd_id)
+    try:
+        yield
+    finally:
+        host.run("cif.go.set()")
+
+
+def wait_until_stuck(host):
+    deadline = time.monotonic() + 30
+    while not host.run("say(len(cif.stuck))")[0]:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_it_is_told_in_time(host, pool, disk):
+    configure(host, io_timeout=0.5)
+    with stuck(host, pool[0][0]):
+        text = Guest(host, disk).start()
+        assert host.run("say(len(cif.stuck))") == [1]
+    assert "not because it is flagged: cannot read the flag of" in text
+    assert text.endswith("(error 995)")
+    assert host.run("say(cif.prepared)") == [[]]
+
+
+LOCKS = """
+vm = cif.vmContainer[args[0]]
+say([vm._volPrepareLock.locked(), cif.vm_start_stop_lock.locked()])
+"""
+
+
+def test_a_read_that_is_stuck_stops_nobody_else(host, pool, disk):
+    """Neither a start, a destroy, nor the end of the VM itself."""
+    others = [
+        guests.disk(host, host.sp_id, sd_id, "vdb") for sd_id, _ in pool[1:]
+    ]
+    running = Guest(host, others[0], name="running")
+    assert running.start() == ""
+    with stuck(host, pool[0][0]):
+        waiting = Guest(host, disk, name="waiting")
+        waiting.create()
+        wait_until_stuck(host)
+        assert host.run(LOCKS, waiting.id) == [[False, False]]
+        assert Guest(host, others[1], name="second").start() == ""
+        running.destroy()
+        waiting.destroy()
+        assert host.run("say(libvirt.running())") == [["second"]]
+    assert host.run("say(args[0] in cif.prepared)", disk.image) == [False]
+
+
+def test_the_second_look_holds_no_lock_either(host, pool, disk):
+    host.run(
+        "def then(): exec(args[1], {'cif': cif, 'args': args})\n"
+        "cif.then, cif.stuck = then, []",
+        pool[0][0],
+        STICK,
+    )
+    waiting = Guest(host, disk, name="waiting")
+    waiting.create()
+    wait_until_stuck(host)
+    assert host.run(LOCKS, waiting.id) == [[False, False]]
+    # Releasing the drives takes the lock of the VM.
+    waiting.destroy()
+    host.run("cif.go.set()")
+
+
+def test_what_is_only_told_does_not_wait(host, pool, disk):
+    """Recovery and live snapshots, while their domain does not answer."""
+    host.run(ENTRIES)
+    vm = Guest(host, disk)
+    assert vm.start() == ""
+    outside.put_flag(pool[0][1])
+    drive = {**disk.pdiv(), "baseVolumeID": disk.volume, "volumeID": "x"}
+    with stuck(host, pool[0][0]):
+        assert host.run(RECOVER, vm.id)[0][2] == [disk.image]
+        host.call("VM.snapshot", vmID=vm.id, snapDrives=[drive])
+        wait_until_stuck(host)
+        assert entries(host) == []
+    found = []
+    deadline = time.monotonic() + 60
+    while len(found) < 2 and time.monotonic() < deadline:
+        found += entries(host)
+    assert {(e["operation"], e["answer"], e["code"]) for e in found} == {
+        ("recover", "allowed", 994),
+        ("live-snapshot", "allowed", 994),
+    }
+
+
+# Many at once
+
+STORM = """
+import threading
+from vdsm_backup.vdsm import metadata, judging
+from tests.support import outside
+real, reads = metadata.fresh_lines, []
+first = threading.Event()
+def fresh_lines(rw):
+    reads.append(rw)
+    first.wait(60)
+    return real(rw)
+metadata.fresh_lines = fresh_lines
+
+gate = judging.Gate(args[2])
+answers = []
+def start(n):
+    drive = {"device": "disk", "poolID": "p", "imageID": "i", "volumeID": "v",
+             "name": "vda", "domainID": args[0]}
+    try:
+        gate.judge("run", f"VM {n}", str(n), [drive])
+    except Exception as e:
+        answers.append(e.code)
+    else:
+        answers.append(0)
+
+threads = [threading.Thread(target=start, args=(n,)) for n in range(100)]
+threads[0].start()
+while not reads:
+    pass
+# The read that runs is from before the flag, and from before the others.
+outside.put_flag(args[1])
+for thread in threads[1:]:
+    thread.start()
+while len(judging._reads._waiting) != 1:
+    pass
+first.set()
+for thread in threads:
+    thread.join()
+say([len(reads), sorted(set(answers[1:])), len(answers)])
+"""
+
+
+def test_boot_storm(host, pool):
+    host.get_backup(pool[0][0])
+    ((reads, answers, count),) = host.run(
+        STORM, pool[0][0], pool[0][1], host.config
+    )
+    assert count == 100
+    # All who came in after the flag was set have seen it.
+    assert answers == [994]
+    # The one from before; one for all who waited; stragglers share a third.
+    assert reads <= 4
+
+
+# The tags of a VG, as VDSM's LVM cache has them
+
+INVALIDATED = """
+import types
+from vdsm.storage import lvm
+from vdsm_backup.vdsm import storage
+calls = []
+lvm.invalidateVG = lambda *a, **k: calls.append([list(a), k])
+lvm.getVG = lambda name: types.SimpleNamespace(tags=["MDT_VERSION=5", "x"])
+domain = types.SimpleNamespace(sdUUID="sd", domaindir="")
+say([storage.VdsmBlockStorage(domain).read(), calls])
+"""
+
+
+def test_reading_a_block_domain_keeps_its_lvs(host):
+    assert host.run(INVALIDATED) == [
+        [["VERSION=5"], [[["sd"], {"invalidateLVs": False}]]]
+    ]
