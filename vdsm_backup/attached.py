@@ -16,6 +16,12 @@ from vdsm_backup import format as fmt
 NOT_SPM = 654
 UNKNOWN_POOL = 309
 
+_BEFORE_THE_WRITE = {
+    vdsm_client.METHOD_NOT_FOUND: "VDSM of this host has no plugin",
+    NOT_SPM: "this host is not the SPM any more",
+    UNKNOWN_POOL: "VDSM of this host is not in that pool",
+}
+
 
 def change_flag(storage, request, tools, vdsm):
     """
@@ -32,33 +38,36 @@ def change_flag(storage, request, tools, vdsm):
     if request.accept_origin and request.value == first.flag.value:
         raise _in_the_way(storage, first, "it cannot take --accept-origin")
     notes = change.require_unused(storage, request, tools)
+    # What VDSM will write but for who and when; said if it cannot be read.
+    new = change.new_lines(first, request, storage, tools)
     try:
         with vdsm:
             _require_able(storage, first, vdsm)
             if request.dry_run:
-                lines = change.new_lines(first, request, storage, tools)
-                return change.Result(True, lines, notes)
-            tools.progress("asking VDSM")
-            answer = vdsm.set_backup(
-                storage.sd_id, request.value, request.reason, first.flag.value
-            )
+                return change.Result(True, new, notes)
+            answer = _ask(storage, first, request, tools, vdsm)
     except vdsm_client.Unreachable as e:
         raise _in_the_way(storage, first, str(e))
-    except vdsm_client.Unanswered as e:
-        raise errors.OutcomeUnknown(storage.sd_id, str(e))
-    except vdsm_client.Refused as e:
-        raise _refusal(storage, first, e)
     notes += tuple(fmt.printable(note) for note in answer["notes"])
-    return change.Result(answer["changed"], storage.read(), notes)
+    try:
+        new = storage.read()
+    except errors.Error as e:
+        notes += (f"the change was made, but reading it failed: {e}",)
+    return change.Result(answer["changed"], new, notes)
 
 
 def _require_able(storage, first, vdsm):
     """Before anything is asked for: has it the plugin, is it the SPM."""
     try:
-        vdsm.get_backup(storage.sd_id)
+        if not vdsm.has_plugin():
+            raise _in_the_way(
+                storage, first, "VDSM of this host has no plugin"
+            )
         spm = vdsm.spm(first.pool)
     except vdsm_client.Unanswered as e:
         raise _in_the_way(storage, first, str(e))
+    except vdsm_client.Refused as e:
+        raise _in_the_way(storage, first, _said(e))
     if not spm.here:
         who = f"host id {spm.host_id} is" if spm.host_id > 0 else "nobody is"
         raise _in_the_way(
@@ -69,17 +78,28 @@ def _require_able(storage, first, vdsm):
         )
 
 
-def _refusal(storage, first, refused):
-    """VDSM's refusal as our own."""
-    if refused.code in errors.by_code():
-        return errors.from_text(refused.code, fmt.printable(str(refused)))
-    why = {
-        vdsm_client.METHOD_NOT_FOUND: "VDSM of this host has no plugin",
-        NOT_SPM: "this host is not the SPM any more",
-        UNKNOWN_POOL: "VDSM of this host is not in that pool",
-    }
+def _ask(storage, first, request, tools, vdsm):
+    """VDSM's answer; its refusal is our own."""
+    tools.progress("asking VDSM")
+    try:
+        return vdsm.set_backup(
+            storage.sd_id, request.value, request.reason, first.flag.value
+        )
+    except vdsm_client.Unanswered as e:
+        raise errors.OutcomeUnknown(storage.sd_id, str(e))
+    except vdsm_client.Refused as e:
+        if e.code in errors.by_code():
+            raise errors.from_text(e.code, fmt.printable(str(e)))
+        if e.code in _BEFORE_THE_WRITE:
+            raise _in_the_way(storage, first, _said(e))
+        # It may be of the end, when the flag was written already.
+        raise errors.OutcomeUnknown(storage.sd_id, _said(e))
+
+
+def _said(refused):
+    known = _BEFORE_THE_WRITE.get(refused.code)
     said = f"VDSM's error {refused.code}: {fmt.printable(str(refused))}"
-    return _in_the_way(storage, first, why.get(refused.code, said))
+    return known or said
 
 
 def _in_the_way(storage, first, why):

@@ -46,9 +46,6 @@ PYTHON = "/usr/bin/python3"
 # src/sanlock_sock.h, SANLK_SOCKET_NAME in its run directory.
 SANLOCK_SOCKET = "/run/sanlock/sanlock.sock"
 
-# No storage domain has it, so VDSM answers at once.
-_NOBODY = "00000000-0000-0000-0000-000000000000"
-
 # Seconds for a command that does nothing much.
 _TIMEOUT = 10
 
@@ -119,22 +116,20 @@ def plugin(options):
     )
     try:
         with vdsm:
-            vdsm.get_backup(_NOBODY)
+            there = vdsm.has_plugin()
     except (vdsm_client.Unreachable, vdsm_client.Unanswered) as e:
         yield Finding("plugin", NOTE, f"cannot be asked for: {e}")
         return
-    except vdsm_client.Refused as e:
-        if e.code == vdsm_client.METHOD_NOT_FOUND:
-            yield Finding(
-                "plugin",
-                BAD,
-                "VDSM runs without it: live storage migration and preview are"
-                " not guarded, and VDSM may lose a flag",
-                "docs/vdsm.md, Loading; journalctl -t vdsm-backup",
-            )
-            return
-        # VDSM knows the verb, and not this domain.
-    yield Finding("plugin", OK, "VDSM runs with it")
+    if there:
+        yield Finding("plugin", OK, "VDSM runs with it")
+    else:
+        yield Finding(
+            "plugin",
+            BAD,
+            "VDSM runs without it: live storage migration and preview are not"
+            " guarded, and VDSM may lose a flag",
+            "docs/vdsm.md, Loading; journalctl -t vdsm-backup",
+        )
 
 
 def compatible():

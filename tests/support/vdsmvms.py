@@ -26,6 +26,10 @@ class GeneralException(VdsmException):
         self.value = value
 
 
+class HookError(GeneralException):
+    """As hooks.before_disk_hotplug() raises it."""
+
+
 class createIllegalVolumeSnapshotError(GeneralException):
     code = 226
 
@@ -71,8 +75,12 @@ class Vm:
             self.cif.prepareVolumePath(one, self.id, path=None)
         return "prepared"
 
+    hook = None
+
     def hotplugDisk(self, params):
         self.cif.prepareVolumePath(drive(params["xml"]))
+        if self.hook:
+            self.hook()
         return {"status": "plugged"}
 
     def diskReplicateStart(self, srcDisk, dstDisk, need_extend=True):
@@ -148,8 +156,11 @@ def drive(image, **more):
 def be_imported(monkeypatch):
     """What gates.py, judging.py and preview.py import of VDSM is this."""
     exception = types.SimpleNamespace(
-        VdsmException=VdsmException, GeneralException=GeneralException
+        VdsmException=VdsmException,
+        GeneralException=GeneralException,
+        HookError=HookError,
     )
+    xmlutils = types.SimpleNamespace(tostring=lambda element: f"<{element}>")
     storage = types.SimpleNamespace(
         createIllegalVolumeSnapshotError=createIllegalVolumeSnapshotError
     )
@@ -159,7 +170,7 @@ def be_imported(monkeypatch):
     storagexml = types.SimpleNamespace(parse=lambda xml, meta: drive(xml))
     modules = {
         "vdsm": {},
-        "vdsm.common": {"exception": exception},
+        "vdsm.common": {"exception": exception, "xmlutils": xmlutils},
         "vdsm.common.exception": vars(exception),
         "vdsm.storage": {"exception": storage},
         "vdsm.virt": {

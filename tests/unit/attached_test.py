@@ -26,6 +26,7 @@ class Vdsm:
         self._storage = storage
         self.fails = {}
         self.spm_is = Spm(True, 1)
+        self.plugin = True
         self.asked = []
         self.closed = False
 
@@ -36,8 +37,9 @@ class Vdsm:
     def __exit__(self, *_):
         self.closed = True
 
-    def get_backup(self, sd_id):
+    def has_plugin(self):
         self._at("get")
+        return self.plugin
 
     def spm(self, pool):
         assert pool == world.POOL
@@ -141,11 +143,11 @@ def test_vdsm_stamps_no_origin_alone(storage, ours, vdsm):
     "step, failure, words",
     [
         ("connect", Unreachable("no client here"), "no client here"),
-        ("get", Refused(METHOD_NOT_FOUND, "x"), "has no plugin"),
         ("get", Unanswered("did not answer"), "did not answer"),
         ("spm", Refused(attached.UNKNOWN_POOL, "x"), "not in that pool"),
         ("set", Refused(attached.NOT_SPM, "x"), "not the SPM any more"),
-        ("set", Refused(364, "no \x1bmd"), "VDSM's error 364: no \\x1bmd"),
+        ("set", Refused(METHOD_NOT_FOUND, "x"), "has no plugin"),
+        ("spm", Refused(364, "no \x1bmd"), "VDSM's error 364: no \\x1bmd"),
     ],
 )
 def test_what_is_in_the_way(storage, ours, vdsm, step, failure, words):
@@ -171,6 +173,32 @@ def test_vdsms_refusal_is_our_own(storage, ours, vdsm):
     assert str(e.value) == "Storage domain x is in use: VM a"
     assert e.value.refusal
     assert "stop the VMs" in e.value.hint_lines()[0]
+
+
+def test_a_vdsm_without_the_plugin(storage, ours, vdsm):
+    vdsm.plugin = False
+    assert "has no plugin" in refused(storage, ours, vdsm)
+    assert vdsm.asked == []
+
+
+def test_an_error_of_vdsms_own_may_come_after_the_write(storage, ours, vdsm):
+    vdsm.fails["set"] = Refused(652, "cannot release the lock")
+    text = refused(storage, ours, vdsm, errors.OutcomeUnknown)
+    assert "VDSM's error 652: cannot release the lock" in text
+
+
+def test_a_change_that_cannot_be_read_was_made(storage, ours, vdsm):
+    hung = errors.StorageTimeout("storage", 1)
+
+    def set_backup(*args):
+        storage.faults["read"] = hung
+        return {"changed": True, "notes": []}
+
+    vdsm.set_backup = set_backup
+    result = change(storage, ours, vdsm)
+    assert result.changed
+    assert flag.read(fmt.parse(result.lines).values, world.SD).value
+    assert "reading it failed: storage did not answer" in result.notes[-1]
 
 
 def test_a_change_without_an_answer(storage, ours, vdsm):

@@ -11,7 +11,7 @@ def host(tmp_path, monkeypatch):
     A host for the command line in this process. The lease is free, and who
     uses domains is what the test says.
     """
-    with commandline.Host(tmp_path, io_timeout=0.5) as host:
+    with commandline.Host(tmp_path, io_timeout=1.5) as host:
         host.users = users.Users(notes=["not seen: anything"])
         host.hosted_engine = None
         monkeypatch.setattr(users, "find", lambda *args: host.users)

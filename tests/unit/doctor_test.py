@@ -129,17 +129,17 @@ class Vdsm:
     def __exit__(self, *_):
         pass
 
-    def get_backup(self, sd_id):
-        if self.answer:
+    def has_plugin(self):
+        if isinstance(self.answer, Exception):
             raise self.answer
+        return self.answer
 
 
 @pytest.mark.parametrize(
     "answer, state",
     [
-        (None, doctor.OK),
-        (vdsm_client.Refused(956, "no such domain"), doctor.OK),
-        (vdsm_client.Refused(vdsm_client.METHOD_NOT_FOUND, "x"), doctor.BAD),
+        (True, doctor.OK),
+        (False, doctor.BAD),
         (vdsm_client.Unreachable("refused"), doctor.NOTE),
         (vdsm_client.Unanswered("late"), doctor.NOTE),
     ],

@@ -152,10 +152,13 @@ def test_last_of_all_of_the_same_point():
     assert NAME.startswith("99_")
 
 
+HOOKLESS = ("install-hooks", "SYSTEM_PYTHON=/bin/false")
+
+
 def test_hooks_without_the_package_are_not_installed(tmp_path):
     """Each would refuse every VM."""
     done = subprocess.run(
-        ["make", "install-hooks", "SYSTEM_PYTHON=/bin/false"],
+        ["make", "-s", "--no-print-directory", *HOOKLESS],
         cwd=ROOT,
         capture_output=True,
         text=True,

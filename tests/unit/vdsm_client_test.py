@@ -140,12 +140,24 @@ def test_spm(client, status, spm):
     ],
 )
 def test_failures(client, error, ours):
-    client.answers["StorageDomain.getBackup"] = getattr(client, error)
+    client.answers["StoragePool.getSpmStatus"] = getattr(client, error)
     with pytest.raises(ours) as e, vdsm() as v:
-        v.get_backup(SD)
+        v.spm("pool")
     if ours is vdsm_client.Refused:
         assert (e.value.code, str(e.value)) == (975, "in use")
     assert client.made.closed
+
+
+@pytest.mark.parametrize(
+    "code, there", [(997, True), (vdsm_client.METHOD_NOT_FOUND, False)]
+)
+def test_has_plugin(client, code, there):
+    client.ServerError.code = code
+    client.answers["StorageDomain.setBackup"] = client.ServerError
+    with vdsm() as v:
+        assert v.has_plugin() is there
+    # Neither true nor false: it is refused before anything is looked at.
+    assert client.calls[-1][1]["backup"] == "neither"
 
 
 def test_vdsm_does_not_run(client):

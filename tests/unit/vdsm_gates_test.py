@@ -7,7 +7,7 @@ import pytest
 
 from tests.support import vdsmvms
 from tests.support.vdsmvms import VdsmException, drive
-from vdsm_backup.vdsm import gates, judging
+from vdsm_backup.vdsm import gates, judging, vms
 
 
 class Refused(VdsmException):
@@ -198,7 +198,39 @@ def test_hot_plug(cif, vm, second):
     assert calls(cif) == prepared
     Gate.answers = []
     assert vm.hotplugDisk({"xml": "two"}) == {"status": "plugged"}
-    assert Gate.asked[-1] == ("hotplug", "VM web1", "vm-id", ["two"], None)
+    asked = ("hotplug", "VM web1", "vm-id", ["two"], "<two>")
+    assert Gate.asked[-1] == asked
+
+
+@pytest.mark.parametrize("error", [vdsmvms.HookError("no"), KeyError("x")])
+def test_a_hook_that_refuses_a_hot_plug(cif, vm, error):
+    """VDSM leaves the image prepared then; at its other ends it does not."""
+
+    def hook():
+        raise error
+
+    vm.hook = hook
+    with pytest.raises(type(error)):
+        vm.hotplugDisk({"xml": "one"})
+    torn_down = isinstance(error, vdsmvms.HookError)
+    wanted = ["prepare one", *["teardown one"] * torn_down]
+    assert calls(cif) == wanted
+
+
+def test_a_disk_that_is_being_plugged_in_is_a_use(cif, vm):
+    seen = []
+
+    def hook():
+        seen.extend(vms._plugging)
+
+    vm.hook = hook
+    vm.hotplugDisk({"xml": "one"})
+    assert seen == [("web1", "sd")]
+    assert vms._plugging == []
+    Gate.answers = [True]
+    with pytest.raises(Refused):
+        vm.hotplugDisk({"xml": "one"})
+    assert vms._plugging == []
 
 
 @pytest.mark.parametrize("second", [False, True])

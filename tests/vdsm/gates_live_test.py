@@ -254,3 +254,67 @@ def test_way_out(host, pool, vm, verb, operation):
             jobUUID=guests.BLANK,
         )
     assert entries(host, 1) == [[operation, "allowed", "VM web1"]]
+
+
+def test_hot_plug_by_a_path_alone(host, pool, vm):
+    """As VM.create, it is judged by the XML, too."""
+    disk = guests.disk(host, host.sp_id, pool[0][0], "vdb")
+    outside.put_flag(pool[0][1])
+    path = (
+        f"/rhev/data-center/{host.sp_id}/{disk.domain}/images/{disk.image}"
+        f"/{disk.volume}"
+    )
+    xml = (
+        "<hotplug><devices><disk type='file' device='disk'>"
+        f"<source file='{path}'/><target dev='vdb' bus='virtio'/>"
+        "</disk></devices></hotplug>"
+    )
+    params = {"vmId": vm.id, "xml": xml}
+    code, text = guests.refused(
+        host.call, "VM.hotplugDisk", vmID=vm.id, params=params
+    )
+    assert (code, "disk vdb is on backup" in text) == (994, True)
+
+
+HOOK = """
+import threading
+from vdsm.common.exception import HookError
+from vdsm.virt import vm as virt
+def hook(xml, *more, **others):
+    if args[0] == "refuse":
+        raise HookError("no")
+    def work():
+        cif.answer = cif.irs.setStorageDomainBackup(args[1], True, "why")
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    return xml
+cif.hook = virt.hooks.before_disk_hotplug
+virt.hooks.before_disk_hotplug = hook
+"""
+UNHOOK = "virt = __import__('vdsm.virt.vm').virt.vm\n"
+UNHOOK += "virt.hooks.before_disk_hotplug = cif.hook"
+
+
+def test_a_flag_that_is_set_while_a_disk_is_plugged_in(host, pool, vm):
+    """After the second look, before VDSM knows the drive: `set` sees it."""
+    disk = guests.disk(host, host.sp_id, pool[0][0], "vdb")
+    host.run(HOOK, "set", pool[0][0])
+    try:
+        plug(host, vm, disk)
+    finally:
+        host.run(UNHOOK)
+    status = host.run("say(cif.answer['status'])")[0]
+    assert status["code"] == 975
+    assert "VM web1 (a disk that is being plugged in)" in status["message"]
+    assert outside.read_flag(pool[0][1]).value is False
+
+
+def test_a_hook_that_refuses_leaves_nothing_prepared(host, pool, vm):
+    disk = guests.disk(host, host.sp_id, pool[1][0], "vdb")
+    host.run(HOOK, "refuse")
+    try:
+        guests.refused(plug, host, vm, disk)
+    finally:
+        host.run(UNHOOK)
+    assert told(host) == ([disk.image], [disk.image], [])

@@ -362,14 +362,22 @@ import types
 from vdsm.storage import lvm
 from vdsm_backup.vdsm import storage
 calls = []
-lvm.invalidateVG = lambda *a, **k: calls.append([list(a), k])
-lvm.getVG = lambda name: types.SimpleNamespace(tags=["MDT_VERSION=5", "x"])
+lvm.invalidateVG = lambda *a, **k: calls.append("invalidated")
+lvm._lvminfo._vgs["sd"] = types.SimpleNamespace(tags=["MDT_BACKUP=old"])
+lvm._lvminfo._lvs[("sd", "lv")] = "an LV"
+
+def reload(names):
+    calls.append(names)
+    return {"sd": types.SimpleNamespace(tags=["MDT_VERSION=5", "x"])}
+
+lvm._lvminfo._reloadvgs = reload
 domain = types.SimpleNamespace(sdUUID="sd", domaindir="")
-say([storage.VdsmBlockStorage(domain).read(), calls])
+read = storage.VdsmBlockStorage(domain).read
+say([read(), read(), calls, lvm._lvminfo._lvs[("sd", "lv")]])
 """
 
 
-def test_reading_a_block_domain_keeps_its_lvs(host):
+def test_reading_a_block_domain_asks_lvm_and_keeps_its_lvs(host):
     assert host.run(INVALIDATED) == [
-        [["VERSION=5"], [[["sd"], {"invalidateLVs": False}]]]
+        [["VERSION=5"], ["VERSION=5"], [["sd"], ["sd"]], "an LV"]
     ]

@@ -243,3 +243,15 @@ def test_children_on_a_block_domain(host):
         ["metadata"],
     ]
     assert host.run(LVS, lvs) == [["child"]]
+
+
+def test_a_mount_of_a_server_with_an_ipv6_address(host, monkeypatch):
+    """VDSM keeps its brackets in the name of the directory."""
+    root = os.path.join(host.root, "[fd00::1]:_export")
+    os.mkdir(root, 0o777)
+    monkeypatch.setattr(host, "root", root)
+    chain = Chain(host)
+    outside.put_flag(chain.metafile)
+    code, text = chain.refused(chain.base)
+    assert code == REFUSED
+    assert "(error 994)" in text

@@ -9,6 +9,9 @@ The plugin: what runs inside VDSM. The only package that imports VDSM.
     verbs.py       StorageDomain.setBackup and getBackup, and getInfo
     schema.py      the same in VDSM's API schema
     storage.py     a domain's metadata, by VDSM's own I/O
+    gates.py       where VMs get disks, and what stands before each place
+    preview.py     the preview of a snapshot
+    judging.py     the guard, with what VDSM knows of a VM
     lease.py       the SDM lease, as VDSM takes it
     vms.py         who uses a domain, by VDSM's own list of VMs
     failures.py    our errors as VDSM's exceptions, and VDSM's as ours

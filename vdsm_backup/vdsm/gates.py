@@ -21,12 +21,13 @@ import functools
 import logging
 import threading
 
-from vdsm_backup.vdsm import judging
+from vdsm_backup.vdsm import judging, vms
 
 log = logging.getLogger("vdsm_backup")
 
 # Of the thread: VDSM prepares disks of a VM that runs (`recovering`); what to
-# do when an image has been prepared (`look_again`).
+# do when an image has been prepared (`look_again`); a list of those that were
+# (`prepared`).
 _state = threading.local()
 
 
@@ -110,14 +111,26 @@ def plug(original, path):
 
     @functools.wraps(original)
     def judged(self, params):
-        drive = _drive_of(self, params.get("xml"))
+        from vdsm.common.exception import HookError
+
+        drive, xml = _drive_of(self, params.get("xml"))
+        prepared = []
 
         def look():
-            gate.judge("hotplug", f"VM {self.name}", self.id, [drive])
+            vm = f"VM {self.name}"
+            gate.judge("hotplug", vm, self.id, [drive], xml)
 
-        look()
-        with _set("look_again", look):
-            return original(self, params)
+        # VDSM knows the drive as one of the VM's when it is plugged in.
+        with vms.plugging(self.name, drive):
+            look()
+            with _set("look_again", look), _set("prepared", prepared):
+                try:
+                    return original(self, params)
+                except HookError:
+                    # The only end at which VDSM leaves it prepared.
+                    for drive in prepared:
+                        _tear_down(self.cif, drive)
+                    raise
 
     return judged
 
@@ -201,6 +214,8 @@ def prepare(original, path):
         if look_again is not None:
             with _torn_down(self, [drive]):
                 look_again()
+        if getattr(_state, "prepared", None) is not None:
+            _state.prepared.append(drive)
         return result
 
     return looked_at
@@ -244,9 +259,10 @@ def _is_incoming(vm):
 
 
 def _drive_of(vm, xml):
-    """The drive of a hot plug, as the original will make it."""
+    """The drive of a hot plug, as the original will make it, and its XML."""
+    from vdsm.common import xmlutils
     from vdsm.virt import vmdevices
     from vdsm.virt.vmdevices import storagexml
 
     _, element, meta = vmdevices.common.dev_elems_from_xml(vm, xml)
-    return storagexml.parse(element, meta)
+    return storagexml.parse(element, meta), xmlutils.tostring(element)

@@ -191,6 +191,9 @@ NEEDED = (
     _need("vdsm.storage.outOfProcess:_IOProcessOs.stat", "self", "path"),
     _need("vdsm.storage.lvm:invalidateVG", "vgName", "invalidateLVs"),
     _need("vdsm.storage.lvm:getVG", "vgName"),
+    _need("vdsm.storage.lvm:getVGs", "vgNames"),
+    _need("vdsm.common.exception:HookError"),
+    _need("vdsm.common.xmlutils:tostring"),
     _need("vdsm.storage.lvm:getPV", ANY),
     _need("vdsm.storage.lvm:getVgMetadataPv", "vgName"),
     # lease.py

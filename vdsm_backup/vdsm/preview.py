@@ -14,6 +14,7 @@ engine would stop the SPM and try the next host.
 """
 
 import functools
+import glob
 import inspect
 import logging
 import os
@@ -128,9 +129,12 @@ def _children(domain, imgUUID, volUUID):
         lvs = lvm.lvsByTag(domain.sdUUID, f"{sc.TAG_PREFIX_PARENT}{volUUID}")
         return [lv.name for lv in lvs if tag in lv.tags]
     # Other names in the directory (.meta, .lease) begin with that of a volume.
-    directory = domain.getImageDir(imgUUID)
+    # VDSM names a mount as its server: an IPv6 address is in brackets.
+    directory = glob.escape(domain.getImageDir(imgUUID))
     names = domain.oop.glob.glob(os.path.join(directory, "*.meta"))
     volumes = [os.path.basename(name)[: -len(".meta")] for name in names]
+    if volUUID not in volumes:
+        raise LookupError(f"volume {volUUID} is not in {directory}")
     return [
         volume
         for volume in volumes

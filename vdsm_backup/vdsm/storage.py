@@ -131,10 +131,13 @@ class VdsmBlockStorage(VdsmStorage):
         from vdsm.storage import lvm
 
         with failures.as_ours(self._unreadable):
-            # The LVs of the VG are not looked up again for a flag.
-            lvm.invalidateVG(self.sd_id, invalidateLVs=False)
-            tags = self._known(lvm.getVG(self.sd_id), "tags")
-        return fmt.decode_tags(tags, self.sd_id)
+            # Always asks LVM, and leaves what VDSM knows of the LVs alone. To
+            # invalidate the VG and then get it may give what somebody had
+            # asked LVM for before.
+            found = lvm.getVGs([self.sd_id])
+        if not found:
+            raise self._unreadable("LVM does not find its VG")
+        return fmt.decode_tags(self._known(found[0], "tags"), self.sd_id)
 
     def origin(self):
         from vdsm.storage import lvm

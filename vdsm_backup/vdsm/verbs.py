@@ -107,7 +107,6 @@ def info(original):
 
 
 def _flag_in_memory(sd_id):
-    from vdsm.common.exception import GeneralException
     from vdsm.storage.sdc import sdCache
 
     try:
@@ -115,7 +114,8 @@ def _flag_in_memory(sd_id):
         if not set(metadata.IDENTITY) <= set(values):
             return None
         return flag.read(values, sd_id).value
-    except (errors.Error, GeneralException, OSError, RuntimeError) as e:
+    except Exception as e:
+        # Whatever it is: getInfo is asked for other things.
         log.warning("No backup flag in the info of domain %s: %s", sd_id, e)
         return None
 

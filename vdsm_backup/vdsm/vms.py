@@ -3,8 +3,12 @@
 Who uses a domain, by VDSM's own list of the VMs of this host.
 
 A VM is looked at twice: its XML, which it has from the moment that VDSM knows
-it, and its drives, which are also there while one is plugged or replicated.
+it, and its drives, which are also there while one is replicated. A drive that
+is being plugged in is in neither until it is; gates.py tells of it.
 """
+
+import contextlib
+import threading
 
 from vdsm_backup import vms
 from vdsm_backup.format import printable
@@ -13,11 +17,34 @@ from vdsm_backup.users import Users
 UNSEEN = "VMs of other hosts; the engine's own check covers the data center"
 
 
+# (name of the VM, UUID of the domain) of drives that are being plugged in.
+_plugging = []
+_plugging_lock = threading.Lock()
+
+
+@contextlib.contextmanager
+def plugging(vm_name, drive):
+    """As long as the body runs, the VM uses the domain of the drive."""
+    entry = (vm_name, drive.get("domainID"))
+    with _plugging_lock:
+        _plugging.append(entry)
+    try:
+        yield
+    finally:
+        with _plugging_lock:
+            _plugging.remove(entry)
+
+
 def find(sd_id):
     """users.Users of a domain; touches no storage."""
     from vdsm.clientIF import clientIF
 
     users = Users()
+    with _plugging_lock:
+        names = [name for name, domain in _plugging if domain == sd_id]
+    for name in names:
+        text = f"VM {printable(name)} (a disk that is being plugged in)"
+        users.blocking.append(text)
     for vm in clientIF.getInstance().getVMs().values():
         _add(users, vm, sd_id)
     users.unseen(UNSEEN)
