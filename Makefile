@@ -10,11 +10,22 @@ export PATH := $(PATH):/usr/sbin:/sbin
 # Tries this many XMLs on a hook; see tests/fuzz.
 FUZZ_INPUTS = 200000
 
-.PHONY: check fuzz demo lint setup install-hooks clean
+.PHONY: check e2e e2e-shell fuzz demo lint setup install-hooks clean
 
 # Install what the tests need, then run them all.
 check: lint
-	$(PYTHON) -m pytest -rsfE tests
+	$(PYTHON) -m pytest -rsfE tests --ignore=tests/e2e
+
+# In virtual machines: tests/e2e. E2E="-k nfs" and the like choose.
+e2e:
+	contrib/setup-dev e2e
+	$(PYTHON) -m pytest -rsfE $(or $(filter tests/%,$(E2E)),tests/e2e) \
+	    $(filter-out tests/%,$(E2E))
+
+# A shell in one of them: VM=storage, host1 or host2.
+e2e-shell:
+	contrib/setup-dev e2e
+	$(PYTHON) -m tests.e2e.box.shell $(VM)
 
 fuzz: setup
 	FUZZ_INPUTS=$(FUZZ_INPUTS) $(PYTHON) -m pytest -s -rfE tests/fuzz

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# A host of the box, as VDSM has one; with the product, installed as its
+# README says. Run again when it boots again.  usage: host.sh NUMBER
+set -ex
+number=$1
+
+# The hosts' clocks do not agree.
+date -s "@$(($(date +%s) + 100 * number))" >/dev/null
+
+ip route add 10.77.0.1 via 10.77.$number.1
+echo "10.77.0.1 storage" >>/etc/hosts
+
+# As VDSM's package grants it.
+echo 'vdsm ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/50_vdsm
+
+mkdir -p /run/sanlock /run/wdmd
+chown sanlock:sanlock /run/sanlock
+wdmd -S0 -G sanlock
+sanlock daemon -U sanlock -G sanlock -e "host$number"
+
+multipathd
+modprobe iscsi_tcp
+echo "InitiatorName=iqn.2024-01.com.example:host$number" \
+    >/etc/iscsi/initiatorname.iscsi
+mkdir -p /run/lock/iscsi
+iscsid
+iscsiadm -m discovery -t st -p 10.77.0.1
+iscsiadm -m discovery -t st -p 10.77.0.1:3262
+iscsiadm -m node --login
+
+# Options of VDSM (lib/vdsm/storage/storageServer.py), with the version that
+# the engine asks for.
+options=soft,nosharecache,timeo=100,retrans=3,vers=4.2
+mkdir -p /rhev/data-center/mnt/blockSD
+for export in nfs slow; do
+    point=/rhev/data-center/mnt/storage:_srv_$export
+    mkdir -p $point
+    chown vdsm:kvm $point
+    mount -t nfs -o $options storage:/srv/$export $point
+done
+chown vdsm:kvm /rhev/data-center /rhev/data-center/mnt
+
+cd /opt/box/product
+python3 -m pip install -q --no-index --no-deps --break-system-packages \
+    --root-user-action ignore ./*.whl
+cp -a root/. /
+chown -R root:root /usr/libexec/vdsm /etc/libvirt/hooks
+systemd-tmpfiles --create vdsm-backup.conf
+
+udevadm settle -t 120
+for try in $(seq 100); do
+    [ "$(multipathd show maps raw format %w | wc -l)" -lt 5 ] || break
+    sleep 0.3
+done
+multipathd show maps
+multipathd show paths

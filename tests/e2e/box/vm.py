@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+A virtual machine: a qemu that ends with the test run, also when that is
+killed, its network links, which can be cut, and commands in it.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import time
+
+from tests.e2e.box.channel import Channel, Gone
+from tests.support import rundir
+
+
+class Vm:
+    """
+    name: its host name. directory: of the run, a rundir. logs: a directory.
+    image: an image.Image; payload: path of a tar that /opt/box is made of.
+    links: {name: (address in it, socket of ours, socket of the other end)}.
+    shared: paths of raw disks, by their WWNs.
+    memory: MiB. say: told about each command.
+    """
+
+    def __init__(
+        self,
+        name,
+        directory,
+        logs,
+        image,
+        payload,
+        links,
+        shared=None,
+        memory=768,
+        say=print,
+    ):
+        self.name = name
+        self._directory = directory
+        self._dir = os.path.join(directory, name)
+        os.makedirs(self._dir, exist_ok=True)
+        self._logs = logs
+        self._links = links
+        self._command = [
+            *("setpriv", "--pdeathsig", "KILL", "--", "qemu-system-x86_64"),
+            *("-name", name, "-machine", "pc", "-nodefaults", "-no-reboot"),
+            *("-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "1"),
+            *("-m", str(memory), "-display", "none"),
+            *("-kernel", image.kernel, "-initrd", image.initrd),
+            *("-append", self._kernel_command_line()),
+            *self._characters(),
+            *_disk("root", image.root, "snapshot=on"),
+            *_disk("payload", payload, "readonly=on"),
+            *self._network(),
+            *_scsi_disks(shared or {}),
+            *("-device", "virtio-rng-pci"),
+        ]
+        self._say = say
+        self._process = self.channel = None
+
+    def boot(self):
+        """Starts; wait_ready() comes later, so that several boot at once."""
+        sockets = [self._path(name) for name in ("qmp", "agent", "shell")]
+        for path in sockets + [link[1] for link in self._links.values()]:
+            if os.path.exists(path):
+                os.unlink(path)
+        with open(self._log("qemu"), "a") as log:
+            self._process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                # Of temporary overlays, which qemu unlinks at once.
+                env={**os.environ, "TMPDIR": self._dir},
+            )
+        pid = self._process.pid
+        self._record = os.path.join(self._directory, f"qemu-{pid}")
+        with open(self._record, "w") as f:
+            f.write(f"{pid} {rundir.start_time(pid)}")
+        self.channel = Channel(self._path("agent"), self._note)
+        self.channel.connect(self._alive)
+
+    def wait_ready(self):
+        self.channel.wait_ready(self._alive)
+
+    def run(self, command, user=None, input="", check=True):
+        """
+        Done. command: for a shell, or a list. Raises Gone; AssertionError if
+        check and the command failed.
+        """
+        done = self.start(command, user, input).wait()
+        if check:
+            shown = command if isinstance(command, str) else command[:8]
+            assert done.rc == 0, f"{self.name}: {shown}: {done}"
+        return done
+
+    def start(self, command, user=None, input=""):
+        """A Job."""
+        argv = command
+        if isinstance(command, str):
+            argv = ["bash", "-c", command]
+        return self.channel.start(argv, user, input)
+
+    def python(self, code, *args, user=None):
+        """Of the VM's system, with the tests' own modules."""
+        command = ["env", "PYTHONPATH=/opt/box/lib", "python3", "-c", code]
+        return self.run([*command, *map(str, args)], user=user)
+
+    def kill(self):
+        """The power is gone."""
+        if self._process is None:
+            return
+        self._process.kill()
+        self._process.wait()
+        self.channel.close()
+        os.unlink(self._record)
+        self._process = None
+
+    def ended(self):
+        return self._process is None or self._process.poll() is not None
+
+    def cut(self, name, off=True):
+        """Pull the cable of a link; off=False: put it back."""
+        self._qmp("set_link", name=name, up=not off)
+
+    def pause(self, off=False):
+        """It stands still; off: it goes on."""
+        self._qmp("cont" if off else "stop")
+
+    def shell_path(self):
+        """Socket of a shell in it."""
+        return self._path("shell")
+
+    def _path(self, name):
+        return os.path.join(self._dir, name)
+
+    def _log(self, name):
+        return os.path.join(self._logs, f"{self.name}-{name}.log")
+
+    def _note(self, text):
+        with open(self._log("commands"), "a") as f:
+            f.write(f"{time.strftime('%H:%M:%S')} {text}\n")
+        self._say(f"{self.name}: {text}")
+
+    def _alive(self):
+        if self.ended():
+            raise Gone(f"{self.name} has ended, see {self._log('qemu')}")
+
+    def _kernel_command_line(self):
+        addresses = ",".join(link[0] for link in self._links.values())
+        return (
+            "console=ttyS0 quiet panic=-1 mitigations=off net.ifnames=0"
+            f" box.name={self.name} box.addresses={addresses}"
+        )
+
+    def _characters(self):
+        yield from ("-qmp", f"unix:{self._path('qmp')},server=on,wait=off")
+        # logappend: a VM may boot again.
+        console = f"null,id=console,logfile={self._log('console')}"
+        yield from ("-chardev", f"{console},logappend=on")
+        yield from ("-serial", "chardev:console")
+        for name in ("shell", "agent"):
+            path = f"path={self._path(name)},server=on,wait=off"
+            yield from ("-chardev", f"socket,id={name},{path}")
+        yield from ("-serial", "chardev:shell", "-device", "virtio-serial-pci")
+        yield from ("-device", "virtserialport,chardev=agent,name=agent")
+
+    def _network(self):
+        for name, link in self._links.items():
+            address, ours, other = link
+            # Two of a link must not have the same.
+            last = [int(n) for n in address.partition("/")[0].split(".")][-2:]
+            yield from (
+                "-netdev",
+                f"dgram,id={name},local.type=unix,local.path={ours},"
+                f"remote.type=unix,remote.path={other}",
+            )
+            yield from (
+                "-device",
+                f"virtio-net-pci,netdev={name},romfile=,"
+                f"mac=52:54:00:00:{last[0]:02x}:{last[1]:02x}",
+            )
+
+    def _qmp(self, command, **arguments):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(60)
+            s.connect(self._path("qmp"))
+            with s.makefile("rw") as stream:
+                stream.readline()
+                for request in (
+                    {"execute": "qmp_capabilities"},
+                    {"execute": command, "arguments": arguments},
+                ):
+                    stream.write(json.dumps(request) + "\n")
+                    stream.flush()
+                    answer = {"event": None}
+                    while "event" in answer:
+                        answer = json.loads(stream.readline())
+                    assert "return" in answer, answer
+
+
+def _disk(name, path, more):
+    drive = f"id={name},file={path},format=raw,if=none,{more}"
+    yield from ("-drive", drive, "-device", f"virtio-blk-pci,drive={name}")
+
+
+def _scsi_disks(shared):
+    """
+    What a LUN of an FC array looks like: several machines have it, and it has
+    a WWN. All of them write through the page cache of this machine.
+    """
+    if not shared:
+        return
+    yield from ("-device", "virtio-scsi-pci")
+    for number, (wwn, path) in enumerate(shared.items()):
+        drive = f"id=lun{number},file={path},format=raw,if=none"
+        yield from ("-drive", f"{drive},file.locking=off")
+        yield from (
+            "-device",
+            f"scsi-hd,drive=lun{number},share-rw=on,wwn={wwn},lun={number}",
+        )

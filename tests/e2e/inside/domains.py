@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Storage domains in the box, laid out as VDSM lays them out. Run in a VM:
+
+    python3 -m tests.e2e.inside.domains file MOUNT VERSION NAME
+    python3 -m tests.e2e.inside.domains block WWID VERSION NAME TYPE
+    python3 -m tests.e2e.inside.domains init SD IDS LEASES
+
+The first one as the user vdsm, the others as root; says the UUID.
+"""
+
+import os
+import sys
+
+import sanlock
+
+from tests.support import filedomain
+from tests.support.blockdomain import BlockDomain
+
+MIB = 1024**2
+
+# Seconds. sanlock's default is 10; joining takes as many, and all that
+# depends on it. With 1 a machine that is busy elsewhere would lose its lease.
+IO_TIMEOUT = 2
+
+
+class LunDomain(BlockDomain):
+    """On a LUN, with LVs that are activated."""
+
+    def _add_device(self, index, wwid):
+        self.devices.append(f"/dev/mapper/{wwid}")
+
+    def _attach_lvs(self):
+        pass
+
+
+def make_block(wwid, version, name, kind):
+    # Where its base class looks for the sign that this LVM is the tests' own.
+    os.makedirs("/etc/lvm/locks", exist_ok=True)
+    os.environ["LVM_SYSTEM_DIR"] = "/etc/lvm"
+    domain = LunDomain(
+        "/tmp/domains", int(version), [wwid], DESCRIPTION=name, TYPE=kind
+    )
+    names = [f"{domain.sd_id}/{lv}" for lv in ("ids", "leases")]
+    domain.lvm(["lvchange", "-ay", *names])
+    initialize(domain.sd_id, *(f"/dev/{name}" for name in names))
+    domain.lvm(["lvchange", "-an", *names])
+    return domain.sd_id
+
+
+def make_file(mount, version, name):
+    return filedomain.make(
+        mount, int(version), name=name, REMOTE_PATH="storage:/srv/nfs"
+    )
+
+
+def initialize(sd_id, ids, leases):
+    name = sd_id.encode()
+    size = {"align": MIB, "sector": 512}
+    sanlock.write_lockspace(name, ids, iotimeout=IO_TIMEOUT, **size)
+    sanlock.write_resource(name, b"SDM", [(leases, MIB)], **size)
+
+
+if __name__ == "__main__":
+    made = {"file": make_file, "block": make_block, "init": initialize}
+    print(made[sys.argv[1]](*sys.argv[2:]) or "")
