@@ -15,7 +15,7 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "/e2e/" in str(item.path):
             item.add_marker(pytest.mark.e2e)
-            item.add_marker(pytest.mark.timeout(1800))
+            item.add_marker(pytest.mark.timeout(3600))
             if reason:
                 item.add_marker(pytest.mark.skip(reason=reason))
 
@@ -28,7 +28,7 @@ def box(request):
     try:
         made.boot()
         yield made
-    except BaseException:
+    except Exception:
         made.look("booting")
         raise
     finally:
