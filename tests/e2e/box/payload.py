@@ -53,7 +53,7 @@ def _build(directory, product):
     ignored = shutil.ignore_patterns(".*", "__pycache__", "build", "*.egg*")
     shutil.copytree(ROOT, source, ignore=ignored)
     pip = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps"]
-    pip += ["--disable-pip-version-check", "--no-build-isolation"]
+    pip += ["--disable-pip-version-check"]
     _run([*pip, "-w", product, source])
     root = os.path.join(product, "root")
     _run(["make", "-s", "-C", source, "install-hooks", f"DESTDIR={root}"])
