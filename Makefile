@@ -12,9 +12,10 @@ FUZZ_INPUTS = 200000
 
 .PHONY: check e2e e2e-shell fuzz demo lint setup install-hooks clean
 
-# Install what the tests need, then run them all.
+# Install what the tests need, then run them all but those of `make e2e`.
 check: lint
 	$(PYTHON) -m pytest -rsfE tests --ignore=tests/e2e
+	@echo "left out: tests/e2e, which need virtual machines: make e2e"
 
 # In virtual machines: tests/e2e. E2E="-k nfs" and the like choose.
 e2e:

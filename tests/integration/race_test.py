@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from tests.support import filedomain, loop, rundir, sanlockd
+from tests.support import filedomain, loop, racer, rundir, sanlockd
 from tests.support.backends import BACKENDS
 from tests.support.blockdomain import BlockDomain
 from tests.support.needs import needs_sanlock
@@ -161,23 +161,6 @@ class Reader(threading.Thread):
         self.join()
 
 
-def explain(changes):
-    """
-    The changes in the one order that explains them: each began with what the
-    one before it wrote.
-    """
-    after = {}
-    for change in changes:
-        assert change["from"] not in after, "a write was lost"
-        after[change["from"]] = change["to"]
-    order, reason = [], None
-    while reason in after:
-        reason = after.pop(reason)
-        order.append(reason)
-    assert not after, f"not explained: {after}"
-    return order
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
 @pytest.mark.parametrize(
@@ -229,7 +212,7 @@ def test_race(directory, hosts, kind, monkeypatch):
     print(f"{reader.readings} readings")
     expected = ("LeaseBusy", "MetadataChanged")
     assert not [r for r in refused if r["refused"] not in expected]
-    order = explain(changes)
+    order = racer.explain(changes)
     last = fmt.parse(domain.storage().read())
     assert last.seal == "valid"
     assert last.values[flag.REASON] == order[-1]

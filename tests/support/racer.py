@@ -43,6 +43,23 @@ def race(conf, sd_id, name, rounds):
         _say({"from": before, "to": request.reason})
 
 
+def explain(changes, reason=None):
+    """
+    The changes in the one order that explains them: each began with what the
+    one before it wrote, the first one with `reason`.
+    """
+    after = {}
+    for one in changes:
+        assert one["from"] not in after, "a write was lost"
+        after[one["from"]] = one["to"]
+    order = []
+    while reason in after:
+        reason = after.pop(reason)
+        order.append(reason)
+    assert not after, f"not explained: {after}"
+    return order
+
+
 def _say(value):
     print(json.dumps(value), flush=True)
 
