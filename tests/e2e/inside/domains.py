@@ -20,8 +20,8 @@ from tests.support.blockdomain import BlockDomain
 MIB = 1024**2
 
 # Seconds. sanlock's default is 10; joining takes as many, and all that
-# depends on it. With 1 a machine that is busy elsewhere would lose its lease.
-IO_TIMEOUT = 2
+# depends on it. With 2 a machine that is busy elsewhere was seen to fail.
+IO_TIMEOUT = 4
 
 
 class LunDomain(BlockDomain):

@@ -15,6 +15,7 @@ echo 'vdsm ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/50_vdsm
 
 mkdir -p /run/sanlock /run/wdmd
 chown sanlock:sanlock /run/sanlock
+install -o sanlock -g sanlock /dev/null /var/log/sanlock.log
 wdmd -S0 -G sanlock
 sanlock daemon -U sanlock -G sanlock -e "host$number"
 
