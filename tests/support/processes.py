@@ -7,11 +7,13 @@ import signal
 
 def children(pid):
     """Pids of the children of a process, and of their children, and so on."""
-    found = []
-    for name in os.listdir("/proc"):
-        if name.isdecimal() and _parent(name) == pid:
-            found += [int(name), *children(int(name))]
-    return found
+    below = {}
+    for name in filter(str.isdecimal, os.listdir("/proc")):
+        below.setdefault(_parent(name), []).append(int(name))
+    found = [pid]
+    for parent in found:
+        found += below.get(parent, [])
+    return found[1:]
 
 
 def command(pid):
