@@ -111,7 +111,7 @@ def start(request):
 
 
 def serve(cif):
-    from vdsm import schedule
+    from vdsm import jobs, schedule
     from vdsm.common.time import monotonic_time
     from vdsm.protocoldetector import MultiProtocolAcceptor
     from vdsm.rpc.bindingjsonrpc import BindingJsonRpc
@@ -123,6 +123,7 @@ def serve(cif):
     acceptor = MultiProtocolAcceptor(reactor, "127.0.0.1", 0, None)
     scheduler = schedule.Scheduler(name="rpc", clock=monotonic_time)
     scheduler.start()
+    jobs.start(scheduler, cif)
     bridge = DynamicBridge()
     binding = BindingJsonRpc(bridge, defaultdict(list), 60, scheduler, cif)
     binding.start()

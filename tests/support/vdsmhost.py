@@ -209,6 +209,23 @@ class Host:
         if status["taskResult"] != "success":
             raise Failed(status["code"], status["message"])
 
+    def run_job(self, verb, **params):
+        """A verb that starts a job of this host; until it has ended well."""
+        job = str(uuid.uuid4())
+        self.call(verb, job_id=job, **params)
+        self.wait_for_job(job)
+
+    def wait_for_job(self, job, timeout=120):
+        deadline = time.monotonic() + timeout
+        while True:
+            found = self.call("Host.getJobs", job_ids=[job])[job]
+            if found["status"] not in ("pending", "running"):
+                break
+            assert time.monotonic() < deadline, found
+            time.sleep(0.1)
+        if found["status"] != "done":
+            raise Failed(found["error"]["code"], found["error"]["message"])
+
     def deactivate(self, sp_id, sd_id, master=BLANK, version=0):
         """To maintenance; the master to another `master`."""
         self.call(

@@ -25,6 +25,13 @@ class Nothing:
         return lambda *args, **kwargs: None
 
 
+class NoChannels(Nothing):
+    """To the agents of guests, of which none answers."""
+
+    def timeout(self):
+        return 0
+
+
 class ClientIF(vdsm_clientIF.clientIF):
     """
     Without its servers, recovery and helpers.
@@ -39,7 +46,7 @@ class ClientIF(vdsm_clientIF.clientIF):
         self.vm_container_lock = threading.Lock()
         self.vm_start_stop_lock = threading.Lock()
         self.threadLocal = threading.local()
-        self.channelListener = Nothing()
+        self.channelListener = NoChannels()
         self.qga_poller = Nothing()
         self.gluster = None
         self.vmContainer = {}
@@ -85,6 +92,12 @@ class Domain:
     def blockCopy(self, disk, xml, *args, **kwargs):
         done.append(("blockCopy", xml))
 
+    def updateDeviceFlags(self, xml, flags=0):
+        done.append(("updateDeviceFlags", xml))
+
+    def snapshotCreateXML(self, xml, flags=0):
+        done.append(("snapshotCreateXML", xml))
+
     def blockJobInfo(self, disk, flags=0):
         return {"cur": 1, "end": 1}
 
@@ -109,6 +122,14 @@ class Connection:
         xml = re.sub("<domain [^>]*>", "<domain type='test'>", xml, count=1)
         xml = re.sub("machine='[^']*'|machine=\"[^\"]*\"", "", xml)
         return Domain(self._real.defineXML(xml))
+
+    def restoreFlags(self, path, xml, flags=0):
+        # The driver takes no other XML than the one that it saved, and does
+        # not know that VDSM had paused the VM.
+        flags &= ~libvirt.VIR_DOMAIN_SAVE_PAUSED
+        self._real.restoreFlags(path, None, flags)
+        vm_id = re.search("<uuid>(.*?)</uuid>", xml)[1]
+        self._real.lookupByUUIDString(vm_id).suspend()
 
     def lookupByUUIDString(self, vm_id):
         return Domain(self._real.lookupByUUIDString(vm_id))

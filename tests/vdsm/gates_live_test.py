@@ -197,19 +197,6 @@ def test_image_verbs(host, pool):
     )
 
 
-def test_cd_change(host, pool, vm):
-    """A CD-ROM that is an image of a flagged domain."""
-    cdrom = guests.disk(host, host.sp_id, pool[0][0], "sdc", "cdrom")
-    outside.put_flag(pool[0][1])
-    code = (
-        "from vdsm.virt import vm\n"
-        "v = cif.vmContainer[args[0]]\n"
-        "say(v.cif.prepareVolumePath({'device': 'cdrom', **args[1]}))"
-    )
-    (path,) = host.run(code, vm.id, cdrom.pdiv())
-    assert cdrom.volume in path
-
-
 # A VM that runs on a flagged domain is left alone, and told of
 
 ENTRIES = """
