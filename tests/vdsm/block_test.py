@@ -183,6 +183,34 @@ def test_read_looks_no_lvs_up_again(block, monkeypatch):
     assert asked == []
 
 
+@pytest.mark.parametrize("known", ["origin", "replica"])
+def test_a_replica_beside_its_origin(block, monkeypatch, known):
+    """What counts is what VDSM would run a VM from, as for the hooks."""
+    from vdsm.storage import lvm, multipath
+
+    copies = [block.copy_device(i) for i in (0, 1)]
+    put_flag(outside(block))
+    used = block.devices if known == "origin" else copies
+    devices = list(used)
+    monkeypatch.setattr(multipath, "getMPDevNamesIter", lambda: iter(devices))
+    assert is_flagged(inside(block)) == (known == "origin")
+    devices += set(block.devices + copies) - set(devices)
+    lvm._lvminfo.invalidate_devices()
+    assert is_flagged(inside(block)) == (known == "origin")
+    assert devices_of_vdsm(block) == set(used)
+
+
+def devices_of_vdsm(block):
+    """To which VDSM limits what it does with the VG, activation too."""
+    from vdsm.storage import lvm
+
+    return set(lvm._lvminfo._getVGDevs([block.sd_id]))
+
+
+def is_flagged(storage):
+    return flag.read(fmt.parse(storage.read()).values, storage.sd_id).value
+
+
 def test_write(block, plugin):
     storage = inside(block)
     old = storage.read()

@@ -14,6 +14,7 @@ from vdsm_backup import format as fmt
 from vdsm_backup.lvm import Lvm
 from vdsm_backup.storage.block import BlockStorage
 from vdsm_backup.storage.file import FileStorage
+from vdsm_backup.vdsm import metadata
 
 FLAG = flag.Flag(
     True, "nightly copies, site A & B", "admin@host1", "2026-11-22T11:40:00Z"
@@ -66,6 +67,26 @@ def test_file(directory, version, backend):
         check_story(storage, lambda: fileSD.FileSDMetadata(path))
     finally:
         io.close()
+        outOfProcess.stop()
+
+
+def test_the_directory_is_listed_on_a_server_with_an_ipv6_address(
+    directory, monkeypatch
+):
+    """VDSM keeps its brackets in the name of the directory."""
+    from vdsm.storage import fileSD, outOfProcess
+
+    mount = os.path.join(directory, "[fd00::1]:_export")
+    path = filedomain.path(mount, filedomain.make(mount))
+    rw = fileSD.FileSDMetadata(path)._dict._metaRW
+    listed, names = rw._oop.glob.glob, []
+    monkeypatch.setattr(
+        rw._oop.glob, "glob", lambda pattern: names.extend(listed(pattern))
+    )
+    try:
+        assert fmt.parse(metadata.fresh_lines(rw)).seal == "valid"
+        assert path in names
+    finally:
         outOfProcess.stop()
 
 

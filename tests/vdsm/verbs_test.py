@@ -8,6 +8,7 @@ import fcntl
 import os
 import threading
 import time
+import uuid
 
 import pytest
 
@@ -125,6 +126,66 @@ def test_domain_of_no_pool(host):
     refused(errors.DomainDetached, host.set_backup, sd_id)
     outside.put_flag(metafile)
     assert host.get_backup(sd_id)["backup"] is True
+
+
+def test_domain_that_the_pool_has_given_up(host, sd):
+    """A forced detach leaves the pool in its metadata."""
+    sp_id = outside.values(sd[1])["POOL_UUID"]
+    host.deactivate(sp_id, sd[0])
+    host.detach(sp_id, sd[0], force=True)
+    assert outside.values(sd[1])["POOL_UUID"] == sp_id
+    not_a_member = 375  # StorageDomainNotMemberOfPool
+    refused(not_a_member, host.set_backup, sd[0])
+    assert flag.BACKUP not in outside.values(sd[1])
+
+
+SET_BY_ITS_POOL = """
+from vdsm_backup import config, errors
+from vdsm_backup.vdsm import storage, verbs
+domain, request = storage.open_domain(args[0]), verbs._request(True, "x", None)
+try:
+    hsm._pool.setSDBackup(domain, request, config.load(args[1]))
+except errors.Error as e:
+    say(e.code)
+"""
+
+
+def test_domain_that_another_pool_took_meanwhile(host, sd):
+    other = {**outside.values(sd[1]), "POOL_UUID": str(uuid.uuid4())}
+    outside.put(sd[1], other)
+    found = host.run(SET_BY_ITS_POOL, sd[0], host.config)
+    assert found == [errors.MetadataChanged.code]
+    assert outside.values(sd[1]) == other
+
+
+CALLER = """
+from vdsm.common.api import Context
+from vdsm.common.threadlocal import vars
+from vdsm_backup.vdsm import verbs
+for host in args:
+    vars.context = Context("flow", host, 54321)
+    say(verbs._caller())
+vars.context = None
+"""
+
+
+def test_address_of_the_caller(host):
+    """VDSM listens on IPv6, where an IPv4 address has a prefix."""
+    addresses = ["::ffff:192.0.2.7", "192.0.2.7", "2001:db8::ffff:7"]
+    assert host.run(CALLER, *addresses) == [
+        "api@192.0.2.7",
+        "api@192.0.2.7",
+        "api@2001:db8::ffff:7",
+    ]
+
+
+def test_metadata_without_the_identity_says_nothing_of_a_flag(host, sd):
+    """VDSM goes on with it, and reads a missing file as empty."""
+    values = outside.values(sd[1])
+    del values["SDUUID"]
+    outside.put(sd[1], values)
+    info = host.info(sd[0])
+    assert (info["uuid"], "backup" in info) == (sd[0], False)
 
 
 def test_domain_that_is_not_there(host):

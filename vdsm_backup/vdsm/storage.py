@@ -133,7 +133,9 @@ class VdsmBlockStorage(VdsmStorage):
         with failures.as_ours(self._unreadable):
             # Always asks LVM, and leaves what VDSM knows of the LVs alone. To
             # invalidate the VG and then get it may give what somebody had
-            # asked LVM for before.
+            # asked LVM for before. VDSM limits LVM to the devices by which it
+            # knows the VG, and activates LVs of no others: beside a replica
+            # what is read is what a VM would run from.
             found = lvm.getVGs([self.sd_id])
         if not found:
             raise self._unreadable("LVM does not find its VG")
