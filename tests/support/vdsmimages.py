@@ -77,8 +77,13 @@ def expected(layers):
     return data.ljust(SIZE, b"\0")
 
 
+def write_command(number, letter):
+    """Of qemu-io: a block full of the letter."""
+    return f"write -P {ord(letter)} {number * BLOCK} {BLOCK}"
+
+
 def write(path, file_format, number, letter):
-    command = f"write -P {ord(letter)} {number * BLOCK} {BLOCK}"
+    command = write_command(number, letter)
     run("qemu-io", "-f", file_format, "-c", command, path)
 
 

@@ -56,3 +56,12 @@ def start(directory):
 @pytest.fixture
 def host(start):
     return start()
+
+
+@pytest.fixture
+def sd(host):
+    """A regular domain of this host's pool: (UUID, path of metadata)."""
+    master, _ = host.local_domain()
+    found = host.local_domain()
+    host.pool(master, found[0])
+    return found

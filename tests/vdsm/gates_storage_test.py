@@ -13,6 +13,7 @@ import pytest
 from tests.support import outside
 from tests.support import vdsmguest as guests
 from tests.support import vdsmimages as images
+from tests.support.vdsmguest import Guest
 from tests.support.vdsmhost import BLANK
 from tests.support.vdsmimages import Domain
 from tests.vdsm.preview_test import COUNT
@@ -66,16 +67,13 @@ def test_copy_and_move(host, way, operation):
     assert source.has(image.id) == (operation == COPY)
 
 
-def test_copy_of_a_chain_into_one_volume(host, way):
-    """A template, or a clone of a VM."""
-    source, target = way
-    image = images.make(host, host.sp_id, source, "ab")
-    copy = images.Image(target, str(uuid.uuid4()), [str(uuid.uuid4())])
+def collapse(host, image, copy):
+    """Volume.copy: all that a VM reads of an image, in one volume."""
     host.wait(
         host.call(
             "Volume.copy",
             volumeID=image.volumes[-1],
-            dstSdUUID=target.sd_id,
+            dstSdUUID=copy.domain.sd_id,
             dstImgUUID=copy.id,
             dstVolUUID=copy.volumes[0],
             desc="",
@@ -86,7 +84,30 @@ def test_copy_of_a_chain_into_one_volume(host, way):
             **image.ids(host.sp_id),
         )
     )
+
+
+def test_copy_of_a_chain_into_one_volume(host, way):
+    """A template, or a clone of a VM."""
+    source, target = way
+    image = images.make(host, host.sp_id, source, "ab")
+    copy = images.Image(target, str(uuid.uuid4()), [str(uuid.uuid4())])
+    collapse(host, image, copy)
     assert copy.content() == images.expected("ab")
+
+
+def test_vm_whose_template_has_a_copy_there(host, domains):
+    """Its own disk, which is based on the other copy, is elsewhere."""
+    image = images.make(host, host.sp_id, domains[1], "a")
+    ids = str(uuid.uuid4()), str(uuid.uuid4())
+    for domain in domains:
+        collapse(host, image, images.Image(domain, ids[0], [ids[1]]))
+    disk = [host.sp_id, domains[1].sd_id, str(uuid.uuid4())]
+    disk.append(guests.volume(host, *disk, ids[1], source=ids[0]))
+    assert Guest(host, guests.Disk(*disk)).start() == ""
+    # That of its own disk alone.
+    assert host.run("say(list(set(cif.reads))); cif.reads.clear()") == [
+        [domains[1].sd_id]
+    ]
 
 
 def test_copy_of_data(host, way):
@@ -211,3 +232,66 @@ def test_extend(host, domains, layers):
         newSize=size,
     )
     assert image.content() == images.expected(layers) + bytes(images.SIZE)
+
+
+# In place of a systemd unit; VDSM's own arguments are about access.
+NBD = """
+import os, subprocess, types
+from vdsm.storage import nbd
+servers = {}
+def start(server_id, config):
+    command = ["setpriv", "--pdeathsig", "TERM", str(nbd.QEMU_NBD),
+        "--persistent", "--socket", nbd._socket_path(server_id),
+        nbd.json_uri(config)]
+    servers[nbd._service_name(server_id)] = subprocess.Popen(command)
+def stop(service):
+    servers[service].terminate()
+    servers[service].wait()
+nbd.RUN_DIR = args[0]
+nbd.start_transient_service = start
+nbd.systemctl = types.SimpleNamespace(
+    show=lambda *args, **more: [{"LoadState": "loaded"}], stop=stop)
+"""
+
+
+def test_nbd_server(host, domains):
+    """What a transfer up or down, and a backup, read and write through."""
+    host.run(NBD, os.path.join(host.root, "nbd"))
+    image = images.make(host, host.sp_id, domains[0], "ab")
+    server = str(uuid.uuid4())
+    config = {"readonly": False, **image.vol_info(image.volumes[-1])}
+    url = host.call("NBD.start_server", server_id=server, config=config)
+    try:
+        assert images.content(url, images.RAW) == images.expected("ab")
+        images.write(url, images.RAW, 2, "c")
+    finally:
+        host.call("NBD.stop_server", server_id=server)
+    assert image.content() == images.expected("abc")
+
+
+# In place of virt-sysprep, which needs a guest that can be sealed.
+SEAL = """
+import subprocess
+from vdsm import virtsysprep
+def sysprep(vm_id, paths):
+    for path in paths:
+        command = ["qemu-io", "-f", "raw", "-c", args[0], path]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+virtsysprep.sysprep = sysprep
+"""
+
+
+def test_seal(host, domains):
+    """A template whose disks are there."""
+    image = images.make(host, host.sp_id, domains[0], "a")
+    host.run(SEAL, images.write_command(1, "s"))
+    job = str(uuid.uuid4())
+    host.call(
+        "VM.seal",
+        vmID=str(uuid.uuid4()),
+        job_id=job,
+        sp_id=host.sp_id,
+        images=[image.vol_info(image.volumes[0])],
+    )
+    host.wait_for_job(job)
+    assert image.content() == images.expected("as")

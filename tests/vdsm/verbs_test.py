@@ -8,7 +8,6 @@ import fcntl
 import os
 import threading
 import time
-import uuid
 
 import pytest
 
@@ -20,15 +19,6 @@ from vdsm_backup import format as fmt
 XML = """<domain><devices><disk type='file' device='{device}'>
 <source file='/rhev/data-center/mnt/server:_x/{sd}/images/i/v'/>
 <target dev='vda'/></disk></devices></domain>"""
-
-
-@pytest.fixture
-def sd(host):
-    """A regular domain of this host's pool: (UUID, path of metadata)."""
-    master, _ = host.local_domain()
-    found = host.local_domain()
-    host.pool(master, found[0])
-    return found
 
 
 def refused(code, call, *args, **kwargs):
@@ -90,6 +80,27 @@ def test_strings_of_the_command_line_client(host, sd):
     assert outside.read_flag(sd[1]).value is False
 
 
+CALLER = """
+from vdsm.common.api import Context
+from vdsm.common.threadlocal import vars
+from vdsm_backup.vdsm import verbs
+for host in args:
+    vars.context = Context("flow", host, 54321)
+    say(verbs._caller())
+vars.context = None
+"""
+
+
+def test_address_of_the_caller(host):
+    """VDSM listens on IPv6, where an IPv4 address has a prefix."""
+    addresses = ["::ffff:192.0.2.7", "192.0.2.7", "2001:db8::ffff:7"]
+    assert host.run(CALLER, *addresses) == [
+        "api@192.0.2.7",
+        "api@192.0.2.7",
+        "api@2001:db8::ffff:7",
+    ]
+
+
 @pytest.mark.parametrize("value", ["True", "yes", "", 1, 0, None, [], {}])
 def test_anything_else_is_no_boolean(host, sd, value):
     refused(errors.InvalidArgument, host.set_backup, sd[0], value)
@@ -120,80 +131,6 @@ def test_reads_what_others_wrote_this_moment(host, sd):
     assert (found["backup"], found["by"]) == (True, outside.FLAG.by)
 
 
-def test_domain_of_no_pool(host):
-    sd_id, metafile = host.local_domain()
-    assert host.get_backup(sd_id)["backup"] is False
-    refused(errors.DomainDetached, host.set_backup, sd_id)
-    outside.put_flag(metafile)
-    assert host.get_backup(sd_id)["backup"] is True
-
-
-def test_domain_that_the_pool_has_given_up(host, sd):
-    """A forced detach leaves the pool in its metadata."""
-    sp_id = outside.values(sd[1])["POOL_UUID"]
-    host.deactivate(sp_id, sd[0])
-    host.detach(sp_id, sd[0], force=True)
-    assert outside.values(sd[1])["POOL_UUID"] == sp_id
-    not_a_member = 375  # StorageDomainNotMemberOfPool
-    refused(not_a_member, host.set_backup, sd[0])
-    assert flag.BACKUP not in outside.values(sd[1])
-
-
-SET_BY_ITS_POOL = """
-from vdsm_backup import config, errors
-from vdsm_backup.vdsm import storage, verbs
-domain, request = storage.open_domain(args[0]), verbs._request(True, "x", None)
-try:
-    hsm._pool.setSDBackup(domain, request, config.load(args[1]))
-except errors.Error as e:
-    say(e.code)
-"""
-
-
-def test_domain_that_another_pool_took_meanwhile(host, sd):
-    other = {**outside.values(sd[1]), "POOL_UUID": str(uuid.uuid4())}
-    outside.put(sd[1], other)
-    found = host.run(SET_BY_ITS_POOL, sd[0], host.config)
-    assert found == [errors.MetadataChanged.code]
-    assert outside.values(sd[1]) == other
-
-
-CALLER = """
-from vdsm.common.api import Context
-from vdsm.common.threadlocal import vars
-from vdsm_backup.vdsm import verbs
-for host in args:
-    vars.context = Context("flow", host, 54321)
-    say(verbs._caller())
-vars.context = None
-"""
-
-
-def test_address_of_the_caller(host):
-    """VDSM listens on IPv6, where an IPv4 address has a prefix."""
-    addresses = ["::ffff:192.0.2.7", "192.0.2.7", "2001:db8::ffff:7"]
-    assert host.run(CALLER, *addresses) == [
-        "api@192.0.2.7",
-        "api@192.0.2.7",
-        "api@2001:db8::ffff:7",
-    ]
-
-
-def test_metadata_without_the_identity_says_nothing_of_a_flag(host, sd):
-    """VDSM goes on with it, and reads a missing file as empty."""
-    values = outside.values(sd[1])
-    del values["SDUUID"]
-    outside.put(sd[1], values)
-    info = host.info(sd[0])
-    assert (info["uuid"], "backup" in info) == (sd[0], False)
-
-
-def test_domain_that_is_not_there(host):
-    sd_id = "5e6f1d2a-9c47-4b0e-8d1f-3a7b9c0d2e41"
-    refused(errors.DomainNotFound, host.set_backup, sd_id)
-    refused(errors.DomainNotFound, host.get_backup, sd_id)
-
-
 def test_spm_only(host):
     sd_id, metafile = host.local_domain()
     sp_id = host.pool(sd_id, spm=False)
@@ -217,11 +154,6 @@ except Exception as e:
     say(type(e).__name__)
 """
     assert host.run(code) == ["SecureError"]
-
-
-def test_version_without_a_flag(host):
-    sd_id, _ = host.local_domain(3)
-    refused(errors.UnsupportedVersion, host.get_backup, sd_id)
 
 
 def test_invalid_value_is_never_guessed(host, sd):
@@ -389,13 +321,3 @@ storage.VdsmStorage.write = write
     text = refused(errors.FlagUndone, host.set_backup, sd[0])
     assert "VM late" in text
     assert flag.BACKUP not in outside.values(sd[1])
-
-
-def test_domain_of_the_hosted_engine(host, sd):
-    host.run(
-        "from vdsm_backup import hosted_engine as h;"
-        " h.is_hosted_engine = lambda sd_id: sd_id == args[0]",
-        sd[0],
-    )
-    refused(errors.HostedEngineDomain, host.set_backup, sd[0])
-    host.set_backup(sd[0], False)
