@@ -134,8 +134,9 @@ class VdsmBlockStorage(VdsmStorage):
             # Always asks LVM, and leaves what VDSM knows of the LVs alone. To
             # invalidate the VG and then get it may give what somebody had
             # asked LVM for before. VDSM limits LVM to the devices by which it
-            # knows the VG, and activates LVs of no others: beside a replica
-            # what is read is what a VM would run from.
+            # knows the VG, here and when it activates LVs, and asks all only
+            # if that fails: beside a replica what is read is what a VM would
+            # run from.
             found = lvm.getVGs([self.sd_id])
         if not found:
             raise self._unreadable("LVM does not find its VG")
