@@ -20,9 +20,12 @@ def pytest_collection_modifyitems(items):
                 item.add_marker(pytest.mark.skip(reason=reason))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def box(request):
-    """Booted once for all tests; a test leaves it as it found it."""
+    """
+    Booted once for all tests, and gone after them: others that run later have
+    the machine for themselves. A test leaves it as it found it.
+    """
     made = Box(_teller(request.config))
     request.config.stash[_BOX] = made
     try:
@@ -35,9 +38,15 @@ def box(request):
         made.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def all_domains(box):
     return domains.make_all(box)
+
+
+@pytest.fixture(scope="package")
+def slow(box):
+    """A domain on an NFS server that can hang."""
+    return domains.make_nfs(box.hosts[0], "slow", 5, domains.SLOW)
 
 
 @pytest.fixture(params=domains.NAMES)

@@ -3,11 +3,13 @@
 
 import pytest
 
-# Before each of these the tool waits. After "commit" only a reader can tell.
-STEPS = {
-    "nfs4": ("create", "commit"),
-    "iscsi4": ("commit",),
-}
+from tests.e2e.box.box import together
+
+# Before this step of the change the network goes. After "commit" only a
+# reader can tell what became of it.
+STEPS = {"nfs4": "create", "nfs5": "commit", "iscsi4": "commit"}
+
+REASON = "of the cut"
 
 _LOOK_AT_FILE = "until timeout 60 cat {path} >/dev/null; do sleep 1; done"
 _LOOK_AT_LUN = (
@@ -17,31 +19,67 @@ _LOOK_AT_LUN = (
 _GIVEN_UP = "while sanlock client status | grep {sd_id}; do sleep 1; done"
 
 
-@pytest.mark.parametrize(
-    "name, step",
-    [(name, step) for name, steps in STEPS.items() for step in steps],
-)
-def test_cut(host1, host2, all_domains, name, step):
-    domain = all_domains[name]
-    before = host2.json("show", domain.name)["domain"]
-    job = host1.as_tool("stop", domain.sd_id, "of the cut", step)
-    job.expect(f"at {step}")
+@pytest.fixture(scope="module")
+def story(box, all_domains):
+    """
+    What host 1 said of its changes, which all ended by themselves with the
+    network still cut, and what host 2 saw; by what, then by domain's name.
+    """
+    host1, host2 = box.hosts
+    victims = {name: all_domains[name] for name in STEPS}
+    seen = {"before": host2.listed()}
+    jobs = {
+        name: host1.as_tool("stop", domain.sd_id, REASON, STEPS[name])
+        for name, domain in victims.items()
+    }
+    for name, job in jobs.items():
+        job.expect(f"at {STEPS[name]}")
+    files = [f"/run/go-on.{domain.sd_id}" for domain in victims.values()]
     with host1.no_network():
-        host1.run(f"touch /run/go-on.{domain.sd_id}")
-        # Bounded: it ends by itself, with the network still cut.
-        said = job.wait(timeout=900)
-    host1.run(f"rm /run/go-on.{domain.sd_id}")
-    print(said)
+        host1.run(["touch", *files])
+        seen["said"] = {n: job.wait(timeout=900) for n, job in jobs.items()}
+    host1.run(["rm", *files])
+    together(lambda domain: healed(host1, domain), victims.values())
+    seen["after cut"] = host2.listed()
+    seen["set"] = changed(host1, "set", "healed")
+    seen["after set"] = host2.listed()
+    changed(host2, "clear", "tested")
+    return seen
+
+
+def healed(host, domain):
+    """Its storage answers, and sanlock has given up what it had there."""
+    look = _LOOK_AT_LUN if domain.block else _LOOK_AT_FILE
+    host.run(look.format(path=domain.metadata, place=domain.place))
+    host.run(_GIVEN_UP.format(sd_id=domain.sd_id))
+
+
+def changed(host, action, reason):
+    def change(name):
+        return host.tool(action, name, "--reason", reason)
+
+    done = together(change, STEPS)
+    return dict(zip(STEPS, done))
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_told(story, name):
+    said = story["said"][name]
     known = ("WriteFailed", "StorageTimeout", "OutcomeUnknown", "LeaseLost")
     assert said.out.splitlines()[-1].startswith(known), said
-    # Once sanlock has given up the lockspace that it could not renew, what is
-    # there is whole, old or new, and the next change just works.
-    look = _LOOK_AT_LUN if domain.block else _LOOK_AT_FILE
-    host1.run(look.format(path=domain.metadata, place=domain.place))
-    host1.run(_GIVEN_UP.format(sd_id=domain.sd_id))
-    shown = host2.json("show", domain.name)["domain"]
-    assert (shown["seal"], shown["error"]) == ("valid", None)
-    assert shown["reason"] in (before["reason"], "of the cut")
-    host1.tool("set", domain.name, "--reason", "healed", check=0)
-    assert host2.json("show", domain.name)["domain"]["reason"] == "healed"
-    host2.tool("clear", domain.name, "--reason", "tested", check=0)
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_old_or_new(story, name):
+    before, after = story["before"][name], story["after cut"][name]
+    assert (after["seal"], after["error"]) == ("valid", None)
+    assert after["reason"] in (before["reason"], REASON)
+    assert after["flag"] == (after["reason"] == REASON)
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_next_change_works(story, name):
+    assert story["set"][name].rc == 0, story["set"][name]
+    after = story["after set"][name]
+    assert (after["seal"], after["error"]) == ("valid", None)
+    assert (after["flag"], after["reason"]) == (True, "healed")

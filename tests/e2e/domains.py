@@ -65,7 +65,8 @@ def _make(host, *args, user=None):
 def make_all(box):
     """By name: of each kind a V4 and a V5 one."""
 
-    def make(number, version):
+    def make(number):
+        version = 4 + number
         host = box.hosts[number]
         return [
             make_nfs(host, f"nfs{version}", version),
@@ -77,5 +78,5 @@ def make_all(box):
             ),
         ]
 
-    found = together(lambda: make(0, 4), lambda: make(1, 5))
+    found = together(make, range(2))
     return {domain.name: domain for domain in sum(found, [])}

@@ -6,7 +6,7 @@ sets it on the V4 domains, host 2 on the V5 ones; each clears the other's.
 
 import pytest
 
-from tests.e2e.box.box import together
+from tests.e2e.box.box import Host, together
 from tests.e2e.domains import NAMES
 
 REASON = "nightly copies, site B"
@@ -19,7 +19,7 @@ def story(box, all_domains):
     before which it had read the old state; by what, then by domain's name.
     """
     hosts = {4: box.hosts, 5: box.hosts[::-1]}
-    seen = {"before": listed(box)}
+    seen = {"before": together(Host.listed, box.hosts)}
 
     def each(what, setter, command, *args):
         """On all at the same time, by the host that sets, or the other."""
@@ -28,27 +28,21 @@ def story(box, all_domains):
             host = hosts[domain.version][0 if setter else 1]
             return host.tool("--json", command, domain.name, *args)
 
-        done = together(*(lambda d=d: of(d) for d in all_domains.values()))
+        done = together(of, all_domains.values())
         seen[what] = dict(zip(all_domains, done))
 
     each("set", True, "set", "--reason", REASON)
-    seen["after set"] = listed(box)
+    seen["after set"] = together(Host.listed, box.hosts)
     seen["verify"] = box.hosts[0].json("verify")
     each("show", False, "show")
     each("run", False, "check", "--operation", "run")
     each("copy", False, "check", "--operation", "copy")
     each("clear", False, "clear", "--reason", "on tape")
-    seen["after clear"] = listed(box)
+    seen["after clear"] = together(Host.listed, box.hosts)
     for number, host in enumerate(box.hosts):
         seen[f"joined {number}"] = host.run("sanlock client status").out
         seen[f"maps {number}"] = host.run("dmsetup ls").out
     return seen
-
-
-def listed(box):
-    """What each host says about all domains, at the same time."""
-    both = together(*(lambda h=h: h.json("list") for h in box.hosts))
-    return [{d["name"]: d for d in said["domains"]} for said in both]
 
 
 @pytest.fixture(params=NAMES)

@@ -52,13 +52,8 @@ def all_flagged(box, all_domains):
     host = box.hosts[0]
 
     def change(action):
-        calls = [
-            lambda n=n: host.tool(
-                action, n, "--reason", "copies of A", check=0
-            )
-            for n in FLAGGED
-        ]
-        together(*calls)
+        why = ("--reason", "copies of A")
+        together(lambda name: host.tool(action, name, *why, check=0), FLAGGED)
 
     change("set")
     with contextlib.ExitStack() as stack:
@@ -111,25 +106,6 @@ def test_allowed(host1, all_domains, name):
             assert (done.rc, done.err) == (0, "")
 
 
-@contextlib.contextmanager
-def hanging(storage, name):
-    """What storage has on one of its devices does not answer."""
-    storage.run(
-        f"sync; echo 3 >/proc/sys/vm/drop_caches; dmsetup suspend {name}"
-        " --nolockfs --noflush; echo 3 >/proc/sys/vm/drop_caches"
-    )
-    try:
-        yield
-    finally:
-        storage.run(f"dmsetup resume {name}")
-
-
-@pytest.fixture(scope="module")
-def slow(box):
-    """A domain on an NFS server that can hang."""
-    return domains.make_nfs(box.hosts[0], "slow", 5, domains.SLOW)
-
-
 @pytest.fixture(scope="module")
 def hang(box):
     """A domain on a LUN that can hang."""
@@ -142,7 +118,7 @@ def test_hung_nfs_server(box, host1, slow, all_domains):
     with disk(host1, slow) as path, disk(host1, all_domains["nfs4"]) as other:
         with disk(host1, all_domains["iscsi5"]) as lv:
             assert host1.hook("before_vm_start", vm(path)).wait().rc == 0
-            with hanging(box.storage, "slow"):
+            with box.storage.hang("slow", cached=False):
                 stuck = host1.hook("before_vm_start", vm(path))
                 allowed = host1.hook("before_vm_start", vm(other, lv)).wait()
                 refused = stuck.wait()
@@ -157,7 +133,7 @@ def test_hung_lun(box, host1, hang, all_domains):
     with disk(host1, hang) as path, disk(host1, all_domains["nfs4"]) as other:
         with disk(host1, all_domains["iscsi5"]) as lv:
             assert host1.hook("before_vm_start", vm(path)).wait().rc == 0
-            with hanging(box.storage, "hang"):
+            with box.storage.hang("hang", cached=False):
                 stuck = host1.hook("before_vm_start", vm(path))
                 allowed = host1.hook("before_vm_start", vm(other, lv)).wait()
                 refused = stuck.wait()

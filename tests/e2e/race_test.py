@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-Both hosts set and clear at random, at the same time. Each is in the lockspace,
-as a host that uses the domain is, so that they meet at the lease.
+Both hosts set and clear at random, at the same time, on all kinds of storage.
+Each is in the lockspaces, as a host that uses the domains is, so that they
+meet at the lease.
 """
 
 import json
@@ -9,27 +10,46 @@ import os
 
 import pytest
 
-from tests.e2e.box.box import together
+from tests.e2e.box.box import Host, together
 from tests.support.racer import explain
 
-# Of each host, on each kind of storage. 50 are asked for before a release.
-ROUNDS = int(os.environ.get("E2E_ROUNDS", "8"))
+# On each kind of storage, half of them by each host.
+ROUNDS = int(os.environ.get("E2E_ROUNDS", "50"))
+
+NAMES = ("nfs5", "iscsi4", "shared5")
 
 
-@pytest.mark.parametrize("name", ["nfs5", "iscsi4", "shared5"])
-def test_race(box, all_domains, name):
-    domain = all_domains[name]
-    before = box.hosts[0].json("show", domain.name)["domain"]["reason"]
-    together(*(lambda h=h: h.join(domain) for h in box.hosts))
-    jobs = [
-        host.as_tool("race", domain.sd_id, host.name, ROUNDS)
-        for host in box.hosts
-    ]
-    done = [job.wait(timeout=3600) for job in jobs]
-    together(*(lambda h=h: h.leave(domain) for h in box.hosts))
+@pytest.fixture(scope="module")
+def race(box, all_domains):
+    """By domain's name: (reason before, [Done of each host], shown after)."""
+    domains = [all_domains[name] for name in NAMES]
+    both = [(host, domain) for host in box.hosts for domain in domains]
+    before = box.hosts[0].listed()
+    together(lambda pair: pair[0].join(pair[1]), both)
+    jobs = {
+        domain.name: [
+            host.as_tool("race", domain.sd_id, host.name, ROUNDS // 2)
+            for host in box.hosts
+        ]
+        for domain in domains
+    }
+    done = {n: [job.wait(timeout=3600) for job in jobs[n]] for n in NAMES}
+    together(lambda pair: pair[0].leave(pair[1]), both)
+    after = together(Host.listed, box.hosts)
+    clear = ("clear", "--reason", "raced")
+    together(lambda name: box.hosts[0].tool(*clear, name), NAMES)
+    return {
+        name: (before[name]["reason"], done[name], [a[name] for a in after])
+        for name in NAMES
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_race(race, name):
+    before, done, after = race[name]
     assert [d.rc for d in done] == [0, 0], done
     results = [json.loads(x) for d in done for x in d.out.splitlines()]
-    assert len(results) == 2 * ROUNDS
+    assert len(results) == ROUNDS // 2 * 2
     changes = [result for result in results if "to" in result]
     refused = [result for result in results if "refused" in result]
     print(f"{len(changes)} changes, {len(refused)} refused")
@@ -39,9 +59,7 @@ def test_race(box, all_domains, name):
         if one["refused"] == "LeaseBusy":
             assert "host" in one["text"], one
     order = explain(changes, before)
-    for host in box.hosts:
-        shown = host.json("show", domain.name)["domain"]
+    for shown in after:
         assert (shown["seal"], shown["error"]) == ("valid", None)
         assert shown["reason"] == order[-1]
     assert len({reason.partition("-")[0] for reason in order}) == 2
-    box.hosts[0].tool("clear", domain.name, "--reason", "raced", check=0)

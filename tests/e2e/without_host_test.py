@@ -4,8 +4,6 @@ Host 1 loses its power in the middle of ten changes, each at another point.
 Named to come last: host 1 is not there any more.
 """
 
-import time
-
 import pytest
 
 from tests.e2e import domains
@@ -15,27 +13,18 @@ REASON = "of the dead host"
 
 # On NFS, where there can be many domains, and on LUNs the tool stands still
 # before a step.
-STEPS = {
-    **{
-        f"nfs-{step}": step
-        for step in (
-            "compare",
-            "create",
-            "write",
-            "check",
-            "commit",
-            "confirm",
-        )
-    },
+FILE_STEPS = ("compare", "create", "write", "check", "commit", "confirm")
+ON_NFS = {f"nfs-{step}": step for step in FILE_STEPS}
+ON_LUNS = {
     "iscsi4": "commit",
     "shared4": "commit",
     "iscsi5": "commit",
     "shared5": "compare",
 }
+STEPS = {**ON_NFS, **ON_LUNS}
 
-# These go on, and have that many seconds for vgchange, which takes longer.
+# These go on, and the power goes while their vgchange runs.
 AT_WORK = ("iscsi4", "shared4")
-WORKING = 1
 
 
 @pytest.fixture(scope="module")
@@ -44,35 +33,40 @@ def lost(box, all_domains):
     {name: (what host 2 saw right after, Done of its change, what it saw then)}
     """
     host1, host2 = box.hosts
-    victims = {}
-    for name, step in STEPS.items():
-        if name in all_domains:
-            domain = all_domains[name]
-        else:
-            domain = domains.make_nfs(host1, name, 5)
-        victims[name] = domain
-        job = host1.as_tool("stop", domain.sd_id, REASON, step)
-        # One after the other: what is joined already has leases to renew.
-        job.expect(f"at {step}")
-    files = [f"/run/go-on.{victims[name].sd_id}" for name in AT_WORK]
-    host1.run(["touch", *files])
-    time.sleep(WORKING)
-    host1.kill()
-    seen = {d["id"]: d for d in host2.json("list")["domains"]}
-    # sanlock waits for 8 io timeouts and the watchdog, 60 s, to be sure.
-    changes = together(
-        *(
-            lambda d=d: host2.tool(
-                *("set", d.sd_id, "--reason", "of host 2", "--timeout", "600")
-            )
-            for d in victims.values()
-        )
-    )
-    after = {d["id"]: d for d in host2.json("list")["domains"]}
+    victims = {name: all_domains[name] for name in ON_LUNS}
+    for name in ON_NFS:
+        victims[name] = domains.make_nfs(host1, name, 5)
+
+    def stop(name):
+        job = host1.as_tool("stop", victims[name].sd_id, REASON, STEPS[name])
+        job.expect(f"at {STEPS[name]}")
+
+    together(stop, ON_NFS)
+    together(stop, ON_LUNS)
+    kill_at_work(host1, [victims[name].sd_id for name in AT_WORK])
+    seen = host2.listed()
+
+    def change(name):
+        # sanlock waits for 8 io timeouts and the watchdog, 60 s, to be sure.
+        why = ("--reason", "of host 2", "--timeout", "600")
+        return host2.tool("set", victims[name].sd_id, *why)
+
+    changes = together(change, STEPS)
+    after = host2.listed()
     return {
-        name: (seen[d.sd_id], done, after[d.sd_id])
-        for (name, d), done in zip(victims.items(), changes)
+        name: (seen[name], done, after[name])
+        for name, done in zip(STEPS, changes)
     }
+
+
+def kill_at_work(host, ids):
+    """The power goes when a vgchange of each is seen."""
+    # The brackets: so that the pattern does not match its own command.
+    looks = " && ".join(f"pgrep -f '[v]gchange.*{sd_id}'" for sd_id in ids)
+    watch = host.start(f"until {looks}; do :; done; echo writing")
+    host.run(["touch", *(f"/run/go-on.{sd_id}" for sd_id in ids)])
+    watch.expect("writing")
+    host.kill()
 
 
 @pytest.fixture(params=STEPS)

@@ -63,6 +63,10 @@ class Host(Vm):
     def json(self, *args, check=0):
         return self.tool("--json", *args, check=check).json
 
+    def listed(self):
+        """What it says about all domains, by name."""
+        return {d["name"]: d for d in self.json("list")["domains"]}
+
     def as_tool(self, *args):
         """A Job of inside/as_tool.py."""
         command = ["env", "PYTHONPATH=/opt/box/lib", "python3", "-m"]
@@ -120,6 +124,28 @@ class Host(Vm):
             self.cut_network(off=False)
 
 
+class Storage(Vm):
+    def __init__(self, *args, **options):
+        super().__init__("storage", *args, **options)
+
+    @contextlib.contextmanager
+    def hang(self, name, cached=True):
+        """
+        What it has on one of its devices does not answer: slow or hang, of
+        guest/storage.sh. cached: what is in memory does, until it has to be
+        written.
+        """
+        suspend = f"dmsetup suspend {name} --nolockfs --noflush"
+        drop = "echo 3 >/proc/sys/vm/drop_caches"
+        self.run(
+            suspend if cached else f"sync; {drop}; {suspend}; {drop}",
+        )
+        try:
+            yield
+        finally:
+            self.run(f"dmsetup resume {name}")
+
+
 class Box:
     """
     say: for people, told what takes long. note: told about each command.
@@ -143,7 +169,7 @@ class Box:
         links = {
             f"link{n}": (f"10.77.{n}.1/24", a, b) for n, (a, b) in ends.items()
         }
-        self.storage = Vm("storage", *common, links, say=note)
+        self.storage = Storage(*common, links, say=note)
         self.hosts = [
             Host(
                 n,
@@ -164,7 +190,7 @@ class Box:
         for vm in self.vms:
             vm.wait_ready()
         self.storage.run("bash /opt/box/guest/storage.sh")
-        together(*(host.set_up for host in self.hosts))
+        together(Host.set_up, self.hosts)
 
     def look(self, title):
         """Into the logs: how the VMs are now, when something has failed."""
@@ -193,10 +219,11 @@ class Box:
             shutil.rmtree(self.logs)
 
 
-def together(*calls):
-    """Results of calls that are made at the same time."""
-    with concurrent.futures.ThreadPoolExecutor(len(calls)) as pool:
-        return [f.result() for f in [pool.submit(call) for call in calls]]
+def together(call, items):
+    """[call(item), ...], all at the same time."""
+    items = list(items)
+    with concurrent.futures.ThreadPoolExecutor(len(items)) as pool:
+        return list(pool.map(call, items))
 
 
 def _logs():
