@@ -3,7 +3,15 @@
 
 import os
 
-from tests.support import hangfs, loop, qemu, rundir, sanlockd, vdsmhost
+from tests.support import (
+    hangfs,
+    island,
+    loop,
+    qemu,
+    rundir,
+    sanlockd,
+    vdsmhost,
+)
 
 
 def pytest_sessionstart(session):
@@ -13,7 +21,7 @@ def pytest_sessionstart(session):
 
 def _clean(path):
     # Whoever uses a device or a mount first; a device may lie on a mount.
-    for module in (qemu, sanlockd, vdsmhost, loop, hangfs):
+    for module in (qemu, sanlockd, vdsmhost, loop, hangfs, island):
         module.clean_stale(path)
     if os.path.isdir(path):
         rundir.remove(path)

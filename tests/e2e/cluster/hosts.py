@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Two hosts on one machine: what makes them two is a mount of the same storage
+each, a sanlock daemon each, and a configuration and history each.
+"""
+
+import contextlib
+import os
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+from tests.support import commandline, filedomain, sanlockd
+from tests.support.needs import no_other_user
+from vdsm_backup import fileio
+from vdsm_backup.storage.file import FileStorage
+
+# VDSM's user, whom the tool becomes.
+OWNER = (os.getuid(), os.getgid()) if no_other_user() else (36, 36)
+
+# V4 has the geometry that sanlock takes by default.
+_ALIGN = 1024**2
+
+
+class Host(commandline.Host):
+    """mount: of the storage, where VDSM would have mounted it."""
+
+    def __init__(self, name, cluster, place):
+        user, group = OWNER
+        super().__init__(
+            cluster.path(name),
+            user=user,
+            group=group,
+        )
+        self.sanlock = sanlockd.Host(name)
+        self.mount = self.add_mount(place)
+        cluster.mount(self.mount)
+
+    def __exit__(self, *exc):
+        self.sanlock.stop()
+        super().__exit__(*exc)
+
+    def process(self, *args):
+        return super().process(*args, env=self.sanlock.env)
+
+    def does(self, *args):
+        """What the command says in JSON; it must do what it was told."""
+        done = self.process("--json", *args)
+        assert done.code == 0, done
+        return done.json
+
+    def refuses(self, *args):
+        """The error with which the command is refused."""
+        done = self.process("--json", *args)
+        assert done.code == 4, done
+        return done.json["error"]
+
+    def storage(self, domain, backend="embedded", timeout=10):
+        io = fileio.open(backend, self.mount, timeout)
+        return FileStorage(domain.sd_id, self.path(domain), io, timeout)
+
+    def path(self, domain, *names):
+        return os.path.join(self.mount, domain.sd_id, *names)
+
+    def lease(self, domain):
+        """Of the domain, by the paths of this host."""
+        leases = self.path(domain, "dom_md", "leases")
+        return SimpleNamespace(
+            sd_id=domain.sd_id,
+            ids=self.path(domain, "dom_md", "ids"),
+            sdm=[domain.sd_id, leases, _ALIGN],
+        )
+
+
+@contextlib.contextmanager
+def as_owner():
+    """As the tool does all that it does with files."""
+    os.setegid(OWNER[1])
+    os.seteuid(OWNER[0])
+    try:
+        yield
+    finally:
+        os.seteuid(os.getuid())
+        os.setegid(os.getgid())
+
+
+@dataclass(frozen=True)
+class Domain:
+    sd_id: str
+    name: str
+    version: int
+
+
+def make_domain(host, version, name, kind):
+    sd_id = filedomain.make(
+        host.mount, version, name=name, owner=OWNER, TYPE=kind.TYPE
+    )
+    domain = Domain(sd_id, name, version)
+    lease = host.lease(domain)
+    sanlockd.initialize(host.sanlock, sd_id, lease.ids, lease.sdm[1])
+    return domain

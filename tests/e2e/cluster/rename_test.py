@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+One host changes the metadata again and again, another one reads it: what
+Gluster and CephFS show of files that are replaced by a rename.
+"""
+
+import threading
+import time
+
+import pytest
+
+from tests.e2e.cluster import ceph, gluster, hosts
+from vdsm_backup import errors, flag, report
+from vdsm_backup import format as fmt
+
+# Seconds of changes.
+DURATION = 3
+
+# After as many seconds a read is unreadable: short on Gluster, to see it.
+TIMEOUT = {gluster: 2, ceph: 30}
+
+# Until what was unreadable must be readable again, once nobody changes it.
+_END = 120
+
+
+class Writer(threading.Thread):
+    """
+    Change number n has n for its reason; `done` is the last one of which it
+    was told that it is done. `refused`: a change that could not begin.
+    """
+
+    def __init__(self, storage):
+        super().__init__()
+        self._storage = storage
+        self.done = 0
+        self.begun = 0
+        self.refused = []
+        self.errors = []
+
+    def run(self):
+        end = time.monotonic() + DURATION
+        while time.monotonic() < end:
+            try:
+                lines = self._storage.read()
+                self.begun += 1
+                self._storage.write(lines, self._changed(lines), _no_step)
+                self.done = self.begun
+            except errors.MetadataUnreadable as e:
+                self.refused.append(str(e))
+            except errors.Error as e:
+                self.errors.append(f"{e.name}: {e}")
+                return
+
+    def _changed(self, lines):
+        wanted = flag.Flag(True, str(self.begun))
+        return fmt.flush(flag.apply(fmt.parse(lines).values, wanted))
+
+
+def _no_step(step):
+    pass
+
+
+class Reader:
+    """
+    What one host reads while another one writes. `old`: readings of the state
+    before a change that was done when the reading began.
+    """
+
+    def __init__(self, storage):
+        self._storage = storage
+        self.readings = 0
+        self.old = 0
+        self.unreadable = 0
+        self.bad = []
+
+    def look(self, writer):
+        done = writer.done
+        reading = report.read(self._storage)
+        if isinstance(reading.error, errors.MetadataUnreadable):
+            self.unreadable += 1
+            return
+        if reading.problems or reading.flag.value is not True:
+            self.bad.append((reading.flag, list(map(str, reading.problems))))
+            return
+        self.readings += 1
+        self.old += int(reading.flag.reason) < done
+
+
+def race(kind, both, domain):
+    here, there = [
+        host.storage(domain, timeout=TIMEOUT[kind]) for host in both
+    ]
+    lines = here.read()
+    values = flag.apply(fmt.parse(lines).values, flag.Flag(True, "0"))
+    here.write(lines, fmt.flush(values), _no_step)
+    writer, reader = Writer(here), Reader(there)
+    writer.start()
+    while writer.is_alive():
+        reader.look(writer)
+    writer.join()
+    print(
+        f"{writer.done} changes, {len(writer.refused)} refused,"
+        f" {reader.readings} readings, {reader.old} of what was before,"
+        f" {reader.unreadable} unreadable"
+    )
+    assert writer.errors == []
+    assert reader.bad == []
+    assert writer.done and reader.readings
+    return writer, reader
+
+
+def read_at_last(host, domain):
+    storage = host.storage(domain, timeout=_END)
+    return fmt.require(storage.read(), domain.sd_id)
+
+
+@pytest.mark.parametrize("version", [4, 5])
+def test_never_anything_but_unreadable(kind, both, cluster, version):
+    domain = hosts.make_domain(both[0], version, f"race{version}", kind)
+    with hosts.as_owner():
+        writer, reader = race(kind, both, domain)
+    if kind is not gluster:
+        assert (writer.refused, reader.unreadable, reader.old) == ([], 0, 0)
+    else:
+        # Else it may stay unreadable for as long as somebody looks.
+        cluster.volume("set", gluster.CACHE, "off")
+    try:
+        with hosts.as_owner():
+            found = [read_at_last(host, domain) for host in both]
+    finally:
+        if kind is gluster:
+            cluster.volume("reset", gluster.CACHE)
+    for md in found:
+        assert md.seal == "valid"
+        assert md.values[flag.BACKUP] == "True"
+        assert writer.done <= int(md.values[flag.REASON]) <= writer.begun
+
+
+def test_gluster_without_its_cache(kind, both, cluster):
+    """What docs/filesystems.md tells the administrator to do is enough."""
+    if kind is not gluster:
+        pytest.skip("Gluster only")
+    cluster.volume("set", gluster.CACHE, "off")
+    try:
+        domain = hosts.make_domain(both[0], 5, "without", kind)
+        with hosts.as_owner():
+            writer, reader = race(kind, both, domain)
+        assert (writer.refused, reader.unreadable) == ([], 0)
+    finally:
+        cluster.volume("reset", gluster.CACHE)
