@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from vdsm_backup import child, errors, probe, vms
 from vdsm_backup.format import printable
-from vdsm_backup.storage import mounts
+from vdsm_backup.storage import filesystems, mounts
 
 LIBVIRT_URI = "qemu:///system"
 
@@ -27,11 +27,6 @@ SPECIAL_LVS = {
     "xleases",
     "master",
 }
-
-# File systems that carry byte-range locks between hosts, and those of which
-# there is no other host. Of the rest, which VDSM mounts as POSIX, who knows.
-_CARRY_LOCKS = {"nfs", "nfs4", "fuse.glusterfs", "ceph", "fuse.ceph-fuse"}
-_LOCAL = {"ext3", "ext4", "xfs", "btrfs", "tmpfs"}
 
 
 @dataclass
@@ -69,7 +64,8 @@ def find(sd_id, kind, domain_dir, lvs, timeout, uri=LIBVIRT_URI):
         child.run([running, locks], timeout)
         _add_vms(users, running, timeout)
         _add_images(users, locks, timeout)
-        for what in _blind(domain_dir, mounts.table()):
+        mount = mounts.holding(domain_dir, mounts.table())
+        for what in filesystems.unseen(mount):
             users.unseen(what)
     return users
 
@@ -150,22 +146,6 @@ def _failed(line):
     for volume, reason in line["unseen"].items():
         path = f"{line['image']}/{volume}" if volume else line["image"]
         yield f"{path}: {reason}"
-
-
-def _blind(domain_dir, table):
-    """Uses that no lock tells of, by the file system of the domain."""
-    mount = mounts.holding(domain_dir, table)
-    options = mount.options.split(",")
-    # nfs(5): `nolock`, and the options that it stands for. VDSM mounts NFSv3
-    # this way. NFSv4 has no such thing.
-    if {"nolock", "local_lock=all", "local_lock=posix"} & set(options):
-        yield "images open on other hosts, since NFSv3 is mounted nolock"
-    elif mount.fs_type not in _CARRY_LOCKS | _LOCAL:
-        fs_type = printable(mount.fs_type)
-        yield f"images open on other hosts, if {fs_type} carries no locks"
-    if mount.fs_type == "fuse.glusterfs":
-        yield "VMs of other hosts that use Gluster by libgfapi"
-    yield "a qemu that has its image locks switched off"
 
 
 def _complete(look):

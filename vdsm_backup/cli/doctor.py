@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """doctor: is this host really protected."""
 
-from vdsm_backup import discovery, doctor, report
+from vdsm_backup import discovery, doctor, gluster, report
 from vdsm_backup.cli import layout, wiring
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.cli.survey import Survey
+from vdsm_backup.storage import mounts
 
 _ONE_HOST = (
     "a domain is protected when every host of its data center is: the engine"
@@ -45,15 +46,22 @@ def _findings(args, options):
     yield from doctor.storage_tools(options)
     yield from doctor.sanlock()
     yield from doctor.log()
+    places = discovery.Discovery(options).places()
+    answers = Survey(places, options.io_timeout).all()
+    yield from gluster.check(_file_places(answers), mounts.table(), options)
     yield from doctor.violations(
-        _flagged(options), lambda storage: wiring.who_uses(storage, options)
+        _flagged(answers), lambda storage: wiring.who_uses(storage, options)
     )
 
 
-def _flagged(options):
+def _file_places(answers):
+    """Of domains, and of what could not be looked at."""
+    storages = [getattr(answer, "storage", answer) for answer in answers]
+    return [s.place for s in storages if s.kind == "file"]
+
+
+def _flagged(answers):
     """Those of which it is known; `list` tells of the others."""
-    places = discovery.Discovery(options).places()
-    answers = Survey(places, options.io_timeout).all()
     return [
         answer.storage
         for answer in answers

@@ -10,16 +10,13 @@ import contextlib
 import os
 
 from tests.support import island
+from vdsm_backup.storage import filesystems
 
 # Of VDSM's domains, lib/vdsm/storage/sd.py, and where it mounts them.
 TYPE = "GLUSTERFS"
 MOUNT = "glusterSD/127.0.0.2:_data"
 
 FS_TYPE = "fuse.glusterfs"
-
-# A reader on another host may find the metadata unreadable for a while with
-# this one on, as it is by default: docs/filesystems.md.
-CACHE = "performance.stat-prefetch"
 
 _HOST = "127.0.0.2"
 _VOLUME = "data"
@@ -78,6 +75,16 @@ class Gluster(island.Island):
 
     def volume(self, verb, *args):
         self.run(*self._command("volume", verb, _VOLUME, *args))
+
+    @contextlib.contextmanager
+    def without_caches(self):
+        """As docs/filesystems.md tells the administrator to have it."""
+        options = filesystems.GLUSTER_CACHES.values()
+        for option in options:
+            self.volume("set", option, "off")
+        yield
+        for option in options:
+            self.volume("reset", option)
 
     def _command(self, *args):
         sock = self.path("run", "glusterd.sock")

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from tests.e2e.cluster import ceph, gluster, hosts
+from tests.support.backends import wait_until
 from vdsm_backup import errors, flag, report
 from vdsm_backup import format as fmt
 
@@ -87,6 +88,11 @@ class Reader:
 
 
 def race(kind, both, domain):
+    with hosts.as_owner():
+        return _race(kind, both, domain)
+
+
+def _race(kind, both, domain):
     here, there = [
         host.storage(domain, timeout=TIMEOUT[kind]) for host in both
     ]
@@ -109,42 +115,47 @@ def race(kind, both, domain):
     return writer, reader
 
 
-def read_at_last(host, domain):
-    storage = host.storage(domain, timeout=_END)
-    return fmt.require(storage.read(), domain.sd_id)
+def read_at_last(both, domain):
+    with hosts.as_owner():
+        storages = [host.storage(domain, timeout=_END) for host in both]
+        return [fmt.require(s.read(), domain.sd_id) for s in storages]
 
 
 @pytest.mark.parametrize("version", [4, 5])
 def test_never_anything_but_unreadable(kind, both, cluster, version):
     domain = hosts.make_domain(both[0], version, f"race{version}", kind)
-    with hosts.as_owner():
-        writer, reader = race(kind, both, domain)
-    if kind is not gluster:
+    writer, reader = race(kind, both, domain)
+    if kind is ceph:
         assert (writer.refused, reader.unreadable, reader.old) == ([], 0, 0)
+        found = read_at_last(both, domain)
     else:
-        # Else it may stay unreadable for as long as somebody looks.
-        cluster.volume("set", gluster.CACHE, "off")
-    try:
-        with hosts.as_owner():
-            found = [read_at_last(host, domain) for host in both]
-    finally:
-        if kind is gluster:
-            cluster.volume("reset", gluster.CACHE)
+        # Else it may stay unreadable for longer than anybody would wait.
+        with cluster.without_caches():
+            found = read_at_last(both, domain)
     for md in found:
         assert md.seal == "valid"
         assert md.values[flag.BACKUP] == "True"
         assert writer.done <= int(md.values[flag.REASON]) <= writer.begun
 
 
-def test_gluster_without_its_cache(kind, both, cluster):
-    """What docs/filesystems.md tells the administrator to do is enough."""
+def test_gluster_as_docs_want_it(kind, both, cluster):
     if kind is not gluster:
         pytest.skip("Gluster only")
-    cluster.volume("set", gluster.CACHE, "off")
-    try:
-        domain = hosts.make_domain(both[0], 5, "without", kind)
-        with hosts.as_owner():
-            writer, reader = race(kind, both, domain)
-        assert (writer.refused, reader.unreadable) == ([], 0)
-    finally:
-        cluster.volume("reset", gluster.CACHE)
+    assert [state for state, _ in of_gluster(both[0])] == ["note"]
+    domain = hosts.make_domain(both[0], 5, "without", kind)
+    with cluster.without_caches():
+        # The mounts learn of it by themselves, but not at once.
+        for host in both:
+            wait_until(lambda h=host: of_gluster(h)[0][0] == "ok", _END)
+        writer, reader = race(kind, both, domain)
+        assert (writer.refused, reader.unreadable, reader.old) == ([], 0, 0)
+
+
+def of_gluster(host):
+    """(state, hint) of what doctor says of the volume."""
+    done = host.process("--json", "doctor")
+    return [
+        (check["state"], check["hint"])
+        for check in done.json["checks"]
+        if check["name"] == "gluster 127.0.0.2:data"
+    ]

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+import os
+import re
+
+import pytest
+
+from tests.support import commandline
+from vdsm_backup.storage import filesystems
+
+DOC = os.path.join(commandline.ROOT, "docs", "filesystems.md")
+
+DEFAULT = ["top", "data", "data-md-cache", "data-open-behind", "data-dht"]
+
+
+@pytest.mark.parametrize(
+    "translators, options",
+    [
+        (DEFAULT, ["performance.stat-prefetch", "performance.open-behind"]),
+        (["data-open-behind"], ["performance.open-behind"]),
+        (["my-md-cache-md-cache"], ["performance.stat-prefetch"]),
+        (["md-cache", "open-behind-dht", "data-dht"], []),
+    ],
+)
+def test_to_switch_off(translators, options):
+    assert filesystems.to_switch_off(translators) == options
+
+
+def test_the_document_says_the_same():
+    with open(DOC) as f:
+        text = f.read()
+    rows = {}
+    for row in re.findall(r"^\| (`.*)\|$", text, re.M):
+        cells = row.split("|")
+        for fs_type in re.findall("`([^`]*)`", cells[0])[:9]:
+            if fs_type != "fs_type":
+                rows[fs_type] = cells[-1].strip()
+    assert set(rows) == filesystems.CARRY_LOCKS | filesystems.LOCAL
+    local = {fs for fs, said in rows.items() if "no other host" in said}
+    assert local == filesystems.LOCAL
+    for option in filesystems.GLUSTER_CACHES.values():
+        assert f"gluster volume set VOLUME {option} off\n" in text

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""doctor's look at Gluster mounts: a directory of the test is the mount."""
+
+import os
+
+import pytest
+
+from vdsm_backup import config, doctor, gluster
+from vdsm_backup.storage.mounts import Mount
+
+OPEN_BEHIND = "performance.open-behind"
+
+
+@pytest.fixture
+def options(host):
+    return config.load(host.config)
+
+
+@pytest.fixture
+def look(tmp_path, options):
+    point = tmp_path / "mnt"
+    active = point / ".meta" / "graphs" / "active"
+    active.mkdir(parents=True)
+
+    def check(*translators, fs_type="fuse.glusterfs", places=("a", "b")):
+        for name in translators:
+            (active / name).touch()
+        table = [
+            Mount("/", "ext4", "/dev/vda1", "rw", "/"),
+            Mount(str(point), fs_type, "server:/data", "rw", "/"),
+        ]
+        paths = [os.path.join(point, place) for place in places]
+        return list(gluster.check(paths, table, options))
+
+    check.active = active
+    return check
+
+
+def test_as_a_volume_is_made(look):
+    (found,) = look("data", "data-md-cache", "data-open-behind")
+    assert (found.check, found.state) == ("gluster server:/data", doctor.NOTE)
+    assert "unreadable" in found.text
+    assert found.hint == (
+        "gluster volume set data performance.stat-prefetch off;"
+        " gluster volume set data performance.open-behind off"
+    )
+
+
+def test_one_of_them_is_enough(look):
+    (found,) = look("data-open-behind")
+    assert found.text.startswith(f"{OPEN_BEHIND} on: ")
+    assert found.hint == f"gluster volume set data {OPEN_BEHIND} off"
+
+
+def test_well(look):
+    (found,) = look("data", "data-dht")
+    assert found.state == doctor.OK
+
+
+def test_what_cannot_be_seen(look):
+    os.rmdir(look.active)
+    (found,) = look()
+    assert found.state == doctor.NOTE
+    assert "No such file" in found.text
+
+
+def test_other_file_systems_are_not_touched(look):
+    assert look("data-md-cache", fs_type="nfs4") == []
+    assert look("data-md-cache", places=()) == []
+    assert look("data-md-cache", places=("/elsewhere",)) == []
+
+
+def test_doctor_asks_for_domains_that_it_can_see(host, monkeypatch):
+    asked = []
+
+    def check(places, table, options):
+        asked.extend(places)
+        yield doctor.Finding("gluster x", doctor.NOTE, "text")
+
+    monkeypatch.setattr(gluster, "check", check)
+    sd_id = host.domain(5)
+    checks = host.json("doctor").json["checks"]
+    assert [c for c in checks if c["name"] == "gluster x"]
+    assert os.path.join(host.mount, sd_id) in asked

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+doctor's look at the Gluster volumes that are mounted: do they show at once
+what another host has changed.
+
+A FUSE mount tells of itself below .meta (Gluster's translator "meta"), in
+which graphs/active has an entry for each translator that is in use.
+"""
+
+import os
+
+from vdsm_backup import doctor, fileio
+from vdsm_backup.format import printable
+from vdsm_backup.storage import filesystems, mounts
+
+_ACTIVE = os.path.join(".meta", "graphs", "active")
+
+
+def check(places, table, options):
+    """
+    Findings, one for each Gluster mount that any of these places is on.
+
+    places: directories. table: all mounts.
+    """
+    on = [mounts.holding(place, table) for place in places]
+    found = {m.point: m for m in on if m and m.fs_type == filesystems.GLUSTER}
+    for point in sorted(found):
+        yield _look(found[point], options)
+
+
+def _look(mount, options):
+    source = printable(mount.source)
+    name = f"gluster {source}"
+    try:
+        with fileio.open(
+            options.ioprocess, mount.point, options.io_timeout
+        ) as io:
+            translators = io.listdir(os.path.join(mount.point, _ACTIVE))
+    except (OSError, fileio.Timeout, fileio.Closed) as e:
+        text = f"its options cannot be seen: {printable(str(e))}"
+        hint = "docs/filesystems.md, Gluster"
+        return doctor.Finding(name, doctor.NOTE, text, hint)
+    on = filesystems.to_switch_off(translators)
+    if not on:
+        return doctor.Finding(name, doctor.OK, "shows changes at once")
+    text = (
+        f"{' and '.join(on)} on: after a change on another host its domains"
+        " may be unreadable for minutes, and their VMs do not start then"
+    )
+    volume = source.rpartition(":")[2].lstrip("/")
+    commands = [f"gluster volume set {volume} {option} off" for option in on]
+    return doctor.Finding(name, doctor.NOTE, text, "; ".join(commands))
