@@ -13,8 +13,6 @@ from concurrent import futures
 import pytest
 
 from tests.e2e.cluster import hosts
-from tests.support.backends import BACKENDS
-from vdsm_backup import format as fmt
 from vdsm_backup.storage import mounts
 
 VERSIONS = (4, 5)
@@ -88,6 +86,7 @@ def test_set_is_seen_at_once(story, domains, kind, version):
         assert (domain["seal"], domain["error"]) == ("valid", None)
         assert domain["origin"].startswith(f"file:{kind.FS_TYPE},ino:")
         assert domain["origin_match"] == "same"
+        assert "BACKUP=True" in shown["metadata"]
     (row,) = [
         row
         for row in said["listed"]["domains"]
@@ -157,19 +156,3 @@ def test_metadata_is_read_with_o_direct(
     for flags, result in opened:
         assert "O_DIRECT" in flags.split("|")
         assert int(result) > 0
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("size", [1024, 1025, 4095])
-def test_no_size_is_too_odd(both, domains, backend, size):
-    """The last block of a file that is read with O_DIRECT is short."""
-    domain = domains[5]
-    with hosts.as_owner():
-        here, there = [host.storage(domain, backend) for host in both]
-        old = here.read()
-        values = {**fmt.parse(old).values, "PAD": ""}
-        short = size - len(fmt.encode_file(fmt.flush(values)))
-        lines = fmt.flush({**values, "PAD": "x" * short})
-        here.write(old, lines, lambda step: None)
-        assert there.read() == lines
-    assert os.stat(both[0].path(domain, "dom_md", "metadata")).st_size == size
