@@ -27,8 +27,9 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
 SANLOCK = "/usr/sbin/sanlock"
 MIB = 1024**2
 
-# Seconds. Joining takes 3 of them with 1, and 21 with sanlock's default 10.
-IO_TIMEOUT = 1
+# Seconds. Joining takes 3 of them with 1, and 21 with sanlock's default 10. An
+# emulated machine needs more than 1.
+IO_TIMEOUT = int(os.environ.get("VDSM_BACKUP_IO_TIMEOUT", 1))
 
 GUARD = b"X" * 4096
 

@@ -5,8 +5,8 @@ Child process: a real VDSM, with or without the plugin.
 HSM, Dispatcher, Bridge and the JSON-RPC server on loopback are VDSM's own;
 it is talked to by the real vdsm.client. What a test machine lacks is replaced
 here, and nothing else: the privileged helper (supervdsm), the places of the
-repository, multipath, udev, whether qemu may enter a directory. Its VMs are in
-vdsmvirt.py; tests of verbs put stand-ins into the list of them.
+repository, what looks for new LUNs, udev, whether qemu may enter a directory.
+Its VMs are in vdsmvirt.py; tests of verbs put stand-ins into the list of them.
 
 Run by vdsmhost.py with JSON as the argument. Afterwards it takes lines of
 {"code": TEXT, "args": LIST}, runs them here, and answers what they say().
@@ -42,13 +42,14 @@ class Vm:
         return self.drives
 
 
-def replace_the_host(root, io_timeout):
-    from vdsm.common import supervdsm, udevadm
+def replace_the_host(root, io_timeout, luns):
+    from vdsm.common import hooks, supervdsm, udevadm
     from vdsm.config import config
     from vdsm.storage import (
         clusterlock,
         fileSD,
         lvm,
+        managedvolumedb,
         mount,
         mpathhealth,
         multipath,
@@ -56,6 +57,8 @@ def replace_the_host(root, io_timeout):
     from vdsm.storage import constants as sc
 
     supervdsm.getProxy = NoHelper
+    # A machine may have some, ours among them, for the usual places.
+    hooks.P_VDSM_HOOKS = f"{root}/hooks"
     sc.REPO_DATA_CENTER = f"{root}/dc"
     sc.REPO_MOUNT_DIR = f"{root}/dc/mnt"
     sc.P_VDSM_STORAGE = f"{root}/run"
@@ -63,11 +66,18 @@ def replace_the_host(root, io_timeout):
         os.makedirs(f"{root}/{name}", exist_ok=True)
     config.set("irs", "hsm_tasks", f"{root}/tasks")
     config.set("irs", "md_backup_dir", f"{root}/backups")
+    managedvolumedb.DB_FILE = f"{root}/managedvolume.db"
+    if not os.path.exists(managedvolumedb.DB_FILE):
+        managedvolumedb.create_db()
     config.set("sanlock", "io_timeout", str(io_timeout))
     clusterlock.SANLock._io_timeout = io_timeout
     multipath.rescan = lambda: None
     multipath.resize_devices = lambda: None
-    multipath.getMPDevNamesIter = lambda: iter(())
+    devices = multipath.getMPDevNamesIter
+    # Of all that the machine may have, what it is told that it may write to.
+    multipath.getMPDevNamesIter = lambda: (
+        path for path in devices() if os.path.basename(path) in luns
+    )
     lvm.bootstrap = lambda *args, **kwargs: None
     fileSD.validateDirAccess = lambda path: True
     mpathhealth.Monitor.start = lambda self: None
@@ -81,7 +91,7 @@ def start(request):
     from vdsm.config import config
 
     config.set("devel", "api_strict_mode", str(request["strict"]))
-    replace_the_host(request["root"], request["io_timeout"])
+    replace_the_host(request["root"], request["io_timeout"], request["luns"])
     if request["plugin"]:
         from vdsm_backup import config as ours
         from vdsm_backup.vdsm import install

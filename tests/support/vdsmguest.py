@@ -13,8 +13,8 @@ PREALLOCATED, SPARSE = 1, 2
 
 _NS = "http://ovirt.org/vm/1.0"
 
-_DISK = """<disk type='file' device='{device}' snapshot='no'>
-<target dev='{name}' bus='virtio'/><source file='{path}'/>
+_DISK = """<disk type='{kind}' device='{device}' snapshot='no'>
+<target dev='{name}' bus='virtio'/><source {attribute}='{path}'/>
 <driver name='qemu' type='raw' cache='none' error_policy='stop'/>
 <alias name='ua-{image}'/>
 <address type='pci' domain='0' bus='0' slot='{slot}' function='0'/></disk>"""
@@ -32,6 +32,7 @@ class Disk:
     volume: str
     name: str = "vda"
     device: str = "disk"
+    kind: str = "file"
 
     def pdiv(self):
         return {
@@ -49,8 +50,12 @@ class Disk:
         # The engine gives a CD-ROM of VDSM's by metadata alone.
         if self.device == "cdrom":
             path = ""
-        slot = 10 + ord(self.name[-1]) - ord("a")
-        return _DISK.format(path=path, slot=slot, **vars(self))
+        more = {
+            "path": path,
+            "slot": 10 + ord(self.name[-1]) - ord("a"),
+            "attribute": {"file": "file", "block": "dev"}[self.kind],
+        }
+        return _DISK.format(**more, **vars(self))
 
     def metadata(self):
         values = "".join(
@@ -69,6 +74,7 @@ class Guest:
         self.host = host
         self.id = str(uuid.uuid4())
         self.name = name
+        self.disks = disks
         devices = "".join(d.xml() for d in disks) + extra
         if lease:
             devices += _LEASE.format(vm_id=self.id, sd=lease)
@@ -121,30 +127,35 @@ def plug_xml(disk):
 def volume(host, sp_id, sd_id, image=None, parent=None, source=BLANK, **more):
     """A new volume, by the verb; its UUID. parent: of `source`."""
     vol_id = str(uuid.uuid4())
+    params = {
+        "size": str(1024**2),
+        "volFormat": COW if parent else RAW,
+        "preallocate": SPARSE,
+        "diskType": "DATA",
+        "desc": "",
+        **more,
+    }
     task = host.call(
         "Volume.create",
         volumeID=vol_id,
         storagepoolID=sp_id,
         storagedomainID=sd_id,
         imageID=image,
-        size=str(1024**2),
-        volFormat=COW if parent else RAW,
-        preallocate=SPARSE,
-        diskType="DATA",
-        desc="",
         srcImgUUID=source,
         srcVolUUID=parent or BLANK,
-        **more,
+        **params,
     )
     host.wait(task)
     return vol_id
 
 
-def disk(host, sp_id, sd_id, name="vda", device="disk"):
+def disk(host, sp_id, sd_id, name="vda", device="disk", kind="file"):
     """A new image with one raw volume."""
     image = str(uuid.uuid4())
-    vol_id = volume(host, sp_id, sd_id, image)
-    return Disk(sp_id, sd_id, image, vol_id, name, device)
+    # There is no sparse LV.
+    how = {"file": SPARSE, "block": PREALLOCATED}[kind]
+    vol_id = volume(host, sp_id, sd_id, image, preallocate=how)
+    return Disk(sp_id, sd_id, image, vol_id, name, device, kind)
 
 
 def links(host, sd_id):

@@ -35,11 +35,18 @@ class Failed(Exception):
 class Host:
     """
     plugin: is it installed; sanlock: a sanlockd.Host; strict: does VDSM
-    check all types of its API; host_id: in pools.
+    check all types of its API; host_id: in pools; luns: WWIDs of all that
+    it sees by multipath.
     """
 
     def __init__(
-        self, directory, plugin=True, sanlock=None, strict=False, host_id=1
+        self,
+        directory,
+        plugin=True,
+        sanlock=None,
+        strict=False,
+        host_id=1,
+        luns=(),
     ):
         self.root = directory
         self.host_id = host_id
@@ -52,6 +59,7 @@ class Host:
             "strict": strict,
             "io_timeout": sanlockd.IO_TIMEOUT,
             "config": self.config,
+            "luns": luns,
         }
         self._log = open(os.path.join(directory, "vdsm.log"), "w")
         self._child = subprocess.Popen(
@@ -120,8 +128,8 @@ class Host:
         )
         assert [a["status"] for a in answers] == [0], self.log()
 
-    def create_domain(self, kind, where, version, name="data"):
-        sd_id = str(uuid.uuid4())
+    def create_domain(self, kind, where, version, name="data", sd_id=None):
+        sd_id = sd_id or str(uuid.uuid4())
         self.call(
             "StorageDomain.create",
             storagedomainID=sd_id,

@@ -2,7 +2,7 @@
 """
 The plugin on the metadata of a block domain: VDSM's own tags, LVM cache and
 commands on a real VG. The domain around it needs device-mapper, so here a
-stand-in has what the plugin uses of it.
+stand-in has what the plugin uses of it; block_dm_test.py has the real one.
 """
 
 import types

@@ -215,7 +215,8 @@ def test_exported_as_before(start):
     assert host.run(code) == [["createVolume", True]]
 
 
-# Block domains need device-mapper; their LVs as VDSM's LVM cache has them
+# LVs of block domains as VDSM's LVM cache has them; block_dm_test.py has real
+# ones
 
 LVS = """
 import types
