@@ -127,6 +127,17 @@ class Vm:
         """It stands still; off: it goes on."""
         self._qmp("cont" if off else "stop")
 
+    def plug_disk(self, name, size, wwn):
+        """A new raw disk, empty, which looks as those in shared."""
+        path = self._path(name)
+        with open(path, "wb") as f:
+            f.truncate(size)
+        node = {"node-name": name, "driver": "raw"}
+        file = {"driver": "file", "filename": path}
+        self._qmp("blockdev-add", **node, file=file)
+        device = {"driver": "scsi-hd", "drive": name, "wwn": int(wwn, 16)}
+        self._qmp("device_add", id=name, **device)
+
     def shell_path(self):
         """Socket of a shell in it."""
         return self._path("shell")
