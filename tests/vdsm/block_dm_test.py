@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from tests.support import outside, vdsmblock
+from tests.support import vdsmblock
 from tests.support import vdsmguest as guests
 from tests.support.outside import FLAG
 from tests.support.vdsmguest import Guest
@@ -93,9 +93,10 @@ def known_and_flagged(host, domain):
 def test_description(host, domain):
     known_and_flagged(host, domain)
     host.describe(domain.sd_id, "new name")
-    assert domain.values()["DESCRIPTION"] == "new name"
-    assert domain.flag() == FLAG
+    after = domain.values()["DESCRIPTION"], domain.flag()
+    # Other tests know it by its name.
     host.describe(domain.sd_id, "data")
+    assert after == ("new name", FLAG)
 
 
 # VMs that start
@@ -206,9 +207,11 @@ def test_hot_plug(pool, host, domain, vm):
 def test_hot_plug_from_a_flagged_domain(pool, host, domain, vm):
     before = pool.active()
     disk = pool.disk(domain, name="vdb")
+    host.run(ACTIVATED)
     domain.put_flag()
     code, text = guests.refused(plug, host, vm, disk)
     assert (code, "disk vdb is on backup domain data" in text) == (994, True)
+    assert host.run("say(cif.activated)") == [[]]
     assert pool.active() == before
 
 
@@ -252,19 +255,33 @@ def test_snapshot_and_preview(pool, host, domain):
 # The last ones
 
 
+# When a domain is converted, VDSM has it in memory, and another host sets the
+# flag.
+CONVERT = """
+from tests.support import vdsmblock
+from vdsm.storage.formatconverter import FormatConverter
+original = FormatConverter.convert
+def convert(self, repo, host_id, domain, *more):
+    domain.getVersion()
+    vdsmblock.put_flag(domain.sdUUID, args[0][domain.sdUUID])
+    return original(self, repo, host_id, domain, *more)
+FormatConverter.convert = convert
+"""
+
+
 @pytest.mark.parametrize("pool_of_version", [4], indirect=True)
-def test_conversion_to_v5(pool, host, domain):
+def test_conversion_to_v5(pool, host):
+    domains = (pool.master, pool.domain)
     host.stop_spm(pool.sp_id)
-    known_and_flagged(host, pool.master)
-    known_and_flagged(host, domain)
+    host.run(CONVERT, {one.sd_id: one.device for one in domains})
     host.become_spm(pool.sp_id, version=5)
-    deadline = time.monotonic() + 120
-    while domain.values()["VERSION"] != "5":
-        assert time.monotonic() < deadline
-        time.sleep(1)
-    for one in (pool.master, domain):
+    for one in domains:
+        deadline = time.monotonic() + 120
+        while one.values()["VERSION"] != "5":
+            assert time.monotonic() < deadline
+            time.sleep(1)
         assert one.values()["BLOCK_SIZE"] == "512"
-        assert one.flag() == outside.FLAG
+        assert one.flag() == FLAG
         assert host.get_backup(one.sd_id)["backup"] is True
 
 
