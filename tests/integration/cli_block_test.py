@@ -7,22 +7,18 @@ import uuid
 
 import pytest
 
-from tests.support import commandline, rundir, sanlockd
+from tests.support import commandline, sanlockd
 from tests.support.blocktools import needs_block, seqno
 from tests.support.needs import needs_sanlock
 from vdsm_backup import lvm_command
 
-pytest_plugins = ["tests.support.blockfixtures"]
+pytest_plugins = [
+    "tests.support.blockfixtures",
+    "tests.support.clifixtures",
+]
 pytestmark = needs_block
 
 WHY = ["--reason", "nightly copies, & more"]
-
-
-@pytest.fixture
-def directory():
-    path = rundir.make("cli")
-    yield path
-    rundir.remove(path)
 
 
 @pytest.fixture

@@ -4,6 +4,11 @@ import pytest
 from tests.support import hangfs
 from tests.support.backends import BACKENDS
 
+# Before a test imports them.
+pytest.register_assert_rewrite(
+    "tests.integration.lease", "tests.support.clifixtures"
+)
+
 
 @pytest.fixture(params=BACKENDS)
 def backend(request):

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""File domains on real directories, and on a file system that misbehaves."""
+"""
+File domains on real directories; on a file system that misbehaves:
+file_faults_test.py.
+"""
 
-import errno
 import os
 import stat
 import threading
@@ -10,7 +12,6 @@ import time
 import pytest
 
 from tests.support import filedomain, rundir
-from tests.support.needs import needs_fuse
 from vdsm_backup import errors, fileio
 from vdsm_backup import format as fmt
 from vdsm_backup.storage.file import MAX_SIZE, FileStorage
@@ -211,135 +212,6 @@ def test_missing_for_a_moment_is_waited_for(mount, backend):
     finally:
         timer.join()
     assert fmt.parse(lines).seal == "valid"
-
-
-@needs_fuse
-def test_the_directory_is_listed_before_each_read(hang, backend):
-    # Without it NFS clients see the old file; what we can see here is that
-    # a read cannot pass a directory that cannot be listed.
-    sd_id = filedomain.make(hang.mount)
-    storage = storage_on(hang.mount, backend, sd_id)
-    storage.read()
-    hang.hang("readdir")
-    with pytest.raises(errors.StorageTimeout):
-        storage.read()
-
-
-@needs_fuse
-@pytest.mark.parametrize("code", [errno.EIO, errno.EACCES])
-def test_read_error(hang, backend, code):
-    sd_id = filedomain.make(hang.mount)
-    storage = storage_on(hang.mount, backend, sd_id)
-    hang.fail("read", code)
-    with pytest.raises(errors.MetadataUnreadable) as e:
-        storage.read()
-    assert os.strerror(code) in str(e.value)
-
-
-@needs_fuse
-def test_stale_for_a_moment_is_waited_for(hang, backend):
-    sd_id = filedomain.make(hang.mount)
-    storage = storage_on(hang.mount, backend, sd_id, timeout=10)
-    hang.fail("open", errno.ESTALE, "metadata")
-    timer = threading.Timer(0.5, hang.clear)
-    timer.start()
-    try:
-        assert fmt.parse(storage.read()).seal == "valid"
-    finally:
-        timer.join()
-
-
-# Which operation of the file system belongs to which step.
-BEFORE_COMMIT = [
-    ("readdir", ""),
-    ("create", "metadata.new"),
-    ("write", "metadata.new"),
-    ("fsync", "metadata.new"),
-    ("chmod", "metadata.new"),
-]
-CODES = [errno.EIO, errno.ENOSPC, errno.ESTALE, errno.EDQUOT, errno.EROFS]
-
-
-@needs_fuse
-@pytest.mark.parametrize("op, name", BEFORE_COMMIT)
-@pytest.mark.parametrize("code", CODES, ids=errno.errorcode.get)
-def test_fault_before_the_rename(hang, backend, op, name, code):
-    sd_id = filedomain.make(hang.mount)
-    storage = storage_on(hang.mount, backend, sd_id, timeout=0.5)
-    before = storage.read()
-    hang.fail(op, code, name)
-    steps = []
-    with pytest.raises(errors.Error) as e:
-        storage.write(before, flagged_lines(sd_id), steps.append)
-    hang.clear()
-    assert "commit" not in steps
-    assert not isinstance(e.value, errors.OutcomeUnknown)
-    assert storage_on(hang.mount, backend, sd_id).read() == before
-
-
-@needs_fuse
-@pytest.mark.parametrize("op, name", BEFORE_COMMIT)
-def test_hang_before_the_rename(hang, backend, op, name):
-    sd_id = filedomain.make(hang.mount)
-    storage = storage_on(hang.mount, backend, sd_id, timeout=0.5)
-    before = storage.read()
-    hang.hang(op, name)
-    steps = []
-    with pytest.raises(errors.StorageTimeout):
-        storage.write(before, flagged_lines(sd_id), steps.append)
-    assert "commit" not in steps
-    hang.clear()
-    # What hung goes on now, and must not change what others read.
-    time.sleep(0.5)
-    assert storage_on(hang.mount, backend, sd_id).read() == before
-
-
-@needs_fuse
-@pytest.mark.parametrize("code", CODES, ids=errno.errorcode.get)
-def test_fault_of_the_rename(hang, backend, code):
-    sd_id = filedomain.make(hang.mount)
-    storage = storage_on(hang.mount, backend, sd_id)
-    before = storage.read()
-    hang.fail("rename", code)
-    with pytest.raises(errors.WriteFailed) as e:
-        storage.write(before, flagged_lines(sd_id), no_steps)
-    assert os.strerror(code) in str(e.value)
-    hang.clear()
-    assert storage_on(hang.mount, backend, sd_id).read() == before
-
-
-@needs_fuse
-def test_fault_after_the_rename_is_an_error_with_the_new_in_place(
-    hang, backend
-):
-    sd_id = filedomain.make(hang.mount)
-    storage = storage_on(hang.mount, backend, sd_id)
-    new = flagged_lines(sd_id)
-    hang.fail("fsyncdir", errno.EIO)
-    with pytest.raises(errors.WriteFailed):
-        storage.write(storage.read(), new, no_steps)
-    hang.clear()
-    assert storage_on(hang.mount, backend, sd_id).read() == new
-
-
-@needs_fuse
-def test_silent_corruption_is_found_before_the_rename(hang, backend):
-    sd_id = filedomain.make(hang.mount)
-    storage = storage_on(hang.mount, backend, sd_id)
-    before = storage.read()
-
-    def corrupt(step):
-        if step == "check":
-            directory = os.path.join(hang.root, sd_id, "dom_md")
-            for name in os.listdir(directory):
-                if name.startswith("metadata.new"):
-                    with open(os.path.join(directory, name), "r+b") as f:
-                        f.write(b"X")
-
-    with pytest.raises(errors.WriteFailed) as e:
-        storage.write(before, flagged_lines(sd_id), corrupt)
-    assert "differently" in str(e.value)
-    assert storage.read() == before
 
 
 def test_origin_tells_a_copy(mount, backend):

@@ -4,6 +4,9 @@ import pytest
 from tests.support import commandline
 from vdsm_backup import hosted_engine, lease, users
 
+# Before a test imports it.
+pytest.register_assert_rewrite("tests.support.fakelvm")
+
 
 @pytest.fixture
 def host(tmp_path, monkeypatch):

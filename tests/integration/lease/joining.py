@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Joining the lockspace, and leaving it."""
+
+import concurrent.futures
+import errno
+import os
+import shutil
+
+from tests.integration.lease.others import refuses_a_live_host_id
+from tests.integration.lease.scenarios import (
+    IDLIVE,
+    assert_can_take,
+    assert_left,
+    assert_refused,
+    record,
+    scenario,
+    wait_left,
+    wait_until,
+)
+from tests.support.leasetool import Tool
+from tests.support.sanlockd import MIB, Host
+
+
+@scenario()
+def joins_and_leaves(hosts):
+    domain = hosts.domain()
+    with Tool(hosts.one, domain.request(hosts.one)) as tool:
+        assert tool.held() == 250
+        assert hosts.one.joined(domain) == 250
+        assert record(hosts.one, domain)
+        assert tool.check()
+        assert hosts.one.acquire(domain) == errno.EEXIST
+        hosts.two.join(domain, 2)
+        assert hosts.two.acquire(domain) == IDLIVE
+        tool.done()
+        assert "joining the lockspace as host id 250" in tool.progress
+        assert tool.progress[-1] == "leaving the lockspace"
+    assert_left(hosts.one, domain)
+    assert hosts.two.acquire(domain) == 0
+    hosts.two.leave(domain, 2)
+
+
+@scenario()
+def uses_the_own_host_id_and_stays(hosts):
+    domain = hosts.domain()
+    hosts.one.join(domain, 7)
+    with Tool(hosts.one, domain.request(hosts.one)) as tool:
+        assert tool.held() == 7
+        assert record(hosts.one, domain) is None
+        tool.done()
+        assert tool.progress == ["taking the SDM lease"]
+    assert hosts.one.joined(domain) == 7
+    assert hosts.one.acquire(domain) == 0
+    hosts.one.leave(domain, 7)
+
+
+@scenario()
+def waits_for_a_join_that_is_under_way(hosts):
+    domain = hosts.domain()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        joining = pool.submit(hosts.one.join, domain, 7)
+        wait_until(lambda: hosts.one.joined(domain))
+        with Tool(hosts.one, domain.request(hosts.one)) as tool:
+            assert tool.held() == 7
+            tool.done()
+        joining.result()
+    assert hosts.one.joined(domain) == 7
+    hosts.one.leave(domain, 7)
+
+
+@scenario()
+def refuses_a_lockspace_of_another_path(hosts):
+    domain, replica = hosts.domain(), hosts.domain()
+    shutil.copyfile(domain.ids, replica.ids)
+    hosts.one.join(domain, 7)
+    request = domain.request(hosts.one, ids=replica.ids)
+    with Tool(hosts.one, request) as tool:
+        said = tool.read_until("held", "error")
+    assert said["error"] == "SanlockFailed"
+    assert domain.ids in said["text"] and replica.ids in said["text"]
+    assert hosts.one.joined(domain) == 7
+    hosts.one.leave(domain, 7)
+
+
+@scenario((1, 4096), (2, 4096), (8, 4096))
+def other_sizes(hosts, align, sector):
+    domain = hosts.domain(align=align * MIB, sector=sector)
+    assert_can_take(hosts.one, domain)
+    assert_refused(
+        hosts.one,
+        domain.request(hosts.one, timeout=1),
+        "LeaseTimeout",
+        seconds="1",
+        step="joining the lockspace as host id 250",
+    )
+    wait_left(hosts.one, domain)
+
+
+@scenario()
+def four_k_slot_of_another_host_is_seen(hosts):
+    domain = hosts.domain(sector=4096)
+    hosts.two.join(domain, 250)
+    refuses_a_live_host_id(hosts, domain)
+
+
+@scenario()
+def timeout_names_the_step_and_leaves(hosts):
+    domain = hosts.domain()
+    with Tool(hosts.one, domain.request(hosts.one, timeout=2)) as tool:
+        said = tool.read_until("held", "error")
+    assert said["error"] == "LeaseTimeout"
+    assert said["fields"]["step"] == "joining the lockspace as host id 250"
+    # The tool waited for it.
+    assert_left(hosts.one, domain)
+
+
+@scenario()
+def no_daemon_is_told_before_anything_is_touched(hosts):
+    domain = hosts.domain()
+    dead = Host("dead")
+    request = domain.request(dead, run_dir=f"{domain.ids}.run")
+    dead.stop()
+    with Tool(dead, request) as tool:
+        said = tool.read_until("held", "error")
+    assert said["error"] == "SanlockFailed"
+    assert "No such file" in said["text"]
+    assert tool.progress == []
+    assert not os.path.exists(request.run_dir)
+    domain.check_guards()
+
+
+@scenario()
+def what_is_no_lockspace_is_told(hosts):
+    domain = hosts.domain()
+    with open(domain.ids, "r+b") as f:
+        f.write(b"\0" * 512)
+    with Tool(hosts.one, domain.request(hosts.one)) as tool:
+        said = tool.read_until("held", "error")
+    assert said["error"] == "SanlockFailed"
+    assert domain.ids in said["text"]
+    assert_left(hosts.one, domain)
+
+
+@scenario()
+def surprises_in_the_holder_come_back(hosts):
+    domain = hosts.domain()
+    with Tool(hosts.one, domain.request(hosts.one, sector=1000)) as tool:
+        said = tool.read_until("held", "error")
+    assert said["error"] == "InternalError"
+    assert said["fields"]["kind"] == "ValueError"
+    assert "1000" in said["fields"]["text"]
+    assert_left(hosts.one, domain)
+
+
+@scenario()
+def run_dir_that_cannot_be_used_is_told(hosts):
+    domain = hosts.domain()
+    request = domain.request(hosts.one, run_dir=f"{domain.ids}/run")
+    with Tool(hosts.one, request) as tool:
+        said = tool.read_until("held", "error")
+    assert said["error"] == "SanlockFailed"
+    assert request.run_dir in said["text"]
+    assert_left(hosts.one, domain)

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Other hosts and other tools."""
+
+import time
+
+import pytest
+
+from tests.integration.lease.scenarios import (
+    RENEWALS,
+    assert_can_take,
+    assert_left,
+    assert_refused,
+    scenario,
+)
+from tests.support.leasetool import Tool
+from tests.support.sanlockd import Host
+
+
+@scenario()
+def lease_of_another_host_is_busy(hosts):
+    domain = hosts.domain()
+    hosts.two.join(domain, 3)
+    request = domain.request(hosts.one, alone=False, timeout=12)
+    with hosts.two.holding(domain):
+        started = time.monotonic()
+        assert_refused(hosts.one, request, "LeaseBusy", owner="host id 3")
+        # Leaving is not part of the timeout.
+        assert 12 <= time.monotonic() - started < 12 + 20
+        assert_left(hosts.one, domain)
+    hosts.two.leave(domain, 3)
+
+
+@scenario()
+def lease_of_another_host_is_waited_for(hosts):
+    domain = hosts.domain()
+    hosts.two.join(domain, 3)
+    with hosts.two.holding(domain) as other:
+        request = domain.request(hosts.one, alone=False)
+        with Tool(hosts.one, request) as tool:
+            while "waiting for the SDM lease of host id 3" != tool.read().get(
+                "progress"
+            ):
+                pass
+            other.stdin.close()
+            assert tool.held() == 250
+            tool.done()
+    hosts.two.leave(domain, 3)
+
+
+@scenario()
+def lease_of_this_host_is_busy(hosts):
+    domain = hosts.domain()
+    hosts.one.join(domain, 7)
+    with hosts.one.holding(domain):
+        request = domain.request(hosts.one, timeout=2)
+        owner = "host id 7 (this host)"
+        assert_refused(hosts.one, request, "LeaseBusy", owner=owner)
+    hosts.one.leave(domain, 7)
+
+
+@scenario()
+def second_tool_of_this_host_waits(hosts):
+    domain = hosts.domain()
+    with Tool(hosts.one, domain.request(hosts.one)) as first:
+        first.held()
+        owner = f"another vdsm-backup-domain on this host (pid {first.holder})"
+        started = time.monotonic()
+        request = domain.request(hosts.one, timeout=2)
+        assert_refused(hosts.one, request, "LeaseBusy", owner=owner)
+        assert 2 <= time.monotonic() - started < 15
+        with Tool(hosts.one, domain.request(hosts.one)) as second:
+            assert second.read()["progress"] == f"waiting for {owner}"
+            first.done()
+            assert second.held() == 250
+            second.done()
+    assert_left(hosts.one, domain)
+
+
+@scenario()
+def live_host_id_is_refused(hosts):
+    domain = hosts.domain()
+    hosts.two.join(domain, 250)
+    refuses_a_live_host_id(hosts, domain)
+
+
+def refuses_a_live_host_id(hosts, domain):
+    started = time.monotonic()
+    request = domain.request(hosts.one)
+    assert_refused(
+        hosts.one, request, "HostIdInUse", host_id=250, owner="host2"
+    )
+    assert time.monotonic() - started < RENEWALS
+    assert_left(hosts.one, domain)
+    assert hosts.two.joined(domain) == 250
+    hosts.two.leave(domain, 250)
+
+
+@scenario()
+def host_id_that_was_left_is_free(hosts):
+    domain = hosts.domain()
+    hosts.two.join(domain, 250)
+    hosts.two.leave(domain, 250)
+    assert_can_take(hosts.one, domain)
+
+
+@scenario()
+def live_hosts_are_refused(hosts):
+    domain = hosts.domain()
+    hosts.two.join(domain, 3)
+    assert_refused(
+        hosts.one, domain.request(hosts.one), "HostsLive", hosts="3"
+    )
+    assert_left(hosts.one, domain)
+    with Tool(hosts.one, domain.request(hosts.one, alone=False)) as tool:
+        assert tool.held() == 250
+        tool.done()
+    hosts.two.leave(domain, 3)
+    assert_can_take(hosts.one, domain)
+
+
+@scenario()
+def hosts_that_may_live_are_refused(hosts):
+    domain = hosts.domain()
+    with Host("host3") as crashed:
+        crashed.join(domain, 3)
+    # It is unknown for 8 seconds, failing for 60 more.
+    request = domain.request(hosts.one, timeout=6)
+    assert_refused(hosts.one, request, "HostsLive", hosts="3")
+    assert_left(hosts.one, domain)
+
+
+@scenario(marks=pytest.mark.slow)
+def dead_hosts_do_not_matter(hosts):
+    domain = hosts.domain()
+    with Host("host3") as crashed:
+        crashed.join(domain, 3)
+    # src/timeouts.c: 8 * io_timeout, and 60 seconds for the watchdog.
+    assert_can_take(hosts.one, domain, timeout=100)
+
+
+@scenario(marks=pytest.mark.slow)
+def own_host_id_left_by_a_crash(hosts):
+    domain = hosts.domain()
+    with Host("other") as crashed:
+        crashed.join(domain, 250)
+    with Tool(hosts.one, domain.request(hosts.one, timeout=100)) as tool:
+        assert tool.held() == 250
+        text = (
+            "joining the lockspace as host id 250, which other did not leave"
+        )
+        assert f"{text} in order" in tool.progress
+        tool.done()
+    assert_left(hosts.one, domain)

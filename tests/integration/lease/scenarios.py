@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Scenarios of the lease that run side by side, in threads, and what they share.
+lease_test.py says why, and makes a test of each.
+"""
+
+import concurrent.futures
+import os
+import sys
+import threading
+import time
+import traceback
+
+import pytest
+
+from tests.support import rundir, sanlockd
+from tests.support.leasetool import Tool
+from tests.support.sanlockd import Domain, Host
+
+# sanlock's errno where another live host has the lease (src/sanlock_rv.h).
+IDLIVE = -243
+
+# sanlock's renewals with IO_TIMEOUT, and some air for a busy machine.
+RENEWALS = 2 * sanlockd.IO_TIMEOUT + 15
+
+# The longest takes 80 seconds; less than the timeout of a test.
+PATIENCE = 200
+
+SCENARIOS = {}
+MARKS = {}
+
+
+def scenario(*cases, marks=()):
+    """A function (hosts, *case), once for each case."""
+
+    def register(function):
+        name = function.__name__
+        for case in cases or [()]:
+            key = "-".join([name, *(str(part) for part in case)])
+            SCENARIOS[key] = (function, case)
+            MARKS[key] = marks
+        return function
+
+    return register
+
+
+class Hosts:
+    """host1 is where the tool runs unless it is said otherwise."""
+
+    def __init__(self, stack):
+        self.one = stack.enter_context(Host("host1"))
+        self.two = stack.enter_context(Host("host2"))
+        self.dir = rundir.make("lease")
+        stack.callback(rundir.remove, self.dir)
+
+    def domain(self, **options):
+        return Domain(self.one, self.dir, **options)
+
+
+class Running:
+    """
+    A scenario in its thread. A daemon, and not of an executor: one that
+    hangs must not keep the test run from its end.
+    """
+
+    def __init__(self, hosts, function, case):
+        self._future = concurrent.futures.Future()
+        self._thread = threading.Thread(
+            target=self._run, args=(function, hosts, *case), daemon=True
+        )
+        self._thread.start()
+
+    def result(self):
+        try:
+            self._future.result(PATIENCE)
+        except concurrent.futures.TimeoutError:
+            # May be the scenario's own.
+            if self._future.done():
+                raise
+            frame = sys._current_frames()[self._thread.ident]
+            where = "".join(traceback.format_stack(frame))
+            pytest.fail(f"after {PATIENCE} seconds it is here:\n{where}")
+
+    def _run(self, function, *args):
+        try:
+            self._future.set_result(function(*args))
+        except BaseException as e:
+            self._future.set_exception(e)
+
+
+def wait_until(condition, timeout=20):
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline, "not in time"
+        time.sleep(0.1)
+
+
+def record(host, domain):
+    path = os.path.join(host.run_dir, f"{domain.sd_id}.json")
+    return path if os.path.exists(path) else None
+
+
+def assert_left(host, domain):
+    assert host.joined(domain) is None
+    assert record(host, domain) is None
+    domain.check_guards()
+
+
+def wait_left(host, domain):
+    wait_until(lambda: record(host, domain) is None)
+    assert_left(host, domain)
+
+
+def is_running(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as f:
+            return f.read().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def assert_can_take(host, domain, **options):
+    """The next run gets the lease, and leaves nothing behind."""
+    with Tool(host, domain.request(host, **options)) as tool:
+        assert tool.held() == 250
+        tool.done()
+    assert_left(host, domain)
+
+
+def assert_refused(host, request, name, **fields):
+    with Tool(host, request) as tool:
+        said = tool.read_until("held", "error")
+        assert said.get("error") == name, said
+        assert said["fields"] == {"domain": request.sd_id, **fields}
