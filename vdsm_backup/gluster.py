@@ -47,6 +47,7 @@ def _look(mount, options):
         f"{' and '.join(on)} on: after a change on another host its domains"
         " may be unreadable for minutes, and their VMs do not start then"
     )
-    volume = source.rpartition(":")[2].lstrip("/")
+    # host:/volume, host:volume, or with a directory of it, mount.glusterfs(8).
+    volume = source.rpartition(":")[2].lstrip("/").partition("/")[0]
     commands = [f"gluster volume set {volume} {option} off" for option in on]
     return doctor.Finding(name, doctor.NOTE, text, "; ".join(commands))

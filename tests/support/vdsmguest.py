@@ -149,6 +149,17 @@ def volume(host, sp_id, sd_id, image=None, parent=None, source=BLANK, **more):
     return vol_id
 
 
+def regular_domains(host):
+    """
+    [(UUID, path of metadata), ...] of two in a pool, which is host.sp_id; the
+    master is a third one.
+    """
+    master, _ = host.local_domain()
+    found = [host.local_domain(name=f"data{i}") for i in range(2)]
+    host.sp_id = host.pool(master, *(sd_id for sd_id, _ in found))
+    return found
+
+
 def disk(host, sp_id, sd_id, name="vda", device="disk", kind="file"):
     """A new image with one raw volume."""
     image = str(uuid.uuid4())

@@ -22,12 +22,17 @@ def look(tmp_path, options):
     active = point / ".meta" / "graphs" / "active"
     active.mkdir(parents=True)
 
-    def check(*translators, fs_type="fuse.glusterfs", places=("a", "b")):
+    def check(
+        *translators,
+        fs_type="fuse.glusterfs",
+        places=("a", "b"),
+        source="server:/data",
+    ):
         for name in translators:
             (active / name).touch()
         table = [
             Mount("/", "ext4", "/dev/vda1", "rw", "/"),
-            Mount(str(point), fs_type, "server:/data", "rw", "/"),
+            Mount(str(point), fs_type, source, "rw", "/"),
         ]
         paths = [os.path.join(point, place) for place in places]
         return list(gluster.check(paths, table, options))
@@ -49,6 +54,14 @@ def test_as_a_volume_is_made(look):
 def test_one_of_them_is_enough(look):
     (found,) = look("data-open-behind")
     assert found.text.startswith(f"{OPEN_BEHIND} on: ")
+    assert found.hint == f"gluster volume set data {OPEN_BEHIND} off"
+
+
+@pytest.mark.parametrize(
+    "source", ["server:data", "server:/data/vms", "[fd00::1]:/data"]
+)
+def test_ways_to_name_a_volume(look, source):
+    (found,) = look("data-open-behind", source=source)
     assert found.hint == f"gluster volume set data {OPEN_BEHIND} off"
 
 

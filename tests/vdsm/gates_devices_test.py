@@ -50,9 +50,7 @@ def change(running, **spec):
 # Of the engine of today; and of one before 4.2.
 @pytest.mark.parametrize("key", ["drive_spec", "path"])
 def test_cd_change(host, key):
-    master, _ = host.local_domain()
-    regular = [host.local_domain(name=f"data{i}")[0] for i in range(2)]
-    host.sp_id = host.pool(master, *regular)
+    regular = [sd_id for sd_id, _ in guests.regular_domains(host)]
     running = Running(host, *regular)
     cdrom = guests.disk(host, host.sp_id, running.sd_id, "sdc", "cdrom")
     drive = {**cdrom.pdiv(), "device": "cdrom", "diskType": "file"}

@@ -16,11 +16,7 @@ from tests.vdsm.gates_test import set_when_prepared
 
 @pytest.fixture
 def pool(host):
-    """(UUID, path of metadata) of a flagged domain and of another."""
-    master, _ = host.local_domain()
-    regular = [host.local_domain(name=f"data{i}") for i in range(2)]
-    host.sp_id = host.pool(master, *(sd_id for sd_id, _ in regular))
-    return regular
+    return guests.regular_domains(host)
 
 
 @pytest.fixture

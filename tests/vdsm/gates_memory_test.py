@@ -20,11 +20,7 @@ from vdsm_backup import flag
 
 @pytest.fixture
 def pool(host):
-    """Two regular domains of a pool: [(UUID, path of metadata), ...]."""
-    master, _ = host.local_domain()
-    found = [host.local_domain(name=f"data{i}") for i in range(2)]
-    host.sp_id = host.pool(master, *(sd_id for sd_id, _ in found))
-    return found
+    return guests.regular_domains(host)
 
 
 class Memory:

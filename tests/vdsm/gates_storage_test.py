@@ -26,9 +26,7 @@ WIPE = {"postZero": False, "force": False, "discard": False}
 @pytest.fixture
 def domains(host):
     """A flagged domain, and another one of the same pool."""
-    master, _ = host.local_domain()
-    found = [Domain(*host.local_domain(name=f"data{i}")) for i in range(2)]
-    host.sp_id = host.pool(master, *(d.sd_id for d in found))
+    found = [Domain(*one) for one in guests.regular_domains(host)]
     host.set_backup(found[0].sd_id)
     before = [outside.values(d.metafile) for d in found]
     host.run(COUNT)

@@ -4,7 +4,6 @@ A CephFS of one monitor, one OSD that keeps all in memory, and one MDS,
 mounted by ceph-fuse; for VDSM it is a POSIX compliant file system.
 """
 
-import contextlib
 import os
 import uuid
 
@@ -51,14 +50,7 @@ def missing():
     return island.missing("monmaptool", "ceph", *daemons)
 
 
-@contextlib.contextmanager
-def start(owner):
-    with Ceph() as cluster:
-        cluster.begin(owner)
-        yield cluster
-
-
-class Ceph(island.Island):
+class Cluster(island.Island):
     def begin(self, owner):
         self._owner = owner
         self.env["CEPH_CONF"] = self.path("conf")

@@ -24,7 +24,8 @@ def kind(request):
 
 @pytest.fixture(scope="session")
 def cluster(kind):
-    with kind.start(hosts.OWNER) as running:
+    with kind.Cluster() as running:
+        running.begin(hosts.OWNER)
         yield running
 
 

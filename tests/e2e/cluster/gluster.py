@@ -40,14 +40,7 @@ def missing():
     return island.missing("glusterd", "gluster", "glusterfs", "glusterfsd")
 
 
-@contextlib.contextmanager
-def start(owner):
-    with Gluster() as cluster:
-        cluster.begin(owner)
-        yield cluster
-
-
-class Gluster(island.Island):
+class Cluster(island.Island):
     def begin(self, owner):
         for names in (
             ("work",),
@@ -82,9 +75,11 @@ class Gluster(island.Island):
         options = filesystems.GLUSTER_CACHES.values()
         for option in options:
             self.volume("set", option, "off")
-        yield
-        for option in options:
-            self.volume("reset", option)
+        try:
+            yield
+        finally:
+            for option in options:
+                self.volume("reset", option)
 
     def _command(self, *args):
         sock = self.path("run", "glusterd.sock")
