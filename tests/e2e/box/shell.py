@@ -16,7 +16,7 @@ import tty
 from tests.e2e import domains
 from tests.e2e.box import image
 from tests.e2e.box.box import Box
-from tests.support import qemu, rundir
+from tests.support import stale
 
 END = b"\x1d"
 
@@ -25,19 +25,20 @@ def main(name="host1"):
     reason = image.missing()
     if reason:
         sys.exit(reason)
-    for path in rundir.stale():
-        qemu.clean_stale(path)
-        rundir.remove(path)
+    stale.clean()
     say("booting, a minute or two ...")
     box = Box(say, note=lambda text: None)
     try:
         box.boot()
+        box.wait_ready()
         made = domains.make_all(box)
         say(f"storage domains: {', '.join(made)}; Ctrl-] ends it all")
         (vm,) = [vm for vm in box.vms if vm.name == name]
         with socket.socket(socket.AF_UNIX) as s:
             s.connect(vm.shell_path())
-            s.sendall(b"cd; stty sane\n")
+            size = os.get_terminal_size(sys.stdin.fileno())
+            rows, columns = size.lines, size.columns
+            s.sendall(b"cd; stty sane rows %d cols %d\n" % (rows, columns))
             _talk(s)
     finally:
         box.close()

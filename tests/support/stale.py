@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A killed run leaves devices, mounts and daemons; the next one ends them."""
+
+import os
+
+from tests.support import (
+    hangfs,
+    island,
+    loop,
+    qemu,
+    rundir,
+    sanlockd,
+    vdsmhost,
+)
+
+
+def clean():
+    for path in rundir.stale():
+        # Whoever uses a device or a mount first; a device may lie on a mount.
+        for module in (qemu, sanlockd, vdsmhost, loop, hangfs, island):
+            module.clean_stale(path)
+        if os.path.isdir(path):
+            rundir.remove(path)
