@@ -12,7 +12,7 @@ from tests.support import sanlockd
 KINDS = {"gluster": gluster, "ceph": ceph}
 
 
-@pytest.fixture(scope="session", params=KINDS)
+@pytest.fixture(scope="package", params=KINDS)
 def kind(request):
     """The module of a file system."""
     module = KINDS[request.param]
@@ -22,14 +22,14 @@ def kind(request):
     return module
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cluster(kind):
     with kind.Cluster() as running:
         running.begin(hosts.OWNER)
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def both(kind, cluster):
     """The two hosts."""
     with hosts.Host("host1", cluster, kind.MOUNT) as one:
