@@ -150,7 +150,7 @@ def _install_packages(root, listed, log):
     excluded = [
         f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in EXCLUDED
     ]
-    # Its mounts and processes end with it, also when we are killed.
+    # Its mounts and processes end with it.
     alone = "unshare --mount --pid --fork --kill-child --mount-proc".split()
     _logged(
         [*alone, "mmdebstrap", "--mode=root", "--variant=minbase"]
@@ -203,8 +203,10 @@ def _make_boot_files(root, made, log):
 
 
 def _logged(command, log):
+    # It ends with us, also when we are killed.
+    command = ["setpriv", "--pdeathsig", "KILL", "--", *command]
     log.write(f"+ {' '.join(command)}\n")
     log.flush()
     done = subprocess.run(command, stdin=-3, stdout=log, stderr=log)
     if done.returncode:
-        raise RuntimeError(f"{command[0]} failed, see {log.name}")
+        raise RuntimeError(f"{command[4]} failed, see {log.name}")
