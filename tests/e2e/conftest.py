@@ -1,41 +1,96 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+import concurrent.futures
+import pathlib
 import sys
 
 import pytest
 
-from tests.e2e import domains
+from tests.e2e import domains, stories
 from tests.e2e.box import image
 from tests.e2e.box.box import Box
 
+# As stories follow each other: the network of host 1 is cut when nobody else
+# needs it, and at the end it loses its power.
+ORDER = (
+    "users",
+    "flag",
+    "hooks",
+    "clear",
+    "rename",
+    "hang",
+    "nfs",
+    "race",
+    "cut",
+    "vdsm",
+    "without_host",
+)
+
+_HERE = pathlib.Path(__file__).parent
 _BOX = pytest.StashKey()
 
 
 def pytest_collection_modifyitems(items):
     reason = image.missing()
-    for item in items:
-        if "/e2e/" in str(item.path):
+    places = []
+    for place, item in enumerate(items):
+        if item.path.is_relative_to(_HERE):
+            places.append(place)
             item.add_marker(pytest.mark.e2e)
             item.add_marker(pytest.mark.timeout(3600))
             if reason and "box" in item.fixturenames:
                 item.add_marker(pytest.mark.skip(reason=reason))
+    ours = sorted((items[place] for place in places), key=_order)
+    for place, item in zip(places, ours):
+        items[place] = item
 
 
-@pytest.fixture(scope="package")
-def box(request):
+def _order(item):
+    if item.path.parent != _HERE:
+        return -1
+    return ORDER.index(item.path.name.replace("_test.py", ""))
+
+
+@pytest.fixture(scope="package", autouse=True)
+def booting(request):
     """
-    Booted once for all tests, and gone after them: others that run later have
-    the machine for themselves. A test leaves it as it found it.
+    The box, if a test wants it, before it is set up. The first tests, of
+    cluster file systems, mostly wait: it boots beside them. It is gone after
+    the last test that may use it: others have the machine for themselves.
     """
+    if not _wanted(request, "box"):
+        yield None
+        return
     made = Box(_teller(request.config))
     request.config.stash[_BOX] = made
     try:
         made.boot()
         yield made
     except Exception:
-        made.look("booting")
+        # Its logs are kept.
+        made.failed = True
         raise
     finally:
         made.close()
+
+
+def _wanted(request, fixture):
+    """Whether a test that is not skipped has it."""
+    return any(
+        fixture in item.fixturenames and not _skipped(item)
+        for item in request.session.items
+    )
+
+
+def _skipped(item):
+    conditions = [mark.args for mark in item.iter_markers("skipif")]
+    return item.get_closest_marker("skip") or any(map(any, conditions))
+
+
+@pytest.fixture(scope="package")
+def box(booting):
+    """One for all tests, which run in ORDER."""
+    booting.wait_ready()
+    return booting
 
 
 @pytest.fixture(scope="package")
@@ -44,9 +99,30 @@ def all_domains(box):
 
 
 @pytest.fixture(scope="package")
-def slow(box):
-    """A domain on an NFS server that can hang."""
-    return domains.make_nfs(box.hosts[0], "slow", 5, domains.SLOW)
+def in_use(box, all_domains):
+    return stories.in_use(box, all_domains)
+
+
+@pytest.fixture(scope="package")
+def flagged(box, all_domains):
+    return stories.flagged(box, all_domains)
+
+
+@pytest.fixture(scope="package")
+def cleared(box, all_domains, flagged):
+    return stories.cleared(box, all_domains)
+
+
+@pytest.fixture(scope="package")
+def racing(request, box, all_domains):
+    """Future of the race, which goes on beside tests that mostly wait."""
+    pool = concurrent.futures.ThreadPoolExecutor(1)
+    if _wanted(request, "raced"):
+        yield pool.submit(stories.race, box, all_domains)
+    else:
+        yield None
+    # After an interruption its end is that of the box.
+    pool.shutdown(wait=False)
 
 
 @pytest.fixture(params=domains.NAMES)
@@ -68,7 +144,7 @@ def host2(box):
 def pytest_runtest_makereport(item, call):
     report = (yield).get_result()
     made = item.config.stash.get(_BOX, None)
-    if report.failed and made:
+    if report.failed and made and "box" in item.fixturenames:
         made.look(item.nodeid)
         report.sections.append(("the box", f"logs: {made.logs}"))
 

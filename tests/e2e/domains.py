@@ -1,19 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The storage domains of the box, and what tests do with one."""
 
+import dataclasses
 from dataclasses import dataclass
 
 from tests.e2e.box.box import together
-
-KINDS = ("nfs", "iscsi", "shared")
-NAMES = tuple(f"{kind}{version}" for version in (4, 5) for kind in KINDS)
 
 MOUNT = "/rhev/data-center/mnt/storage:_srv_nfs"
 SLOW = "/rhev/data-center/mnt/storage:_srv_slow"
 
 # See SHARED in box/box.py, and guest/target.py.
-SHARED = ("35000c50000000a01", "35000c50000000a02")
-ISCSI = tuple(f"36001405b0c5000{n}{0:017}" for n in (0, 1, 2))
+SHARED = tuple(f"35000c50000000a0{n}" for n in (1, 2, 3))
+ISCSI = tuple(f"36001405b0c5000{n}{0:017}" for n in (0, 1, 2, 3))
 
 
 @dataclass(frozen=True)
@@ -22,11 +20,11 @@ class Domain:
     kind: nfs, iscsi or shared. place: mount or WWID.
     """
 
-    sd_id: str
     name: str
     kind: str
     version: int
     place: str
+    sd_id: str = ""
 
     @property
     def block(self):
@@ -43,17 +41,42 @@ class Domain:
         return self.path("metadata")
 
 
-def make_nfs(host, name, version, mount=MOUNT):
-    sd_id = _make(host, "file", mount, version, name, user="vdsm")
-    domain = Domain(sd_id, name, "nfs", version, mount)
-    _make(host, "init", sd_id, domain.path("ids"), domain.path("leases"))
-    return domain
+# Of each kind a V4 and a V5 one.
+USED = (
+    Domain("nfs4", "nfs", 4, MOUNT),
+    Domain("nfs5", "nfs", 5, MOUNT),
+    Domain("iscsi4", "iscsi", 4, ISCSI[0]),
+    Domain("iscsi5", "iscsi", 5, ISCSI[1]),
+    Domain("shared4", "shared", 4, SHARED[0]),
+    Domain("shared5", "shared", 5, SHARED[1]),
+)
+NAMES = tuple(domain.name for domain in USED)
+
+# The race has its own, so that it can go on beside other tests.
+RACED = (
+    Domain("nfs-race", "nfs", 5, MOUNT),
+    Domain("iscsi-race", "iscsi", 4, ISCSI[2]),
+    Domain("shared-race", "shared", 5, SHARED[2]),
+)
+
+# Their storage can hang.
+HANGING = (
+    Domain("slow", "nfs", 5, SLOW),
+    Domain("hang", "iscsi", 5, ISCSI[3]),
+)
 
 
-def make_block(host, name, kind, version, wwid):
-    ovirt = {"iscsi": "ISCSI", "shared": "FCP"}[kind]
-    sd_id = _make(host, "block", wwid, version, name, ovirt)
-    return Domain(sd_id, name, kind, version, wwid)
+def make(host, domain):
+    """The same with its sd_id, on storage."""
+    name, version, place = domain.name, domain.version, domain.place
+    if domain.block:
+        ovirt = {"iscsi": "ISCSI", "shared": "FCP"}[domain.kind]
+        sd_id = _make(host, "block", place, version, name, ovirt)
+        return dataclasses.replace(domain, sd_id=sd_id)
+    sd_id = _make(host, "file", place, version, name, user="vdsm")
+    made = dataclasses.replace(domain, sd_id=sd_id)
+    _make(host, "init", sd_id, made.path("ids"), made.path("leases"))
+    return made
 
 
 def _make(host, *args, user=None):
@@ -63,20 +86,11 @@ def _make(host, *args, user=None):
 
 
 def make_all(box):
-    """By name: of each kind a V4 and a V5 one."""
+    """By name."""
+    wanted = USED + RACED + HANGING
 
-    def make(number):
-        version = 4 + number
+    def half(number):
         host = box.hosts[number]
-        return [
-            make_nfs(host, f"nfs{version}", version),
-            make_block(
-                host, f"iscsi{version}", "iscsi", version, ISCSI[number]
-            ),
-            make_block(
-                host, f"shared{version}", "shared", version, SHARED[number]
-            ),
-        ]
+        return [make(host, domain) for domain in wanted[number::2]]
 
-    found = together(make, range(2))
-    return {domain.name: domain for domain in sum(found, [])}
+    return {d.name: d for d in sum(together(half, range(2)), [])}

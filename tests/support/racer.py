@@ -21,15 +21,15 @@ class Racing(Wiring):
         return dataclasses.replace(super()._request(*args), alone=False)
 
 
-def race(conf, sd_id, name, rounds):
+def race(conf, sd_id, name, rounds, wiring=Racing):
     """
-    Says what became of each call:
+    wiring: a kind of Racing. Says what became of each call:
     {"from": reason before, "to": reason after} or {"refused": class name}.
     """
     options = config.load(conf)
     storage, _ = discovery.Discovery(options).find(sd_id)
     for number in range(rounds):
-        tools = Racing(options, None, lambda text: None).tools(storage)
+        tools = wiring(options, None, lambda text: None).tools(storage)
         action = random.choice(["set", "clear"])
         request = change.Request(action, reason=f"{name}-{number}-{action}")
         try:

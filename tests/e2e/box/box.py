@@ -27,7 +27,7 @@ LUN_SIZE = 8 * 1024**3
 IO_TIMEOUT = 4
 
 # WWNs of the raw disks; multipath puts a 3 before them.
-SHARED = ("0x5000c50000000a01", "0x5000c50000000a02")
+SHARED = ("0x5000c50000000a01", "0x5000c50000000a02", "0x5000c50000000a03")
 
 # Logs of so many failed runs are kept.
 KEPT = 5
@@ -50,9 +50,6 @@ class Host(Vm):
         super().__init__(f"host{number}", *args, **options)
         self.number = number
 
-    def set_up(self):
-        self.run(f"bash /opt/box/guest/host.sh {self.number}")
-
     def tool(self, *args, check=None, user=None):
         """Done of the command; check: the exit code that it must have."""
         done = self.run(["vdsm-backup-domain", *args], user=user, check=False)
@@ -67,12 +64,16 @@ class Host(Vm):
         """What it says about all domains, by name."""
         return {d["name"]: d for d in self.json("list")["domains"]}
 
-    def as_tool(self, *args):
+    def as_tool(self, *args, env=()):
         """A Job of inside/as_tool.py."""
-        command = ["env", "PYTHONPATH=/opt/box/lib", "python3", "-m"]
+        command = ["env", "PYTHONPATH=/opt/box/lib", *env, "python3", "-m"]
         return self.start(
             [*command, "tests.e2e.inside.as_tool", *map(str, args)]
         )
+
+    def go_on(self, *domains):
+        """What as_tool does with them, and has stopped."""
+        self.run(["touch", *(f"/run/go-on.{d.sd_id}" for d in domains)])
 
     def join(self, domain):
         """Into its lockspace, as VDSM does with a domain that it uses."""
@@ -129,21 +130,21 @@ class Storage(Vm):
         super().__init__("storage", *args, **options)
 
     @contextlib.contextmanager
-    def hang(self, name, cached=True):
+    def hang(self, *names, cached=True):
         """
-        What it has on one of its devices does not answer: slow or hang, of
+        What it has on some of its devices does not answer: slow or hang, of
         guest/storage.sh. cached: what is in memory does, until it has to be
         written.
         """
-        suspend = f"dmsetup suspend {name} --nolockfs --noflush"
         drop = "echo 3 >/proc/sys/vm/drop_caches"
-        self.run(
-            suspend if cached else f"sync; {drop}; {suspend}; {drop}",
-        )
+        steps = [f"dmsetup suspend {n} --nolockfs --noflush" for n in names]
+        if not cached:
+            steps = ["sync", drop, *steps, drop]
+        self.run("; ".join(steps))
         try:
             yield
         finally:
-            self.run(f"dmsetup resume {name}")
+            self.run("; ".join(f"dmsetup resume {name}" for name in names))
 
 
 class Box:
@@ -185,12 +186,14 @@ class Box:
         self._looked = -60
 
     def boot(self):
+        """Starts; wait_ready() comes later."""
         for vm in self.vms:
             vm.boot()
+
+    def wait_ready(self):
+        """Raises Gone; AssertionError if it could not be set up."""
         for vm in self.vms:
             vm.wait_ready()
-        self.storage.run("bash /opt/box/guest/storage.sh")
-        together(Host.set_up, self.hosts)
 
     def look(self, title):
         """Into the logs: how the VMs are now, when something has failed."""
@@ -222,8 +225,12 @@ class Box:
 def together(call, items):
     """[call(item), ...], all at the same time."""
     items = list(items)
-    with concurrent.futures.ThreadPoolExecutor(len(items)) as pool:
+    pool = concurrent.futures.ThreadPoolExecutor(len(items))
+    try:
         return list(pool.map(call, items))
+    finally:
+        # After an interruption the others end with the VMs.
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _logs():

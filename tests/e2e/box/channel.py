@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 
 #: Seconds. Nothing is judged by it: emulated machines beside others' work.
-TIMEOUT = 300
+TIMEOUT = 1800
 
 # Of a command or its output, in what a failed test shows.
 _SHOWN = 3000

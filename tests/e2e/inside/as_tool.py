@@ -3,24 +3,40 @@
 What the tests run in place of the command, by the same product code:
 
     python3 -m tests.e2e.inside.as_tool stop SD REASON STEP
-        A change that waits at a step of the write, until there is a file
+        A change that waits at a step of the write, until there is a new file
         /run/go-on.SD. Says "at STEP", then what became of it.
-    python3 -m tests.e2e.inside.as_tool victim SD REASON TARGET STEP SIGNAL
-        One of its processes gets a signal: see tests/support/victim.py.
-    python3 -m tests.e2e.inside.as_tool race SD NAME ROUNDS
-        Sets and clears at random: see tests/support/racer.py.
+    python3 -m tests.e2e.inside.as_tool race SD NAME ROUNDS TIMEOUT
+        Sets and clears at random: see tests/support/racer.py. TIMEOUT: how
+        many seconds one waits for the lease.
 """
 
+import contextlib
+import dataclasses
 import os
 import sys
 import time
 
-from tests.support import racer, victim
-from vdsm_backup import change, config, discovery, errors, privileges, write
+from tests.support import racer
+from vdsm_backup import (
+    change,
+    config,
+    discovery,
+    errors,
+    privileges,
+    users,
+    write,
+)
 from vdsm_backup.cli.wiring import Wiring
 
 # No look for users that come later: nobody does, and it takes 3 seconds.
-CONF = "/run/as-tool.conf"
+CONF = """\
+[sanlock]
+settle = 0
+timeout = {timeout}
+"""
+TIMEOUT = 180
+
+GO_ON = "/run/go-on."
 
 
 class Stopping(Wiring):
@@ -32,15 +48,24 @@ class Stopping(Wiring):
         def at(name):
             if name == self._step:
                 print(f"at {name}", flush=True)
-                while not os.path.exists(f"/run/go-on.{storage.sd_id}"):
+                while not os.path.exists(GO_ON + storage.sd_id):
                     time.sleep(0.2)
 
         timeout = self._options.io_timeout
         write.run(storage, old, new, held, timeout, at)
 
 
-def stop(sd_id, reason, step):
-    options = config.load(CONF)
+class Unwatched(racer.Racing):
+    """Looks for no users: that takes as long as all the rest."""
+
+    def tools(self, storage):
+        nobody = users.Users()
+        return dataclasses.replace(
+            super().tools(storage), users=lambda storage: nobody
+        )
+
+
+def stop(options, sd_id, reason, step):
     storage, _ = discovery.Discovery(options).find(sd_id)
     tools = Stopping(step, options, None, lambda text: None).tools(storage)
     try:
@@ -51,18 +76,24 @@ def stop(sd_id, reason, step):
 
 
 def main(what, *args):
-    with open(CONF, "w") as f:
-        f.write("[sanlock]\nsettle = 0\n")
-    options = config.load(CONF)
+    # Of its own: another one may read its own just now.
+    conf = f"/run/as-tool-{os.getpid()}.conf"
+    timeout = TIMEOUT
+    if what == "race":
+        *args, timeout = args
+    with open(conf, "w") as f:
+        f.write(CONF.format(timeout=timeout))
+    if what == "stop":
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(GO_ON + args[0])
+    options = config.load(conf)
     privileges.make_directories(options)
     privileges.become_user(options)
     if what == "stop":
-        stop(*args)
-    elif what == "victim":
-        victim.main(CONF, *args)
+        stop(options, *args)
     else:
         sd_id, name, rounds = args
-        racer.race(CONF, sd_id, name, int(rounds))
+        racer.race(conf, sd_id, name, int(rounds), Unwatched)
 
 
 if __name__ == "__main__":

@@ -71,7 +71,7 @@ class Agent:
         rc = job.wait()
         # Its children may go on, and keep its output open.
         for reader in readers:
-            reader.join(5)
+            reader.join(60)
         self._say(id=number, rc=rc)
         del self._jobs[number]
 

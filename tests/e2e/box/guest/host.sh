@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A host of the box, as VDSM has one; with the product, installed as its
-# README says. Run again when it boots again.  usage: host.sh NUMBER
+# README says.  usage: host.sh NUMBER
 set -ex
 number=$1
 
@@ -10,14 +10,24 @@ date -s "@$(($(date +%s) + 100 * number))" >/dev/null
 ip route add 10.77.0.1 via 10.77.$number.1
 echo "10.77.0.1 storage" >>/etc/hosts
 
-# As VDSM's package grants it.
-echo 'vdsm ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/50_vdsm
+# Of all that VDSM's package grants, what the product needs.
+echo 'vdsm ALL=(ALL) NOPASSWD: /usr/sbin/lvm' >/etc/sudoers.d/50_vdsm
 
 mkdir -p /run/sanlock /run/wdmd
 chown sanlock:sanlock /run/sanlock
 install -o sanlock -g sanlock /dev/null /var/log/sanlock.log
 wdmd -S0 -G sanlock
 sanlock daemon -U sanlock -G sanlock -e "host$number"
+
+cd /opt/box/product
+python3 -m pip install -q --no-index --no-deps --break-system-packages \
+    --root-user-action ignore ./*.whl
+cp -a root/. /
+chown -R root:root /usr/libexec/vdsm /etc/libvirt/hooks
+systemd-tmpfiles --create vdsm-backup.conf
+
+# The last thing that storage opens. `nc` is not here.
+until (: </dev/tcp/10.77.0.1/3263) 2>/dev/null; do sleep 0.5; done
 
 multipathd
 modprobe iscsi_tcp
@@ -41,16 +51,11 @@ for export in nfs slow; do
 done
 chown vdsm:kvm /rhev/data-center /rhev/data-center/mnt
 
-cd /opt/box/product
-python3 -m pip install -q --no-index --no-deps --break-system-packages \
-    --root-user-action ignore ./*.whl
-cp -a root/. /
-chown -R root:root /usr/libexec/vdsm /etc/libvirt/hooks
-systemd-tmpfiles --create vdsm-backup.conf
-
 udevadm settle -t 120
-for try in $(seq 100); do
-    [ "$(multipathd show maps raw format %w | wc -l)" -lt 5 ] || break
+# Four LUNs by two paths each, and three disks.
+until [ "$(multipathd show maps raw format %w | wc -l)" -ge 7 ] &&
+    [ "$(multipathd show paths raw format %w | wc -l)" -ge 11 ]
+do
     sleep 0.3
 done
 multipathd show maps

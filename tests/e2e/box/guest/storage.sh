@@ -35,15 +35,16 @@ export_it /srv/slow 2
 mkdir -p /run/rpcbind
 rpcbind -w
 # Short, or a VM that comes back waits for its own old locks.
-echo 15 >/proc/fs/nfsd/nfsv4gracetime
 echo 15 >/proc/fs/nfsd/nfsv4leasetime
 nfsdcld
 exportfs -ra
 rpc.nfsd -V 4.2 8
+# Nobody has locks from before.
+echo Y >/proc/fs/nfsd/v4_end_grace
 rpc.mountd
 
 hanging hang 8G
-for number in 0 1; do truncate -s 8G /srv/lun$number; done
+for number in 0 1 2; do truncate -s 8G /srv/lun$number; done
 mkdir -p /run/target /etc/target /etc/rtslib-fb-target /var/target/pr \
     /var/target/alua
 python3 /opt/box/guest/target.py

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+A file on NFS that is held open and replaced: the server keeps the old one for
+who has it open, and another host that remembers it goes on reading it, for
+many seconds, unless it lists the directory.
+"""
+
+from tests.e2e.stories import held_open
+
+
+def test_old_file_held_open(cleared, host1, host2, all_domains):
+    domain = all_domains["nfs5"]
+    with held_open(host1, domain):
+        change = host1.as_tool("stop", domain.sd_id, "new", "commit")
+        change.expect("at commit")
+        # So that it remembers the old one, from right before.
+        host2.run(f"cat {domain.metadata}")
+        host1.go_on(domain)
+        change.expect("changed")
+        shown = host2.json("show", domain.sd_id)["domain"]
+        change.wait()
+    assert (shown["flag"], shown["reason"]) == (True, "new")
