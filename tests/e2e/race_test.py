@@ -31,8 +31,9 @@ def raced(box, racing):
 def test_told_who_has_the_lease(raced, name):
     one, _, _ = raced[name]
     (result,) = [json.loads(line) for line in one.out.splitlines()]
-    assert result["refused"] == "LeaseBusy"
-    assert "is held by host id 1" in result["text"]
+    # The second one when its holder is too slow to say the first.
+    assert result["refused"] in ("LeaseBusy", "LeaseTimeout")
+    assert "host id 1" in result["text"]
 
 
 @pytest.mark.parametrize("name", NAMES)
