@@ -63,12 +63,11 @@ def booting(request):
     made = Box(_teller(request.config))
     request.config.stash[_BOX] = made
     try:
-        made.boot()
-        yield made
-    except Exception:
-        # Its logs are kept.
+        # The logs of a failure are kept.
         made.failed = True
-        raise
+        made.boot()
+        made.failed = False
+        yield made
     finally:
         made.close()
 

@@ -38,15 +38,12 @@ with open(sys.argv[1]) as f:
     time.sleep(3600)
 """
 
-_ASK = """
-import socket, sys, time
-s = socket.socket(socket.AF_UNIX)
-while s.connect_ex(sys.argv[1]):
-    time.sleep(0.2)
-s.sendall(b'{"execute": "qmp_capabilities"}')
-answers = s.makefile()
-answers.readline()
-assert "return" in answers.readline()
+_VM = """
+import sys, tempfile, time
+from tests.support import qemu
+with qemu.vm(tempfile.mkdtemp(), *sys.argv[1:]):
+    print("open", flush=True)
+    time.sleep(3600)
 """
 
 
@@ -174,13 +171,9 @@ def race(box, all_domains):
 @contextlib.contextmanager
 def held_open(host, domain):
     """Its metadata is open, as VDSM's monitor has it."""
-    job = host.start(["python3", "-c", _HOLD, domain.metadata], user="vdsm")
-    job.expect("open")
-    try:
+    command = ["python3", "-c", _HOLD, domain.metadata]
+    with _open(host.start(command, user="vdsm")):
         yield
-    finally:
-        job.kill()
-        job.wait()
 
 
 @contextlib.contextmanager
@@ -210,16 +203,17 @@ def disk(host, domain):
 @contextlib.contextmanager
 def qemu(host, *paths):
     """A VM that was never started: it has its locks all the same."""
-    monitor = "/run/qemu-monitor"
-    disks = [f" -drive file={path},format=raw,if=virtio" for path in paths]
-    job = host.start(
-        "exec qemu-system-x86_64 -S -accel tcg -nodefaults -display none -m 16"
-        f" -qmp unix:{monitor},server=on,wait=off" + "".join(disks)
-    )
+    drives = [f"file={path},format=raw,if=virtio" for path in paths]
+    command = ["env", "PYTHONPATH=/opt/box/lib", "python3", "-c", _VM]
+    with _open(host.start([*command, *drives])):
+        yield
+
+
+@contextlib.contextmanager
+def _open(job):
+    """A job that says that it has something open; it is killed at the end."""
+    job.expect("open")
     try:
-        # It answers once its disks are open.
-        host.run(["python3", "-c", _ASK, monitor])
-        assert job.running(), job.wait()
         yield
     finally:
         job.kill()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
 Host 1 loses its power in the middle of ten changes, each at another point.
-Named to come last: host 1 is not there any more.
+They come last: host 1 is not there any more.
 """
 
 import time

@@ -203,10 +203,14 @@ def _make_boot_files(root, made, log):
 
 
 def _logged(command, log):
-    # It ends with us, also when we are killed.
-    command = ["setpriv", "--pdeathsig", "KILL", "--", *command]
     log.write(f"+ {' '.join(command)}\n")
     log.flush()
-    done = subprocess.run(command, stdin=-3, stdout=log, stderr=log)
+    done = subprocess.run(
+        # It ends with us, also when we are killed.
+        ["setpriv", "--pdeathsig", "KILL", "--", *command],
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+    )
     if done.returncode:
-        raise RuntimeError(f"{command[4]} failed, see {log.name}")
+        raise RuntimeError(f"{command[0]} failed, see {log.name}")

@@ -26,7 +26,7 @@ def main(name="host1"):
     if reason:
         sys.exit(reason)
     stale.clean()
-    say("booting, a minute or two ...")
+    say("booting, a few minutes ...")
     box = Box(say, note=lambda text: None)
     try:
         box.boot()

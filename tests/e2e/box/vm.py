@@ -67,10 +67,6 @@ class Vm:
 
     def boot(self):
         """Starts; wait_ready() comes later, so that several boot at once."""
-        sockets = [self._path(name) for name in ("qmp", "agent", "shell")]
-        for path in sockets + [link[1] for link in self._links.values()]:
-            if os.path.exists(path):
-                os.unlink(path)
         with open(self._log("qemu"), "a") as log:
             self._process = subprocess.Popen(
                 self._command,
@@ -171,9 +167,8 @@ class Vm:
 
     def _characters(self):
         yield from ("-qmp", f"unix:{self._path('qmp')},server=on,wait=off")
-        # logappend: a VM may boot again.
         console = f"null,id=console,logfile={self._log('console')}"
-        yield from ("-chardev", f"{console},logappend=on")
+        yield from ("-chardev", console)
         yield from ("-serial", "chardev:console")
         for name in ("shell", "agent"):
             path = f"path={self._path(name)},server=on,wait=off"

@@ -34,7 +34,7 @@ export_it /srv/slow 2
 
 mkdir -p /run/rpcbind
 rpcbind -w
-# Short, or a VM that comes back waits for its own old locks.
+# Short, or what a host had open when it lost its power stays for long.
 echo 15 >/proc/fs/nfsd/nfsv4leasetime
 nfsdcld
 exportfs -ra
