@@ -14,7 +14,6 @@ import re
 import socket
 import time
 from dataclasses import dataclass
-from typing import Optional
 
 from vdsm_backup import errors, process, registration, wire
 
@@ -51,8 +50,8 @@ class Request:
     timeout: float
     run_dir: str
     alone: bool
-    dump_uid: Optional[int] = None
-    dump_gid: Optional[int] = None
+    dump_uid: "int | None" = None
+    dump_gid: "int | None" = None
 
     def __post_init__(self):
         # It names files in run_dir.

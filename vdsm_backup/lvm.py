@@ -11,10 +11,10 @@ import copy
 import os
 import re
 import signal
-from concurrent.futures import ThreadPoolExecutor
+import threading
 from dataclasses import dataclass
 
-from vdsm_backup import errors, lvm_command, lvm_report
+from vdsm_backup import errors, lvm_command, lvm_report, parallel
 from vdsm_backup import format as fmt
 from vdsm_backup.devices import require_plain
 
@@ -123,15 +123,20 @@ class Lvm:
     def _hung(self, timeout):
         """The error of each device that fails when it is asked alone."""
 
-        def ask(device):
-            try:
-                self.only([device], timeout)._all()
-            except (errors.StorageTimeout, errors.LvmFailed) as e:
-                return e
-
-        with ThreadPoolExecutor(len(self.devices)) as pool:
-            answers = dict(zip(self.devices, pool.map(ask, self.devices)))
-        return {device: e for device, e in answers.items() if e}
+        asked = parallel.Jobs(
+            {
+                device: self.only([device], timeout)._all
+                for device in self.devices
+            }
+        )
+        hung = {}
+        # Each command has its timeout, and ends.
+        for device, _, error in asked.results(lambda: threading.TIMEOUT_MAX):
+            if isinstance(error, (errors.StorageTimeout, errors.LvmFailed)):
+                hung[device] = error
+            elif error:
+                raise error
+        return hung
 
     def _all(self):
         """A Scan of all VGs, in one attempt."""

@@ -6,13 +6,11 @@ Calls into sanlock may take minutes, or for ever when storage hangs, and the
 tool may die, or its time may be over, during any of them.
 """
 
-import concurrent.futures
 import contextlib
 import select
-import threading
 import time
 
-from vdsm_backup import errors
+from vdsm_backup import errors, parallel
 
 _POLL = 0.05
 
@@ -65,20 +63,17 @@ class Watch:
         The call's result. Where the wait for it is given up, abort() is
         called; the call goes on, in a thread that nobody waits for.
         """
-        future = concurrent.futures.Future()
-        threading.Thread(target=_run, args=(call, future), daemon=True).start()
+        job = parallel.Jobs({"call": call})
         try:
-            while not concurrent.futures.wait([future], _POLL).done:
+            while not (
+                ended := list(job.results(lambda: time.monotonic() + _POLL))
+            ):
                 self.pause(0, late)
         except BaseException:
             if abort:
                 abort()
             raise
-        return future.result()
-
-
-def _run(call, future):
-    try:
-        future.set_result(call())
-    except BaseException as e:
-        future.set_exception(e)
+        [(_, result, error)] = ended
+        if error:
+            raise error
+        return result

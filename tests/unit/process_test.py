@@ -22,6 +22,7 @@ print(json.dumps({
     "stdin": os.readlink("/proc/self/fd/0"),
     "stderr": os.readlink("/proc/self/fd/2"),
     "package": vdsm_backup.__file__,
+    "path": sys.path,
 }))
 """
 
@@ -59,6 +60,14 @@ def test_runs_the_code_that_we_run(probe, tmp_path, monkeypatch):
         os.path.dirname(probe()["package"]), os.path.dirname(process.__file__)
     )
     assert not (tmp_path / "seen").exists()
+
+
+def test_has_our_path_and_nothing_else(probe):
+    ours = [os.path.abspath(path) for path in sys.path]
+    root = os.path.dirname(os.path.dirname(process.__file__))
+    assert [path for path in probe()["path"] if path != root] == [
+        path for path in ours if path != root
+    ]
 
 
 def test_finds_us_where_our_path_does_not(probe, monkeypatch):

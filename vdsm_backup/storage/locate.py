@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Making a Storage from what is known of it."""
+"""
+Making a Storage from what is known of it.
 
-from vdsm_backup import fileio, lvm
-from vdsm_backup.storage.block import BlockStorage
-from vdsm_backup.storage.file import FileStorage
+The writer starts for every change, on storage of one kind: only that is
+imported.
+"""
 
 
 def from_description(described):
@@ -12,10 +13,16 @@ def from_description(described):
     starts inherits the writer's stdin and stdout, and with it the lease.
     """
     if described["kind"] == "file":
+        from vdsm_backup import fileio
+        from vdsm_backup.storage.file import FileStorage
+
         timeout = described["timeout"]
         directory = described["directory"]
         io = fileio.open(described["ioprocess"], directory, timeout)
         return FileStorage(described["sd_id"], directory, io, timeout)
+    from vdsm_backup import lvm
+    from vdsm_backup.storage.block import BlockStorage
+
     runner = lvm.Lvm(
         described["devices"],
         described["config_method"],
