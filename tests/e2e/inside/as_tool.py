@@ -28,8 +28,11 @@ from vdsm_backup import (
 )
 from vdsm_backup.cli.wiring import Wiring
 
-# No look for users that come later: nobody does, and it takes 3 seconds.
+# As that of the box (guest/host.sh), but that no users are looked for that
+# come later: nobody does, and it takes 3 seconds.
 CONF = """\
+[lvm]
+config_method = devices
 [sanlock]
 settle = 0
 timeout = {timeout}
