@@ -47,7 +47,10 @@ def pytest_collection_modifyitems(items):
 def _order(item):
     if item.path.parent != _HERE:
         return -1
-    return ORDER.index(item.path.name.replace("_test.py", ""))
+    name = item.path.name.replace("_test.py", "")
+    if name not in ORDER:
+        raise pytest.UsageError(f"{item.path}: has no place in ORDER yet")
+    return ORDER.index(name)
 
 
 @pytest.fixture(scope="package", autouse=True)

@@ -5,6 +5,7 @@ about them, by itself, and others stay fast.
 """
 
 import contextlib
+import re
 
 import pytest
 
@@ -64,6 +65,9 @@ def _conf():
 def test_hook_answers(hung, name):
     assert hung[name].rc == 2
     assert "not because it is flagged" in hung[name].err
+    # By itself, not by what the kernel makes of such storage in the end.
+    waited = re.search("did not answer within (.+) seconds", hung[name].err)
+    assert waited and float(waited[1]) <= PATIENCE, hung[name]
 
 
 @pytest.mark.parametrize("name", HANGING)

@@ -53,3 +53,4 @@ def test_race(raced, name):
     for shown in after:
         assert (shown["seal"], shown["error"]) == ("valid", None)
         assert shown["reason"] == order[-1]
+        assert shown["flag"] is order[-1].endswith("-set")

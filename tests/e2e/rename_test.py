@@ -8,15 +8,18 @@ many seconds, unless it lists the directory.
 from tests.e2e.stories import held_open
 
 
-def test_old_file_held_open(cleared, host1, host2, all_domains):
+def test_old_file_held_open(host1, host2, all_domains):
     domain = all_domains["nfs5"]
+    look = f"cat {domain.metadata}"
     with held_open(host1, domain):
         change = host1.as_tool("stop", domain.sd_id, "new", "commit")
         change.expect("at commit")
         # So that it remembers the old one, from right before.
-        host2.run(f"cat {domain.metadata}")
+        before = host2.run(look).out
         host1.go_on(domain)
         change.expect("changed")
+        after = host2.run(look).out
         shown = host2.json("show", domain.sd_id)["domain"]
         change.wait()
+    assert after == before, "it did not go on reading the old one"
     assert (shown["flag"], shown["reason"]) == (True, "new")

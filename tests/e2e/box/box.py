@@ -4,7 +4,7 @@ The box: two hosts and their storage, three virtual machines.
 
     storage  exports NFS and iSCSI LUNs at 10.77.0.1
     host1    each has a link of its own to storage, which can be cut,
-    host2    and both have the same two raw disks, as of an FC array
+    host2    and both have the same raw disks, as of an FC array
 
 The hosts do not see each other but on storage. The network is made of unix
 sockets between the qemus: nothing of it is on this machine.

@@ -18,10 +18,13 @@ from tests.e2e.box import image
 from tests.e2e.box.box import Box
 from tests.support import stale
 
+NAMES = ("storage", "host1", "host2")
 END = b"\x1d"
 
 
 def main(name="host1"):
+    if name not in NAMES or not sys.stdin.isatty():
+        sys.exit(f"usage, on a terminal: make e2e-shell VM={'|'.join(NAMES)}")
     reason = image.missing()
     if reason:
         sys.exit(reason)
@@ -29,9 +32,12 @@ def main(name="host1"):
     say("booting, a few minutes ...")
     box = Box(say, note=lambda text: None)
     try:
+        # The logs of a failure are kept.
+        box.failed = True
         box.boot()
         box.wait_ready()
         made = domains.make_all(box)
+        box.failed = False
         say(f"storage domains: {', '.join(made)}; Ctrl-] ends it all")
         (vm,) = [vm for vm in box.vms if vm.name == name]
         with socket.socket(socket.AF_UNIX) as s:
