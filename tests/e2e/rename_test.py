@@ -5,6 +5,8 @@ who has it open, and another host that remembers it goes on reading it, for
 many seconds, unless it lists the directory.
 """
 
+import os
+
 from tests.e2e.stories import held_open
 
 
@@ -14,7 +16,11 @@ def test_old_file_held_open(host1, host2, all_domains):
     with held_open(host1, domain):
         change = host1.as_tool("stop", domain.sd_id, "new", "commit")
         change.expect("at commit")
-        # So that it remembers the old one, from right before.
+        # So that it remembers the old one, and for 30 s from now (acdirmin,
+        # nfs(5)) that the directory has not changed: to open a directory asks
+        # the server, to open a file whose handle is known does not ask for
+        # its name.
+        host2.run(f"ls {os.path.dirname(domain.metadata)}")
         before = host2.run(look).out
         host1.go_on(domain)
         change.expect("changed")

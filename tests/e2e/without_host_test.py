@@ -30,11 +30,17 @@ STEPS = {**ON_NFS, **ON_LUNS}
 AT_WORK = ("iscsi4", "shared4")
 WORKING = 1
 
+# On this one host 2 gives up at first, before sanlock can know that host 1 is
+# dead: it waits for 8 io timeouts and the watchdog's 60 seconds.
+EARLY = "nfs-create"
+TOO_SHORT = 80
+
 
 @pytest.fixture(scope="module")
 def lost(box, all_domains):
     """
     {name: (what host 2 saw before, right after, Done of its change, after it)}
+    and "early": Done of a change that host 2 gave up.
     """
     host1, host2 = box.hosts
 
@@ -58,17 +64,22 @@ def lost(box, all_domains):
     host1.kill()
     seen = host2.listed()
 
-    def change(name):
-        # sanlock waits for 8 io timeouts and the watchdog, 60 s, to be sure.
-        why = ("--reason", "of host 2", "--timeout", "600")
+    def change(name, timeout=600):
+        why = ("--reason", "of host 2", "--timeout", str(timeout))
         return host2.tool("set", victims[name].sd_id, *why)
 
-    changes = together(change, STEPS)
+    def change_all(name):
+        early = change(name, TOO_SHORT) if name == EARLY else None
+        return early, change(name)
+
+    changes = dict(zip(STEPS, together(change_all, STEPS)))
     after = host2.listed()
-    return {
-        name: (before[name], seen[name], done, after[name])
-        for name, done in zip(STEPS, changes)
+    found = {
+        name: (before[name], seen[name], changes[name][1], after[name])
+        for name in STEPS
     }
+    found["early"] = changes[EARLY][0]
+    return found
 
 
 @pytest.mark.parametrize("name", STEPS)
@@ -88,3 +99,10 @@ def test_changed_by_the_other_host(lost, name):
     assert done.rc == 0, done
     assert (after["seal"], after["error"]) == ("valid", None)
     assert (after["flag"], after["reason"]) == (True, "of host 2")
+
+
+def test_not_before_the_host_is_known_to_be_dead(lost):
+    early = lost["early"]
+    assert early.rc == 1, early
+    said = " ".join(early.err.split())
+    assert "host1 did not leave in order" in said, early
