@@ -9,6 +9,8 @@ import os
 
 from tests.e2e.stories import held_open
 
+_OPEN = "import os, sys; os.open(sys.argv[1], os.O_RDONLY)"
+
 
 def test_old_file_held_open(host1, host2, all_domains):
     domain = all_domains["nfs5"]
@@ -19,12 +21,16 @@ def test_old_file_held_open(host1, host2, all_domains):
         # So that it remembers the old one, and for 30 s from now (acdirmin,
         # nfs(5)) that the directory has not changed: to open a directory asks
         # the server, to open a file whose handle is known does not ask for
-        # its name.
-        host2.run(f"ls {os.path.dirname(domain.metadata)}")
-        before = host2.run(look).out
+        # its name. Each user and set of groups, the tool's and ours, comes
+        # now: the first time one comes, the directory is asked for, too. And
+        # it is not read: stat() would ask for the time of that.
+        host2.json("show", domain.sd_id)
+        directory = os.path.dirname(domain.metadata)
+        host2.run(["python3", "-c", _OPEN, directory], user="vdsm")
+        before = host2.run(look, user="vdsm").out
         host1.go_on(domain)
         change.expect("changed")
-        after = host2.run(look).out
+        after = host2.run(look, user="vdsm").out
         shown = host2.json("show", domain.sd_id)["domain"]
         change.wait()
     assert after == before, "it did not go on reading the old one"
