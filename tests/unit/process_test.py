@@ -23,6 +23,7 @@ print(json.dumps({
     "stderr": os.readlink("/proc/self/fd/2"),
     "package": vdsm_backup.__file__,
     "path": sys.path,
+    "site": "site" in sys.modules,
 }))
 """
 
@@ -63,9 +64,12 @@ def test_runs_the_code_that_we_run(probe, tmp_path, monkeypatch):
 
 
 def test_has_our_path_and_nothing_else(probe):
+    said = probe()
+    # It would run what *.pth files say.
+    assert not said["site"]
     ours = [os.path.abspath(path) for path in sys.path]
     root = os.path.dirname(os.path.dirname(process.__file__))
-    assert [path for path in probe()["path"] if path != root] == [
+    assert [path for path in said["path"] if path != root] == [
         path for path in ours if path != root
     ]
 
