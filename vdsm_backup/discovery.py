@@ -236,8 +236,8 @@ class Discovery:
         runner = lvm.Lvm(names, options.lvm_config_method, timeout)
         scan = runner.scan()
         found = [
-            BlockStorage(vg.name, runner, options.lv_dir, vg.place)
-            for vg in scan.vgs
+            BlockStorage(vg.name, runner, options.lv_dir, vg.place, scan)
+            for vg in scan.domains
             # VDSM names all of them so; another cannot be one of its domains.
             if is_uuid(vg.name)
         ]
@@ -267,8 +267,8 @@ class Discovery:
 
 
 def name_of(storage):
-    """The name as it is on storage. Raises what read() does."""
-    return fmt.parse(storage.read()).values.get("DESCRIPTION")
+    """The name as it was when it was found. Raises what read() does."""
+    return fmt.parse(storage.seen()).values.get("DESCRIPTION")
 
 
 def _filtered(job, wanted):

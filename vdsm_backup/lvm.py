@@ -30,13 +30,45 @@ _UNREADABLE = re.compile(
 @dataclass(frozen=True)
 class Scan:
     """
-    vgs: those that are storage domains, not only safe ones.
+    One look at all devices.
+
+    vgs: all of them, not only safe ones.
     unread: the error of each device that hangs, cannot be read, or has a PV
     whose VG's metadata cannot be found.
     """
 
     vgs: list
     unread: dict
+
+    @property
+    def domains(self):
+        """The VGs that are storage domains."""
+        return [vg for vg in self.vgs if vg.is_domain]
+
+    def pick(self, name):
+        """
+        The VG of a domain.
+
+        Raises DomainNotFound, AmbiguousDomain if there are two of the name,
+        VolumeGroupUnsafe if it is no storage domain or one of two copies; the
+        error of a device on which it may be. "Not found" means that all
+        devices were read.
+        """
+        found = [vg for vg in self.vgs if vg.name == name]
+        if not found:
+            for error in self.unread.values():
+                raise error
+            raise errors.DomainNotFound(name)
+        if len(found) > 1:
+            places = "; ".join(f"{vg.place} ({vg.uuid})" for vg in found)
+            raise errors.AmbiguousDomain(name, places)
+        vg = found[0]
+        if not vg.is_domain:
+            reason = f"it has no tag {lvm_report.DOMAIN_TAG}"
+            raise errors.VolumeGroupUnsafe(name, reason)
+        if vg.ambiguity():
+            raise errors.VolumeGroupUnsafe(name, vg.ambiguity())
+        return vg
 
 
 class Lvm:
@@ -76,38 +108,11 @@ class Lvm:
 
     def scan(self):
         """
-        The storage domains on devices that answer, within the timeout: a
-        device that hangs does not hide those on others.
+        The VGs on devices that answer, within the timeout, a part of it for
+        each attempt: a device that hangs does not hide those on others.
 
         Raises LvmFailed; StorageTimeout if it is no single device.
         """
-        seen = self._look()
-        return Scan([vg for vg in seen.vgs if vg.is_domain], seen.unread)
-
-    def find(self, name):
-        """
-        The VG of a domain, for reading: as scan().
-
-        Raises DomainNotFound, AmbiguousDomain if there are two of the name,
-        VolumeGroupUnsafe if it is no storage domain or one of two copies,
-        LvmFailed, StorageTimeout. "Not found" means that all devices were
-        read.
-        """
-        return _pick(self._look(), name)
-
-    def vg(self, name):
-        """
-        The VG of a domain, for changing it: no device may hang, since a
-        replica may be on any. Raises as find().
-        """
-        return _pick(self._all(), name)
-
-    def lvs(self, vg):
-        args = [*_report(lvm_report.LV_FIELDS), "--", vg.name]
-        return self.only(vg.devices)._parse(lvm_report.lvs, "lvs", args)
-
-    def _look(self):
-        """A Scan of all VGs; a part of the time for each attempt."""
         if len(self.devices) < 2:
             return self._all()
         try:
@@ -119,6 +124,23 @@ class Lvm:
             rest = [device for device in self.devices if device not in hung]
             seen = self.only(rest, self.timeout / 4)._all()
             return Scan(seen.vgs, {**seen.unread, **hung})
+
+    def find(self, name):
+        """
+        The VG of a domain, for reading. Raises as scan() and Scan.pick().
+        """
+        return self.scan().pick(name)
+
+    def vg(self, name):
+        """
+        The VG of a domain, for changing it: no device may hang, since a
+        replica may be on any. Raises as find().
+        """
+        return self._all().pick(name)
+
+    def lvs(self, vg):
+        args = [*_report(lvm_report.LV_FIELDS), "--", vg.name]
+        return self.only(vg.devices)._parse(lvm_report.lvs, "lvs", args)
 
     def _hung(self, timeout):
         """The error of each device that fails when it is asked alone."""
@@ -139,7 +161,7 @@ class Lvm:
         return hung
 
     def _all(self):
-        """A Scan of all VGs, in one attempt."""
+        """A Scan in one attempt."""
         if not self.devices:
             return Scan([], {})
         # --all: without it lvm hides duplicates. --foreign, --shared: without
@@ -254,24 +276,6 @@ class Lvm:
             words = f"it has no version: {fmt.printable(result.out)}"
             raise errors.LvmFailed("version", 0, words)
         return version
-
-
-def _pick(seen, name):
-    found = [vg for vg in seen.vgs if vg.name == name]
-    if not found:
-        for error in seen.unread.values():
-            raise error
-        raise errors.DomainNotFound(name)
-    if len(found) > 1:
-        places = "; ".join(f"{vg.place} ({vg.uuid})" for vg in found)
-        raise errors.AmbiguousDomain(name, places)
-    vg = found[0]
-    if not vg.is_domain:
-        reason = f"it has no tag {lvm_report.DOMAIN_TAG}"
-        raise errors.VolumeGroupUnsafe(name, reason)
-    if vg.ambiguity():
-        raise errors.VolumeGroupUnsafe(name, vg.ambiguity())
-    return vg
 
 
 def _orphan(device):

@@ -57,7 +57,7 @@ class Nearby:
         from vdsm_backup.discovery import Discovery
 
         try:
-            return Discovery(self._options).find(place.domain)[0].read()
+            return Discovery(self._options).find(place.domain)[0].seen()
         except errors.DomainNotFound:
             if place.sure:
                 raise

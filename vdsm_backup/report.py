@@ -41,8 +41,17 @@ class Reading:
 
 
 def read(storage):
+    return _reading(storage, storage.read)
+
+
+def seen(storage):
+    """By what was read when it was found, where that was just now."""
+    return _reading(storage, storage.seen)
+
+
+def _reading(storage, look):
     try:
-        lines = storage.read()
+        lines = look()
     except errors.Error as e:
         return unread(storage, e)
     return judge(storage, lines)

@@ -51,7 +51,7 @@ def test_not_a_domain(block_domain):
     block_domain.change_tags(delete=["RHAT_storage_domain"])
     text = assert_not_written(block_domain, errors.VolumeGroupUnsafe)
     assert "RHAT_storage_domain" in text
-    assert lvm.Lvm(block_domain.devices).scan().vgs == []
+    assert lvm.Lvm(block_domain.devices).scan().domains == []
     with pytest.raises(errors.VolumeGroupUnsafe):
         storage(block_domain).read()
 
@@ -131,7 +131,7 @@ def test_replica_beside_its_origin(block_domain, index, method):
     assert block_domain.devices[index] in text and copy in text
     with pytest.raises(errors.VolumeGroupUnsafe):
         storage(block_domain, devices, method).read()
-    (vg,) = lvm.Lvm(devices, method).scan().vgs
+    (vg,) = lvm.Lvm(devices, method).scan().domains
     assert copy in vg.place
 
 
@@ -151,4 +151,4 @@ def test_two_vgs_of_one_name(block_domain, block_dir):
             assert device in text
         with pytest.raises(errors.AmbiguousDomain):
             storage(block_domain, devices).read()
-        assert len(lvm.Lvm(devices).scan().vgs) == 2
+        assert len(lvm.Lvm(devices).scan().domains) == 2

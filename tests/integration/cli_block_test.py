@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The command on block domains, with the real lvm and sanlock."""
 
+import contextlib
 import json
 import os
 import uuid
@@ -8,9 +9,10 @@ import uuid
 import pytest
 
 from tests.support import commandline, sanlockd
+from tests.support.blockdomain import BlockDomain
 from tests.support.blocktools import needs_block, seqno
 from tests.support.needs import needs_sanlock
-from vdsm_backup import lvm_command
+from vdsm_backup import lease, lvm_command
 
 pytest_plugins = [
     "tests.support.blockfixtures",
@@ -190,3 +192,54 @@ def test_no_device_runs_no_lvm(directory, monkeypatch):
     monkeypatch.setattr(lvm_command, "LVM", "/nonexistent")
     with commandline.Host(os.path.join(directory, "host")) as host:
         assert host.json("list").json["domains"] == []
+
+
+# A look at LVM opens and reads all LUNs of the host: there may be hundreds,
+# with many domains on them. The writer's own looks are not counted: two.
+
+
+@pytest.fixture
+def looks(directory, monkeypatch):
+    """Calls a command line, and says how often it has looked."""
+    log, script = (os.path.join(directory, name) for name in ("log", "lvm"))
+    with open(script, "w") as f:
+        f.write(f'#!/bin/sh\necho "$1" >>{log}\n')
+        f.write(f'exec {lvm_command.LVM} "$@"\n')
+    os.chmod(script, 0o755)
+    monkeypatch.setattr(lvm_command, "LVM", script)
+    monkeypatch.setattr(lease, "take", commandline.free_lease)
+
+    def of(host, *args):
+        open(log, "w").close()
+        assert host.json(*args).code == 0
+        with open(log) as f:
+            return f.read().splitlines().count("pvs")
+
+    return of
+
+
+@pytest.mark.parametrize(
+    "args, count",
+    [
+        # One look, that which finds them.
+        (["list"], 1),
+        (["verify"], 1),
+        # Found by its name, then read.
+        (["show", "block1"], 2),
+        (["check", "block1", "--operation", "run"], 2),
+        # Found; read, before the lease and under it; all devices read once
+        # for the lease; read at the end.
+        (["set", "block1", *WHY], 5),
+        (["clear", "block1", *WHY], 5),
+    ],
+)
+def test_looks_at_all_devices(
+    block_dir, block_domain, make_host, looks, args, count
+):
+    with contextlib.closing(
+        BlockDomain(block_dir, DESCRIPTION="other")
+    ) as other:
+        host = make_host(block_domain, *other.devices)
+        if args[0] == "clear":
+            assert host.json("set", "block1", *WHY).code == 0
+        assert looks(host, *args) == count

@@ -211,6 +211,15 @@ def test_nothing_is_touched_without_a_daemon(lvs):
     assert not os.path.exists(lvs.run_dir)
 
 
+def test_daemon_is_not_asked_for_when_nothing_is_to_be_activated(lvs):
+    """Whoever takes the lease asks it anyway."""
+    for name in NAMES:
+        lvs.touch(name)
+    lvs.daemon = errors.SanlockFailed("be used", "it is dead")
+    with lvs.active():
+        assert lvs.lvm.calls == []
+
+
 def test_nothing_is_touched_without_a_record(lvs):
     open(lvs.run_dir, "w").close()
     with pytest.raises(errors.SanlockFailed) as e:

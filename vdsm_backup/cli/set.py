@@ -34,7 +34,9 @@ def run(args, options, ui):
     storage, failures = target.by_sd(args.sd, options, patient=True)
 
     def work(tools):
-        if request.pool_is_gone or not change.look(storage).pool:
+        # This only chooses the way, on which it is looked at again.
+        seen = change.check(storage.seen(), storage.sd_id)
+        if request.pool_is_gone or not seen.pool:
             return change.change(storage, request, tools)
         vdsm = vdsm_client.Vdsm(
             options.vdsm_host, options.vdsm_port, options.vdsm_tls

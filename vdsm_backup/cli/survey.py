@@ -2,9 +2,9 @@
 """
 All domains that this host can see, read side by side, as they answer.
 
-A thread a mount looks for domains and reads them one by one, since a mount
-has one FileIO; block domains are read by a thread each, since a LUN that
-hangs is none of the others' business. Nothing waits for a place that hangs.
+A thread a place looks for domains and reads them one by one: a mount has one
+FileIO, and the look that found the block domains has read them all. Nothing
+waits for a place that hangs.
 """
 
 import queue
@@ -22,10 +22,12 @@ class Survey:
         """
         self._timeout = timeout
         self._answers = queue.Queue()
-        # What is still to come: a place, or a list of storages, by a key.
-        self._pending = {}
+        # What is still to come, by place: the place, then its storages.
+        self._pending = {place: place for place in places}
         for place, job in places.items():
-            self._start(place, place, self._look, job)
+            threading.Thread(
+                target=self._run, args=(place, job), daemon=True
+            ).start()
 
     def all(self):
         """All answers: report.Reading of domains, discovery.Failure."""
@@ -56,39 +58,27 @@ class Survey:
         """Each answer is late by itself before this."""
         return self._timeout + discovery.GRACE
 
-    def _start(self, key, waiting, work, arg):
-        self._pending[key] = waiting
-        threading.Thread(
-            target=self._run, args=(key, work, arg), daemon=True
-        ).start()
-
-    def _run(self, key, work, arg):
+    def _run(self, place, job):
         try:
-            work(key, arg)
-            self._answers.put(("end", key, None))
+            storages, failures = job()
+            self._answers.put(("found", place, (storages, failures)))
+            for storage in storages:
+                self._answers.put(("reading", place, report.seen(storage)))
+            self._answers.put(("end", place, None))
         except Exception as e:
-            self._answers.put(("fault", key, e))
-
-    def _look(self, key, job):
-        self._answers.put(("found", key, job()))
-
-    def _read(self, key, storages):
-        for storage in storages:
-            self._answers.put(("reading", key, report.read(storage)))
+            self._answers.put(("fault", place, e))
 
     def _next(self, timeout):
-        kind, key, value = self._answers.get(timeout=timeout)
+        kind, place, value = self._answers.get(timeout=timeout)
         if kind == "fault":
             raise value
         if kind == "found":
-            storages, failures = value
-            for group in _groups(storages):
-                self._start((key, group[0].place), group, self._read, group)
+            self._pending[place], failures = value
             return failures
         if kind == "reading":
-            self._pending[key] = self._pending[key][1:]
+            self._pending[place] = self._pending[place][1:]
             return [value]
-        del self._pending[key]
+        del self._pending[place]
         return []
 
     def _give_up(self):
@@ -104,9 +94,3 @@ class Survey:
                 given_up.append(report.unread(storage, error))
         self._pending.clear()
         return given_up
-
-
-def _groups(storages):
-    files = [storage for storage in storages if storage.kind != "block"]
-    others = [[storage] for storage in storages if storage.kind == "block"]
-    return [files, *others] if files else others

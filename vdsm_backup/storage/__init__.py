@@ -41,6 +41,16 @@ class Storage(abc.ABC):
     def read(self):
         """Lines on storage now, never from a cache."""
 
+    def seen(self):
+        """
+        Lines as they were at the last look, which may be that of whoever
+        found the domain; read() if that was no look at the metadata. For what
+        is said of many domains: a look at LVM is one at all LUNs.
+
+        Raises what read() does.
+        """
+        return self.read()
+
     @abc.abstractmethod
     def write(self, old, new, step):
         """

@@ -95,9 +95,10 @@ class Activation(_Activation):
         paths: {name of an LV: its device, which is there if it is active}.
 
         Raises LeaseBusy, LvmFailed, StorageTimeout; SanlockFailed if it
-        cannot be used at all.
+        cannot be used at all and there is something to activate.
         """
-        self._require_daemon()
+        if not all(os.path.exists(path) for path in paths.values()):
+            self._require_daemon()
         with contextlib.closing(self._record):
             self._lock()
             recorded = self._recorded()

@@ -31,16 +31,19 @@ class BlockStorage(Storage):
     active if it is there. Another directory than /dev is for machines
     without device-mapper, on which LVs cannot be activated and other devices
     stand for them.
+    scan: the lvm.Scan in which it was found, if there was one.
     activation: who activates the LVs of the lease (activation.py); whoever
     wants a lease sets it.
     """
 
     kind = "block"
 
-    def __init__(self, sd_id, lvm, lv_dir="/dev", place=None):
+    def __init__(self, sd_id, lvm, lv_dir="/dev", place=None, scan=None):
         super().__init__(sd_id, place or f"VG {sd_id}")
         self._lvm = lvm
         self._lv_dir = lv_dir
+        self._scan = scan
+        self._last = None
         self.activation = None
 
     def describe(self):
@@ -56,8 +59,21 @@ class BlockStorage(Storage):
         Raises DomainNotFound, AmbiguousDomain, VolumeGroupUnsafe,
         DamagedMetadata, LvmFailed, StorageTimeout.
         """
-        vg = self._lvm.find(self.sd_id)
+        self._last = vg = self._lvm.find(self.sd_id)
+        return self._lines(vg)
+
+    def seen(self):
+        return self._lines(self._seen_vg())
+
+    def _lines(self, vg):
         return sorted(fmt.decode_tags(vg.tags, self.sd_id))
+
+    def _seen_vg(self):
+        """The VG as it was at the last look."""
+        if self._last is None:
+            scan = self._scan or self._lvm.scan()
+            self._last = scan.pick(self.sd_id)
+        return self._last
 
     def write(self, old, new, step):
         """
@@ -101,7 +117,8 @@ class BlockStorage(Storage):
             return e
 
     def _whole_vg(self):
-        vg = self._lvm.vg(self.sd_id)
+        """For a change; raises what read() does."""
+        self._last = vg = self._lvm.vg(self.sd_id)
         if vg.hazard():
             raise errors.VolumeGroupUnsafe(self.sd_id, vg.hazard())
         return vg
@@ -118,24 +135,24 @@ class BlockStorage(Storage):
         return os.path.join(self._lv_dir, self.sd_id, name)
 
     def origin(self):
-        pv = self._lvm.find(self.sd_id).metadata_pv
+        pv = self._seen_vg().metadata_pv
         if pv is None:
             return ""
         return origin.block_origin(pv.uuid, devices.wwid(pv.name))
 
     def match_origin(self, stored):
-        pvs = self._lvm.find(self.sd_id).pvs
+        pvs = self._seen_vg().pvs
         wwids = {pv.uuid: devices.wwid(pv.name) for pv in pvs}
         return origin.match_block(stored, wwids)
 
     def backup(self, path):
         """Raises what read() does; LvmFailed."""
-        self._lvm.cfgbackup(self._whole_vg(), path)
+        self._lvm.cfgbackup(self._seen_vg(), path)
         return True
 
     def open_lvs(self):
         """Names of LVs that something on this host has open."""
-        lvs = self._lvm.lvs(self._lvm.find(self.sd_id))
+        lvs = self._lvm.lvs(self._seen_vg())
         return [lv.name for lv in lvs if lv.open]
 
 
