@@ -37,10 +37,10 @@ TOO_SHORT = 80
 
 
 @pytest.fixture(scope="module")
-def lost(box, all_domains):
+def story(box, all_domains):
     """
     {name: (what host 2 saw before, right after, Done of its change, after it)}
-    and "early": Done of a change that host 2 gave up.
+    and Done of the change that host 2 gave up.
     """
     host1, host2 = box.hosts
 
@@ -78,8 +78,12 @@ def lost(box, all_domains):
         name: (before[name], seen[name], changes[name][1], after[name])
         for name in STEPS
     }
-    found["early"] = changes[EARLY][0]
-    return found
+    return found, changes[EARLY][0]
+
+
+@pytest.fixture
+def lost(story):
+    return story[0]
 
 
 @pytest.mark.parametrize("name", STEPS)
@@ -101,8 +105,8 @@ def test_changed_by_the_other_host(lost, name):
     assert (after["flag"], after["reason"]) == (True, "of host 2")
 
 
-def test_not_before_the_host_is_known_to_be_dead(lost):
-    early = lost["early"]
+def test_not_before_the_host_is_known_to_be_dead(story):
+    _, early = story
     assert early.rc == 1, early
     said = " ".join(early.err.split())
     assert "host1 did not leave in order" in said, early
