@@ -31,6 +31,9 @@ def change_flag(storage, request, tools, vdsm):
     and what VDSM's plugin refuses with.
     """
     first = change.look(storage)
+    if not first.pool:
+        # It was detached since it was found.
+        return change.change(storage, request, tools)
     if request.value and tools.is_hosted_engine(storage.sd_id):
         raise errors.HostedEngineDomain(storage.sd_id)
     if change.wanted(first, request, storage, tools) is None:

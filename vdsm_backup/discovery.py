@@ -50,6 +50,12 @@ class Failure:
     sd_id = None
 
 
+def late(place, timeout):
+    """The Failure of a place that did not answer."""
+    kind = "block" if place == BLOCK else "file"
+    return Failure(place, errors.StorageTimeout(place, timeout), kind)
+
+
 class Discovery:
     def __init__(self, options):
         self._options = options
@@ -163,10 +169,7 @@ class Discovery:
             failures += result[1]
             if enough(found):
                 limit[0] = min(end, time.monotonic() + GRACE)
-        for place in running.waiting:
-            failures.append(
-                Failure(place, errors.StorageTimeout(place, timeout))
-            )
+        failures += [late(place, timeout) for place in running.waiting]
         found.sort(key=lambda storage: (storage.sd_id, storage.place))
         failures.sort(key=lambda failure: failure.place)
         return found, failures

@@ -57,7 +57,7 @@ class Nearby:
         from vdsm_backup.discovery import Discovery
 
         try:
-            return Discovery(self._options).find(place.domain)[0].seen()
+            return Discovery(self._options).find(place.domain)[0].read()
         except errors.DomainNotFound:
             if place.sure:
                 raise

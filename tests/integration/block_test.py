@@ -47,9 +47,9 @@ def test_only_the_devices_meant_are_seen(
     shared_block_domain, block_domain, method
 ):
     runner = lvm.Lvm(block_domain.devices, method)
-    assert [vg.name for vg in runner.scan().domains] == [block_domain.sd_id]
+    assert [vg.name for vg in runner.scan().vgs] == [block_domain.sd_id]
     both = runner.only(block_domain.devices + shared_block_domain.devices)
-    assert len(both.scan().domains) == 2
+    assert len(both.scan().vgs) == 2
     with pytest.raises(errors.DomainNotFound):
         runner.find(shared_block_domain.sd_id)
 

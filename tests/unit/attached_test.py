@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 import dataclasses
+from unittest import mock
 
 import pytest
 
@@ -104,6 +105,13 @@ def test_clear(storage, ours, vdsm):
     result = change(storage, ours, vdsm, world.CLEAR)
     assert vdsm.asked[-1] == (world.SD, False, "done with it", True)
     assert result.changed
+
+
+def test_detached_since_it_was_found(storage, ours, vdsm):
+    storage.lines = list(world.make().lines)
+    assert change(storage, ours, vdsm).changed
+    assert vdsm.asked == []
+    assert ("lease", mock.ANY) in ours.log
 
 
 def test_nothing_to_change_asks_nobody(storage, ours, vdsm):

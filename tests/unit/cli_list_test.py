@@ -3,6 +3,8 @@ import os
 import threading
 import time
 
+import pytest
+
 from tests.support import commandline, filedomain
 from vdsm_backup import discovery, errors
 from vdsm_backup import flag as flags
@@ -225,6 +227,17 @@ def test_nothing_is_waited_for_forever(monkeypatch):
     late = answers[-1]
     assert (late.place, type(late.error)) == ("slow", errors.StorageTimeout)
     assert len(answers) == 2
+
+
+@pytest.mark.parametrize(
+    "place, kind", [(discovery.BLOCK, "block"), ("/x", "file")]
+)
+def test_kind_of_a_place_that_never_answers(monkeypatch, place, kind):
+    monkeypatch.setattr(discovery, "GRACE", 0)
+    go = threading.Event()
+    (answer,) = survey.Survey({place: lambda: go.wait(10)}, 0.2).all()
+    go.set()
+    assert (answer.place, answer.kind) == (place, kind)
 
 
 def test_storage_that_never_answers(monkeypatch):

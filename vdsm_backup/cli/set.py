@@ -5,6 +5,7 @@ is changed by VDSM (attached.py), unless its pool is gone.
 """
 
 from vdsm_backup import attached, change, flag, vdsm_client
+from vdsm_backup import format as fmt
 from vdsm_backup.cli import changes, target
 
 _WORDS = {
@@ -34,9 +35,9 @@ def run(args, options, ui):
     storage, failures = target.by_sd(args.sd, options, patient=True)
 
     def work(tools):
-        # This only chooses the way, on which it is looked at again.
-        seen = change.check(storage.seen(), storage.sd_id)
-        if request.pool_is_gone or not seen.pool:
+        # This chooses the way, on which it is looked at again.
+        pool = fmt.parse(storage.seen()).values.get(change.POOL)
+        if request.pool_is_gone or not pool:
             return change.change(storage, request, tools)
         vdsm = vdsm_client.Vdsm(
             options.vdsm_host, options.vdsm_port, options.vdsm_tls

@@ -86,8 +86,7 @@ class Survey:
         given_up = []
         for waiting in self._pending.values():
             if isinstance(waiting, str):
-                error = errors.StorageTimeout(waiting, self._timeout)
-                given_up.append(discovery.Failure(waiting, error))
+                given_up.append(discovery.late(waiting, self._timeout))
                 continue
             for storage in waiting:
                 error = errors.StorageTimeout(storage.place, self._timeout)

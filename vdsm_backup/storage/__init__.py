@@ -27,7 +27,9 @@ class Storage(abc.ABC):
     place: where it was found, for people.
     io_user: the user that must open the domain's files, or None for root.
 
-    Methods raise classes of vdsm_backup.errors only.
+    Methods raise classes of vdsm_backup.errors only. What is asked about the
+    storage itself - origin, match_origin, backup - may be answered by the
+    last look, as seen(): read() first where that matters.
     """
 
     kind = None

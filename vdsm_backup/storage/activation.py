@@ -95,8 +95,10 @@ class Activation(_Activation):
         paths: {name of an LV: its device, which is there if it is active}.
 
         Raises LeaseBusy, LvmFailed, StorageTimeout; SanlockFailed if it
-        cannot be used at all and there is something to activate.
+        cannot be used at all.
         """
+        # Whoever takes the lease asks for it, too: this is for LVs that would
+        # be activated in vain.
         if not all(os.path.exists(path) for path in paths.values()):
             self._require_daemon()
         with contextlib.closing(self._record):

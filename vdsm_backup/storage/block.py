@@ -59,21 +59,28 @@ class BlockStorage(Storage):
         Raises DomainNotFound, AmbiguousDomain, VolumeGroupUnsafe,
         DamagedMetadata, LvmFailed, StorageTimeout.
         """
-        self._last = vg = self._lvm.find(self.sd_id)
-        return self._lines(vg)
+        return self._lines(self._look(self._lvm.find))
 
     def seen(self):
         return self._lines(self._seen_vg())
+
+    def _look(self, at):
+        """After one that fails nothing is known any more."""
+        try:
+            self._last = at(self.sd_id)
+        except errors.Error:
+            self._last = self._scan = None
+            raise
+        return self._last
 
     def _lines(self, vg):
         return sorted(fmt.decode_tags(vg.tags, self.sd_id))
 
     def _seen_vg(self):
         """The VG as it was at the last look."""
-        if self._last is None:
-            scan = self._scan or self._lvm.scan()
-            self._last = scan.pick(self.sd_id)
-        return self._last
+        if self._last:
+            return self._last
+        return (self._scan or self._lvm.scan()).pick(self.sd_id)
 
     def write(self, old, new, step):
         """
@@ -118,7 +125,7 @@ class BlockStorage(Storage):
 
     def _whole_vg(self):
         """For a change; raises what read() does."""
-        self._last = vg = self._lvm.vg(self.sd_id)
+        vg = self._look(self._lvm.vg)
         if vg.hazard():
             raise errors.VolumeGroupUnsafe(self.sd_id, vg.hazard())
         return vg

@@ -40,8 +40,9 @@ nfsdcld
 exportfs -ra
 rpc.nfsd -V 4.2 8
 # Nobody has locks from before. A server that has just started may be busy.
-until [ "$(cat /proc/fs/nfsd/v4_end_grace)" = Y ]; do
-    echo Y >/proc/fs/nfsd/v4_end_grace || sleep 0.3
+until grep -q Y /proc/fs/nfsd/v4_end_grace; do
+    echo Y >/proc/fs/nfsd/v4_end_grace || true
+    sleep 0.2
 done
 rpc.mountd
 

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+A block domain between two looks at LVM: what is answered by the last one. On
+real VGs it is in integration/block_test.py.
+"""
+
+import dataclasses
+
+import pytest
+
+from tests.support.fakelvm import make_vg
+from vdsm_backup import errors, lvm, lvm_report
+from vdsm_backup.storage.block import BlockStorage
+
+NOT_FOUND = errors.DomainNotFound("sd1")
+
+
+class Lvm:
+    """One VG, which may change, and how often it was looked at."""
+
+    def __init__(self):
+        self.looks = 0
+        self.error = None
+        self.asked = []
+        self.say("a")
+
+    def say(self, wwid):
+        pv = lvm_report.Pv(f"/dev/mapper/{wwid}", f"pv-{wwid}", False, True)
+        tags = ("RHAT_storage_domain", f"MDT_SEEN={wwid}")
+        self.now = dataclasses.replace(make_vg(), pvs=(pv,), tags=tags)
+
+    def scan(self):
+        self.looks += 1
+        if self.error:
+            raise self.error
+        return lvm.Scan([self.now], {})
+
+    def find(self, name):
+        return self.scan().pick(name)
+
+    vg = find
+
+    def lvs(self, vg):
+        self.asked += vg.devices
+        return []
+
+    def cfgbackup(self, vg, path):
+        self.asked += vg.devices
+
+
+@pytest.fixture
+def runner():
+    return Lvm()
+
+
+@pytest.fixture
+def storage(runner):
+    """It was found while its PV was a."""
+    found = BlockStorage("sd1", runner, scan=runner.scan())
+    runner.looks = 0
+    runner.say("b")
+    return found
+
+
+def answers(storage, runner):
+    """All that may be answered by the last look."""
+    runner.asked.clear()
+    storage.backup("/x")
+    storage.open_lvs()
+    assert runner.asked[0] == runner.asked[1]
+    device = runner.asked[0]
+    wwid = device.rpartition("/")[2]
+    assert storage.origin() == f"pv:pv-{wwid},wwid:{wwid}"
+    assert storage.match_origin(storage.origin()) == "same"
+    return wwid
+
+
+def test_the_look_that_found_it(storage, runner):
+    assert storage.seen() == ["SEEN=a"]
+    assert answers(storage, runner) == "a"
+    assert runner.looks == 0
+
+
+def test_a_later_look(storage, runner):
+    assert storage.read() == ["SEEN=b"]
+    assert storage.seen() == ["SEEN=b"]
+    assert answers(storage, runner) == "b"
+    assert runner.looks == 1
+    runner.say("c")
+    assert storage.read() == ["SEEN=c"]
+    assert answers(storage, runner) == "c"
+
+
+def test_the_look_of_a_write(storage, runner):
+    with pytest.raises(errors.MetadataChanged):
+        storage.write(["SEEN=a"], [], lambda step: None)
+    assert answers(storage, runner) == "b"
+    assert runner.looks == 1
+
+
+@pytest.mark.parametrize("look", ["read", "write"])
+def test_nothing_is_known_after_a_look_that_fails(storage, runner, look):
+    storage.read()
+    runner.error = NOT_FOUND
+    with pytest.raises(errors.DomainNotFound):
+        if look == "read":
+            storage.read()
+        else:
+            storage.write(None, [], lambda step: None)
+    for ask in (storage.seen, storage.origin, storage.open_lvs):
+        with pytest.raises(errors.DomainNotFound):
+            ask()
+    runner.error = None
+    assert answers(storage, runner) == "b"
