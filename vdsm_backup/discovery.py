@@ -270,7 +270,7 @@ class Discovery:
 
 
 def name_of(storage):
-    """The name as it was when it was found. Raises what read() does."""
+    """The name, by the last look. Raises what read() does."""
     return fmt.parse(storage.seen()).values.get("DESCRIPTION")
 
 

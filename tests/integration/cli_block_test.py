@@ -10,7 +10,7 @@ import pytest
 
 from tests.support import commandline, sanlockd
 from tests.support.blockdomain import BlockDomain
-from tests.support.blocktools import needs_block, seqno
+from tests.support.blocktools import lvm_is, needs_block, seqno
 from tests.support.needs import needs_sanlock
 from vdsm_backup import lease, lvm_command
 
@@ -201,13 +201,8 @@ def test_no_device_runs_no_lvm(directory, monkeypatch):
 @pytest.fixture
 def looks(directory, monkeypatch):
     """Calls a command line, and says how often it has looked."""
-    log, script = (os.path.join(directory, name) for name in ("log", "lvm"))
-    with open(script, "w") as f:
-        f.write(f'#!/bin/sh\necho "$1" >>{log}\n')
-        f.write(f'exec {lvm_command.LVM} "$@"\n')
-    os.chmod(script, 0o755)
-    monkeypatch.setattr(lvm_command, "LVM", script)
     monkeypatch.setattr(lease, "take", commandline.free_lease)
+    log = os.path.join(directory, "log")
 
     def of(host, *args):
         open(log, "w").close()
@@ -215,7 +210,8 @@ def looks(directory, monkeypatch):
         with open(log) as f:
             return f.read().splitlines().count("pvs")
 
-    return of
+    with lvm_is(directory, f'echo "$1" >>{log}', 'exec $LVM "$@"'):
+        yield of
 
 
 @pytest.mark.parametrize(

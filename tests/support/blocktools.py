@@ -45,18 +45,19 @@ def seqno(domain):
     return int(domain.report("vgs", "vg_seqno", domain.sd_id)[0]["vg_seqno"])
 
 
-@contextlib.contextmanager
 def vgchange_is(directory, *lines):
+    """As lvm_is(), in place of one command."""
+    only = '[ "$1" = vgchange ] || exec $LVM "$@"'
+    return lvm_is(directory, only, *lines)
+
+
+@contextlib.contextmanager
+def lvm_is(directory, *lines):
     """
-    A script in place of vgchange; "$LVM" "$@" is what it would be.
+    A script in place of lvm; "$LVM" "$@" is what it would be.
     """
     path = os.path.join(directory, "lvm-script")
-    script = [
-        "#!/bin/sh",
-        f"LVM={lvm_command.LVM}",
-        '[ "$1" = vgchange ] || exec $LVM "$@"',
-        *lines,
-    ]
+    script = ["#!/bin/sh", f"LVM={lvm_command.LVM}", *lines]
     with open(path, "w") as f:
         f.write("\n".join(script) + "\n")
     os.chmod(path, 0o755)

@@ -5,7 +5,7 @@ from tests.support import commandline
 from vdsm_backup import hosted_engine, lease, users
 
 # Before a test imports it.
-pytest.register_assert_rewrite("tests.support.fakelvm")
+pytest.register_assert_rewrite("tests.support.fakelvm", "tests.support.lvs")
 
 
 @pytest.fixture
