@@ -132,12 +132,20 @@ def test_tag_of_another_encoding_goes_by_its_own_name(block_domain):
 
 
 def test_restore_of_damaged_tags(block_domain):
-    """Without old lines, whatever is there is replaced."""
+    """Without old lines, tags that cannot be decoded are replaced."""
     block_domain.change_tags(
         add=["MDT_DESCRIPTION=&1114112&", "MDT_BACKUP=maybe"]
     )
     storage(block_domain).write(None, flagged(block_domain), no_step)
     assert block_domain.lines() == flagged(block_domain)
+
+
+def test_restore_of_damaged_tags_that_somebody_mended(block_domain):
+    """The user was shown, and allowed, something else."""
+    before = block_domain.tags()
+    with pytest.raises(errors.MetadataChanged):
+        storage(block_domain).write(None, flagged(block_domain), no_step)
+    assert block_domain.tags() == before
 
 
 def test_longest_tag(block_domain):
@@ -173,7 +181,7 @@ def test_long_tag_of_others_stays(block_domain):
 def test_any_text_comes_back(shared_block_domain, values):
     lines = {f"{key}={value}" for key, value in values.items()}
     ours = storage(shared_block_domain)
-    ours.write(None, sorted(lines), no_step)
+    ours.write(ours.read(), sorted(lines), no_step)
     assert ours.read() == sorted(lines)
 
 

@@ -91,10 +91,7 @@ class BlockStorage(Storage):
         wanted = {fmt.encode_tag(line) for line in new}
         step("compare")
         vg = self._whole_vg()
-        if old is not None:
-            lines = fmt.decode_tags(vg.tags, self.sd_id)
-            if sorted(lines) != sorted(old):
-                raise errors.MetadataChanged(self.sd_id)
+        self._compare(vg, old)
         found = _metadata_tags(vg)
         added = wanted - found
         _require_length(added)
@@ -112,6 +109,17 @@ class BlockStorage(Storage):
             raise errors.WriteFailed(self.sd_id, "commit", reason)
         problem = "the tags are neither those before the change nor the new"
         raise errors.DamagedMetadata(self.sd_id, problem)
+
+    def _compare(self, vg, old):
+        """None: the tags could not be decoded, and still cannot."""
+        try:
+            lines = fmt.decode_tags(vg.tags, self.sd_id)
+        except errors.DamagedMetadata:
+            if old is None:
+                return
+            raise
+        if old is None or sorted(lines) != sorted(old):
+            raise errors.MetadataChanged(self.sd_id)
 
     def _commit(self, vg, add, delete):
         """
