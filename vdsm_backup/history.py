@@ -80,7 +80,7 @@ class History:
             with open(path, encoding="ascii") as f:
                 data = dict(json.load(f))
             del data["schema"]
-            return Copy(**data)
+            return _typed(Copy(**data))
         except FileNotFoundError:
             raise errors.HistoryNotFound(sd_id, number)
         except OSError as e:
@@ -121,6 +121,16 @@ class History:
 
     def _path(self, sd_id, number, suffix):
         return os.path.join(self._domain_dir(sd_id), f"{number:06}.{suffix}")
+
+
+def _typed(copy):
+    """Raises TypeError if what others print and parse is no text."""
+    texts = [copy.time, copy.by, copy.action, copy.place, *copy.lines]
+    if not isinstance(copy.lines, list):
+        raise TypeError("its lines are no list")
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError("it has something else than text")
+    return copy
 
 
 def _make_private(directory):

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+import json
 import os
 import stat
 import threading
+from dataclasses import asdict
 
 import pytest
 
@@ -99,13 +101,27 @@ def test_on_disk_before_the_change_begins(history, tmp_path, mocker):
     assert any(path.startswith(f"{top / SD}/") for path in synced)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"schema": 1}', "1"])
-def test_damaged_copy_is_told(history, tmp_path, text):
-    history.keep(make(), ["A=1"], "me", "set")
+def damaged(history, tmp_path, text):
     (tmp_path / "history" / SD / "000001.json").write_text(text)
     with pytest.raises(errors.HistoryFailed) as e:
         history.get(SD, 1)
     assert "damaged" in str(e.value)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"schema": 1}', "1"])
+def test_damaged_copy_is_told(history, tmp_path, text):
+    history.keep(make(), ["A=1"], "me", "set")
+    damaged(history, tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    "key, value",
+    [("lines", None), ("lines", [1]), ("lines", "A=1"), ("time", 5)],
+)
+def test_damaged_value_of_a_copy_is_told(history, tmp_path, key, value):
+    copy = history.keep(make(), ["A=1"], "me", "set")
+    data = {"schema": 1, **asdict(copy), key: value}
+    damaged(history, tmp_path, json.dumps(data))
 
 
 def test_no_directory_no_copy(tmp_path):
