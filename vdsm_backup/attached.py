@@ -37,7 +37,7 @@ def change_flag(storage, request, tools, vdsm):
     if request.value and tools.is_hosted_engine(storage.sd_id):
         raise errors.HostedEngineDomain(storage.sd_id)
     if change.wanted(first, request, storage, tools) is None:
-        return change.Result(False, first.lines)
+        return change.Result(False, first.lines, before=first.lines)
     if request.accept_origin and request.value == first.flag.value:
         raise _in_the_way(storage, first, "it cannot take --accept-origin")
     notes = change.require_unused(storage, request, tools)
@@ -47,7 +47,7 @@ def change_flag(storage, request, tools, vdsm):
         with vdsm:
             _require_able(storage, first, vdsm)
             if request.dry_run:
-                return change.Result(True, new, notes)
+                return change.Result(True, new, notes, first.lines)
             answer = _ask(storage, first, request, tools, vdsm)
     except vdsm_client.Unreachable as e:
         raise _in_the_way(storage, first, str(e))
@@ -56,7 +56,7 @@ def change_flag(storage, request, tools, vdsm):
         new = storage.read()
     except errors.Error as e:
         notes += (f"the change was made, but reading it failed: {e}",)
-    return change.Result(answer["changed"], new, notes)
+    return change.Result(answer["changed"], new, notes, first.lines)
 
 
 def _require_able(storage, first, vdsm):

@@ -72,9 +72,15 @@ class Tools:
 
 @dataclass(frozen=True)
 class Result:
+    """
+    lines: what is on storage now; in a dry run, what would be.
+    before: what was there, None if that was no lines or is not known.
+    """
+
     changed: bool
     lines: list
     notes: tuple = ()
+    before: "list | None" = None
 
 
 @dataclass(frozen=True)
@@ -100,11 +106,12 @@ def change(storage, request, tools):
     if request.value and tools.is_hosted_engine(storage.sd_id):
         raise errors.HostedEngineDomain(storage.sd_id)
     if wanted(first, request, storage, tools) is None:
-        return Result(False, first.lines)
+        return Result(False, first.lines, before=first.lines)
     tools.may_write(storage, first.pool, request, tools)
     notes = require_unused(storage, request, tools)
     if request.dry_run:
-        return Result(True, new_lines(first, request, storage, tools), notes)
+        new = new_lines(first, request, storage, tools)
+        return Result(True, new, notes, first.lines)
     with leased(storage, first.values, tools) as held:
         now = look(storage)
         if (now.flag, now.pool) != (first.flag, first.pool):
@@ -115,7 +122,8 @@ def change(storage, request, tools):
         tools.history.keep(storage, now.lines, tools.who, request.action)
         write_lines(storage, now.lines, new, held, tools)
         notes = settle(storage, now.lines, new, held, request, tools)
-    return Result(True, new, notes + afterwards(storage, new))
+    notes += afterwards(storage, new)
+    return Result(True, new, notes, now.lines)
 
 
 def look(storage):
@@ -127,12 +135,13 @@ def look(storage):
 
 def check(lines, sd_id):
     md = fmt.require(lines, sd_id)
-    flag.require_supported(md.values, sd_id)
+    # First whether it is whole: what is cut may end in "VERSION=".
     if md.seal == "missing":
         raise errors.SealMissing(sd_id)
     if md.dropped:
         problem = f"a line without '=': {fmt.printable(md.dropped[0])}"
         raise errors.DamagedMetadata(sd_id, problem)
+    flag.require_supported(md.values, sd_id)
     return Look(lines, md.values, flag.read(md.values, sd_id))
 
 

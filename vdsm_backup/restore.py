@@ -6,12 +6,41 @@ For metadata that is gone or broken; the copy is then all that is left to go
 by. Where the metadata is whole, only the flag may differ from the copy: what
 VDSM changed since is never undone. Who may write, the lease, and the look for
 users are those of any change (change.py).
+
+A copy of this host cannot tell that the domain has no flag: another host may
+have set it since. Only metadata that is whole can, or the user. So a copy
+without a flag goes over anything else only when the user has named it.
 """
 
 import dataclasses
+from dataclasses import dataclass
 
 from vdsm_backup import change, errors, flag
 from vdsm_backup import format as fmt
+
+# Metadata that is no metadata, or that nobody can trust. What cannot be read
+# now may be whole, and what is of another version or class is.
+_NOT_WHOLE = (
+    errors.MetadataMissing,
+    errors.NotMetadata,
+    errors.DamagedMetadata,
+    errors.SealBroken,
+    errors.SealMissing,
+    errors.InvalidFlag,
+)
+
+
+@dataclass(frozen=True)
+class Left:
+    """
+    What is left of the metadata on storage.
+
+    lines: None if there are none to be had.
+    error: why it is not whole, which change.check() says; None: it is whole.
+    """
+
+    lines: "list | None"
+    error: "errors.Error | None"
 
 
 def restore(storage, copy, request, tools, chosen=True):
@@ -24,13 +53,14 @@ def restore(storage, copy, request, tools, chosen=True):
     """
     sd_id = storage.sd_id
     wanted = change.check(copy.lines, sd_id)
-    lines, current = _what_is_left(storage)
-    if current:
-        _require_only_flag_differs(sd_id, copy, wanted, current)
-        if sorted(current.lines) == sorted(copy.lines):
-            return change.Result(False, current.lines)
+    left = _what_is_left(storage)
+    lines, whole = left.lines, left.error is None
+    if whole:
+        _require_only_flag_differs(sd_id, copy, wanted, lines)
+        if sorted(lines) == sorted(copy.lines):
+            return change.Result(False, lines, before=lines)
     if not chosen and not wanted.flag.value:
-        _require_no_flag(sd_id, copy, lines)
+        _require_no_flag(sd_id, copy, left)
     if wanted.flag.value and tools.is_hosted_engine(sd_id):
         raise errors.HostedEngineDomain(sd_id)
     request = dataclasses.replace(
@@ -39,33 +69,39 @@ def restore(storage, copy, request, tools, chosen=True):
     _require_may_write(storage, wanted.pool, lines, request, tools)
     notes = change.require_unused(storage, request, tools)
     if request.dry_run:
-        return change.Result(True, copy.lines, notes)
+        return change.Result(True, copy.lines, notes, lines)
     with change.leased(storage, wanted.values, tools) as held:
-        if _what_is_left(storage)[0] != lines:
+        if _what_is_left(storage).lines != lines:
             raise errors.MetadataChanged(sd_id)
         # VDSM may have started while the lease was taken.
         _require_may_write(storage, wanted.pool, lines, request, tools)
         if lines:
             tools.history.keep(storage, lines, tools.who, "restore")
         change.write_lines(storage, lines, copy.lines, held, tools)
-        if current:
+        if whole:
             notes = change.settle(
                 storage, lines, copy.lines, held, request, tools
             )
-    return change.Result(
-        True, copy.lines, notes + change.afterwards(storage, copy.lines)
-    )
+    notes += change.afterwards(storage, copy.lines)
+    return change.Result(True, copy.lines, notes, lines)
 
 
-def _require_no_flag(sd_id, copy, lines):
-    """In what is left, or, where nothing is, by what was done after."""
-    reason = ""
-    if fmt.parse(lines or []).values.get(flag.BACKUP, "False") != "False":
+def _require_no_flag(sd_id, copy, left):
+    """Raises FlagWouldBeLost, also if that cannot be ruled out."""
+    value = fmt.parse(left.lines or []).values.get(flag.BACKUP, "False")
+    if value == "True":
         reason = "what it would replace has one"
-    elif not lines and copy.action == "set":
-        reason = "it was kept before the flag was set"
-    if reason:
-        raise errors.FlagWouldBeLost(sd_id, copy.number, reason)
+    elif value != "False":
+        reason = "what it would replace may have one"
+    elif left.error:
+        reason = (
+            f"what is on storage is not whole (error {left.error.code}), and"
+            " another host may have set the flag since the copy was kept,"
+            f" {fmt.printable(copy.time)}"
+        )
+    else:
+        return
+    raise errors.FlagWouldBeLost(sd_id, copy.number, reason)
 
 
 def _require_may_write(storage, pool, lines, request, tools):
@@ -82,28 +118,17 @@ def _require_may_write(storage, pool, lines, request, tools):
 
 
 def _what_is_left(storage):
-    """(lines or None, Look or None) of metadata that may be broken."""
+    lines = None
     try:
         lines = storage.read()
-    except (
-        errors.MetadataMissing,
-        errors.NotMetadata,
-        errors.DamagedMetadata,
-    ):
-        return None, None
-    try:
-        return lines, change.check(lines, storage.sd_id)
-    except (
-        errors.NotMetadata,
-        errors.DamagedMetadata,
-        errors.SealBroken,
-        errors.SealMissing,
-        errors.InvalidFlag,
-    ):
-        return lines, None
+        change.check(lines, storage.sd_id)
+    except _NOT_WHOLE as e:
+        return Left(lines, e)
+    return Left(lines, None)
 
 
-def _require_only_flag_differs(sd_id, copy, wanted, current):
+def _require_only_flag_differs(sd_id, copy, wanted, lines):
+    current = fmt.parse(lines)
     keys = sorted(
         key
         for key in wanted.values.keys() | current.values.keys()

@@ -187,37 +187,14 @@ def test_restore_where_somebody_was_first(world):
     assert "write" not in world.log
 
 
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        lambda storage: None,
-        lambda storage: storage.lines.insert(0, "A=1"),
-        lambda storage: storage.lines.clear(),
-        lambda storage: storage.faults.update(
-            read=errors.MetadataMissing(SD, "metadata")
-        ),
-    ],
-    ids=["whole", "broken", "empty", "gone"],
-)
-def test_a_copy_that_nobody_chose_takes_no_flag_away(world, spoil):
+def test_the_result_has_what_was_replaced(world):
     storage = make()
     copy = kept(world, storage)
-    spoil(storage)
     before = list(storage.lines)
-    tools, request = world.tools(), Request("restore")
-    with pytest.raises(errors.FlagWouldBeLost) as e:
-        restore.restore(storage, copy, request, tools, chosen=False)
-    assert "--from 1" in " ".join(e.value.hint_lines())
-    assert storage.lines == before
-    assert restore.restore(storage, copy, request, tools).changed
-
-
-def test_a_copy_with_the_flag_is_put_back_unasked(world):
-    storage = make()
-    change.change(storage, SET, world.tools())
-    change.change(storage, CLEAR, world.tools())
-    copy = world.history.get(SD, 2)
-    storage.lines.clear()
-    request = Request("restore")
-    tools = world.tools()
-    assert restore.restore(storage, copy, request, tools, chosen=False).changed
+    for dry_run in (True, False):
+        request = Request("restore", dry_run=dry_run)
+        result = restore.restore(storage, copy, request, world.tools())
+        assert result.before == before
+    storage.faults["read"] = errors.MetadataMissing(SD, "metadata")
+    result = restore.restore(storage, copy, Request("restore"), world.tools())
+    assert result.before is None

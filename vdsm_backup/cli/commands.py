@@ -208,7 +208,8 @@ COMMANDS = (
                 dest="number",
                 metavar="N",
                 type=_number,
-                help="copy number N; default: the newest whole one",
+                help="copy number N; default: the newest whole one, unless"
+                " that could take a flag away",
             ),
             *HOW,
         ),

@@ -220,10 +220,13 @@ class FlagWouldBeLost(Error):
     """
     The copy that would be put back has no flag, the domain may have one.
 
-    Without --from the newest whole copy is meant, and copies are kept before
-    each change: the one before `set` knows of no flag. A domain must not lose
-    its flag by a repair. Look at the copies with `history`; where this one is
-    right, name it with --from and then `set` the flag again.
+    Without --from the newest whole copy of this host is meant. The flag may
+    have been set since, here or on another host, and metadata that is not
+    whole (gone, cut, with a broken seal) does not tell. A domain must not
+    lose its flag by a repair. Look at the copies on every host that may have
+    changed the flag, with `history SD` and `history SD --show N`. Put the
+    right one back there, by its number: `restore SD --from N`. If that one
+    has no flag and the domain is a backup domain, `set` the flag again.
     """
 
     code = 993
@@ -233,8 +236,13 @@ class FlagWouldBeLost(Error):
         " {self.domain}: {self.reason}"
     )
     hints = (
-        "see the copies: vdsm-backup-domain history {self.domain}",
-        "this one is right: --from {self.number}, then set the flag again",
+        "see the copies, on every host that may have changed the flag:"
+        " vdsm-backup-domain history {self.domain}",
+        "and what is in each: vdsm-backup-domain history {self.domain}"
+        " --show N",
+        "then put the right one back, by its number:"
+        " vdsm-backup-domain restore {self.domain} --from N",
+        "if that is this one: --from {self.number}, then set the flag again",
     )
 
     def __init__(self, domain, number, reason):
