@@ -77,8 +77,7 @@ def test_all_commands(leased):
     before = host.bytes(A)
 
     done = leased.process("set", "data1", *WHY, "--json")
-    change = {"schema", "domain", "changed", "dry_run", "notes"}
-    assert set(done.json) == change
+    assert set(done.json) == commandline.CHANGED
     assert set(done.json["domain"]) == commandline.DOMAIN
     assert done.json["domain"]["origin_match"] == "same"
     assert done.json["changed"] is True
@@ -116,7 +115,7 @@ def test_all_commands(leased):
     assert [copy["action"] for copy in copies] == ["set", "clear"]
 
     done = leased.process("restore", A, "--from", "1", "--json")
-    assert set(done.json) == change
+    assert set(done.json) == commandline.RESTORED
     assert host.bytes(A) == before
 
     done = leased.process("explain", "972", "--json")

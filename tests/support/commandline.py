@@ -31,6 +31,9 @@ REFUSAL = ERROR | {"domain", "disk", "operation", "refused"}
 VERIFIED = {"id", "ok", "problems", "name", "place", "notes"}
 USERS = {"blocking", "images", "notes"}
 CHECK = {"name", "state", "text", "hint"}
+CHANGED = {"schema", "domain", "changed", "dry_run", "notes"}
+RESTORED = CHANGED | {"copy", "age", "difference"}
+DIFFERENCE = {"removed", "added"}
 COPY = {"number", "time", "by", "action", "place", "flag", "seal"}
 
 # Controls, format characters (bidi), surrogates, separators of lines.

@@ -28,6 +28,7 @@ def text():
         ("USERS", commandline.USERS),
         ("CHECK", commandline.CHECK),
         ("COPY", commandline.COPY | {"lines"}),
+        ("DIFFERENCE", commandline.DIFFERENCE),
         ("EXPLANATION", {"code", "name", "exit_code", "text"}),
     ],
 )

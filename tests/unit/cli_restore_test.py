@@ -31,9 +31,9 @@ def keep(host, lines):
 def test_metadata_that_is_gone(kept):
     os.unlink(filedomain.path(kept.mount, A))
     done = kept.run("restore", A, "--from", "1")
-    assert done.out == (
+    assert done.out.splitlines()[0] == (
         f"Storage domain data1 ({A}) has the metadata of copy 1 again and is"
-        " no backup domain.\n"
+        " no backup domain."
     )
     assert done.code == 0
     assert kept.bytes(A) == fmt.encode_file(PLAIN)
@@ -43,7 +43,7 @@ def test_newest_whole_copy(kept):
     filedomain.put_bytes(kept.mount, A, b"\xff")
     done = kept.run("restore", A)
     assert done.code == 0
-    assert done.out.splitlines() == [
+    assert done.out.splitlines()[:3] == [
         f"Storage domain data1 ({A}) has the metadata of copy 2 again and is"
         " a backup domain.",
         "    since an unknown time by somebody unknown",
@@ -55,8 +55,9 @@ def test_newest_whole_copy(kept):
 
 def test_json(kept):
     done = kept.json("restore", A)
-    keys = {"schema", "domain", "changed", "dry_run", "notes"}
-    assert set(done.json) == keys
+    assert set(done.json) == commandline.RESTORED
+    assert set(done.json["copy"]) == commandline.COPY
+    assert set(done.json["difference"]) == commandline.DIFFERENCE
     assert done.json["changed"] is True
     assert done.json["domain"]["flag"] is True
     assert set(done.json["domain"]) == commandline.DOMAIN
@@ -108,6 +109,93 @@ def test_copy_that_would_take_the_flag_away(host):
     assert "error 993: Copy 1 would take the backup flag" in done.err
     assert host.bytes(A) == before
     assert host.run("restore", A, "--from", "1").code == 0
+
+
+def refused(host, *args):
+    """restore is, and then the guard still refuses a VM."""
+    path = filedomain.path(host.mount, A)
+    before = host.bytes(A) if os.path.exists(path) else None
+    copies = host.kept()
+    done = host.json("restore", A, *args)
+    assert (done.error, done.code) == (993, 4)
+    assert host.json("restore", A, "--dry-run", *args).error == 993
+    assert (host.bytes(A) if os.path.exists(path) else None) == before
+    assert host.kept() == copies
+    checked = host.json("check", A, "--operation", "run")
+    assert (checked.json["allowed"], checked.code) == (False, 4)
+    return done.json["error"]
+
+
+DAMAGED = {
+    # By VDSM, which was told a new name while the file was missing.
+    "two lines": fmt.encode_file(fmt.flush({"DESCRIPTION": "renamed"})),
+    "lines gone": fmt.encode_file(
+        [line for line in FLAGGED if not line.startswith("BACKUP")]
+    ),
+    "not sealed": fmt.encode_file(FLAGGED[:-1]),
+    "edited": fmt.encode_file(FLAGGED).replace(b"=True", b"=False"),
+    "empty": b"",
+    "binary": b"\xff" * 512,
+    "nuls": b"\0" * 4096,
+    **{
+        f"cut at {size}": fmt.encode_file(FLAGGED)[:size]
+        for size in range(1, len(fmt.encode_file(FLAGGED)) - 1, 37)
+    },
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_damage_does_not_tell_whether_there_was_a_flag(host, name):
+    host.domain(sd_id=A)
+    keep(host, PLAIN)
+    filedomain.put_bytes(host.mount, A, DAMAGED[name])
+    error = refused(host)
+    assert "Copy 1 would take the backup flag" in error["message"]
+    assert host.run("restore", A, "--from", "1").code == 0
+    assert host.bytes(A) == fmt.encode_file(PLAIN)
+
+
+def test_missing_metadata_does_not_tell_whether_there_was_a_flag(host):
+    host.domain(sd_id=A)
+    keep(host, PLAIN)
+    os.unlink(filedomain.path(host.mount, A))
+    assert "is not whole (error 992)" in refused(host)["message"]
+    assert host.run("restore", A, "--from", "1").code == 0
+    assert host.bytes(A) == fmt.encode_file(PLAIN)
+
+
+@pytest.mark.parametrize(
+    "newer",
+    [
+        FLAGGED[:-1],
+        FLAGGED[3:],
+        fmt.flush(filedomain.metadata(A, BACKUP="maybe")),
+        fmt.flush(filedomain.metadata(A, CLASS="Iso")),
+        ["torn", *FLAGGED],
+    ],
+    ids=["no seal", "cut", "invalid", "class", "torn"],
+)
+def test_newer_copies_that_are_not_whole(host, newer):
+    """They had the flag; the one that is whole has not."""
+    host.domain(sd_id=A)
+    for lines in (FLAGGED, PLAIN, newer):
+        keep(host, lines)
+    filedomain.put_bytes(host.mount, A, DAMAGED["two lines"])
+    assert "Copy 2 would" in refused(host)["message"]
+    assert "note: copy 3 is not whole: " in host.run("restore", A).err
+    # With a flag it is put back, and JSON tells what was passed over.
+    keep(host, FLAGGED)
+    keep(host, newer)
+    done = host.json("restore", A)
+    assert done.json["copy"]["number"] == 4
+    assert done.json["notes"][0].startswith("copy 5 is not whole: ")
+
+
+def test_a_copy_that_is_not_whole_is_never_put_back(kept):
+    keep(kept, fmt.flush(filedomain.metadata(A, BACKUP="maybe")))
+    before = kept.bytes(A)
+    assert kept.json("restore", A, "--from", "4").error == 966
+    assert kept.bytes(A) == before
 
 
 def test_no_such_copy(kept):

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What set, clear and restore have in common: doing it and telling of it."""
 
-from vdsm_backup import errors, report
 from vdsm_backup import format as fmt
-from vdsm_backup.cli import domains, layout, output, wiring
+from vdsm_backup import report
+from vdsm_backup.cli import comparison, domains, layout, output, wiring
 from vdsm_backup.cli.exits import Exit
 
 # Seconds after which VDSM drops what it has in memory of a domain:
@@ -11,7 +11,7 @@ from vdsm_backup.cli.exits import Exit
 _STALE = 300
 
 
-def make(storage, failures, work, words, args, options, ui):
+def make(storage, failures, work, words, args, options, ui, copy=None):
     """
     Do `work(tools)`, which gives a change.Result, and tell what came of it;
     returns the exit code.
@@ -19,9 +19,9 @@ def make(storage, failures, work, words, args, options, ui):
     failures: places in which another copy of the domain may be.
     words: what is said of the domain: (it was changed, it would be changed,
     there was nothing to change).
+    copy: the kept one that is put back; what differs is then shown.
     """
     world = wiring.Wiring(options, args.timeout, ui.progress)
-    before = _what_is_there(storage) if args.dry_run else ()
     tidied = ()
     try:
         result = work(world.tools(storage))
@@ -35,30 +35,27 @@ def make(storage, failures, work, words, args, options, ui):
         *result.notes,
         *_warnings(domain, result, args),
     ]
+    more = {}
+    if copy:
+        notes += comparison.notes(copy, result, args.dry_run)
+        more = comparison.data(copy, result)
     if ui.as_json:
         ui.json(
             domain=domain,
             changed=result.changed,
             dry_run=args.dry_run,
             notes=[*notes, *tidied],
+            **more,
         )
         return Exit.DONE
     ui.lines(layout.wrap(_sentence(domain, result, words, args), ui.width))
-    if result.changed and args.dry_run:
-        ui.lines(_difference(before, result.lines))
-    elif domain["flag"]:
+    if domain["flag"] and not (result.changed and args.dry_run):
         for line in (domains.since(domain), domains.reason(domain)):
             ui.lines(layout.wrap(line, ui.width, "    "))
+    if result.changed and (args.dry_run or copy):
+        ui.lines(_difference(result))
     ui.notes(notes)
     return Exit.DONE
-
-
-def _what_is_there(storage):
-    """For the difference that a dry run shows; it may be broken, or gone."""
-    try:
-        return storage.read()
-    except errors.Error:
-        return ()
 
 
 def _warnings(domain, result, args):
@@ -84,9 +81,8 @@ def _sentence(domain, result, words, args):
     return f"S{subject} {changed}."
 
 
-def _difference(before, after):
-    gone = [line for line in before if line not in after]
-    new = [line for line in after if line not in before]
+def _difference(result):
+    gone, new = comparison.difference(result.before or [], result.lines)
     return [
         *[f"  - {fmt.printable(line)}" for line in gone],
         *[f"  + {fmt.printable(line)}" for line in new],

@@ -22,7 +22,7 @@ def run(args, options, ui):
         return Exit.DONE
     copies, failed = _read(kept, sd_id)
     if ui.as_json:
-        rows = [_data(copy) for copy in copies]
+        rows = [data(copy) for copy in copies]
         ui.json(domain=sd_id, copies=rows, notes=_notes(failed))
     else:
         _print(sd_id, copies, ui)
@@ -45,7 +45,7 @@ def _notes(failed):
     return [output.error_line(error) for error in failed]
 
 
-def _data(copy):
+def data(copy):
     """The COPY object of docs/json.md."""
     md = fmt.parse(copy.lines)
     return {
@@ -68,7 +68,7 @@ def _flag(md, sd_id):
 
 def _show(copy, ui):
     if ui.as_json:
-        ui.json(domain=copy.domain, copy={**_data(copy), "lines": copy.lines})
+        ui.json(domain=copy.domain, copy={**data(copy), "lines": copy.lines})
         return
     ui.lines(fmt.printable(line) for line in copy.lines)
 
@@ -77,7 +77,7 @@ def _print(sd_id, copies, ui):
     if not copies:
         ui.lines([f"This host keeps no copies of storage domain {sd_id}."])
         return
-    rows = [_cells(_data(copy)) for copy in copies]
+    rows = [_cells(data(copy)) for copy in copies]
     ui.lines(layout.table(_TITLES, rows, ui.width, _BY))
 
 

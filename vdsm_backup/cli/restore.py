@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """restore: put a kept copy of the metadata back."""
 
-from vdsm_backup import change, errors, flag
+import dataclasses
+
+from vdsm_backup import change, errors, flag, restore
 from vdsm_backup import format as fmt
-from vdsm_backup import restore as work
 from vdsm_backup.cli import changes, target, wiring
 
 
 def run(args, options, ui):
     storage, failures = target.by_sd(args.sd, options, patient=True)
-    copy = _copy(wiring.keeper(options), storage.sd_id, args.number, ui)
+    copy, skipped = _copy(
+        wiring.keeper(options), storage.sd_id, args.number, ui
+    )
     request = change.Request(
         action="restore",
         dry_run=args.dry_run,
@@ -23,34 +26,41 @@ def run(args, options, ui):
         f"would get the metadata of copy {copy.number} and be {state}",
         f"has the metadata of copy {copy.number} and is {state}",
     )
-    return changes.make(
-        storage,
-        failures,
-        lambda tools: work.restore(
+
+    def work(tools):
+        result = restore.restore(
             storage, copy, request, tools, chosen=bool(args.number)
-        ),
-        words,
-        args,
-        options,
-        ui,
+        )
+        if not ui.as_json:
+            # They have been shown.
+            return result
+        return dataclasses.replace(result, notes=(*skipped, *result.notes))
+
+    return changes.make(
+        storage, failures, work, words, args, options, ui, copy
     )
 
 
 def _copy(history, sd_id, number, ui):
     """
-    The copy of this number, or the newest that is whole.
+    (the copy of this number, or the newest that is whole; notes on newer
+    ones). The notes are shown at once: there may be nothing but an error
+    after them.
 
     Raises HistoryNotFound, HistoryFailed.
     """
+    skipped = []
     if number:
-        return history.get(sd_id, number)
+        return history.get(sd_id, number), skipped
     for number in reversed(history.numbers(sd_id)):
         try:
             copy = history.get(sd_id, number)
-            if fmt.require(copy.lines, sd_id).seal == "valid":
-                return copy
+            change.check(copy.lines, sd_id)
+            return copy, skipped
+        except errors.SealMissing:
             reason = "it has no seal"
         except errors.Error as e:
             reason = str(e)
-        ui.notes([f"copy {number} is not whole: {reason}"])
+        skipped.append(f"copy {number} is not whole: {reason}")
+        ui.notes(skipped[-1:])
     raise errors.HistoryNotFound(sd_id, "that is whole")
