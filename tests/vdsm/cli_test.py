@@ -13,6 +13,9 @@ import pytest
 
 from tests.support import outside, vdsmhost
 from tests.support.sanlockd import ROOT
+from vdsm_backup import format as fmt
+from vdsm_backup import history
+from vdsm_backup.storage.memory import MemoryStorage
 
 
 class Cli:
@@ -124,3 +127,44 @@ def test_vdsms_refusal_is_our_own(host, cli):
     assert result["error"]["code"] == 975
     assert "VM web1" in result["error"]["message"]
     assert not outside.read_flag(metafile).value
+
+
+# A dict that reads storage next time, as any that was invalidated.
+RENAME = """
+from vdsm.storage.sdc import sdCache
+dom = sdCache.produce(args[0])
+dom.invalidateMetadata()
+dom.setDescription("renamed")
+"""
+
+
+@pytest.mark.parametrize("version", [4, 5])
+def test_restore_after_vdsm_wrote_two_lines(start, tmp_path, version):
+    """VDSM without the plugin, while the metadata was missing for a moment."""
+    host = start(plugin=False)
+    cli = Cli(host, str(tmp_path))
+    sd_id, metafile = host.local_domain(version)
+    storage = MemoryStorage(sd_id, fmt.flush(outside.values(metafile)))
+    kept = history.History(str(tmp_path / "kept"))
+    kept.keep(storage, storage.lines, "admin@host1", "set")
+    host.pool(sd_id)
+    outside.put_flag(metafile)
+    os.rename(metafile, metafile + ".away")
+    host.run(RENAME, sd_id)
+    assert outside.values(metafile) == {"DESCRIPTION": "renamed"}
+
+    for _ in range(2):
+        code, result = cli.run("restore", sd_id)
+        assert (code, result["error"]["code"]) == (4, 993)
+        assert outside.values(metafile) == {"DESCRIPTION": "renamed"}
+        code, result = cli.run("check", sd_id, "--operation", "run")
+        assert (code, result["allowed"]) == (4, False)
+        # Without VDSM nothing else is in the way.
+        host.stop()
+
+    code, result = cli.run("restore", sd_id, "--from", "1")
+    assert (code, result["domain"]["flag"]) == (0, False)
+    removed = result["difference"]["removed"]
+    assert removed == fmt.flush({"DESCRIPTION": "renamed"})
+    # VDSM attached it after the copy was kept, and nothing is left of that.
+    assert any("only the engine can tell" in x for x in result["notes"])

@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+restore on real file and block domains with a real lease: no damage passes for
+a domain without a flag, and the guard goes on refusing.
+"""
+
+import contextlib
+import os
+
+import pytest
+
+from tests.support import commandline, filedomain, sanlockd
+from tests.support.blocktools import needs_block, seqno
+from tests.support.clifixtures import IO_TIMEOUT, OWNER, WHY, A
+from tests.support.needs import needs_sanlock
+from vdsm_backup import format as fmt
+
+pytest_plugins = ["tests.support.blockfixtures", "tests.support.clifixtures"]
+pytestmark = needs_sanlock
+
+POOL = "11111111-2222-3333-4444-555555555555"
+
+# Of the lines of a flagged domain, what is left. The first is what VDSM makes
+# of a domain whose metadata is missing when it is given another name.
+DAMAGES = {
+    "two lines": lambda lines: fmt.flush({"DESCRIPTION": "renamed"}),
+    "flag gone": lambda lines: [x for x in lines if x[:6] != "BACKUP"],
+    "cut": lambda lines: sorted(lines)[8:],
+    "seal gone": lambda lines: [x for x in lines if x[:4] != "_SHA"],
+    "edited": lambda lines: [
+        "BACKUP=False" if x == "BACKUP=True" else x for x in lines
+    ],
+    "all gone": lambda lines: [],
+}
+
+
+@pytest.fixture(scope="module")
+def sanlock():
+    with sanlockd.Host("host1") as host:
+        yield host
+
+
+class Tool:
+    """The command on a host, about one domain."""
+
+    def __init__(self, host, sanlock, sd_id):
+        self.host = host
+        self.sd_id = sd_id
+        self._env = sanlock.env
+
+    def __call__(self, command, *args):
+        args = ["--json", command, self.sd_id, *args]
+        return self.host.process(*args, env=self._env)
+
+    def restore_is_refused(self, state):
+        before, copies = state(), self.host.kept()
+        done = self("restore")
+        assert (done.error, done.code) == (993, 4)
+        assert state() == before
+        assert self.host.kept() == copies
+        self.vm_is_refused()
+        return done.json["error"]["message"]
+
+    def vm_is_refused(self):
+        done = self("check", "--operation", "run")
+        assert (done.code, done.json["allowed"]) == (4, False)
+
+
+# File domains
+
+
+class Files:
+    """A file domain, and hosts that have mounted it."""
+
+    def __init__(self, directory, sanlock):
+        self._dir = directory
+        self._sanlock = sanlock
+        self._hosts = contextlib.ExitStack()
+        first = self._host("a")
+        self.mount = first.mount
+        first.domain(sd_id=A, owner=OWNER)
+        dom_md = os.path.join(self.mount, A, "dom_md")
+        paths = [os.path.join(dom_md, name) for name in ("ids", "leases")]
+        sanlockd.initialize(sanlock, A, *paths)
+        self.a = Tool(first, sanlock, A)
+
+    def _host(self, name):
+        user, group = OWNER
+        path = os.path.join(self._dir, name)
+        host = commandline.Host(path, IO_TIMEOUT, user=user, group=group)
+        return self._hosts.enter_context(host)
+
+    def another(self):
+        """Another host, with a history of its own."""
+        host = self._host("b")
+        os.rmdir(host.mount)
+        os.symlink(self.mount, host.mount)
+        return Tool(host, self._sanlock, A)
+
+    def bytes(self):
+        if not os.path.exists(filedomain.path(self.mount, A)):
+            return None
+        return filedomain.get_bytes(self.mount, A)
+
+    def lines(self):
+        return fmt.decode_file(self.bytes(), A)
+
+    def close(self):
+        self._hosts.close()
+
+
+@pytest.fixture
+def files(directory, sanlock):
+    with contextlib.closing(Files(directory, sanlock)) as made:
+        yield made
+
+
+def test_file_domain(files):
+    before = files.lines()
+    assert files.a("set", *WHY).code == 0
+    flagged = files.lines()
+    for damage in DAMAGES.values():
+        filedomain.put(files.mount, A, damage(flagged))
+        files.a.restore_is_refused(files.bytes)
+    os.unlink(filedomain.path(files.mount, A))
+    message = files.a.restore_is_refused(files.bytes)
+    assert "not whole (error 992)" in message
+    done = files.a("restore", "--from", "1")
+    assert (done.code, done.json["domain"]["flag"]) == (0, False)
+    assert files.lines() == before
+    assert files.a("check", "--operation", "run").code == 0
+
+
+def test_the_flag_is_on_another_host(files):
+    """Each step that the refusal names."""
+    other = files.another()
+    assert other("set", *WHY).code == 0
+    assert other("clear", "--reason", "no more").code == 0
+    assert files.a("set", *WHY).code == 0
+    two_lines = DAMAGES["two lines"](files.lines())
+    filedomain.put(files.mount, A, two_lines)
+    files.a.restore_is_refused(files.bytes)
+
+    copies = other("history").json["copies"]
+    assert [copy["flag"] for copy in copies] == [False, True]
+    shown = other("history", "--show", "2").json["copy"]
+    for args in (["--dry-run"], ["--from", "2"]):
+        done = other("restore", *args)
+        assert done.code == 0
+        assert done.json["domain"]["reason"] == WHY[1]
+        assert done.json["copy"]["number"] == 2
+        assert done.json["difference"] == {
+            "removed": two_lines,
+            "added": shown["lines"],
+        }
+    assert files.lines() == shown["lines"]
+    files.a.vm_is_refused()
+
+
+def test_what_vdsm_wrote_since_is_shown(files):
+    assert files.a("set", *WHY).code == 0
+    assert files.a("clear", "--reason", "no more").code == 0
+    values = fmt.parse(files.lines()).values
+    values.update(DESCRIPTION="renamed", POOL_UUID=POOL, LEASETIMESEC="61")
+    filedomain.put(files.mount, A, fmt.flush(values)[:-1])
+    dry, done = (
+        files.a("restore", "--pool-is-gone", *more)
+        for more in (["--dry-run"], [])
+    )
+    assert done.code == 0
+    assert done.json["difference"] == dry.json["difference"]
+    removed = done.json["difference"]["removed"]
+    assert f"POOL_UUID={POOL}" in removed
+    for there, shown in (("is", dry), ("was", done)):
+        notes = "\n".join(shown.json["notes"])
+        assert (
+            f"copy 2 differs from what {there} on storage; changed: BACKUP,"
+            " BACKUP_REASON, "
+        ) in notes
+        assert " DESCRIPTION, LEASETIMESEC, POOL_UUID" in notes
+        assert (
+            "by copy 2 the domain is detached (POOL_UUID is empty); on storage"
+            f" it {there} attached to pool {POOL}"
+        ) in notes
+        assert " old: kept 20" in notes
+    assert "POOL_UUID=" in files.lines()
+
+
+# Block domains
+
+
+@needs_block
+def test_block_domain(block_domain, directory, sanlock):
+    sd_id = block_domain.sd_id
+    paths = [block_domain.lv_path(name) for name in ("ids", "leases")]
+    sanlockd.initialize(sanlock, sd_id, *paths)
+    with commandline.Host(
+        os.path.join(directory, "host"),
+        io_timeout=30,
+        devices=", ".join(block_domain.devices),
+        lv_dir=block_domain.lv_dir,
+    ) as host:
+        tool = Tool(host, sanlock, sd_id)
+        before = block_domain.lines()
+        assert tool("set", *WHY).code == 0
+        flagged = set(block_domain.tags())
+
+        def put(tags):
+            found = set(block_domain.tags())
+            if found != tags:
+                block_domain.change_tags(tags - found, found - tags)
+
+        def state():
+            return block_domain.tags(), seqno(block_domain)
+
+        for damage in DAMAGES.values():
+            left = set(map(fmt.encode_tag, damage(block_domain.lines())))
+            put({"RHAT_storage_domain", *left})
+            tool.restore_is_refused(state)
+            put(flagged)
+        put({*flagged, "MDT_BACKUP=&1114112&"} - {"MDT_BACKUP=True"})
+        tool.restore_is_refused(state)
+
+        put(flagged - {x for x in flagged if x.startswith("MDT_BACKUP")})
+        done = tool("restore", "--from", "1")
+        assert (done.code, done.json["domain"]["flag"]) == (0, False)
+        assert block_domain.lines() == before
+        removed = done.json["difference"]["removed"]
+        assert [line.partition("=")[0] for line in removed] == [fmt.SEAL]
