@@ -9,9 +9,9 @@ which graphs/active has an entry for each translator that is in use.
 
 import os
 
-from vdsm_backup import doctor, fileio
+from vdsm_backup import doctor, fileio, where
 from vdsm_backup.format import printable
-from vdsm_backup.storage import filesystems, mounts
+from vdsm_backup.storage import filesystems
 
 _ACTIVE = os.path.join(".meta", "graphs", "active")
 
@@ -22,7 +22,7 @@ def check(places, table, options):
 
     places: directories. table: all mounts.
     """
-    on = [mounts.holding(place, table) for place in places]
+    on = [where.mount_of(place, table) for place in places]
     found = {m.point: m for m in on if m and m.fs_type == filesystems.GLUSTER}
     for point in sorted(found):
         yield _look(found[point], options)

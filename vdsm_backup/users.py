@@ -10,7 +10,7 @@ them fails: what one could not see is a note, so that nobody takes silence for
 
 from dataclasses import dataclass, field
 
-from vdsm_backup import child, errors, probe, vms
+from vdsm_backup import child, errors, probe, vms, where
 from vdsm_backup.format import printable
 from vdsm_backup.storage import filesystems, mounts
 
@@ -64,7 +64,7 @@ def find(sd_id, kind, domain_dir, lvs, timeout, uri=LIBVIRT_URI):
         child.run([running, locks], timeout)
         _add_vms(users, running, timeout)
         _add_images(users, locks, timeout)
-        mount = mounts.holding(domain_dir, mounts.table())
+        mount = where.mount_of(domain_dir, mounts.table())
         for what in filesystems.unseen(mount):
             users.unseen(what)
     return users

@@ -74,8 +74,8 @@ class Place:
 class Trace:
     """
     names: all that the path is called on its way.
-    mount, rest: a mount that could hang, and the path on it that was not
-    resolved; None if all was.
+    mount, rest: a mount that could hang, "/" if none is known, and the path
+    on it that was not resolved; None if all was.
     """
 
     names: tuple
@@ -186,11 +186,12 @@ def trace(path, table, sysfs="/sys"):
             continue
         at = os.path.join(at, part)
         mount = mounts.holding(at, table)
-        if mount is not None and not mounts.is_local(mount):
+        if not mounts.is_local(mount):
             rest = os.path.join(at, *reversed(todo))
             if ".." not in todo:
                 names.append(rest)
-            return Trace(_unique(names), mount.point, rest)
+            point = "/" if mount is None else mount.point
+            return Trace(_unique(names), point, rest)
         target = _readlink(at)
         if target is None:
             continue
@@ -205,6 +206,15 @@ def trace(path, table, sysfs="/sys"):
     names.append(at)
     mapped = _mapper_name(at, sysfs)
     return Trace(_unique([*names, mapped] if mapped else names))
+
+
+def mount_of(path, table):
+    """
+    The mount that a path lies on, links followed as trace() does; None if it
+    is not known.
+    """
+    found = trace(path, table)
+    return mounts.holding(found.rest or found.names[-1], table)
 
 
 def _parts(path):

@@ -65,6 +65,16 @@ def test_ways_to_name_a_volume(look, source):
     assert found.hint == f"gluster volume set data {OPEN_BEHIND} off"
 
 
+def test_domain_behind_a_link(look, tmp_path):
+    os.symlink(tmp_path / "mnt", tmp_path / "_data")
+    (found,) = look("data", places=[tmp_path / "_data" / "sd"])
+    assert found.check == "gluster server:/data"
+
+
+def test_no_mount_is_known(options):
+    assert list(gluster.check(["/a"], [], options)) == []
+
+
 def test_well(look):
     (found,) = look("data", "data-dht")
     assert found.state == doctor.OK

@@ -57,6 +57,19 @@ def test_where_nothing_is_mounted(mocker):
     assert where(mocker, [], "/chroot/sd") == ("unknown", "/chroot/sd")
 
 
+def test_where_a_link_leads_to_where_nothing_is_mounted(mocker, tmp_path):
+    """In a chroot, of which only the repository is a mount."""
+    os.symlink("/nowhere", tmp_path / "_data")
+    repo = mounts.Mount(str(tmp_path), "tmpfs", "tmpfs", "rw", "/")
+    found = where(mocker, [repo], str(tmp_path / "_data" / "sd"))
+    assert found == ("unknown", "/nowhere/sd")
+
+
+def test_no_table(tmp_path):
+    """Where proc is not mounted, no mount is known."""
+    assert mounts.table(str(tmp_path / "mountinfo")) == []
+
+
 def test_a_mount_point_is_not_touched(mocker, table):
     islink = mocker.patch("vdsm_backup.storage.mounts.os.path.islink")
     where(mocker, table, "/rhev/data-center/mnt/server:_a b/sd")

@@ -2,6 +2,7 @@
 """What is made of what the looks say; the looks are scripts of the tests."""
 
 import json
+import os
 
 import pytest
 
@@ -237,6 +238,25 @@ def test_the_probe_dies(looks):
 
 
 # What no lock tells
+
+
+def test_no_mount_is_known(looks, monkeypatch):
+    """As in a chroot whose "/" is not the top of a mount."""
+    monkeypatch.setattr(users.mounts, "table", list)
+    assert find_file().notes == [
+        "not seen: images open on other hosts, since no mount is known that"
+        " the domain is on",
+        LOCKING,
+    ]
+
+
+def test_domain_behind_a_link(looks, monkeypatch, tmp_path):
+    os.symlink("/mnt/share", tmp_path / "_data")
+    table = [mount("tmpfs", point="/"), mount("cifs", point="/mnt/share")]
+    monkeypatch.setattr(users.mounts, "table", lambda: table)
+    directory = os.path.join(tmp_path, "_data", SD)
+    notes = users.find(SD, "file", directory, None, 20).notes
+    assert "if cifs carries no locks" in notes[0]
 
 
 @pytest.mark.parametrize(

@@ -202,6 +202,40 @@ def test_nor_the_mount_point_itself(touched):
     assert touched == ["/rhev"]
 
 
+def test_nothing_is_touched_where_no_mount_is_known(touched):
+    """As in a chroot whose "/" is not the top of a mount."""
+    found = where.trace("/m/a/../b", [mount("/rhev")])
+    assert found == where.Trace((), "/", "/m/a/../b")
+    assert touched == []
+
+
+def test_link_out_of_what_is_known(link, tmp_path, touched):
+    link("x/a", "/nowhere/b")
+    found = where.trace(f"{tmp_path}/x/a", [mount(tmp_path, "tmpfs", "tmpfs")])
+    # Not even how to get there is known.
+    assert (found.mount, found.rest) == ("/", f"{tmp_path}/x/a")
+    assert touched == []
+
+
+@pytest.mark.parametrize(
+    "path, point",
+    [("a/x", "/m"), ("b", "{tmp}"), ("c/x", "{tmp}"), ("d/x", "/m")],
+)
+def test_mount_of(link, tmp_path, path, point):
+    link("a", "/m/a")
+    link("c", "b")
+    link("d", "e")
+    link("e", "/m")
+    table = [ROOT, mount(tmp_path, "tmpfs", "tmpfs"), mount("/m")]
+    found = where.mount_of(f"{tmp_path}/{path}", table)
+    assert found.point == point.format(tmp=tmp_path)
+
+
+@pytest.mark.parametrize("path", ["/a/b", "/"])
+def test_mount_of_what_no_mount_has(path):
+    assert where.mount_of(path, [mount("/m")]) is None
+
+
 def test_link_into_a_mount(link, tmp_path, touched):
     link(f"pool/{SD}", f"{tmp_path}/mnt/nas/{SD}")
     found = where.trace(

@@ -28,7 +28,18 @@ GLUSTER_CACHES = {
 
 
 def unseen(mount):
-    """Uses of images that no lock tells of, on this mount."""
+    """
+    Uses of images that no lock tells of, on this mount; None is one that is
+    not known.
+    """
+    switched_off = "a qemu that has its image locks switched off"
+    if mount is None:
+        yield (
+            "images open on other hosts, since no mount is known that the"
+            " domain is on"
+        )
+        yield switched_off
+        return
     options = mount.options.split(",")
     # nfs(5): `nolock`, and the options that it stands for. VDSM mounts NFSv3
     # this way. NFSv4 has no such thing.
@@ -39,7 +50,7 @@ def unseen(mount):
         yield f"images open on other hosts, if {fs_type} carries no locks"
     if mount.fs_type == GLUSTER:
         yield "VMs of other hosts that use Gluster by libgfapi"
-    yield "a qemu that has its image locks switched off"
+    yield switched_off
 
 
 def to_switch_off(translators):

@@ -24,16 +24,27 @@ class Mount:
 
 
 def table(path="/proc/self/mountinfo"):
-    """All mounts of this process, in the order they were made."""
+    """
+    All mounts of this process, in the order they were made.
+
+    In a chroot these are the ones below its root, and "/" is none of them if
+    that is a plain directory. Where proc is not mounted, no mount is known.
+    """
     # The kernel escapes LF, and no other character that ends a line.
-    with open(
-        path, encoding="utf-8", errors="surrogateescape", newline="\n"
-    ) as f:
-        return [_parse(line) for line in f]
+    try:
+        with open(
+            path, encoding="utf-8", errors="surrogateescape", newline="\n"
+        ) as f:
+            return [_parse(line) for line in f]
+    except FileNotFoundError:
+        return []
 
 
 def holding(path, mounts):
-    """The mount that a path without symbolic links lies on; the last wins."""
+    """
+    The mount that a path without symbolic links lies on; the last wins. None
+    if no mount of the table has it: then nothing is known of what is there.
+    """
     found = None
     for mount in mounts:
         prefix = mount.point.rstrip("/") + "/"
@@ -55,16 +66,12 @@ def where(directory):
     mounts = table()
     parent, name = os.path.split(os.path.abspath(directory))
     mount = holding(parent, mounts)
+    if is_local(mount) and mount.point != parent and os.path.islink(parent):
+        link = os.readlink(parent)
+        parent = os.path.normpath(os.path.join(os.path.dirname(parent), link))
+        mount = holding(parent, mounts)
     if mount is None:
-        # In a chroot whose "/" is not the top of a mount.
-        return "unknown", directory
-    if mount.point != parent and is_local(mount):
-        if os.path.islink(parent):
-            link = os.readlink(parent)
-            parent = os.path.normpath(
-                os.path.join(os.path.dirname(parent), link)
-            )
-            mount = holding(parent, mounts)
+        return "unknown", os.path.join(parent, name)
     base = mount.source
     if mount.root != "/":
         base += f"[{mount.root}]"
@@ -73,8 +80,11 @@ def where(directory):
 
 
 def is_local(mount):
-    """A call to a file on it waits for no other host."""
-    if mount.fs_type.startswith("fuse"):
+    """
+    A call to a file on it waits for no other host. Not if it is None, one
+    that is not known.
+    """
+    if mount is None or mount.fs_type.startswith("fuse"):
         return False
     return mount.source.startswith("/dev/") or mount.fs_type in (
         "devtmpfs",
