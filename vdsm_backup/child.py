@@ -7,8 +7,8 @@ up from inside its process. The child writes one JSON object a line; what it
 has said when the time is over counts, then it is killed and never waited for:
 a process in the kernel's hands ends when the storage answers, not before.
 
-A child has none of our files but these three: a look must never keep a
-sanlock registration, and with it a lease, alive.
+A child has none of our files but these three, and what it is given: a look
+must never keep a sanlock registration, and with it a lease, alive.
 """
 
 import json
@@ -30,11 +30,12 @@ class Child:
     A Python script of ours, run alone: the standard library and what the
     system has, nothing from the environment of the caller.
 
+    pass_fds: file descriptors that it inherits, by the same numbers.
     lines: what it has said.
     ended: it said all it had to say, or it died.
     """
 
-    def __init__(self, script, *args):
+    def __init__(self, script, *args, pass_fds=()):
         self.lines = []
         self.ended = False
         self._rest = b""
@@ -44,6 +45,7 @@ class Child:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
+            pass_fds=pass_fds,
             **_one_identity(),
         )
 

@@ -183,10 +183,7 @@ class _Run:
             self._progress(self._step)
 
     def take_fd(self):
-        _, fds, _, _ = socket.recv_fds(
-            self._handover, 1, 1, socket.MSG_CMSG_CLOEXEC
-        )
-        return fds[0]
+        return wire.receive_fd(self._handover)
 
     def _ended(self):
         status = self._process.wait()

@@ -2,6 +2,7 @@
 """How our processes talk: one JSON value a line, over a socket."""
 
 import json
+import os
 import socket
 
 from vdsm_backup import errors
@@ -52,6 +53,14 @@ class Channel:
 
     def close(self):
         self._sock.close()
+
+
+def receive_fd(sock) -> int:
+    """A file that the other side sent by socket.send_fds()."""
+    # Not with MSG_CMSG_CLOEXEC: recv_fds() ignores its flags (Python 3.13).
+    _, fds, _, _ = socket.recv_fds(sock, 1, 1)
+    os.set_inheritable(fds[0], False)
+    return fds[0]
 
 
 def error(exception):

@@ -11,6 +11,7 @@ from tests.support import commandline, filedomain, sanlockd
 from tests.support.backends import wait_until
 from tests.support.clifixtures import IO_TIMEOUT, OWNER, WHY, A
 from tests.support.needs import (
+    needs_private_tmp,
     needs_sanlock,
 )
 from vdsm_backup import format as fmt
@@ -204,6 +205,7 @@ def test_no_sanlock_daemon(host, directory):
     assert host.kept() == []
 
 
+@needs_private_tmp
 def test_local_domain_needs_no_sanlock(host):
     """It has no lockspace: VDSM guards it by a lock on the host."""
     host.domain(sd_id=A, TYPE="LOCALFS")

@@ -3,17 +3,28 @@
 
 import os
 import sys
+import tempfile
 
 import pytest
 
 from tests.support import hangfs, sanlockd
 from tests.support.backends import ROOT
+from vdsm_backup import where
+from vdsm_backup.storage import filesystems, mounts
 
 needs_fuse = pytest.mark.skipif(
     hangfs.missing() is not None, reason=str(hangfs.missing())
 )
 needs_sanlock = pytest.mark.skipif(
     sanlockd.missing() is not None, reason=str(sanlockd.missing())
+)
+
+
+needs_private_tmp = pytest.mark.skipif(
+    not filesystems.is_private(
+        where.mount_of(tempfile.gettempdir(), mounts.table())
+    ),
+    reason=f"other hosts may have what is in {tempfile.gettempdir()}",
 )
 
 

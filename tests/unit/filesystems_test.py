@@ -6,10 +6,35 @@ import pytest
 
 from tests.support import commandline
 from vdsm_backup.storage import filesystems
+from vdsm_backup.storage.mounts import Mount
 
 DOC = os.path.join(commandline.ROOT, "docs", "filesystems.md")
 
 DEFAULT = ["top", "data", "data-md-cache", "data-open-behind", "data-dht"]
+
+
+@pytest.mark.parametrize(
+    "fs_type, private",
+    [
+        *[(fs_type, True) for fs_type in ("ext2", "ext3", "ext4")],
+        *[(fs_type, True) for fs_type in ("xfs", "btrfs", "tmpfs")],
+        *[(fs_type, False) for fs_type in ("nfs", "nfs4", "ceph", "cifs")],
+        *[(fs_type, False) for fs_type in ("fuse.glusterfs", "fuse", "9p")],
+        # Its layers may be anywhere.
+        ("overlay", False),
+        # Of clusters.
+        ("gfs2", False),
+        ("ocfs2", False),
+        ("", False),
+    ],
+)
+def test_is_private(fs_type, private):
+    mount = Mount("/m", fs_type, "/dev/mapper/x", "rw", "/")
+    assert filesystems.is_private(mount) is private
+
+
+def test_what_is_not_known_is_not_private():
+    assert filesystems.is_private(None) is False
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 
 import fcntl
 import os
+import socket
 import subprocess
 import threading
 import time
@@ -89,12 +90,57 @@ def test_not_inherited_by_chance(ids):
         other.wait()
 
 
-@pytest.mark.parametrize("spoil", ["missing", "link"])
-def test_no_lock_no_lease(ids, spoil):
+def spoil_by_link(ids):
+    os.symlink(ids + ".real", ids)
+
+
+def spoil_by_directory(ids):
+    os.mkdir(ids)
+
+
+def spoil_by_socket(ids):
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(ids)
+
+
+@pytest.mark.parametrize(
+    "spoil, reason",
+    [
+        (lambda ids: None, "No such file or directory"),
+        (spoil_by_link, "Too many levels of symbolic links"),
+        (spoil_by_directory, "it is not a regular file"),
+        # Nobody writes to it: to open it would wait for ever.
+        (os.mkfifo, "it is not a regular file"),
+        (spoil_by_socket, "No such device or address"),
+    ],
+)
+def test_no_lock_no_lease(ids, spoil, reason):
     os.rename(ids, ids + ".real")
-    if spoil == "link":
-        os.symlink(ids + ".real", ids)
+    spoil(ids)
     with pytest.raises(errors.WriteFailed) as e:
         with take(ids):
             pass
+    assert f"{ids}: {reason}" in str(e.value)
+
+
+def script(monkeypatch, tmp_path, text):
+    """In place of the one that opens the file."""
+    path = tmp_path / "opener.py"
+    path.write_text(text)
+    monkeypatch.setattr(local_lease.open_lock, "__file__", str(path))
+
+
+def test_opening_hangs(ids, monkeypatch, tmp_path):
+    script(monkeypatch, tmp_path, "import time; time.sleep(1000)")
+    with pytest.raises(errors.StorageTimeout) as e:
+        with local_lease.take(SD, ids, 60, print, io_timeout=0.5):
+            pass
     assert ids in str(e.value)
+
+
+def test_opening_dies(ids, monkeypatch, tmp_path):
+    script(monkeypatch, tmp_path, "import sys; sys.exit(1)")
+    with pytest.raises(errors.WriteFailed) as e:
+        with take(ids):
+            pass
+    assert f"{ids}: the process that opens it failed" in str(e.value)

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+import os
 import socket
 import threading
 
@@ -46,6 +47,18 @@ def test_half_a_line_is_nothing(pair):
     pair[0]._sock.sendall(b'{"go"')
     pair[0].close()
     assert pair[1].receive() is None
+
+
+def test_a_file_that_came_is_inherited_by_nobody():
+    ours, theirs = socket.socketpair()
+    with ours, theirs, open(os.devnull) as f:
+        socket.send_fds(theirs, [b"\0"], [f.fileno()])
+        fd = wire.receive_fd(ours)
+        try:
+            assert os.path.sameopenfile(fd, f.fileno())
+            assert not os.get_inheritable(fd)
+        finally:
+            os.close(fd)
 
 
 def test_errors_cross():

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Our lock of a local domain and VDSM's own exclude each other."""
 
+import os
+
 import pytest
 
+from tests.support import filedomain
 from vdsm_backup import errors, local_lease
 
 SD = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
@@ -58,3 +61,25 @@ def test_it_is_what_vdsm_uses_for_this_type():
     table = localFsSD.LocalFsStorageDomainManifest._domainLockTable
     assert table[4] is table[5] is clusterlock.LocalLock
     assert sd.type2name(sd.LOCALFS_DOMAIN) == local_lease.TYPE
+
+
+def test_the_plugin_goes_by_the_place_that_vdsm_found(host):
+    """
+    It takes the lock of VDSM's own class of the domain. That is by the name of
+    the mount's directory, whatever TYPE says.
+    """
+    mount = os.path.join(host.root, "dc", "mnt", "server:_data")
+    os.makedirs(mount)
+    sd_id = filedomain.make(mount, TYPE="LOCALFS")
+    said = host.run(
+        "from vdsm.storage import exception, localFsSD, nfsSD\n"
+        "try:\n"
+        "    localFsSD.findDomain(args[0])\n"
+        "except exception.StorageDomainDoesNotExist:\n"
+        "    say('not local')\n"
+        "manifest = nfsSD.NfsStorageDomain(args[1])._manifest\n"
+        "say(type(manifest._domainLock).__name__)\n",
+        sd_id,
+        os.path.join(mount, sd_id),
+    )
+    assert said == ["not local", "SANLock"]

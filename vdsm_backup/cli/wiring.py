@@ -3,6 +3,7 @@
 The real world for the layers below: the one place where it is put together.
 """
 
+import contextlib
 import math
 import os
 
@@ -16,10 +17,14 @@ from vdsm_backup import (
     pool,
     record,
     users,
+    where,
     who,
     write,
 )
-from vdsm_backup.storage import activation
+from vdsm_backup import format as fmt
+from vdsm_backup.storage import activation, filesystems, mounts
+
+_LOCAL = local_lease.TYPE
 
 
 def keeper(options):
@@ -113,13 +118,48 @@ class Wiring:
         )
 
     def _take_lease(self, storage, paths, values):
-        if values.get("TYPE") == local_lease.TYPE:
-            return local_lease.take(
-                storage.sd_id, paths.ids, self._timeout, self._progress
-            )
+        local = storage.kind == "file" and values.get("TYPE") == _LOCAL
+        if local:
+            mount = where.mount_of(paths.ids, mounts.table())
+            if filesystems.is_private(mount):
+                return self._take_local(storage, paths)
         self._leased = True
         request = self._request(storage, paths, values)
+        if local:
+            return self._take_in_spite_of_type(request, mount)
         return lease.take(request, self._progress)
+
+    @contextlib.contextmanager
+    def _take_local(self, storage, paths):
+        with local_lease.take(
+            storage.sd_id,
+            paths.ids,
+            self._timeout,
+            self._progress,
+            self._options.io_timeout,
+        ) as held:
+            # By a link that could not be followed before it is elsewhere.
+            mount = mounts.of_file(held.fd)
+            if not filesystems.is_private(mount):
+                reason = f"{paths.ids}: {_shared(mount)}"
+                raise errors.WriteFailed(storage.sd_id, "lease", reason)
+            yield held
+
+    @contextlib.contextmanager
+    def _take_in_spite_of_type(self, request, mount):
+        """
+        sanlock's lease of a domain that says it is local and need not be. One
+        that really is has no lockspace, and is told so.
+        """
+        try:
+            with lease.take(request, self._progress) as held:
+                yield held
+        except errors.SanlockFailed as e:
+            reason = (
+                f"{e.reason}; a domain of TYPE={_LOCAL} has no lockspace, but"
+                f" its lock on this host is not enough: {_shared(mount)}"
+            )
+            raise errors.SanlockFailed(e.action, reason)
 
     def _request(self, storage, paths, values):
         alignment, sector = change.geometry(values, storage.sd_id)
@@ -154,3 +194,11 @@ class Wiring:
                 raise
             reason = "the command was interrupted while it wrote"
             raise errors.OutcomeUnknown(storage.sd_id, reason)
+
+
+def _shared(mount):
+    """Why another host may have what is on a mount."""
+    if mount is None:
+        return "it is on no known mount, and other hosts may have it"
+    fs_type = fmt.printable(mount.fs_type)
+    return f"it is on {fs_type}, which other hosts may have"

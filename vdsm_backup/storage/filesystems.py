@@ -14,8 +14,9 @@ GLUSTER = "fuse.glusterfs"
 # (Linux, fs/ceph/locks.c).
 CARRY_LOCKS = {"nfs", "nfs4", GLUSTER, "ceph", "fuse.ceph-fuse"}
 
-# No other host has them.
-LOCAL = {"ext3", "ext4", "xfs", "btrfs", "tmpfs"}
+# No other host has them. It is not said that they answer: the device of one
+# may be a LUN that hangs.
+LOCAL = {"ext2", "ext3", "ext4", "xfs", "btrfs", "tmpfs"}
 
 # Translators of Gluster that keep what another host has replaced since, and
 # the options of a volume that switch them off. Seen with Gluster 10 by
@@ -25,6 +26,14 @@ GLUSTER_CACHES = {
     "md-cache": "performance.stat-prefetch",
     "open-behind": "performance.open-behind",
 }
+
+
+def is_private(mount) -> bool:
+    """
+    Whether no other host has what is on a mount. Not if it is None, one that
+    is not known; overlay has its files wherever its layers are.
+    """
+    return mount is not None and mount.fs_type in LOCAL
 
 
 def unseen(mount):

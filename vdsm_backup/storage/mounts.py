@@ -54,6 +54,17 @@ def holding(path, mounts):
     return found
 
 
+def of_file(fd) -> "Mount | None":
+    """
+    The mount of an open file, which is not touched; None if it is not known.
+    """
+    try:
+        path = os.readlink(f"/proc/self/fd/{fd}")
+    except FileNotFoundError:
+        return None
+    return holding(path, table())
+
+
 def where(directory):
     """
     (file system, source and path on it) of a domain's directory, for
