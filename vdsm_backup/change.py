@@ -249,6 +249,8 @@ def _find_outcome(storage, old, new, unsettled):
             return
         if lines == old and unsettled.ended:
             raise errors.WriteFailed(storage.sd_id, "commit", unsettled.cause)
+        if unsettled.failed:
+            raise errors.MetadataChanged(storage.sd_id)
         if unsettled.ended or time.monotonic() >= deadline:
             raise errors.OutcomeUnknown(storage.sd_id, unsettled.cause)
         time.sleep(0.2)

@@ -143,6 +143,14 @@ def require(lines, domain):
     return md
 
 
+def is_whole(lines, domain) -> bool:
+    """Whether these are sealed lines of this domain; None is not."""
+    try:
+        return lines is not None and require(lines, domain).seal == "valid"
+    except (errors.NotMetadata, errors.DamagedMetadata, errors.SealBroken):
+        return False
+
+
 # Files
 
 

@@ -209,16 +209,22 @@ class Lvm:
 
     # Changing
 
-    def change_tags(self, vg, add, delete):
+    def change_tags(self, vg, add, delete, only_with=None):
         """
         One vgchange, one commit of the VG's metadata.
 
-        A tag to delete that is not there is no error for lvm: read back.
+        only_with: a tag, plain text; a VG that does not have it when lvm reads
+        it for this change is not changed.
+
+        Neither that nor a tag to delete that is not there is an error for
+        lvm: read back.
 
         Raises LvmFailed, also if lvm had to be killed; StorageTimeout if even
         that did not end it, and it may still write.
         """
         args = ["--autobackup", "n"]
+        if only_with:
+            args += ["--select", f'vg_tags={{"{only_with}"}}']
         for tag in sorted(delete):
             args += ["--deltag", tag]
         for tag in sorted(add):

@@ -21,12 +21,15 @@ class Unsettled(Exception):
     cause: why.
     ended: the call that writes has come back, so what is read now stays;
     otherwise it may still be on its way.
+    failed: it came back with an error, so what is there now and is not new is
+    as it was, or somebody else's.
     """
 
-    def __init__(self, cause, ended):
+    def __init__(self, cause, ended, failed=False):
         super().__init__(cause)
         self.cause = cause
         self.ended = ended
+        self.failed = failed
 
 
 def run(storage, old, new, held, io_timeout, on_step=lambda name: None):
@@ -81,11 +84,14 @@ def _lead(channel, request, storage, held, io_timeout, on_step):
             return
         if "error" in message:
             error = errors.from_fields(**message["error"])
-            if not committed:
+            if not committed or _before_the_call(error):
                 raise error
+            if isinstance(error, errors.OutcomeUnknown):
+                raise Unsettled(error.reason, ended=False)
             # Of all errors only this one says that the call came back.
             ended = isinstance(error, errors.WriteFailed)
-            raise Unsettled(str(error), ended)
+            failed = ended and error.step == "commit"
+            raise Unsettled(str(error), ended, failed)
         step = message["step"]
         on_step(step)
         if not committed:
@@ -94,6 +100,13 @@ def _lead(channel, request, storage, held, io_timeout, on_step):
             with contextlib.suppress(OSError):
                 channel.send({"go": True})
                 committed = step == "commit"
+
+
+def _before_the_call(error):
+    """Whether it says, also after "commit", that nothing was written."""
+    if isinstance(error, errors.WriteFailed):
+        return error.step not in ("commit", "confirm")
+    return isinstance(error, errors.MetadataChanged)
 
 
 def _unfinished(storage, step, cause, committed):

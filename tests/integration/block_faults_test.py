@@ -69,6 +69,31 @@ def test_stale_deltag_is_seen(block_domain):
         )
 
 
+@pytest.mark.parametrize("old", ["sealed", "not sealed"])
+def test_vgchange_of_a_host_that_was_frozen_before_it(block_domain, old):
+    """Its lease has expired, and another host has changed the metadata."""
+    if old == "not sealed":
+        seal = fmt.encode_tag(fmt.flush(block_domain.values)[-1])
+        block_domain.change_tags(delete=[seal], add=["MDT_MINE=1"])
+    before = block_domain.lines()
+    theirs = flagged(block_domain, BACKUP_REASON="of the other")
+
+    def other_host_changes_it(name):
+        if name == "commit":
+            storage(block_domain).write(before, theirs, no_step)
+
+    ours = flagged(block_domain, BACKUP_REASON="of the frozen one")
+    with pytest.raises(errors.Error) as e:
+        storage(block_domain).write(before, ours, other_host_changes_it)
+    if old == "sealed":
+        assert isinstance(e.value, errors.OutcomeUnknown)
+        assert "somebody else has changed it" in str(e.value)
+        assert block_domain.lines() == theirs
+    else:
+        # Nothing tells lvm which metadata is meant; but it is noticed.
+        assert isinstance(e.value, errors.DamagedMetadata)
+
+
 # Killed in the middle
 
 

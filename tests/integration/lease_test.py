@@ -12,7 +12,13 @@ import contextlib
 import pytest
 
 # They register what is in them.
-from tests.integration.lease import joining, killed, lost, others  # noqa: F401
+from tests.integration.lease import (  # noqa: F401
+    joining,
+    killed,
+    lost,
+    others,
+    thawed,
+)
 from tests.integration.lease.scenarios import MARKS, SCENARIOS, Hosts, Running
 from tests.support import sanlockd
 

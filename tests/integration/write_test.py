@@ -9,6 +9,7 @@ long. lease_test.py shows that sanlock goes by exactly that.
 import errno
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -299,6 +300,62 @@ def test_rename_that_fails_has_ended(hang, backend, held, code):
         domain.write(held)
     assert e.value.ended
     assert os.strerror(code) in str(e.value.cause)
+
+
+@pytest.mark.parametrize("step", BEFORE_COMMIT)
+def test_frozen_while_another_host_changes_it(mount, backend, held, step):
+    """The lease is no help: it has expired, and nobody was told."""
+    domain = Domain(mount, backend)
+    theirs = fmt.flush({**fmt.parse(domain.old).values, "BACKUP": "False"})
+    before = processes.children(os.getpid())
+
+    def freeze():
+        found = processes.find(os.getpid(), "vdsm_backup.writer", *WORKERS)
+        frozen = set(found) - set(before)
+        assert frozen
+        processes.kill(frozen, signal.SIGSTOP)
+        wait_until(lambda: all(map(processes.stopped, frozen)))
+        domain.open().write(domain.old, theirs, lambda step: None)
+        processes.kill(frozen, signal.SIGCONT)
+
+    failures = (errors.WriteFailed, errors.MetadataChanged, write.Unsettled)
+    with pytest.raises(failures) as e:
+        domain.write(held, at(step, freeze))
+    if isinstance(e.value, write.Unsettled):
+        assert e.value.ended and e.value.failed
+    held.release()
+    wait_until(held.ended)
+    assert domain.read() == theirs
+
+
+@needs_fuse
+def test_rename_that_is_on_its_way_while_another_host_changes_it(
+    hang, backend, held
+):
+    domain = Domain(hang.mount, backend)
+    theirs = fmt.flush({**fmt.parse(domain.old).values, "BACKUP": "False"})
+    # Past the mount that hangs, as another host would.
+    other = Domain.__new__(Domain)
+    other.mount, other.backend, other.sd_id = hang.root, backend, domain.sd_id
+
+    def thaw():
+        hang.clear()
+        wait_until(lambda: not hang.stuck("rename"))
+
+    def change():
+        hang.wait_stuck("rename")
+        # Just when the other one has renamed, too.
+        other.open().write(domain.old, theirs, at("confirm", thaw))
+
+    hang.hang("rename")
+    changing = threading.Thread(target=change)
+    changing.start()
+    with pytest.raises(write.Unsettled):
+        domain.write(held)
+    changing.join()
+    held.release()
+    wait_until(held.ended)
+    assert other.read() == theirs
 
 
 @needs_fuse

@@ -42,6 +42,15 @@ def kill(pids, number=signal.SIGKILL):
             pass  # It has ended by itself.
 
 
+def stopped(pid):
+    """By a signal, or it has ended."""
+    try:
+        with open(f"/proc/{pid}/stat") as f:
+            return f.read().rpartition(")")[2].split()[0] in "TZ"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
 def alive(pid):
     """Not even a zombie has open files any more."""
     try:

@@ -20,7 +20,7 @@ import sys
 import time
 import uuid
 
-from tests.support import rundir
+from tests.support import processes, rundir
 from vdsm_backup import lease
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
@@ -77,6 +77,16 @@ class Host:
         _kill(self._dir)
         self._daemon.wait()
         rundir.remove(self._dir)
+
+    def freeze(self, pids):
+        """All of the host stands still: its daemon, and these processes."""
+        self._signal(signal.SIGSTOP, pids)
+
+    def thaw(self, pids):
+        self._signal(signal.SIGCONT, pids)
+
+    def _signal(self, number, pids):
+        processes.kill([*_using(self._dir), *pids], number)
 
     @property
     def pid(self):

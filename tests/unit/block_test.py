@@ -98,6 +98,43 @@ def test_the_look_of_a_write(storage, runner):
     assert runner.looks == 1
 
 
+HEX = "0123456789abcdef" * 2 + "01234567"
+
+
+@pytest.mark.parametrize(
+    "tags, expected",
+    [
+        ([f"_SHA_CKSUM={HEX}"], f"MDT__SHA_CKSUM={HEX}"),
+        ([], None),
+        # Two of them, and what somebody made up.
+        ([f"_SHA_CKSUM={HEX}", "_SHA_CKSUM=0"], None),
+        (["_SHA_CKSUM="], None),
+        ([f"_SHA_CKSUM={HEX}0"], None),
+        (['_SHA_CKSUM="} || vg_name="x'], None),
+    ],
+)
+def test_what_a_change_replaces_is_named_to_lvm(
+    storage, runner, tags, expected
+):
+    tags = tuple(f"MDT_{tag}" for tag in tags)
+    runner.now = dataclasses.replace(
+        runner.now, tags=("RHAT_storage_domain", *tags)
+    )
+    named = []
+
+    def change_tags(vg, add, delete, only_with):
+        named.append(only_with)
+        added = tuple(sorted(add))
+        runner.now = dataclasses.replace(
+            runner.now, tags=("RHAT_storage_domain", *added)
+        )
+
+    runner.change_tags = change_tags
+    runner.only = lambda devices: runner
+    storage.write(None, ["NEW=1"], lambda step: None)
+    assert named == [expected]
+
+
 @pytest.mark.parametrize("look", ["read", "write"])
 def test_nothing_is_known_after_a_look_that_fails(storage, runner, look):
     storage.read()

@@ -323,6 +323,31 @@ def lost_write(storage, world, unsettled):
     storage.write = lambda old, new, step: None
 
 
+def test_write_that_failed_where_somebody_else_has_changed_it(world):
+    """As of a host that was frozen, and whose lease has expired."""
+    storage = make()
+    world.write_error = {
+        1: Unsettled("rename: ENOENT", ended=True, failed=True)
+    }
+    other = other_wins(True, BACKUP_REASON="of the other")
+    storage.write = lambda old, new, step: other(storage)
+    with pytest.raises(errors.MetadataChanged) as e:
+        change.change(storage, SET, world.tools())
+    assert "nothing was written" in str(e.value)
+    assert read_flag(storage).reason == "of the other"
+
+
+def test_write_that_came_to_its_end_where_somebody_else_has_changed_it(
+    world,
+):
+    """It may have been there before."""
+    storage = make()
+    world.write_error = {1: Unsettled("fsync: EIO", ended=True)}
+    storage.write = lambda old, new, step: other_wins(True)(storage)
+    with pytest.raises(errors.OutcomeUnknown):
+        change.change(storage, SET, world.tools())
+
+
 def test_write_that_ended_and_is_not_there(world):
     storage = make()
     lost_write(storage, world, Unsettled("rename: EIO", ended=True))

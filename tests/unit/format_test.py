@@ -217,6 +217,29 @@ def test_require_leaves_a_missing_seal_to_the_caller():
     assert md.seal == "missing"
 
 
+@pytest.mark.parametrize(
+    "lines, whole",
+    [
+        (["SDUUID=sd", "VERSION=5"], True),
+        (["SDUUID=another", "VERSION=5"], False),
+        (["SDUUID=sd"], False),
+        (["DESCRIPTION=x"], False),
+    ],
+)
+def test_is_whole(lines, whole):
+    values = fmt.parse(lines).values
+    assert fmt.is_whole(fmt.flush(values), "sd") is whole
+    assert fmt.is_whole(lines, "sd") is False
+    assert fmt.is_whole([*lines, f"{fmt.SEAL}=0"], "sd") is False
+    twice = [*fmt.flush(values), "SDUUID=x"]
+    assert fmt.is_whole(twice, "sd") is False
+
+
+def test_nothing_is_not_whole():
+    assert fmt.is_whole([], "sd") is False
+    assert fmt.is_whole(None, "sd") is False
+
+
 def test_binary_is_not_metadata():
     with pytest.raises(errors.NotMetadata) as e:
         fmt.decode_file(b"A=1\n\xff\xfe", SD)

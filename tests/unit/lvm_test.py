@@ -105,6 +105,13 @@ def test_changes_are_limited_to_the_vg(fake):
 # Commands
 
 
+def test_only_a_vg_that_still_has_a_tag(fake):
+    runner = lvm.Lvm(DEVICES, "devices")
+    runner.change_tags(make_vg(), ["A"], [], only_with="MDT__SHA_CKSUM=ab")
+    (run,) = fake.runs
+    assert run[7:9] == ["--select", 'vg_tags={"MDT__SHA_CKSUM=ab"}']
+
+
 def test_all_tags_in_one_vgchange(fake):
     runner = lvm.Lvm(DEVICES, "devices")
     runner.change_tags(make_vg(), ["MDT_B=2", "MDT_A=2"], ["MDT_A=1"])

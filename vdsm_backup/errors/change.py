@@ -99,8 +99,9 @@ class MetadataChanged(Error):
     """
     The metadata changed between our first look and the write.
 
-    Somebody else changed the domain meanwhile. Nothing was written. Look at
-    the new state and decide again.
+    Somebody else changed the domain meanwhile, or this host stood still for
+    longer than its lease lasts, and another host came first. Nothing was
+    written. Look at the new state and decide again.
     """
 
     code = 981

@@ -220,7 +220,9 @@ class WriteFailed(Error):
     The change could not be written; the old metadata is intact.
 
     The reason tells which step failed: no space, no permission, a read-only
-    mount, an I/O error. Mend it and run the command again.
+    mount, an I/O error. Mend it and run the command again. Step "clean": the
+    file of another writer, metadata.new.*, cannot be removed, and a host that
+    was frozen could still put it in place of ours.
     """
 
     code = 970

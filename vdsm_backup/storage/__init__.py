@@ -61,7 +61,8 @@ class Storage(abc.ABC):
         Only the writer process calls it, under the SDM lease. `step` is
         called before each step, and may raise to stop: with "commit" before
         the one that changes what others read, and "confirm" after it. What
-        is raised before "commit" means that the old lines are intact.
+        is raised before "commit" means that we have not changed anything, and
+        so do MetadataChanged, and WriteFailed of other steps, at any time.
         """
 
     @abc.abstractmethod

@@ -8,6 +8,12 @@ vgchange at once can destroy the VG's metadata for good, and lvm's own locks
 are of one host only: hence the SDM lease, which the lvm process keeps alive
 by the file that it has as stdin.
 
+Fence: a host that was frozen for longer than its lease lasts and is thawed
+before its vgchange has read the VG changes nothing, if another host has
+changed the metadata since: vgchange selects the VG by the seal that it is to
+replace. One that is frozen between its reading and its writing is not fenced:
+nothing in LVM can refuse it.
+
 Tags that are not metadata (RHAT_storage_domain, a user's own) are left alone.
 What is compared and changed are tags, not lines: a tag that another tool
 encoded in its own way is deleted by its own name.
@@ -15,6 +21,7 @@ encoded in its own way is deleted by its own name.
 
 import contextlib
 import os
+import re
 
 from vdsm_backup import devices, errors
 from vdsm_backup import format as fmt
@@ -22,6 +29,8 @@ from vdsm_backup.storage import LeasePaths, Storage, origin
 
 IDS = "ids"
 LEASES = "leases"
+
+_SEAL = re.compile("[0-9a-f]{40}")
 
 
 class BlockStorage(Storage):
@@ -107,6 +116,9 @@ class BlockStorage(Storage):
         if _metadata_tags(now) == found:
             reason = str(failure or "vgchange changed nothing")
             raise errors.WriteFailed(self.sd_id, "commit", reason)
+        if fmt.is_whole(self._lines(now), self.sd_id):
+            reason = "somebody else has changed it meanwhile"
+            raise errors.OutcomeUnknown(self.sd_id, reason)
         problem = "the tags are neither those before the change nor the new"
         raise errors.DamagedMetadata(self.sd_id, problem)
 
@@ -127,7 +139,7 @@ class BlockStorage(Storage):
         then tells what it did. StorageTimeout goes on: it may still write.
         """
         try:
-            self._lvm.change_tags(vg, add, delete)
+            self._lvm.change_tags(vg, add, delete, only_with=_seal(vg))
         except errors.LvmFailed as e:
             return e
 
@@ -173,6 +185,14 @@ class BlockStorage(Storage):
 
 def _metadata_tags(vg):
     return {tag for tag in vg.tags if tag.startswith(fmt.TAG_PREFIX)}
+
+
+def _seal(vg):
+    """The tag that covers all other metadata, None if it is not plain."""
+    prefix = fmt.TAG_PREFIX + fmt.SEAL + "="
+    seals = [tag for tag in vg.tags if tag.startswith(prefix)]
+    plain = len(seals) == 1 and _SEAL.fullmatch(seals[0][len(prefix) :])
+    return seals[0] if plain else None
 
 
 def _require_length(tags):

@@ -13,6 +13,8 @@ O_NOFOLLOW, since the write itself truncates and follows links; fsync, read
 back, rename, fsync of the directory. The name is new each time: a stuck old
 writer can then never write into a file that a newer one has made live.
 
+Before the rename the files of all other writers are taken away: see fence.py.
+
 All calls go through a FileIO (see fileio), with a timeout each.
 """
 
@@ -27,7 +29,7 @@ import time
 
 from vdsm_backup import errors, fileio
 from vdsm_backup import format as fmt
-from vdsm_backup.storage import LeasePaths, Storage, mounts, origin
+from vdsm_backup.storage import LeasePaths, Storage, fence, mounts, origin
 
 DOM_MD = "dom_md"
 METADATA = "metadata"
@@ -39,9 +41,6 @@ MAX_SIZE = 1024**2
 
 # Seconds between two attempts to read a file that is being replaced.
 RETRY = 0.2
-
-# Left by our writers that were killed; VDSM's own is "metadata.new".
-_LEFTOVER = re.compile(r"metadata\.new\.[^/]+\.\d+\.[0-9a-f]{16}")
 
 
 class FileStorage(Storage):
@@ -120,22 +119,33 @@ class FileStorage(Storage):
     def write(self, old, new, step):
         """
         Raises MetadataChanged, and whatever read() does; WriteFailed with the
-        step; anything after "commit" leaves the outcome to a reader.
+        step; anything after "commit" leaves the outcome to a reader, but for
+        MetadataChanged and WriteFailed of another step than "commit" and
+        "confirm".
         """
         data = self._encoded(new)
+        whole = fmt.is_whole(old, self.sd_id)
         step("compare")
         self._compare(old)
         with self._failing("compare"):
-            leftovers = self._leftovers()
             owner = self._owner()
+        if whole:
+            # Here already, so that what is in our way stops us before we
+            # make anything, and the holder of the lease comes first.
+            self._take_away_others(self._io.unlink)
         step("create")
-        temporary = os.path.join(self._dir, _temporary_name())
+        temporary = self._new_path()
         with self._failing("create"):
             flags = os.O_EXCL | os.O_NOFOLLOW
             self._io.touch(temporary, flags, stat.S_IMODE(owner.st_mode))
+        moved = []
         try:
             self._fill(temporary, data, owner, step)
+            if whole:
+                self._fence(temporary, old, self._io.unlink)
             step("commit")
+            if not whole:
+                moved = self._fence(temporary, old, self._move)
         except BaseException:
             # Not after the rename: the name may be the live file by then.
             self._discard(temporary)
@@ -145,11 +155,19 @@ class FileStorage(Storage):
         step("confirm")
         with self._failing("confirm"):
             self._io.fsyncPath(self._dir)
-        if self.read() != new:
-            problem = "what was written reads back differently"
-            raise errors.DamagedMetadata(self.sd_id, problem)
-        for name in leftovers:
-            self._discard(os.path.join(self._dir, name))
+        self._require(new)
+        for path in moved:
+            self._discard(path)
+
+    def _require(self, new):
+        found = self.read()
+        if found == new:
+            return
+        if fmt.is_whole(found, self.sd_id):
+            reason = "somebody else has changed it since"
+            raise errors.OutcomeUnknown(self.sd_id, reason)
+        problem = "what was written reads back differently"
+        raise errors.DamagedMetadata(self.sd_id, problem)
 
     def _encoded(self, lines):
         """What does not read back as it was written would break the seal."""
@@ -201,11 +219,28 @@ class FileStorage(Storage):
         except FileNotFoundError:
             return self._io.lstat(os.path.join(self._dir, IDS))
 
-    def _leftovers(self):
-        return [n for n in self._io.listdir(self._dir) if _LEFTOVER.match(n)]
+    def _fence(self, own, old, take_away):
+        taken = self._take_away_others(take_away, own)
+        self._compare(old)
+        return taken
+
+    def _take_away_others(self, take_away, own=None):
+        with self._failing("clean"):
+            return fence.take_away_others(
+                self._io, self.sd_id, self._dir, take_away, own
+            )
+
+    def _move(self, path):
+        """Out of the way of who knows it by its name."""
+        new = self._new_path()
+        self._io.rename(path, new)
+        return new
+
+    def _new_path(self):
+        return os.path.join(self._dir, _temporary_name())
 
     def _discard(self, path):
-        """Leftovers harm nobody, and the next write tries again."""
+        """What nobody else knows harms nobody; the next write tries again."""
         with contextlib.suppress(OSError, fileio.Timeout, fileio.Closed):
             self._io.unlink(path)
 

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+The files of other writers of a file domain's metadata, and the fence that
+they make.
+
+A host that was frozen in the middle of a write, for longer than its lease
+lasts, goes on when it is thawed, and another host may have changed the
+metadata since. sanlock cannot stop it in time. So no writer renames its file
+over `metadata` before it has, in this order,
+
+1. made that file, metadata.new.<host>.<pid>.<random>,
+2. listed the directory and taken away the files of all other writers: their
+   renames find no file then,
+3. compared `metadata` once more with what it began with.
+
+Of two writers that began with the same metadata at most one gets to its end,
+wherever they are stopped and for how long. If A does not see B's file listed,
+B makes it later, and lists later still: then B takes A's file away, or A has
+renamed it already, and B's comparison shows that. A file that cannot be taken
+away refuses the write. The files that are there at the start are taken away
+at once, so that the one who has the lease now comes first.
+
+Where `metadata` is not whole, the file of another writer may be all that is
+left: on NFS a rename is two steps, and one that was killed between them leaves
+no `metadata`. Such a file is not removed. It gets another name, at the last
+moment, and is removed when the new metadata has been read back.
+
+VDSM's own `metadata.new` is left alone. VDSM writes without a lease at times,
+under this one name, so it may be the file of a VDSM that is at work.
+"""
+
+import os
+import re
+
+from vdsm_backup import errors
+from vdsm_backup.format import printable
+
+_OF_A_WRITER = re.compile(r"metadata\.new\.[^/]+\.\d+\.[0-9a-f]{16}")
+
+# In each file domain, beside the metadata.
+_ALWAYS_THERE = "ids"
+
+
+def take_away_others(io, sd_id, directory, take_away, own=None) -> list:
+    """
+    Calls take_away(path) for the file of each other writer, and returns what
+    these calls did.
+
+    own: the path of our own file, if we have made it.
+
+    Raises WriteFailed if one cannot be taken away; what a FileIO does.
+    """
+    others = _others(io, sd_id, directory, own)
+    results = []
+    for path in sorted(others):
+        try:
+            results.append(take_away(path))
+        except FileNotFoundError:
+            # By its own writer; or that has renamed it, and we compare.
+            continue
+        except OSError as e:
+            raise _not_clean(sd_id, path, e.strerror)
+    # Gluster was seen to say ENOENT of a file that it lists.
+    if others:
+        for path in sorted(others & _others(io, sd_id, directory, own)):
+            raise _not_clean(sd_id, path, "it does not go away")
+    return results
+
+
+def _others(io, sd_id, directory, own):
+    """Paths."""
+    paths = {os.path.join(directory, name) for name in io.listdir(directory)}
+    # ioprocess does not tell that a listing broke off. One that lacks what is
+    # there for sure did.
+    for path in (own, os.path.join(directory, _ALWAYS_THERE)):
+        if path and path not in paths:
+            name = os.path.basename(path)
+            reason = f"its listing broke off, {name} is not in it"
+            raise _not_clean(sd_id, directory, reason)
+    return {
+        path
+        for path in paths - {own}
+        if _OF_A_WRITER.fullmatch(os.path.basename(path))
+    }
+
+
+def _not_clean(sd_id, path, reason):
+    reason = f"{printable(path)}: {reason}"
+    return errors.WriteFailed(sd_id, "clean", reason)
