@@ -186,7 +186,7 @@ def trace(path, table, sysfs="/sys"):
             continue
         at = os.path.join(at, part)
         mount = mounts.holding(at, table)
-        if not mounts.is_local(mount):
+        if not mounts.cannot_hang(mount):
             rest = os.path.join(at, *reversed(todo))
             if ".." not in todo:
                 names.append(rest)

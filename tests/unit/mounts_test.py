@@ -76,12 +76,19 @@ def test_a_mount_point_is_not_touched(mocker, table):
     assert not islink.called
 
 
-def test_local_domain_behind_a_link(tmp_path):
+def test_local_domain_behind_a_link(mocker, table, tmp_path):
     (tmp_path / "data").mkdir()
     os.symlink("data", tmp_path / "_data")
-    direct = mounts.where(str(tmp_path / "data" / "sd"))
-    assert mounts.where(str(tmp_path / "_data" / "sd")) == direct
+    direct = where(mocker, table, str(tmp_path / "data" / "sd"))
+    assert where(mocker, table, str(tmp_path / "_data" / "sd")) == direct
     assert direct[1].endswith("/data/sd")
+
+
+def test_a_link_on_what_could_hang_is_not_followed(mocker, table, tmp_path):
+    table.append(mounts.Mount(str(tmp_path), "xfs", "/dev/sdb", "rw", "/"))
+    os.symlink("data", tmp_path / "_data")
+    found = where(mocker, table, str(tmp_path / "_data" / "sd"))
+    assert found == ("xfs", "/dev/sdb:_data/sd")
 
 
 def test_a_mount_point_with_characters_that_end_lines(tmp_path):

@@ -263,34 +263,52 @@ def test_dots_before_a_mount(touched):
     assert touched == ["/usr"]
 
 
+@pytest.mark.parametrize("fs_type", ["tmpfs", "devtmpfs", "proc", "sysfs"])
+def test_what_is_in_memory_cannot_hang(touched, fs_type):
+    found = where.trace("/m/a", [ROOT, mount("/m", fs_type, fs_type)])
+    assert (found.names, found.mount) == (("/m/a",), None)
+    assert touched == ["/m", "/m/a"]
+
+
+@pytest.mark.parametrize("point", ["/usr", "/var", "/var/log"])
+def test_what_the_host_hangs_with_is_looked_at(touched, point):
+    lv = mount(point, "xfs", "/dev/mapper/onn-lv")
+    assert where.trace(f"{point}/a", [ROOT, lv]).mount is None
+    assert f"{point}/a" in touched
+
+
 @pytest.mark.parametrize(
-    "fs_type, source, local",
+    "fs_type, source",
     [
-        ("ext4", "/dev/vda1", True),
-        ("xfs", "/dev/mapper/vg-lv", True),
-        ("tmpfs", "tmpfs", True),
-        ("devtmpfs", "devtmpfs", True),
-        ("overlay", "overlay", True),
-        ("nfs", "nas:/a", False),
-        ("nfs4", "/dev:/a", False),
-        ("fuse.glusterfs", "gl:/v", False),
-        ("fuseblk", "/dev/sda1", False),
-        ("fuse", "/dev/fuse", False),
-        ("ceph", "192.0.2.1:6789:/", False),
-        ("cifs", "//nas/a", False),
-        ("proc", "proc", False),
-        ("9p", "share", False),
+        # Its device may be a LUN.
+        ("ext4", "/dev/vdb1"),
+        ("xfs", "/dev/mapper/vg-lv"),
+        ("ext4", "/dev/loop0"),
+        ("overlay", "overlay"),
+        ("nfs", "nas:/a"),
+        ("nfs4", "/dev:/a"),
+        ("fuse.glusterfs", "gl:/v"),
+        ("fuseblk", "/dev/sda1"),
+        ("fuse", "/dev/fuse"),
+        ("ceph", "192.0.2.1:6789:/"),
+        ("cifs", "//nas/a"),
+        ("9p", "share"),
     ],
 )
-def test_which_mounts_could_hang(touched, fs_type, source, local):
+def test_which_mounts_could_hang(touched, fs_type, source):
     found = where.trace("/m/a", [ROOT, mount("/m", fs_type, source)])
-    assert found.names == ("/m/a",)
-    assert (found.mount is None) == local
-    assert touched == (["/m", "/m/a"] if local else [])
+    assert (found.names, found.mount) == (("/m/a",), "/m")
+    assert touched == []
 
 
-def test_a_local_mount_over_one_that_could_hang(touched):
-    over = mount("/m", "ext4", "/dev/vdb")
+@pytest.mark.parametrize("fs_type", ["overlay", "nfs4", "btrfs"])
+def test_the_root_file_system_is_looked_at(touched, fs_type):
+    assert where.trace("/a", [mount("/", fs_type, "x")]).mount is None
+    assert touched == ["/a"]
+
+
+def test_a_mount_over_one_that_could_hang(touched):
+    over = mount("/m", "tmpfs", "tmpfs")
     assert where.trace("/m/a", [ROOT, mount("/m"), over]).mount is None
     assert where.trace("/m/a", [ROOT, over, mount("/m")]).mount == "/m"
 

@@ -13,6 +13,12 @@ from dataclasses import dataclass
 
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 
+# Where one of these hangs, VDSM and libvirt hang first. On oVirt Node they
+# are file systems of their own.
+_OF_THE_HOST = {"/", "/usr", "/var", "/var/log"}
+
+_IN_MEMORY = {"tmpfs", "devtmpfs", "proc", "sysfs"}
+
 
 @dataclass(frozen=True)
 class Mount:
@@ -77,7 +83,7 @@ def where(directory):
     mounts = table()
     parent, name = os.path.split(os.path.abspath(directory))
     mount = holding(parent, mounts)
-    if is_local(mount) and mount.point != parent and os.path.islink(parent):
+    if cannot_hang(mount) and mount.point != parent and os.path.islink(parent):
         link = os.readlink(parent)
         parent = os.path.normpath(os.path.join(os.path.dirname(parent), link))
         mount = holding(parent, mounts)
@@ -90,18 +96,15 @@ def where(directory):
     return mount.fs_type, f"{base}:{inside}"
 
 
-def is_local(mount):
+def cannot_hang(mount) -> bool:
     """
-    A call to a file on it waits for no other host. Not if it is None, one
-    that is not known.
+    Whether a call to a file on a mount always comes back. Not if it is None,
+    one that is not known. Not on any other disk of this host: its device may
+    be a LUN.
     """
-    if mount is None or mount.fs_type.startswith("fuse"):
+    if mount is None:
         return False
-    return mount.source.startswith("/dev/") or mount.fs_type in (
-        "devtmpfs",
-        "overlay",
-        "tmpfs",
-    )
+    return mount.point in _OF_THE_HOST or mount.fs_type in _IN_MEMORY
 
 
 def _parse(line):
