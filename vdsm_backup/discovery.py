@@ -202,10 +202,8 @@ class Discovery:
             return []
         except OSError as e:
             path = fmt.printable(path)
-            raise errors.ConfigInvalid(
-                self._options.path,
-                "[storage] repo_root",
-                f"{path}: {e.strerror}",
+            raise self._options.invalid(
+                "storage", "repo_root", f"{path}: {e.strerror}"
             )
 
     def _scan_path(self, path):

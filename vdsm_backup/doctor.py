@@ -14,6 +14,7 @@ import sys
 from dataclasses import dataclass
 
 from vdsm_backup import (
+    config,
     devices,
     errors,
     journal,
@@ -92,19 +93,40 @@ def package(python=PYTHON):
         yield Finding("package", OK, f"{python} has {done.stdout.strip()}")
 
 
+def configuration(path):
+    """
+    May the user of the hooks, which we have become, read the configuration.
+
+    path: that of --config, or None.
+    """
+    try:
+        options = config.load(path)
+    except errors.ConfigInvalid as e:
+        text = f"user {os.geteuid()} cannot use it, so each hook of VDSM"
+        text += f" refuses all VMs: {e}"
+        hint = "make it readable, and its directory"
+        yield Finding("configuration", BAD, text, hint)
+    else:
+        yield Finding("configuration", OK, options.path)
+
+
 def guard(options):
     settings = options.guard
     if settings.mode != policy.ENFORCING:
         text = f"[guard] mode is {settings.mode}: nothing is refused"
-        yield Finding("guard", BAD, text, f"set it in {options.path}")
+        hint = f"set it in {options.file_of('guard', 'mode')}"
+        yield Finding("guard", BAD, text, hint)
         return
     text = "[guard] mode is enforcing"
     lifted = [f"allow = {name}" for name in settings.allow]
+    files = [options.file_of("guard", "allow")] if lifted else []
     if settings.on_unreadable == policy.ALLOW:
         lifted.append("on_unreadable = allow")
+        files.append(options.file_of("guard", "on_unreadable"))
     if lifted:
         text += f", but {', '.join(lifted)}"
-        yield Finding("guard", NOTE, text, f"see {options.path}")
+        hint = f"see {' and '.join(dict.fromkeys(files))}"
+        yield Finding("guard", NOTE, text, hint)
     else:
         yield Finding("guard", OK, text)
 

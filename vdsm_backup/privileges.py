@@ -31,9 +31,8 @@ def make_run_dir(options):
     try:
         _make(options.run_dir, 0o755, options)
     except OSError as e:
-        raise errors.ConfigInvalid(
-            options.path, "[sanlock] run_dir", f"{e.filename}: {e.strerror}"
-        )
+        reason = f"{e.filename}: {e.strerror}"
+        raise options.invalid("sanlock", "run_dir", reason)
 
 
 def _make(path, mode, options):
@@ -59,9 +58,7 @@ def become_user(options):
         os.setegid(gid)
         os.seteuid(uid)
     except OSError as e:
-        raise errors.ConfigInvalid(
-            options.path, "[storage] user, group", e.strerror
-        )
+        raise options.invalid("storage", "user", e.strerror)
     _require_our_code(options)
 
 
@@ -69,9 +66,9 @@ def _require_our_code(options):
     """The children of that user run it, and this process goes on with it."""
     for path in (worker.__file__, sys.executable):
         if not os.access(path, os.R_OK, effective_ids=True):
-            raise errors.ConfigInvalid(
-                options.path,
-                "[storage] user",
+            raise options.invalid(
+                "storage",
+                "user",
                 f"user {options.uid} cannot read {path}: install it where"
                 " every user can",
             )

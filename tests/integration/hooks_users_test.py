@@ -132,6 +132,49 @@ def test_a_configuration_that_vdsm_cannot_read(host, closed):
         os.chmod(host.cli.config, 0o644)
 
 
+@pytest.mark.parametrize("what", ["directory", "drop-in"])
+def test_an_enforcing_drop_in_that_vdsm_cannot_read(host, closed, what):
+    """It wins over a permissive file beside it, and is not just lost."""
+    flag(closed, "True")
+    data = vmxml.vm(closed.disk())
+    host.configure("guard", mode="enforcing")
+    drop_ins = os.path.join(os.path.dirname(host.cli.config), "conf.d")
+    paths = {
+        "directory": (drop_ins, 0o755, 0o711),
+        "drop-in": (os.path.join(drop_ins, "guard.conf"), 0o644, 0o600),
+    }
+    path, before, mode = paths[what]
+    with open(host.cli.config) as f:
+        text = f.read()
+    with open(host.cli.config, "w") as f:
+        f.write(f"{text}\n[guard]\nmode = permissive\n")
+    os.chmod(path, mode)
+    try:
+        outcome = host.start(data, as_user=AS_VDSM)
+        assert_refused(outcome, 987)
+        assert path in outcome.err
+        # It is root that reads it for libvirt.
+        assert_refused(host.libvirt("prepare", data), 994)
+    finally:
+        os.chmod(path, before)
+        with open(host.cli.config, "w") as f:
+            f.write(text)
+
+
+def test_a_drop_in_that_is_a_fifo(host, closed):
+    """Nobody waits for who may write into it."""
+    flag(closed, "False")
+    fifo = os.path.join(os.path.dirname(host.cli.config), "conf.d", "x.conf")
+    os.mkfifo(fifo, 0o644)
+    try:
+        data = vmxml.vm(closed.disk())
+        outcome = host.start(data, as_user=["timeout", "60", *AS_VDSM])
+        assert_refused(outcome, 987)
+        assert fifo in outcome.err
+    finally:
+        os.unlink(fifo)
+
+
 # VDSM runs lvm by sudo
 
 

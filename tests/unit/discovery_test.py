@@ -118,8 +118,12 @@ def test_path_of_a_directory_that_is_no_uuid(host, tmp_path, name):
 
 def test_repo_root_that_is_none(host, tmp_path):
     (tmp_path / "file").write_text("")
-    options = config.load(host.config)
-    options.repo_root = str(tmp_path / "file")
+    drop_in = tmp_path / "host" / "conf.d" / "a.conf"
+    drop_in.parent.mkdir()
+    drop_in.write_text(f"[storage]\nrepo_root = {tmp_path / 'file'}\n")
     with pytest.raises(errors.ConfigInvalid) as e:
-        Discovery(options).all()
-    assert "repo_root" in str(e.value)
+        Discovery(config.load(host.config)).all()
+    assert (e.value.path, e.value.option) == (
+        str(drop_in),
+        "[storage] repo_root",
+    )

@@ -4,7 +4,8 @@ import sys
 
 import pytest
 
-from tests.support import commandline
+from tests.support import commandline, rundir
+from tests.support.needs import needs_other_user
 from vdsm_backup import config, doctor, errors, users, vdsm_client
 
 
@@ -113,6 +114,45 @@ def test_guard(host, text, state, words):
     (found,) = doctor.guard(configure(host, text))
     assert found.state == state
     assert words in found.text
+    assert state == doctor.OK or host.config in found.hint
+
+
+def test_guard_names_the_file_with_the_value(host, tmp_path):
+    directory = os.path.join(os.path.dirname(host.config), "conf.d")
+    os.mkdir(directory)
+    for name, text in (("a", "allow = run"), ("b", "on_unreadable = allow")):
+        with open(os.path.join(directory, f"{name}.conf"), "w") as f:
+            f.write(f"[guard]\n{text}\n")
+    (found,) = doctor.guard(config.load(host.config))
+    assert found.hint == f"see {directory}/a.conf and {directory}/b.conf"
+    with open(os.path.join(directory, "b.conf"), "w") as f:
+        f.write("[guard]\nmode = disabled\n")
+    (found,) = doctor.guard(config.load(host.config))
+    assert found.hint == f"set it in {directory}/b.conf"
+
+
+def test_configuration_that_the_hooks_can_read(host):
+    (found,) = doctor.configuration(host.config)
+    assert (found.state, host.config in found.text) == (doctor.OK, True)
+
+
+@needs_other_user
+def test_configuration_that_the_hooks_cannot_read():
+    """Root reads all; the hooks are vdsm, and refuse every VM."""
+    directory = rundir.make("doctor")
+    options = {"user": 36, "group": 36}
+    with commandline.Host(os.path.join(directory, "host"), **options) as host:
+        drop_ins = os.path.join(os.path.dirname(host.config), "conf.d")
+        os.mkdir(drop_ins, 0o700)
+        checks = host.process("--json", "doctor").json["checks"]
+        (found,) = [c for c in checks if c["name"] == "configuration"]
+        assert found["state"] == doctor.BAD
+        assert f"Configuration {drop_ins}, file: Perm" in found["text"]
+        os.chmod(drop_ins, 0o755)
+        checks = host.process("--json", "doctor").json["checks"]
+        (found,) = [c for c in checks if c["name"] == "configuration"]
+        assert found["state"] == doctor.OK
+    rundir.remove(directory)
 
 
 class Vdsm:

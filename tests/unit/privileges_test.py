@@ -5,14 +5,13 @@ import os
 import stat
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import pytest
 
 from tests.support import rundir
 from tests.support.backends import ROOT
 from tests.support.needs import needs_other_user
-from vdsm_backup import errors, privileges
+from vdsm_backup import config, errors, privileges
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
@@ -22,14 +21,22 @@ UID, GID = 36, 36
 @pytest.fixture
 def options():
     directory = rundir.make("privileges")
-    yield SimpleNamespace(
-        path="conf",
-        uid=UID,
-        gid=GID,
+    yield configured(
+        directory,
         run_dir=os.path.join(directory, "a", "run"),
         history_dir=os.path.join(directory, "b", "history"),
     )
     rundir.remove(directory)
+
+
+def configured(directory, run_dir, history_dir):
+    path = os.path.join(directory, "conf")
+    with open(path, "w") as f:
+        f.write(f"[storage]\nuser = {UID}\ngroup = {GID}\n")
+        f.write(f"[sanlock]\nrun_dir = {run_dir}\n")
+        f.write(f"[history]\ndir = {history_dir}\n")
+    os.chmod(path, 0o644)
+    return config.load(path)
 
 
 def owner(path):
@@ -54,14 +61,14 @@ def test_directory_that_is_there_is_left_as_it_is(options):
 def test_something_else_is_there(options):
     os.makedirs(os.path.dirname(options.run_dir))
     open(options.run_dir, "w").close()
-    with pytest.raises(errors.ConfigInvalid, match="run_dir"):
+    with pytest.raises(errors.ConfigInvalid, match="run_dir") as e:
         privileges.make_directories(options)
+    assert e.value.path == options.path
 
 
 BOTH = """
 import os, subprocess, sys
-from types import SimpleNamespace
-from vdsm_backup import privileges
+from vdsm_backup import config, privileges
 from vdsm_backup.record import Record
 
 def use(name):
@@ -72,12 +79,11 @@ def use(name):
     assert record.read() == [name]
     return record
 
-run_dir, uid = sys.argv[1], int(sys.argv[2])
-if uid:
-    options = SimpleNamespace(path="conf", uid=uid, gid=uid)
-    privileges.become_user(options)
+run_dir, path = sys.argv[1:3]
+if path:
+    privileges.become_user(config.load(path))
     tools = use("sd.lvs")
-    holder = [sys.executable, "-c", sys.argv[3], run_dir, "0"]
+    holder = [sys.executable, "-c", sys.argv[3], run_dir, ""]
     subprocess.run(holder, check=True, user=0, group=0)
     # What root keeps is seen, but is not ours to read.
     kept = Record(run_dir, "sd")
@@ -93,7 +99,7 @@ else:
 def test_tool_and_holder_can_both_use_run_dir(options):
     privileges.make_directories(options)
     subprocess.run(
-        [sys.executable, "-c", BOTH, options.run_dir, str(UID), BOTH],
+        [sys.executable, "-c", BOTH, options.run_dir, options.path, BOTH],
         cwd=ROOT,
         check=True,
     )

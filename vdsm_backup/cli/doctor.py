@@ -38,6 +38,7 @@ def _findings(args, options):
     if args.vdsm:
         yield from doctor.compatible()
         return
+    yield from doctor.configuration(args.config)
     yield from doctor.guard(options)
     yield from doctor.package()
     yield from doctor.hooks()

@@ -8,8 +8,11 @@ class ConfigInvalid(Error):
     """
     The configuration cannot be used.
 
-    An option is unknown or its value makes no sense; the message names both.
-    Mend the file; another one can be given with --config.
+    An option is unknown, its value makes no sense, or a file or directory of
+    the configuration is there and cannot be read; the message names the file.
+    Mend it; another configuration can be given with --config. What user vdsm
+    cannot read counts for the hooks and for VDSM: until it is mended they
+    refuse every VM.
     """
 
     code = 987
