@@ -12,7 +12,6 @@ is on disk (fsync of file and directory) before the change begins; if it
 cannot be kept, nothing is changed.
 """
 
-import contextlib
 import json
 import os
 import re
@@ -20,7 +19,7 @@ import tempfile
 import time
 from dataclasses import asdict, dataclass
 
-from vdsm_backup import errors, flag
+from vdsm_backup import directories, errors, flag
 
 SCHEMA = 1
 _NAME = re.compile(r"(\d{6,})\.json")
@@ -49,14 +48,14 @@ class History:
         """
         directory = self._domain_dir(storage.sd_id)
         try:
-            _make_private(self._dir)
-            _make_private(directory)
+            directories.make(self._dir, 0o700)
+            directories.make(directory, 0o700)
             copy = self._write(directory, storage, lines, by, action)
             storage.backup(self._path(storage.sd_id, copy.number, "extra"))
             _fsync(directory)
             _fsync(self._dir)
         except OSError as e:
-            raise errors.HistoryFailed(directory, e.strerror)
+            raise _failed(directory, e)
         return copy
 
     def numbers(self, sd_id):
@@ -69,7 +68,7 @@ class History:
         except FileNotFoundError:
             return []
         except OSError as e:
-            raise errors.HistoryFailed(self._domain_dir(sd_id), e.strerror)
+            raise _failed(self._domain_dir(sd_id), e)
         matches = [_NAME.fullmatch(name) for name in names]
         return sorted(int(m[1]) for m in matches if m)
 
@@ -84,7 +83,7 @@ class History:
         except FileNotFoundError:
             raise errors.HistoryNotFound(sd_id, number)
         except OSError as e:
-            raise errors.HistoryFailed(path, e.strerror)
+            raise _failed(path, e)
         except (ValueError, TypeError, KeyError) as e:
             raise errors.HistoryFailed(path, f"damaged copy: {e}")
 
@@ -133,10 +132,8 @@ def _typed(copy):
     return copy
 
 
-def _make_private(directory):
-    os.makedirs(os.path.dirname(directory), exist_ok=True)
-    with contextlib.suppress(FileExistsError):
-        os.mkdir(directory, 0o700)
+def _failed(path, error):
+    return errors.HistoryFailed(path, directories.why(error, path))
 
 
 def _fsync(directory):

@@ -87,6 +87,8 @@ def _take_environment():
 
 def _run(answer):
     started = time.monotonic()
+    # The caller's says nothing about what we make.
+    os.umask(0o022)
     say = _private_stderr()
     try:
         # Here, so that also a fault in it is an answer and no trace.

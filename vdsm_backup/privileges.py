@@ -8,8 +8,11 @@ that need root (LVM, the holder) can have it back.
 import os
 import sys
 
-from vdsm_backup import errors
+from vdsm_backup import config, directories, errors
 from vdsm_backup.fileio import worker
+
+# The package's own, see contrib/tmpfiles.d: root's, 0755.
+_VAR_LIB = os.path.dirname(config.DEFAULTS["history"]["dir"])
 
 
 def make_directories(options):
@@ -20,8 +23,14 @@ def make_directories(options):
     if os.getuid() != 0:
         return
     make_run_dir(options)
+    path = os.path.abspath(options.history_dir)
     try:
-        _make(options.history_dir, 0o700, options)
+        # Version 0.1.0 made it with root's umask, and with 027 user vdsm
+        # could not enter it. No other directory is opened: who closed that
+        # one may have meant it.
+        if os.path.dirname(path) == _VAR_LIB:
+            directories.open_to_all(_VAR_LIB)
+        directories.make(path, 0o700, (options.uid, options.gid))
     except OSError as e:
         raise errors.HistoryFailed(options.history_dir, e.strerror)
 
@@ -29,23 +38,11 @@ def make_directories(options):
 def make_run_dir(options):
     """By root, for what this host remembers until it boots."""
     try:
-        _make(options.run_dir, 0o755, options)
+        owner = options.uid, options.gid
+        directories.make(options.run_dir, 0o755, owner)
     except OSError as e:
         reason = f"{e.filename}: {e.strerror}"
         raise options.invalid("sanlock", "run_dir", reason)
-
-
-def _make(path, mode, options):
-    """For the user that we become. One that is there may be anything."""
-    parent = os.path.dirname(os.path.abspath(path))
-    os.makedirs(parent, mode=0o755, exist_ok=True)
-    try:
-        os.mkdir(path, mode=mode)
-    except FileExistsError:
-        if os.path.isdir(path):
-            return
-        raise
-    os.chown(path, options.uid, options.gid)
 
 
 def become_user(options):

@@ -24,7 +24,7 @@ import json
 import os
 import stat
 
-from vdsm_backup import errors
+from vdsm_backup import directories, errors
 
 # More than any record has.
 _MAX_SIZE = 4096
@@ -45,7 +45,7 @@ class Record:
 
     def open(self):
         with self._using():
-            os.makedirs(self._dir, 0o700, exist_ok=True)
+            directories.make(self._dir, 0o700)
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
             self._lock = os.open(self._lock_path, flags, 0o600)
             status = os.fstat(self._lock)
@@ -134,4 +134,5 @@ class Record:
             yield
         except OSError as e:
             action = f"use [sanlock] run_dir {self._dir}"
-            raise errors.SanlockFailed(action, e.strerror or str(e))
+            reason = directories.why(e, self._lock_path)
+            raise errors.SanlockFailed(action, reason)

@@ -168,11 +168,13 @@ def test_hooks_without_the_package_are_not_installed(tmp_path):
     assert done.stdout == ""
 
 
-def test_install_hooks(tmp_path):
+@pytest.mark.parametrize("umask", [0, 0o022, 0o077], ids=oct)
+def test_install_hooks(tmp_path, umask):
     """Where VDSM (P_VDSM_HOOKS) and libvirt look."""
     subprocess.run(
         ["make", "--silent", "install-hooks", f"DESTDIR={tmp_path}/a b"],
         cwd=ROOT,
+        umask=umask,
         check=True,
     )
     found = {}
@@ -189,5 +191,7 @@ def test_install_hooks(tmp_path):
         assert read(found[place]) == read(
             os.path.join(SCRIPTS, directory, NAME)
         )
-        mode = stat.S_IMODE(os.stat(found[place]).st_mode)
-        assert mode == 0o755
+        path = found[place]
+        while path != str(tmp_path):
+            assert stat.S_IMODE(os.stat(path).st_mode) == 0o755, path
+            path = os.path.dirname(path)

@@ -23,6 +23,8 @@ def run():
 
     It ends by _exit: nothing that hangs, a thread or a child, may hold it up.
     """
+    # What we and our children make has the modes that we say.
+    os.umask(0o022)
     _open_standard_files()
     out = _own_stdout()
     err = sys.stderr or open(os.devnull, "w")

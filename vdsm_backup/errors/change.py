@@ -164,7 +164,8 @@ class HistoryFailed(Error):
 
     A copy of the old metadata is kept before each change; where it cannot be
     kept nothing is changed. Make the history directory ([history] dir)
-    writable for the vdsm user.
+    writable for the vdsm user, who must also be able to enter each directory
+    above it.
     """
 
     code = 984

@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+What is made has the modes that are meant, whatever the umask is: by root, who
+works as vdsm, and by what root starts.
+"""
+
+import os
+import re
+import stat
+
+import pytest
+
+from tests.support import commandline, filedomain, rundir, sanlockd
+from tests.support.clifixtures import WHY, A
+from tests.support.hookhost import HookHost, assert_refused
+from tests.support.namespace import Namespace, needs_namespace
+from tests.support.needs import needs_other_user, needs_sanlock
+from tests.support.vmxml import vm
+
+pytest_plugins = ["tests.support.clifixtures"]
+pytestmark = [needs_other_user, needs_sanlock]
+
+VDSM = (36, 36)
+OURS = "/var/lib/vdsm-backup"
+UMASKS = [0, 0o027, 0o077, 0o777]
+
+
+@pytest.fixture(scope="module")
+def sanlock():
+    with sanlockd.Host("host1") as host:
+        yield host
+
+
+class Host:
+    """A host whose directories are not there yet."""
+
+    def __init__(self, directory, sanlock, run_dir, history):
+        self.dir = directory
+        self.sanlock = sanlock
+        path = os.path.join(directory, "host")
+        self.cli = commandline.Host(path, user=VDSM[0], group=VDSM[1])
+        self.sd_id = self.cli.domain(sd_id=A, owner=VDSM)
+        self.metadata = filedomain.path(self.cli.mount, A)
+        dom_md = os.path.dirname(self.metadata)
+        paths = [os.path.join(dom_md, name) for name in ("ids", "leases")]
+        sanlockd.initialize(sanlock, A, *paths)
+        self._drop_ins = os.path.join(path, "conf.d")
+        os.mkdir(self._drop_ins)
+        self.configure("sanlock", run_dir=run_dir)
+        self.configure("history", dir=history)
+
+    def configure(self, section, **options):
+        lines = [f"[{section}]", *(f"{k} = {v}" for k, v in options.items())]
+        path = os.path.join(self._drop_ins, f"{section}.conf")
+        with open(path, "w") as f:
+            f.write("\n".join(lines))
+
+    def run(self, *args, umask=0o022, inside=()):
+        """inside: a command that runs another one elsewhere."""
+        # Python's own files are not what is tested here.
+        env = {**os.environ, **self.sanlock.env}
+        env["PYTHONDONTWRITEBYTECODE"] = "1"
+        command = self.cli.command
+        self.cli.command = lambda *args: [*inside, *command(*args)]
+        with self.cli.start(*args, env=env, umask=umask) as process:
+            out, err = process.communicate()
+        self.cli.command = command
+        return commandline.Done(process.returncode, out, err)
+
+
+@pytest.fixture
+def make(directory, sanlock):
+    made = []
+
+    def make_host(run_dir, history):
+        made.append(Host(directory, sanlock, run_dir, history))
+        return made[-1]
+
+    yield make_host
+    for host in made:
+        host.cli.__exit__()
+
+
+def modes(top, within=()):
+    """{path below top: (owner, group, mode)}"""
+    found = {}
+    for directory, _, names in os.walk(os.path.join(top, *within)):
+        for path in (directory, *(f"{directory}/{name}" for name in names)):
+            status = os.stat(path)
+            mode = stat.S_IMODE(status.st_mode)
+            owner = (status.st_uid, status.st_gid, mode)
+            found[os.path.relpath(path, top)] = owner
+    return found
+
+
+@pytest.mark.parametrize(
+    "umask, mode",
+    list(zip(UMASKS, (0o640, 0o660, 0o644, 0o640))),
+    ids=oct,
+)
+def test_set(make, directory, umask, mode, backend):
+    host = make(f"{directory}/new/c/run", f"{directory}/new/a/b/history")
+    host.configure("storage", ioprocess=backend)
+    os.chmod(host.metadata, mode)
+    done = host.run("set", A, *WHY, umask=umask)
+    assert (done.code, done.out[:14]) == (0, "Storage domain"), done
+    root, closed = (0, 0, 0o755), (*VDSM, 0o700)
+    assert modes(directory, ["new"]) == {
+        "new": root,
+        "new/a": root,
+        "new/a/b": root,
+        "new/a/b/history": closed,
+        f"new/a/b/history/{A}": closed,
+        f"new/a/b/history/{A}/000001.json": (*VDSM, 0o600),
+        "new/c": root,
+        "new/c/run": (*VDSM, 0o755),
+        f"new/c/run/{A}.lock": (0, 0, 0o600),
+    }
+    dom_md = modes(os.path.dirname(host.metadata))
+    assert dom_md["metadata"] == (*VDSM, mode)
+    assert not [name for name in dom_md if name.startswith("metadata.")]
+    # Who comes next can use all of it.
+    done = host.run("clear", A, "--reason", "no more", umask=umask)
+    assert done.code == 0, done
+    done = host.run("history", A, "--json", umask=umask)
+    assert [copy["action"] for copy in done.json["copies"]] == ["set", "clear"]
+
+
+def test_a_history_that_vdsm_cannot_reach(make, directory):
+    """
+    A directory that somebody else has made, and closed: it stays closed, and
+    the message names it.
+    """
+    top = os.path.join(directory, "closed")
+    os.makedirs(os.path.join(top, "more"), 0o700)
+    os.chmod(top, 0o750)
+    host = make(f"{directory}/run", f"{top}/more/history")
+    before = host.cli.bytes(A)
+    for _ in range(2):
+        done = host.run("set", A, *WHY)
+        assert done.code == 1
+        assert "error 984" in done.err
+        assert f"Permission denied: user 36 may not enter {top}\n" in done.err
+    assert host.cli.bytes(A) == before
+    assert modes(directory, ["closed"])["closed"] == (0, 0, 0o750)
+    done = host.run("history", A)
+    assert f"may not enter {top}" in done.err
+
+
+@pytest.fixture
+def inside(directory):
+    """Where /run is new, and /var/lib too."""
+    path = os.path.join(directory, "var-lib")
+    os.mkdir(path)
+    with Namespace() as ns:
+        ns.bind(path, "/var/lib")
+        yield ns.enter()
+
+
+@needs_namespace
+@pytest.mark.parametrize(
+    "umask, before",
+    [
+        (0, None),
+        (0o077, None),
+        (0o027, 0o750),
+        (0o777, 0o700),
+        (0o077, 0o755),
+        (0o027, 0o2750),
+    ],
+    ids=str,
+)
+def test_the_directory_of_the_package(make, inside, directory, umask, before):
+    """
+    Ours is open to all, as tmpfiles.d has it; an earlier version made it
+    closed where the umask was, and every change failed then.
+    """
+    ours = f"{directory}/var-lib/vdsm-backup"
+    if before is not None:
+        os.mkdir(ours)
+        os.chmod(ours, before)
+        os.mkdir(f"{ours}/history")
+        os.chown(f"{ours}/history", *VDSM)
+        os.chmod(f"{ours}/history", 0o700)
+    host = make("/run/vdsm-backup", f"{OURS}/history")
+    done = host.run("set", A, *WHY, umask=umask, inside=inside)
+    assert done.code == 0, done
+    found = modes(directory, ["var-lib"])
+    mode = 0o755 | (before or 0)
+    assert found["var-lib/vdsm-backup"] == (0, 0, mode)
+    assert found["var-lib/vdsm-backup/history"] == (*VDSM, 0o700)
+    assert found["var-lib"] == (0, 0, 0o755)
+
+
+@needs_namespace
+@pytest.mark.parametrize("what", ["another owner", "link"])
+def test_what_is_not_ours_is_not_opened(make, inside, directory, what):
+    ours = f"{directory}/var-lib/vdsm-backup"
+    other = f"{directory}/var-lib/other"
+    os.mkdir(other, 0o750)
+    if what == "link":
+        os.symlink("other", ours)
+    else:
+        os.rename(other, ours)
+        os.chown(ours, 1234, 1234)
+        other = ours
+    host = make("/run/vdsm-backup", f"{OURS}/history")
+    done = host.run("set", A, *WHY, inside=inside)
+    assert "error 984" in done.err
+    assert f"user 36 may not enter {OURS}" in done.err
+    assert stat.S_IMODE(os.stat(other).st_mode) == 0o750
+
+
+@needs_namespace
+def test_only_where_it_is_used(make, inside, directory):
+    ours = f"{directory}/var-lib/vdsm-backup"
+    os.mkdir(ours, 0o750)
+    host = make("/run/vdsm-backup", f"{directory}/history")
+    assert host.run("set", A, *WHY, inside=inside).code == 0
+    assert stat.S_IMODE(os.stat(ours).st_mode) == 0o750
+
+
+@needs_namespace
+def test_a_group_that_may_enter(make, inside, directory):
+    """Somebody meant that, and it works."""
+    ours = f"{directory}/var-lib/vdsm-backup"
+    os.mkdir(ours, 0o750)
+    os.chown(ours, 0, VDSM[1])
+    host = make("/run/vdsm-backup", f"{OURS}/history")
+    assert host.run("set", A, *WHY, inside=inside).code == 0
+    found = modes(directory, ["var-lib"])["var-lib/vdsm-backup"]
+    assert found == (0, VDSM[1], 0o750)
+
+
+@pytest.mark.parametrize("umask", UMASKS, ids=oct)
+def test_libvirts_hook(umask):
+    """It makes the directory for its mark, as root, with libvirtd's umask."""
+    directory = rundir.make("umask")
+    options = {"user": VDSM[0], "group": VDSM[1]}
+    shell = ["sh", "-c", f'umask {umask:03o}; exec "$@"', "sh"]
+    with HookHost(directory, **options) as host:
+        host.guard(allow="migrate-in")
+        domain = host.file_domain(owner=VDSM)
+        domain.flag("True")
+        os.chown(domain.metadata, *VDSM)
+        data = vm(domain.disk())
+        migration = host.libvirt("migrate", data, as_user=shell)
+        assert (migration.refused, migration.err) == (False, "")
+        found = modes(host.cli.run_dir)
+        assert found.pop(".") == (*VDSM, 0o755)
+        ((name, owner),) = found.items()
+        assert re.match("incoming-", name) and owner == (*VDSM, 0o600)
+        assert not host.libvirt("prepare", data, as_user=shell).refused
+        outcome = host.libvirt("prepare", data, as_user=shell)
+        assert_refused(outcome, 994)
+    rundir.remove(directory)
