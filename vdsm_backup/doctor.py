@@ -150,7 +150,7 @@ def plugin(options):
             BAD,
             "VDSM runs without it: live storage migration and preview are not"
             " guarded, and VDSM may lose a flag",
-            "docs/vdsm.md, Loading; journalctl -t vdsm-backup",
+            "docs/vdsm.md, Loading; journalctl -t vdsm-backup-domain",
         )
 
 

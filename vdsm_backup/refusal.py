@@ -21,6 +21,8 @@ _MAX_TITLE = 36
 _MAX_BY = 24
 _MIN_REASON = 12
 
+_NOT_THE_FLAG = "not because it is flagged"
+
 _NOBODY = "somebody unknown"
 
 
@@ -64,7 +66,7 @@ def _sentence(e, room):
     code = f" (error {e.code})"
     if isinstance(e, errors.FlagUnknown):
         text = (
-            f"{head}, not because it is flagged: cannot read the flag of"
+            f"{head}, {_NOT_THE_FLAG}: cannot read the flag of"
             f" domain {title}, {disk}: "
         )
         return _fill(text, e.reason, code, room)
@@ -84,8 +86,10 @@ def _fill(before, reason, after, room):
 
 
 def plain(e):
-    """One line of any error of ours."""
-    return _fill("", str(e), f" (error {e.code})", MAX_LINE)
+    """One line of any error of ours, for which no flag was read."""
+    text = str(e)
+    before = "" if _NOT_THE_FLAG in text else f"N{_NOT_THE_FLAG[1:]}: "
+    return _fill(before, text, f" (error {e.code})", MAX_LINE)
 
 
 def _ascii(text):

@@ -34,21 +34,28 @@ def main():
     sys.exit(5)
 """
 
+SAY = """\
+    import json
+    print(json.dumps([priority, text]), file=open({!r}, "a"))
+"""
+
 CUSTOM = "import builtins; builtins.customized = True\n"
 
 
 class Place:
     """
     directory: empty. packages: directories in which `vdsm_backup`, and more,
-    are found; a `vdsm` with nothing but its main is made here.
+    are found; a `vdsm` with nothing but its main is made here. syslog: it
+    talks to syslog, as on a host; else said() has what it says.
     """
 
-    def __init__(self, directory, *packages):
+    def __init__(self, directory, *packages, syslog=False):
         self.launcher_dir = os.path.join(directory, "ours")
         self.vdsm_dir = os.path.join(directory, "libexec")
         self.packages = [os.path.join(directory, "lib"), *packages]
         self._told = os.path.join(directory, "told")
         self._said = os.path.join(directory, "said")
+        self._syslog = syslog
         for path in (self.launcher_dir, self.vdsm_dir):
             os.makedirs(path)
         self.launcher = os.path.join(self.launcher_dir, "vdsmd")
@@ -75,10 +82,16 @@ class Place:
         path = [self.launcher_dir, *self.packages]
         return {**os.environ, "PYTHONPATH": ":".join(path)}
 
-    def start(self, *args):
-        """(exit code, what VDSM told: [who, arguments, path, sys.path])."""
+    def start(self, *args, inside=()):
+        """
+        (exit code, what VDSM told: [who, arguments, path, sys.path]).
+
+        inside: a command that runs another one elsewhere.
+        """
         done = subprocess.run(
-            [self.launcher, *args], env=self.environ(), cwd=self.vdsm_dir
+            [*inside, self.launcher, *args],
+            env=self.environ(),
+            cwd=self.vdsm_dir,
         )
         return done.returncode, self.told()
 
@@ -89,9 +102,12 @@ class Place:
             (line,) = f.read().splitlines()
         return json.loads(line)
 
-    def said(self):
+    def said(self, priority=None):
+        """What it said, of all or of one priority of syslog."""
         with open(self._said) as f:
-            return f.read()
+            lines = [json.loads(line) for line in f]
+        wanted = [t for p, t in lines if priority in (None, p)]
+        return "".join(f"{text}\n" for text in wanted)
 
     def _adapted(self):
         """The launcher itself, but for where VDSM is and where it talks."""
@@ -100,13 +116,11 @@ class Place:
         for old, new in (
             ("#!/usr/bin/python3", f"#!{sys.executable}"),
             ('VDSM = "/usr/libexec/vdsm"', f"VDSM = {self.vdsm_dir!r}"),
-            (
-                "    syslog.syslog(text)\n",
-                f"    print(text, file=open({self._said!r}, 'a'))\n",
-            ),
+            ("    syslog.syslog(priority, text)\n", SAY.format(self._said)),
         ):
             assert text.count(old) == 1, old
-            text = text.replace(old, new)
+            if not (self._syslog and "syslog" in old):
+                text = text.replace(old, new)
         return text
 
     @staticmethod

@@ -13,6 +13,7 @@ in it.
 
 import functools
 import os
+import re
 import socket
 import struct
 import subprocess
@@ -74,8 +75,62 @@ class Namespace:
             self.run("mkdir", "-p", target)
         self.run("mount", "--bind", path, target)
 
+    def own_dev(self):
+        """Its /dev has what programs expect there, and takes more."""
+        self.run("sh", "-ec", _OWN_DEV)
+
     def run(self, *command):
         subprocess.run([*self.enter(), *command], check=True)
+
+
+_OWN_DEV = """
+mkdir /run/dev
+mount --rbind /dev /run/dev
+mount -t tmpfs -o mode=755 tmpfs /dev
+for name in null zero full random urandom tty; do
+    touch /dev/$name
+    mount --bind /run/dev/$name /dev/$name
+done
+ln -s /proc/self/fd /dev/fd
+"""
+
+
+class Syslog:
+    """
+    Takes what others say by syslog(3), as a daemon does at /dev/log: ten
+    lines before they are read, by the kernel's limit.
+    """
+
+    def __init__(self, directory):
+        self._path = os.path.join(directory, "log")
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(self._path)
+        os.chmod(self._path, 0o666)
+        self._socket.setblocking(False)
+
+    def put_into(self, ns):
+        """ns: one with its own_dev()."""
+        ns.run("touch", "/dev/log")
+        ns.bind(self._path, "/dev/log")
+
+    def close(self):
+        self._socket.close()
+
+    def lines(self):
+        """[(facility, priority, who, text), ...] since the last time."""
+        found = []
+        while True:
+            try:
+                data = self._socket.recv(1 << 20)
+            except BlockingIOError:
+                return found
+            # <PRI>Mmm dd hh:mm:ss NAME[PID]: TEXT
+            match = _SYSLOG.fullmatch(data.rstrip(b"\0").decode())
+            number = int(match[1])
+            found.append((number // 8, number % 8, match[2], match[3]))
+
+
+_SYSLOG = re.compile(r"<(\d+)>.{15} ([^:\[]+)(?:\[\d+\])?: (.*)", re.S)
 
 
 class Journal:

@@ -96,7 +96,12 @@ def start(request):
         from vdsm_backup import config as ours
         from vdsm_backup.vdsm import install
 
-        install.install(ours.load(request["config"]))
+        if request["own_config"]:
+            # The host's own, which the launcher may not be able to read.
+            ours.PATH = request["config"]
+            install.install(None)
+        else:
+            install.install(ours.load(request["config"]))
 
     from vdsm.clientIF import clientIF
     from vdsm.storage.dispatcher import Dispatcher

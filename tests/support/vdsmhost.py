@@ -36,7 +36,8 @@ class Host:
     """
     plugin: is it installed; sanlock: a sanlockd.Host; strict: does VDSM
     check all types of its API; host_id: in pools; luns: WWIDs of all that
-    it sees by multipath.
+    it sees by multipath; own_config: the configuration is the host's own, and
+    cannot be used when VDSM starts.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Host:
         strict=False,
         host_id=1,
         luns=(),
+        own_config=False,
     ):
         self.root = directory
         self.host_id = host_id
@@ -60,7 +62,10 @@ class Host:
             "io_timeout": sanlockd.IO_TIMEOUT,
             "config": self.config,
             "luns": luns,
+            "own_config": own_config,
         }
+        if own_config:
+            self.break_config()
         self._log = open(os.path.join(directory, "vdsm.log"), "w")
         self._child = subprocess.Popen(
             [sys.executable, "-m", "tests.support.vdsmd", json.dumps(request)],
@@ -282,6 +287,20 @@ class Host:
             storagedomainID=sd_id,
             description=text,
         )
+
+    # Our configuration
+
+    @property
+    def drop_ins(self):
+        return os.path.join(self.root, "conf.d")
+
+    def break_config(self):
+        """It cannot be listed, also by root."""
+        with open(self.drop_ins, "w"):
+            pass
+
+    def mend_config(self):
+        os.unlink(self.drop_ins)
 
     def _config(self):
         path = os.path.join(self.root, "vdsm-backup.conf")

@@ -5,13 +5,16 @@ import configparser
 import importlib.machinery
 import importlib.util
 import os
+import syslog
 
 import pytest
 
+from tests.support import rundir
 from tests.support.backends import ROOT
 from tests.support.launching import LAUNCHER, Place
+from tests.support.namespace import Namespace, Syslog, needs_namespace
 
-GOOD = "def install(options):\n    import builtins; builtins.put = True\n"
+GOOD = "def install(options):\n    import builtins; builtins.put = options\n"
 INCOMPATIBLE = """
 class Incompatible(Exception):
     problems = ["first", "second"]
@@ -44,7 +47,42 @@ def test_starts_vdsm_with_the_plugin(place):
         "def main():\n    assert customized and put; raise SystemExit(3)",
     )
     assert place.start() == (3, None)
-    assert "the plugin is in place" in place.said()
+    assert place.said(syslog.LOG_INFO) == "the plugin is in place\n"
+    assert place.said() == place.said(syslog.LOG_INFO)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "class ConfigInvalid(Exception): pass\n"
+        "def load(): raise ConfigInvalid('bad value of mode')",
+        "def load(): raise PermissionError(13, 'bad value of mode')",
+        "def load():\n"
+        "    class Mute(Exception):\n"
+        "        def __str__(self): return 1 / 0\n"
+        "    raise Mute",
+    ],
+)
+def test_configuration_that_cannot_be_used(place, error):
+    """The plugin reads it again, and refuses until it is mended."""
+    place.package("vdsm_backup/config.py", error)
+    place.package(
+        "vdsm/vdsmd.py",
+        "def main():\n    assert put is None; raise SystemExit(3)",
+    )
+    assert place.start() == (3, None)
+    said = place.said(syslog.LOG_ERR)
+    assert said.startswith("VMs are refused until the configuration is mended")
+    assert "bad value of mode" in said or ": Mute\n" in said
+    assert place.said(syslog.LOG_INFO) == "the plugin is in place\n"
+
+
+def test_that_configuration_says_nothing_of_stop(place):
+    """What does not fit is left out, as by default."""
+    place.package("vdsm_backup/config.py", "def load(): raise ValueError")
+    place.package("vdsm_backup/vdsm/install.py", INCOMPATIBLE)
+    assert place.start()[1][0] == "own"
+    assert "starting VDSM WITHOUT the plugin" in place.said(syslog.LOG_ERR)
 
 
 def test_as_if_vdsm_had_been_started_from_its_own_directory(place):
@@ -65,7 +103,8 @@ def test_end_of_vdsm_is_its_own(place):
 
 
 BROKEN = {
-    "config": ("config.py", "def load(): raise ValueError('bad value')"),
+    "config": ("config.py", "def load(:"),
+    "config exits": ("config.py", "def load(): raise SystemExit(0)"),
     "syntax": ("vdsm/install.py", "def install(:"),
     "import": ("vdsm/install.py", "import no_such_module"),
     "install": (
@@ -90,8 +129,8 @@ def test_vdsm_is_never_down_because_of_us(place, what):
     code, (who, argv, path, _) = place.start("--option")
     assert (code, who, argv) == (7, "own", ["--option"])
     assert path == ":".join([place.vdsm_dir, *place.packages])
-    if what != "error without words":
-        assert "starting VDSM WITHOUT the plugin" in place.said()
+    assert "starting VDSM WITHOUT the plugin: " in place.said(syslog.LOG_ERR)
+    assert place.said() == place.said(syslog.LOG_ERR)
 
 
 def test_any_text_can_be_said():
@@ -102,37 +141,115 @@ def test_any_text_can_be_said():
     # Nothing beside the launcher, not even for a test.
     code = loader.source_to_code(loader.get_data(LAUNCHER), LAUNCHER)
     exec(code, vars(launcher))
-    launcher.say("a test \0 \ud800 é")
+    launcher.say(syslog.LOG_DEBUG, "a test \0 \ud800 é")
 
 
 def test_without_our_package(place):
     place.remove_package("vdsm_backup")
     assert place.start()[1][0] == "own"
+    assert "starting VDSM WITHOUT the plugin: " in place.said(syslog.LOG_ERR)
+    assert place.said() == place.said(syslog.LOG_ERR)
 
 
 def test_what_does_not_fit_is_told_in_full(place):
     place.package("vdsm_backup/vdsm/install.py", INCOMPATIBLE)
     place.start()
-    assert "not as expected: first\n" in place.said()
-    assert "not as expected: second\n" in place.said()
+    said = place.said(syslog.LOG_ERR)
+    assert "not as expected: first\n" in said
+    assert "not as expected: second\n" in said
 
 
 def test_stop_is_obeyed(place):
     place.package("vdsm_backup/vdsm/install.py", INCOMPATIBLE)
     place.package("vdsm_backup/config.py", CONFIG.format("stop"))
     assert place.start() == (1, None)
-    assert "VDSM is not started" in place.said()
+    assert "VDSM is not started" in place.said(syslog.LOG_ERR)
+    assert place.said() == place.said(syslog.LOG_ERR)
 
 
 def test_sitecustomize_that_fails_stops_nothing(place):
     place.custom("1 / 0")
     assert place.start()[1][0] == "launched"
-    assert "ZeroDivisionError" in place.said()
+    assert "ZeroDivisionError" in place.said(syslog.LOG_WARNING)
 
 
 def test_vdsm_without_sitecustomize(place):
     os.unlink(os.path.join(place.vdsm_dir, "sitecustomize.py"))
     assert place.start()[1][0] == "launched"
+
+
+OURS, DAEMON, USER = "vdsm-backup-domain", 3, 1
+
+
+@pytest.fixture
+def real(tmp_path):
+    """(a place that talks to syslog, what it says there)"""
+    directory = rundir.make("launcher")
+    log = Syslog(directory)
+    place = Place(str(tmp_path), syslog=True)
+    place.package("vdsm_backup/__init__.py", "")
+    place.package("vdsm_backup/config.py", CONFIG.format("warn"))
+    place.package("vdsm_backup/vdsm/__init__.py", "")
+    place.package(
+        "vdsm_backup/vdsm/install.py", GOOD + "Incompatible = OSError"
+    )
+    with Namespace() as ns:
+        ns.own_dev()
+        log.put_into(ns)
+
+        def lines():
+            place.start(inside=ns.enter())
+            return log.lines()
+
+        yield place, lines
+    log.close()
+    rundir.remove(directory)
+
+
+# As VDSM's own main says it.
+FAILS = """
+import syslog
+def main():
+    syslog.syslog("VDSM failed to start: it has no helper")
+"""
+
+
+@needs_namespace
+def test_each_talks_in_its_own_name(real):
+    place, lines = real
+    place.package("vdsm/vdsmd.py", FAILS)
+    assert lines() == [
+        (DAEMON, syslog.LOG_INFO, OURS, "the plugin is in place"),
+        (
+            USER,
+            syslog.LOG_INFO,
+            "vdsmd",
+            "VDSM failed to start: it has no helper",
+        ),
+    ]
+
+
+@needs_namespace
+@pytest.mark.parametrize("what", BROKEN)
+def test_lost_protection_is_an_error(real, what):
+    place, lines = real
+    name, text = BROKEN[what]
+    place.package(f"vdsm_backup/{name}", text)
+    *others, last = lines()
+    assert last[:3] == (DAEMON, syslog.LOG_ERR, OURS)
+    assert last[3].startswith("starting VDSM WITHOUT the plugin: ")
+    for line in others:
+        assert line[:3] == (DAEMON, syslog.LOG_ERR, OURS)
+
+
+@needs_namespace
+def test_vdsm_that_is_not_started_is_an_error(real):
+    place, lines = real
+    place.package("vdsm_backup/vdsm/install.py", INCOMPATIBLE)
+    place.package("vdsm_backup/config.py", CONFIG.format("stop"))
+    found = lines()
+    assert {line[:3] for line in found} == {(DAEMON, syslog.LOG_ERR, OURS)}
+    assert found[-1][3].startswith("VDSM is not started")
 
 
 def test_nothing_in_its_directory_can_be_imported():

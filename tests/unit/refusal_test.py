@@ -120,6 +120,12 @@ def test_any_error_is_one_line(text):
     shown = refusal.plain(errors.InternalError("Kind", text))
     assert_can_be_shown(shown)
     assert shown.endswith(" (error 999)")
+    assert shown.startswith("Not because it is flagged: ")
+
+
+def test_an_error_says_once_that_it_is_not_the_flag():
+    shown = refusal.plain(errors.VmUnclear("why"))
+    assert shown.lower().count("not because it is flagged") == 1
 
 
 def assert_can_be_shown(text):

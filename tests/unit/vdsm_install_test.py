@@ -8,6 +8,7 @@ import types
 import pytest
 
 from tests.support import vdsmshapes
+from vdsm_backup import config
 from vdsm_backup.vdsm import compat, install, places
 from vdsm_backup.vdsm.compat import ANY, Place
 
@@ -31,7 +32,7 @@ class Thing:
         pass
 
 
-def twice(original, options=None):
+def twice(original, path=None):
     @functools.wraps(original)
     def doubled(self, one, two):
         return 2 * original(self, one, two)
@@ -62,11 +63,11 @@ def thing(monkeypatch):
     monkeypatch.setattr(places, "WRAPPED", (places.Wrapped(wrapped, twice),))
     guarded = Place(f"{at}.more", among=("two", "one"))
     monkeypatch.setattr(
-        places, "GUARDED", (places._gate(guarded, knowing_path),)
+        places, "GUARDED", (places.Wrapped(guarded, knowing_path),)
     )
     added = [
-        places.Added(f"{at}.added", lambda options: lambda self: options),
-        places.Added(f"{at}.also", lambda options: lambda self: 0),
+        places.Added(f"{at}.added", lambda path: lambda self: path),
+        places.Added(f"{at}.also", lambda path: lambda self: 0),
     ]
     monkeypatch.setattr(places, "ADDED", added)
     item = places.Item(f"{NAME}:table", "new", {"ret": "x"})
@@ -84,7 +85,7 @@ def test_all_is_put_in_place(thing):
     install.install(OPTIONS)
     assert install.installed()
     assert thing.Thing(1).wrapped(2, 3) == 12
-    assert thing.Thing(1).added() == OPTIONS
+    assert thing.Thing(1).added() == "the path"
     assert thing.Thing(1).more(2) == "the path"
     assert thing.table == {"there": 1, "new": {"ret": "x"}}
 
@@ -95,6 +96,18 @@ def test_twice_is_once(thing):
     install.install(types.SimpleNamespace(path="x"))
     assert shape(thing) == before
     assert install.compatibility() == []
+
+
+def test_without_a_configuration(thing):
+    """The host's own counts, whenever it can be read."""
+    install.install(None)
+    assert install.installed()
+    assert thing.Thing(1).added() is thing.Thing(1).more(2) is None
+
+
+def test_the_hosts_own_need_not_be_there_later_either(thing):
+    install.install(types.SimpleNamespace(path=config.PATH))
+    assert thing.Thing(1).added() is None
 
 
 def test_looking_touches_nothing(thing):
@@ -141,7 +154,7 @@ def test_all_problems_are_told(thing):
 
 
 def test_what_cannot_be_made_leaves_all_as_it_was(thing, monkeypatch):
-    broken = places.Added(f"{NAME}:Thing.broken", lambda options: 1 / 0)
+    broken = places.Added(f"{NAME}:Thing.broken", lambda path: 1 / 0)
     monkeypatch.setattr(places, "ADDED", [*places.ADDED, broken])
     before = shape(thing)
     with pytest.raises(ZeroDivisionError):

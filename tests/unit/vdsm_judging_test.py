@@ -227,7 +227,9 @@ def test_xml_that_is_broken(gate):
 def test_broken_configuration(gate, path, entries, operation, refused):
     path.write_text("[guard]\nmode = maybe\n")
     if refused:
-        assert refusal(gate.judge, operation, "VM x").code == 987
+        raised = refusal(gate.judge, operation, "VM x")
+        assert raised.code == 987
+        assert str(raised).startswith("Not because it is flagged: Config")
     else:
         gate.judge(operation, "VM x")
     (entry,) = entries
@@ -247,10 +249,25 @@ def test_fault_of_ours(gate, path, entries, monkeypatch):
 
 def test_the_hosts_own_configuration_need_not_be_there(world, monkeypatch):
     monkeypatch.setattr(config, "PATH", "/nowhere/at/all.conf")
-    judging.Gate("/nowhere/at/all.conf").judge("run", "VM x", xml=XML)
+    judging.Gate(None).judge("run", "VM x", xml=XML)
     assert (
         refusal(judging.Gate("/nowhere/else").judge, "run", "VM x").code == 987
     )
+
+
+def test_the_hosts_own_configuration_that_cannot_be_read(
+    world, entries, tmp_path, monkeypatch
+):
+    """When VDSM starts, and until it is mended; no restart."""
+    monkeypatch.setattr(config, "PATH", str(tmp_path / "main"))
+    (tmp_path / "conf.d").write_text("")
+    gate = judging.Gate(None)
+    raised = refusal(gate.judge, "run", "VM x", xml=XML)
+    assert raised.code == 987
+    assert str(tmp_path / "conf.d") in str(raised)
+    (tmp_path / "conf.d").unlink()
+    gate.judge("run", "VM x", xml=XML)
+    assert [e["code"] for e in entries] == [987]
 
 
 # Telling without waiting

@@ -8,6 +8,7 @@ that is new could be made, anything is set. Installing again changes nothing.
 
 import logging
 
+from vdsm_backup import config
 from vdsm_backup.vdsm import compat, places
 
 log = logging.getLogger("vdsm_backup")
@@ -40,9 +41,11 @@ def compatibility():
     return [problem for problem in problems if problem]
 
 
-def install(options):
+def install(options=None):
     """
-    options: config.Config.
+    options: config.Config, of which only the path counts: the configuration
+    is read again when it is needed, and where it cannot be used then, VMs are
+    refused. None: the host's own, whether it can be used now or not.
 
     Raises Incompatible, with nothing touched.
     """
@@ -51,10 +54,14 @@ def install(options):
     problems = compatibility()
     if problems:
         raise Incompatible(problems)
+    path = None
+    # The host's own need not be there, later either.
+    if options is not None and options.path != config.PATH:
+        path = options.path
     # Whatever can fail comes first.
     wrapped = (*places.WRAPPED, *places.GUARDED)
-    changes = [_wrapping(item, options) for item in wrapped]
-    changes += [_adding(item, options) for item in places.ADDED]
+    changes = [_wrapping(item, path) for item in wrapped]
+    changes += [_adding(item, path) for item in places.ADDED]
     dictionaries = [(compat.find(i.at), i) for i in places.ITEMS]
     for owner, name, value in changes:
         setattr(owner, name, value)
@@ -69,15 +76,15 @@ def _places():
     yield from places.NEEDED
 
 
-def _wrapping(item, options):
+def _wrapping(item, path):
     owner, name = compat.owner_of(item.place.at)
     original = compat.find(item.place.at)
-    return owner, name, _marked(item.make(original, options))
+    return owner, name, _marked(item.make(original, path))
 
 
-def _adding(item, options):
+def _adding(item, path):
     owner, name = compat.owner_of(item.at)
-    return owner, name, _marked(item.make(options))
+    return owner, name, _marked(item.make(path))
 
 
 def _marked(function):

@@ -8,7 +8,6 @@ the call (reads.py). The configuration is read at each decision.
 """
 
 import logging
-import os
 import threading
 import time
 import traceback
@@ -41,7 +40,7 @@ class Gate:
     """
     Refuses by raising what VDSM makes a response, or an event, of.
 
-    path: of the configuration.
+    path: of the configuration; None for the host's own.
     """
 
     def __init__(self, path):
@@ -58,7 +57,7 @@ class Gate:
         """
         settings, trace = policy.Settings(), None
         try:
-            options = self._options()
+            options = config.load(self._path)
             settings = options.guard
             found = of_drives(drives)
             if xml is not None:
@@ -103,12 +102,6 @@ class Gate:
             thread.start()
         except RuntimeError as e:
             log.warning("%s: %s was not judged: %s", operation, vm, e)
-
-    def _options(self):
-        # Only a file that somebody asked for must exist.
-        if self._path == config.PATH and not os.path.exists(self._path):
-            return config.load()
-        return config.load(self._path)
 
 
 def _verdict(options, operation, found):

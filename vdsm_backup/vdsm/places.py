@@ -8,6 +8,9 @@ of them that judge VMs.
 ADDED: what VDSM does not have.
 NEEDED: what is only called or read. If one of them is not as expected,
 nothing is touched at all.
+
+What is made knows the path of the configuration, None for the host's own, and
+reads it when it is needed: it may be broken now, and mended later.
 """
 
 from dataclasses import dataclass
@@ -22,7 +25,7 @@ _DOMAIN = "vdsm.storage.sd:StorageDomain"
 
 @dataclass(frozen=True)
 class Wrapped:
-    """make(original, options) gives what takes its place."""
+    """make(original, path) gives what takes its place."""
 
     place: Place
     make: Callable
@@ -30,7 +33,7 @@ class Wrapped:
 
 @dataclass(frozen=True)
 class Added:
-    """make(options) gives an attribute that VDSM's class does not have."""
+    """make(path) gives an attribute that VDSM's class does not have."""
 
     at: str
     make: Callable
@@ -46,9 +49,9 @@ class Item:
 
 
 def _wrap(at, parameters, make, uses=()):
-    """For a wrapper that needs no options."""
+    """For a wrapper that needs no configuration."""
     place = Place(at, tuple(parameters), exact=True, uses=tuple(uses))
-    return Wrapped(place, lambda original, options: make(original))
+    return Wrapped(place, lambda original, path: make(original))
 
 
 WRAPPED = (
@@ -87,14 +90,7 @@ WRAPPED = (
 
 def _guard(at, parameters, make, uses=()):
     place = Place(at, tuple(parameters), exact=True, uses=tuple(uses))
-    return _gate(place, make)
-
-
-def _gate(place, make):
-    """The configuration is read at each decision: it needs to know where."""
-    return Wrapped(
-        place, lambda original, options: make(original, options.path)
-    )
+    return Wrapped(place, make)
 
 
 _VM = "vdsm.virt.vm:Vm"
@@ -115,19 +111,19 @@ GUARDED = (
     ),
     _guard(f"{_VM}.hotplugDisk", ["self", "params"], gates.plug),
     # 4.50.0 takes no more; later ones need_extend.
-    _gate(
+    Wrapped(
         Place(f"{_VM}.diskReplicateStart", ("self", "srcDisk", "dstDisk")),
         gates.replicate,
     ),
     # They are passed on as they are.
-    _gate(Place(f"{_VM}.snapshot", among=("self",)), gates.snapshot),
-    _gate(Place(f"{_VM}.merge", among=("self",)), gates.merge),
+    Wrapped(Place(f"{_VM}.snapshot", among=("self",)), gates.snapshot),
+    Wrapped(Place(f"{_VM}.merge", among=("self",)), gates.merge),
     _guard(
         f"{_CLIENT}.prepareVolumePath",
         ["self", "drive", "vmId", "path"],
         gates.prepare,
     ),
-    _gate(
+    Wrapped(
         Place("vdsm.storage.hsm:HSM.createVolume", among=preview.PARAMETERS),
         preview.create_volume,
     ),

@@ -14,7 +14,15 @@ import functools
 import logging
 import re
 
-from vdsm_backup import change, errors, flag, history, hosted_engine, who
+from vdsm_backup import (
+    change,
+    config,
+    errors,
+    flag,
+    history,
+    hosted_engine,
+    who,
+)
 from vdsm_backup import format as fmt
 from vdsm_backup.vdsm import failures, lease, metadata, storage, vms
 
@@ -41,9 +49,11 @@ def api_get(self, storagedomainID):
 # HSM
 
 
-def hsm_set(options):
+def hsm_set(path):
     """
     Added as HSM.setStorageDomainBackup; public, so the dispatcher exposes it.
+
+    path: of the configuration; None for the host's own.
     """
     from vdsm.common.threadlocal import vars
     from vdsm.storage import hsm
@@ -51,6 +61,7 @@ def hsm_set(options):
     def setStorageDomainBackup(self, sdUUID, backup, reason, expected=None):
         with failures.as_vdsm():
             request = _request(backup, reason, expected)
+            options = config.load(path)
             domain = storage.open_domain(sdUUID)
             pool_id = change.look(domain).pool
             _require_attached(sdUUID, pool_id)
@@ -67,7 +78,7 @@ def hsm_set(options):
     return hsm.public(setStorageDomainBackup)
 
 
-def hsm_get(options):
+def hsm_get(path):
     """Added as HSM.getStorageDomainBackup. Any host, attached or not."""
     from vdsm.common.threadlocal import vars
     from vdsm.storage import hsm
@@ -123,7 +134,7 @@ def _flag_in_memory(sd_id):
 # StoragePool
 
 
-def pool_set(options):
+def pool_set(path):
     """
     Added as StoragePool.setSDBackup, and secured by hand: VDSM's decorator of
     the class has done its work when the class was made. Who is not the SPM
