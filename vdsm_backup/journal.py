@@ -18,6 +18,7 @@ IDENTIFIER = "vdsm-backup-domain"
 # syslog(3)
 ERR = 3
 WARNING = 4
+NOTICE = 5
 
 # A datagram larger than the buffer of a socket is refused; a longer trace
 # says nothing that its end does not say.
