@@ -116,7 +116,7 @@ HEX = "0123456789abcdef" * 2 + "01234567"
 def test_what_a_change_replaces_is_named_to_lvm(
     storage, runner, tags, expected
 ):
-    tags = tuple(f"MDT_{tag}" for tag in tags)
+    lines, tags = tags, tuple(f"MDT_{tag}" for tag in tags)
     runner.now = dataclasses.replace(
         runner.now, tags=("RHAT_storage_domain", *tags)
     )
@@ -131,7 +131,7 @@ def test_what_a_change_replaces_is_named_to_lvm(
 
     runner.change_tags = change_tags
     runner.only = lambda devices: runner
-    storage.write(None, ["NEW=1"], lambda step: None)
+    storage.write(lines, ["NEW=1"], lambda step: None)
     assert named == [expected]
 
 
