@@ -314,9 +314,11 @@ def test_frozen_while_another_host_changes_it(mount, backend, held, step):
         frozen = set(found) - set(before)
         assert frozen
         processes.kill(frozen, signal.SIGSTOP)
-        wait_until(lambda: all(map(processes.stopped, frozen)))
-        domain.open().write(domain.old, theirs, lambda step: None)
-        processes.kill(frozen, signal.SIGCONT)
+        try:
+            wait_until(lambda: all(map(processes.stopped, frozen)))
+            domain.open().write(domain.old, theirs, lambda step: None)
+        finally:
+            processes.kill(frozen, signal.SIGCONT)
 
     failures = (errors.WriteFailed, errors.MetadataChanged, write.Unsettled)
     with pytest.raises(failures) as e:

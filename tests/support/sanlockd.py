@@ -74,12 +74,18 @@ class Host:
 
     def stop(self):
         """The host crashes, and is not seen again."""
-        _kill(self._dir)
+        clean_stale(self._dir)
         self._daemon.wait()
         rundir.remove(self._dir)
 
     def freeze(self, pids):
-        """All of the host stands still: its daemon, and these processes."""
+        """
+        All of the host stands still: its daemon, and these processes. They
+        are on record, since nothing else would end them.
+        """
+        with open(os.path.join(self._dir, "frozen"), "w") as f:
+            for pid in pids:
+                f.write(f"{pid} {rundir.start_time(pid)}\n")
         self._signal(signal.SIGSTOP, pids)
 
     def thaw(self, pids):
@@ -275,9 +281,18 @@ except sanlock.SanlockException as e:
 
 
 def clean_stale(path):
-    """End the daemon whose run directory this is."""
+    """End the daemon whose run directory this is, and what was frozen."""
     if os.path.basename(path).startswith("sanlock-"):
+        _kill_frozen(path)
         _kill(path)
+
+
+def _kill_frozen(path):
+    with contextlib.suppress(FileNotFoundError):
+        with open(os.path.join(path, "frozen")) as f:
+            for pid, started in map(str.split, f):
+                if _stat(pid)[0] and rundir.start_time(int(pid)) == started:
+                    _end(int(pid))
 
 
 def _kill(path):
