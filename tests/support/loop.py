@@ -54,9 +54,16 @@ def copy_file(source, target):
     return target
 
 
-def attach(path, offset=0, size=0):
-    """A new loop device over a file, or a part of it."""
+def attach(path, offset=0, size=0, direct=False):
+    """
+    A new loop device over a file, or a part of it.
+
+    direct: each read of the device is one of the file. Otherwise the kernel
+    gives what anybody has read once, also when the file cannot be read.
+    """
     command = ["losetup", "--find", "--show", "--offset", str(offset)]
+    if direct:
+        command += ["--direct-io=on"]
     if size:
         command += ["--sizelimit", str(size)]
     return _run([*command, path]).strip()

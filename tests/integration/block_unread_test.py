@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Devices that lvm does not read, with the real lvm: they hide no other, and are
+never taken for devices without the domain.
+"""
+
+import errno
+
+import pytest
+
+from tests.support.blocktools import (
+    flagged,
+    needs_block,
+    no_step,
+    storage,
+)
+from tests.support.needs import needs_fuse
+from vdsm_backup import errors, lvm
+
+pytest_plugins = [
+    "tests.support.blockfixtures",
+    "tests.support.faultydevice",
+]
+pytestmark = needs_block
+
+METHODS = ["devices", "filter"]
+
+# Seconds for lvm where it cannot answer, and where it must, on a machine that
+# may be slow.
+TIMEOUT = 2
+PATIENT = 16
+
+
+@needs_fuse
+def test_a_device_that_hangs_was_not_read_by_others(block_domain, faulty):
+    """Else these tests would tell of the kernel's memory, not of lvm."""
+    device = faulty(block_domain.files[0])
+    assert lvm.Lvm([device.path]).find(block_domain.sd_id)
+    device.hang("read")
+    with pytest.raises(errors.StorageTimeout):
+        lvm.Lvm([device.path], timeout=TIMEOUT).find(block_domain.sd_id)
+
+
+@needs_fuse
+def test_a_device_that_hangs_hides_no_other(block_domain, faulty):
+    device = faulty()
+    devices = [device.path, *block_domain.devices]
+    device.hang("read")
+    scan = lvm.Lvm(devices, timeout=PATIENT).scan()
+    assert [vg.name for vg in scan.vgs] == [block_domain.sd_id]
+    assert list(scan.unread) == [device.path]
+    assert isinstance(scan.unread[device.path], errors.StorageTimeout)
+    # A domain that was not seen may be on the device that hangs.
+    with pytest.raises(errors.StorageTimeout):
+        scan.pick("unknown")
+
+
+@needs_fuse
+def test_nothing_is_written_while_a_device_hangs(block_domain, faulty):
+    """It may have a replica: whoever writes must have seen all."""
+    device = faulty()
+    old = block_domain.lines()
+    device.hang("read")
+    ours = storage(
+        block_domain, [device.path, *block_domain.devices], timeout=TIMEOUT
+    )
+    with pytest.raises(errors.StorageTimeout):
+        ours.write(old, flagged(block_domain), no_step)
+    assert block_domain.lines() == old
+
+
+@needs_fuse
+@pytest.mark.parametrize("method", METHODS)
+def test_a_domain_that_cannot_be_read_is_not_said_to_be_gone(
+    block_domain, faulty, method
+):
+    """lvm leaves out a device with I/O errors and exits with 0."""
+    replica = faulty(block_domain.files[0])
+    devices = [replica.path, block_domain.devices[1]]
+    ours = storage(block_domain, devices, method)
+    assert ours.read() == block_domain.lines()
+    replica.fail(errno.EIO)
+    with pytest.raises(errors.LvmFailed, match="Error reading device"):
+        ours.read()
+    scan = lvm.Lvm(devices, method).scan()
+    assert scan.vgs == []
+    # Of the other PV nobody knows any more to which VG it belongs.
+    assert sorted(scan.unread) == sorted(devices)
