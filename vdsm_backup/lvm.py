@@ -9,7 +9,6 @@ LUN that hangs cannot stop a command that writes.
 
 import copy
 import os
-import re
 import signal
 import threading
 from dataclasses import dataclass
@@ -17,14 +16,6 @@ from dataclasses import dataclass
 from vdsm_backup import errors, lvm_command, lvm_report, parallel
 from vdsm_backup import format as fmt
 from vdsm_backup.devices import require_plain
-
-# What lvm says of a device that it cannot read, open or find, asked for it by
-# name; in a report it just leaves the device out, with exit code 0 (2.03.16).
-_UNREADABLE = re.compile(
-    r"Error reading device (?P<read>\S+) at .*"
-    r"|Cannot use (?P<find>\S+): device not found"
-    r"|(?P<open>\S+): open failed: .*"
-)
 
 
 @dataclass(frozen=True)
@@ -176,25 +167,34 @@ class Lvm:
             if os.path.realpath(name) not in listed
         ]
         # First what may be the cause of the rest.
-        unread = self._unreadable(unlisted) if unlisted else {}
+        unread = self._unread(unlisted) if unlisted else {}
         unread.update({name: _orphan(name) for name in report.orphans})
         return Scan(report.vgs, unread)
 
-    def _unreadable(self, devices):
+    def _unread(self, devices):
         """
-        Which of the devices that lvm left out it cannot read; others it does
-        not look at, for example because they have partitions.
+        The error of each of these devices, which lvm left out of its report,
+        unless lvm says that the device is something else than a PV, for
+        example that it has partitions. A device that lvm says nothing about
+        has an error, too: it may be back, but nobody has seen what is on it.
         """
+        # The default are columns of the host's lvm.conf. For columns of the
+        # PV's label alone lvm gives no reasons (2.03.16).
+        args = ["--options", lvm_report.PV_FIELDS, "--", *devices]
         narrow = self.only(devices)
-        result = narrow._run("pvs", ["--", *devices])
+        result = narrow._run("pvs", args)
         if result.rc is None:
             narrow._check("pvs", result)
+        said = {
+            os.path.realpath(name): words
+            for name, words in lvm_report.left_out(result.err).items()
+        }
         found = {}
-        for match in _UNREADABLE.finditer(result.err):
-            name = match[match.lastgroup]
-            # It cannot open files of its own, either.
-            if match.lastgroup != "open" or name in devices:
-                words = fmt.printable(match[0])
+        for name in devices:
+            silent = f"{name} was left out: {_words(result)}"
+            words = said.get(os.path.realpath(name), silent)
+            if words:
+                words = fmt.printable(words)
                 found[name] = errors.LvmFailed("pvs", result.rc, words)
         return found
 

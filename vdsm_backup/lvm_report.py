@@ -9,6 +9,7 @@ recognized by its UUID.
 """
 
 import json
+import re
 from dataclasses import dataclass
 
 # STORAGE_DOMAIN_TAG in lib/vdsm/storage/constants.py.
@@ -20,7 +21,9 @@ PV_FIELDS = (
 )
 LV_FIELDS = "lv_name,lv_attr"
 
-# The VG of a PV that is in use while no metadata says by which VG.
+# The VG of a PV that is in use while no metadata says by which VG; and the
+# name of a PV that is missing, "unknown device" where the host's lvm.conf
+# says so: report/two_word_unknown_device, which no --config takes back.
 UNKNOWN = "[unknown]"
 
 
@@ -30,7 +33,7 @@ class Report:
     vgs: all that were found.
     orphans: devices with a PV of a VG that was not found: its metadata is
     destroyed, or on a device that is not here.
-    listed: all devices in the report.
+    listed: all names of devices in the report.
     """
 
     vgs: list
@@ -127,14 +130,20 @@ class Lv:
 def pvs(text):
     """A Report. Raises ValueError."""
     rows = _rows(text, "pv", PV_FIELDS)
-    extra = {}
+    chosen, extra, groups = set(), {}, {}
     for row in rows:
-        if row["pv_duplicate"]:
+        duplicate = _is(row, "pv_duplicate", "duplicate")
+        _require_whole(row, duplicate)
+        if duplicate:
             extra.setdefault(row["pv_uuid"], []).append(row["pv_name"])
-    groups = {}
-    for row in rows:
-        if row["vg_uuid"] and not row["pv_duplicate"]:
+            continue
+        chosen.add(row["pv_uuid"])
+        if row["vg_uuid"]:
             groups.setdefault(row["vg_uuid"], []).append(row)
+    for uuid in extra:
+        if uuid not in chosen:
+            names = ", ".join(extra[uuid])
+            raise ValueError(f"duplicates of a PV that is not there: {names}")
     return Report(
         vgs=[_vg(group, extra) for group in groups.values()],
         orphans=[r["pv_name"] for r in rows if r["vg_name"] == UNKNOWN],
@@ -150,6 +159,40 @@ def lvs(text):
     ]
 
 
+# A report leaves out devices that lvm does not use, with exit code 0. lvm says
+# why when it is asked for the device by name. An error of the device comes
+# first: a device that cannot be read also "is an md component" or "has a
+# signature" (lib/filters, 2.03.16).
+_ERROR = re.compile(
+    r"Error reading device (?P<read>\S+) at .*|(?P<open>\S+): open failed: .*"
+)
+_REASON = re.compile(r"Cannot use (?P<name>\S+): (?P<why>.*)")
+
+# Such a device was read, and is something else than a PV. The words are the
+# same from 2.03.11 to 2.03.39: dev_filtered_reason() in lib/cache/lvmcache.c.
+_NO_PV = {
+    "device is partitioned",
+    "device is an md component",
+    "device has a signature",
+}
+
+
+def left_out(text):
+    """
+    What lvm says of devices that it does not use: {name: its words}, with ""
+    for a device that was read and is no PV.
+
+    text: errors of a `pvs` that was asked for the devices by name.
+    """
+    found = {}
+    for match in _REASON.finditer(text):
+        words = "" if match["why"].strip() in _NO_PV else match[0]
+        found[match["name"]] = words
+    for match in _ERROR.finditer(text):
+        found[match[match.lastgroup]] = match[0]
+    return found
+
+
 # How the lines of a report begin; newer lvm has a comma on a line of its own
 # (2.03.31).
 _JSON = frozenset('{}[]",')
@@ -160,25 +203,54 @@ def _rows(text, kind, fields):
     # changing, or what is damaged: "  Retrying metadata scan." (2.03.16).
     lines = [s for s in text.splitlines() if s.strip()[:1] in _JSON]
     try:
-        return [
+        (part,) = json.loads("\n".join(lines))["report"]
+        rows = [
             {field: row[field] for field in fields.split(",")}
-            for part in json.loads("\n".join(lines))["report"]
             for row in part[kind]
         ]
     except (KeyError, TypeError) as e:
         raise ValueError(f"no report of {kind}: {e!r}")
+    for row in rows:
+        for field, value in row.items():
+            if not isinstance(value, str):
+                raise ValueError(f"{field} is no text: {value!r}")
+    return rows
+
+
+def _is(row, field, word):
+    """
+    Whether a field has its word. Raises ValueError if it has neither the word
+    nor nothing: 0 and 1, or another word, are never guessed.
+    """
+    if row[field] not in (word, ""):
+        raise ValueError(f"{field} is {row[field]!r}")
+    return row[field] == word
+
+
+def _require_whole(row, duplicate):
+    """Raises ValueError: a row without these would hide a PV or its VG."""
+    needed = ["pv_name"]
+    if duplicate:
+        needed += ["pv_uuid"]
+    elif row["vg_name"] not in ("", UNKNOWN):
+        needed += ["pv_uuid", "vg_uuid"]
+    for field in needed:
+        if not row[field]:
+            raise ValueError(f"a row has no {field}: {row}")
+
+
+def _pv(row):
+    missing = _is(row, "pv_missing", "missing")
+    return Pv(
+        name=UNKNOWN if missing else row["pv_name"],
+        uuid=row["pv_uuid"],
+        missing=missing,
+        has_metadata=int(row["pv_mda_used_count"] or 0) > 0,
+    )
 
 
 def _vg(rows, extra):
-    pvs = tuple(
-        Pv(
-            name=row["pv_name"],
-            uuid=row["pv_uuid"],
-            missing=bool(row["pv_missing"]),
-            has_metadata=row["pv_mda_used_count"] not in ("", "0"),
-        )
-        for row in rows
-    )
+    pvs = tuple(_pv(row) for row in rows)
     first = rows[0]
     return Vg(
         name=first["vg_name"],

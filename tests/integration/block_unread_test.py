@@ -5,11 +5,15 @@ never taken for devices without the domain.
 """
 
 import errno
+import os
+import struct
 
 import pytest
 
+from tests.support import loop
 from tests.support.blocktools import (
     flagged,
+    lvm_is,
     needs_block,
     no_step,
     storage,
@@ -86,3 +90,64 @@ def test_a_domain_that_cannot_be_read_is_not_said_to_be_gone(
     assert scan.vgs == []
     # Of the other PV nobody knows any more to which VG it belongs.
     assert sorted(scan.unread) == sorted(devices)
+
+
+@needs_fuse
+def test_a_device_that_is_back_when_lvm_is_asked_again(
+    block_domain, faulty, block_dir
+):
+    """Why it was left out, lvm cannot tell any more; nor what is on it."""
+    replica = faulty(block_domain.files[0])
+    replica.fail(errno.EIO)
+    mend = f"rm -f {replica.fs.order('read')}"
+    with lvm_is(block_dir, '$LVM "$@"', "rc=$?", mend, "exit $rc"):
+        scan = lvm.Lvm([replica.path], "devices").scan()
+    assert scan.vgs == []
+    with pytest.raises(errors.LvmFailed, match="was left out"):
+        scan.pick(block_domain.sd_id)
+    assert storage(block_domain, [replica.path]).read() == block_domain.lines()
+
+
+@pytest.fixture
+def attach(block_dir):
+    """A device over a file of this size, which begins with these bytes."""
+    attached = []
+
+    def make(size, start=b""):
+        path = os.path.join(block_dir, f"file{len(attached)}")
+        loop.make_file(path, size)
+        with open(path, "r+b") as f:
+            f.write(start)
+        attached.append(loop.attach(path))
+        return attached[-1]
+
+    yield make
+    for device in attached:
+        loop.detach(device)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_device_without_a_size(block_domain, attach, method):
+    """As of a LUN that its array has taken away."""
+    device = attach(0)
+    scan = lvm.Lvm([device, *block_domain.devices], method).scan()
+    assert list(scan.unread) == [device]
+    assert scan.pick(block_domain.sd_id)
+    with pytest.raises(errors.LvmFailed, match="too small"):
+        scan.pick("unknown")
+
+
+# A table with one partition.
+PARTITION = bytes([0, 0, 2, 0, 0x83, 0, 0, 0]) + struct.pack("<II", 2048, 2048)
+MBR = bytes(446) + PARTITION + bytes(48) + b"\x55\xaa"
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("start", [b"", MBR], ids=["empty", "partitioned"])
+def test_a_device_that_is_something_else(block_domain, attach, method, start):
+    """As a LUN that is a disk of a VM."""
+    device = attach(64 * 1024**2, start)
+    runner = lvm.Lvm([device, *block_domain.devices], method)
+    assert runner.scan().unread == {}
+    with pytest.raises(errors.DomainNotFound):
+        runner.find("unknown")

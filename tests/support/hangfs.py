@@ -84,10 +84,14 @@ class Hangfs:
         """Let `op` fail with an errno on files whose name begins so."""
         self._order(op, {"name": name, "errno": error})
 
+    def order(self, op):
+        """The file that makes `op` hang or fail, for who cannot clear()."""
+        return os.path.join(self._control, op)
+
     def clear(self, op=None):
         """Let `op`, or all, go on, those that wait too."""
         for name in [op] if op else os.listdir(self._control):
-            _unlink(os.path.join(self._control, name))
+            _unlink(self.order(name))
 
     def stuck(self, op):
         """How many calls of `op` wait now."""
@@ -112,7 +116,7 @@ class Hangfs:
         path = os.path.join(self._dir, "order")
         with open(path, "w") as f:
             json.dump(order, f)
-        os.rename(path, os.path.join(self._control, op))
+        os.rename(path, self.order(op))
 
     def _start(self):
         with open(os.path.join(self._dir, "log"), "w") as log:

@@ -166,9 +166,113 @@ def test_open_lvs():
     assert [lv.name for lv in lvs if lv.open] == ["open"]
 
 
+def test_missing_pv_has_one_name():
+    """Another one where lvm.conf says so: two_word_unknown_device."""
+    names = ("[unknown]", "unknown device")
+    gone = [{**SECOND, "pv_name": n, "pv_missing": "missing"} for n in names]
+    assert parse(ROW, gone[0]) == parse(ROW, gone[1])
+
+
+def test_no_pv_at_all():
+    assert report() == lvm_report.Report([], [], [])
+
+
+# Never less than asked for: "no such domain" would be wrong.
+
+
 @pytest.mark.parametrize(
-    "text", ["", "{}", "[]", '{"report": [{}]}', '{"report": [{"pv": [{}]}]}']
+    "text",
+    [
+        "",
+        "{}",
+        "[]",
+        '{"report": []}',
+        '{"report": [{}]}',
+        '{"report": [{"lv": []}]}',
+        '{"report": [{"pv": {}}, {"pv": []}]}',
+        '{"report": [{"pv": [{}]}]}',
+        '{"report": [{"pv": [[]]}]}',
+        '{"report": [{"pv": [',
+        '{"log": []}',
+    ],
 )
 def test_other_output_is_no_report(text):
     with pytest.raises(ValueError):
         lvm_report.pvs(text)
+
+
+@pytest.mark.parametrize("field", ROW)
+def test_a_row_without_a_field_is_no_report(field):
+    row = {key: value for key, value in SECOND.items() if key != field}
+    with pytest.raises(ValueError, match=field):
+        report(ROW, row)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        # Names of values by numbers: report/binary_values_as_numeric.
+        {"pv_duplicate": "0"},
+        {"pv_duplicate": "1"},
+        {"pv_missing": "0"},
+        {"pv_missing": "unknown"},
+        # Other types: --reportformat json_std.
+        {"pv_mda_used_count": 2},
+        {"vg_tags": ["MDT_A=1"]},
+        {"pv_duplicate": None},
+        {"pv_mda_used_count": "many"},
+        # Nothing where there must be something.
+        {"pv_name": ""},
+        {"pv_uuid": ""},
+        {"vg_uuid": ""},
+    ],
+)
+def test_a_row_is_never_guessed(change):
+    with pytest.raises(ValueError):
+        report(ROW, {**SECOND, **change})
+
+
+def test_a_duplicate_without_its_pv_is_no_report():
+    with pytest.raises(ValueError, match="/dev/mapper/c"):
+        report({**DUPLICATE, "pv_uuid": "PV-X"}, ROW)
+    with pytest.raises(ValueError, match="pv_uuid"):
+        report({**DUPLICATE, "pv_uuid": ""}, ROW)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"report": []}', '{"report": [{"lv": [{"lv_name": "x"}]}]}']
+)
+def test_other_output_is_no_report_of_lvs(text):
+    with pytest.raises(ValueError):
+        lvm_report.lvs(text)
+
+
+# Devices that lvm leaves out
+
+READ = "Error reading device /dev/a at 0 length 512."
+
+
+@pytest.mark.parametrize(
+    "text,words",
+    [
+        ("Cannot use /dev/a: device is partitioned", ""),
+        ("Cannot use /dev/a: device is an md component", ""),
+        ("Cannot use /dev/a: device has a signature", ""),
+        (
+            "Cannot use /dev/a: device is not in a usable state",
+            "Cannot use /dev/a: device is not in a usable state",
+        ),
+        (READ, READ),
+        # lvm takes it for a component because it cannot read it.
+        (f"{READ}\n  Cannot use /dev/a: device is an md component", READ),
+        (f"Cannot use /dev/a: device has a signature\n  {READ}", READ),
+        ("/dev/a: open failed: No such device", None),
+        ('Failed to find physical volume "/dev/a".', None),
+    ],
+)
+def test_left_out(text, words):
+    found = lvm_report.left_out(f"  WARNING: something.\n  {text}\n")
+    if words is None:
+        assert found.get("/dev/a", text) == text
+    else:
+        assert found == {"/dev/a": words}

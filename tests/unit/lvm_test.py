@@ -223,6 +223,28 @@ def test_a_domain_may_be_on_a_device_that_cannot_be_used(fake, device):
         assert e.value.err == LEFT_OUT[device]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Cannot use /dev/mapper/b: device is rejected by filter config",
+        "Cannot use /dev/mapper/b: device is too small (pv_min_size)",
+        "Cannot use /dev/mapper/b: device is not in a usable state",
+        "Cannot use /dev/mapper/b: device is a multipath component",
+        "Cannot use /dev/mapper/b: of a reason that is new",
+        'Failed to find physical volume "/dev/mapper/b".',
+        "",
+    ],
+)
+def test_a_device_that_lvm_left_out_was_not_read(fake, words):
+    leaves_out(fake, words)
+    runner = lvm.Lvm([*DEVICES, "/dev/mapper/b"], "devices")
+    scan = runner.scan()
+    assert [vg.name for vg in scan.vgs] == ["sd1"]
+    assert list(scan.unread) == ["/dev/mapper/b"]
+    with pytest.raises(errors.LvmFailed, match="/dev/mapper/b"):
+        runner.find("another")
+
+
 def test_devices_that_lvm_does_not_look_at_are_no_failure(fake):
     leaves_out(
         fake,
