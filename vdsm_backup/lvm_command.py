@@ -70,17 +70,52 @@ def limits(devices, method, version):
     return ["--config", _config(extra)]
 
 
+# Settings that the host's lvm.conf (with lvmlocal.conf and the files of host
+# tags) must not decide for our commands. lvm knows all of them since 2.03.2:
+# under config/abort_on_errors, one that it does not know ends a command.
+#
+# report, log: how a report looks, and that errors go to stderr. Some of them
+# make no difference in JSON today; a family is pinned as a whole.
+#
+# test: with it, a command does nothing and says that it did. umask: for the
+# copy of a VG that is kept with the history. wait_for_locks and
+# prioritise_write_locks: as VDSM has them; a read must not fail because the VG
+# is being changed.
+#
+# hints: the list of PVs that lvm remembers on this host is wrong when other
+# hosts make and remove PVs. obtain_device_list_from_udev: udev's may be late.
+# preferred_names: those that VDSM has in its metadata mapping (PV0).
+# pv_min_size: lvm leaves out smaller devices; this is its lower limit.
+#
+# The host decides, on purpose:
+# - which devices lvm uses (global_filter, scan, types, component detection):
+#   a device that lvm leaves out is an error, see lvm_report.left_out();
+# - what is forbidden (locking_type, system_id_source, use_lvmlockd), and what
+#   activation does (activation/*, global/activation, devices/dir): our command
+#   fails where VDSM's fails, in lvm's words;
+# - where lvm logs to (log/file, level, syslog, journal): not to our pipes;
+# - units, formats of times and default columns: we ask for no sizes and times,
+#   and name the columns;
+# - backup/*: we give --autobackup n or --file; allocation/*, metadata/*: we
+#   make no PV, VG or LV.
+# A value that lvm refuses ends each lvm command before it reads --config.
+_PINNED = (
+    'report { output_format="basic" compact_output=0 compact_output_cols=""'
+    ' headings=1 aligned=1 buffered=1 separator=" " list_item_separator=","'
+    " prefixes=0 quoted=1 columns_as_rows=0 binary_values_as_numeric=0"
+    ' mark_hidden_devices=1 pvs_sort="pv_name" lvs_sort="vg_name,lv_name" }'
+    ' log { prefix="  " command_names=0 indent=0 verbose=0 silent=0'
+    " report_command_log=0 }"
+    " global { test=0 umask=077 wait_for_locks=1 prioritise_write_locks=1 }"
+    ' devices { hints="none" obtain_device_list_from_udev=0'
+    ' ignore_suspended_devices=1 preferred_names=["^/dev/mapper/"]'
+    " pv_min_size=512"
+)
+
+
 def _config(extra):
-    """
-    hints: the list of PVs that lvm remembers on this host is wrong when other
-    hosts make and remove PVs. obtain_device_list_from_udev: udev's may be
-    late. preferred_names: those that VDSM has in its metadata mapping (PV0).
-    """
-    return (
-        'devices { hints="none" obtain_device_list_from_udev=0'
-        ' ignore_suspended_devices=1 preferred_names=["^/dev/mapper/"]'
-        f" {extra} }}"
-    )
+    """extra: more settings of devices."""
+    return f"{_PINNED} {extra} }}"
 
 
 def _regex(name):

@@ -137,6 +137,29 @@ def test_lvm_has_the_configuration_of_the_host(host, san, evil):
     assert_refused(host.start(data, custom=custom), 994)
 
 
+# Each made a guard that could read nothing, or a host without block domains.
+SETTINGS = [
+    'log { prefix = "x" }',
+    "report { compact_output = 1 }",
+    "report { binary_values_as_numeric = 1 }",
+    'report { list_item_separator = ";" }',
+    "devices { pv_min_size = 99999999 }",
+]
+
+
+@needs_namespace
+@pytest.mark.skipif(bool(loop.missing()), reason=loop.missing() or "loop")
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_lvm_answers_whatever_the_host_has_set(host, san, tmp_path, setting):
+    (tmp_path / "lvm.conf").write_text(setting + "\n")
+    data = vmxml.vm(san.disk())
+    with Namespace() as ns:
+        ns.bind(str(tmp_path / "lvm.conf"), "/etc/lvm/lvm.conf")
+        for value, check in (("True", refused), ("False", assert_allowed)):
+            san.flag(value)
+            check(host.start(data, as_user=ns.enter()))
+
+
 @pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)])
 def test_standard_files_that_are_closed(host, nfs, closed):
     """A caller that has closed them changes no answer."""

@@ -94,6 +94,8 @@ def test_every_command_is_limited(fake):
     ]
     for run in fake.runs:
         assert run[1:3] == ["--devices", "/dev/mapper/a"]
+        # What the host's lvm.conf must not decide; see lvm_conf_test.py.
+        assert run[3] == "--config" and "compact_output=0" in run[4]
 
 
 def test_changes_are_limited_to_the_vg(fake):
