@@ -55,7 +55,7 @@ setup:
 # that does not find it refuses every VM.
 install-hooks:
 	@[ -n "$(DESTDIR)" ] || \
-	    $(SYSTEM_PYTHON) -I -c 'import vdsm_backup.hooking' || { \
+	    $(SYSTEM_PYTHON) -I -c 'import vdsm_backup.hooks.answer' || { \
 	    echo "install the package for $(SYSTEM_PYTHON) first: README.md," \
 	        "On a host" >&2; exit 1; }
 	for hook in hooks/*/99_vdsm_backup; do \

@@ -18,7 +18,8 @@ import os
 import pwd
 import stat
 
-from vdsm_backup import errors, policy
+from vdsm_backup import errors
+from vdsm_backup.guard import policy
 
 PATH = "/etc/vdsm-backup/vdsm-backup.conf"
 

@@ -11,7 +11,7 @@ import pytest
 from tests.e2e.box.box import Host, together
 from tests.e2e.domains import RACED
 from tests.e2e.stories import HELD, ROUNDS
-from tests.support.racer import explain
+from tests.support.processes.racer import explain
 
 NAMES = [domain.name for domain in RACED]
 

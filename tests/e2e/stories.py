@@ -40,7 +40,7 @@ with open(sys.argv[1]) as f:
 
 _VM = """
 import sys, tempfile, time
-from tests.support import qemu
+from tests.support.processes import qemu
 with qemu.vm(tempfile.mkdtemp(), *sys.argv[1:]):
     print("open", flush=True)
     time.sleep(3600)

@@ -11,8 +11,8 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.e2e import vdsmtree
-from tests.support.backends import ROOT
-from tests.support.vdsmblock import LUNS
+from tests.support.storage.backends import ROOT
+from tests.support.vdsm.vdsmblock import LUNS
 
 TESTS = "tests/vdsm/block_dm_test.py"
 REPORT = "/tmp/vdsm-report.xml"

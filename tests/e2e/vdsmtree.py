@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tarfile
 
-from tests.support.backends import ROOT
+from tests.support.storage.backends import ROOT
 
 # Where tests/ is in the box.
 HOME = "/opt/vdsm-tests"

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests.fuzz import mutate
 from tests.fuzz.world import CLEAN, World
-from tests.support import domxmldata
+from tests.support.hooks import domxmldata
 
 INPUTS = int(os.environ.get("FUZZ_INPUTS", 3000))
 SHORT = "FUZZ_INPUTS" not in os.environ

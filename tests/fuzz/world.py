@@ -18,10 +18,16 @@ import xml.etree.ElementTree as ET
 from contextlib import contextmanager
 from unittest import mock
 
-from tests.support import domxmldata, filedomain
-from vdsm_backup import errors, flag, hooking, nearby, needs, where
-from vdsm_backup import format as fmt
-from vdsm_backup.storage.mounts import Mount
+from tests.support.hooks import domxmldata
+from tests.support.storage import filedomain
+from vdsm_backup import errors
+from vdsm_backup.hooks.answer import Hook
+from vdsm_backup.host.mounts import Mount
+from vdsm_backup.metadata import flag
+from vdsm_backup.metadata import lines as md_lines
+from vdsm_backup.storage import direct
+from vdsm_backup.vm import needs
+from vdsm_backup.vm import paths as vm_paths
 
 FLAGGED, CLEAN = domxmldata.SD1, domxmldata.SD2
 # Read at their own risk.
@@ -83,7 +89,7 @@ class World:
         self._mount = f"{repo_root}/mnt/nas1.example.com:_export_data"
 
     def answer(self, data, operation="run"):
-        hook = hooking.Hook(operation, self._config, time.monotonic())
+        hook = Hook(operation, self._config, time.monotonic())
         return hook.answer(Source(data))
 
     def check(self, data, operation="run"):
@@ -139,15 +145,15 @@ class World:
     def running(self):
         with (
             mock.patch.multiple(
-                where,
+                vm_paths,
                 _readlink=lambda path: self._links().get(path),
                 _mapper_name=self._mapper_name,
             ),
             mock.patch.object(needs.Finder, "resolve", _resolve),
-            mock.patch.object(nearby, "Nearby", _Reader),
-            mock.patch("vdsm_backup.storage.mounts.table", self._table),
-            mock.patch("vdsm_backup.privileges.become_user"),
-            mock.patch("vdsm_backup.journal.send"),
+            mock.patch.object(direct, "Nearby", _Reader),
+            mock.patch("vdsm_backup.host.mounts.table", self._table),
+            mock.patch("vdsm_backup.host.user.become_user"),
+            mock.patch("vdsm_backup.host.journal.send"),
         ):
             yield self
 
@@ -187,13 +193,13 @@ class _Reader:
             raise errors.StorageTimeout(place.directory or "x", timeout)
         if place.domain not in DOMAINS:
             if not place.sure:
-                raise nearby.NotADomain(place.directory)
+                raise direct.NotADomain(place.directory)
             raise errors.DomainNotFound(place.domain)
         values = filedomain.metadata(place.domain, name="backups \u202e" * 9)
         if place.domain == FLAGGED:
             values[flag.BACKUP] = "True"
             values[flag.REASON] = "nightly\x85 copies" * 20
-        lines = fmt.flush(values)
+        lines = md_lines.flush(values)
         if place.domain == BROKEN:
             lines[-1] += "0"
         return lines

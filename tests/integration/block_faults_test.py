@@ -10,22 +10,24 @@ import time
 
 import pytest
 
-from tests.support import loop
-from tests.support.blockdomain import BlockDomain
-from tests.support.blocktools import (
+from tests.support.hooks.needs import needs_fuse
+from tests.support.storage import loop
+from tests.support.storage.blockdomain import BlockDomain
+from tests.support.storage.blocktools import (
     flagged,
     needs_block,
     no_step,
     storage,
     vgchange_is,
 )
-from tests.support.needs import needs_fuse
-from vdsm_backup import errors, lvm_command
-from vdsm_backup import format as fmt
+from vdsm_backup import errors
+from vdsm_backup.lvm import command as lvm_command
+from vdsm_backup.metadata import encoding
+from vdsm_backup.metadata import lines as md_lines
 
 pytest_plugins = [
-    "tests.support.blockfixtures",
-    "tests.support.faultydevice",
+    "tests.support.storage.blockfixtures",
+    "tests.support.storage.faultydevice",
 ]
 pytestmark = needs_block
 
@@ -62,7 +64,7 @@ def test_stale_deltag_is_seen(block_domain):
 
     def somebody_else(name):
         if name == "commit":
-            tag = fmt.encode_tag(fmt.flush(block_domain.values)[-1])
+            tag = encoding.encode_tag(md_lines.flush(block_domain.values)[-1])
             block_domain.change_tags(delete=[tag], add=["MDT__SHA_CKSUM=0"])
 
     with pytest.raises(errors.DamagedMetadata):
@@ -75,7 +77,7 @@ def test_stale_deltag_is_seen(block_domain):
 def test_vgchange_of_a_host_that_was_frozen_before_it(block_domain, old):
     """Its lease has expired, and another host has changed the metadata."""
     if old == "not sealed":
-        seal = fmt.encode_tag(fmt.flush(block_domain.values)[-1])
+        seal = encoding.encode_tag(md_lines.flush(block_domain.values)[-1])
         block_domain.change_tags(delete=[seal], add=["MDT_MINE=1"])
     before = block_domain.lines()
     theirs = flagged(block_domain, BACKUP_REASON="of the other")
@@ -182,7 +184,7 @@ def _read_until(domain, system_dir, stop, results):
     while not stop.is_set():
         try:
             lines = storage(domain).read()
-            values = fmt.require(lines, domain.sd_id).values
+            values = md_lines.require(lines, domain.sd_id).values
             seen.append(int(values.get("BACKUP_REASON", -1)))
         except errors.Error as e:
             problems.append(str(e))

@@ -9,19 +9,21 @@ import os
 import pytest
 
 from tests.support import commandline, rundir
-from tests.support.blocktools import needs_block, storage
-from vdsm_backup import errors, lease, lvm
-from vdsm_backup.storage import activation
+from tests.support.storage.blocktools import needs_block, storage
+from vdsm_backup import errors
+from vdsm_backup.lease import client
+from vdsm_backup.lvm import activation
+from vdsm_backup.lvm.vgs import Lvm
 
-pytest_plugins = ["tests.support.blockfixtures"]
+pytest_plugins = ["tests.support.storage.blockfixtures"]
 pytestmark = needs_block
 
 WHY = ["--reason", "x"]
 
 
 def test_lease_on_lvs_that_are_active(shared_block_domain, monkeypatch):
-    monkeypatch.setattr(lvm.Lvm, "activate", None)
-    monkeypatch.setattr(lvm.Lvm, "deactivate", None)
+    monkeypatch.setattr(Lvm, "activate", None)
+    monkeypatch.setattr(Lvm, "deactivate", None)
     with storage(shared_block_domain).lease() as paths:
         for name in ("ids", "leases"):
             path = getattr(paths, name)
@@ -48,8 +50,8 @@ class Lvs:
         self.busy = False
         for name in ("ids", "leases"):
             os.unlink(domain.lv_path(name))
-        monkeypatch.setattr(lvm.Lvm, "activate", self._activate)
-        monkeypatch.setattr(lvm.Lvm, "deactivate", self._deactivate)
+        monkeypatch.setattr(Lvm, "activate", self._activate)
+        monkeypatch.setattr(Lvm, "deactivate", self._deactivate)
         monkeypatch.setattr(activation, "CLOSING", 0)
 
     def _activate(self, vg, names):
@@ -89,8 +91,8 @@ def host(block_domain):
 @pytest.fixture
 def free_lease(monkeypatch):
     """sanlock is not what matters."""
-    monkeypatch.setattr(lease, "take", commandline.free_lease)
-    monkeypatch.setattr(lease, "require_daemon", lambda *args: None)
+    monkeypatch.setattr(client, "take", commandline.free_lease)
+    monkeypatch.setattr(client, "require_daemon", lambda *args: None)
 
 
 def record(host, domain):
@@ -147,7 +149,7 @@ def test_notes_of_an_error_are_told_too(
     def fail(*args):
         raise errors.LeaseBusy(block_domain.sd_id, "host id 3")
 
-    monkeypatch.setattr(lease, "take", fail)
+    monkeypatch.setattr(client, "take", fail)
     lvs.busy = True
     done = host.run("set", block_domain.sd_id, *WHY)
     assert "error 976" in done.err
@@ -178,7 +180,7 @@ def test_waiting_for_another_tool_counts(
         asked.append(request.timeout)
         return commandline.free_lease(request, progress)
 
-    monkeypatch.setattr(lease, "take", take)
+    monkeypatch.setattr(client, "take", take)
     other = activation.Record(host.run_dir, f"{block_domain.sd_id}.lvs")
     other.open()
     assert other.lock()

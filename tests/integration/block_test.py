@@ -8,19 +8,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.blockdomain import BlockDomain
-from tests.support.blocktools import (
+from tests.support.storage.blockdomain import BlockDomain
+from tests.support.storage.blocktools import (
     flagged,
     needs_block,
     no_step,
     seqno,
     storage,
 )
-from vdsm_backup import errors, lvm
-from vdsm_backup import format as fmt
-from vdsm_backup.storage import origin
+from vdsm_backup import errors
+from vdsm_backup.lvm.vgs import Lvm
+from vdsm_backup.metadata import encoding, origin
+from vdsm_backup.metadata import lines as md_lines
 
-pytest_plugins = ["tests.support.blockfixtures"]
+pytest_plugins = ["tests.support.storage.blockfixtures"]
 pytestmark = needs_block
 
 METHODS = ["devices", "filter"]
@@ -36,8 +37,8 @@ OTHER_WWID = f"3600140501{os.getpid():022x}"
 def test_domain_as_vdsm_makes_it(block_dir, version):
     with contextlib.closing(BlockDomain(block_dir, version)) as domain:
         lines = storage(domain).read()
-        assert lines == sorted(fmt.flush(domain.values))
-        assert fmt.require(lines, domain.sd_id).seal == "valid"
+        assert lines == sorted(md_lines.flush(domain.values))
+        assert md_lines.require(lines, domain.sd_id).seal == "valid"
         names = [lv["lv_name"] for lv in domain.report("lvs", "lv_name")]
         assert ("xleases" in names) == (version > 3)
 
@@ -46,7 +47,7 @@ def test_domain_as_vdsm_makes_it(block_dir, version):
 def test_only_the_devices_meant_are_seen(
     shared_block_domain, block_domain, method
 ):
-    runner = lvm.Lvm(block_domain.devices, method)
+    runner = Lvm(block_domain.devices, method)
     assert [vg.name for vg in runner.scan().vgs] == [block_domain.sd_id]
     both = runner.only(block_domain.devices + shared_block_domain.devices)
     assert len(both.scan().vgs) == 2
@@ -59,13 +60,13 @@ def test_devices_with_other_names(block_dir):
         for method in METHODS:
             found = storage(domain, method=method)
             assert found.read() == domain.lines()
-            vg = lvm.Lvm(domain.devices, method).find(domain.sd_id)
+            vg = Lvm(domain.devices, method).find(domain.sd_id)
             assert vg.devices == [f"/dev/mapper/{WWID}"]
 
 
 def test_unknown_domain(shared_block_domain):
     with pytest.raises(errors.DomainNotFound):
-        lvm.Lvm(shared_block_domain.devices).find(
+        Lvm(shared_block_domain.devices).find(
             "00000000-0000-4000-8000-000000000000"
         )
 
@@ -149,14 +150,14 @@ def test_restore_of_damaged_tags_that_somebody_mended(block_domain):
 
 
 def test_longest_tag(block_domain):
-    room = fmt.MAX_TAG - len("MDT_BACKUP_REASON=")
+    room = encoding.MAX_TAG - len("MDT_BACKUP_REASON=")
     lines = flagged(block_domain, BACKUP_REASON="x" * room)
     storage(block_domain).write(block_domain.lines(), lines, no_step)
     assert block_domain.lines() == lines
 
 
 def test_tag_too_long(block_domain):
-    room = fmt.MAX_TAG - len("MDT_BACKUP_REASON=")
+    room = encoding.MAX_TAG - len("MDT_BACKUP_REASON=")
     before = seqno(block_domain)
     lines = flagged(block_domain, BACKUP_REASON="x" * (room + 1))
     with pytest.raises(errors.InvalidTag) as e:

@@ -10,20 +10,21 @@ import struct
 
 import pytest
 
-from tests.support import loop
-from tests.support.blocktools import (
+from tests.support.hooks.needs import needs_fuse
+from tests.support.storage import loop
+from tests.support.storage.blocktools import (
     flagged,
     lvm_is,
     needs_block,
     no_step,
     storage,
 )
-from tests.support.needs import needs_fuse
-from vdsm_backup import errors, lvm
+from vdsm_backup import errors
+from vdsm_backup.lvm.vgs import Lvm
 
 pytest_plugins = [
-    "tests.support.blockfixtures",
-    "tests.support.faultydevice",
+    "tests.support.storage.blockfixtures",
+    "tests.support.storage.faultydevice",
 ]
 pytestmark = needs_block
 
@@ -39,10 +40,10 @@ PATIENT = 16
 def test_a_device_that_hangs_was_not_read_by_others(block_domain, faulty):
     """Else these tests would tell of the kernel's memory, not of lvm."""
     device = faulty(block_domain.files[0])
-    assert lvm.Lvm([device.path]).find(block_domain.sd_id)
+    assert Lvm([device.path]).find(block_domain.sd_id)
     device.hang("read")
     with pytest.raises(errors.StorageTimeout):
-        lvm.Lvm([device.path], timeout=TIMEOUT).find(block_domain.sd_id)
+        Lvm([device.path], timeout=TIMEOUT).find(block_domain.sd_id)
 
 
 @needs_fuse
@@ -50,7 +51,7 @@ def test_a_device_that_hangs_hides_no_other(block_domain, faulty):
     device = faulty()
     devices = [device.path, *block_domain.devices]
     device.hang("read")
-    scan = lvm.Lvm(devices, timeout=PATIENT).scan()
+    scan = Lvm(devices, timeout=PATIENT).scan()
     assert [vg.name for vg in scan.vgs] == [block_domain.sd_id]
     assert list(scan.unread) == [device.path]
     assert isinstance(scan.unread[device.path], errors.StorageTimeout)
@@ -86,7 +87,7 @@ def test_a_domain_that_cannot_be_read_is_not_said_to_be_gone(
     replica.fail(errno.EIO)
     with pytest.raises(errors.LvmFailed, match="Error reading device"):
         ours.read()
-    scan = lvm.Lvm(devices, method).scan()
+    scan = Lvm(devices, method).scan()
     assert scan.vgs == []
     # Of the other PV nobody knows any more to which VG it belongs.
     assert sorted(scan.unread) == sorted(devices)
@@ -101,7 +102,7 @@ def test_a_device_that_is_back_when_lvm_is_asked_again(
     replica.fail(errno.EIO)
     mend = f"rm -f {replica.fs.order('read')}"
     with lvm_is(block_dir, '$LVM "$@"', "rc=$?", mend, "exit $rc"):
-        scan = lvm.Lvm([replica.path], "devices").scan()
+        scan = Lvm([replica.path], "devices").scan()
     assert scan.vgs == []
     with pytest.raises(errors.LvmFailed, match="was left out"):
         scan.pick(block_domain.sd_id)
@@ -130,7 +131,7 @@ def attach(block_dir):
 def test_a_device_without_a_size(block_domain, attach, method):
     """As of a LUN that its array has taken away."""
     device = attach(0)
-    scan = lvm.Lvm([device, *block_domain.devices], method).scan()
+    scan = Lvm([device, *block_domain.devices], method).scan()
     assert list(scan.unread) == [device]
     assert scan.pick(block_domain.sd_id)
     with pytest.raises(errors.LvmFailed, match="too small"):
@@ -147,7 +148,7 @@ MBR = bytes(446) + PARTITION + bytes(48) + b"\x55\xaa"
 def test_a_device_that_is_something_else(block_domain, attach, method, start):
     """As a LUN that is a disk of a VM."""
     device = attach(64 * 1024**2, start)
-    runner = lvm.Lvm([device, *block_domain.devices], method)
+    runner = Lvm([device, *block_domain.devices], method)
     assert runner.scan().unread == {}
     with pytest.raises(errors.DomainNotFound):
         runner.find("unknown")

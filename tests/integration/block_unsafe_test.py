@@ -6,18 +6,20 @@ import os
 
 import pytest
 
-from tests.support.blockdomain import PV_SIZE, BlockDomain
-from tests.support.blocktools import (
+from tests.support.storage.blockdomain import PV_SIZE, BlockDomain
+from tests.support.storage.blocktools import (
     flagged,
     needs_block,
     no_step,
     seqno,
     storage,
 )
-from vdsm_backup import errors, lvm
-from vdsm_backup import format as fmt
+from vdsm_backup import errors
+from vdsm_backup.lvm.vgs import Lvm
+from vdsm_backup.metadata import encoding
+from vdsm_backup.metadata import lines as md_lines
 
-pytest_plugins = ["tests.support.blockfixtures"]
+pytest_plugins = ["tests.support.storage.blockfixtures"]
 pytestmark = needs_block
 
 METHODS = ["devices", "filter"]
@@ -26,7 +28,7 @@ METHODS = ["devices", "filter"]
 def assert_not_written(domain, error, devices=()):
     before = domain.tags(), seqno(domain)
     steps = []
-    lines = sorted(fmt.decode_tags(domain.tags(), domain.sd_id))
+    lines = sorted(encoding.decode_tags(domain.tags(), domain.sd_id))
     ours = storage(domain, devices)
     with pytest.raises(error) as e:
         ours.write(lines, flagged(domain), steps.append)
@@ -51,7 +53,7 @@ def test_not_a_domain(block_domain):
     block_domain.change_tags(delete=["RHAT_storage_domain"])
     text = assert_not_written(block_domain, errors.VolumeGroupUnsafe)
     assert "RHAT_storage_domain" in text
-    assert lvm.Lvm(block_domain.devices).scan().domains == []
+    assert Lvm(block_domain.devices).scan().domains == []
     with pytest.raises(errors.VolumeGroupUnsafe):
         storage(block_domain).read()
 
@@ -102,7 +104,7 @@ def test_metadata_destroyed_is_not_a_domain_that_is_gone(
     devices = block_domain.devices + shared_block_domain.devices
     with pytest.raises(errors.LvmFailed, match="no VG was found"):
         storage(block_domain, devices).read()
-    scan = lvm.Lvm(devices).scan()
+    scan = Lvm(devices).scan()
     assert [vg.name for vg in scan.vgs] == [shared_block_domain.sd_id]
     assert sorted(scan.unread) == sorted(block_domain.devices)
 
@@ -118,7 +120,7 @@ def test_foreign(block_domain):
     ours = storage(block_domain)
     with pytest.raises(errors.VolumeGroupUnsafe, match="foreign"):
         ours.write(None, flagged(block_domain), no_step)
-    assert ours.read() == sorted(fmt.flush(block_domain.values))
+    assert ours.read() == sorted(md_lines.flush(block_domain.values))
 
 
 @pytest.mark.parametrize("index", [0, 1])
@@ -131,7 +133,7 @@ def test_replica_beside_its_origin(block_domain, index, method):
     assert block_domain.devices[index] in text and copy in text
     with pytest.raises(errors.VolumeGroupUnsafe):
         storage(block_domain, devices, method).read()
-    (vg,) = lvm.Lvm(devices, method).scan().domains
+    (vg,) = Lvm(devices, method).scan().domains
     assert copy in vg.place
 
 
@@ -151,4 +153,4 @@ def test_two_vgs_of_one_name(block_domain, block_dir):
             assert device in text
         with pytest.raises(errors.AmbiguousDomain):
             storage(block_domain, devices).read()
-        assert len(lvm.Lvm(devices).scan().domains) == 2
+        assert len(Lvm(devices).scan().domains) == 2

@@ -11,10 +11,10 @@ import sys
 import pytest
 
 from tests.support import rundir
-from tests.support.backends import ROOT
-from tests.support.namespace import Namespace, needs_namespace
-from tests.support.needs import needs_sanlock
-from vdsm_backup.storage import mounts
+from tests.support.hooks.needs import needs_sanlock
+from tests.support.processes.namespace import Namespace, needs_namespace
+from tests.support.storage.backends import ROOT
+from vdsm_backup.host import mounts
 
 pytestmark = [needs_namespace, needs_sanlock]
 
@@ -63,7 +63,7 @@ def run(chroot, code):
 def test_no_mount_is_known(chroot):
     code = (
         "from vdsm_backup import where\n"
-        "from vdsm_backup.storage import mounts\n"
+        "from vdsm_backup.storage.base import mounts\n"
         "table = mounts.table()\n"
         "print(len(table) > 3, where.mount_of('/tmp/x/sd', table),"
         " mounts.where('/tmp/x/sd'))"

@@ -8,14 +8,16 @@ import uuid
 
 import pytest
 
-from tests.support import commandline, sanlockd
-from tests.support.blockdomain import BlockDomain
-from tests.support.blocktools import lvm_is, needs_block, seqno
-from tests.support.needs import needs_sanlock
-from vdsm_backup import lease, lvm_command
+from tests.support import commandline
+from tests.support.hooks.needs import needs_sanlock
+from tests.support.lease import sanlockd
+from tests.support.storage.blockdomain import BlockDomain
+from tests.support.storage.blocktools import lvm_is, needs_block, seqno
+from vdsm_backup.lease import client
+from vdsm_backup.lvm import command as lvm_command
 
 pytest_plugins = [
-    "tests.support.blockfixtures",
+    "tests.support.storage.blockfixtures",
     "tests.support.clifixtures",
 ]
 pytestmark = needs_block
@@ -201,7 +203,7 @@ def test_no_device_runs_no_lvm(directory, monkeypatch):
 @pytest.fixture
 def looks(directory, monkeypatch):
     """Calls a command line, and says how often it has looked."""
-    monkeypatch.setattr(lease, "take", commandline.free_lease)
+    monkeypatch.setattr(client, "take", commandline.free_lease)
     log = os.path.join(directory, "log")
 
     def of(host, *args):

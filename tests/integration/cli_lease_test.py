@@ -7,14 +7,17 @@ import signal
 
 import pytest
 
-from tests.support import commandline, filedomain, sanlockd
-from tests.support.backends import wait_until
+from tests.support import commandline
 from tests.support.clifixtures import IO_TIMEOUT, OWNER, WHY, A
-from tests.support.needs import (
+from tests.support.hooks.needs import (
     needs_private_tmp,
     needs_sanlock,
 )
-from vdsm_backup import format as fmt
+from tests.support.lease import sanlockd
+from tests.support.storage import filedomain
+from tests.support.storage.backends import wait_until
+from vdsm_backup.metadata import encoding
+from vdsm_backup.metadata import lines as md_lines
 
 pytest_plugins = ["tests.support.clifixtures"]
 
@@ -138,7 +141,9 @@ def test_second_writer(leased):
         assert (second.error, second.code) == (976, 4)
         first.communicate()
     assert first.returncode == 0
-    values = fmt.parse(fmt.decode_file(leased.host.bytes(A), A)).values
+    values = md_lines.parse(
+        encoding.decode_file(leased.host.bytes(A), A)
+    ).values
     assert values["BACKUP"] == "True"
 
 
@@ -169,7 +174,7 @@ def test_killed_run_is_tidied_by_a_run_that_changes_nothing(leased):
     filedomain.put(
         leased.host.mount,
         A,
-        fmt.flush(filedomain.metadata(A, CLASS="Data", BACKUP="maybe")),
+        md_lines.flush(filedomain.metadata(A, CLASS="Data", BACKUP="maybe")),
     )
     # Refused, and says what could not be tidied.
     done = leased.process("clear", A, *WHY)
@@ -178,7 +183,7 @@ def test_killed_run_is_tidied_by_a_run_that_changes_nothing(leased):
     filedomain.put(
         leased.host.mount,
         A,
-        fmt.flush(
+        md_lines.flush(
             filedomain.metadata(A, BACKUP="False", BACKUP_REASON=WHY[1])
         ),
     )

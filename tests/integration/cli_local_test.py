@@ -9,11 +9,14 @@ import subprocess
 
 import pytest
 
-from tests.support import commandline, filedomain, loop, sanlockd
+from tests.support import commandline
 from tests.support.clifixtures import WHY, A
-from tests.support.namespace import Namespace, needs_namespace
-from tests.support.needs import needs_fuse, needs_sanlock
-from vdsm_backup import errors, local_lease
+from tests.support.hooks.needs import needs_fuse, needs_sanlock
+from tests.support.lease import sanlockd
+from tests.support.processes.namespace import Namespace, needs_namespace
+from tests.support.storage import filedomain, loop
+from vdsm_backup import errors
+from vdsm_backup.lease import local
 
 pytest_plugins = ["tests.support.clifixtures"]
 
@@ -156,7 +159,7 @@ def test_opening_the_lock_hangs(hang):
     ids = os.path.join(hang.mount, A, "dom_md", "ids")
     hang.hang("open", "ids")
     with pytest.raises(errors.StorageTimeout) as e:
-        with local_lease.take(A, ids, 60, print, io_timeout=1):
+        with local.take(A, ids, 60, print, io_timeout=1):
             pass
     assert ids in str(e.value)
     # Nobody waits for the process that hangs; it is still at it.

@@ -9,13 +9,19 @@ import os
 
 import pytest
 
-from tests.support import commandline, filedomain, sanlockd
-from tests.support.blocktools import needs_block, seqno
+from tests.support import commandline
 from tests.support.clifixtures import IO_TIMEOUT, OWNER, WHY, A
-from tests.support.needs import needs_sanlock
-from vdsm_backup import format as fmt
+from tests.support.hooks.needs import needs_sanlock
+from tests.support.lease import sanlockd
+from tests.support.storage import filedomain
+from tests.support.storage.blocktools import needs_block, seqno
+from vdsm_backup.metadata import encoding
+from vdsm_backup.metadata import lines as md_lines
 
-pytest_plugins = ["tests.support.blockfixtures", "tests.support.clifixtures"]
+pytest_plugins = [
+    "tests.support.storage.blockfixtures",
+    "tests.support.clifixtures",
+]
 pytestmark = needs_sanlock
 
 POOL = "11111111-2222-3333-4444-555555555555"
@@ -23,7 +29,7 @@ POOL = "11111111-2222-3333-4444-555555555555"
 # Of the lines of a flagged domain, what is left. The first is what VDSM makes
 # of a domain whose metadata is missing when it is given another name.
 DAMAGES = {
-    "two lines": lambda lines: fmt.flush({"DESCRIPTION": "renamed"}),
+    "two lines": lambda lines: md_lines.flush({"DESCRIPTION": "renamed"}),
     "flag gone": lambda lines: [x for x in lines if x[:6] != "BACKUP"],
     "cut": lambda lines: sorted(lines)[8:],
     "seal gone": lambda lines: [x for x in lines if x[:4] != "_SHA"],
@@ -103,7 +109,7 @@ class Files:
         return filedomain.get_bytes(self.mount, A)
 
     def lines(self):
-        return fmt.decode_file(self.bytes(), A)
+        return encoding.decode_file(self.bytes(), A)
 
     def close(self):
         self._hosts.close()
@@ -160,9 +166,9 @@ def test_the_flag_is_on_another_host(files):
 def test_what_vdsm_wrote_since_is_shown(files):
     assert files.a("set", *WHY).code == 0
     assert files.a("clear", "--reason", "no more").code == 0
-    values = fmt.parse(files.lines()).values
+    values = md_lines.parse(files.lines()).values
     values.update(DESCRIPTION="renamed", POOL_UUID=POOL, LEASETIMESEC="61")
-    filedomain.put(files.mount, A, fmt.flush(values)[:-1])
+    filedomain.put(files.mount, A, md_lines.flush(values)[:-1])
     dry, done = (
         files.a("restore", "--pool-is-gone", *more)
         for more in (["--dry-run"], [])
@@ -214,7 +220,7 @@ def test_block_domain(block_domain, directory, sanlock):
             return block_domain.tags(), seqno(block_domain)
 
         for damage in DAMAGES.values():
-            left = set(map(fmt.encode_tag, damage(block_domain.lines())))
+            left = set(map(encoding.encode_tag, damage(block_domain.lines())))
             put({"RHAT_storage_domain", *left})
             tool.restore_is_refused(state)
             put(flagged)
@@ -226,4 +232,4 @@ def test_block_domain(block_domain, directory, sanlock):
         assert (done.code, done.json["domain"]["flag"]) == (0, False)
         assert block_domain.lines() == before
         removed = done.json["difference"]["removed"]
-        assert [line.partition("=")[0] for line in removed] == [fmt.SEAL]
+        assert [line.partition("=")[0] for line in removed] == [md_lines.SEAL]

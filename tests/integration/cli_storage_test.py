@@ -12,13 +12,15 @@ import time
 
 import pytest
 
-from tests.support import commandline, filedomain, hangfs
+from tests.support import commandline
 from tests.support.clifixtures import IO_TIMEOUT, OWNER, SLACK, WHY, A, B
-from tests.support.needs import (
+from tests.support.hooks.needs import (
     needs_fuse,
     needs_other_user,
 )
-from vdsm_backup import lease, users
+from tests.support.storage import filedomain, hangfs
+from vdsm_backup.lease import client
+from vdsm_backup.users import users
 
 pytest_plugins = ["tests.support.clifixtures"]
 
@@ -124,7 +126,7 @@ class TestHungMount:
     ],
 )
 def test_storage_that_cannot_be_written(host, monkeypatch, op, error):
-    monkeypatch.setattr(lease, "take", commandline.free_lease)
+    monkeypatch.setattr(client, "take", commandline.free_lease)
     monkeypatch.setattr(users, "find", lambda *args: users.Users())
     with hangfs.Hangfs() as fs:
         os.symlink(fs.mount, os.path.join(host.repo, "mnt", "failing"))

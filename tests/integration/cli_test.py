@@ -31,7 +31,7 @@ def host(directory):
 
 def test_it_is_the_command_of_setup_py():
     with open(os.path.join(commandline.ROOT, "setup.py")) as f:
-        assert "vdsm-backup-domain = vdsm_backup.cli:run" in f.read()
+        assert "vdsm-backup-domain = vdsm_backup.cli.main:run" in f.read()
 
 
 def test_result_on_stdout_errors_on_stderr(host):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 import pytest
 
-from tests.support import hangfs
-from tests.support.backends import BACKENDS
+from tests.support.storage import hangfs
+from tests.support.storage.backends import BACKENDS
 
 # Before a test imports them.
 pytest.register_assert_rewrite(

@@ -17,10 +17,14 @@ from tests.integration.file_storage_test import (
     no_steps,
     storage_on,
 )
-from tests.support import filedomain, rundir
-from tests.support.needs import needs_fuse
-from vdsm_backup import errors, fileio
-from vdsm_backup import format as fmt
+from tests.support import rundir
+from tests.support.hooks.needs import needs_fuse
+from tests.support.storage import filedomain
+from vdsm_backup import errors
+from vdsm_backup.fileio import base as fileio
+from vdsm_backup.fileio import choose
+from vdsm_backup.metadata import encoding
+from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.storage.file import FileStorage
 
 STEPS = ["compare", "create", "write", "check", "commit"]
@@ -41,7 +45,7 @@ def sd_id(mount):
 
 def lines_of(sd_id, reason):
     values = filedomain.metadata(sd_id, BACKUP="True", BACKUP_REASON=reason)
-    return fmt.flush(values)
+    return md_lines.flush(values)
 
 
 def put(mount, sd_id, lines):
@@ -276,7 +280,7 @@ class Writer(threading.Thread):
 @pytest.mark.parametrize("left", ["whole", "broken", "nothing"])
 def test_two_writers_in_any_order(mount, sd_id, left):
     """As if there were no lease at all."""
-    ios = [fileio.open("embedded", mount, 60) for _ in range(2)]
+    ios = [choose.open("embedded", mount, 60) for _ in range(2)]
     whole = storage_on(mount, "embedded", sd_id).read()
     old = {"whole": whole, "broken": whole[:-1], "nothing": None}[left]
     made = []
@@ -297,7 +301,7 @@ def test_two_writers_in_any_order(mount, sd_id, left):
         found = None
         if os.path.exists(filedomain.path(mount, sd_id)):
             data = filedomain.get_bytes(mount, sd_id)
-            found = fmt.decode_file(data, sd_id)
+            found = encoding.decode_file(data, sd_id)
         # Nobody who failed has won, unless its outcome is unknown.
         unknown = [
             writer.new
@@ -329,7 +333,7 @@ def assert_refused(mount, sd_id, storage, error=errors.WriteFailed):
     assert "clean" in str(e.value)
     assert steps == ["compare"]
     data = filedomain.get_bytes(mount, sd_id)
-    assert fmt.decode_file(data, sd_id) == before
+    assert encoding.decode_file(data, sd_id) == before
     return str(e.value)
 
 

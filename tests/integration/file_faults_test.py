@@ -13,10 +13,10 @@ from tests.integration.file_storage_test import (
     no_steps,
     storage_on,
 )
-from tests.support import filedomain
-from tests.support.needs import needs_fuse
+from tests.support.hooks.needs import needs_fuse
+from tests.support.storage import filedomain
 from vdsm_backup import errors
-from vdsm_backup import format as fmt
+from vdsm_backup.metadata import lines as md_lines
 
 
 @needs_fuse
@@ -50,7 +50,7 @@ def test_stale_for_a_moment_is_waited_for(hang, backend):
     timer = threading.Timer(0.5, hang.clear)
     timer.start()
     try:
-        assert fmt.parse(storage.read()).seal == "valid"
+        assert md_lines.parse(storage.read()).seal == "valid"
     finally:
         timer.join()
 

@@ -11,9 +11,12 @@ import time
 
 import pytest
 
-from tests.support import filedomain, rundir
-from vdsm_backup import errors, fileio
-from vdsm_backup import format as fmt
+from tests.support import rundir
+from tests.support.storage import filedomain
+from vdsm_backup import errors
+from vdsm_backup.fileio import base as fileio
+from vdsm_backup.fileio import choose
+from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.storage.file import MAX_SIZE, FileStorage
 
 TIMEOUT = 2
@@ -27,7 +30,7 @@ def mount():
 
 
 def storage_on(mount, backend, sd_id, timeout=TIMEOUT):
-    io = fileio.open(backend, mount, timeout)
+    io = choose.open(backend, mount, timeout)
     return FileStorage(sd_id, os.path.join(mount, sd_id), io, timeout)
 
 
@@ -36,7 +39,7 @@ def dom_md(mount, sd_id):
 
 
 def flagged_lines(sd_id):
-    return fmt.flush(filedomain.metadata(sd_id, BACKUP="True"))
+    return md_lines.flush(filedomain.metadata(sd_id, BACKUP="True"))
 
 
 def no_steps(name):
@@ -48,8 +51,8 @@ def test_read_write(mount, backend, version):
     sd_id = filedomain.make(mount, version=version, name="é & \u20ac")
     storage = storage_on(mount, backend, sd_id)
     old = storage.read()
-    assert fmt.parse(old).seal == "valid"
-    new = fmt.flush({**fmt.parse(old).values, "BACKUP": "True"})
+    assert md_lines.parse(old).seal == "valid"
+    new = md_lines.flush({**md_lines.parse(old).values, "BACKUP": "True"})
     steps = []
     storage.write(old, new, steps.append)
     assert storage.read() == new
@@ -138,7 +141,7 @@ def test_padding_is_no_metadata(mount, backend):
     data = filedomain.get_bytes(mount, sd_id)
     filedomain.put_bytes(mount, sd_id, data + b"\0" * 512)
     lines = storage_on(mount, backend, sd_id).read()
-    assert fmt.parse(lines).seal == "valid"
+    assert md_lines.parse(lines).seal == "valid"
 
 
 def replace_by_link(path):
@@ -211,7 +214,7 @@ def test_missing_for_a_moment_is_waited_for(mount, backend):
         lines = storage_on(mount, backend, sd_id, timeout=10).read()
     finally:
         timer.join()
-    assert fmt.parse(lines).seal == "valid"
+    assert md_lines.parse(lines).seal == "valid"
 
 
 def test_origin_tells_a_copy(mount, backend):
@@ -261,7 +264,7 @@ def test_a_value_that_would_break_the_seal_is_not_written(
     values = filedomain.metadata(sd_id, BACKUP_BY=f"a{char}b")
     steps = []
     with pytest.raises(errors.WriteFailed):
-        storage.write(before, fmt.flush(values), steps.append)
+        storage.write(before, md_lines.flush(values), steps.append)
     assert steps == []
     assert storage.read() == before
 
@@ -281,8 +284,8 @@ def test_origin_is_one_line_whatever_the_path(backend, char):
         storage = storage_on(mount, backend, sd_id)
         stored = storage.origin()
         values = filedomain.metadata(sd_id, BACKUP_ORIGIN=stored)
-        storage.write(storage.read(), fmt.flush(values), no_steps)
-        assert fmt.parse(storage.read()).seal == "valid"
+        storage.write(storage.read(), md_lines.flush(values), no_steps)
+        assert md_lines.parse(storage.read()).seal == "valid"
         assert storage.match_origin(stored) == "same"
     finally:
         rundir.remove(top)

@@ -11,21 +11,23 @@ import threading
 
 import pytest
 
-from tests.support import backends, rundir
-from tests.support.needs import needs_other_user
-from vdsm_backup import fileio
+from tests.support import rundir
+from tests.support.hooks.needs import needs_other_user
+from tests.support.storage import backends
+from vdsm_backup.fileio import base as fileio
+from vdsm_backup.fileio import choose
 
 pytestmark = pytest.mark.timeout(60)
 
 
 @pytest.fixture
 def io(backend):
-    with fileio.open(backend, "test", 10) as io:
+    with choose.open(backend, "test", 10) as io:
         yield io
 
 
 def test_auto_takes_ioprocess_where_it_is(tmp_path):
-    with fileio.open("auto", "test", 10) as io:
+    with choose.open("auto", "test", 10) as io:
         name = type(io).__name__
         assert io.listdir(str(tmp_path)) == []
     installed = backends.MISSING is None
@@ -53,7 +55,7 @@ def test_threads_share_it(io, tmp_path):
 
 
 def test_close(backend):
-    io = fileio.open(backend, "test", 10)
+    io = choose.open(backend, "test", 10)
     io.lstat("/")
     io.close()
     io.close()
@@ -134,7 +136,7 @@ def test_ioprocess_writes_to_nothing_of_ours():
     sys.setswitchinterval(1e-6)
     try:
         for _ in range(200):
-            with fileio.open("installed", "test", 10) as io:
+            with choose.open("installed", "test", 10) as io:
                 io.lstat("/")
                 io.lstat("/")
             pipes = [os.pipe() for _ in range(8)]
@@ -148,6 +150,6 @@ def test_ioprocess_writes_to_nothing_of_ours():
 
 def test_worker_is_in_nobodys_way(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with fileio.open("embedded", "test", 10) as io:
+    with choose.open("embedded", "test", 10) as io:
         io.lstat("/")
         assert os.readlink(f"/proc/{io.pid}/cwd") == "/"

@@ -9,14 +9,14 @@ import stat
 
 import pytest
 
-from vdsm_backup import fileio
+from vdsm_backup.fileio import choose
 
 pytestmark = pytest.mark.timeout(60)
 
 
 @pytest.fixture
 def io(backend):
-    with fileio.open(backend, "test", 10) as io:
+    with choose.open(backend, "test", 10) as io:
         yield io
 
 

@@ -11,8 +11,9 @@ import time
 
 import pytest
 
-from tests.support import backends, hangfs
-from vdsm_backup import fileio
+from tests.support.storage import backends, hangfs
+from vdsm_backup.fileio import base as fileio
+from vdsm_backup.fileio import choose
 
 pytestmark = [
     pytest.mark.timeout(60),
@@ -56,7 +57,7 @@ def path(fs):
 @pytest.mark.parametrize("op", CALLS)
 @pytest.mark.parametrize("error", ERRORS, ids=errno.errorcode.get)
 def test_every_step_can_fail(backend, fs, path, op, error):
-    with fileio.open(backend, "test", 10) as io:
+    with choose.open(backend, "test", 10) as io:
         fs.fail(op, error)
         with pytest.raises(OSError) as e:
             CALLS[op](io, path)
@@ -66,7 +67,7 @@ def test_every_step_can_fail(backend, fs, path, op, error):
 
 
 def test_failing_listdir(backend, fs):
-    with fileio.open(backend, "test", 10) as io:
+    with choose.open(backend, "test", 10) as io:
         fs.fail("readdir", errno.EIO)
         if backend == "installed":
             # ioprocess 1.4 does not look whether readdir failed.
@@ -80,7 +81,7 @@ def test_failing_listdir(backend, fs):
 @pytest.mark.parametrize("op", [*CALLS, "readdir"])
 def test_every_step_can_hang(backend, fs, path, op):
     call = CALLS.get(op, lambda io, path: io.listdir(os.path.dirname(path)))
-    with fileio.open(backend, "test", 0.5) as io:
+    with choose.open(backend, "test", 0.5) as io:
         io.lstat("/")
         fs.hang(op)
         start = time.monotonic()
@@ -105,7 +106,7 @@ def test_hang_does_not_delay_another_mount(backend, fs, path):
     timeouts = []
 
     def read_hung():
-        with fileio.open(backend, "hung", 3) as io:
+        with choose.open(backend, "hung", 3) as io:
             with pytest.raises(fileio.Timeout) as e:
                 io.readfile(path, True)
             timeouts.append(e)
@@ -116,7 +117,7 @@ def test_hang_does_not_delay_another_mount(backend, fs, path):
     fs.wait_stuck("read")
     with hangfs.Hangfs() as other:
         other_path = os.path.join(other.mount, "file")
-        with fileio.open(backend, "other", 3) as io:
+        with choose.open(backend, "other", 3) as io:
             start = time.monotonic()
             io.writefile(other_path, b"data")
             assert io.readfile(other_path, True) == b"data"
@@ -134,7 +135,7 @@ def test_threads_that_share_it_time_out_together(backend, fs, path):
 
     ends = []
     fs.hang("read")
-    with fileio.open(backend, "test", 1) as io:
+    with choose.open(backend, "test", 1) as io:
         io.lstat("/")
         start = time.monotonic()
         threads = [threading.Thread(target=call) for _ in range(3)]
@@ -149,7 +150,7 @@ def test_threads_that_share_it_time_out_together(backend, fs, path):
 def test_reader_is_killed_by_timeout(backend, fs, path):
     # Not direct: the kernel lets a process be killed that waits for a page.
     fs.hang("read")
-    with fileio.open(backend, "test", 0.5) as io:
+    with choose.open(backend, "test", 0.5) as io:
         with pytest.raises(fileio.Timeout):
             io.readfile(path)
         backends.wait_until(lambda: not backends.running(io.pid))
@@ -159,7 +160,7 @@ def test_reader_is_killed_by_timeout(backend, fs, path):
 def test_change_is_finished_after_timeout(backend, fs, path):
     # Who is killed in the first step does not come to the second one.
     fs.hang("truncate")
-    with fileio.open(backend, "test", 0.5) as io:
+    with choose.open(backend, "test", 0.5) as io:
         with pytest.raises(fileio.Timeout):
             io.writefile(path, b"new data")
     time.sleep(0.5)
@@ -177,7 +178,7 @@ def test_interrupted_call_ends_the_child(backend, fs, path):
     fs.hang("read")
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
-        with fileio.open(backend, "test", 10) as io:
+        with choose.open(backend, "test", 10) as io:
             io.lstat("/")
             signal.setitimer(signal.ITIMER_REAL, 0.3)
             with pytest.raises(KeyboardInterrupt):
@@ -201,7 +202,7 @@ def test_close_while_a_thread_waits(backend, fs, path, op, changes):
             ends.append(time.monotonic())
 
     fs.hang(op)
-    io = fileio.open(backend, "test", 3)
+    io = choose.open(backend, "test", 3)
     thread = threading.Thread(target=call)
     thread.start()
     fs.wait_stuck(op)

@@ -8,7 +8,8 @@ import os
 
 import pytest
 
-from vdsm_backup import fileio
+from vdsm_backup.fileio import base as fileio
+from vdsm_backup.fileio import choose
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -27,7 +28,7 @@ ODD_NAMES = [
 
 @pytest.fixture
 def io(backend):
-    with fileio.open(backend, "test", 10) as io:
+    with choose.open(backend, "test", 10) as io:
         yield io
 
 

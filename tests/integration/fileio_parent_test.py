@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from tests.support import backends, hangfs
+from tests.support.storage import backends, hangfs
 
 pytestmark = [
     pytest.mark.timeout(60),

@@ -11,8 +11,9 @@ import threading
 
 import pytest
 
-from tests.support import backends, hangfs, rundir
-from tests.support.needs import needs_other_user
+from tests.support import rundir
+from tests.support.hooks.needs import needs_other_user
+from tests.support.storage import backends, hangfs
 
 pytestmark = [
     pytest.mark.timeout(60),
@@ -141,7 +142,7 @@ def test_close_ends_who_is_stuck():
 def test_clean_up_after_a_killed_run():
     code = (
         "import sys, time\n"
-        "from tests.support import hangfs\n"
+        "from tests.support.storage import hangfs\n"
         "fs = hangfs.Hangfs()\n"
         "open(fs.root + '/file', 'w').write('text')\n"
         "fs.hang('read'); print(fs.mount, flush=True); time.sleep(1000)\n"

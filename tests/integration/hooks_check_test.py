@@ -3,11 +3,12 @@
 
 import pytest
 
-from tests.support import commandline, vmxml
-from vdsm_backup import policy
+from tests.support import commandline
+from tests.support.hooks import vmxml
 from vdsm_backup.cli.exits import Exit
+from vdsm_backup.guard import policy
 
-pytest_plugins = ["tests.support.hookfixtures"]
+pytest_plugins = ["tests.support.hooks.hookfixtures"]
 
 
 @pytest.fixture(params=policy.TABLE, ids=lambda row: row.operation)

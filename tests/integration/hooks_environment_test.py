@@ -10,13 +10,18 @@ import sys
 
 import pytest
 
-from tests.support import loop, vmxml
-from tests.support.hookhost import assert_allowed, assert_refused
-from tests.support.hookrunner import POINTS
-from tests.support.namespace import Journal, Namespace, needs_namespace
-from tests.support.vmxml import VM
+from tests.support.hooks import vmxml
+from tests.support.hooks.hookhost import assert_allowed, assert_refused
+from tests.support.hooks.hookrunner import POINTS
+from tests.support.hooks.vmxml import VM
+from tests.support.processes.namespace import (
+    Journal,
+    Namespace,
+    needs_namespace,
+)
+from tests.support.storage import loop
 
-pytest_plugins = ["tests.support.hookfixtures"]
+pytest_plugins = ["tests.support.hooks.hookfixtures"]
 
 
 @pytest.fixture(scope="module")

@@ -8,15 +8,17 @@ import time
 
 import pytest
 
-from tests.support import hangfs, hookhost, hookrunner, rundir, vmxml
-from tests.support.backends import BACKENDS, running, wait_until
-from tests.support.blocktools import needs_block
-from tests.support.hookhost import assert_allowed, assert_refused
-from tests.support.namespace import Namespace, needs_namespace
-from tests.support.needs import needs_fuse
-from tests.support.processes import find
+from tests.support import rundir
+from tests.support.hooks import hookhost, hookrunner, vmxml
+from tests.support.hooks.hookhost import assert_allowed, assert_refused
+from tests.support.hooks.needs import needs_fuse
+from tests.support.processes.namespace import Namespace, needs_namespace
+from tests.support.processes.proc import find
+from tests.support.storage import hangfs
+from tests.support.storage.backends import BACKENDS, running, wait_until
+from tests.support.storage.blocktools import needs_block
 
-pytest_plugins = ["tests.support.hookfixtures"]
+pytest_plugins = ["tests.support.hooks.hookfixtures"]
 pytestmark = [needs_fuse, needs_namespace, pytest.mark.timeout(60)]
 
 # Seconds; a machine that is busy needs one for a hook without a fault.

@@ -7,13 +7,14 @@ import os
 
 import pytest
 
-from tests.support import hookrunner, vmxml
-from tests.support.hookhost import assert_allowed, assert_refused
-from tests.support.hookrunner import POINTS
-from tests.support.needs import needs_other_user
-from vdsm_backup import config, domxml
+from tests.support.hooks import hookrunner, vmxml
+from tests.support.hooks.hookhost import assert_allowed, assert_refused
+from tests.support.hooks.hookrunner import POINTS
+from tests.support.hooks.needs import needs_other_user
+from vdsm_backup import config
+from vdsm_backup.vm import domxml
 
-pytest_plugins = ["tests.support.hookfixtures"]
+pytest_plugins = ["tests.support.hooks.hookfixtures"]
 pytestmark = pytest.mark.timeout(60)
 
 BOMB = (
@@ -84,7 +85,7 @@ def test_a_fault_before_anything_is_known(host, nfs, point, tmp_path):
     with open(path) as f:
         text = f.read().replace(
             "import sys\n",
-            "import sys\n\nsys.modules['vdsm_backup.hooking'] = None\n",
+            "import sys\n\nsys.modules['vdsm_backup.hooks.answer'] = None\n",
         )
     hookrunner.add(str(tmp_path), point, hookrunner.NAME, text)
     outcome = hookrunner.vdsm(str(tmp_path), point, vmxml.vm())

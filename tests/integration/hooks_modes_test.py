@@ -9,13 +9,22 @@ import shutil
 
 import pytest
 
-from tests.support import vmxml
-from tests.support.hookhost import assert_allowed, assert_line, assert_refused
-from tests.support.namespace import Journal, Namespace, needs_namespace
-from tests.support.vmxml import VM
-from vdsm_backup import journal, policy
+from tests.support.hooks import vmxml
+from tests.support.hooks.hookhost import (
+    assert_allowed,
+    assert_line,
+    assert_refused,
+)
+from tests.support.hooks.vmxml import VM
+from tests.support.processes.namespace import (
+    Journal,
+    Namespace,
+    needs_namespace,
+)
+from vdsm_backup.guard import policy
+from vdsm_backup.host import journal
 
-pytest_plugins = ["tests.support.hookfixtures"]
+pytest_plugins = ["tests.support.hooks.hookfixtures"]
 pytestmark = needs_namespace
 
 HINT = "copy or move the disk to another domain and use it there"

@@ -11,12 +11,12 @@ import time
 
 import pytest
 
-from tests.support import vmxml
-from tests.support.hookhost import assert_allowed, assert_refused
-from tests.support.vmxml import VM
-from vdsm_backup import incoming
+from tests.support.hooks import vmxml
+from tests.support.hooks.hookhost import assert_allowed, assert_refused
+from tests.support.hooks.vmxml import VM
+from vdsm_backup.guard import incoming
 
-pytest_plugins = ["tests.support.hookfixtures"]
+pytest_plugins = ["tests.support.hooks.hookfixtures"]
 
 
 @pytest.fixture

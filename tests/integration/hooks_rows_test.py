@@ -3,12 +3,12 @@
 
 import pytest
 
-from tests.support import vmxml
-from tests.support.blocktools import needs_block
-from tests.support.hookhost import assert_allowed, assert_refused
-from tests.support.vmxml import VM
+from tests.support.hooks import vmxml
+from tests.support.hooks.hookhost import assert_allowed, assert_refused
+from tests.support.hooks.vmxml import VM
+from tests.support.storage.blocktools import needs_block
 
-pytest_plugins = ["tests.support.hookfixtures"]
+pytest_plugins = ["tests.support.hooks.hookfixtures"]
 
 
 def vdsm(point, whole=True):

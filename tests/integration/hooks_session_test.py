@@ -12,16 +12,21 @@ import sys
 
 import pytest
 
-from tests.support import hookhost, hookrunner, rundir, vmxml
-from tests.support.hookhost import assert_allowed, assert_line, assert_refused
-from tests.support.namespace import (
+from tests.support import rundir
+from tests.support.hooks import hookhost, hookrunner, vmxml
+from tests.support.hooks.hookhost import (
+    assert_allowed,
+    assert_line,
+    assert_refused,
+)
+from tests.support.hooks.needs import needs_other_user
+from tests.support.processes.namespace import (
     Journal,
     Namespace,
     Syslog,
     needs_namespace,
 )
-from tests.support.needs import needs_other_user
-from vdsm_backup import journal
+from vdsm_backup.host import journal
 
 pytestmark = [needs_other_user, needs_namespace]
 
@@ -193,7 +198,7 @@ def test_standard_files_that_are_closed(host, data, ns, log, closed):
 def test_a_fault_of_ours(host, data, ns, directory, tmp_path):
     """It is no reason to refuse, and is told by syslog."""
     path = rundir.make("fault")
-    text = "import sys\nsys.modules['vdsm_backup.journal'] = None\n"
+    text = "import sys\nsys.modules['vdsm_backup.host.journal'] = None\n"
     script = os.path.join(host.hooks, "qemu.d", hookrunner.NAME)
     with open(script) as f:
         first, _, rest = f.read().partition("\n")

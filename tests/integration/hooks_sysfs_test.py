@@ -9,12 +9,12 @@ import os
 
 import pytest
 
-from tests.support import hookhost, vmxml
-from tests.support.blocktools import needs_block
-from tests.support.hookhost import assert_allowed, assert_refused
-from tests.support.namespace import Namespace, needs_namespace
+from tests.support.hooks import hookhost, vmxml
+from tests.support.hooks.hookhost import assert_allowed, assert_refused
+from tests.support.processes.namespace import Namespace, needs_namespace
+from tests.support.storage.blocktools import needs_block
 
-pytest_plugins = ["tests.support.hookfixtures"]
+pytest_plugins = ["tests.support.hooks.hookfixtures"]
 pytestmark = [needs_block, needs_namespace]
 
 

@@ -9,13 +9,15 @@ import subprocess
 
 import pytest
 
-from tests.support import filedomain, hookhost, hookrunner, loop, rundir, vmxml
-from tests.support.backends import BACKENDS
-from tests.support.blocktools import needs_block
-from tests.support.hookhost import assert_allowed, assert_refused
-from tests.support.hookrunner import POINTS
-from tests.support.namespace import Namespace, needs_namespace
-from tests.support.needs import needs_other_user
+from tests.support import rundir
+from tests.support.hooks import hookhost, hookrunner, vmxml
+from tests.support.hooks.hookhost import assert_allowed, assert_refused
+from tests.support.hooks.hookrunner import POINTS
+from tests.support.hooks.needs import needs_other_user
+from tests.support.processes.namespace import Namespace, needs_namespace
+from tests.support.storage import filedomain, loop
+from tests.support.storage.backends import BACKENDS
+from tests.support.storage.blocktools import needs_block
 
 pytestmark = needs_other_user
 

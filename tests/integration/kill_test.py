@@ -14,11 +14,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.support import filedomain, loop, processes, rundir, sanlockd
-from tests.support.backends import MISSING, ROOT, wait_until
-from tests.support.blockdomain import BlockDomain
-from tests.support.needs import needs_sanlock
-from vdsm_backup import config, discovery, report
+from tests.support import rundir
+from tests.support.hooks.needs import needs_sanlock
+from tests.support.lease import sanlockd
+from tests.support.processes import proc
+from tests.support.storage import filedomain, loop
+from tests.support.storage.backends import MISSING, ROOT, wait_until
+from tests.support.storage.blockdomain import BlockDomain
+from vdsm_backup import config
+from vdsm_backup.cli import readings
+from vdsm_backup.storage import discovery
 
 CONF = """\
 [storage]
@@ -101,7 +106,7 @@ class Place:
     def victim(self, *args):
         """What the tool said; it may have been killed."""
         done = subprocess.run(
-            [sys.executable, "-m", "tests.support.victim"]
+            [sys.executable, "-m", "tests.support.processes.victim"]
             + [self.conf, self.sd_id, "of the victim", *args],
             cwd=ROOT,
             env=self.env,
@@ -123,7 +128,7 @@ class Place:
     def reading(self):
         options = config.load(self.conf)
         storage, _ = discovery.Discovery(options).find(self.sd_id)
-        return report.read(storage)
+        return readings.read(storage)
 
     def check(self):
         """Old or new, whole; and the next command goes through."""
@@ -242,7 +247,12 @@ def stopped_in_the_middle(place, stack):
     """
     for _ in range(20):
         tool = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.victim", place.conf]
+            [
+                sys.executable,
+                "-m",
+                "tests.support.processes.victim",
+                place.conf,
+            ]
             + [place.sd_id, "of the victim", "lvm", "commit"]
             + [str(int(signal.SIGSTOP))],
             cwd=ROOT,
@@ -253,9 +263,9 @@ def stopped_in_the_middle(place, stack):
         stack.callback(tool.wait)
         stack.callback(tool.kill)
         if tool.stdout.readline() == "hit\n":
-            lvm = processes.find(tool.pid, "vgchange")
-            stack.callback(processes.kill, lvm)
-            if any(map(processes.alive, lvm)):
+            lvm = proc.find(tool.pid, "vgchange")
+            stack.callback(proc.kill, lvm)
+            if any(map(proc.alive, lvm)):
                 return tool, lvm
         tool.wait()
         place.check()
@@ -274,10 +284,10 @@ def test_no_second_vgchange_beside_one_of_ours(host, monkeypatch, dies):
         tool, lvm = stopped_in_the_middle(place, stack)
         victims = {
             "tool": [tool.pid],
-            "holder": processes.find(tool.pid, "vdsm_backup.holder"),
-            "writer": processes.find(tool.pid, "vdsm_backup.writer"),
+            "holder": proc.find(tool.pid, "vdsm_backup.lease.holder"),
+            "writer": proc.find(tool.pid, "vdsm_backup.change.writer"),
         }
-        processes.kill(victims[dies])
+        proc.kill(victims[dies])
         done = place.command(
             *["set", place.sd_id, "--reason", "too early", "--timeout", "8"]
         )
@@ -286,6 +296,6 @@ def test_no_second_vgchange_beside_one_of_ours(host, monkeypatch, dies):
         codes = {4: "error 976", 1: "error 962"}
         assert codes[done.returncode] in done.stderr
         assert host.acquire(place) != 0
-        processes.kill(lvm, signal.SIGCONT)
-        wait_until(lambda: not any(map(processes.command, lvm)), 20)
+        proc.kill(lvm, signal.SIGCONT)
+        wait_until(lambda: not any(map(proc.command, lvm)), 20)
         place.check()

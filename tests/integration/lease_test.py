@@ -20,7 +20,7 @@ from tests.integration.lease import (  # noqa: F401
     thawed,
 )
 from tests.integration.lease.scenarios import MARKS, SCENARIOS, Hosts, Running
-from tests.support import sanlockd
+from tests.support.lease import sanlockd
 
 pytestmark = pytest.mark.skipif(
     sanlockd.missing() is not None, reason=str(sanlockd.missing())

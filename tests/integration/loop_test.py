@@ -5,16 +5,17 @@ import os
 import subprocess
 import sys
 
-from tests.support import loop, rundir
-from tests.support.blocktools import needs_block
+from tests.support import rundir
+from tests.support.storage import loop
+from tests.support.storage.blocktools import needs_block
 
 pytestmark = needs_block
 
 # Dies with a domain of two devices, of which one has an alias.
 KILLED = """
 import os, sys
-from tests.support import loop
-from tests.support.blockdomain import BlockDomain
+from tests.support.storage import loop
+from tests.support.storage.blockdomain import BlockDomain
 os.environ["LVM_SYSTEM_DIR"] = loop.lvm_system_dir(sys.argv[1])
 BlockDomain(sys.argv[1], wwids=[sys.argv[2], sys.argv[2] + "x"])
 os.kill(os.getpid(), 9)

@@ -12,15 +12,18 @@ import threading
 
 import pytest
 
-from tests.support import commandline, loop
-from tests.support.backends import wait_until
-from tests.support.blockdomain import BlockDomain
-from tests.support.blocktools import needs_block
+from tests.support import commandline
 from tests.support.lvmsettings import others
-from vdsm_backup import errors, lvm, lvm_command
+from tests.support.storage import loop
+from tests.support.storage.backends import wait_until
+from tests.support.storage.blockdomain import BlockDomain
+from tests.support.storage.blocktools import needs_block
+from vdsm_backup import errors
+from vdsm_backup.lvm import command as lvm_command
+from vdsm_backup.lvm.vgs import Lvm
 
 pytest_plugins = [
-    "tests.support.blockfixtures",
+    "tests.support.storage.blockfixtures",
     "tests.support.clifixtures",
 ]
 pytestmark = needs_block
@@ -50,14 +53,14 @@ class Scene:
             orphan.devices[1],
             "/dev/nosuch",
         ]
-        self.vg = lvm.Lvm(self.whole.devices).find(self.whole.sd_id)
+        self.vg = Lvm(self.whole.devices).find(self.whole.sd_id)
         self.lines = self.whole.lines()
         self.extra = os.path.join(directory, "extra")
         self.tagged = False
 
     def read(self, method):
         """What there is, and what cannot be told."""
-        runner = lvm.Lvm(self.devices, method)
+        runner = Lvm(self.devices, method)
         scan = runner.scan()
         unread = {name: str(error) for name, error in scan.unread.items()}
         tags = scan.pick(self.whole.sd_id).tags
@@ -66,7 +69,7 @@ class Scene:
 
     def change(self, method):
         """Each command that changes something. Returns the tags expected."""
-        runner = lvm.Lvm(self.devices, method)
+        runner = Lvm(self.devices, method)
         self.tagged = not self.tagged
         tags = [TAG] if self.tagged else []
         runner.change_tags(self.vg, tags, {TAG} - set(tags))
@@ -155,7 +158,7 @@ def test_each_setting(scene, plain, lvm_conf, section):
 def test_no_setting_hides_a_domain(scene, lvm_conf, section, method):
     """What is left to the host may be an error, but not "not found"."""
     settings = others(section)
-    runner = lvm.Lvm(scene.whole.devices, method)
+    runner = Lvm(scene.whole.devices, method)
     expected = runner.find(scene.whole.sd_id)
     wrong = {}
     for name, value in settings:
@@ -231,12 +234,12 @@ def test_other_files_of_the_host(scene, plain, lvm_conf, name):
 def test_what_the_host_leaves_out_is_told(scene, lvm_conf):
     """With --devices, lvm has no filters."""
     lvm_conf('devices { global_filter = [ "r|.*|" ] }')
-    runner = lvm.Lvm(scene.whole.devices, "filter")
+    runner = Lvm(scene.whole.devices, "filter")
     with pytest.raises(errors.LvmFailed, match="rejected by filter config"):
         runner.find(scene.whole.sd_id)
     scan = runner.scan()
     assert (scan.vgs, list(scan.unread)) == ([], scene.whole.devices)
-    assert lvm.Lvm(scene.whole.devices, "devices").scan().unread == {}
+    assert Lvm(scene.whole.devices, "devices").scan().unread == {}
 
 
 def test_lvm_waits_for_another_command(scene, lvm_dir, lvm_conf):
@@ -249,7 +252,7 @@ def test_lvm_waits_for_another_command(scene, lvm_dir, lvm_conf):
         found = []
         reader = threading.Thread(
             target=lambda: found.append(
-                lvm.Lvm(scene.whole.devices).find(scene.whole.sd_id)
+                Lvm(scene.whole.devices).find(scene.whole.sd_id)
             )
         )
         reader.start()

@@ -6,12 +6,14 @@ import time
 
 import pytest
 
-from tests.support import hangfs
-from tests.support.needs import needs_fuse
-from vdsm_backup import child, errors, needs
-from vdsm_backup.domxml import Disk, Source, Vm
-from vdsm_backup.storage import mounts
-from vdsm_backup.where import FILE, Place
+from tests.support.hooks.needs import needs_fuse
+from tests.support.storage import hangfs
+from vdsm_backup import errors
+from vdsm_backup.host import mounts
+from vdsm_backup.processes import scripts
+from vdsm_backup.vm import needs
+from vdsm_backup.vm.domxml import Disk, Source, Vm
+from vdsm_backup.vm.paths import FILE, Place
 
 pytestmark = [needs_fuse, pytest.mark.timeout(60)]
 
@@ -92,7 +94,7 @@ def test_who_hangs_is_left_alone_and_ends_with_the_storage(mounted, tmp_path):
     finder(str(tmp_path)).resolve([("disk vda", path)], 0.5)
     mounted.clear()
     deadline = time.monotonic() + 20
-    while any(process.poll() is None for process in child._stuck):
+    while any(process.poll() is None for process in scripts._stuck):
         assert time.monotonic() < deadline
         time.sleep(0.01)
 

@@ -11,13 +11,20 @@ import threading
 
 import pytest
 
-from tests.support import filedomain, loop, racer, rundir, sanlockd
-from tests.support.backends import BACKENDS
-from tests.support.blockdomain import BlockDomain
-from tests.support.needs import needs_sanlock
-from vdsm_backup import config, discovery, errors, fileio, flag, report
-from vdsm_backup import format as fmt
-from vdsm_backup.lvm import Lvm
+from tests.support import rundir
+from tests.support.hooks.needs import needs_sanlock
+from tests.support.lease import sanlockd
+from tests.support.processes import racer
+from tests.support.storage import filedomain, loop
+from tests.support.storage.backends import BACKENDS
+from tests.support.storage.blockdomain import BlockDomain
+from vdsm_backup import config, errors
+from vdsm_backup.cli import readings
+from vdsm_backup.fileio import choose
+from vdsm_backup.lvm.vgs import Lvm
+from vdsm_backup.metadata import flag
+from vdsm_backup.metadata import lines as md_lines
+from vdsm_backup.storage import discovery
 from vdsm_backup.storage.block import BlockStorage
 from vdsm_backup.storage.file import FileStorage
 
@@ -88,7 +95,7 @@ class FileRace:
         return {}
 
     def storage(self):
-        io = fileio.open("embedded", self._mount, 30)
+        io = choose.open("embedded", self._mount, 30)
         path = os.path.join(self._mount, self.sd_id)
         return FileStorage(self.sd_id, path, io, 30)
 
@@ -148,7 +155,7 @@ class Reader(threading.Thread):
     def run(self):
         while not self._stop_it.is_set():
             try:
-                reading = report.read(self._find())
+                reading = readings.read(self._find())
                 problems = reading.problems
             except errors.Error as e:
                 problems = [e]
@@ -193,7 +200,7 @@ def test_race(directory, hosts, kind, monkeypatch):
             name = f"{host.name}-{number}"
             racers.append(
                 subprocess.Popen(
-                    [sys.executable, "-m", "tests.support.racer"]
+                    [sys.executable, "-m", "tests.support.processes.racer"]
                     + [conf, domain.sd_id, name, str(ROUNDS)],
                     cwd=sanlockd.ROOT,
                     env=env,
@@ -213,7 +220,7 @@ def test_race(directory, hosts, kind, monkeypatch):
     expected = ("LeaseBusy", "MetadataChanged")
     assert not [r for r in refused if r["refused"] not in expected]
     order = racer.explain(changes)
-    last = fmt.parse(domain.storage().read())
+    last = md_lines.parse(domain.storage().read())
     assert last.seal == "valid"
     assert last.values[flag.REASON] == order[-1]
     # Both hosts won at times, or it was no race.
@@ -224,16 +231,17 @@ def test_race(directory, hosts, kind, monkeypatch):
 
 WRITE_OFTEN = """
 import os, sys
-from vdsm_backup import fileio, flag
-from vdsm_backup import format as fmt
+from vdsm_backup.fileio import choose
+from vdsm_backup.metadata import flag
+from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.storage.file import FileStorage
 backend, mount, sd_id, count = sys.argv[1:5]
-io = fileio.open(backend, mount, 30)
+io = choose.open(backend, mount, 30)
 storage = FileStorage(sd_id, os.path.join(mount, sd_id), io, 30)
 lines = storage.read()
 for number in range(int(count)):
     wanted = flag.Flag(number % 2 == 0, f"change {number} " + "x" * 100)
-    new = fmt.flush(flag.apply(fmt.parse(lines).values, wanted))
+    new = md_lines.flush(flag.apply(md_lines.parse(lines).values, wanted))
     storage.write(lines, new, lambda step: None)
     lines = new
 """
@@ -245,7 +253,7 @@ def test_readers_beside_2000_changes(directory, backend):
     mount = os.path.join(directory, "export")
     os.mkdir(mount)
     sd_id = filedomain.make(mount)
-    io = fileio.open(backend, mount, 30)
+    io = choose.open(backend, mount, 30)
     storage = FileStorage(sd_id, os.path.join(mount, sd_id), io, 30)
     os.makedirs(os.path.join(directory, "repo", "mnt"))
     os.symlink(mount, os.path.join(directory, "repo", "mnt", "_export"))

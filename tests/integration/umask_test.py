@@ -10,12 +10,14 @@ import stat
 
 import pytest
 
-from tests.support import commandline, filedomain, rundir, sanlockd
+from tests.support import commandline, rundir
 from tests.support.clifixtures import WHY, A
-from tests.support.hookhost import HookHost, assert_refused
-from tests.support.namespace import Namespace, needs_namespace
-from tests.support.needs import needs_other_user, needs_sanlock
-from tests.support.vmxml import vm
+from tests.support.hooks.hookhost import HookHost, assert_refused
+from tests.support.hooks.needs import needs_other_user, needs_sanlock
+from tests.support.hooks.vmxml import vm
+from tests.support.lease import sanlockd
+from tests.support.processes.namespace import Namespace, needs_namespace
+from tests.support.storage import filedomain
 
 pytest_plugins = ["tests.support.clifixtures"]
 pytestmark = [needs_other_user, needs_sanlock]

@@ -10,9 +10,11 @@ import time
 import pytest
 
 import tests
-from tests.support import hangfs, qemu, rundir
-from tests.support.needs import needs_fuse, needs_other_user
-from vdsm_backup import probe, users
+from tests.support import rundir
+from tests.support.hooks.needs import needs_fuse, needs_other_user
+from tests.support.processes import qemu
+from tests.support.storage import hangfs
+from vdsm_backup.users import image_locks, users
 
 SD = "2f6d9d54-5d0c-4f8b-9c1e-6a9a6ff0d001"
 IMG = "9b8f5a5e-7a6b-4c5d-8e9f-000000000001"
@@ -100,7 +102,7 @@ def test_the_probe_does_not_disturb_qemu(run_dir, domain):
 
     def look():
         while not stop.is_set():
-            probe.look(os.path.dirname(path))
+            image_locks.look(os.path.dirname(path))
 
     looking = threading.Thread(target=look)
     looking.start()
@@ -176,7 +178,7 @@ def test_a_killed_test_run_is_cleaned(run_dir, domain):
     path = volume_path(domain, IMG, VOL)
     code = (
         "import os, signal\n"
-        "from tests.support import qemu\n"
+        "from tests.support.processes import qemu\n"
         f"drive = 'file={path},format=raw,if=virtio'\n"
         f"with qemu.vm({run_dir!r}, drive) as p:\n"
         "    print(p.pid, flush=True)\n"

@@ -10,8 +10,8 @@ import time
 import pytest
 
 from tests.support import rundir
-from tests.support.needs import needs_other_user
-from vdsm_backup import users
+from tests.support.hooks.needs import needs_other_user
+from vdsm_backup.users import users
 
 pytest.importorskip("libvirt")
 

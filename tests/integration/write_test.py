@@ -18,11 +18,15 @@ import time
 
 import pytest
 
-from tests.support import filedomain, processes, rundir
-from tests.support.backends import wait_until
-from tests.support.needs import needs_fuse
-from vdsm_backup import errors, fileio, write
-from vdsm_backup import format as fmt
+from tests.support import rundir
+from tests.support.hooks.needs import needs_fuse
+from tests.support.processes import proc
+from tests.support.storage import filedomain
+from tests.support.storage.backends import wait_until
+from vdsm_backup import errors
+from vdsm_backup.change import write
+from vdsm_backup.fileio import choose
+from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.storage.file import FileStorage
 
 TIMEOUT = 1
@@ -78,10 +82,12 @@ class Domain:
         self.sd_id = filedomain.make(mount)
         self.storage = self.open()
         self.old = self.storage.read()
-        self.new = fmt.flush({**fmt.parse(self.old).values, "BACKUP": "True"})
+        self.new = md_lines.flush(
+            {**md_lines.parse(self.old).values, "BACKUP": "True"}
+        )
 
     def open(self):
-        io = fileio.open(self.backend, self.mount, TIMEOUT)
+        io = choose.open(self.backend, self.mount, TIMEOUT)
         directory = os.path.join(self.mount, self.sd_id)
         return FileStorage(self.sd_id, directory, io, TIMEOUT)
 
@@ -105,10 +111,10 @@ def kill_below(*words):
     """Kill what runs below this process; wait until it is gone."""
 
     def action():
-        found = processes.find(os.getpid(), *words)
+        found = proc.find(os.getpid(), *words)
         assert found, f"nobody to kill: {words}"
-        processes.kill(found)
-        wait_until(lambda: not any(map(processes.alive, found)))
+        proc.kill(found)
+        wait_until(lambda: not any(map(proc.alive, found)))
 
     return action
 
@@ -127,7 +133,7 @@ def test_write(mount, backend, held):
 def test_writer_killed_before_the_commit(mount, backend, held, step):
     domain = Domain(mount, backend)
     with pytest.raises(errors.WriteFailed) as e:
-        domain.write(held, at(step, kill_below("vdsm_backup.writer")))
+        domain.write(held, at(step, kill_below("vdsm_backup.change.writer")))
     assert "killed" in str(e.value)
     held.release()
     wait_until(held.ended)
@@ -149,7 +155,7 @@ def test_writer_killed_after_the_commit(hang, backend, held, op):
 
     def kill_when_stuck():
         hang.wait_stuck(op)
-        kill_below("vdsm_backup.writer")()
+        kill_below("vdsm_backup.change.writer")()
 
     killer = threading.Thread(target=kill_when_stuck)
     killer.start()
@@ -171,15 +177,13 @@ WORKERS = ("fileio/worker.py", "libexec/ioprocess")
 @pytest.mark.parametrize("step", BEFORE_COMMIT[1:])
 def test_worker_killed_before_the_commit(mount, backend, held, step):
     domain = Domain(mount, backend)
-    ours = processes.find(os.getpid(), *WORKERS)
+    ours = proc.find(os.getpid(), *WORKERS)
 
     def kill_the_writers():
-        found = processes.find(os.getpid(), *WORKERS)
+        found = proc.find(os.getpid(), *WORKERS)
         assert set(found) - set(ours)
-        processes.kill(set(found) - set(ours))
-        wait_until(
-            lambda: not any(map(processes.alive, set(found) - set(ours)))
-        )
+        proc.kill(set(found) - set(ours))
+        wait_until(lambda: not any(map(proc.alive, set(found) - set(ours))))
 
     if step == "commit":
         check_killed_at_commit(domain, held, kill_the_writers)
@@ -212,11 +216,12 @@ def check_killed_at_commit(domain, held, action):
 TOOL = """
 import json, os, sys
 from tests.integration.write_test import at
-from vdsm_backup import write, fileio
+from vdsm_backup.change import write
+from vdsm_backup.fileio import choose
 from vdsm_backup.storage.file import FileStorage
 mount, sd_id, backend, step, fd = sys.argv[1:6]
 old, new = json.load(sys.stdin)
-io = fileio.open(backend, mount, 1)
+io = choose.open(backend, mount, 1)
 storage = FileStorage(sd_id, os.path.join(mount, sd_id), io, 1)
 class Held:
     fd = int(sys.argv[5])
@@ -306,19 +311,21 @@ def test_rename_that_fails_has_ended(hang, backend, held, code):
 def test_frozen_while_another_host_changes_it(mount, backend, held, step):
     """The lease is no help: it has expired, and nobody was told."""
     domain = Domain(mount, backend)
-    theirs = fmt.flush({**fmt.parse(domain.old).values, "BACKUP": "False"})
-    before = processes.children(os.getpid())
+    theirs = md_lines.flush(
+        {**md_lines.parse(domain.old).values, "BACKUP": "False"}
+    )
+    before = proc.children(os.getpid())
 
     def freeze():
-        found = processes.find(os.getpid(), "vdsm_backup.writer", *WORKERS)
+        found = proc.find(os.getpid(), "vdsm_backup.change.writer", *WORKERS)
         frozen = set(found) - set(before)
         assert frozen
-        processes.kill(frozen, signal.SIGSTOP)
+        proc.kill(frozen, signal.SIGSTOP)
         try:
-            wait_until(lambda: all(map(processes.stopped, frozen)))
+            wait_until(lambda: all(map(proc.stopped, frozen)))
             domain.open().write(domain.old, theirs, lambda step: None)
         finally:
-            processes.kill(frozen, signal.SIGCONT)
+            proc.kill(frozen, signal.SIGCONT)
 
     failures = (errors.WriteFailed, errors.MetadataChanged, write.Unsettled)
     with pytest.raises(failures) as e:
@@ -335,7 +342,9 @@ def test_rename_that_is_on_its_way_while_another_host_changes_it(
     hang, backend, held
 ):
     domain = Domain(hang.mount, backend)
-    theirs = fmt.flush({**fmt.parse(domain.old).values, "BACKUP": "False"})
+    theirs = md_lines.flush(
+        {**md_lines.parse(domain.old).values, "BACKUP": "False"}
+    )
     # Past the mount that hangs, as another host would.
     other = Domain.__new__(Domain)
     other.mount, other.backend, other.sd_id = hang.root, backend, domain.sd_id
@@ -368,7 +377,9 @@ def test_stuck_old_writer_cannot_change_what_a_newer_one_wrote(
     hang.hang("write", "metadata.new")
     with pytest.raises(errors.StorageTimeout):
         domain.write(held)
-    newer = fmt.flush({**fmt.parse(domain.old).values, "BACKUP": "False"})
+    newer = md_lines.flush(
+        {**md_lines.parse(domain.old).values, "BACKUP": "False"}
+    )
     # Past the mount that hangs, as another host would.
     other = Domain.__new__(Domain)
     other.mount, other.backend, other.sd_id = hang.root, backend, domain.sd_id

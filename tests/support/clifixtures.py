@@ -10,7 +10,7 @@ import os
 import pytest
 
 from tests.support import rundir
-from tests.support.needs import no_other_user
+from tests.support.hooks.needs import no_other_user
 
 A = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
 B = "b1c2d3e4-5f6c-4b1c-a3d2-0c6f8ac43e25"

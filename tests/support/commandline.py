@@ -14,10 +14,9 @@ import sys
 import unicodedata
 from dataclasses import dataclass
 
-from tests.support import filedomain
-from vdsm_backup import cli
-
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
+from tests import ROOT
+from tests.support.storage import filedomain
+from vdsm_backup.cli import main
 
 # The keys of docs/json.md.
 DOMAIN = set(
@@ -142,7 +141,7 @@ class Host:
         """In this process."""
         out = Screen() if terminal else io.StringIO()
         err = Screen() if terminal else io.StringIO()
-        code = cli.main(["--config", self.config, *args], out, err)
+        code = main.main(["--config", self.config, *args], out, err)
         return Done(int(code), out.getvalue(), err.getvalue())
 
     def json(self, *args):

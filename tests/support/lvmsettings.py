@@ -3,7 +3,7 @@
 
 import subprocess
 
-from vdsm_backup import lvm_command
+from vdsm_backup.lvm import command as lvm_command
 
 
 def defaults():

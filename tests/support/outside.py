@@ -6,8 +6,8 @@ written sealed and by rename, as we and as VDSM write it.
 
 import os
 
-from vdsm_backup import flag
-from vdsm_backup import format as fmt
+from vdsm_backup.metadata import encoding, flag
+from vdsm_backup.metadata import lines as md_lines
 
 FLAG = flag.Flag(
     True, "nightly copies, site A & B", "admin@host1", "2026-11-22T11:40:00Z"
@@ -17,7 +17,7 @@ FLAG = flag.Flag(
 def values(metafile):
     """Of metadata that is whole and sealed."""
     with open(metafile, encoding="utf-8") as f:
-        md = fmt.parse(f.read().splitlines())
+        md = md_lines.parse(f.read().splitlines())
     assert (md.seal, md.duplicates, md.dropped) == ("valid", (), ())
     return md.values
 
@@ -34,7 +34,7 @@ def put_flag(metafile, wanted=FLAG):
 def put(metafile, wanted):
     temporary = metafile + ".outside"
     with open(temporary, "wb") as f:
-        f.write(fmt.encode_file(fmt.flush(wanted)))
+        f.write(encoding.encode_file(md_lines.flush(wanted)))
     st = os.stat(metafile)
     os.chmod(temporary, st.st_mode)
     os.rename(temporary, metafile)

@@ -3,15 +3,11 @@
 
 import os
 
-from tests.support import (
-    hangfs,
-    island,
-    loop,
-    qemu,
-    rundir,
-    sanlockd,
-    vdsmhost,
-)
+from tests.support import rundir
+from tests.support.lease import sanlockd
+from tests.support.processes import island, qemu
+from tests.support.storage import hangfs, loop
+from tests.support.vdsm import vdsmhost
 
 
 def clean():

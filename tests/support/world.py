@@ -3,12 +3,13 @@
 
 import contextlib
 
-from tests.support import filedomain
-from vdsm_backup import change, flag, history
-from vdsm_backup import format as fmt
-from vdsm_backup.change import Request
+from tests.support.storage import filedomain
+from vdsm_backup.change import change, history
+from vdsm_backup.change.change import Request
+from vdsm_backup.metadata import flag
+from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.storage.memory import MemoryStorage
-from vdsm_backup.users import Users
+from vdsm_backup.users.users import Users
 
 SD = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
 POOL = "11111111-2222-3333-4444-555555555555"
@@ -71,15 +72,15 @@ class World:
 
 def make(**overrides):
     values = filedomain.metadata(SD, **overrides)
-    return MemoryStorage(SD, fmt.flush(values))
+    return MemoryStorage(SD, md_lines.flush(values))
 
 
 def other_wins(value, **overrides):
     """What somebody else does to a domain."""
 
     def play(storage):
-        values = fmt.parse(storage.lines).values
+        values = md_lines.parse(storage.lines).values
         values = {**flag.apply(values, flag.Flag(value)), **overrides}
-        storage.lines = fmt.flush(values)
+        storage.lines = md_lines.flush(values)
 
     return play

@@ -9,8 +9,8 @@ import sys
 import pytest
 
 from tests.support import rundir
-from tests.support.backends import ROOT
-from tests.support.needs import needs_other_user
+from tests.support.hooks.needs import needs_other_user
+from tests.support.storage.backends import ROOT
 from vdsm_backup import config, errors
 
 

@@ -2,10 +2,14 @@
 import pytest
 
 from tests.support import commandline
-from vdsm_backup import hosted_engine, lease, users
+from vdsm_backup.host import hosted_engine
+from vdsm_backup.lease import client
+from vdsm_backup.users import users
 
 # Before a test imports it.
-pytest.register_assert_rewrite("tests.support.fakelvm", "tests.support.lvs")
+pytest.register_assert_rewrite(
+    "tests.support.storage.fakelvm", "tests.support.storage.lvs"
+)
 
 
 @pytest.fixture
@@ -18,7 +22,7 @@ def host(tmp_path, monkeypatch):
         host.users = users.Users(notes=["not seen: anything"])
         host.hosted_engine = None
         monkeypatch.setattr(users, "find", lambda *args: host.users)
-        monkeypatch.setattr(lease, "take", commandline.free_lease)
+        monkeypatch.setattr(client, "take", commandline.free_lease)
         monkeypatch.setattr(
             hosted_engine,
             "is_hosted_engine",

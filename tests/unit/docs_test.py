@@ -7,10 +7,12 @@ import subprocess
 
 import pytest
 
-from vdsm_backup import config, errors, flag, policy
-from vdsm_backup import format as fmt
+from tests import ROOT
+from vdsm_backup import config, errors
+from vdsm_backup.guard import policy
+from vdsm_backup.metadata import encoding, flag
+from vdsm_backup.metadata import lines as md_lines
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
 SD = "5e6f1d2a-9c47-4b0e-8d1f-3a7b9c0d2e41"
 
 
@@ -29,14 +31,14 @@ def example():
 
 
 def test_example_of_metadata_is_sealed_and_flagged(example):
-    md = fmt.require(example.splitlines(), SD)
+    md = md_lines.require(example.splitlines(), SD)
     assert md.seal == "valid"
     assert flag.read(md.values, SD).value is True
 
 
 def test_example_is_written_as_vdsm_writes(example):
     lines = example.splitlines()
-    assert fmt.flush(fmt.parse(lines).values) == lines
+    assert md_lines.flush(md_lines.parse(lines).values) == lines
 
 
 def test_shell_recipe_of_the_seal(example, tmp_path):
@@ -45,13 +47,13 @@ def test_shell_recipe_of_the_seal(example, tmp_path):
     done = subprocess.run(
         recipe, shell=True, cwd=tmp_path, capture_output=True, text=True
     )
-    sealed = fmt.parse(example.splitlines()).declared
+    sealed = md_lines.parse(example.splitlines()).declared
     assert done.stdout.split()[0] == sealed
 
 
 def test_example_of_tags(example):
     shown = re.findall(r"^    (MDT_.*)$", read("docs", "format.md"), re.M)
-    tags = {fmt.encode_tag(line) for line in example.splitlines()}
+    tags = {encoding.encode_tag(line) for line in example.splitlines()}
     assert shown and set(shown) <= tags
 
 
@@ -96,7 +98,7 @@ def test_codes_of_the_verbs_are_ours():
 
 
 def test_verbs_are_shown_as_they_are():
-    from vdsm_backup.vdsm import schema
+    from vdsm_backup.plugin import schema
 
     text = read("docs", "vdsm.md")
     methods = {

@@ -4,21 +4,50 @@ import inspect
 import pytest
 
 from vdsm_backup import errors
-from vdsm_backup.errors import base
 
 ALL = sorted(errors.by_code().values(), key=lambda c: c.code)
 
 
 def make(cls):
-    names = list(inspect.signature(cls.__init__).parameters)[1:]
-    return cls(**{name: f"<{name}>" for name in names})
+    return cls(**{name: f"<{name}>" for name in cls.takes})
 
 
 def test_codes_are_ours_and_used_once():
-    classes = list(base._subclasses(errors.Error))
-    codes = [cls.code for cls in classes]
+    classes = list(errors._subclasses(errors.Error))
+    codes = [cls.code for cls in classes if cls.code]
     assert len(codes) == len(set(codes)) == len(ALL)
-    assert all(956 <= code <= 999 for code in codes)
+    for code in codes:
+        assert 956 <= code <= 999 or 9600 <= code <= 9699
+
+
+FAMILIES = {errors.Unreadable, errors.Untrustworthy}
+
+
+def test_what_is_raised_has_a_code():
+    assert {
+        cls for cls in errors._subclasses(errors.Error) if not cls.code
+    } == FAMILIES
+
+
+@pytest.mark.parametrize(
+    "args, fields",
+    [
+        ((), {}),
+        (("sd",), {}),
+        (("sd", "3", "more"), {}),
+        (("sd",), {"domain": "sd"}),
+        (("sd", "3"), {"version": "3"}),
+        ((), {"domain": "sd", "versions": "3"}),
+    ],
+)
+def test_takes_its_fields_and_no_others(args, fields):
+    with pytest.raises(TypeError):
+        errors.UnsupportedVersion(*args, **fields)
+
+
+def test_field_that_is_not_there():
+    with pytest.raises(AttributeError):
+        _ = errors.LeaseLost("sd").owner
 
 
 @pytest.mark.parametrize("cls", ALL, ids=lambda c: c.__name__)

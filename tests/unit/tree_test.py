@@ -9,8 +9,8 @@ import sys
 import pytest
 
 import vdsm_backup
+from tests import ROOT
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
 SPDX = "SPDX-License-Identifier: GPL-2.0-or-later"
 
 # Licensed by what it says itself, or data that cannot hold a comment.
@@ -27,7 +27,8 @@ def sources():
             and d != "__pycache__"
             and not d.endswith(".egg-info")
         ]
-        for name in names:
+        # In a worktree of git .git is a file.
+        for name in set(names) - {".git"}:
             yield os.path.relpath(os.path.join(top, name), ROOT)
 
 

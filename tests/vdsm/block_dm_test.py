@@ -11,14 +11,14 @@ import time
 
 import pytest
 
-from tests.support import vdsmblock
-from tests.support import vdsmguest as guests
 from tests.support.outside import FLAG
-from tests.support.vdsmguest import Guest
+from tests.support.vdsm import vdsmblock
+from tests.support.vdsm import vdsmguest as guests
+from tests.support.vdsm.vdsmguest import Guest
 from tests.vdsm.gates_live_test import plug, replicate
 from tests.vdsm.gates_test import told
 from tests.vdsm.preview_test import REFUSED
-from vdsm_backup import flag
+from vdsm_backup.metadata import flag
 
 pytestmark = [
     pytest.mark.slow,
@@ -143,7 +143,7 @@ def test_start_on_a_flagged_domain(pool, host, domain):
 # When the image of a disk has just been prepared: what is active then is kept,
 # and another host sets the flag.
 THEN = """
-from tests.support import vdsmblock
+from tests.support.vdsm import vdsmblock
 image, sd_id, device, asked = args
 def then():
     if cif.prepared[-1] == image:
@@ -258,7 +258,7 @@ def test_snapshot_and_preview(pool, host, domain):
 # When a domain is converted, VDSM has it in memory, and another host sets the
 # flag.
 CONVERT = """
-from tests.support import vdsmblock
+from tests.support.vdsm import vdsmblock
 from vdsm.storage.formatconverter import FormatConverter
 original = FormatConverter.convert
 def convert(self, repo, host_id, domain, *more):

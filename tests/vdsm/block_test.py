@@ -10,15 +10,16 @@ import uuid
 
 import pytest
 
-from tests.support import loop
-from tests.support.blockdomain import BlockDomain
 from tests.support.outside import FLAG
-from vdsm_backup import errors, flag, report
-from vdsm_backup import format as fmt
-from vdsm_backup.lvm import Lvm
-from vdsm_backup.storage import origin
+from tests.support.storage import loop
+from tests.support.storage.blockdomain import BlockDomain
+from vdsm_backup import errors
+from vdsm_backup.cli import readings
+from vdsm_backup.lvm.vgs import Lvm
+from vdsm_backup.metadata import encoding, flag, origin
+from vdsm_backup.metadata import lines as md_lines
+from vdsm_backup.plugin import metadata, patches
 from vdsm_backup.storage.block import BlockStorage
-from vdsm_backup.vdsm import metadata, places
 
 pytestmark = pytest.mark.skipif(bool(loop.missing()), reason=loop.missing())
 
@@ -52,7 +53,7 @@ def plugin(monkeypatch):
     """Of the plugin, what is put around the dict; taken away again."""
     from vdsm.storage.persistent import PersistentDict
 
-    for item in places.WRAPPED:
+    for item in patches.WRAPPED:
         _, _, name = item.place.at.rpartition("PersistentDict.")
         if name in ("transaction", "update", "_flush"):
             original = getattr(PersistentDict, name)
@@ -67,7 +68,7 @@ def outside(block):
 
 def put_flag(storage):
     old = storage.read()
-    new = fmt.flush(flag.apply(fmt.parse(old).values, FLAG))
+    new = md_lines.flush(flag.apply(md_lines.parse(old).values, FLAG))
     storage.write(old, new, lambda step: None)
 
 
@@ -78,7 +79,7 @@ def tags(block):
 
 
 def inside(block):
-    from vdsm_backup.vdsm.storage import VdsmBlockStorage
+    from vdsm_backup.plugin.storage import VdsmBlockStorage
 
     domain = types.SimpleNamespace(
         sdUUID=block.sd_id, domaindir="/none", _metadata=tags(block)
@@ -91,7 +92,7 @@ def test_vdsm_without_the_plugin_loses_the_flag(block):
     assert md["DESCRIPTION"] == "block1"
     put_flag(outside(block))
     md["DESCRIPTION"] = "new"
-    assert report.read(outside(block)).flag == flag.Flag(False)
+    assert readings.read(outside(block)).flag == flag.Flag(False)
 
 
 def test_a_change_starts_from_storage(block, plugin):
@@ -99,7 +100,7 @@ def test_a_change_starts_from_storage(block, plugin):
     assert md["DESCRIPTION"] == "block1"
     put_flag(outside(block))
     md["DESCRIPTION"] = "new"
-    reading = report.read(outside(block))
+    reading = readings.read(outside(block))
     assert reading.problems == []
     assert reading.flag == FLAG
     assert reading.md.values["DESCRIPTION"] == "new"
@@ -113,14 +114,16 @@ def test_tags_that_are_no_metadata_are_not_written(block, plugin, monkeypatch):
     lines = outside(block).read()
     for line in lines:
         if line.startswith("VERSION="):
-            lvm.changeVGTags(block.sd_id, delTags=[fmt.encode_tag(line)])
+            lvm.changeVGTags(block.sd_id, delTags=[encoding.encode_tag(line)])
     before = outside(block).read()
     with pytest.raises(se.StorageDomainMetadataNotFound):
         # Its seal is broken now, which VDSM finds first.
         lvm.changeVGTags(
             block.sd_id,
             delTags=[
-                fmt.encode_tag(x) for x in before if x.startswith(fmt.SEAL)
+                encoding.encode_tag(x)
+                for x in before
+                if x.startswith(md_lines.SEAL)
             ],
         )
         tags(block)["DESCRIPTION"] = "new"
@@ -131,8 +134,10 @@ def test_creation_of_a_domain(block, plugin):
     from vdsm.storage import lvm
 
     old = outside(block).read()
-    values = fmt.parse(old).values
-    lvm.changeVGTags(block.sd_id, delTags=[fmt.encode_tag(x) for x in old])
+    values = md_lines.parse(old).values
+    lvm.changeVGTags(
+        block.sd_id, delTags=[encoding.encode_tag(x) for x in old]
+    )
     assert outside(block).read() == []
     tags(block)._dict.update(values)
     assert sorted(outside(block).read()) == sorted(old)
@@ -155,12 +160,12 @@ def test_devices_come_and_go(make, plugin):
     manifest = BlockStorageDomainManifest(block.sd_id)
     put_flag(outside(block))
     manifest.reduceVG(names[1])
-    assert report.read(outside(block)).flag == FLAG
+    assert readings.read(outside(block)).flag == FLAG
 
     block._add_device(2, names[2])
     lvm.invalidateCache()
     manifest.extend([f"/dev/mapper/{names[2]}"], False)
-    reading = report.read(outside(block))
+    reading = readings.read(outside(block))
     assert reading.problems == []
     assert reading.flag == FLAG
     assert f"pv:{names[2]}," in reading.md.values["PV2"]
@@ -170,7 +175,9 @@ def test_read_is_what_is_on_storage_now(block):
     storage = inside(block)
     assert sorted(storage.read()) == sorted(outside(block).read())
     put_flag(outside(block))
-    assert flag.read(fmt.parse(storage.read()).values, block.sd_id) == FLAG
+    assert (
+        flag.read(md_lines.parse(storage.read()).values, block.sd_id) == FLAG
+    )
 
 
 def test_read_looks_no_lvs_up_again(block, monkeypatch):
@@ -208,13 +215,15 @@ def devices_of_vdsm(block):
 
 
 def is_flagged(storage):
-    return flag.read(fmt.parse(storage.read()).values, storage.sd_id).value
+    return flag.read(
+        md_lines.parse(storage.read()).values, storage.sd_id
+    ).value
 
 
 def test_write(block, plugin):
     storage = inside(block)
     old = storage.read()
-    new = fmt.flush(flag.apply(fmt.parse(old).values, FLAG))
+    new = md_lines.flush(flag.apply(md_lines.parse(old).values, FLAG))
     storage.write(old, new, None)
     assert sorted(outside(block).read()) == sorted(new)
     storage.write(new, old, None)
@@ -227,7 +236,7 @@ def test_write_over_what_others_wrote(block, plugin):
     put_flag(outside(block))
     with pytest.raises(errors.MetadataChanged):
         storage.write(old, old, None)
-    assert report.read(outside(block)).flag == FLAG
+    assert readings.read(outside(block)).flag == FLAG
 
 
 def test_origin_is_the_one_of_the_command_line(block):

@@ -11,10 +11,11 @@ import sys
 
 import pytest
 
-from tests.support import outside, vdsmhost
-from tests.support.sanlockd import ROOT
-from vdsm_backup import format as fmt
-from vdsm_backup import history
+from tests.support import outside
+from tests.support.lease.sanlockd import ROOT
+from tests.support.vdsm import vdsmhost
+from vdsm_backup.change import history
+from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.storage.memory import MemoryStorage
 
 
@@ -144,7 +145,7 @@ def test_restore_after_vdsm_wrote_two_lines(start, tmp_path, version):
     host = start(plugin=False)
     cli = Cli(host, str(tmp_path))
     sd_id, metafile = host.local_domain(version)
-    storage = MemoryStorage(sd_id, fmt.flush(outside.values(metafile)))
+    storage = MemoryStorage(sd_id, md_lines.flush(outside.values(metafile)))
     kept = history.History(str(tmp_path / "kept"))
     kept.keep(storage, storage.lines, "admin@host1", "set")
     host.pool(sd_id)
@@ -165,6 +166,6 @@ def test_restore_after_vdsm_wrote_two_lines(start, tmp_path, version):
     code, result = cli.run("restore", sd_id, "--from", "1")
     assert (code, result["domain"]["flag"]) == (0, False)
     removed = result["difference"]["removed"]
-    assert removed == fmt.flush({"DESCRIPTION": "renamed"})
+    assert removed == md_lines.flush({"DESCRIPTION": "renamed"})
     # VDSM attached it after the copy was kept, and nothing is left of that.
     assert any("only the engine can tell" in x for x in result["notes"])

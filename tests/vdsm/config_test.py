@@ -13,10 +13,11 @@ import syslog
 
 import pytest
 
-from tests.support import launching, outside
-from tests.support import vdsmguest as guests
-from tests.support.backends import ROOT
-from tests.support.vdsmguest import Guest
+from tests.support import outside
+from tests.support.storage.backends import ROOT
+from tests.support.vdsm import launching
+from tests.support.vdsm import vdsmguest as guests
+from tests.support.vdsm.vdsmguest import Guest
 from tests.vdsm.verbs_test import refused
 from vdsm_backup import errors
 
@@ -81,7 +82,7 @@ config.PATH = {path!r}
 from vdsm import vdsmd
 def main():
     import json
-    from vdsm_backup.vdsm import install, judging
+    from vdsm_backup.plugin import install, gate
     try:
         judging.Gate(None).judge("run", "VM x")
     except Exception as e:

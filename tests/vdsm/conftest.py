@@ -10,7 +10,9 @@ import os
 
 import pytest
 
-from tests.support import loop, rundir, vdsmhost
+from tests.support import rundir
+from tests.support.storage import loop
+from tests.support.vdsm import vdsmhost
 
 
 def _missing():

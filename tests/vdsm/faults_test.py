@@ -4,8 +4,9 @@
 import pytest
 
 from tests.support import outside
-from tests.support.vdsmhost import Failed
-from vdsm_backup import errors, flag
+from tests.support.vdsm.vdsmhost import Failed
+from vdsm_backup import errors
+from vdsm_backup.metadata import flag
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ def test_write_that_is_there_all_the_same(host, sd, fault):
 def test_undo_that_fails(host, sd):
     host.run(
         """
-from vdsm_backup.vdsm import storage
+from vdsm_backup.plugin import storage
 original = storage.VdsmStorage.write
 def write(self, old, new, step):
     if "late" in cif.vmContainer:
@@ -106,7 +107,7 @@ def test_file_that_is_no_text(host, sd):
 
 @pytest.mark.parametrize("fault", ["missing", "stale"])
 def test_metadata_that_is_away_is_no_answer(host, sd, fault):
-    host.run("from vdsm_backup.vdsm import metadata; metadata.RETRY_FOR = 1")
+    host.run("from vdsm_backup.plugin import metadata; metadata.RETRY_FOR = 1")
     host.run(READ_FAULT, fault)
     refused(errors.NotMetadata, host.get_backup, sd[0])
     refused(errors.NotMetadata, host.set_backup, sd[0])

@@ -6,9 +6,11 @@ CD-ROM, and a lease.
 
 import pytest
 
-from tests.support import loop, needs, sanlockd
-from tests.support import vdsmguest as guests
-from tests.support.vdsmguest import Guest
+from tests.support.hooks import needs
+from tests.support.lease import sanlockd
+from tests.support.storage import loop
+from tests.support.vdsm import vdsmguest as guests
+from tests.support.vdsm.vdsmguest import Guest
 from tests.vdsm.preview_test import COUNT
 from tests.vdsm.two_hosts_test import Shared
 

@@ -9,8 +9,8 @@ import time
 import pytest
 
 from tests.support import outside
-from tests.support import vdsmguest as guests
-from tests.support.vdsmguest import Guest
+from tests.support.vdsm import vdsmguest as guests
+from tests.support.vdsm.vdsmguest import Guest
 from tests.vdsm.gates_test import set_when_prepared
 
 
@@ -196,7 +196,7 @@ def test_image_verbs(host, pool):
 # A VM that runs on a flagged domain is left alone, and told of
 
 ENTRIES = """
-from vdsm_backup import journal
+from vdsm_backup.host import journal
 entries = []
 def send(message, priority, path=None, **fields):
     entries.append([fields["operation"], fields["answer"], fields["vm"]])

@@ -12,10 +12,10 @@ import uuid
 import pytest
 
 from tests.support import outside
-from tests.support import vdsmguest as guests
-from tests.support.vdsmguest import Guest
+from tests.support.vdsm import vdsmguest as guests
+from tests.support.vdsm.vdsmguest import Guest
 from tests.vdsm.gates_live_test import ENTRIES
-from vdsm_backup import flag
+from vdsm_backup.metadata import flag
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ import uuid
 import pytest
 
 from tests.support import outside
-from tests.support import vdsmguest as guests
-from tests.support import vdsmimages as images
-from tests.support.vdsmguest import Guest
-from tests.support.vdsmhost import BLANK
-from tests.support.vdsmimages import Domain
+from tests.support.vdsm import vdsmguest as guests
+from tests.support.vdsm import vdsmimages as images
+from tests.support.vdsm.vdsmguest import Guest
+from tests.support.vdsm.vdsmhost import BLANK
+from tests.support.vdsm.vdsmimages import Domain
 from tests.vdsm.preview_test import COUNT
 
 COPY, MOVE = 1, 2

@@ -8,8 +8,8 @@ driver. What the engine would show is the exit message of VM.getStats.
 import pytest
 
 from tests.support import outside
-from tests.support import vdsmguest as guests
-from tests.support.vdsmguest import Guest
+from tests.support.vdsm import vdsmguest as guests
+from tests.support.vdsm.vdsmguest import Guest
 
 WHY = outside.FLAG.reason
 

@@ -8,9 +8,10 @@ import textwrap
 
 import pytest
 
-from tests.support import hookhost, hookrunner, rundir, vmxml
-from tests.support.vmxml import VM
-from vdsm_backup import hooks
+from tests.support import rundir
+from tests.support.hooks import hookhost, hookrunner, vmxml
+from tests.support.hooks.vmxml import VM
+from vdsm_backup.hooks import entry
 
 CONF = {"vmId": VM, "custom": {}}
 POINTS = list(hookrunner.POINTS)
@@ -190,8 +191,8 @@ def test_paths():
     from vdsm.common import constants
     from vdsm.common import hooks as theirs
 
-    assert os.path.normpath(constants.P_VDSM_RUN) == hooks.VDSM_RUN
-    flags = os.path.join(hooks.VDSM_RUN, VM, hooks._LAUNCH_FLAGS)
+    assert os.path.normpath(constants.P_VDSM_RUN) == entry.VDSM_RUN
+    flags = os.path.join(entry.VDSM_RUN, VM, entry._LAUNCH_FLAGS)
     assert theirs._LAUNCH_FLAGS_PATH % VM == flags
     # Where `make install-hooks` puts ours.
     hooks_dir = os.path.normpath(constants.P_VDSM_HOOKS)

@@ -9,15 +9,16 @@ import sys
 
 import pytest
 
-from tests.support import launching, outside
-from tests.support.backends import ROOT
-from tests.support.vdsmhost import Failed
+from tests.support import outside
+from tests.support.storage.backends import ROOT
+from tests.support.vdsm import launching
+from tests.support.vdsm.vdsmhost import Failed
 
 # Runs in a process of its own: what is put in place stays.
 CHECK = """
 import importlib, json, sys
 from vdsm_backup import config
-from vdsm_backup.vdsm import install
+from vdsm_backup.plugin import install
 
 OWNERS = [
     "storage.persistent:PersistentDict", "storage.sp:StoragePool",
@@ -177,7 +178,7 @@ CUSTOM = """
 from vdsm import vdsmd
 def main():
     import json, os
-    from vdsm_backup.vdsm import install
+    from vdsm_backup.plugin import install
     with open({told!r}, "w") as f:
         json.dump([install.installed(), os.environ["PYTHONPATH"]], f)
 vdsmd.main = main
@@ -277,7 +278,7 @@ def test_without_the_plugin_the_verbs_are_not_there(start):
 
 
 def test_doctor_looks_without_installing():
-    from vdsm_backup import doctor
+    from vdsm_backup.doctor import checks
 
-    (found,) = doctor.compatible()
-    assert found.state == doctor.OK
+    (found,) = checks.compatible()
+    assert found.state == checks.OK

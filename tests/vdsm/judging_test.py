@@ -11,8 +11,8 @@ import time
 import pytest
 
 from tests.support import outside
-from tests.support import vdsmguest as guests
-from tests.support.vdsmguest import Guest
+from tests.support.vdsm import vdsmguest as guests
+from tests.support.vdsm.vdsmguest import Guest
 from tests.vdsm.gates_test import RECOVER, make_pool
 
 
@@ -38,7 +38,7 @@ def configure(host, **options):
 # What the journal is told
 
 ENTRIES = """
-from vdsm_backup import journal
+from vdsm_backup.host import journal
 cif.entries = []
 def send(message, priority, path=None, **fields):
     cif.entries.append({"message": message, "priority": priority, **fields})
@@ -124,9 +124,9 @@ def test_fault_of_ours(host, disk):
     """A refusal with its own code; not when nothing is to be refused."""
     host.run(ENTRIES)
     host.run(
-        "from vdsm_backup.vdsm import judging\n"
+        "from vdsm_backup.plugin import gate\n"
         "def of_drives(drives): raise ZeroDivisionError('mine')\n"
-        "judging.of_drives = of_drives"
+        "gate.of_drives = of_drives"
     )
     text = Guest(host, disk).start()
     assert "mine" in text
@@ -191,7 +191,7 @@ def test_unreadable(host, pool, disk, damage, cause):
 
 # A file that is missing is waited for; not for long here.
 SHORT_RETRY = """
-from vdsm_backup.vdsm import metadata
+from vdsm_backup.plugin import metadata
 metadata.RETRY_FOR = 0.3
 """
 
@@ -200,7 +200,7 @@ metadata.RETRY_FOR = 0.3
 
 STICK = """
 import threading
-from vdsm_backup.vdsm import metadata
+from vdsm_backup.plugin import metadata
 real, cif.go, cif.stuck = metadata.fresh_lines, threading.Event(), []
 def fresh_lines(rw):
     if rw._sdUUID == args[0]:
@@ -304,7 +304,7 @@ def test_what_is_only_told_does_not_wait(host, pool, disk):
 
 STORM = """
 import threading
-from vdsm_backup.vdsm import metadata, judging
+from vdsm_backup.plugin import metadata, gate
 from tests.support import outside
 real, reads = metadata.fresh_lines, []
 first = threading.Event()
@@ -314,7 +314,7 @@ def fresh_lines(rw):
     return real(rw)
 metadata.fresh_lines = fresh_lines
 
-gate = judging.Gate(args[2])
+gate = gate.Gate(args[2])
 answers = []
 def start(n):
     drive = {"device": "disk", "poolID": "p", "imageID": "i", "volumeID": "v",
@@ -334,7 +334,7 @@ while not reads:
 outside.put_flag(args[1])
 for thread in threads[1:]:
     thread.start()
-while len(judging._reads._waiting) != 1:
+while len(gate._reads._waiting) != 1:
     pass
 first.set()
 for thread in threads:
@@ -360,7 +360,7 @@ def test_boot_storm(host, pool):
 INVALIDATED = """
 import types
 from vdsm.storage import lvm
-from vdsm_backup.vdsm import storage
+from vdsm_backup.plugin import storage
 calls = []
 lvm.invalidateVG = lambda *a, **k: calls.append("invalidated")
 lvm._lvminfo._vgs["sd"] = types.SimpleNamespace(tags=["MDT_BACKUP=old"])

@@ -5,8 +5,9 @@ import os
 
 import pytest
 
-from tests.support import filedomain
-from vdsm_backup import errors, local_lease
+from tests.support.storage import filedomain
+from vdsm_backup import errors
+from vdsm_backup.lease import local
 
 SD = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
 
@@ -30,7 +31,7 @@ def theirs(ids):
 
 
 def take(ids):
-    return local_lease.take(SD, ids, 0, lambda text: None)
+    return local.take(SD, ids, 0, lambda text: None)
 
 
 def test_theirs_excludes_ours(ids, theirs):
@@ -60,7 +61,7 @@ def test_it_is_what_vdsm_uses_for_this_type():
 
     table = localFsSD.LocalFsStorageDomainManifest._domainLockTable
     assert table[4] is table[5] is clusterlock.LocalLock
-    assert sd.type2name(sd.LOCALFS_DOMAIN) == local_lease.TYPE
+    assert sd.type2name(sd.LOCALFS_DOMAIN) == local.TYPE
 
 
 def test_the_plugin_goes_by_the_place_that_vdsm_found(host):

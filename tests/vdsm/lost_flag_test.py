@@ -16,7 +16,7 @@ import pytest
 
 from tests.support import outside
 from tests.support.outside import FLAG
-from tests.support.vdsmhost import Failed
+from tests.support.vdsm.vdsmhost import Failed
 
 NOT_FOUND = 364  # StorageDomainMetadataNotFound
 
@@ -177,7 +177,7 @@ def test_nothing_is_written_while_the_metadata_is_missing(host):
     sd_id, metafile = host.local_domain()
     host.pool(sd_id)
     os.rename(metafile, metafile + ".away")
-    host.run("from vdsm_backup.vdsm import metadata; metadata.RETRY_FOR = 1")
+    host.run("from vdsm_backup.plugin import metadata; metadata.RETRY_FOR = 1")
     assert host.run(STALE, sd_id) == [NOT_FOUND]
     assert not os.path.exists(metafile)
     with pytest.raises(Failed):
@@ -208,7 +208,7 @@ def test_whole_update_does_not_pass_for_a_creation_over_missing(host):
     sd_id, metafile = host.local_domain()
     host.pool(sd_id)
     os.rename(metafile, metafile + ".away")
-    host.run("from vdsm_backup.vdsm import metadata; metadata.RETRY_FOR = 1")
+    host.run("from vdsm_backup.plugin import metadata; metadata.RETRY_FOR = 1")
     code = STALE.replace(
         'dom.setDescription("x")', "dom.setMetadata(args[1])"
     ).replace("dom.invalidateMetadata()", "")
@@ -251,7 +251,9 @@ threads = [
 
 def test_creation_of_a_domain_does_not_wait(host):
     started = time.monotonic()
-    host.run("from vdsm_backup.vdsm import metadata; metadata.RETRY_FOR = 60")
+    host.run(
+        "from vdsm_backup.plugin import metadata; metadata.RETRY_FOR = 60"
+    )
     sd_id, metafile = host.local_domain()
     assert outside.values(metafile)["SDUUID"] == sd_id
     # It would have waited for all of the minute.

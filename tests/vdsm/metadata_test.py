@@ -8,13 +8,15 @@ import os
 
 import pytest
 
-from tests.support import filedomain, loop
-from vdsm_backup import fileio, flag, report
-from vdsm_backup import format as fmt
-from vdsm_backup.lvm import Lvm
+from tests.support.storage import filedomain, loop
+from vdsm_backup.cli import readings
+from vdsm_backup.fileio import choose
+from vdsm_backup.lvm.vgs import Lvm
+from vdsm_backup.metadata import flag
+from vdsm_backup.metadata import lines as md_lines
+from vdsm_backup.plugin import metadata
 from vdsm_backup.storage.block import BlockStorage
 from vdsm_backup.storage.file import FileStorage
-from vdsm_backup.vdsm import metadata
 
 FLAG = flag.Flag(
     True, "nightly copies, site A & B", "admin@host1", "2026-11-22T11:40:00Z"
@@ -24,7 +26,7 @@ CLEARED = flag.Flag(False, "no more", "admin@host2", "2026-11-23T11:40:00Z")
 
 def put_flag(storage, wanted):
     old = storage.read()
-    new = fmt.flush(flag.apply(fmt.parse(old).values, wanted))
+    new = md_lines.flush(flag.apply(md_lines.parse(old).values, wanted))
     storage.write(old, new, lambda step: None)
 
 
@@ -34,14 +36,14 @@ def check_story(storage, open_metadata):
     theirs = open_metadata()
     assert (
         theirs["DESCRIPTION"]
-        == fmt.parse(storage.read()).values["DESCRIPTION"]
+        == md_lines.parse(storage.read()).values["DESCRIPTION"]
     )
     raw = theirs._dict.copy()
     assert (raw["BACKUP"], raw["BACKUP_REASON"]) == ("True", FLAG.reason)
 
     theirs["DESCRIPTION"] = "changed by VDSM & co"
     theirs["POOL_UUID"] = ["8f3c1b3e-9d0c-4a0e-9b5e-3f1c2d4e5f60"]
-    reading = report.read(storage)
+    reading = readings.read(storage)
     assert reading.problems == []
     assert reading.flag == FLAG
     assert reading.md.values["DESCRIPTION"] == "changed by VDSM & co"
@@ -51,7 +53,7 @@ def check_story(storage, open_metadata):
     assert again["DESCRIPTION"] == "changed by VDSM & co"
     assert again._dict.copy()["BACKUP"] == "False"
     again["DESCRIPTION"] = "once more"
-    assert report.read(storage).flag == CLEARED
+    assert readings.read(storage).flag == CLEARED
 
 
 @pytest.mark.parametrize("version", [4, 5])
@@ -60,7 +62,7 @@ def test_file(directory, version, backend):
     from vdsm.storage import fileSD, outOfProcess
 
     sd_id = filedomain.make(directory, version=version, name="é 50% & more")
-    io = fileio.open(backend, directory, 10)
+    io = choose.open(backend, directory, 10)
     storage = FileStorage(sd_id, os.path.join(directory, sd_id), io, 10)
     path = filedomain.path(directory, sd_id)
     try:
@@ -84,7 +86,7 @@ def test_the_directory_is_listed_on_a_server_with_an_ipv6_address(
         rw._oop.glob, "glob", lambda pattern: names.extend(listed(pattern))
     )
     try:
-        assert fmt.parse(metadata.fresh_lines(rw)).seal == "valid"
+        assert md_lines.parse(metadata.fresh_lines(rw)).seal == "valid"
         assert path in names
     finally:
         outOfProcess.stop()
@@ -95,7 +97,7 @@ def test_the_directory_is_listed_on_a_server_with_an_ipv6_address(
 def test_block(directory, version, monkeypatch):
     from vdsm.storage import blockSD, lvm, multipath
 
-    from tests.support.blockdomain import BlockDomain
+    from tests.support.storage.blockdomain import BlockDomain
 
     conf = loop.lvm_system_dir(directory)
     monkeypatch.setenv("LVM_SYSTEM_DIR", conf)
@@ -116,14 +118,14 @@ def test_vdsm_loses_a_flag_that_it_did_not_read(directory):
     from vdsm.storage import fileSD, outOfProcess
 
     sd_id = filedomain.make(directory)
-    io = fileio.open("embedded", directory, 10)
+    io = choose.open("embedded", directory, 10)
     storage = FileStorage(sd_id, os.path.join(directory, sd_id), io, 10)
     try:
         theirs = fileSD.FileSDMetadata(filedomain.path(directory, sd_id))
         assert theirs["DESCRIPTION"] == "data1"
         put_flag(storage, FLAG)
         theirs["DESCRIPTION"] = "stale"
-        assert report.read(storage).flag == flag.Flag(False)
+        assert readings.read(storage).flag == flag.Flag(False)
     finally:
         io.close()
         outOfProcess.stop()

@@ -10,15 +10,15 @@ import uuid
 import pytest
 
 from tests.support import outside
-from tests.support import vdsmguest as guests
-from tests.support.vdsmhost import BLANK
+from tests.support.vdsm import vdsmguest as guests
+from tests.support.vdsm.vdsmhost import BLANK
 
 # What the engine knows for this verb: createIllegalVolumeSnapshotError.
 REFUSED = 226
 
 # How often flags were looked for.
 COUNT = """
-from vdsm_backup.vdsm import storage
+from vdsm_backup.plugin import storage
 real, cif.reads = storage.open_domain, []
 def open_domain(sd_id):
     cif.reads.append(sd_id)
@@ -221,7 +221,7 @@ def test_exported_as_before(start):
 LVS = """
 import types
 from vdsm.storage import lvm
-from vdsm_backup.vdsm import preview, storage
+from vdsm_backup.plugin import preview, storage
 
 def lv(name, *tags):
     fields = dict.fromkeys(lvm.LV._fields, "")

@@ -8,8 +8,8 @@ import inspect
 
 import pytest
 
-from tests.support import vdsmd, vdsmshapes, vdsmvms
-from vdsm_backup.vdsm import compat
+from tests.support.vdsm import vdsmd, vdsmshapes, vdsmvms
+from vdsm_backup.plugin import shape
 
 REAL = {
     "PersistentDict": "vdsm.storage.persistent:PersistentDict",
@@ -35,7 +35,7 @@ ALL = [found for name in REAL for found in functions(name)]
 def test_functions(name, attribute):
     ours = getattr(getattr(vdsmshapes, name), attribute)
     parameters = tuple(inspect.signature(ours).parameters)
-    place = compat.Place(f"{REAL[name]}.{attribute}", parameters, exact=True)
+    place = shape.Place(f"{REAL[name]}.{attribute}", parameters, exact=True)
     assert place.problem() is None
 
 
@@ -43,13 +43,13 @@ def test_functions(name, attribute):
 def test_attributes_of_instances(name):
     ours = getattr(vdsmshapes, name).__init__
     names = {n for n in ours.__code__.co_names if n.startswith("_")}
-    place = compat.Place(f"{REAL[name]}.__init__", uses=tuple(names))
+    place = shape.Place(f"{REAL[name]}.__init__", uses=tuple(names))
     assert place.problem() is None
 
 
 @pytest.mark.parametrize("ours", vdsmshapes.EXCEPTIONS)
 def test_exceptions(ours):
-    theirs = compat.find(f"vdsm.storage.exception:{ours.__name__}")
+    theirs = shape.find(f"vdsm.storage.exception:{ours.__name__}")
     assert theirs.code == ours.code
     wanted = inspect.signature(ours).parameters
     if "args" not in wanted:
@@ -93,7 +93,7 @@ METHODS = [
 @pytest.mark.parametrize("cls, name", METHODS)
 def test_methods_that_the_guard_wraps(cls, name):
     """Names, order and defaults."""
-    theirs = compat.find(f"{VMS[cls]}.{name}")
+    theirs = shape.find(f"{VMS[cls]}.{name}")
     theirs = getattr(theirs, "__func__", theirs)
     given = list(inspect.signature(theirs).parameters.values())
     ours = list(inspect.signature(getattr(cls, name)).parameters.values())
@@ -126,7 +126,7 @@ def test_attributes_that_the_guard_reads():
     ],
 )
 def test_exceptions_of_the_guard(module, ours):
-    theirs = compat.find(f"{module}:{ours.__name__}")
+    theirs = shape.find(f"{module}:{ours.__name__}")
     assert theirs.code == ours.code
     bases = [b.__name__ for b in theirs.__mro__]
     assert {b.__name__ for b in ours.__mro__} <= set(bases)
@@ -137,7 +137,7 @@ def test_a_drive_of_vdsm():
     """What VDSM makes of a disk has what vdsmvms.drive() has."""
     from vdsm.virt.vmdevices import common, storagexml
 
-    from tests.support import vdsmguest
+    from tests.support.vdsm import vdsmguest
 
     disk = vdsmguest.Disk("p", "sd", "i", "v")
     _, element, meta = common.dev_elems_from_xml(

@@ -11,8 +11,11 @@ import subprocess
 
 import pytest
 
-from tests.support import loop, needs, outside, sanlockd
-from tests.support.vdsmhost import POSIXFS, Failed
+from tests.support import outside
+from tests.support.hooks import needs
+from tests.support.lease import sanlockd
+from tests.support.storage import loop
+from tests.support.vdsm.vdsmhost import POSIXFS, Failed
 from vdsm_backup import errors
 
 pytestmark = [

@@ -9,7 +9,8 @@ import uuid
 
 from tests.support import outside
 from tests.vdsm.verbs_test import refused
-from vdsm_backup import errors, flag
+from vdsm_backup import errors
+from vdsm_backup.metadata import flag
 
 
 def test_domain_of_no_pool(host):
@@ -33,7 +34,7 @@ def test_domain_that_the_pool_has_given_up(host, sd):
 
 SET_BY_ITS_POOL = """
 from vdsm_backup import config, errors
-from vdsm_backup.vdsm import storage, verbs
+from vdsm_backup.plugin import storage, verbs
 domain, request = storage.open_domain(args[0]), verbs._request(True, "x", None)
 try:
     hsm._pool.setSDBackup(domain, request, config.load(args[1]))
@@ -72,7 +73,7 @@ def test_version_without_a_flag(host):
 
 def test_domain_of_the_hosted_engine(host, sd):
     host.run(
-        "from vdsm_backup import hosted_engine as h;"
+        "from vdsm_backup.host import hosted_engine as h;"
         " h.is_hosted_engine = lambda sd_id: sd_id == args[0]",
         sd[0],
     )

@@ -12,9 +12,11 @@ import time
 import pytest
 
 from tests.support import outside
-from tests.support.vdsmhost import Failed
-from vdsm_backup import errors, flag, history
-from vdsm_backup import format as fmt
+from tests.support.vdsm.vdsmhost import Failed
+from vdsm_backup import errors
+from vdsm_backup.change import history
+from vdsm_backup.metadata import flag
+from vdsm_backup.metadata import lines as md_lines
 
 XML = """<domain><devices><disk type='file' device='{device}'>
 <source file='/rhev/data-center/mnt/server:_x/{sd}/images/i/v'/>
@@ -83,7 +85,7 @@ def test_strings_of_the_command_line_client(host, sd):
 CALLER = """
 from vdsm.common.api import Context
 from vdsm.common.threadlocal import vars
-from vdsm_backup.vdsm import verbs
+from vdsm_backup.plugin import verbs
 for host in args:
     vars.context = Context("flow", host, 54321)
     say(verbs._caller())
@@ -224,7 +226,7 @@ def test_a_copy_is_kept_before(host, sd):
     kept = history.History(host.history)
     assert kept.numbers(sd[0]) == [1]
     copy = kept.get(sd[0], 1)
-    assert fmt.parse(copy.lines).values == before
+    assert md_lines.parse(copy.lines).values == before
     assert (copy.action, copy.by) == ("set", "api@127.0.0.1")
 
 
@@ -307,7 +309,7 @@ def test_vms_that_do_no_harm(host, sd):
 def test_vm_that_comes_while_the_flag_is_written(host, sd):
     host.run(
         """
-from vdsm_backup.vdsm import storage
+from vdsm_backup.plugin import storage
 original = storage.VdsmStorage.write
 def write(self, old, new, step):
     original(self, old, new, step)

@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What set, clear and restore have in common: doing it and telling of it."""
 
-from vdsm_backup import format as fmt
-from vdsm_backup import report
-from vdsm_backup.cli import comparison, domains, layout, output, wiring
+from vdsm_backup.cli import (
+    comparison,
+    layout,
+    output,
+    readings,
+    objects,
+    wiring,
+)
 from vdsm_backup.cli.exits import Exit
+from vdsm_backup.text import printable
 
 # Seconds after which VDSM drops what it has in memory of a domain:
 # [irs] repo_stats_cache_refresh_timeout in lib/vdsm/common/config.py.in.
@@ -29,7 +35,7 @@ def make(storage, failures, work, words, args, options, ui, copy=None):
         if not args.dry_run:
             tidied = world.tidy(storage)
             ui.notes(tidied)
-    domain = domains.of(report.judge(storage, result.lines))
+    domain = objects.domain(readings.judge(storage, result.lines))
     notes = [
         *output.place_notes(failures),
         *result.notes,
@@ -50,7 +56,7 @@ def make(storage, failures, work, words, args, options, ui, copy=None):
         return Exit.DONE
     ui.lines(layout.wrap(_sentence(domain, result, words, args), ui.width))
     if domain["flag"] and not (result.changed and args.dry_run):
-        for line in (domains.since(domain), domains.reason(domain)):
+        for line in (objects.since(domain), objects.reason(domain)):
             ui.lines(layout.wrap(line, ui.width, "    "))
     if result.changed and (args.dry_run or copy):
         ui.lines(_difference(result))
@@ -73,7 +79,7 @@ def _warnings(domain, result, args):
 
 def _sentence(domain, result, words, args):
     changed, would_change, unchanged = words
-    subject = f"torage domain {domains.title(domain)}"
+    subject = f"torage domain {objects.title(domain)}"
     if not result.changed:
         return f"Nothing to change: s{subject} {unchanged}."
     if args.dry_run:
@@ -84,6 +90,6 @@ def _sentence(domain, result, words, args):
 def _difference(result):
     gone, new = comparison.difference(result.before or [], result.lines)
     return [
-        *[f"  - {fmt.printable(line)}" for line in gone],
-        *[f"  + {fmt.printable(line)}" for line in new],
+        *[f"  - {printable(line)}" for line in gone],
+        *[f"  + {printable(line)}" for line in new],
     ]

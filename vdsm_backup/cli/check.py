@@ -3,23 +3,19 @@
 
 import time
 
-from vdsm_backup import (
-    discovery,
-    errors,
-    guard,
-    judge,
-    needs,
-    policy,
-    privileges,
-    refusal,
-    report,
-    where,
-)
-from vdsm_backup import format as fmt
-from vdsm_backup.cli import layout, output, target
+from vdsm_backup import errors
+from vdsm_backup.cli import layout, objects, output, target
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.cli.parser import PROGRAM
-from vdsm_backup.domxml import MAX_XML
+from vdsm_backup.guard import host as guard_host
+from vdsm_backup.guard import policy, refusal
+from vdsm_backup.guard.verdict import Guard, Verdict
+from vdsm_backup.host.user import become_user
+from vdsm_backup.storage import discovery
+from vdsm_backup.text import is_uuid, printable
+from vdsm_backup.vm import needs
+from vdsm_backup.vm.domxml import MAX_XML
+from vdsm_backup.vm.paths import Place
 
 
 def run(args, options, ui):
@@ -27,7 +23,7 @@ def run(args, options, ui):
         allowed, refusals = _vm(args, options)
         notes = []
     else:
-        privileges.become_user(options)
+        become_user(options)
         verdict, notes = _domain(args, options)
         allowed, refusals = verdict.allowed, _refusals(verdict, "A VM")
     if ui.as_json:
@@ -52,16 +48,16 @@ def _vm(args, options):
         with open(args.domxml, "rb") as f:
             xml = f.read(MAX_XML + 1)
     except OSError as e:
-        file = fmt.printable(args.domxml)
+        file = printable(args.domxml)
         raise errors.WrongUsage(f"{file}: {e.strerror}", f"{PROGRAM} check")
     try:
-        machine = judge.parse(xml)
-        case = judge.Case(options, machine)
+        machine = guard_host.parse(xml)
+        case = guard_host.Case(options, machine)
     except errors.VmUnclear as e:
         refused = options.guard.refuses(args.operation, readable=False)
         found = _data(e, None, None, args.operation, refused)
         return not refused, [found]
-    privileges.become_user(options)
+    become_user(options)
     verdict = case.judge(args.operation, _deadline(options))
     vm = f"VM {machine.name or machine.uuid or 'unknown'}"
     return verdict.allowed, _refusals(verdict, vm)
@@ -71,16 +67,16 @@ def _domain(args, options):
     """The answer for one domain, whoever wants it, and notes."""
     if not policy.asks_storage(args.operation):
         # Nor is it looked for.
-        return guard.Verdict(args.operation, options.guard), []
+        return Verdict(args.operation, options.guard), []
     sd_id = target.plain(args.sd) if args.sd else ""
-    if where.is_uuid(sd_id) and not (args.path or args.device):
+    if is_uuid(sd_id) and not (args.path or args.device):
         # The way of the hooks: what cannot be read is refused.
-        place, notes = where.Place(sd_id), []
-        judged = judge.of_host(options, _deadline(options))
+        place, notes = Place(sd_id), []
+        judged = guard_host.of_host(options, _deadline(options))
     else:
         storage, failures = target.one(args, options)
-        place, notes = where.Place(storage.sd_id), output.place_notes(failures)
-        judged = guard.Guard(options.guard, lambda place: storage.read())
+        place, notes = Place(storage.sd_id), output.place_notes(failures)
+        judged = Guard(options.guard, lambda place: storage.read())
     wanted = needs.Needs(known=[needs.Need("the disk", place)])
     # A storage that was found ends by its own timeout.
     deadline = _deadline(options) + discovery.GRACE
@@ -107,7 +103,7 @@ def _refusals(verdict, vm):
 
 def _data(error, domain, disk, operation, refused):
     return {
-        **report.error(error),
+        **objects.error(error),
         "domain": domain,
         "disk": disk,
         "operation": operation,

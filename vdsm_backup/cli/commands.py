@@ -5,7 +5,7 @@ import argparse
 import re
 from dataclasses import dataclass
 
-from vdsm_backup import policy
+from vdsm_backup.guard import policy
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 _SECONDS = re.compile(r"[0-9]{1,4}(\.[0-9]{1,3})?")

@@ -8,10 +8,12 @@ import calendar
 import time
 from typing import Iterator
 
-from vdsm_backup import change, flag
-from vdsm_backup import format as fmt
+from vdsm_backup.change import change
+from vdsm_backup.change.history import Copy
 from vdsm_backup.cli import history, output
-from vdsm_backup.history import Copy
+from vdsm_backup.metadata import flag
+from vdsm_backup.metadata import lines as md_lines
+from vdsm_backup.text import printable
 
 _UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"))
 
@@ -41,8 +43,8 @@ def notes(copy: Copy, result: change.Result, dry_run: bool) -> Iterator[str]:
         return
     yield _age_note(copy)
     there = "is" if dry_run else "was"
-    before = fmt.parse(result.before or []).values
-    after = fmt.parse(copy.lines).values
+    before = md_lines.parse(result.before or []).values
+    after = md_lines.parse(copy.lines).values
     if result.before:
         yield from _key_notes(copy, before, after, there)
     else:
@@ -66,8 +68,8 @@ def _age(copy):
 
 
 def _age_note(copy):
-    when = fmt.printable(copy.time)
-    by, action = fmt.printable(copy.by), fmt.printable(copy.action)
+    when = printable(copy.time)
+    by, action = printable(copy.by), printable(copy.action)
     return (
         f"copy {copy.number} is {age_words(_age(copy))}: kept {when} by {by},"
         f" before {action}"
@@ -101,7 +103,7 @@ def _key_notes(copy, before, after, there):
         "only in the copy": after.keys() - before.keys(),
     }
     shown = [
-        f"{name}: {', '.join(map(fmt.printable, sorted(keys)))}"
+        f"{name}: {', '.join(map(printable, sorted(keys)))}"
         for name, keys in groups.items()
         if keys
     ]
@@ -131,4 +133,4 @@ def _pool_notes(copy, before, after, there):
 def _attached(pool):
     if not pool:
         return f"detached ({change.POOL} is empty)"
-    return f"attached to pool {fmt.printable(pool)}"
+    return f"attached to pool {printable(pool)}"

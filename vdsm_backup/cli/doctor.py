@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """doctor: is this host really protected."""
 
-from vdsm_backup import discovery, doctor, gluster, report
-from vdsm_backup.cli import layout, wiring
+
+from vdsm_backup.cli import layout, readings, wiring
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.cli.survey import Survey
-from vdsm_backup.storage import mounts
+from vdsm_backup.doctor import checks as doctor_checks
+from vdsm_backup.doctor import gluster
+from vdsm_backup.host import mounts
+from vdsm_backup.storage import discovery
 
 _ONE_HOST = (
     "a domain is protected when every host of its data center is: the engine"
@@ -15,7 +18,7 @@ _ONE_HOST = (
 
 def run(args, options, ui):
     findings = list(_findings(args, options))
-    well = all(f.state != doctor.BAD for f in findings)
+    well = all(f.state != doctor_checks.BAD for f in findings)
     if ui.as_json:
         checks = [
             {
@@ -36,21 +39,21 @@ def run(args, options, ui):
 
 def _findings(args, options):
     if args.vdsm:
-        yield from doctor.compatible()
+        yield from doctor_checks.compatible()
         return
-    yield from doctor.configuration(args.config)
-    yield from doctor.guard(options)
-    yield from doctor.package()
-    yield from doctor.hooks()
-    yield from doctor.plugin(options)
-    yield from doctor.sudo()
-    yield from doctor.storage_tools(options)
-    yield from doctor.sanlock()
-    yield from doctor.log()
+    yield from doctor_checks.configuration(args.config)
+    yield from doctor_checks.guard(options)
+    yield from doctor_checks.package()
+    yield from doctor_checks.hooks()
+    yield from doctor_checks.plugin(options)
+    yield from doctor_checks.sudo()
+    yield from doctor_checks.storage_tools(options)
+    yield from doctor_checks.sanlock()
+    yield from doctor_checks.log()
     places = discovery.Discovery(options).places()
     answers = Survey(places, options.io_timeout).all()
     yield from gluster.check(_file_places(answers), mounts.table(), options)
-    yield from doctor.violations(
+    yield from doctor_checks.violations(
         _flagged(answers), lambda storage: wiring.who_uses(storage, options)
     )
 
@@ -66,7 +69,7 @@ def _flagged(answers):
     return [
         answer.storage
         for answer in answers
-        if isinstance(answer, report.Reading)
+        if isinstance(answer, readings.Reading)
         and answer.flag
         and answer.flag.value
     ]

@@ -3,7 +3,8 @@
 
 import inspect
 
-from vdsm_backup import cli, errors
+from vdsm_backup import errors
+from vdsm_backup.cli import main
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.cli.parser import PROGRAM
 
@@ -16,13 +17,13 @@ def run(args, options, ui):
             explanation={
                 "code": error.code,
                 "name": error.__name__,
-                "exit_code": int(cli.exit_code(error)),
+                "exit_code": int(main.exit_code(error)),
                 "text": text,
             }
         )
     else:
         title = f"Error {error.code}, {error.__name__}"
-        exits = f"Exit code: {int(cli.exit_code(error))}"
+        exits = f"Exit code: {int(main.exit_code(error))}"
         ui.lines([title, "", text, "", exits])
     return Exit.DONE
 

@@ -5,10 +5,12 @@ history: copies of a domain's metadata, kept on this host before each change.
 By UUID also for a domain that is gone.
 """
 
-from vdsm_backup import errors, flag
-from vdsm_backup import format as fmt
+from vdsm_backup import errors
 from vdsm_backup.cli import layout, output, target, wiring
 from vdsm_backup.cli.exits import Exit
+from vdsm_backup.metadata import flag
+from vdsm_backup.metadata import lines as md_lines
+from vdsm_backup.text import printable
 
 _TITLES = ("N", "TIME", "BEFORE", "BACKUP", "SEAL", "BY")
 _BY = 5
@@ -47,7 +49,7 @@ def _notes(failed):
 
 def data(copy):
     """The COPY object of docs/json.md."""
-    md = fmt.parse(copy.lines)
+    md = md_lines.parse(copy.lines)
     return {
         "number": copy.number,
         "time": copy.time,
@@ -70,7 +72,7 @@ def _show(copy, ui):
     if ui.as_json:
         ui.json(domain=copy.domain, copy={**data(copy), "lines": copy.lines})
         return
-    ui.lines(fmt.printable(line) for line in copy.lines)
+    ui.lines(printable(line) for line in copy.lines)
 
 
 def _print(sd_id, copies, ui):
@@ -84,9 +86,9 @@ def _print(sd_id, copies, ui):
 def _cells(copy):
     return (
         str(copy["number"]),
-        fmt.printable(copy["time"]),
-        fmt.printable(copy["action"]),
+        printable(copy["time"]),
+        printable(copy["action"]),
         {True: "yes", False: "no", None: "?"}[copy["flag"]],
         copy["seal"],
-        fmt.printable(copy["by"]),
+        printable(copy["by"]),
     )

@@ -8,7 +8,7 @@ none. A width of None has no limit.
 
 import unicodedata
 
-from vdsm_backup import format as fmt
+from vdsm_backup.text import printable
 
 CUT = "..."
 
@@ -18,7 +18,7 @@ def harmless(text):
     Text for a terminal, whole: for lines that we made ourselves. Texts from
     storage are printed by format.printable, which also cuts them.
     """
-    return "".join(map(fmt.printable, text))
+    return "".join(map(printable, text))
 
 
 def columns(text):

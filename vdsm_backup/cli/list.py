@@ -6,11 +6,11 @@ Rows of places that answer are not kept waiting for those that do not: the
 table has what comes within a second, later rows follow as they come.
 """
 
-from vdsm_backup import discovery
-from vdsm_backup import format as fmt
-from vdsm_backup.cli import domains, layout, output
+from vdsm_backup.cli import layout, objects, output
 from vdsm_backup.cli.exits import Exit
-from vdsm_backup.cli.survey import Survey
+from vdsm_backup.cli.survey import Survey, domain_of
+from vdsm_backup.storage import discovery
+from vdsm_backup.text import printable
 
 # Seconds; a healthy host has answered by then.
 PATIENCE = 1
@@ -42,7 +42,7 @@ class _Rows:
 
     def add(self, answers):
         """Sorted [(DOMAIN, error)]."""
-        rows = [(domains.of(answer), answer.error) for answer in answers]
+        rows = [(domain_of(answer), answer.error) for answer in answers]
         self.partly |= any(error for _, error in rows)
         for domain, _ in rows:
             places = self._places.setdefault(domain["id"], [])
@@ -52,7 +52,7 @@ class _Rows:
         if self.flagged:
             # What cannot be read may be flagged.
             rows = [row for row in rows if row[0]["flag"] is not False]
-        return sorted(rows, key=lambda row: domains.order(row[0]))
+        return sorted(rows, key=lambda row: objects.order(row[0]))
 
     def _twins(self, domain):
         if domain["id"] is None:
@@ -83,9 +83,9 @@ def _print(survey, rows, ui):
 def _cells(domain):
     return (
         domain["id"] or "-",
-        fmt.printable(domain["name"] or "-"),
+        printable(domain["name"] or "-"),
         domain["kind"],
-        domains.version(domain),
+        objects.version(domain),
         "-" if domain["version"] is None else _yes(bool(domain["pool"])),
         _yes(domain["flag"]),
     )
@@ -98,11 +98,11 @@ def _yes(value):
 def _details(domain, error, width):
     texts = []
     if domain["flag"]:
-        texts.append(domains.since(domain))
-        texts.append(domains.reason(domain))
+        texts.append(objects.since(domain))
+        texts.append(objects.reason(domain))
     if error:
         if domain["id"] is None:
-            texts.append(fmt.printable(domain["place"]))
+            texts.append(printable(domain["place"]))
         texts.append(output.error_line(error))
     if domain["seal"] == "missing" and not error:
         texts.append("note: the metadata has no seal")

@@ -12,8 +12,8 @@ import errno
 import json
 import os
 
-from vdsm_backup import errors, report
-from vdsm_backup.cli import layout
+from vdsm_backup import errors
+from vdsm_backup.cli import layout, objects
 from vdsm_backup.cli.parser import PROGRAM
 
 # The schema of docs/json.md. Keys may be added, none changes its meaning.
@@ -65,7 +65,7 @@ class UI:
 
     def failure(self, error):
         if self.as_json:
-            return self.json(error=report.error(error))
+            return self.json(error=objects.error(error))
         self._say(f"{PROGRAM}: error {error.code}: {error}")
         for hint in error.hint_lines():
             self._say(f"hint: {hint}")

@@ -3,9 +3,11 @@
 
 import dataclasses
 
-from vdsm_backup import change, errors, flag, restore
-from vdsm_backup import format as fmt
+from vdsm_backup import errors
+from vdsm_backup.change import change, restore
 from vdsm_backup.cli import changes, target, wiring
+from vdsm_backup.metadata import flag
+from vdsm_backup.metadata import lines as md_lines
 
 
 def run(args, options, ui):
@@ -19,7 +21,7 @@ def run(args, options, ui):
         despite_open_images=args.despite_open_images,
         pool_is_gone=args.pool_is_gone,
     )
-    flagged = fmt.parse(copy.lines).values.get(flag.BACKUP) == "True"
+    flagged = md_lines.parse(copy.lines).values.get(flag.BACKUP) == "True"
     state = "a backup domain" if flagged else "no backup domain"
     words = (
         f"has the metadata of copy {copy.number} again and is {state}",

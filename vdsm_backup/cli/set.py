@@ -4,9 +4,11 @@ set and clear: change the backup flag, with a reason. A domain that is attached
 is changed by VDSM (attached.py), unless its pool is gone.
 """
 
-from vdsm_backup import attached, change, flag, vdsm_client
-from vdsm_backup import format as fmt
+from vdsm_backup.change import change, through_vdsm
 from vdsm_backup.cli import changes, target
+from vdsm_backup.host import vdsm_client
+from vdsm_backup.metadata import flag
+from vdsm_backup.metadata import lines as md_lines
 
 _WORDS = {
     "set": (
@@ -36,13 +38,13 @@ def run(args, options, ui):
 
     def work(tools):
         # This chooses the way, on which it is looked at again.
-        pool = fmt.parse(storage.seen()).values.get(change.POOL)
+        pool = md_lines.parse(storage.seen()).values.get(change.POOL)
         if request.pool_is_gone or not pool:
             return change.change(storage, request, tools)
         vdsm = vdsm_client.Vdsm(
             options.vdsm_host, options.vdsm_port, options.vdsm_tls
         )
-        return attached.change_flag(storage, request, tools, vdsm)
+        return through_vdsm.change_flag(storage, request, tools, vdsm)
 
     return changes.make(
         storage,

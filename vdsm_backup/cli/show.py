@@ -3,10 +3,11 @@
 
 import time
 
-from vdsm_backup import format as fmt
-from vdsm_backup import parallel, report, users
-from vdsm_backup.cli import domains, layout, output, target, wiring
+from vdsm_backup.cli import layout, objects, output, readings, target, wiring
 from vdsm_backup.cli.exits import Exit
+from vdsm_backup.processes.jobs import Jobs
+from vdsm_backup.text import printable
+from vdsm_backup.users import users
 
 # The look for users ends by its own timeouts; this much later something is
 # wrong with it.
@@ -16,7 +17,7 @@ _GRACE = 5
 def run(args, options, ui):
     storage, failures = target.one(args, options)
     reading, found = _look(storage, options)
-    domain = domains.of(reading)
+    domain = objects.domain(reading)
     domain["notes"] += output.place_notes(failures)
     if ui.as_json:
         ui.json(
@@ -43,10 +44,8 @@ def _look(storage, options):
     their whole timeout.
     """
     end = time.monotonic() + options.io_timeout + _GRACE
-    running = parallel.Jobs(
-        {"users": lambda: wiring.who_uses(storage, options)}
-    )
-    reading = report.read(storage)
+    running = Jobs({"users": lambda: wiring.who_uses(storage, options)})
+    reading = readings.read(storage)
     for _, found, error in running.results(lambda: end):
         if error:
             raise error
@@ -61,7 +60,7 @@ def _fields(domain, found):
         ("UUID", domain["id"]),
         ("Name", _shown(domain["name"])),
         ("Kind", f"{domain['kind']}, {_shown(domain['type'])}"),
-        ("Version", domains.version(domain)),
+        ("Version", objects.version(domain)),
         ("Class", _shown(domain["class"])),
         ("Attached to pool", _shown(domain["pool"] or "none")),
         ("Found at", layout.harmless(domain["place"])),
@@ -88,7 +87,7 @@ def _flag_fields(domain):
 
 def _shown(text):
     """A text from storage."""
-    return fmt.printable(text) if text else "-"
+    return printable(text) if text else "-"
 
 
 def _listed(name, texts):
@@ -102,7 +101,7 @@ def _metadata(lines, width):
         *[
             piece
             for line in lines
-            for piece in layout.wrap(fmt.printable(line), width, "    ")
+            for piece in layout.wrap(printable(line), width, "    ")
         ],
     ]
 

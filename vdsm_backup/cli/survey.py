@@ -11,7 +11,9 @@ import queue
 import threading
 import time
 
-from vdsm_backup import discovery, errors, report
+from vdsm_backup import errors
+from vdsm_backup.cli import objects, readings
+from vdsm_backup.storage import discovery
 
 
 class Survey:
@@ -30,7 +32,7 @@ class Survey:
             ).start()
 
     def all(self):
-        """All answers: report.Reading of domains, discovery.Failure."""
+        """All answers: readings.Reading of domains, discovery.Failure."""
         return [answer for batch in self.batches(0) for answer in batch]
 
     def batches(self, patience):
@@ -63,7 +65,7 @@ class Survey:
             storages, failures = job()
             self._answers.put(("found", place, (storages, failures)))
             for storage in storages:
-                self._answers.put(("reading", place, report.seen(storage)))
+                self._answers.put(("reading", place, readings.seen(storage)))
             self._answers.put(("end", place, None))
         except Exception as e:
             self._answers.put(("fault", place, e))
@@ -90,6 +92,16 @@ class Survey:
                 continue
             for storage in waiting:
                 error = errors.StorageTimeout(storage.place, self._timeout)
-                given_up.append(report.unread(storage, error))
+                given_up.append(readings.unread(storage, error))
         self._pending.clear()
         return given_up
+
+
+def domain_of(answer):
+    """
+    DOMAIN of a Reading, or of a Failure: a place that could not be looked at
+    is a domain of which nothing is known.
+    """
+    if isinstance(answer, discovery.Failure):
+        answer = readings.unread(answer, answer.error)
+    return objects.domain(answer)

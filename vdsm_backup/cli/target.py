@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Which domain the user means: SD, --path, --device."""
 
-from vdsm_backup import discovery, errors
-from vdsm_backup import format as fmt
+from vdsm_backup import errors
+from vdsm_backup.storage import discovery
+from vdsm_backup.text import is_uuid, printable
 
 
 def plain(sd):
     """UUIDs are the same in upper case; names are not."""
     uuid = sd.lower()
-    return uuid if discovery.is_uuid(uuid) else sd
+    return uuid if is_uuid(uuid) else sd
 
 
 def by_sd(sd, options, patient=False):
@@ -23,7 +24,7 @@ def uuid_of(sd, options):
     The UUID, also of a domain that is gone; a name needs the domain.
     """
     sd = plain(sd)
-    if discovery.is_uuid(sd):
+    if is_uuid(sd):
         return sd
     return by_sd(sd, options)[0].sd_id
 
@@ -49,7 +50,7 @@ def select(storages, sds, args):
     for sd in map(plain, sds):
         meant = [s for s in storages if _is(s, sd)]
         if not meant:
-            what = f"{fmt.printable(sd)} in {_where(args)}"
+            what = f"{printable(sd)} in {_where(args)}"
             raise errors.DomainNotFound(what)
         found += [s for s in meant if s not in found]
     return found
@@ -71,10 +72,10 @@ def one(args, options):
 
 
 def _is(storage, sd):
-    if discovery.is_uuid(sd):
+    if is_uuid(sd):
         return storage.sd_id == sd
     return discovery.name_of(storage) == sd
 
 
 def _where(args):
-    return fmt.printable(args.path or args.device)
+    return printable(args.path or args.device)

@@ -3,11 +3,12 @@
 
 from dataclasses import dataclass, field
 
-from vdsm_backup import discovery, errors, report
-from vdsm_backup import format as fmt
-from vdsm_backup.cli import domains, layout, output, target
+from vdsm_backup import errors
+from vdsm_backup.cli import layout, objects, output, readings, target
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.cli.survey import Survey
+from vdsm_backup.storage import discovery
+from vdsm_backup.text import is_uuid, printable
 
 # Nothing is known to be wrong then, but nothing can be said either.
 _UNREAD = (
@@ -67,7 +68,7 @@ def _rows(args, options):
     else:
         if args.sd:
             found = target.select(found, args.sd, args)
-        answers = [report.read(storage) for storage in found]
+        answers = [readings.read(storage) for storage in found]
     rows = sorted(map(_row, answers), key=lambda row: row.order)
     _add_twins(rows)
     return rows
@@ -78,9 +79,9 @@ def _by_sd(sd, options):
         storage, failures = target.by_sd(sd, options)
     except errors.Error as e:
         uuid = target.plain(sd)
-        sd_id = uuid if discovery.is_uuid(uuid) else None
+        sd_id = uuid if is_uuid(uuid) else None
         return Row(sd_id, sd, None, [e])
-    row = _row(report.read(storage))
+    row = _row(readings.read(storage))
     row.notes += output.place_notes(failures)
     return row
 
@@ -88,7 +89,7 @@ def _by_sd(sd, options):
 def _row(answer):
     if isinstance(answer, discovery.Failure):
         return Row(None, None, answer.place, [answer.error])
-    domain = domains.of(answer)
+    domain = objects.domain(answer)
     return Row(
         domain["id"],
         domain["name"],
@@ -102,7 +103,7 @@ def _add_twins(rows):
     """Two domains with one UUID: a replica beside its origin."""
     places = {}
     for row in rows:
-        places.setdefault(row.sd_id, []).append(fmt.printable(row.place))
+        places.setdefault(row.sd_id, []).append(printable(row.place))
     for row in rows:
         if row.sd_id and len(places[row.sd_id]) > 1:
             shown = ", ".join(places[row.sd_id])
@@ -113,7 +114,7 @@ def _data(row):
     return {
         "id": row.sd_id,
         "ok": not row.problems,
-        "problems": [report.error(e) for e in row.problems],
+        "problems": [objects.error(e) for e in row.problems],
         "name": row.name,
         "place": row.place,
         "notes": row.notes,
@@ -121,10 +122,10 @@ def _data(row):
 
 
 def _text(row, width):
-    what = row.sd_id or fmt.printable(row.name or row.place)
+    what = row.sd_id or printable(row.name or row.place)
     first = f"{what}: {row.state}"
     if row.sd_id and row.name:
-        first += f", {fmt.printable(row.name)}"
+        first += f", {printable(row.name)}"
     lines = layout.wrap(first, width)
     texts = []
     for problem in row.problems:

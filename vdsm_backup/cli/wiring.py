@@ -7,24 +7,18 @@ import contextlib
 import math
 import os
 
-from vdsm_backup import (
-    change,
-    errors,
-    history,
-    hosted_engine,
-    lease,
-    local_lease,
-    pool,
-    record,
-    users,
-    where,
-    who,
-    write,
-)
-from vdsm_backup import format as fmt
-from vdsm_backup.storage import activation, filesystems, mounts
+from vdsm_backup import errors
+from vdsm_backup.change import change, history, write
+from vdsm_backup.host import caller, filesystems, hosted_engine, mounts, pool
+from vdsm_backup.lease import client
+from vdsm_backup.lease import local as lease_local
+from vdsm_backup.lvm import activation
+from vdsm_backup.processes.records import Record
+from vdsm_backup.text import printable
+from vdsm_backup.users import users
+from vdsm_backup.vm.paths import mount_of
 
-_LOCAL = local_lease.TYPE
+_LOCAL = lease_local.TYPE
 
 
 def keeper(options):
@@ -66,7 +60,7 @@ class Wiring:
             write=self._write,
             users=lambda storage: who_uses(storage, options),
             history=keeper(options),
-            who=who.who(),
+            who=caller.who(),
             is_hosted_engine=hosted_engine.is_hosted_engine,
             vdsm_runs=lambda: pool.vdsm_listens(
                 options.vdsm_host, options.vdsm_port
@@ -88,7 +82,7 @@ class Wiring:
 
     def _tidy(self, storage):
         run_dir, sd_id = self._options.run_dir, storage.sd_id
-        joined, active = record.Record(run_dir, sd_id).exists(), False
+        joined, active = Record(run_dir, sd_id).exists(), False
         if storage.kind == "block":
             storage.activation = activation.Tidying(
                 run_dir, sd_id, self._notes.append
@@ -101,7 +95,7 @@ class Wiring:
                 if joined:
                     values = change.look(storage).values
                     request = self._request(storage, paths, values)
-                    lease.tidy(request, self._progress)
+                    client.tidy(request, self._progress)
         except errors.Error as e:
             what = "the lockspace joined" if joined else "LVs active"
             self._notes.append(f"a killed run may have left {what}: {e}")
@@ -113,25 +107,25 @@ class Wiring:
             storage.sd_id,
             self._notes.append,
             timeout,
-            lambda: lease.require_daemon(storage.sd_id, timeout, progress),
+            lambda: client.require_daemon(storage.sd_id, timeout, progress),
             progress,
         )
 
     def _take_lease(self, storage, paths, values):
         local = storage.kind == "file" and values.get("TYPE") == _LOCAL
         if local:
-            mount = where.mount_of(paths.ids, mounts.table())
+            mount = mount_of(paths.ids, mounts.table())
             if filesystems.is_private(mount):
                 return self._take_local(storage, paths)
         self._leased = True
         request = self._request(storage, paths, values)
         if local:
             return self._take_in_spite_of_type(request, mount)
-        return lease.take(request, self._progress)
+        return client.take(request, self._progress)
 
     @contextlib.contextmanager
     def _take_local(self, storage, paths):
-        with local_lease.take(
+        with lease_local.take(
             storage.sd_id,
             paths.ids,
             self._timeout,
@@ -152,7 +146,7 @@ class Wiring:
         that really is has no lockspace, and is told so.
         """
         try:
-            with lease.take(request, self._progress) as held:
+            with client.take(request, self._progress) as held:
                 yield held
         except errors.SanlockFailed as e:
             reason = (
@@ -168,7 +162,7 @@ class Wiring:
         if self._activation and self._activation.waited:
             left = math.ceil(timeout - self._activation.waited)
             timeout = max(1, left)
-        return lease.Request(
+        return client.Request(
             sd_id=storage.sd_id,
             ids=paths.ids,
             leases=paths.leases,
@@ -200,5 +194,5 @@ def _shared(mount):
     """Why another host may have what is on a mount."""
     if mount is None:
         return "it is on no known mount, and other hosts may have it"
-    fs_type = fmt.printable(mount.fs_type)
+    fs_type = printable(mount.fs_type)
     return f"it is on {fs_type}, which other hosts may have"

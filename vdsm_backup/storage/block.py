@@ -23,9 +23,12 @@ import contextlib
 import os
 import re
 
-from vdsm_backup import devices, errors
-from vdsm_backup import format as fmt
-from vdsm_backup.storage import LeasePaths, Storage, origin
+from vdsm_backup import errors
+from vdsm_backup.host import devices
+from vdsm_backup.metadata import encoding, origin
+from vdsm_backup.metadata import lines as md_lines
+from vdsm_backup.storage.base import LeasePaths, Storage
+from vdsm_backup.text import printable
 
 IDS = "ids"
 LEASES = "leases"
@@ -83,7 +86,7 @@ class BlockStorage(Storage):
         return self._last
 
     def _lines(self, vg):
-        return sorted(fmt.decode_tags(vg.tags, self.sd_id))
+        return sorted(encoding.decode_tags(vg.tags, self.sd_id))
 
     def _seen_vg(self):
         """The VG as it was at the last look."""
@@ -97,7 +100,7 @@ class BlockStorage(Storage):
         WriteFailed if the old tags are still there, DamagedMetadata if
         neither the old nor the new are.
         """
-        wanted = {fmt.encode_tag(line) for line in new}
+        wanted = {encoding.encode_tag(line) for line in new}
         step("compare")
         vg = self._whole_vg()
         self._compare(vg, old)
@@ -116,7 +119,7 @@ class BlockStorage(Storage):
         if _metadata_tags(now) == found:
             reason = str(failure or "vgchange changed nothing")
             raise errors.WriteFailed(self.sd_id, "commit", reason)
-        if fmt.is_whole(self._lines(now), self.sd_id):
+        if md_lines.is_whole(self._lines(now), self.sd_id):
             reason = "somebody else has changed it meanwhile"
             raise errors.OutcomeUnknown(self.sd_id, reason)
         problem = "the tags are neither those before the change nor the new"
@@ -125,7 +128,7 @@ class BlockStorage(Storage):
     def _compare(self, vg, old):
         """None: the tags could not be decoded, and still cannot."""
         try:
-            lines = fmt.decode_tags(vg.tags, self.sd_id)
+            lines = encoding.decode_tags(vg.tags, self.sd_id)
         except errors.DamagedMetadata:
             if old is None:
                 return
@@ -184,12 +187,12 @@ class BlockStorage(Storage):
 
 
 def _metadata_tags(vg):
-    return {tag for tag in vg.tags if tag.startswith(fmt.TAG_PREFIX)}
+    return {tag for tag in vg.tags if tag.startswith(encoding.TAG_PREFIX)}
 
 
 def _seal(vg):
     """The tag that covers all other metadata, None if it is not plain."""
-    prefix = fmt.TAG_PREFIX + fmt.SEAL + "="
+    prefix = encoding.TAG_PREFIX + md_lines.SEAL + "="
     seals = [tag for tag in vg.tags if tag.startswith(prefix)]
     plain = len(seals) == 1 and _SEAL.fullmatch(seals[0][len(prefix) :])
     return seals[0] if plain else None
@@ -197,6 +200,6 @@ def _seal(vg):
 
 def _require_length(tags):
     for tag in sorted(tags):
-        if len(tag) > fmt.MAX_TAG:
-            key = tag[len(fmt.TAG_PREFIX) :].partition("=")[0]
-            raise errors.InvalidTag(fmt.printable(key), len(tag))
+        if len(tag) > encoding.MAX_TAG:
+            key = tag[len(encoding.TAG_PREFIX) :].partition("=")[0]
+            raise errors.InvalidTag(printable(key), len(tag))

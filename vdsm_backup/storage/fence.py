@@ -33,7 +33,7 @@ import os
 import re
 
 from vdsm_backup import errors
-from vdsm_backup.format import printable
+from vdsm_backup.text import printable
 
 _OF_A_WRITER = re.compile(r"metadata\.new\.[^/]+\.\d+\.[0-9a-f]{16}")
 

@@ -27,9 +27,13 @@ import socket
 import stat
 import time
 
-from vdsm_backup import errors, fileio
-from vdsm_backup import format as fmt
-from vdsm_backup.storage import LeasePaths, Storage, fence, mounts, origin
+from vdsm_backup import errors
+from vdsm_backup.fileio import base as fileio
+from vdsm_backup.host import mounts
+from vdsm_backup.metadata import encoding, origin
+from vdsm_backup.metadata import lines as md_lines
+from vdsm_backup.storage import fence
+from vdsm_backup.storage.base import LeasePaths, Storage
 
 DOM_MD = "dom_md"
 METADATA = "metadata"
@@ -114,7 +118,7 @@ class FileStorage(Storage):
             reason = f"{self._path} has {st.st_size} bytes, {MAX_SIZE} fit"
             raise errors.NotMetadata(self.sd_id, reason)
         data = self._io.readfile(self._path, direct=True)
-        return fmt.decode_file(data, self.sd_id)
+        return encoding.decode_file(data, self.sd_id)
 
     def write(self, old, new, step):
         """
@@ -124,7 +128,7 @@ class FileStorage(Storage):
         "confirm".
         """
         data = self._encoded(new)
-        whole = fmt.is_whole(old, self.sd_id)
+        whole = md_lines.is_whole(old, self.sd_id)
         step("compare")
         self._compare(old)
         with self._failing("compare"):
@@ -163,7 +167,7 @@ class FileStorage(Storage):
         found = self.read()
         if found == new:
             return
-        if fmt.is_whole(found, self.sd_id):
+        if md_lines.is_whole(found, self.sd_id):
             reason = "somebody else has changed it since"
             raise errors.OutcomeUnknown(self.sd_id, reason)
         problem = "what was written reads back differently"
@@ -172,8 +176,8 @@ class FileStorage(Storage):
     def _encoded(self, lines):
         """What does not read back as it was written would break the seal."""
         with contextlib.suppress(UnicodeEncodeError):
-            data = fmt.encode_file(lines)
-            if fmt.decode_file(data, self.sd_id) == lines:
+            data = encoding.encode_file(lines)
+            if encoding.decode_file(data, self.sd_id) == lines:
                 return data
         reason = "a value has characters that a file cannot hold"
         raise errors.WriteFailed(self.sd_id, "encode", reason)

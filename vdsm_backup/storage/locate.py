@@ -13,17 +13,17 @@ def from_description(described):
     starts inherits the writer's stdin and stdout, and with it the lease.
     """
     if described["kind"] == "file":
-        from vdsm_backup import fileio
+        from vdsm_backup.fileio import choose
         from vdsm_backup.storage.file import FileStorage
 
         timeout = described["timeout"]
         directory = described["directory"]
-        io = fileio.open(described["ioprocess"], directory, timeout)
+        io = choose.open(described["ioprocess"], directory, timeout)
         return FileStorage(described["sd_id"], directory, io, timeout)
-    from vdsm_backup import lvm
+    from vdsm_backup.lvm.vgs import Lvm
     from vdsm_backup.storage.block import BlockStorage
 
-    runner = lvm.Lvm(
+    runner = Lvm(
         described["devices"],
         described["config_method"],
         described["timeout"],

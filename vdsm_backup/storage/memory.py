@@ -7,7 +7,8 @@ layers above. Faults are given as {step: error}.
 import contextlib
 
 from vdsm_backup import errors
-from vdsm_backup.storage import LeasePaths, Storage, origin
+from vdsm_backup.metadata import origin
+from vdsm_backup.storage.base import LeasePaths, Storage
 
 
 class MemoryStorage(Storage):

@@ -19,7 +19,8 @@ import time
 from tests.e2e.box import image, payload
 from tests.e2e.box.channel import Gone
 from tests.e2e.box.vm import Vm
-from tests.support import qemu, rundir
+from tests.support import rundir
+from tests.support.processes import qemu
 
 LUN_SIZE = 8 * 1024**3
 

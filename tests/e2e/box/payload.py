@@ -15,7 +15,7 @@ import sys
 import tarfile
 
 from tests.e2e.box.image import GUEST
-from tests.support.backends import ROOT
+from tests.support.storage.backends import ROOT
 
 TMPFILES = "usr/lib/tmpfiles.d/vdsm-backup.conf"
 

@@ -7,7 +7,7 @@ mounted by ceph-fuse; for VDSM it is a POSIX compliant file system.
 import os
 import uuid
 
-from tests.support import island
+from tests.support.processes import island
 
 # Of VDSM's domains, lib/vdsm/storage/sd.py, and where it mounts them.
 TYPE = "POSIXFS"

@@ -7,7 +7,7 @@ virtual machine: a FUSE mount is a host's whole view of such a file system.
 import pytest
 
 from tests.e2e.cluster import ceph, gluster, hosts
-from tests.support import sanlockd
+from tests.support.lease import sanlockd
 
 KINDS = {"gluster": gluster, "ceph": ceph}
 

@@ -13,7 +13,7 @@ from concurrent import futures
 import pytest
 
 from tests.e2e.cluster import hosts
-from vdsm_backup.storage import mounts
+from vdsm_backup.host import mounts
 
 VERSIONS = (4, 5)
 REASON = "nightly copies, site B"

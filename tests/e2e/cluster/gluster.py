@@ -9,8 +9,8 @@ the loopback.
 import contextlib
 import os
 
-from tests.support import island
-from vdsm_backup.storage import filesystems
+from tests.support.processes import island
+from vdsm_backup.host import filesystems
 
 # Of VDSM's domains, lib/vdsm/storage/sd.py, and where it mounts them.
 TYPE = "GLUSTERFS"

@@ -9,9 +9,11 @@ import os
 from dataclasses import dataclass
 from types import SimpleNamespace
 
-from tests.support import commandline, filedomain, sanlockd
-from tests.support.needs import no_other_user
-from vdsm_backup import fileio
+from tests.support import commandline
+from tests.support.hooks.needs import no_other_user
+from tests.support.lease import sanlockd
+from tests.support.storage import filedomain
+from vdsm_backup.fileio import choose
 from vdsm_backup.storage.file import FileStorage
 
 # VDSM's user, whom the tool becomes.
@@ -55,7 +57,7 @@ class Host(commandline.Host):
         return done.json["error"]
 
     def storage(self, domain, backend="embedded", timeout=10):
-        io = fileio.open(backend, self.mount, timeout)
+        io = choose.open(backend, self.mount, timeout)
         return FileStorage(domain.sd_id, self.path(domain), io, timeout)
 
     def path(self, domain, *names):

@@ -12,7 +12,8 @@ from concurrent import futures
 import pytest
 
 from tests.e2e.cluster import hosts
-from tests.support import qemu, sanlockd
+from tests.support.lease import sanlockd
+from tests.support.processes import qemu
 
 # src/sanlock_rv.h, SANLK_ACQUIRE_OWNED: another host has it.
 OWNED = -243

@@ -11,10 +11,12 @@ import time
 import pytest
 
 from tests.e2e.cluster import ceph, gluster, hosts
-from tests.support.backends import wait_until
-from vdsm_backup import errors, flag, report
-from vdsm_backup import format as fmt
-from vdsm_backup.storage import filesystems
+from tests.support.storage.backends import wait_until
+from vdsm_backup import errors
+from vdsm_backup.cli import readings
+from vdsm_backup.host import filesystems
+from vdsm_backup.metadata import flag
+from vdsm_backup.metadata import lines as md_lines
 
 # Seconds of changes; longer until there was one, and one was read.
 DURATION = 3
@@ -56,7 +58,7 @@ class Writer(threading.Thread):
 
     def _changed(self, lines):
         wanted = flag.Flag(True, str(self.begun))
-        return fmt.flush(flag.apply(fmt.parse(lines).values, wanted))
+        return md_lines.flush(flag.apply(md_lines.parse(lines).values, wanted))
 
 
 def _no_step(step):
@@ -78,7 +80,7 @@ class Reader:
 
     def look(self, writer):
         done = writer.done
-        reading = report.read(self._storage)
+        reading = readings.read(self._storage)
         if isinstance(reading.error, errors.MetadataUnreadable):
             self.unreadable += 1
             return
@@ -99,8 +101,8 @@ def _race(kind, both, domain):
         host.storage(domain, timeout=TIMEOUT[kind]) for host in both
     ]
     lines = here.read()
-    values = flag.apply(fmt.parse(lines).values, flag.Flag(True, "0"))
-    here.write(lines, fmt.flush(values), _no_step)
+    values = flag.apply(md_lines.parse(lines).values, flag.Flag(True, "0"))
+    here.write(lines, md_lines.flush(values), _no_step)
     writer, reader = Writer(here), Reader(there)
     writer.start()
     while writer.is_alive() or not (reader.readings or reader.bad):
@@ -119,7 +121,7 @@ def _race(kind, both, domain):
 def read_at_last(both, domain):
     with hosts.as_owner():
         storages = [host.storage(domain, timeout=_END) for host in both]
-        return [fmt.require(s.read(), domain.sd_id) for s in storages]
+        return [md_lines.require(s.read(), domain.sd_id) for s in storages]
 
 
 @pytest.mark.parametrize("version", [4, 5])

@@ -6,8 +6,8 @@ What the tests run in place of the command, by the same product code:
         A change that waits at a step of the write, until there is a new file
         /run/go-on.SD. Says "at STEP", then what became of it.
     python3 -m tests.e2e.inside.as_tool race SD NAME ROUNDS TIMEOUT
-        Sets and clears at random: see tests/support/racer.py. TIMEOUT: how
-        many seconds one waits for the lease.
+        Sets and clears at random: see tests/support/processes/racer.py.
+        TIMEOUT: how many seconds one waits for the lease.
 """
 
 import contextlib
@@ -16,17 +16,13 @@ import os
 import sys
 import time
 
-from tests.support import racer
-from vdsm_backup import (
-    change,
-    config,
-    discovery,
-    errors,
-    privileges,
-    users,
-    write,
-)
+from tests.support.processes import racer
+from vdsm_backup import config, errors
+from vdsm_backup.change import change, write
 from vdsm_backup.cli.wiring import Wiring
+from vdsm_backup.host.user import become_user, make_directories
+from vdsm_backup.storage import discovery
+from vdsm_backup.users import users
 
 # As that of the box (guest/host.sh), but that no users are looked for that
 # come later: nobody does, and it takes 3 seconds.
@@ -90,8 +86,8 @@ def main(what, *args):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(GO_ON + args[0])
     options = config.load(conf)
-    privileges.make_directories(options)
-    privileges.become_user(options)
+    make_directories(options)
+    become_user(options)
     if what == "stop":
         stop(options, *args)
     else:

@@ -14,8 +14,8 @@ import sys
 
 import sanlock
 
-from tests.support import filedomain
-from tests.support.blockdomain import BlockDomain
+from tests.support.storage import filedomain
+from tests.support.storage.blockdomain import BlockDomain
 
 MIB = 1024**2
 

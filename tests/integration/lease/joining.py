@@ -17,8 +17,8 @@ from tests.integration.lease.scenarios import (
     wait_left,
     wait_until,
 )
-from tests.support.leasetool import Tool
-from tests.support.sanlockd import MIB, Host
+from tests.support.lease.leasetool import Tool
+from tests.support.lease.sanlockd import MIB, Host
 
 
 @scenario()

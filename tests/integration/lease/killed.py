@@ -17,7 +17,7 @@ from tests.integration.lease.scenarios import (
     wait_left,
     wait_until,
 )
-from tests.support.leasetool import Tool
+from tests.support.lease.leasetool import Tool
 
 HOLDER_CALLS = (
     "get_lockspaces",

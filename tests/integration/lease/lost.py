@@ -14,10 +14,11 @@ from tests.integration.lease.scenarios import (
     wait_left,
     wait_until,
 )
-from tests.support import hangfs, rundir
-from tests.support.leasetool import Tool
-from tests.support.needs import needs_fuse, needs_other_user
-from tests.support.sanlockd import Domain, Host
+from tests.support import rundir
+from tests.support.hooks.needs import needs_fuse, needs_other_user
+from tests.support.lease.leasetool import Tool
+from tests.support.lease.sanlockd import Domain, Host
+from tests.support.storage import hangfs
 
 
 @scenario()

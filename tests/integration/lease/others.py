@@ -12,8 +12,8 @@ from tests.integration.lease.scenarios import (
     assert_refused,
     scenario,
 )
-from tests.support.leasetool import Tool
-from tests.support.sanlockd import Host
+from tests.support.lease.leasetool import Tool
+from tests.support.lease.sanlockd import Host
 
 
 @scenario()

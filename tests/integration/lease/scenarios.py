@@ -13,9 +13,10 @@ import traceback
 
 import pytest
 
-from tests.support import rundir, sanlockd
-from tests.support.leasetool import Tool
-from tests.support.sanlockd import Domain, Host
+from tests.support import rundir
+from tests.support.lease import sanlockd
+from tests.support.lease.leasetool import Tool
+from tests.support.lease.sanlockd import Domain, Host
 
 # sanlock's errno where another live host has the lease (src/sanlock_rv.h).
 IDLIVE = -243

@@ -14,10 +14,13 @@ import sys
 import pytest
 
 from tests.integration.lease.scenarios import PATIENCE, scenario, wait_until
-from tests.support import commandline, processes, sanlockd
-from tests.support.backends import MISSING, ROOT
-from tests.support.sanlockd import Host
-from vdsm_backup import format as fmt
+from tests.support import commandline
+from tests.support.lease import sanlockd
+from tests.support.lease.sanlockd import Host
+from tests.support.processes import proc
+from tests.support.storage.backends import MISSING, ROOT
+from vdsm_backup.metadata import encoding
+from vdsm_backup.metadata import lines as md_lines
 
 
 def _shared_domain(host, one, two):
@@ -49,7 +52,12 @@ def thawed_host_changes_nothing(hosts, backend, step):
         sd_id = _shared_domain(frozen, one, two)
         # It stops by itself, at the step.
         tool = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.victim", one.config]
+            [
+                sys.executable,
+                "-m",
+                "tests.support.processes.victim",
+                one.config,
+            ]
             + [sd_id, "of the frozen one", "tool", step]
             + [str(int(signal.SIGSTOP))],
             cwd=ROOT,
@@ -59,10 +67,10 @@ def thawed_host_changes_nothing(hosts, backend, step):
         )
         pids = [tool.pid]
         stack.enter_context(tool)
-        stack.callback(lambda: processes.kill(pids))
-        wait_until(lambda: processes.stopped(tool.pid), PATIENCE)
-        pids += processes.children(tool.pid)
-        assert processes.find(tool.pid, "vdsm_backup.writer")
+        stack.callback(lambda: proc.kill(pids))
+        wait_until(lambda: proc.stopped(tool.pid), PATIENCE)
+        pids += proc.children(tool.pid)
+        assert proc.find(tool.pid, "vdsm_backup.change.writer")
         frozen.freeze(pids)
         # It waits until the lease of the other one has expired.
         patience = str(PATIENCE)
@@ -72,14 +80,16 @@ def thawed_host_changes_nothing(hosts, backend, step):
         )
         assert done.code == 0, done.err
         # At worst, the one that would tell of the lost lease comes last.
-        holder = processes.find(tool.pid, "vdsm_backup.holder")
-        processes.kill(set(pids) - set(holder), signal.SIGCONT)
+        holder = proc.find(tool.pid, "vdsm_backup.lease.holder")
+        proc.kill(set(pids) - set(holder), signal.SIGCONT)
         wait_until(
-            lambda: not processes.find(tool.pid, "vdsm_backup.writer"),
+            lambda: not proc.find(tool.pid, "vdsm_backup.change.writer"),
             PATIENCE,
         )
         frozen.thaw(pids)
         said = tool.stdout.read()
         assert said.startswith("MetadataChanged"), said
-        values = fmt.parse(fmt.decode_file(one.bytes(sd_id), sd_id)).values
+        values = md_lines.parse(
+            encoding.decode_file(one.bytes(sd_id), sd_id)
+        ).values
         assert values["BACKUP_REASON"] == "of the other"

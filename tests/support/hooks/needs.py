@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Marks of tests that cannot run everywhere; each skip says why."""
+
+import os
+import sys
+import tempfile
+
+import pytest
+
+from tests.support.lease import sanlockd
+from tests.support.storage import hangfs
+from tests.support.storage.backends import ROOT
+from vdsm_backup.host import filesystems, mounts
+from vdsm_backup.vm.paths import mount_of
+
+needs_fuse = pytest.mark.skipif(
+    hangfs.missing() is not None, reason=str(hangfs.missing())
+)
+needs_sanlock = pytest.mark.skipif(
+    sanlockd.missing() is not None, reason=str(sanlockd.missing())
+)
+
+
+needs_private_tmp = pytest.mark.skipif(
+    not filesystems.is_private(
+        mount_of(tempfile.gettempdir(), mounts.table())
+    ),
+    reason=f"other hosts may have what is in {tempfile.gettempdir()}",
+)
+
+
+def no_other_user():
+    """Why another user cannot run this code with this Python, or ""."""
+    if os.geteuid() != 0:
+        return "only root can become another user"
+    for path in (os.path.realpath(sys.executable), ROOT):
+        while path != "/":
+            if not os.stat(path).st_mode & 0o001:
+                return f"another user cannot run us: {path} is closed"
+            path = os.path.dirname(path)
+    return ""
+
+
+needs_other_user = pytest.mark.skipif(
+    bool(no_other_user()), reason=no_other_user()
+)

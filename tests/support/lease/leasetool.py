@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+A tool that takes the lease, in a process that can be killed.
+
+    leasetool.Tool(host, request)               take it, keep it until done()
+    leasetool.Tool(host, request, child=True)   start a writer with it, which
+                                                lives until somebody kills it
+    leasetool.Tool(host, request, die=(what, when))
+        the holder is killed before or after it calls `what`, see
+        dying_holder.py
+"""
+
+import contextlib
+import dataclasses
+import json
+import os
+import signal
+
+_CODE = """
+import os, subprocess
+from vdsm_backup import errors
+from vdsm_backup.lease import client
+from vdsm_backup.processes import spawn
+
+request, child, die, euid = args
+if euid is not None:
+    os.seteuid(euid)
+if die:
+    def start(module, argv, real=spawn.start, **options):
+        module = "tests.support.lease.dying_holder"
+        return real(module, [*argv, *die], **options)
+    spawn.start = start
+holders = []
+def spy(*argv, real=spawn.start, **options):
+    holders.append(real(*argv, **options))
+    return holders[-1]
+spawn.start = spy
+
+def progress(text):
+    say({"progress": text, "holder": holders[0].pid})
+
+try:
+    with client.take(client.Request(**request), progress) as held:
+        pid = None
+        if child:
+            pid = subprocess.Popen(
+                ["sleep", "1000"],
+                stdin=held.fd,
+                stdout=held.fd,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            ).pid
+        say({"held": held.host_id, "holder": holders[0].pid, "child": pid})
+        for line in sys.stdin:
+            try:
+                held.check()
+                say({"check": True})
+            except errors.LeaseLost:
+                say({"check": False})
+    say({"done": True})
+except errors.Error as e:
+    say({"error": e.name, "text": str(e), "fields": e.fields()})
+"""
+
+
+class Tool:
+    def __init__(self, host, request, child=False, die=None, euid=None):
+        self._process = host.python(
+            _CODE, dataclasses.asdict(request), child, die, euid
+        )
+        self.pid = self._process.pid
+        self.holder = None
+        self.child = None
+        self.progress = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        # A writer that was left is of no use to anybody, and no holder would
+        # end before it.
+        for pid in (self.pid, self.child):
+            if pid:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        self._process.stdin.close()
+        self._process.stdout.close()
+        self._process.wait()
+
+    def read(self):
+        """The next thing that it says, or None at its end."""
+        line = self._process.stdout.readline()
+        if not line:
+            return None
+        said = json.loads(line)
+        self.holder = said.get("holder", self.holder)
+        self.child = said.get("child", self.child)
+        if "progress" in said:
+            self.progress.append(said["progress"])
+        return said
+
+    def read_until(self, *keys):
+        """The first thing with one of the keys, or None at its end."""
+        while True:
+            said = self.read()
+            if said is None or any(key in said for key in keys):
+                return said
+
+    def held(self):
+        said = self.read_until("held", "error")
+        assert said and "held" in said, said
+        return said["held"]
+
+    def check(self):
+        self._process.stdin.write("check\n")
+        self._process.stdin.flush()
+        return self.read_until("check")["check"]
+
+    def done(self):
+        """Let it end, and wait."""
+        self._process.stdin.close()
+        assert self.read_until("done", "error") == {"done": True}
+
+    def kill(self):
+        os.kill(self.pid, signal.SIGKILL)
+        self._process.wait()

@@ -1,0 +1,352 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Real sanlock daemons, unprivileged and without a watchdog, each in a run
+directory of its own. Several of them on one storage play several hosts.
+
+The sanlock library remembers the first run directory that it was told, so
+whoever is to act on another host needs a process of its own: Host.python().
+"""
+
+import contextlib
+import grp
+import json
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+
+from tests import ROOT
+from tests.support import rundir
+from tests.support.processes import proc
+from vdsm_backup.lease import client
+
+SANLOCK = "/usr/sbin/sanlock"
+MIB = 1024**2
+
+# Seconds. Joining takes 3 of them with 1, and 21 with sanlock's default 10. An
+# emulated machine needs more than 1.
+IO_TIMEOUT = int(os.environ.get("VDSM_BACKUP_IO_TIMEOUT", 1))
+
+GUARD = b"X" * 4096
+
+
+def missing():
+    """Why there can be no Host here; None if there can."""
+    if not shutil.which(SANLOCK):
+        return f"no sanlock: {SANLOCK} is missing"
+    try:
+        import sanlock  # noqa: F401
+    except ImportError as e:
+        return f"no sanlock: {e}"
+    return None
+
+
+class Host:
+    """
+    A sanlock daemon.
+
+    name: what other hosts see as the owner of its slots.
+    env: what makes a process use this daemon.
+    run_dir: for the tool's [sanlock] run_dir on this host.
+    """
+
+    def __init__(self, name):
+        self.name = name
+        self._dir = rundir.make("sanlock")
+        self.run_dir = os.path.join(self._dir, "tool")
+        self.env = {"SANLOCK_RUN_DIR": self._dir, "SANLOCK_PRIVILEGED": "0"}
+        self._daemon = self._start()
+        try:
+            self._wait_ready()
+        except BaseException:
+            self.stop()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def stop(self):
+        """The host crashes, and is not seen again."""
+        clean_stale(self._dir)
+        self._daemon.wait()
+        rundir.remove(self._dir)
+
+    def freeze(self, pids):
+        """
+        All of the host stands still: its daemon, and these processes. They
+        are on record, since nothing else would end them.
+        """
+        with open(os.path.join(self._dir, "frozen"), "w") as f:
+            for pid in pids:
+                f.write(f"{pid} {rundir.start_time(pid)}\n")
+        self._signal(signal.SIGSTOP, pids)
+
+    def thaw(self, pids):
+        self._signal(signal.SIGCONT, pids)
+
+    def _signal(self, number, pids):
+        proc.kill([*_using(self._dir), *pids], number)
+
+    @property
+    def pid(self):
+        return self._daemon.pid
+
+    def log(self):
+        with open(os.path.join(self._dir, "log")) as f:
+            return f.read()
+
+    def python(self, code, *args):
+        """Start a Python process of this host. It talks by JSON lines."""
+        preamble = (
+            "import json, sanlock, sys\n"
+            "def say(value): print(json.dumps(value), flush=True)\n"
+            "args = json.loads(sys.argv[1])\n"
+        )
+        return subprocess.Popen(
+            [sys.executable, "-c", preamble + code, json.dumps(args)],
+            env={**os.environ, **self.env},
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def call(self, code, *args):
+        """What the code says, once it has ended."""
+        with self.python(code, *args) as process:
+            output, _ = process.communicate()
+        assert process.returncode == 0, code
+        return json.loads(output) if output else None
+
+    def joined(self, domain):
+        """The host id by which this host is in the lockspace, or None."""
+        found = self.call(
+            "say([(ls['lockspace'].decode(), ls['host_id'])"
+            " for ls in sanlock.get_lockspaces()])"
+        )
+        return dict(found).get(domain.sd_id)
+
+    def join(self, domain, host_id, path=None):
+        self.call(
+            "name, host_id, path, io = args\n"
+            "sanlock.add_lockspace(\n"
+            "    name.encode(), host_id, path, iotimeout=io)",
+            domain.sd_id,
+            host_id,
+            path or domain.ids,
+            IO_TIMEOUT,
+        )
+
+    def leave(self, domain, host_id):
+        self.call(
+            "name, host_id, path = args\n"
+            "sanlock.rem_lockspace(name.encode(), host_id, path)",
+            domain.sd_id,
+            host_id,
+            domain.ids,
+        )
+
+    @contextlib.contextmanager
+    def holding(self, domain):
+        """Another process of this host has the SDM lease."""
+        with self.python(_ACQUIRE + "sys.stdin.read()", *domain.sdm) as it:
+            try:
+                assert json.loads(it.stdout.readline()) == 0
+                yield it
+            finally:
+                it.stdin.close()
+
+    def acquire(self, domain):
+        """Take the SDM lease, give it back: 0, or sanlock's errno."""
+        return self.call(_ACQUIRE, *domain.sdm)
+
+    def _start(self):
+        user = pwd.getpwuid(os.getuid()).pw_name
+        group = grp.getgrgid(os.getgid()).gr_name
+        cmd = [SANLOCK, "daemon", "-D", "-e", self.name]
+        # No watchdog, no locked memory, no real time.
+        cmd += ["-w", "0", "-l", "0", "-h", "0", "-U", user, "-G", group]
+        # More joins at once than a host has: tests share a daemon.
+        cmd += ["-t", "40"]
+        with open(os.path.join(self._dir, "log"), "w") as log:
+            return subprocess.Popen(
+                cmd,
+                env={**os.environ, **self.env},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def _wait_ready(self):
+        path = os.path.join(self._dir, "sanlock.sock")
+        deadline = time.monotonic() + 10
+        with socket.socket(socket.AF_UNIX) as sock:
+            while sock.connect_ex(path):
+                if self._daemon.poll() is not None:
+                    raise RuntimeError(f"sanlock ended: {self.log()}")
+                if time.monotonic() > deadline:
+                    raise RuntimeError(f"sanlock is not ready: {self.log()}")
+                time.sleep(0.02)
+
+
+def initialize(host, sd_id, ids, leases, align=1 * MIB, sector=512):
+    """The lockspace and the SDM resource of a storage domain."""
+    host.call(
+        "name, ids, leases, align, sector, io = args\n"
+        "name = name.encode()\n"
+        "size = {'align': align, 'sector': sector}\n"
+        "sanlock.write_lockspace(name, ids, iotimeout=io, **size)\n"
+        "sanlock.write_resource(name, b'SDM', [(leases, align)], **size)",
+        sd_id,
+        ids,
+        leases,
+        align,
+        sector,
+        IO_TIMEOUT,
+    )
+
+
+class Domain:
+    """
+    ids and leases of a storage domain, as VDSM makes them
+    (lib/vdsm/storage/clusterlock.py, initLock()), with guard bytes where
+    nobody may write: behind both, and in the slot before SDM's.
+    """
+
+    def __init__(self, host, directory, align=1 * MIB, sector=512):
+        self.sd_id = str(uuid.uuid4())
+        self.align = align
+        self.sector = sector
+        # As in the directories of mounts: sanlock's command line takes a
+        # colon for a separator.
+        self._dir = os.path.join(directory, f"server:_{self.sd_id}")
+        os.mkdir(self._dir)
+        self.ids = os.path.join(self._dir, "ids")
+        self.leases = os.path.join(self._dir, "leases")
+        self.sdm = [self.sd_id, self.leases, align]
+        self._guards = [
+            (self.ids, align),
+            (self.leases, 0),
+            (self.leases, align - len(GUARD)),
+            (self.leases, 2 * align),
+        ]
+        for path, offset in self._guards:
+            with open(path, "ab"):
+                pass
+            with open(path, "r+b") as f:
+                f.seek(offset)
+                f.write(GUARD)
+        initialize(host, self.sd_id, self.ids, self.leases, align, sector)
+
+    def check_guards(self):
+        for path, offset in self._guards:
+            with open(path, "rb") as f:
+                f.seek(offset)
+                assert f.read(len(GUARD)) == GUARD, (path, offset)
+
+    def request(self, host, **options):
+        """The tool's request for the lease, on a host."""
+        request = {
+            "sd_id": self.sd_id,
+            "ids": self.ids,
+            "leases": self.leases,
+            "offset": self.align,
+            "align": self.align,
+            "sector": self.sector,
+            "host_id": 250,
+            "timeout": 60,
+            "run_dir": host.run_dir,
+            "alone": True,
+        }
+        return client.Request(**{**request, **options})
+
+
+_ACQUIRE = """
+name, path, offset = args
+fd = sanlock.register()
+try:
+    sanlock.acquire(name.encode(), b"SDM", [(path, offset)], slkfd=fd)
+    say(0)
+except sanlock.SanlockException as e:
+    say(e.errno)
+"""
+
+
+def clean_stale(path):
+    """End the daemon whose run directory this is, and what was frozen."""
+    if os.path.basename(path).startswith("sanlock-"):
+        _kill_frozen(path)
+        _kill(path)
+
+
+def _kill_frozen(path):
+    with contextlib.suppress(FileNotFoundError):
+        with open(os.path.join(path, "frozen")) as f:
+            for pid, started in map(str.split, f):
+                if _stat(pid)[0] and rundir.start_time(int(pid)) == started:
+                    _end(int(pid))
+
+
+def _kill(path):
+    """
+    The daemon's helper, then the daemon. In this order the daemon nearly
+    always takes note of the end of its child, which is no zombie then.
+    """
+    pids = _using(path)
+    helpers = [pid for pid in pids if _parent(pid) in pids]
+    for pid in helpers:
+        _end(pid)
+    _wait(lambda: not any(_stat(pid)[0] for pid in helpers), 1)
+    for pid in set(pids) - set(helpers):
+        _end(pid)
+
+
+def _end(pid):
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+    if not _wait(lambda: _stat(pid)[0] in ("", "Z"), 10):
+        raise RuntimeError(f"sanlock's process {pid} does not end")
+
+
+def _wait(condition, timeout):
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def _using(path):
+    """Processes of the sanlock command with this run directory."""
+    wanted = f"SANLOCK_RUN_DIR={path}".encode()
+    found = []
+    for name in os.listdir("/proc"):
+        with contextlib.suppress(OSError):
+            if os.readlink(f"/proc/{name}/exe") == os.path.realpath(SANLOCK):
+                with open(f"/proc/{name}/environ", "rb") as f:
+                    if wanted in f.read().split(b"\0"):
+                        found.append(int(name))
+    return found
+
+
+def _parent(pid):
+    return int(_stat(pid)[1])
+
+
+def _stat(pid):
+    """State and parent; of a process that is gone, nothing."""
+    try:
+        with open(f"/proc/{pid}/stat") as f:
+            return f.read().rpartition(")")[2].split()[:2]
+    except (FileNotFoundError, ProcessLookupError):
+        return "", "0"

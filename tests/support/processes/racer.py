@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+A process that sets and clears the flag of a domain at random, by all of the
+product but its parser. The one thing that is otherwise: other hosts are in
+the lockspace all the time, so that none has to join for each change, and all
+meet at the SDM lease.
+"""
+
+import dataclasses
+import json
+import random
+import sys
+
+from vdsm_backup import config, errors
+from vdsm_backup.change import change
+from vdsm_backup.cli.wiring import Wiring
+from vdsm_backup.metadata import flag
+from vdsm_backup.metadata import lines as md_lines
+from vdsm_backup.storage import discovery
+
+
+class Racing(Wiring):
+    def _request(self, *args):
+        return dataclasses.replace(super()._request(*args), alone=False)
+
+
+def race(conf, sd_id, name, rounds, wiring=Racing):
+    """
+    wiring: a kind of Racing. Says what became of each call:
+    {"from": reason before, "to": reason after} or {"refused": class name}.
+    """
+    options = config.load(conf)
+    storage, _ = discovery.Discovery(options).find(sd_id)
+    for number in range(rounds):
+        tools = wiring(options, None, lambda text: None).tools(storage)
+        action = random.choice(["set", "clear"])
+        request = change.Request(action, reason=f"{name}-{number}-{action}")
+        try:
+            change.change(storage, request, tools)
+        except errors.Error as e:
+            _say({"refused": e.name, "text": str(e)})
+            continue
+        copies = tools.history
+        kept = copies.get(sd_id, copies.numbers(sd_id)[-1])
+        before = md_lines.parse(kept.lines).values.get(flag.REASON)
+        _say({"from": before, "to": request.reason})
+
+
+def explain(changes, reason=None):
+    """
+    The changes in the one order that explains them: each began with what the
+    one before it wrote, the first one with `reason`.
+    """
+    after = {}
+    for one in changes:
+        assert one["from"] not in after, "a write was lost"
+        after[one["from"]] = one["to"]
+    order = []
+    while reason in after:
+        reason = after.pop(reason)
+        order.append(reason)
+    assert not after, f"not explained: {after}"
+    return order
+
+
+def _say(value):
+    print(json.dumps(value), flush=True)
+
+
+if __name__ == "__main__":
+    race(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+The real tool, in which one of its processes is killed at a step of the write.
+
+    python -m tests.support.processes.victim CONFIG SD REASON TARGET STEP \\
+        [SIGNAL]
+
+TARGET: tool, holder, writer, worker, or lvm. The worker and lvm run below the
+writer; they are hit as soon as they are there after the step.
+"""
+
+import os
+import signal
+import sys
+import threading
+import time
+
+from tests.support.processes import proc
+from vdsm_backup import config, errors
+from vdsm_backup.change import change, write
+from vdsm_backup.cli.wiring import Wiring
+from vdsm_backup.storage import discovery
+
+WORDS = {
+    "holder": ("vdsm_backup.lease.holder",),
+    "writer": ("vdsm_backup.change.writer",),
+    "worker": ("fileio/worker.py", "libexec/ioprocess"),
+    "lvm": ("vgchange",),
+}
+
+
+class Victim(Wiring):
+    def __init__(self, target, step, number, *args):
+        super().__init__(*args)
+        self._target = target
+        self._step = step
+        self._number = number
+
+    def _write(self, storage, old, new, held):
+        timeout = self._options.io_timeout
+        write.run(storage, old, new, held, timeout, self._at_step)
+
+    def _at_step(self, name):
+        if name != self._step:
+            return
+        if self._target == "tool":
+            os.kill(os.getpid(), self._number)
+        elif self._target == "lvm":
+            # It is started after the word that it waits for now.
+            threading.Thread(target=self._hit).start()
+        else:
+            self._hit()
+
+    def _hit(self):
+        above = os.getpid()
+        if self._target in ("worker", "lvm"):
+            above = proc.find(above, *WORDS["writer"])[0]
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline:
+            found = proc.find(above, *WORDS[self._target])
+            if found:
+                proc.kill(found, self._number)
+                if self._number == signal.SIGKILL:
+                    while any(map(proc.alive, found)):
+                        time.sleep(0.01)
+                print("hit", flush=True)
+                return
+
+
+def main(conf, sd_id, reason, target, step, number=signal.SIGKILL):
+    options = config.load(conf)
+    storage, _ = discovery.Discovery(options).find(sd_id)
+    wiring = Victim(
+        target, step, int(number), options, None, lambda text: None
+    )
+    request = change.Request("set", reason=reason)
+    try:
+        change.change(storage, request, wiring.tools(storage))
+        print("changed", flush=True)
+    except errors.Error as e:
+        print(e.name, e, flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
+    sys.stdout.flush()
+    os._exit(0)

@@ -1,0 +1,425 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The story of a change, on a domain in memory."""
+
+import contextlib
+import dataclasses
+
+import pytest
+
+from tests.support.world import (
+    CLEAR,
+    NOBODY,
+    POOL,
+    SD,
+    SET,
+    World,
+    make,
+    other_wins,
+)
+from vdsm_backup import errors
+from vdsm_backup.change import change, history
+from vdsm_backup.change.change import Request
+from vdsm_backup.change.write import Unsettled
+from vdsm_backup.metadata import flag
+from vdsm_backup.metadata import lines as md_lines
+from vdsm_backup.users.users import Users
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(tmp_path / "history")
+
+
+def read_flag(storage):
+    return change.look(storage).flag
+
+
+def test_set(world):
+    storage = make()
+    result = change.change(storage, SET, world.tools())
+    assert result.changed
+    assert result.lines == storage.lines
+    seen = read_flag(storage)
+    assert (seen.value, seen.reason, seen.by) == (
+        True,
+        "why it is",
+        "admin@host1",
+    )
+    assert seen.origin == storage.origin()
+    assert NOBODY.notes[0] in result.notes
+
+
+def test_order_of_things(world):
+    change.change(make(), SET, world.tools())
+    size = (1024**2, 512)
+    assert world.log == [
+        "users",
+        ("lease", size),
+        "write",
+        "users",
+        "release",
+    ]
+
+
+def test_clear_keeps_the_story_and_asks_nobody(world):
+    storage = make()
+    change.change(storage, SET, world.tools())
+    world.log.clear()
+    change.change(storage, CLEAR, world.tools())
+    seen = read_flag(storage)
+    assert (seen.value, seen.reason) == (False, "done with it")
+    assert "users" not in world.log
+
+
+def test_nothing_to_change_writes_nothing(world):
+    storage = make()
+    change.change(storage, SET, world.tools())
+    before = list(storage.lines)
+    world.log.clear()
+    result = change.change(storage, SET, world.tools())
+    assert not result.changed
+    assert storage.lines == before
+    assert world.log == []
+
+
+def test_another_reason_is_a_change_but_keeps_the_origin(world):
+    storage = make()
+    change.change(storage, SET, world.tools())
+    storage.place = "elsewhere"
+    then = read_flag(storage).origin
+    other = Request("set", reason="another")
+    assert change.change(storage, other, world.tools()).changed
+    assert read_flag(storage).origin == then != storage.origin()
+
+
+def test_accept_origin_stamps_anew(world):
+    storage = make()
+    change.change(storage, SET, world.tools())
+    storage.place = "elsewhere"
+    accept = Request("set", reason="why it is", accept_origin=True)
+    assert change.change(storage, accept, world.tools()).changed
+    assert read_flag(storage).origin == storage.origin()
+    assert not change.change(storage, accept, world.tools()).changed
+
+
+def test_a_copy_is_kept_before_the_write(world):
+    storage = make()
+    before = list(storage.lines)
+    change.change(storage, SET, world.tools())
+    copy = world.history.get(SD, 1)
+    assert copy.lines == before
+    assert (copy.action, copy.by) == ("set", "admin@host1")
+
+
+def test_without_a_copy_nothing_is_changed(world, tmp_path):
+    storage = make()
+    before = list(storage.lines)
+    world.history = history.History(str(tmp_path / "file" / "dir"))
+    (tmp_path / "file").write_text("no directory")
+    with pytest.raises(errors.HistoryFailed):
+        change.change(storage, SET, world.tools())
+    assert storage.lines == before
+    assert "write" not in world.log
+
+
+def test_dry_run(world):
+    storage = make()
+    before = list(storage.lines)
+    request = Request("set", reason="why it is", dry_run=True)
+    result = change.change(storage, request, world.tools())
+    assert result.changed
+    assert md_lines.parse(result.lines).values[flag.BACKUP] == "True"
+    assert storage.lines == before
+    assert world.log == ["users"]
+
+
+@pytest.mark.parametrize(
+    "overrides, error",
+    [
+        ({"version": 3}, errors.UnsupportedVersion),
+        ({"CLASS": "Iso"}, errors.UnsupportedClass),
+        ({"CLASS": "Backup"}, errors.UnsupportedClass),
+        ({"BACKUP": "maybe"}, errors.InvalidFlag),
+        ({"POOL_UUID": POOL}, errors.DomainAttached),
+        ({"ALIGNMENT": "1000"}, errors.DamagedMetadata),
+        ({"ALIGNMENT": None}, errors.DamagedMetadata),
+        ({"BLOCK_SIZE": "x"}, errors.DamagedMetadata),
+    ],
+)
+@pytest.mark.parametrize("request_", [SET, CLEAR], ids=["set", "clear"])
+def test_refused_before_the_lease(world, overrides, error, request_):
+    storage = make(**overrides)
+    if request_ is CLEAR and "BACKUP" not in overrides:
+        storage.lines = md_lines.flush(
+            flag.apply(md_lines.parse(storage.lines).values, flag.Flag(True))
+        )
+    before = list(storage.lines)
+    with pytest.raises(error):
+        change.change(storage, request_, world.tools())
+    assert storage.lines == before
+    assert "write" not in world.log
+    assert not any(entry[0] == "lease" for entry in world.log)
+
+
+@pytest.mark.parametrize(
+    "spoil, error",
+    [
+        (lambda lines: lines[:-1], errors.SealMissing),
+        (lambda lines: ["A=1", *lines], errors.SealBroken),
+        (lambda lines: ["CLASS=Iso", *lines], errors.DamagedMetadata),
+        (lambda lines: ["torn", *lines], errors.DamagedMetadata),
+        (lambda lines: [], errors.NotMetadata),
+    ],
+)
+def test_broken_metadata_is_not_written(world, spoil, error):
+    storage = make()
+    storage.lines = spoil(storage.lines)
+    before = list(storage.lines)
+    with pytest.raises(error):
+        change.change(storage, SET, world.tools())
+    assert storage.lines == before
+
+
+def test_hosted_engine(world):
+    world.hosted_engine = SD
+    with pytest.raises(errors.HostedEngineDomain):
+        change.change(make(), SET, world.tools())
+    assert world.log == []
+
+
+@pytest.mark.parametrize(
+    "users",
+    [Users(["VM web1 (disk vda)"], [], []), Users([], ["image x"], [])],
+)
+def test_refused_while_in_use(world, users):
+    world.users = [users]
+    with pytest.raises(errors.DomainInUse) as e:
+        change.change(make(), SET, world.tools())
+    assert (users.blocking + users.images)[0] in str(e.value)
+    assert world.log == ["users"]
+
+
+def test_despite_open_images(world):
+    world.users = [Users([], ["image x is open"], [])]
+    request = Request("set", reason="r", despite_open_images=True)
+    result = change.change(make(), request, world.tools())
+    assert "image x is open" in result.notes
+
+
+def test_a_vm_is_refused_despite_open_images(world):
+    world.users = [Users(["VM web1"], [], [])]
+    request = Request("set", reason="r", despite_open_images=True)
+    with pytest.raises(errors.DomainInUse):
+        change.change(make(), request, world.tools())
+
+
+def test_user_that_comes_during_the_write_undoes_it(world):
+    storage = make()
+    before = list(storage.lines)
+    world.users = [NOBODY, Users(["VM web1"], [], [])]
+    with pytest.raises(errors.FlagUndone) as e:
+        change.change(storage, SET, world.tools())
+    assert "VM web1" in str(e.value)
+    assert storage.lines == before
+    # Both writes under one lease.
+    assert world.log.count("write") == 2
+    assert sum(entry[0] == "lease" for entry in world.log) == 1
+
+
+def test_the_last_look_goes_on_for_a_while(world, monkeypatch):
+    storage = make()
+    world.users = [NOBODY, NOBODY, NOBODY, Users(["VM web1"], [], [])]
+    tools = dataclasses.replace(world.tools(), settle=60)
+    monkeypatch.setattr(change.time, "sleep", lambda seconds: None)
+    with pytest.raises(errors.FlagUndone):
+        change.change(storage, SET, tools)
+    assert world.log.count("users") == 4
+
+
+def test_undo_that_fails_leaves_the_flag_set(world):
+    storage = make()
+    world.users = [NOBODY, Users(["VM web1"], [], [])]
+    world.write_error = {2: errors.WriteFailed(SD, "create", "no space")}
+    storage.faults = {}
+    writes = storage.write
+
+    def write(old, new, step):
+        if world.log.count("write") == 2:
+            return
+        writes(old, new, step)
+
+    storage.write = write
+    with pytest.raises(errors.UndoFailed) as e:
+        change.change(storage, SET, world.tools())
+    assert "VM web1" in str(e.value) and "no space" in str(e.value)
+    assert read_flag(storage).value is True
+
+
+def test_lease_refused(world):
+    storage = make()
+    before = list(storage.lines)
+    world.lease_error = errors.LeaseBusy(SD, "host id 3")
+    with pytest.raises(errors.LeaseBusy):
+        change.change(storage, SET, world.tools())
+    assert storage.lines == before
+
+
+@pytest.mark.parametrize(
+    "play", [other_wins(True), other_wins(False, POOL_UUID=POOL)]
+)
+def test_somebody_was_first(world, play):
+    storage = make()
+    world.under_lease = play
+    with pytest.raises(errors.MetadataChanged):
+        change.change(storage, SET, world.tools())
+    assert "write" not in world.log
+
+
+def test_other_keys_changed_meanwhile_are_kept(world):
+    storage = make(BACKUP="False")
+    world.under_lease = other_wins(False, DESCRIPTION="renamed")
+    change.change(storage, SET, world.tools())
+    values = md_lines.parse(storage.lines).values
+    assert values["DESCRIPTION"] == "renamed"
+    assert values[flag.BACKUP] == "True"
+
+
+def test_pool_is_gone(world):
+    storage = make(POOL_UUID=POOL)
+    request = Request("set", reason="r", pool_is_gone=True)
+    change.change(storage, request, world.tools())
+    assert read_flag(storage).value is True
+    assert change.look(storage).pool == POOL
+
+
+def test_pool_is_not_gone_while_vdsm_runs(world):
+    world.vdsm = True
+    request = Request("set", reason="r", pool_is_gone=True)
+    with pytest.raises(errors.VdsmRunning):
+        change.change(make(POOL_UUID=POOL), request, world.tools())
+    assert world.log == []
+
+
+def test_vdsm_that_starts_while_the_lease_is_taken(world):
+    storage = make(POOL_UUID=POOL)
+    world.under_lease = lambda storage: setattr(world, "vdsm", True)
+    request = Request("set", reason="r", pool_is_gone=True)
+    with pytest.raises(errors.VdsmRunning):
+        change.change(storage, request, world.tools())
+    assert "write" not in world.log
+
+
+def test_vdsm_may_run_beside_a_detached_domain(world):
+    world.vdsm = True
+    assert change.change(make(), SET, world.tools()).changed
+
+
+def test_write_that_failed_but_is_there(world):
+    storage = make()
+    world.write_error = {1: Unsettled("killed", ended=False)}
+    assert change.change(storage, SET, world.tools()).changed
+
+
+def lost_write(storage, world, unsettled):
+    world.write_error = {1: unsettled}
+    storage.write = lambda old, new, step: None
+
+
+def test_write_that_failed_where_somebody_else_has_changed_it(world):
+    """As of a host that was frozen, and whose lease has expired."""
+    storage = make()
+    world.write_error = {
+        1: Unsettled("rename: ENOENT", ended=True, failed=True)
+    }
+    other = other_wins(True, BACKUP_REASON="of the other")
+    storage.write = lambda old, new, step: other(storage)
+    with pytest.raises(errors.MetadataChanged) as e:
+        change.change(storage, SET, world.tools())
+    assert "nothing was written" in str(e.value)
+    assert read_flag(storage).reason == "of the other"
+
+
+def test_write_that_came_to_its_end_where_somebody_else_has_changed_it(
+    world,
+):
+    """It may have been there before."""
+    storage = make()
+    world.write_error = {1: Unsettled("fsync: EIO", ended=True)}
+    storage.write = lambda old, new, step: other_wins(True)(storage)
+    with pytest.raises(errors.OutcomeUnknown):
+        change.change(storage, SET, world.tools())
+
+
+def test_write_that_ended_and_is_not_there(world):
+    storage = make()
+    lost_write(storage, world, Unsettled("rename: EIO", ended=True))
+    with pytest.raises(errors.WriteFailed) as e:
+        change.change(storage, SET, world.tools())
+    assert "EIO" in str(e.value)
+
+
+def test_write_that_may_still_come_is_unknown(world, monkeypatch):
+    monkeypatch.setattr(change, "LINGER", 0)
+    storage = make()
+    lost_write(storage, world, Unsettled("timed out", ended=False))
+    with pytest.raises(errors.OutcomeUnknown):
+        change.change(storage, SET, world.tools())
+
+
+def test_write_that_cannot_be_read_back_is_unknown(world):
+    storage = make()
+    world.write_error = {1: Unsettled("killed", ended=True)}
+    write = storage.write
+
+    def write_then_hang(old, new, step):
+        write(old, new, step)
+        storage.faults["read"] = errors.StorageTimeout("storage", 30)
+
+    storage.write = write_then_hang
+    with pytest.raises(errors.OutcomeUnknown) as e:
+        change.change(storage, SET, world.tools())
+    assert "did not answer" in str(e.value)
+
+
+def test_changed_again_after_the_release_is_told(world):
+    storage = make()
+    tools = world.tools()
+    release = []
+
+    @contextlib.contextmanager
+    def lease_then_other():
+        yield "paths"
+        release.append(True)
+        other_wins(False)(storage)
+
+    storage.lease = lease_then_other
+    result = change.change(storage, SET, tools)
+    assert result.changed
+    assert any("changed again" in note for note in result.notes)
+
+
+def test_geometry():
+    v4 = {"VERSION": "4"}
+    v5 = {"VERSION": "5", "ALIGNMENT": "8388608", "BLOCK_SIZE": "4096"}
+    assert change.geometry(v4, SD) == (1024**2, 512)
+    assert change.geometry(v5, SD) == (8 * 1024**2, 4096)
+
+
+def test_flag_as_the_user_knows_it(world):
+    request = dataclasses.replace(SET, expected=True)
+    with pytest.raises(errors.MetadataChanged):
+        change.change(make(), request, world.tools())
+    assert world.log == []
+    request = dataclasses.replace(SET, expected=False)
+    assert change.change(make(), request, world.tools()).changed
+
+
+def test_who_may_write_is_asked_again_under_the_lease(world):
+    asked = []
+
+    def may_write(storage, pool, request, tools):
+        asked.append((pool, world.held))
+
+    tools = dataclasses.replace(world.tools(), may_write=may_write)
+    change.change(make(POOL_UUID=POOL), SET, tools)
+    assert asked == [(POOL, False), (POOL, True)]

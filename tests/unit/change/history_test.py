@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+import json
+import os
+import stat
+import threading
+from dataclasses import asdict
+
+import pytest
+
+from tests.support.world import SD, make
+from vdsm_backup import errors
+from vdsm_backup.change.history import History
+
+
+@pytest.fixture
+def history(tmp_path):
+    return History(str(tmp_path / "history"))
+
+
+def test_no_copies(history):
+    assert history.numbers(SD) == []
+    with pytest.raises(errors.HistoryNotFound) as e:
+        history.get(SD, 7)
+    assert "7" in str(e.value)
+
+
+def test_keep_and_get(history):
+    lines = ["A=1", "B=\ud800 \u2028 é"]
+    kept = history.keep(make(), lines, "admin@host1", "set")
+    copy = history.get(SD, kept.number)
+    assert copy == kept
+    assert (copy.lines, copy.by, copy.action) == (lines, "admin@host1", "set")
+    assert history.numbers(SD) == [1]
+
+
+def test_private(history, tmp_path):
+    history.keep(make(), ["A=1"], "me", "set")
+    for directory, _, names in os.walk(tmp_path / "history"):
+        assert stat.S_IMODE(os.stat(directory).st_mode) == 0o700
+        for name in names:
+            mode = os.stat(os.path.join(directory, name)).st_mode
+            assert stat.S_IMODE(mode) == 0o600
+
+
+def test_numbers_go_on_and_nothing_else_is_left(history, tmp_path):
+    for _ in range(3):
+        history.keep(make(), ["A=1"], "me", "set")
+    assert history.numbers(SD) == [1, 2, 3]
+    names = sorted(os.listdir(tmp_path / "history" / SD))
+    assert names == ["000001.json", "000002.json", "000003.json"]
+
+
+def test_two_at_once_keep_both(history):
+    def keep(text):
+        for _ in range(20):
+            history.keep(make(), [text], "me", "set")
+
+    threads = [threading.Thread(target=keep, args=(t,)) for t in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    kept = [history.get(SD, n).lines[0] for n in history.numbers(SD)]
+    assert sorted(kept) == ["a"] * 20 + ["b"] * 20
+
+
+def test_storage_may_keep_more(history, tmp_path):
+    class More(type(make())):
+        def backup(self, path):
+            with open(path, "x") as f:
+                f.write("more")
+            return True
+
+    history.keep(More(SD, []), ["A=1"], "me", "set")
+    extra = tmp_path / "history" / SD / "000001.extra"
+    assert extra.read_text() == "more"
+
+
+def test_extra_that_fails_is_an_error(history):
+    storage = make()
+
+    def fail(path):
+        raise errors.LvmFailed("vgcfgbackup", 5, "no")
+
+    storage.backup = fail
+    with pytest.raises(errors.LvmFailed):
+        history.keep(storage, ["A=1"], "me", "set")
+
+
+def test_on_disk_before_the_change_begins(history, tmp_path, mocker):
+    synced = []
+
+    def fsync(fd):
+        synced.append(os.readlink(f"/proc/self/fd/{fd}"))
+
+    mocker.patch("vdsm_backup.change.history.os.fsync", side_effect=fsync)
+    history.keep(make(), ["A=1"], "me", "set")
+    top = tmp_path / "history"
+    assert str(top) in synced
+    assert str(top / SD) in synced
+    assert any(path.startswith(f"{top / SD}/") for path in synced)
+
+
+def damaged(history, tmp_path, text):
+    (tmp_path / "history" / SD / "000001.json").write_text(text)
+    with pytest.raises(errors.HistoryFailed) as e:
+        history.get(SD, 1)
+    assert "damaged" in str(e.value)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"schema": 1}', "1"])
+def test_damaged_copy_is_told(history, tmp_path, text):
+    history.keep(make(), ["A=1"], "me", "set")
+    damaged(history, tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    "key, value",
+    [("lines", None), ("lines", [1]), ("lines", "A=1"), ("time", 5)],
+)
+def test_damaged_value_of_a_copy_is_told(history, tmp_path, key, value):
+    copy = history.keep(make(), ["A=1"], "me", "set")
+    data = {"schema": 1, **asdict(copy), key: value}
+    damaged(history, tmp_path, json.dumps(data))
+
+
+def test_no_directory_no_copy(tmp_path):
+    (tmp_path / "file").write_text("")
+    history = History(str(tmp_path / "file"))
+    with pytest.raises(errors.HistoryFailed) as e:
+        history.keep(make(), ["A=1"], "me", "set")
+    assert str(tmp_path / "file") in str(e.value)
+
+
+def test_full_disk_is_told_and_leaves_nothing(history, mocker, tmp_path):
+    full = OSError(28, "No space left on device")
+    mocker.patch("vdsm_backup.change.history.os.fsync", side_effect=full)
+    with pytest.raises(errors.HistoryFailed) as e:
+        history.keep(make(), ["A=1"], "me", "set")
+    assert "No space" in str(e.value)
+    assert history.numbers(SD) == []
+    assert os.listdir(tmp_path / "history" / SD) == []

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+import dataclasses
+from unittest import mock
+
+import pytest
+
+from tests.support import world
+from vdsm_backup import errors
+from vdsm_backup.change import through_vdsm
+from vdsm_backup.host.vdsm_client import (
+    METHOD_NOT_FOUND,
+    Refused,
+    Spm,
+    Unanswered,
+    Unreachable,
+)
+from vdsm_backup.metadata import flag
+from vdsm_backup.metadata import lines as md_lines
+from vdsm_backup.users.users import Users
+
+
+class Vdsm:
+    """
+    In place of vdsm_client.Vdsm: it changes the storage as VDSM would, and
+    fails where it is told to.
+    """
+
+    def __init__(self, storage):
+        self._storage = storage
+        self.fails = {}
+        self.spm_is = Spm(True, 1)
+        self.plugin = True
+        self.asked = []
+        self.closed = False
+
+    def __enter__(self):
+        self._at("connect")
+        return self
+
+    def __exit__(self, *_):
+        self.closed = True
+
+    def has_plugin(self):
+        self._at("get")
+        return self.plugin
+
+    def spm(self, pool):
+        assert pool == world.POOL
+        self._at("spm")
+        return self.spm_is
+
+    def set_backup(self, sd_id, value, reason, expected):
+        self._at("set")
+        self.asked.append((sd_id, value, reason, expected))
+        values = md_lines.parse(self._storage.lines).values
+        new = flag.Flag(value, reason, "api@host")
+        self._storage.lines = md_lines.flush(flag.apply(values, new))
+        return {"changed": True, "notes": ["not seen: \x1b"]}
+
+    def _at(self, step):
+        if step in self.fails:
+            raise self.fails[step]
+
+
+@pytest.fixture
+def storage():
+    return world.make(POOL_UUID=world.POOL)
+
+
+@pytest.fixture
+def vdsm(storage):
+    return Vdsm(storage)
+
+
+@pytest.fixture
+def ours(tmp_path):
+    return world.World(tmp_path)
+
+
+def change(storage, ours, vdsm, request=world.SET, **more):
+    request = dataclasses.replace(request, **more)
+    return through_vdsm.change_flag(storage, request, ours.tools(), vdsm)
+
+
+def refused(storage, ours, vdsm, error=errors.DomainAttached, **more):
+    before = list(storage.lines)
+    with pytest.raises(error) as e:
+        change(storage, ours, vdsm, **more)
+    assert storage.lines == before
+    return str(e.value)
+
+
+def test_vdsm_makes_the_change(storage, ours, vdsm):
+    result = change(storage, ours, vdsm)
+    assert vdsm.asked == [(world.SD, True, "why it is", False)]
+    assert vdsm.closed
+    assert result.changed
+    assert result.lines == storage.lines
+    # Ours and VDSM's, harmless.
+    assert result.notes == ("libvirt: not looked at", "not seen: \\x1b")
+    # We write nothing ourselves, and take no lease.
+    assert ours.log == ["users"]
+
+
+def test_clear(storage, ours, vdsm):
+    change(storage, ours, vdsm)
+    result = change(storage, ours, vdsm, world.CLEAR)
+    assert vdsm.asked[-1] == (world.SD, False, "done with it", True)
+    assert result.changed
+
+
+def test_detached_since_it_was_found(storage, ours, vdsm):
+    storage.lines = list(world.make().lines)
+    assert change(storage, ours, vdsm).changed
+    assert vdsm.asked == []
+    assert ("lease", mock.ANY) in ours.log
+
+
+def test_nothing_to_change_asks_nobody(storage, ours, vdsm):
+    change(storage, ours, vdsm)
+    vdsm.fails["connect"] = Unreachable("x")
+    assert not change(storage, ours, vdsm).changed
+
+
+def test_a_dry_run_asks_all_but_for_the_change(storage, ours, vdsm):
+    result = change(storage, ours, vdsm, dry_run=True)
+    assert result.changed
+    assert flag.read(md_lines.parse(result.lines).values, world.SD).value
+    assert vdsm.asked == []
+    vdsm.spm_is = Spm(False, 3)
+    refused(storage, ours, vdsm, dry_run=True)
+
+
+def test_what_we_see_ourselves_refuses_too(storage, ours, vdsm):
+    ours.users = [Users(images=["image a/b is open for writing by qemu"])]
+    refused(storage, ours, vdsm, errors.DomainInUse)
+    assert vdsm.asked == []
+    assert change(storage, ours, vdsm, despite_open_images=True).changed
+
+
+def test_the_hosted_engine(storage, ours, vdsm):
+    ours.hosted_engine = world.SD
+    refused(storage, ours, vdsm, errors.HostedEngineDomain)
+
+
+def test_vdsm_stamps_no_origin_alone(storage, ours, vdsm):
+    change(storage, ours, vdsm)
+    text = refused(storage, ours, vdsm, accept_origin=True, reason="other")
+    assert "--accept-origin" in text
+
+
+@pytest.mark.parametrize(
+    "step, failure, words",
+    [
+        ("connect", Unreachable("no client here"), "no client here"),
+        ("get", Unanswered("did not answer"), "did not answer"),
+        ("spm", Refused(through_vdsm.UNKNOWN_POOL, "x"), "not in that pool"),
+        ("set", Refused(through_vdsm.NOT_SPM, "x"), "not the SPM any more"),
+        ("set", Refused(METHOD_NOT_FOUND, "x"), "has no plugin"),
+        ("spm", Refused(364, "no \x1bmd"), "VDSM's error 364: no \\x1bmd"),
+    ],
+)
+def test_what_is_in_the_way(storage, ours, vdsm, step, failure, words):
+    vdsm.fails[step] = failure
+    assert words in refused(storage, ours, vdsm)
+
+
+@pytest.mark.parametrize(
+    "host_id, words", [(3, "host id 3 is"), (-1, "nobody is")]
+)
+def test_another_host_is_the_spm(storage, ours, vdsm, host_id, words):
+    vdsm.spm_is = Spm(False, host_id)
+    text = refused(storage, ours, vdsm)
+    assert f"this host is not the SPM, {words}" in text
+    assert "General tab" in text
+    assert vdsm.asked == []
+
+
+def test_vdsms_refusal_is_our_own(storage, ours, vdsm):
+    vdsm.fails["set"] = Refused(975, "Storage domain x is in use: VM a")
+    with pytest.raises(errors.DomainInUse) as e:
+        change(storage, ours, vdsm)
+    assert str(e.value) == "Storage domain x is in use: VM a"
+    assert e.value.refusal
+    assert "stop the VMs" in e.value.hint_lines()[0]
+
+
+def test_a_vdsm_without_the_plugin(storage, ours, vdsm):
+    vdsm.plugin = False
+    assert "has no plugin" in refused(storage, ours, vdsm)
+    assert vdsm.asked == []
+
+
+def test_an_error_of_vdsms_own_may_come_after_the_write(storage, ours, vdsm):
+    vdsm.fails["set"] = Refused(652, "cannot release the lock")
+    text = refused(storage, ours, vdsm, errors.OutcomeUnknown)
+    assert "VDSM's error 652: cannot release the lock" in text
+
+
+def test_a_change_that_cannot_be_read_was_made(storage, ours, vdsm):
+    hung = errors.StorageTimeout("storage", 1)
+
+    def set_backup(*args):
+        storage.faults["read"] = hung
+        return {"changed": True, "notes": []}
+
+    vdsm.set_backup = set_backup
+    result = change(storage, ours, vdsm)
+    assert result.changed
+    assert flag.read(md_lines.parse(result.lines).values, world.SD).value
+    assert "reading it failed: storage did not answer" in result.notes[-1]
+
+
+def test_a_change_without_an_answer(storage, ours, vdsm):
+    vdsm.fails["set"] = Unanswered("VDSM did not answer within 300 seconds")
+    refused(storage, ours, vdsm, errors.OutcomeUnknown)

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+import os
+import shutil
+
+import pytest
+
+from tests.support import commandline
+from tests.support.storage import filedomain
+from vdsm_backup.change import history
+from vdsm_backup.cli import layout
+from vdsm_backup.metadata import lines as md_lines
+from vdsm_backup.storage.memory import MemoryStorage
+
+A = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
+EVIL = "a\x1b[2Jb\u202ec"
+
+
+@pytest.fixture
+def changed(host):
+    """A domain that was set and cleared."""
+    host.domain(sd_id=A, name="data1")
+    host.run("set", A, "--reason", "one")
+    host.run("clear", A, "--reason", "two")
+    return host
+
+
+def test_copies(changed):
+    done = changed.run("history", A)
+    title, *rows = [line.split() for line in done.out.splitlines()]
+    assert title == ["N", "TIME", "BEFORE", "BACKUP", "SEAL", "BY"]
+    assert [(row[0], *row[2:5]) for row in rows] == [
+        ("1", "set", "no", "valid"),
+        ("2", "clear", "yes", "valid"),
+    ]
+    assert (done.code, done.err) == (0, "")
+
+
+def test_json(changed):
+    done = changed.json("history", A)
+    assert set(done.json) == {"schema", "domain", "copies", "notes"}
+    assert done.json["domain"] == A
+    first, second = done.json["copies"]
+    assert set(first) == set(second) == commandline.COPY
+    assert first["place"] == os.path.join(changed.mount, A)
+    found = [(c["number"], c["action"], c["flag"]) for c in (first, second)]
+    assert found == [(1, "set", False), (2, "clear", True)]
+
+
+def test_show(changed):
+    lines = md_lines.flush(filedomain.metadata(A))
+    done = changed.run("history", A, "--show", "1")
+    assert done.out.splitlines() == lines
+    done = changed.json("history", A, "--show", "1")
+    assert set(done.json) == {"schema", "domain", "copy"}
+    assert set(done.json["copy"]) == commandline.COPY | {"lines"}
+    assert done.json["copy"]["lines"] == lines
+
+
+def test_by_name(changed):
+    assert changed.json("history", "data1").json["domain"] == A
+
+
+def test_of_a_domain_that_is_gone(changed):
+    shutil.rmtree(os.path.join(changed.repo, "mnt"))
+    done = changed.json("history", A.upper())
+    assert len(done.json["copies"]) == 2
+    assert changed.run("history", A, "--show", "2").code == 0
+
+
+def test_none(host):
+    done = host.run("history", A)
+    assert done.out == f"This host keeps no copies of storage domain {A}.\n"
+    assert done.code == 0
+    assert host.json("history", A).json["copies"] == []
+
+
+def test_no_such_copy(changed):
+    done = changed.json("history", A, "--show", "3")
+    assert (done.error, done.code) == (985, 1)
+
+
+def test_damaged_copy(changed):
+    path = os.path.join(changed.history, A, "000001.json")
+    with open(path, "w") as f:
+        f.write("{")
+    done = changed.run("history", A)
+    assert done.code == 3
+    assert len(done.out.splitlines()) == 2
+    assert done.err.startswith("note: error 984: ")
+    assert "000001.json" in done.err
+    (note,) = changed.json("history", A).json["notes"]
+    assert "000001.json" in note
+    assert changed.json("history", A, "--show", "1").error == 984
+
+
+def test_invalid_flag_is_unknown(host):
+    keep(host, filedomain.metadata(A, BACKUP="maybe"))
+    (copy,) = host.json("history", A).json["copies"]
+    assert copy["flag"] is None
+    assert "  ?  " in host.run("history", A).out
+
+
+def test_harmless(host):
+    keep(host, filedomain.metadata(A, name=EVIL), by=EVIL)
+    for args in (["history", A], ["history", A, "--show", "1"]):
+        done = host.run(*args)
+        assert commandline.hidden(done.out) == []
+        assert r"a\x1b[2Jb\u202ec" in done.out
+    (copy,) = host.json("history", A).json["copies"]
+    assert copy["by"] == EVIL
+
+
+def test_80_columns_on_a_terminal(host):
+    keep(host, filedomain.metadata(A), by="somebody" * 10 + "@host")
+    lines = host.run("history", A, terminal=True).out.splitlines()
+    assert max(map(layout.columns, lines)) == 80
+
+
+def keep(host, values, by="admin@host1"):
+    storage = MemoryStorage(A, [])
+    kept = history.History(host.history)
+    kept.keep(storage, md_lines.flush(values), by, "set")

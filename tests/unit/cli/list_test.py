@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+import os
+import threading
+import time
+
+import pytest
+
+from tests.support import commandline
+from tests.support.storage import filedomain
+from vdsm_backup import errors
+from vdsm_backup.cli import layout, survey
+from vdsm_backup.metadata import flag
+from vdsm_backup.metadata import lines as md_lines
+from vdsm_backup.storage import discovery
+from vdsm_backup.storage.memory import MemoryStorage
+
+A = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
+B = "b1c2d3e4-5f6c-4b1c-a3d2-0c6f8ac43e25"
+POOL = "11111111-2222-3333-4444-555555555555"
+FLAG = {
+    "BACKUP": "True",
+    "BACKUP_BY": "admin@host1",
+    "BACKUP_REASON": "nightly copies of site A",
+    "BACKUP_SINCE": "2026-11-22T11:40:00Z",
+}
+EVIL = "a\x1b[2Jb\u202ec"
+
+
+def test_rows(host):
+    host.domain(sd_id=A, name="data1", POOL_UUID=POOL)
+    host.domain(4, sd_id=B, name="backup1", **FLAG)
+    done = host.run("list")
+    assert done.out.splitlines() == [
+        f"{'UUID':36}  NAME     KIND  V  ATTACHED  BACKUP",
+        f"{A}  data1    file  5  yes       no",
+        f"{B}  backup1  file  4  no        yes",
+        "    since 2026-11-22T11:40:00Z by admin@host1",
+        "    reason: nightly copies of site A",
+    ]
+    assert (done.code, done.err) == (0, "")
+
+
+def test_json(host):
+    host.domain(4, sd_id=B, name="backup1", POOL_UUID=POOL, **FLAG)
+    done = host.json("list")
+    assert done.code == 0
+    assert done.json == {
+        "schema": 1,
+        "domains": [
+            {
+                "id": B,
+                "name": "backup1",
+                "kind": "file",
+                "type": "NFS",
+                "version": 4,
+                "class": "Data",
+                "pool": POOL,
+                "flag": True,
+                "reason": "nightly copies of site A",
+                "by": "admin@host1",
+                "since": "2026-11-22T11:40:00Z",
+                "origin": None,
+                "origin_match": None,
+                "seal": "valid",
+                "error": None,
+                "place": os.path.join(host.mount, B),
+                "notes": [],
+            }
+        ],
+    }
+
+
+def test_gluster_mounts_too(host):
+    mount = host.add_mount("glusterSD/server:_volume")
+    sd_id = host.domain(mount=mount)
+    assert ids(host.json("list")) == [sd_id]
+
+
+def test_nothing_found(host):
+    done = host.run("list")
+    assert done == commandline.Done(
+        0, "", "note: no storage domain was found\n"
+    )
+    assert host.json("list").json["domains"] == []
+
+
+def test_flagged_and_what_may_be_flagged(host):
+    host.domain(name="plain")
+    flagged = host.domain(name="flagged", BACKUP="True")
+    unknown = host.domain(name="unknown", BACKUP="maybe")
+    done = host.json("list", "--flagged")
+    assert ids(done) == sorted([flagged, unknown])
+    assert done.code == 3
+
+
+def test_domain_that_cannot_be_read_is_a_row_with_its_error(host):
+    good = host.domain(sd_id=A, name="good")
+    host.domain(sd_id=B, name="bad")
+    filedomain.put_bytes(host.mount, B, b"")
+    done = host.run("list")
+    assert done.code == 3
+    assert done.out.splitlines()[1:] == [
+        f"{good}  good  file  5  no        no",
+        f"{B}  -     file  -  -         ?",
+        f"    error 963: Storage domain {B} has no valid metadata: it is"
+        " empty",
+    ]
+    rows = {row["id"]: row for row in host.json("list").json["domains"]}
+    assert rows[good]["error"] is None
+    assert rows[B]["flag"] is None
+    assert set(rows[B]) == commandline.DOMAIN
+    assert set(rows[B]["error"]) == commandline.ERROR
+    assert rows[B]["error"]["code"] == 963
+
+
+def test_place_that_fails_is_a_row(host):
+    good = host.domain()
+    path = os.path.join(host.repo, "mnt", "broken")
+    os.symlink("/nonexistent", path)
+    done = host.json("list")
+    assert done.code == 3
+    row = done.json["domains"][1]
+    assert set(row) == commandline.DOMAIN
+    assert (row["id"], row["place"], row["kind"]) == (None, path, "file")
+    assert row["error"]["code"] == 961
+    assert ids(done) == [good, None]
+    assert f"    {path}\n    error 961: " in host.run("list").out
+
+
+def test_replica_beside_its_origin(host):
+    """Never one picked: both are there, each naming the other."""
+    other = host.add_mount("replica:_data")
+    host.domain(sd_id=A, name="data1")
+    host.domain(sd_id=A, name="data1", mount=other)
+    done = host.json("list")
+    first, second = done.json["domains"]
+    assert first["notes"] == [f"not unique, also found: {second['place']}"]
+    assert second["notes"] == [f"not unique, also found: {first['place']}"]
+    assert {first["id"], second["id"]} == {A}
+    assert host.run("list").out.count("note: not unique") == 2
+
+
+def test_no_seal_is_a_warning(host):
+    host.domain(sd_id=A)
+    lines = md_lines.flush(filedomain.metadata(A))
+    filedomain.put(host.mount, A, lines[:-1])
+    done = host.run("list")
+    assert done.code == 0
+    assert "    note: the metadata has no seal\n" in done.out
+
+
+def test_texts_from_storage_are_harmless_and_whole_in_json(host):
+    texts = {
+        "BACKUP": "True",
+        "BACKUP_BY": EVIL,
+        "BACKUP_REASON": f"r{EVIL}",
+        "BACKUP_SINCE": EVIL,
+        "BACKUP_ORIGIN": EVIL,
+    }
+    host.domain(sd_id=A, name=EVIL, **texts)
+    done = host.run("list")
+    assert commandline.hidden(done.out) == []
+    assert done.out.count(r"a\x1b[2Jb\u202ec") == 4
+    out = host.json("list")
+    assert commandline.hidden(out.out) == []
+    row = out.json["domains"][0]
+    assert (row["name"], row["reason"]) == (EVIL, f"r{EVIL}")
+
+
+def test_version_that_is_a_very_long_number(host):
+    host.domain(sd_id=A, VERSION="9" * 5000)
+    assert host.json("list").json["domains"][0]["version"] is None
+
+
+def test_80_columns_on_a_terminal(host):
+    long = {**FLAG, "BACKUP_REASON": "copies of it " * 17 + "x" * 100}
+    host.domain(sd_id=A, name="n" * 50, POOL_UUID=POOL, **long)
+    host.domain(sd_id=B, name="\u4e2d\u6587" * 20)
+    lines = host.run("list", terminal=True).out.splitlines()
+    assert max(map(layout.columns, lines)) == 80
+    assert lines[1].startswith(f"{A}  nnnnnnnnnnnn...  file")
+    assert lines[-1].startswith(f"{B}  " + "\u4e2d\u6587" * 3 + "...  file")
+    # Aligned, though a character may take two columns.
+    assert lines[-1].endswith("file  5  no        no")
+
+
+def test_no_terminal_cuts_nothing(host):
+    reason = "copies of it " * 10 + "the end"
+    name = "n" * 50
+    host.domain(sd_id=A, name=name, **{**FLAG, "BACKUP_REASON": reason})
+    out = host.run("list").out
+    assert name in out
+    assert f"    reason: {reason}\n" in out
+
+
+# Places that do not answer. A FUSE file system that hangs is in
+# integration/cli_test.py.
+
+
+class Places:
+    """Two places, one of which waits until it is let go."""
+
+    def __init__(self, slow):
+        self.go = threading.Event()
+        fast = MemoryStorage(A, md_lines.flush(filedomain.metadata(A)))
+        self.jobs = {
+            "fast": lambda: ([fast], []),
+            "slow": lambda: (self.go.wait(10), slow)[1],
+        }
+
+
+def test_rows_are_not_kept_waiting():
+    late = MemoryStorage(B, md_lines.flush(filedomain.metadata(B)))
+    places = Places(([late], []))
+    batches = survey.Survey(places.jobs, 10).batches(0.1)
+    assert [answer.storage.sd_id for answer in next(batches)] == [A]
+    places.go.set()
+    rest = [answer for batch in batches for answer in batch]
+    assert [answer.storage.sd_id for answer in rest] == [B]
+
+
+def test_nothing_is_waited_for_forever(monkeypatch):
+    monkeypatch.setattr(discovery, "GRACE", 0)
+    places = Places(([], []))
+    started = time.monotonic()
+    answers = survey.Survey(places.jobs, 0.2).all()
+    assert time.monotonic() - started < 5
+    places.go.set()
+    late = answers[-1]
+    assert (late.place, type(late.error)) == ("slow", errors.StorageTimeout)
+    assert len(answers) == 2
+
+
+@pytest.mark.parametrize(
+    "place, kind", [(discovery.BLOCK, "block"), ("/x", "file")]
+)
+def test_kind_of_a_place_that_never_answers(monkeypatch, place, kind):
+    monkeypatch.setattr(discovery, "GRACE", 0)
+    go = threading.Event()
+    (answer,) = survey.Survey({place: lambda: go.wait(10)}, 0.2).all()
+    go.set()
+    assert (answer.place, answer.kind) == (place, kind)
+
+
+def test_storage_that_never_answers(monkeypatch):
+    monkeypatch.setattr(discovery, "GRACE", 0)
+    go = threading.Event()
+    stuck = MemoryStorage(B, [])
+    stuck.read = lambda: go.wait(10)
+    places = {"stuck": lambda: ([stuck], [])}
+    (answer,) = survey.Survey(places, 0.2).all()
+    go.set()
+    assert answer.storage is stuck
+    assert isinstance(answer.error, errors.StorageTimeout)
+
+
+def test_a_mount_has_one_reader_at_a_time():
+    """Its FileIO is for one thread."""
+    reading = []
+
+    def read():
+        reading.append(threading.current_thread())
+        time.sleep(0.05)
+        return []
+
+    storages = [MemoryStorage(A, []) for _ in range(5)]
+    for storage in storages:
+        storage.read = read
+    survey.Survey({"mount": lambda: (storages, [])}, 10).all()
+    assert len(reading) == 5 and len(set(reading)) == 1
+
+
+def test_a_fault_of_a_reader_is_not_swallowed():
+    def broken():
+        raise LookupError("why")
+
+    try:
+        survey.Survey({"place": broken}, 10).all()
+    except LookupError:
+        return
+    raise AssertionError("no error")
+
+
+def ids(done):
+    return [row["id"] for row in done.json["domains"]]
+
+
+def test_flag_keys_of_these_tests_are_ours():
+    assert set(FLAG) < set(flag.KEYS)

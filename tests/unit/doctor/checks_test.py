@@ -1,0 +1,310 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+import os
+import sys
+
+import pytest
+
+from tests.support import commandline, rundir
+from tests.support.hooks.needs import needs_other_user
+from vdsm_backup import config, errors
+from vdsm_backup.doctor import checks as doctor_checks
+from vdsm_backup.host import vdsm_client
+from vdsm_backup.users import users
+
+
+@pytest.fixture
+def options(host):
+    return config.load(host.config)
+
+
+def states(findings):
+    return [found.state for found in findings]
+
+
+def configure(host, text):
+    with open(host.config, "a") as f:
+        f.write(text)
+    return config.load(host.config)
+
+
+# Hooks
+
+
+@pytest.fixture
+def places(tmp_path):
+    for point in [f"vdsm/{p}" for p in doctor_checks.POINTS] + [
+        "libvirt/qemu.d"
+    ]:
+        os.makedirs(tmp_path / point)
+        path = tmp_path / point / doctor_checks.HOOK
+        path.write_text("#!/bin/sh\n")
+        path.chmod(0o755)
+    return tmp_path
+
+
+def look(places):
+    return list(
+        doctor_checks.hooks(str(places / "vdsm"), str(places / "libvirt"))
+    )
+
+
+def test_the_points_are_those_of_our_scripts():
+    scripts = os.path.join(commandline.ROOT, "hooks")
+    assert sorted([*doctor_checks.POINTS, "qemu.d"]) == sorted(
+        os.listdir(scripts)
+    )
+    for point in os.listdir(scripts):
+        assert os.listdir(os.path.join(scripts, point)) == [doctor_checks.HOOK]
+
+
+def test_hooks_in_place(places):
+    assert states(look(places)) == [doctor_checks.OK] * 5
+
+
+@pytest.mark.parametrize("what", ["missing", "not executable"])
+def test_a_hook_that_would_not_run(places, what):
+    path = places / "vdsm" / "before_vm_start" / doctor_checks.HOOK
+    if what == "missing":
+        path.unlink()
+    else:
+        path.chmod(0o644)
+    if what == "not executable" and os.access(path, os.X_OK):
+        pytest.skip("this user may run what is not executable")
+    found = look(places)
+    assert states(found) == [doctor_checks.BAD, *[doctor_checks.OK] * 4]
+    assert str(path) in found[0].text
+    assert found[0].hint == "make install-hooks"
+
+
+def test_no_hooks_at_all(tmp_path):
+    assert states(look(tmp_path)) == [doctor_checks.BAD] * 5
+
+
+def test_a_hook_that_runs_after_ours(places):
+    (places / "vdsm" / "before_vm_start" / "99_w").write_text("")
+    found = look(places)
+    assert found[0].state == doctor_checks.NOTE
+    assert "99_w" in found[0].text
+
+
+# The rest of this host
+
+
+def test_the_package_of_another_python(tmp_path):
+    fake = tmp_path / "python"
+    fake.write_text("#!/bin/sh\nexit 1\n")
+    fake.chmod(0o755)
+    for python in (str(fake), str(tmp_path / "none")):
+        (found,) = doctor_checks.package(python)
+        assert found.state == doctor_checks.BAD
+        assert python in found.text
+
+
+def test_the_package_of_this_python():
+    (found,) = doctor_checks.package(sys.executable)
+    assert found.state == doctor_checks.OK, found
+
+
+@pytest.mark.parametrize(
+    "text, state, words",
+    [
+        ("", doctor_checks.OK, "enforcing"),
+        ("[guard]\nmode = permissive\n", doctor_checks.BAD, "permissive"),
+        ("[guard]\nmode = disabled\n", doctor_checks.BAD, "disabled"),
+        ("[guard]\nallow = run\n", doctor_checks.NOTE, "allow = run"),
+        (
+            "[guard]\non_unreadable = allow\n",
+            doctor_checks.NOTE,
+            "on_unreadable = allow",
+        ),
+    ],
+)
+def test_guard(host, text, state, words):
+    (found,) = doctor_checks.guard(configure(host, text))
+    assert found.state == state
+    assert words in found.text
+    assert state == doctor_checks.OK or host.config in found.hint
+
+
+def test_guard_names_the_file_with_the_value(host, tmp_path):
+    directory = os.path.join(os.path.dirname(host.config), "conf.d")
+    os.mkdir(directory)
+    for name, text in (("a", "allow = run"), ("b", "on_unreadable = allow")):
+        with open(os.path.join(directory, f"{name}.conf"), "w") as f:
+            f.write(f"[guard]\n{text}\n")
+    (found,) = doctor_checks.guard(config.load(host.config))
+    assert found.hint == f"see {directory}/a.conf and {directory}/b.conf"
+    with open(os.path.join(directory, "b.conf"), "w") as f:
+        f.write("[guard]\nmode = disabled\n")
+    (found,) = doctor_checks.guard(config.load(host.config))
+    assert found.hint == f"set it in {directory}/b.conf"
+
+
+def test_configuration_that_the_hooks_can_read(host):
+    (found,) = doctor_checks.configuration(host.config)
+    assert (found.state, host.config in found.text) == (doctor_checks.OK, True)
+
+
+@needs_other_user
+def test_configuration_that_the_hooks_cannot_read():
+    """Root reads all; the hooks are vdsm, and refuse every VM."""
+    directory = rundir.make("doctor")
+    options = {"user": 36, "group": 36}
+    with commandline.Host(os.path.join(directory, "host"), **options) as host:
+        drop_ins = os.path.join(os.path.dirname(host.config), "conf.d")
+        os.mkdir(drop_ins, 0o700)
+        checks = host.process("--json", "doctor").json["checks"]
+        (found,) = [c for c in checks if c["name"] == "configuration"]
+        assert found["state"] == doctor_checks.BAD
+        assert f"Configuration {drop_ins}, file: Perm" in found["text"]
+        os.chmod(drop_ins, 0o755)
+        checks = host.process("--json", "doctor").json["checks"]
+        (found,) = [c for c in checks if c["name"] == "configuration"]
+        assert found["state"] == doctor_checks.OK
+    rundir.remove(directory)
+
+
+class Vdsm:
+    """In place of vdsm_client.Vdsm."""
+
+    answer = None
+
+    def __init__(self, *args):
+        pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def has_plugin(self):
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+@pytest.mark.parametrize(
+    "answer, state",
+    [
+        (True, doctor_checks.OK),
+        (False, doctor_checks.BAD),
+        (vdsm_client.Unreachable("refused"), doctor_checks.NOTE),
+        (vdsm_client.Unanswered("late"), doctor_checks.NOTE),
+    ],
+)
+def test_plugin(options, monkeypatch, answer, state):
+    monkeypatch.setattr(vdsm_client, "Vdsm", Vdsm)
+    monkeypatch.setattr(Vdsm, "answer", answer)
+    assert states(doctor_checks.plugin(options)) == [state]
+
+
+def test_no_vdsm_to_fit_into(monkeypatch):
+    # What the child is given to import from: the standard library alone.
+    here = [path for path in sys.path if "packages" not in path]
+    monkeypatch.setattr(sys, "path", [*here, commandline.ROOT])
+    (found,) = doctor_checks.compatible()
+    assert found.state == doctor_checks.NOTE
+    assert "No module named 'vdsm'" in found.text
+
+
+def test_sanlock_and_journal(tmp_path):
+    there = tmp_path / "socket"
+    there.write_text("")
+    assert states(doctor_checks.log(str(there))) == [doctor_checks.OK]
+    assert states(doctor_checks.log(str(tmp_path / "none"))) == [
+        doctor_checks.NOTE
+    ]
+    assert states(doctor_checks.sanlock(str(tmp_path / "none"))) == [
+        doctor_checks.BAD
+    ]
+    if doctor_checks.importlib.util.find_spec("sanlock"):
+        assert states(doctor_checks.sanlock(str(there))) == [doctor_checks.OK]
+
+
+def test_lvm(options, monkeypatch):
+    monkeypatch.setattr(doctor_checks.lvm_command, "LVM", "/nowhere/lvm")
+    assert (
+        list(doctor_checks.storage_tools(options))[1].state
+        == doctor_checks.BAD
+    )
+
+
+def test_a_command_that_does_not_end(monkeypatch):
+    monkeypatch.setattr(doctor_checks, "_TIMEOUT", 0.1)
+    assert doctor_checks._run(["/bin/sleep", "60"]) is None
+
+
+class Storage:
+    sd_id = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
+
+
+def test_vms_that_break_the_rule():
+    used = users.Users(["VM web1 (disk vda)"], ["image x is open"], ["note"])
+    found = list(
+        doctor_checks.violations([Storage(), Storage()], lambda s: used)
+    )
+    assert states(found) == [doctor_checks.BAD] * 2
+    assert "VM web1 (disk vda)" in found[0].text
+    assert Storage.sd_id in found[0].text
+
+
+def test_no_vm_breaks_the_rule():
+    nobody = users.Users([], ["image x is open"], [])
+    found = doctor_checks.violations([Storage()], lambda s: nobody)
+    assert states(found) == [doctor_checks.OK]
+    assert states(doctor_checks.violations([], None)) == [doctor_checks.OK]
+
+
+def test_vms_that_cannot_be_looked_for():
+    def fail(storage):
+        raise errors.DomainNotFound("x")
+
+    found = list(doctor_checks.violations([Storage()], fail))
+    assert found[0].state == doctor_checks.NOTE
+
+
+# The command
+
+
+@pytest.fixture
+def healthy(monkeypatch):
+    def fine(*args):
+        yield doctor_checks.Finding("anything", doctor_checks.OK, "fine")
+
+    for name in ("package", "hooks", "plugin", "sudo", "sanlock", "log"):
+        monkeypatch.setattr(doctor_checks, name, fine)
+
+
+def test_a_protected_host(host, healthy):
+    done = host.json("doctor")
+    assert done.code == 0
+    assert done.json["protected"] is True
+    assert "every host" in done.json["notes"][0]
+    for check in done.json["checks"]:
+        assert set(check) == commandline.CHECK
+    assert "ok    guard: " in host.run("doctor").out
+
+
+def test_a_vm_on_a_flagged_domain(host, healthy):
+    host.domain(5, BACKUP="True")
+    host.users = users.Users(["VM web1 (disk vda)"])
+    done = host.json("doctor")
+    assert done.code == 1
+    assert done.json["protected"] is False
+    assert done.json["checks"][-1]["state"] == doctor_checks.BAD
+    out = host.run("doctor").out
+    assert "bad   VMs: VM web1 (disk vda) runs from flagged domain" in out
+    assert "      hint: move its disks elsewhere" in out
+
+
+def test_vms_on_other_domains_are_not_looked_for(host, healthy):
+    host.domain(5)
+    host.domain(5, BACKUP="False")
+    host.users = users.Users(["VM web1 (disk vda)"])
+    assert host.json("doctor").code == 0
+
+
+def test_only_the_plugin(host):
+    done = host.json("doctor", "--vdsm")
+    assert {check["name"] for check in done.json["checks"]} == {"vdsm"}

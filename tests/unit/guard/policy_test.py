@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+import pytest
+
+from vdsm_backup.guard import policy
+from vdsm_backup.guard.policy import Settings
+
+LOGGED = {"live-snapshot", "live-merge", "recover"}
+
+
+def test_what_starts_a_vm_is_refused():
+    assert policy.REFUSABLE == (
+        "run",
+        "migrate-in",
+        "hotplug",
+        "replicate-to",
+        "preview",
+    )
+
+
+def test_a_vm_that_runs_there_is_let_alone_and_logged():
+    found = {r.operation for r in policy.TABLE if r.answer == policy.VIOLATION}
+    assert found == LOGGED
+
+
+def test_operations_are_unique():
+    names = [row.operation for row in policy.TABLE]
+    assert len(names) == len(set(names))
+
+
+def test_a_refusal_has_words():
+    for row in policy.TABLE:
+        assert bool(row.verb) == (row.answer == policy.REFUSED), row
+
+
+@pytest.mark.parametrize("row", policy.TABLE, ids=lambda r: r.operation)
+@pytest.mark.parametrize("readable", [True, False])
+def test_enforcing_refuses_by_the_table(row, readable):
+    refused = Settings().refuses(row.operation, readable)
+    assert refused == (row.answer == policy.REFUSED)
+
+
+@pytest.mark.parametrize("row", policy.TABLE, ids=lambda r: r.operation)
+def test_storage_is_asked_only_where_the_flag_matters(row):
+    asks = policy.asks_storage(row.operation)
+    assert asks == (row.answer != policy.ALLOWED)
+
+
+def test_what_is_not_listed_is_allowed():
+    assert policy.row("anything").answer == policy.ALLOWED
+    assert not Settings().refuses("anything", True)
+    assert not policy.asks_storage("anything")
+
+
+@pytest.mark.parametrize("mode", [policy.PERMISSIVE, policy.DISABLED])
+@pytest.mark.parametrize("readable", [True, False])
+def test_other_modes_refuse_nothing(mode, readable):
+    settings = Settings(mode=mode)
+    for operation in policy.REFUSABLE:
+        assert not settings.refuses(operation, readable)
+
+
+def test_a_lifted_row_is_lifted_alone():
+    settings = Settings(allow=("migrate-in",))
+    assert not settings.refuses("migrate-in", True)
+    assert not settings.refuses("migrate-in", False)
+    assert settings.refuses("run", True)
+
+
+def test_on_unreadable_allow_still_refuses_a_flag():
+    settings = Settings(on_unreadable=policy.ALLOW)
+    assert not settings.refuses("run", readable=False)
+    assert settings.refuses("run", readable=True)

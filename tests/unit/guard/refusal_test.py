@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vdsm_backup import errors
+from vdsm_backup.guard import refusal
+from vdsm_backup.guard.policy import REFUSABLE, Settings
+from vdsm_backup.guard.verdict import Finding, Verdict
+from vdsm_backup.metadata import flag
+
+SD = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
+FLAG = flag.Flag(
+    True, "nightly copies of site A", "admin@host1", "2026-11-22T11:40:00Z"
+)
+HUNG = errors.StorageTimeout("its storage", 30)
+
+
+def found(title="backups-nfs", whats=("disk vda",), value=FLAG, error=None):
+    return Finding(SD, title, list(whats), value, error)
+
+
+def unread(error=HUNG):
+    return found(SD, value=None, error=error)
+
+
+def error(finding, operation="run", vm="VM web1"):
+    return refusal.error(Verdict(operation, Settings()), finding, vm)
+
+
+def line(*findings, **more):
+    return refusal.line([error(finding, **more) for finding in findings])
+
+
+def test_a_flagged_domain():
+    assert line(found()) == (
+        "VM web1 cannot start: disk vda is on backup domain backups-nfs (set"
+        " by admin@host1: nightly copies of site A) (error 994)"
+    )
+
+
+def test_a_flag_that_cannot_be_read():
+    assert line(unread()) == (
+        "VM web1 cannot start, not because it is flagged: cannot read the"
+        f" flag of domain {SD}, disk vda: its storage did not answer within"
+        " 30 seconds (error 995)"
+    )
+
+
+@pytest.mark.parametrize(
+    "operation, words",
+    [
+        ("run", "VM web1 cannot start: "),
+        ("migrate-in", "VM web1 cannot migrate here: "),
+        ("hotplug", "VM web1 cannot plug in a disk: "),
+        ("replicate-to", "VM web1 cannot move a disk there: "),
+        ("preview", "VM web1 cannot preview a snapshot: "),
+    ],
+)
+def test_every_refused_operation_has_its_words(operation, words):
+    assert operation in REFUSABLE
+    assert line(found(), operation=operation).startswith(words)
+
+
+def test_several_disks_and_a_lease():
+    text = line(found(whats=["disk vda", "disk vdb", "a lease"]))
+    assert ": disks vda, vdb and a lease are on " in text
+
+
+def test_several_domains():
+    text = line(found(), unread(), unread())
+    assert text.endswith(" (error 994); 2 more domains refused too")
+    assert line(found(), unread()).endswith("; 1 more domain refused too")
+
+
+def test_a_reason_gives_way():
+    long = flag.Flag(True, "because " * 100, "admin@host1")
+    text = line(found(value=long))
+    assert len(text) == refusal.MAX_LINE
+    assert "admin@host1: because because" in text
+    assert text.endswith("..) (error 994)")
+
+
+def test_a_flag_of_which_nobody_knows_more():
+    text = str(error(found(value=flag.Flag(True))))
+    assert "set at an unknown time by somebody unknown: no reason" in text
+
+
+def test_the_whole_error_says_all():
+    text = str(error(found()))
+    for part in (FLAG.reason, FLAG.by, FLAG.since, "backups-nfs", "disk vda"):
+        assert part in text
+    cause = str(error(unread()))
+    assert "not because it is flagged" in cause and "error 962" in cause
+
+
+def test_nobody_is_told_to_clear_the_flag():
+    for finding in (found(), unread()):
+        e = error(finding)
+        texts = [str(e), refusal.line([e]), *e.hint_lines()]
+        assert "clear" not in " ".join(texts)
+
+
+TEXT = st.text(max_size=400) | st.text("\"'\\`\n\0é\u202e\ud800", max_size=99)
+
+
+@given(TEXT, TEXT, TEXT, TEXT, st.lists(TEXT, max_size=5), TEXT)
+def test_a_line_is_what_a_user_can_be_shown(vm, title, by, why, whats, text):
+    for finding in (
+        found(title, whats, flag.Flag(True, why, by)),
+        found(title, whats, None, errors.MetadataUnreadable(SD, text)),
+    ):
+        shown = line(finding, finding, vm=vm)
+        assert_can_be_shown(shown)
+        assert f"(error {error(finding).code})" in shown
+
+
+@given(TEXT)
+def test_any_error_is_one_line(text):
+    shown = refusal.plain(errors.InternalError("Kind", text))
+    assert_can_be_shown(shown)
+    assert shown.endswith(" (error 999)")
+    assert shown.startswith("Not because it is flagged: ")
+
+
+def test_an_error_says_once_that_it_is_not_the_flag():
+    shown = refusal.plain(errors.VmUnclear("why"))
+    assert shown.lower().count("not because it is flagged") == 1
+
+
+def assert_can_be_shown(text):
+    assert 0 < len(text) <= refusal.MAX_LINE
+    assert set(text) <= set(string.printable) - set('\n\r\t\v\f\\"')
+    # As it stands in the text of VDSM's HookError.
+    assert text in str((text.encode(),))

@@ -1,0 +1,324 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+import threading
+import time
+
+import pytest
+
+from tests.support.storage import filedomain
+from vdsm_backup import errors
+from vdsm_backup.guard import policy
+from vdsm_backup.guard.policy import Settings
+from vdsm_backup.guard.verdict import Guard
+from vdsm_backup.metadata import lines as md_lines
+from vdsm_backup.storage import direct
+from vdsm_backup.vm.needs import Need, Needs
+from vdsm_backup.vm.paths import FILE, Place
+
+A, B, C = (f"{n}ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25" for n in range(3))
+MOUNT = "/mnt/hung"
+LONG = 60
+
+
+def lines(sd_id, name="data1", **values):
+    return md_lines.flush(filedomain.metadata(sd_id, name=name, **values))
+
+
+class Storage:
+    """What reading a domain gives, by its UUID."""
+
+    def __init__(self, **answers):
+        self.answers = answers
+        self.read_by = []
+
+    def read(self, place):
+        self.read_by.append(place)
+        answer = self.answers[place.domain]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def judge(answers, *needs, operation="run", settings=None, seconds=LONG):
+    storage = Storage()
+    storage.answers = answers
+    judged = Guard(settings or Settings(), storage.read)
+    deadline = time.monotonic() + seconds
+    return judged.judge(operation, Needs(known=list(needs)), deadline)
+
+
+def need(domain, what="disk vda", **more):
+    return Need(what, Place(domain, **more))
+
+
+FLAGGED = lines(A, "backups", BACKUP="True", BACKUP_REASON="copies")
+
+
+def test_no_needs_no_storage():
+    verdict = judge({})
+    assert verdict.allowed
+    assert verdict.findings == []
+
+
+@pytest.mark.parametrize(
+    "answer", [lines(A), lines(A, BACKUP="False"), lines(A, version=4)]
+)
+def test_a_domain_without_the_flag(answer):
+    verdict = judge({A: answer}, need(A))
+    assert verdict.allowed
+    assert verdict.findings == []
+
+
+def test_a_flagged_domain():
+    verdict = judge({A: FLAGGED, B: lines(B)}, need(A), need(B, "disk vdb"))
+    assert not verdict.allowed
+    (found,) = verdict.findings
+    assert (found.domain, found.title) == (A, "backups")
+    assert found.whats == ["disk vda"]
+    assert found.flag.reason == "copies"
+    assert found.error is None
+
+
+UNREADABLE = {
+    "error": errors.StorageTimeout("its storage", 30),
+    "vanished": errors.DomainNotFound(A),
+    "fault": ZeroDivisionError("x"),
+    "empty": [],
+    "not-sealed-right": [*FLAGGED[:-1], f"{md_lines.SEAL}={'0' * 40}"],
+    "other": lines(B),
+    "no-version": lines(A, VERSION=None),
+    "invalid": lines(A, BACKUP="maybe"),
+    "two-values": ["BACKUP=False", *FLAGGED],
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_a_flag_that_cannot_be_read_is_no_missing_flag(name):
+    verdict = judge({A: UNREADABLE[name]}, need(A))
+    assert not verdict.allowed
+    (found,) = verdict.findings
+    assert found.flag is None
+    assert isinstance(found.error, errors.Error)
+
+
+def test_a_flag_without_a_seal_counts():
+    verdict = judge({A: FLAGGED[:-1]}, need(A))
+    assert verdict.findings[0].flag.value
+
+
+def test_on_unreadable_allow():
+    settings = Settings(on_unreadable=policy.ALLOW)
+    answers = {A: errors.DomainNotFound(A), B: lines(B, BACKUP="True")}
+    verdict = judge(answers, need(A), settings=settings)
+    assert verdict.allowed
+    # It is found all the same, to be logged.
+    assert len(verdict.findings) == 1
+    verdict = judge(answers, need(A), need(B), settings=settings)
+    assert not verdict.allowed
+    assert [verdict.refuses(f) for f in verdict.findings] == [True, False]
+
+
+@pytest.mark.parametrize("mode", [policy.PERMISSIVE, policy.DISABLED])
+def test_other_modes_find_and_allow(mode):
+    verdict = judge({A: FLAGGED}, need(A), settings=Settings(mode=mode))
+    assert verdict.allowed
+    assert len(verdict.findings) == 1
+
+
+def test_where_the_flag_does_not_matter_storage_is_not_touched():
+    storage = Storage()
+    judged = Guard(Settings(), storage.read)
+    for row in policy.TABLE:
+        if row.answer == policy.ALLOWED:
+            needs = Needs(known=[need(A)])
+            verdict = judged.judge(row.operation, needs, 0)
+            assert verdict.allowed
+            assert verdict.findings == []
+    assert storage.read_by == []
+
+
+def test_a_domain_is_read_once_for_all_its_disks():
+    storage = Storage(**{A: FLAGGED})
+    disks = [need(A, f"disk vd{c}") for c in "abc"]
+    judged = Guard(Settings(), storage.read)
+    verdict = judged.judge("run", Needs(disks), time.monotonic() + LONG)
+    assert storage.read_by == [Place(A)]
+    assert verdict.findings[0].whats == ["disk vda", "disk vdb", "disk vdc"]
+
+
+def test_flagged_come_first_then_by_disk():
+    answers = {A: FLAGGED, B: lines(B, BACKUP="True"), C: []}
+    verdict = judge(
+        answers, need(C, "disk vda"), need(A, "disk vdc"), need(B, "disk vdb")
+    )
+    assert [found.domain for found in verdict.findings] == [B, A, C]
+
+
+def test_a_directory_that_only_has_the_name_of_a_domain():
+    answer = direct.NotADomain("/x")
+    assert judge({A: answer}, need(A, sure=False)).findings == []
+
+
+def test_an_error_of_a_directory_is_told_once():
+    """An image below it has a name like a domain, and the same trouble."""
+    hung = errors.StorageTimeout("its storage", 1)
+    needs = [
+        need(A, sure=False, kind=FILE, directory=f"/x/{A}"),
+        need(B, sure=False, kind=FILE, directory=f"/x/{A}/images/{B}"),
+    ]
+    verdict = judge({A: hung, B: hung}, *needs)
+    assert [found.domain for found in verdict.findings] == [A]
+    # Where the one above is none, it counts.
+    verdict = judge({A: direct.NotADomain("/x"), B: hung}, *needs)
+    assert [found.domain for found in verdict.findings] == [B]
+
+
+def test_a_disk_is_told_once():
+    verdict = judge({A: FLAGGED}, need(A), need(A))
+    assert verdict.findings[0].whats == ["disk vda"]
+
+
+def test_one_place_of_a_domain_with_the_flag_is_enough():
+    """A copy beside its origin; and the error of one hides no flag."""
+    for first, second in ((FLAGGED, []), ([], FLAGGED), (lines(A), FLAGGED)):
+        storage = {"/1": first, "/2": second}
+        judged = Guard(Settings(), lambda p, s=storage: s[p.directory])
+        needs = [
+            need(A, "disk vda", kind=FILE, directory="/1"),
+            need(A, "disk vdb", kind=FILE, directory="/2"),
+        ]
+        verdict = judged.judge("run", Needs(needs), time.monotonic() + LONG)
+        (found,) = verdict.findings
+        assert found.flag.value
+        assert "disk vdb" in found.whats or first is FLAGGED
+
+
+def test_all_are_read_at_once_and_late_ones_are_told():
+    """Each read waits for the other: one after another would never end."""
+    both = threading.Barrier(2)
+    end = threading.Event()
+
+    def read(place):
+        if place.domain == C:
+            end.wait(LONG)
+        else:
+            both.wait(LONG)
+        return lines(place.domain, BACKUP="True")
+
+    judged = Guard(Settings(), read)
+    needs = Needs([need(A), need(B, "disk vdb"), need(C, "disk vdc")])
+    try:
+        verdict = judged.judge("run", needs, time.monotonic() + 1)
+    finally:
+        end.set()
+    assert [f.domain for f in verdict.findings] == [A, B, C]
+    assert isinstance(verdict.findings[2].error, errors.StorageTimeout)
+
+
+# Paths that have to be resolved first
+
+
+def follow(known, answers, resolve, seconds=LONG):
+    storage = Storage(**answers)
+    judged = Guard(Settings(), storage.read, resolve)
+    needs = Needs(known, {MOUNT: [("disk vda", f"{MOUNT}/x")]})
+    return judged.judge("run", needs, time.monotonic() + seconds), storage
+
+
+def test_a_path_that_leads_to_a_flagged_domain():
+    verdict, _ = follow([], {A: FLAGGED}, lambda paths: ([need(A)], [], None))
+    assert verdict.findings[0].flag.value
+
+
+def test_a_path_that_leads_to_a_domain_that_cannot_be_read():
+    answers = {A: errors.DomainNotFound(A)}
+    verdict, _ = follow([], answers, lambda paths: ([need(A)], [], None))
+    assert verdict.findings[0].error.code == errors.DomainNotFound.code
+
+
+def test_a_path_that_leads_to_no_domain():
+    assert follow([], {}, lambda paths: ([], [], None))[0].allowed
+    answers = {A: direct.NotADomain("/x")}
+    found = ([need(A, sure=False)], [], None)
+    assert follow([], answers, lambda paths: found)[0].allowed
+
+
+def test_a_path_that_leads_where_it_is_known_to_be():
+    verdict, storage = follow(
+        [need(A)], {A: FLAGGED}, lambda p: ([need(A)], [], None)
+    )
+    assert storage.read_by == [Place(A)]
+    assert len(verdict.findings) == 1
+
+
+def fail(paths):
+    return [], paths, errors.StorageTimeout("x", 1)
+
+
+def fall_over(paths):
+    raise ZeroDivisionError("x")
+
+
+def test_a_look_that_fails_says_nothing():
+    verdict, _ = follow([], {}, fall_over)
+    (found,) = verdict.findings
+    assert isinstance(found.error, errors.InternalError)
+    assert MOUNT in found.title
+
+
+def test_what_a_look_has_found_counts_though_it_hangs():
+    """A flag is told as such, also where on_unreadable lets others go on."""
+
+    def half(paths):
+        left = [("disk vdb", f"{MOUNT}/y")]
+        return [need(A)], left, errors.StorageTimeout("x", 1)
+
+    verdict, _ = follow([], {A: FLAGGED}, half)
+    assert [found.flag is None for found in verdict.findings] == [False, True]
+    assert verdict.findings[1].whats == ["disk vdb"]
+
+
+def test_what_a_look_has_found_is_read_side_by_side():
+    both, hung = threading.Barrier(2), threading.Event()
+
+    def read(place):
+        if place.domain == C:
+            hung.wait(LONG)
+        else:
+            both.wait(LONG)
+        return lines(place.domain, BACKUP="True")
+
+    needs = Needs([need(C)], {MOUNT: [("disk vda", f"{MOUNT}/x")]})
+    found = ([need(A), need(B), need(C)], [], None)
+    judged = Guard(Settings(), read, lambda paths: found)
+    try:
+        verdict = judged.judge("run", needs, time.monotonic() + 1)
+    finally:
+        hung.set()
+    assert [f.domain for f in verdict.findings] == [A, B, C]
+    assert verdict.findings[2].flag is None
+
+
+def test_a_path_that_cannot_be_resolved_may_lead_anywhere():
+    verdict, _ = follow([], {}, fail)
+    assert not verdict.allowed
+    assert verdict.findings[0].whats == ["disk vda"]
+    # Also if its domain, as far as it is known, has no flag.
+    verdict, _ = follow([need(A)], {A: lines(A)}, fail)
+    assert not verdict.allowed
+
+
+def test_a_path_that_cannot_be_resolved_is_refused_once():
+    """What is said of its domain is said in better words."""
+    for answer in (FLAGGED, errors.StorageTimeout("its storage", 1)):
+        verdict, _ = follow([need(A)], {A: answer}, fail)
+        (found,) = verdict.findings
+        assert found.domain == A
+
+
+def test_a_look_that_hangs():
+    end = threading.Event()
+    try:
+        verdict, _ = follow([], {}, lambda paths: end.wait(LONG), 0.1)
+    finally:
+        end.set()
+    assert isinstance(verdict.findings[0].error, errors.StorageTimeout)

@@ -1,0 +1,291 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""From an XML to an answer, in this process; the journal is a list."""
+
+import os
+import time
+import uuid
+
+import pytest
+
+from tests.support import commandline
+from vdsm_backup import errors
+from vdsm_backup.guard import host as guard_host
+from vdsm_backup.guard import refusal
+from vdsm_backup.hooks import entry as hooks_entry
+from vdsm_backup.hooks.answer import Answer, File, Hook, LibvirtHook, domxml
+from vdsm_backup.host import journal
+
+VM = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
+
+
+@pytest.fixture
+def entries(monkeypatch):
+    found = []
+
+    def send(message, priority, **fields):
+        found.append({"message": message, "priority": priority, **fields})
+        return True
+
+    monkeypatch.setattr(journal, "send", send)
+    return found
+
+
+@pytest.fixture
+def host(tmp_path, entries):
+    with commandline.Host(tmp_path, io_timeout=0.5) as host:
+        host.flagged = host.domain(
+            5,
+            name="backups",
+            BACKUP="True",
+            BACKUP_BY="admin@host1",
+            BACKUP_REASON="copies",
+        )
+        host.plain = host.domain(5, name="data")
+        host.run_vdsm = str(tmp_path / "vdsm")
+        yield host
+
+
+def configure(host, **options):
+    with open(host.config, "a") as f:
+        f.write("[guard]\n")
+        f.writelines(f"{key} = {value}\n" for key, value in options.items())
+
+
+def disk(host, sd_id, target="vda"):
+    path = f"{host.mount}/{sd_id}/images/{uuid.uuid4()}/{uuid.uuid4()}"
+    return (
+        f"<disk type='file' device='disk'><source file='{path}'/>"
+        f"<target dev='{target}'/></disk>"
+    )
+
+
+def xml(*disks, name="web1", attributes=""):
+    return (
+        f"<domain type='kvm' {attributes}><name>{name}</name>"
+        f"<uuid>{VM}</uuid><devices>{''.join(disks)}</devices></domain>"
+    ).encode()
+
+
+class Source:
+    vm = ""
+
+    def __init__(self, data):
+        self._data = data
+
+    def read(self):
+        return self._data
+
+
+def answer(host, data, operation="run", skip=None, kind=Hook, vm=""):
+    hook = kind(operation, host.config, time.monotonic())
+    source = Source(data)
+    source.vm = vm
+    return hook.answer(source, skip)
+
+
+def test_a_vm_elsewhere_is_nobodys_business(host, entries):
+    found = answer(host, xml(disk(host, host.plain)))
+    assert found == Answer(True, "")
+    assert entries == []
+
+
+def test_a_refusal(host, entries):
+    found = answer(host, xml(disk(host, host.flagged)))
+    assert not found.allowed
+    assert found.text == (
+        "VM web1 cannot start: disk vda is on backup domain backups (set by"
+        " admin@host1: copies) (error 994)"
+    )
+    (entry,) = entries
+    message = entry.pop("message")
+    assert message.startswith("Refused: VM web1 cannot start: disk vda is on")
+    assert entry == {
+        "priority": journal.WARNING,
+        "code": 994,
+        "answer": "refused",
+        "mode": "enforcing",
+        "operation": "run",
+        "vm": "VM web1",
+        "vm_id": VM,
+        "domain": host.flagged,
+        "disk": "disk vda",
+        "hint": "copy or move the disk to another domain and use it there",
+    }
+
+
+def test_all_that_is_found_is_logged(host, entries):
+    disks = [disk(host, host.flagged), disk(host, str(uuid.uuid4()), "vdb")]
+    found = answer(host, xml(*disks))
+    assert found.text.endswith("; 1 more domain refused too")
+    assert [entry["code"] for entry in entries] == [994, 995]
+
+
+@pytest.mark.parametrize("mode", ["permissive", "disabled"])
+def test_what_other_modes_let_through_is_logged(host, entries, mode):
+    configure(host, mode=mode)
+    found = answer(host, xml(disk(host, host.flagged)))
+    assert found == Answer(True)
+    (entry,) = entries
+    assert entry["message"].startswith("Not refused: ")
+    assert (entry["answer"], entry["mode"]) == ("allowed", mode)
+    assert (entry["vm"], entry["domain"]) == ("VM web1", host.flagged)
+
+
+def test_a_lifted_operation_is_logged(host, entries):
+    configure(host, allow="migrate-in")
+    data = xml(disk(host, host.flagged))
+    assert answer(host, data, "migrate-in").allowed
+    assert entries[0]["answer"] == "allowed"
+    assert not answer(host, data, "run").allowed
+
+
+def test_a_disk_that_is_plugged_in_has_the_vm_of_the_caller(host):
+    data = disk(host, host.flagged, "vdc").encode()
+    found = answer(host, data, "hotplug", vm=VM)
+    assert found.text.startswith(
+        f"VM {VM} cannot plug in a disk: disk vdc is on backup domain"
+    )
+
+
+# Faults
+
+
+def test_no_xml(host, entries):
+    found = answer(host, b"")
+    assert not found.allowed
+    assert found.text.endswith("(error 996)")
+    assert "not because it is flagged" in found.text
+    assert entries[0]["priority"] == journal.ERR
+
+
+def test_on_unreadable_is_for_faults_too(host, entries):
+    configure(host, on_unreadable="allow")
+    found = answer(host, b"<domain")
+    assert found == Answer(True)
+    assert entries[0]["answer"] == "allowed"
+    assert entries[0]["message"].startswith("Not judged: ")
+    assert not answer(host, xml(disk(host, host.flagged))).allowed
+
+
+def test_a_configuration_that_cannot_be_used(host, entries):
+    configure(host, mode="permisive")
+    found = answer(host, xml(disk(host, host.plain)))
+    assert not found.allowed
+    assert "[guard] mode" in found.text and "(error 987)" in found.text
+
+
+def test_a_fault_of_ours_is_a_line_and_its_trace_is_logged(
+    host, entries, monkeypatch
+):
+    def fail(*args):
+        raise ZeroDivisionError("x" * 400)
+
+    monkeypatch.setattr(guard_host, "Case", fail)
+    found = answer(host, xml(disk(host, host.plain)))
+    assert not found.allowed
+    assert found.text.endswith("(error 999)")
+    assert len(found.text) <= refusal.MAX_LINE
+    assert "Traceback" not in found.text
+    assert "ZeroDivisionError" in entries[0]["trace"]
+
+
+# The VM that resumes
+
+
+@pytest.fixture
+def resume(host):
+    return hooks_entry._Resume(host.run_vdsm)
+
+
+def write_launch_flags(host):
+    directory = os.path.join(host.run_vdsm, VM)
+    os.makedirs(directory)
+    with open(os.path.join(directory, "launchflags"), "w") as f:
+        f.write("0")
+
+
+def test_the_wrong_xml_of_a_vm_that_resumes(host, resume):
+    data = xml(disk(host, host.flagged), attributes="id='7'")
+    assert answer(host, data, skip=resume).allowed
+
+
+def test_a_vm_that_starts_with_a_strange_xml(host, resume):
+    write_launch_flags(host)
+    data = xml(disk(host, host.flagged), attributes="id='7'")
+    assert not answer(host, data, skip=resume).allowed
+
+
+@pytest.mark.parametrize("uuid", ["", "../../tmp", VM.upper(), f"{VM}/x"])
+def test_only_a_vm_with_a_uuid_resumes(host, resume, uuid):
+    data = xml(disk(host, host.flagged), attributes="id='7'")
+    data = data.replace(VM.encode(), uuid.encode())
+    assert not answer(host, data, skip=resume).allowed
+
+
+def test_a_vdsm_that_writes_no_launch_flags(host, resume):
+    data = xml(disk(host, host.flagged))
+    assert not answer(host, data, skip=resume).allowed
+
+
+# The migration that libvirt tells of twice
+
+
+def test_a_migration_that_is_let_in_may_start(host):
+    configure(host, allow="migrate-in")
+    os.mkdir(host.run_dir)
+    data = xml(disk(host, host.flagged))
+
+    def libvirt(operation):
+        return answer(host, data, operation, kind=LibvirtHook)
+
+    assert not libvirt("run").allowed
+    assert libvirt("migrate-in").allowed
+    assert libvirt("run").allowed
+    assert not libvirt("run").allowed
+
+
+def test_a_migration_is_not_awaited_where_it_is_refused(host):
+    os.mkdir(host.run_dir)
+    data = xml(disk(host, host.flagged))
+    for operation in ("migrate-in", "run"):
+        found = answer(host, data, operation, kind=LibvirtHook)
+        assert not found.allowed
+    assert os.listdir(host.run_dir) == []
+
+
+def test_a_lifted_migration_without_a_run_dir_is_let_in(host, entries):
+    configure(host, allow="migrate-in")
+    with open(host.run_dir, "w"):
+        pass
+    data = xml(disk(host, host.flagged))
+    found = answer(host, data, "migrate-in", kind=LibvirtHook)
+    assert found == Answer(True)
+    assert entries[0]["answer"] == "allowed"
+    assert entries[0]["priority"] == journal.ERR
+
+
+# Where the XML comes from
+
+
+def test_a_file(tmp_path):
+    path = tmp_path / "xml"
+    path.write_bytes(b"<domain/>")
+    assert File(str(path), VM).read() == b"<domain/>"
+    assert File(str(path), VM).vm == VM
+    assert File(str(path), "$(id)").vm == ""
+
+
+def test_files_that_are_none(tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "link").symlink_to("/etc/passwd")
+    names = ["fifo", "link", "missing", ".", "nul\0"]
+    for path in [None, "", *(str(tmp_path / name) for name in names)]:
+        with pytest.raises(errors.VmUnclear):
+            File(path, "").read()
+
+
+def test_a_large_file_is_not_read_whole(tmp_path):
+    path = tmp_path / "xml"
+    with open(path, "wb") as f:
+        f.truncate(50 * 1024**2)
+    assert len(File(str(path), "").read()) == domxml.MAX_XML + 1

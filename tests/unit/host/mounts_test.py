@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+import os
+
+import pytest
+
+from vdsm_backup.host import mounts
+
+TABLE = r"""22 1 254:1 / / rw,relatime shared:1 - ext4 /dev/vda1 rw
+30 22 0:40 / /rhev/data-center/mnt/server:_a\040b rw - nfs4 server:/a\040b rw
+31 22 254:1 /srv /rhev/bind rw - ext4 /dev/vda1 rw
+32 30 0:41 / /rhev/data-center/mnt/server:_a\040b rw - nfs4 over:/it rw
+"""
+
+
+@pytest.fixture
+def table(tmp_path):
+    path = tmp_path / "mountinfo"
+    path.write_text(TABLE)
+    return mounts.table(str(path))
+
+
+def test_table(table):
+    assert [m.fs_type for m in table] == ["ext4", "nfs4", "ext4", "nfs4"]
+    assert table[1].point == "/rhev/data-center/mnt/server:_a b"
+    assert table[1].source == "server:/a b"
+
+
+@pytest.mark.parametrize(
+    "path, source",
+    [
+        ("/rhev/data-center/mnt/server:_a b/sd", "over:/it"),
+        ("/rhev/data-center/mnt/server:_a bc/sd", "/dev/vda1"),
+        ("/", "/dev/vda1"),
+        ("/rhev/bind", "/dev/vda1"),
+    ],
+)
+def test_holding(table, path, source):
+    assert mounts.holding(path, table).source == source
+
+
+def where(mocker, table, directory):
+    mocker.patch("vdsm_backup.host.mounts.table", return_value=table)
+    return mounts.where(directory)
+
+
+def test_where_on_nfs(mocker, table):
+    directory = "/rhev/data-center/mnt/server:_a b/sd"
+    assert where(mocker, table, directory) == ("nfs4", "over:/it:sd")
+
+
+def test_where_on_a_bind_mount(mocker, table):
+    found = where(mocker, table, "/rhev/bind/sd")
+    assert found == ("ext4", "/dev/vda1[/srv]:sd")
+
+
+def test_where_nothing_is_mounted(mocker):
+    assert where(mocker, [], "/chroot/sd") == ("unknown", "/chroot/sd")
+
+
+def test_where_a_link_leads_to_where_nothing_is_mounted(mocker, tmp_path):
+    """In a chroot, of which only the repository is a mount."""
+    os.symlink("/nowhere", tmp_path / "_data")
+    repo = mounts.Mount(str(tmp_path), "tmpfs", "tmpfs", "rw", "/")
+    found = where(mocker, [repo], str(tmp_path / "_data" / "sd"))
+    assert found == ("unknown", "/nowhere/sd")
+
+
+def test_no_table(tmp_path):
+    """Where proc is not mounted, no mount is known."""
+    assert mounts.table(str(tmp_path / "mountinfo")) == []
+
+
+def test_a_mount_point_is_not_touched(mocker, table):
+    islink = mocker.patch("vdsm_backup.host.mounts.os.path.islink")
+    where(mocker, table, "/rhev/data-center/mnt/server:_a b/sd")
+    assert not islink.called
+
+
+def test_local_domain_behind_a_link(mocker, table, tmp_path):
+    (tmp_path / "data").mkdir()
+    os.symlink("data", tmp_path / "_data")
+    direct = where(mocker, table, str(tmp_path / "data" / "sd"))
+    assert where(mocker, table, str(tmp_path / "_data" / "sd")) == direct
+    assert direct[1].endswith("/data/sd")
+
+
+def test_a_link_on_what_could_hang_is_not_followed(mocker, table, tmp_path):
+    table.append(mounts.Mount(str(tmp_path), "xfs", "/dev/sdb", "rw", "/"))
+    os.symlink("data", tmp_path / "_data")
+    found = where(mocker, table, str(tmp_path / "_data" / "sd"))
+    assert found == ("xfs", "/dev/sdb:_data/sd")
+
+
+def test_a_mount_point_with_characters_that_end_lines(tmp_path):
+    """The kernel escapes none but LF."""
+    point = "/mnt/a\rb\x0bc\x85d\u2028e"
+    path = tmp_path / "mountinfo"
+    path.write_text(
+        f"36 35 0:5 / {point} rw - tmpfs none rw\n"
+        "37 35 0:6 / /mnt/f rw - tmpfs none rw\n",
+        newline="",
+    )
+    assert [m.point for m in mounts.table(str(path))] == [point, "/mnt/f"]

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The directories of a change, and who can use them."""
+
+import os
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from tests.support import rundir
+from tests.support.hooks.needs import needs_other_user
+from tests.support.storage.backends import ROOT
+from vdsm_backup import config, errors
+from vdsm_backup.host.user import make_directories
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+
+UID, GID = 36, 36
+
+
+@pytest.fixture
+def options():
+    directory = rundir.make("privileges")
+    yield configured(
+        directory,
+        run_dir=os.path.join(directory, "a", "run"),
+        history_dir=os.path.join(directory, "b", "history"),
+    )
+    rundir.remove(directory)
+
+
+def configured(directory, run_dir, history_dir):
+    path = os.path.join(directory, "conf")
+    with open(path, "w") as f:
+        f.write(f"[storage]\nuser = {UID}\ngroup = {GID}\n")
+        f.write(f"[sanlock]\nrun_dir = {run_dir}\n")
+        f.write(f"[history]\ndir = {history_dir}\n")
+    os.chmod(path, 0o644)
+    return config.load(path)
+
+
+def owner(path):
+    status = os.stat(path)
+    return status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)
+
+
+def test_directories_are_the_users(options):
+    make_directories(options)
+    assert owner(options.run_dir) == (UID, GID, 0o755)
+    assert owner(options.history_dir) == (UID, GID, 0o700)
+    assert owner(os.path.dirname(options.run_dir))[:2] == (0, 0)
+    make_directories(options)
+
+
+def test_directory_that_is_there_is_left_as_it_is(options):
+    os.makedirs(options.run_dir, 0o711)
+    make_directories(options)
+    assert owner(options.run_dir) == (0, 0, 0o711)
+
+
+def test_something_else_is_there(options):
+    os.makedirs(os.path.dirname(options.run_dir))
+    open(options.run_dir, "w").close()
+    with pytest.raises(errors.ConfigInvalid, match="run_dir") as e:
+        make_directories(options)
+    assert e.value.path == options.path
+
+
+BOTH = """
+import os, subprocess, sys
+from vdsm_backup import config
+from vdsm_backup.host import user
+from vdsm_backup.processes.records import Record
+
+def use(name):
+    record = Record(run_dir, name)
+    record.open()
+    assert record.lock()
+    record.write([name])
+    assert record.read() == [name]
+    return record
+
+run_dir, path = sys.argv[1:3]
+if path:
+    user.become_user(config.load(path))
+    tools = use("sd.lvs")
+    holder = [sys.executable, "-c", sys.argv[3], run_dir, ""]
+    subprocess.run(holder, check=True, user=0, group=0)
+    # What root keeps is seen, but is not ours to read.
+    kept = Record(run_dir, "sd")
+    assert kept.exists() and not kept.readable()
+    assert tools.readable()
+else:
+    assert Record(run_dir, "sd.lvs").readable()
+    use("sd")
+"""
+
+
+@needs_other_user
+def test_tool_and_holder_can_both_use_run_dir(options):
+    make_directories(options)
+    subprocess.run(
+        [sys.executable, "-c", BOTH, options.run_dir, options.path, BOTH],
+        cwd=ROOT,
+        check=True,
+    )
+    owners = {n: owner(os.path.join(options.run_dir, n)) for n in FILES}
+    assert owners == FILES
+
+
+FILES = {
+    "sd.lock": (0, 0, 0o600),
+    "sd.json": (0, 0, 0o600),
+    "sd.lvs.lock": (UID, GID, 0o600),
+    "sd.lvs.json": (UID, GID, 0o600),
+}

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Against a stand-in for the module vdsm.client, which tests/vdsm/cli_test.py
+uses as it is.
+"""
+
+import sys
+import types
+
+import pytest
+
+from vdsm_backup.host import vdsm_client
+
+SD = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
+
+
+class Client:
+    """Like vdsm.client: a namespace that it knows takes any name."""
+
+    def __init__(self, answer):
+        self._answer = answer
+        self.closed = False
+
+    def __getattr__(self, namespace):
+        class Namespace:
+            def __getattr__(_, verb):
+                return lambda **a: self._answer(f"{namespace}.{verb}", a)
+
+        return Namespace()
+
+    def close(self):
+        self.closed = True
+
+
+def stand_in():
+    module = types.ModuleType("vdsm.client")
+    module.Error = type("Error", (Exception,), {})
+    module.ConnectionError = type("ConnectionError", (module.Error,), {})
+    module.TimeoutError = type("TimeoutError", (module.Error,), {})
+
+    class ClientError(module.Error):
+        reason = "cannot send"
+
+    class ServerError(module.Error):
+        code, resp_msg = 975, "in use"
+
+    module.ClientError, module.ServerError = ClientError, ServerError
+    return module
+
+
+@pytest.fixture
+def client(monkeypatch):
+    """What the module was asked, and answers."""
+    module = stand_in()
+    module.calls = []
+    module.answers = {}
+    module.connect_error = None
+
+    def answer(verb, arguments):
+        module.calls.append((verb, arguments))
+        result = module.answers.get(verb, {})
+        if isinstance(result, type):
+            raise result()
+        return result
+
+    def connect(host, port, use_tls):
+        module.calls.append(("connect", host, port, use_tls))
+        if module.connect_error:
+            raise module.connect_error
+        module.made = Client(answer)
+        return module.made
+
+    module.connect = connect
+    package = types.ModuleType("vdsm")
+    package.client = module
+    settings = types.ModuleType("vdsm.config")
+    settings.config = types.SimpleNamespace(
+        getboolean=lambda section, option: (section, option) == ("vars", "ssl")
+    )
+    for name, made in (
+        ("vdsm", package),
+        ("vdsm.client", module),
+        ("vdsm.config", settings),
+    ):
+        monkeypatch.setitem(sys.modules, name, made)
+    return module
+
+
+def vdsm(tls="no"):
+    return vdsm_client.Vdsm("localhost", 54321, tls)
+
+
+@pytest.mark.parametrize(
+    "tls, used", [("auto", True), ("yes", True), ("no", False)]
+)
+def test_tls_is_as_vdsm_has_it(client, tls, used):
+    with vdsm(tls):
+        pass
+    assert client.calls == [("connect", "localhost", 54321, used)]
+    assert client.made.closed
+
+
+def test_set_backup(client):
+    client.answers["StorageDomain.setBackup"] = {"changed": True}
+    with vdsm() as v:
+        assert v.set_backup(SD, True, "why", False) == {"changed": True}
+    assert client.calls[-1] == (
+        "StorageDomain.setBackup",
+        {
+            "_timeout": vdsm_client.CHANGE,
+            "storagedomainID": SD,
+            "backup": True,
+            "reason": "why",
+            "expected": False,
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    "status, spm",
+    [
+        ({"spmId": 1, "spmStatus": "SPM"}, (True, 1)),
+        ({"spmId": 3, "spmStatus": "Free"}, (False, 3)),
+        ({}, (False, -1)),
+    ],
+)
+def test_spm(client, status, spm):
+    client.answers["StoragePool.getSpmStatus"] = status
+    with vdsm() as v:
+        found = v.spm("pool")
+    assert (found.here, found.host_id) == spm
+
+
+@pytest.mark.parametrize(
+    "error, ours",
+    [
+        ("ServerError", vdsm_client.Refused),
+        ("TimeoutError", vdsm_client.Unanswered),
+        ("ClientError", vdsm_client.Unanswered),
+    ],
+)
+def test_failures(client, error, ours):
+    client.answers["StoragePool.getSpmStatus"] = getattr(client, error)
+    with pytest.raises(ours) as e, vdsm() as v:
+        v.spm("pool")
+    if ours is vdsm_client.Refused:
+        assert (e.value.code, str(e.value)) == (975, "in use")
+    assert client.made.closed
+
+
+@pytest.mark.parametrize(
+    "code, there", [(997, True), (vdsm_client.METHOD_NOT_FOUND, False)]
+)
+def test_has_plugin(client, code, there):
+    client.ServerError.code = code
+    client.answers["StorageDomain.setBackup"] = client.ServerError
+    with vdsm() as v:
+        assert v.has_plugin() is there
+    # Neither true nor false: it is refused before anything is looked at.
+    assert client.calls[-1][1]["backup"] == "neither"
+
+
+def test_vdsm_does_not_run(client):
+    client.connect_error = client.ConnectionError("refused \x1b")
+    with pytest.raises(vdsm_client.Unreachable, match=r"refused \\x1b"):
+        with vdsm():
+            pass
+
+
+def test_no_client(monkeypatch):
+    monkeypatch.setitem(sys.modules, "vdsm", None)
+    with pytest.raises(vdsm_client.Unreachable, match="not installed"):
+        with vdsm():
+            pass

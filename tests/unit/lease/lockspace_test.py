@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+import errno
+
+import pytest
+
+pytest.importorskip("sanlock", reason="no sanlock binding")
+
+import sanlock
+
+from vdsm_backup import errors
+from vdsm_backup.lease import client, lockspace
+from vdsm_backup.lease.lockspace import Slot, parse_slot
+
+HEAD = (
+    "  offset                            lockspace"
+    "                                         resource  timestamp  own  gen"
+    " lver\n"
+)
+SD = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
+SLOT_250 = 249 * 512
+
+
+REQUEST = client.Request(
+    sd_id=SD,
+    ids="/ids",
+    leases="/leases",
+    offset=2 * 1024**2,
+    align=2 * 1024**2,
+    sector=4096,
+    host_id=250,
+    timeout=1,
+    run_dir="/run",
+    alone=True,
+)
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """What sanlock is asked: (name, args, options)."""
+    made = []
+
+    def spy(name, answer):
+        def call(*args, **options):
+            made.append((name, args, options))
+            return answer
+
+        monkeypatch.setattr(sanlock, name, call)
+
+    spy("read_lockspace", {"iotimeout": 10})
+    spy("add_lockspace", None)
+    spy("rem_lockspace", None)
+    spy("read_resource_owners", [{"host_id": 3}, {"host_id": 2}])
+    spy("acquire", None)
+    return made
+
+
+NAME = SD.encode()
+SIZE = {"align": 2 * 1024**2, "sector": 4096}
+DISKS = [("/leases", 2 * 1024**2)]
+
+
+@pytest.mark.parametrize(
+    "method, args, result, call",
+    [
+        # Sizes are asked for by older versions of sanlock; newer ones find
+        # them out.
+        ("io_timeout", [], 10, ("read_lockspace", ("/ids",), SIZE)),
+        (
+            "owners",
+            [],
+            [2, 3],
+            ("read_resource_owners", (NAME, b"SDM", DISKS), SIZE),
+        ),
+        (
+            "join",
+            [250, 10],
+            None,
+            ("add_lockspace", (NAME, 250, "/ids"), {"iotimeout": 10}),
+        ),
+        # Anything else would kill VDSM.
+        (
+            "leave",
+            [250],
+            None,
+            ("rem_lockspace", (NAME, 250, "/ids"), {"unused": True}),
+        ),
+        (
+            "acquire",
+            [7],
+            None,
+            ("acquire", (NAME, b"SDM", DISKS), {"slkfd": 7}),
+        ),
+    ],
+)
+def test_asks_sanlock(calls, method, args, result, call):
+    space = lockspace.Lockspace(REQUEST)
+    assert getattr(space, method)(*args) == result
+    assert calls == [call]
+
+
+@pytest.mark.parametrize("code", [errno.ECONNREFUSED, errno.ENOENT])
+def test_daemon_that_is_gone(monkeypatch, code):
+    def fail():
+        raise sanlock.SanlockException(code, "what", "why")
+
+    monkeypatch.setattr(sanlock, "get_lockspaces", fail)
+    assert not lockspace.Lockspace(REQUEST).daemon_runs()
+
+
+def test_daemon_that_cannot_be_asked(monkeypatch):
+    def fail():
+        raise sanlock.SanlockException(errno.EMFILE, "what", "why")
+
+    monkeypatch.setattr(sanlock, "get_lockspaces", fail)
+    with pytest.raises(sanlock.SanlockException):
+        lockspace.Lockspace(REQUEST).daemon_runs()
+
+
+def line(offset, owner, timestamp, own, generation):
+    return (
+        f"{offset:08} {SD:>36} {owner:>48} {timestamp:010} {own:04}"
+        f" {generation:04}\n"
+    )
+
+
+@pytest.mark.parametrize("owner", ["host1", "a b", "1 2 3", "250"])
+def test_parse_slot(owner):
+    dump = (
+        HEAD
+        + line(0, "host1", 17, 1, 4)
+        + line(SLOT_250, owner, 42, 250, 7)
+        + line(SLOT_250 + 512, "host251", 17, 251, 5)
+    )
+    assert parse_slot(dump, SLOT_250) == Slot(owner, 42, 7)
+
+
+def test_parse_slot_without_owner():
+    dump = HEAD + line(SLOT_250, "", 0, 250, 7)
+    assert parse_slot(dump, SLOT_250) == Slot("", 0, 7)
+
+
+def test_parse_slot_that_was_never_used():
+    assert parse_slot(HEAD, SLOT_250) == Slot("", 0, 0)
+    dump = HEAD + line(0, "host1", 17, 1, 4)
+    assert parse_slot(dump, SLOT_250) == Slot("", 0, 0)
+
+
+def test_parse_slot_makes_the_owner_harmless():
+    dump = HEAD + line(SLOT_250, "a\x1b[31mb", 42, 250, 7)
+    assert "\x1b" not in parse_slot(dump, SLOT_250).owner
+
+
+def test_failing_tells_what_and_why():
+    with pytest.raises(errors.SanlockFailed) as e:
+        with lockspace.failing("join"):
+            raise sanlock.SanlockException(-223, "Add failure", "Magic")
+    assert str(e.value) == "sanlock cannot join: Add failure: Magic (-223)"
+
+
+def test_failing_lets_others_pass():
+    with pytest.raises(errors.LeaseBusy):
+        with lockspace.failing("join"):
+            raise errors.LeaseBusy(SD, "host id 3")

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Alone or not, and joining: what a real daemon does not do when we want it to.
+See integration/lease_test for the rest.
+"""
+
+import errno
+
+import pytest
+
+pytest.importorskip("sanlock", reason="no sanlock binding")
+
+import sanlock
+
+from tests.support.lease.membershipscene import (
+    IDS,
+    TIMEOUT,
+    Scene,
+    sanlock_error,
+)
+from vdsm_backup import errors
+from vdsm_backup.lease import lockspace, membership
+from vdsm_backup.lease.lockspace import Host, Joined
+
+
+@pytest.fixture
+def scene(tmp_path, monkeypatch):
+    return Scene(str(tmp_path), monkeypatch)
+
+
+# Alone
+
+
+def hosts(**states):
+    found = {250: Host(sanlock.HOST_LIVE, 1)}
+    for name, state in states.items():
+        value = getattr(sanlock, f"HOST_{state}")
+        found[int(name.strip("h"))] = Host(value, 1)
+    return found
+
+
+@pytest.fixture
+def member(scene):
+    member = scene.member()
+    member.join()
+    return member
+
+
+@pytest.mark.parametrize("state", ["FREE", "DEAD"])
+def test_alone_among_the_gone(scene, member, state):
+    scene.space.script("hosts", hosts(h3=state))
+    member.require_alone()
+    assert scene.clock.now == 0
+
+
+@pytest.mark.parametrize("before", ["UNKNOWN", "FAIL"])
+def test_alone_when_the_others_turn_out_dead(scene, member, before):
+    scene.space.script("hosts", *[hosts(h3=before)] * 5, hosts(h3="DEAD"))
+    member.require_alone()
+    assert scene.clock.now > 0
+
+
+@pytest.mark.parametrize("before", ["UNKNOWN", "FAIL"])
+def test_not_alone_when_one_turns_out_live(scene, member, before):
+    first, then = hosts(h3=before, h4=before), hosts(h3=before, h4="LIVE")
+    scene.space.script("hosts", first, then)
+    with pytest.raises(errors.HostsLive) as e:
+        member.require_alone()
+    assert e.value.hosts == "4"
+    assert scene.clock.now < TIMEOUT
+
+
+@pytest.mark.parametrize("state", ["UNKNOWN", "FAIL"])
+def test_not_alone_when_time_is_over(scene, member, state):
+    scene.space.script("hosts", hosts(h4=state, h10=state, h3=state))
+    with pytest.raises(errors.HostsLive) as e:
+        member.require_alone()
+    assert e.value.hosts == "3, 4, 10"
+    assert scene.clock.now >= TIMEOUT
+
+
+def test_not_alone_before_sanlock_has_looked(scene, member):
+    scene.space.script("hosts", None)
+    with pytest.raises(errors.HostsLive) as e:
+        member.require_alone()
+    assert e.value.hosts == "not known yet"
+
+
+def test_alone_after_sanlock_has_looked(scene, member):
+    scene.space.script("hosts", None, None, hosts())
+    member.require_alone()
+
+
+# Joining
+
+
+@pytest.mark.parametrize("code", lockspace.JOINED_ALREADY)
+def test_somebody_of_this_host_was_faster(scene, code):
+    scene.space.script("joined", None, Joined(250, IDS, False))
+    scene.space.script("join", sanlock_error(code))
+    member = scene.member()
+    member.join()
+    assert member.host_id == 250
+    assert not scene.has_record()
+    member.leave()
+    assert scene.space.calls == [("join", 250)]
+
+
+def test_somebody_was_faster_by_another_id(scene):
+    busy = Joined(7, IDS, True)
+    scene.space.script("joined", None, busy, busy, Joined(7, IDS, False))
+    scene.space.script("join", sanlock_error(errno.EINVAL))
+    member = scene.member()
+    member.join()
+    assert member.host_id == 7
+
+
+def test_join_that_never_works_is_told(scene):
+    scene.space.script("join", sanlock_error(errno.EINVAL))
+    member = scene.member()
+    with pytest.raises(errors.SanlockFailed) as e:
+        member.join()
+    assert str(errno.EINVAL) in e.value.reason
+    assert not scene.has_record()
+
+
+def test_failed_join_is_not_tried_again(scene):
+    scene.space.script("join", sanlock_error(-202))
+    member = scene.member()
+    with pytest.raises(errors.SanlockFailed):
+        member.join()
+    assert scene.space.calls == [("join", 250)]
+    assert not scene.has_record()
+
+
+def test_host_id_that_was_taken_while_we_joined(scene):
+    taken = lockspace.Slot("host2", 5, 1)
+    scene.space.script("slots", lockspace.Slot(), taken)
+    scene.space.script("join", sanlock_error(lockspace.HOSTID_BUSY))
+    member = scene.member()
+    with pytest.raises(errors.HostIdInUse) as e:
+        member.join()
+    assert (e.value.host_id, e.value.owner) == (250, "host2")
+    member.leave()
+    assert not scene.has_record()
+
+
+@pytest.mark.parametrize(
+    "slot", [lockspace.Slot(), lockspace.Slot("host2", 0, 1)]
+)
+def test_slot_that_is_free_is_not_watched(scene, slot):
+    scene.space.script("slots", slot)
+    scene.member().join()
+    assert scene.clock.now == 0
+    assert scene.space.calls == [("join", 250)]
+
+
+def test_slot_that_does_not_change_is_free(scene):
+    scene.space.script("slots", lockspace.Slot("host2", 5, 1))
+    member = scene.member()
+    member.join()
+    assert scene.clock.now >= membership.RENEWAL * 1
+    assert scene.space.calls == [("join", 250)]
+
+
+@pytest.mark.parametrize(
+    "now",
+    [lockspace.Slot("host2", 7, 1), lockspace.Slot("host3", 5, 2)],
+    ids=["renewed", "taken"],
+)
+def test_slot_that_changes_is_live(scene, now):
+    then = lockspace.Slot("host2", 5, 1)
+    scene.space.script("slots", then, then, then, now)
+    member = scene.member()
+    with pytest.raises(errors.HostIdInUse) as e:
+        member.join()
+    assert e.value.owner == now.owner
+    assert scene.space.calls == []
+
+
+def test_slot_that_is_left_meanwhile_is_free(scene):
+    left = lockspace.Slot("host2", 0, 1)
+    scene.space.script("slots", lockspace.Slot("host2", 5, 1), left)
+    member = scene.member()
+    member.join()
+    assert scene.clock.now < membership.RENEWAL
+    assert scene.space.calls == [("join", 250)]

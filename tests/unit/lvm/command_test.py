@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""How lvm runs and ends: lvm_command.py, with a script in its place."""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.support import rundir
+from tests.support.storage.fakelvm import DEVICES, REPORT, make_vg
+from vdsm_backup import errors
+from vdsm_backup.lvm import command as lvm_command
+from vdsm_backup.lvm.vgs import Lvm
+
+pytest_plugins = ["tests.support.storage.fakelvm"]
+
+# Timeouts
+
+
+def test_lvm_that_does_not_answer_is_killed(fake):
+    fake.says("exec sleep 60")
+    start = time.monotonic()
+    result = lvm_command.run(["pvs"], timeout=0.2)
+    assert time.monotonic() - start < 0.2 + lvm_command.GRACE
+    assert result.rc is None
+    assert result.ended
+
+
+def test_child_that_cannot_be_killed_is_not_waited_for(fake):
+    # For us it is as if it was stuck: its output stays open.
+    fake.says("sleep 5 &", "echo $! >&2", "exec sleep 60")
+    start = time.monotonic()
+    result = lvm_command.run(["pvs"], timeout=0.2)
+    assert time.monotonic() - start < 1 + lvm_command.GRACE
+    assert result.rc is None
+    assert not result.ended
+    os.kill(int(result.err), signal.SIGKILL)
+
+
+def test_lvm_does_not_outlive_our_interruption(fake, tmp_path, monkeypatch):
+    fake.says(f"echo $$ >{tmp_path}/pid", "exec sleep 60")
+
+    def interrupted(process, output, deadline):
+        while not (tmp_path / "pid").exists():
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(lvm_command, "_drain", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        lvm_command.run(["pvs"], timeout=60)
+    (process,) = lvm_command._left_behind
+    assert process.wait(5) == -signal.SIGKILL
+
+
+def test_a_killed_vgchange_is_a_failure_that_can_be_read_back(fake):
+    fake.says("exec sleep 60")
+    with pytest.raises(errors.LvmFailed, match="did not answer"):
+        Lvm(DEVICES, timeout=0.2).change_tags(make_vg(), ["A"], [])
+
+
+def test_a_vgchange_that_lives_on_is_a_timeout(fake):
+    fake.says("sleep 3 &", "exec sleep 60")
+    with pytest.raises(errors.StorageTimeout):
+        Lvm(DEVICES, timeout=0.2).change_tags(make_vg(), ["A"], [])
+
+
+def test_slow_scan_of_devices_that_all_answer_alone(fake):
+    fake.says(f"case \"$3\" in *,*) exec sleep 60;; esac; echo '{REPORT}'")
+    with pytest.raises(errors.StorageTimeout):
+        Lvm(["/dev/mapper/a", "/dev/mapper/b"], timeout=0.8).scan()
+
+
+# The lease lives as long as lvm
+
+
+def test_lvm_keeps_its_stdin(fake):
+    fake.says("exec sleep 60")
+    readable, writable = os.pipe()
+    process = subprocess.Popen(
+        [sys.executable, "-c", _KEEP, str(fake.path)],
+        stdin=readable,
+        stdout=subprocess.PIPE,
+        cwd=rundir.__file__.rpartition("/tests/")[0],
+    )
+    os.close(readable)
+    pid = int(process.stdout.readline())
+    os.kill(pid, 0)
+    process.kill()
+    process.wait()
+    # Its parent is gone; the pipe still has a reader.
+    with pytest.raises(AssertionError):
+        _wait_no_reader(writable, 0.5)
+    os.kill(pid, signal.SIGKILL)
+    _wait_no_reader(writable, 5)
+    os.close(writable)
+
+
+_KEEP = """
+import os, sys, threading, time
+from vdsm_backup.lvm import command as lvm_command
+os.getuid = os.geteuid = lambda: 0
+lvm_command.LVM = sys.argv[1]
+start = lvm_command.subprocess.Popen
+def popen(*args, **kwargs):
+    process = start(*args, **kwargs)
+    print(process.pid, flush=True)
+    return process
+lvm_command.subprocess.Popen = popen
+lvm_command.run(["vgchange"], 60, stdin=0)
+"""
+
+
+def _wait_no_reader(writable, timeout):
+    poll = select.poll()
+    poll.register(writable, 0)
+    events = poll.poll(timeout * 1000)
+    assert events and events[0][1] & select.POLLERR
+
+
+# Privileges
+
+
+@pytest.fixture
+def script():
+    """Makes a script that all users may run."""
+    directory = rundir.make("lvm")
+
+    def make(text):
+        path = os.path.join(directory, "script")
+        with open(path, "w") as f:
+            f.write(text)
+        os.chmod(path, 0o755)
+        return path
+
+    yield make
+    rundir.remove(directory)
+
+
+# Not for a shell: it makes its effective user the real one.
+IDENTITY = """\
+#!/usr/bin/awk -f
+BEGIN {
+    while ((getline < "/proc/self/status") > 0)
+        if ($1 == "Uid:" || $1 == "Gid:") print $2, $3, $4
+}
+"""
+
+
+def run_as(ids, code):
+    """Code in a new process with real and effective ids."""
+    ruid, euid = ids
+    setup = (
+        "import os; from vdsm_backup.lvm import command as lvm_command;"
+        f"os.setresgid({ruid}, {euid}, {euid});"
+        f"os.setresuid({ruid}, {euid}, {euid});"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", setup + code],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+
+
+@needs_root
+@pytest.mark.parametrize("euid", [0, 36])
+def test_lvm_is_root_whoever_does_the_file_io(script, euid):
+    code = (
+        f"lvm_command.LVM = {script(IDENTITY)!r};"
+        "print(lvm_command.run(['pvs'], 9).out)"
+    )
+    assert run_as((0, euid), code).split() == ["0"] * 6
+
+
+@needs_root
+def test_lvm_through_sudo(script):
+    text = '#!/bin/sh\necho "$(id -u) $*"\n'
+    code = (
+        f"lvm_command.SUDO = {script(text)!r};"
+        "print(lvm_command.run(['pvs'], 9).out)"
+    )
+    words = ["36", "-n", "/usr/sbin/lvm", "pvs"]
+    assert run_as((36, 36), code).split() == words

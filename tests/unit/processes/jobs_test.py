@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+import threading
+import time
+
+import pytest
+
+from vdsm_backup.processes.jobs import Jobs
+
+
+def soon(seconds):
+    end = time.monotonic() + seconds
+    return lambda: end
+
+
+def test_results_and_errors():
+    def fail():
+        raise ValueError("no")
+
+    jobs = Jobs({"a": lambda: 1, "b": fail})
+    found = {
+        key: (result, error) for key, result, error in jobs.results(soon(9))
+    }
+    assert found["a"] == (1, None)
+    assert isinstance(found["b"][1], ValueError)
+    assert jobs.waiting == set()
+
+
+def test_a_stuck_job_holds_up_nobody():
+    release = threading.Event()
+    jobs = Jobs({"stuck": release.wait, "quick": lambda: 1})
+    try:
+        results = jobs.results(soon(0.5))
+        assert next(results) == ("quick", 1, None)
+        assert list(results) == []
+        assert jobs.waiting == {"stuck"}
+    finally:
+        release.set()
+
+
+def test_the_deadline_may_come_nearer():
+    release = threading.Event()
+    jobs = Jobs({"stuck": release.wait, "quick": lambda: 1})
+    end = [time.monotonic() + 60]
+    try:
+        for _ in jobs.results(lambda: end[0]):
+            end[0] = time.monotonic()
+        assert jobs.waiting == {"stuck"}
+    finally:
+        release.set()
+
+
+def test_a_result_that_is_there_is_not_lost_at_the_deadline():
+    jobs = Jobs({"a": lambda: 1})
+    time.sleep(0.2)
+    past = time.monotonic() - 1
+    assert [r[0] for r in jobs.results(lambda: past)] == ["a"]
+
+
+@pytest.mark.parametrize("count", [0, 50])
+def test_many(count):
+    jobs = Jobs({n: lambda n=n: n * n for n in range(count)})
+    assert {r[0]: r[1] for r in jobs.results(soon(9))} == {
+        n: n * n for n in range(count)
+    }
+
+
+def test_a_job_that_is_added_by_a_result():
+    running = Jobs({"a": lambda: 1})
+    found = {}
+    for key, result, _ in running.results(lambda: time.monotonic() + 60):
+        found[key] = result
+        if key == "a":
+            running.add("b", lambda: 2)
+    assert found == {"a": 1, "b": 2}
+    assert not running.waiting

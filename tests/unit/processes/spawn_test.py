@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+import vdsm_backup
+from vdsm_backup.processes import spawn
+
+PROBE = """
+import json, os, sys
+import vdsm_backup
+# The one that lists the directory is gone when it is looked at.
+fds = [fd for fd in range(100) if os.path.exists(f"/proc/self/fd/{fd}")]
+print(json.dumps({
+    "name": __name__,
+    "argv": sys.argv[1:],
+    "fds": fds,
+    "cwd": os.getcwd(),
+    "leads session": os.getsid(0) == os.getpid(),
+    "stdin": os.readlink("/proc/self/fd/0"),
+    "stderr": os.readlink("/proc/self/fd/2"),
+    "package": vdsm_backup.__file__,
+    "path": sys.path,
+    "site": "site" in sys.modules,
+}))
+"""
+
+
+@pytest.fixture
+def probe(tmp_path, monkeypatch):
+    (tmp_path / "process_probe.py").write_text(PROBE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def run(*args, **options):
+        with spawn.start(
+            "process_probe", args, stdout=subprocess.PIPE, **options
+        ) as child:
+            return json.loads(child.stdout.read())
+
+    return run
+
+
+def test_runs_as_main_with_args(probe):
+    said = probe("one", "two words")
+    assert said["name"] == "__main__"
+    assert said["argv"] == ["one", "two words"]
+
+
+def test_runs_the_code_that_we_run(probe, tmp_path, monkeypatch):
+    other = tmp_path / "other" / "vdsm_backup"
+    other.mkdir(parents=True)
+    (other / "__init__.py").write_text("")
+    # Imported by Python at its start, from wherever it finds it.
+    code = f"open({str(tmp_path / 'seen')!r}, 'w')"
+    (other.parent / "sitecustomize.py").write_text(code)
+    monkeypatch.setenv("PYTHONPATH", str(other.parent))
+    monkeypatch.chdir(other.parent)
+    assert os.path.samefile(
+        os.path.dirname(probe()["package"]),
+        os.path.dirname(vdsm_backup.__file__),
+    )
+    assert not (tmp_path / "seen").exists()
+
+
+def test_has_our_path_and_nothing_else(probe):
+    said = probe()
+    # It would run what *.pth files say.
+    assert not said["site"]
+    ours = [os.path.abspath(path) for path in sys.path]
+    root = os.path.dirname(os.path.dirname(vdsm_backup.__file__))
+    assert [path for path in said["path"] if path != root] == [
+        path for path in ours if path != root
+    ]
+
+
+def test_finds_us_where_our_path_does_not(probe, monkeypatch):
+    root = os.path.dirname(os.path.dirname(vdsm_backup.__file__))
+    rest = [path for path in sys.path if os.path.abspath(path) != root]
+    monkeypatch.setattr(sys, "path", rest)
+    assert os.path.dirname(probe()["package"]).startswith(root)
+
+
+def test_stands_alone(probe):
+    said = probe()
+    assert said["leads session"]
+    assert said["cwd"] == "/"
+    assert said["stdin"] == said["stderr"] == os.devnull
+
+
+def test_has_only_the_files_it_is_given(probe):
+    with open(os.devnull) as given, open(os.devnull) as kept:
+        os.set_inheritable(kept.fileno(), True)
+        said = probe(pass_fds=[given.fileno()])
+        assert said["fds"] == [0, 1, 2, given.fileno()]
+
+
+@pytest.mark.parametrize(
+    "uid, euid, as_root, identity",
+    [
+        (0, 36, True, {"user": 0, "group": 0}),
+        (0, 36, False, {}),
+        (0, 0, True, {}),
+        (36, 36, True, {}),
+    ],
+)
+def test_identity(monkeypatch, uid, euid, as_root, identity):
+    started = []
+    monkeypatch.setattr(os, "getuid", lambda: uid)
+    monkeypatch.setattr(os, "geteuid", lambda: euid)
+    monkeypatch.setattr(
+        subprocess, "Popen", lambda cmd, **options: started.append(options)
+    )
+    spawn.start("module", as_root=as_root)
+    given = {k: v for k, v in started[0].items() if k in ("user", "group")}
+    assert given == identity

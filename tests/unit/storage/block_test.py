@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+A block domain between two looks at LVM: what is answered by the last one. On
+real VGs it is in integration/block_test.py.
+"""
+
+import dataclasses
+
+import pytest
+
+from tests.support.storage.fakelvm import make_vg
+from vdsm_backup import errors
+from vdsm_backup.lvm import report as lvm_report
+from vdsm_backup.lvm.vgs import Scan
+from vdsm_backup.storage.block import BlockStorage
+
+NOT_FOUND = errors.DomainNotFound("sd1")
+
+
+class Lvm:
+    """One VG, which may change, and how often it was looked at."""
+
+    def __init__(self):
+        self.looks = 0
+        self.error = None
+        self.asked = []
+        self.say("a")
+
+    def say(self, wwid):
+        pv = lvm_report.Pv(f"/dev/mapper/{wwid}", f"pv-{wwid}", False, True)
+        tags = ("RHAT_storage_domain", f"MDT_SEEN={wwid}")
+        self.now = dataclasses.replace(make_vg(), pvs=(pv,), tags=tags)
+
+    def scan(self):
+        self.looks += 1
+        if self.error:
+            raise self.error
+        return Scan([self.now], {})
+
+    def find(self, name):
+        return self.scan().pick(name)
+
+    vg = find
+
+    def lvs(self, vg):
+        self.asked += vg.devices
+        return []
+
+    def cfgbackup(self, vg, path):
+        self.asked += vg.devices
+
+
+@pytest.fixture
+def runner():
+    return Lvm()
+
+
+@pytest.fixture
+def storage(runner):
+    """It was found while its PV was a."""
+    found = BlockStorage("sd1", runner, scan=runner.scan())
+    runner.looks = 0
+    runner.say("b")
+    return found
+
+
+def answers(storage, runner):
+    """All that may be answered by the last look."""
+    runner.asked.clear()
+    storage.backup("/x")
+    storage.open_lvs()
+    assert runner.asked[0] == runner.asked[1]
+    device = runner.asked[0]
+    wwid = device.rpartition("/")[2]
+    assert storage.origin() == f"pv:pv-{wwid},wwid:{wwid}"
+    assert storage.match_origin(storage.origin()) == "same"
+    return wwid
+
+
+def test_the_look_that_found_it(storage, runner):
+    assert storage.seen() == ["SEEN=a"]
+    assert answers(storage, runner) == "a"
+    assert runner.looks == 0
+
+
+def test_a_later_look(storage, runner):
+    assert storage.read() == ["SEEN=b"]
+    assert storage.seen() == ["SEEN=b"]
+    assert answers(storage, runner) == "b"
+    assert runner.looks == 1
+    runner.say("c")
+    assert storage.read() == ["SEEN=c"]
+    assert answers(storage, runner) == "c"
+
+
+def test_the_look_of_a_write(storage, runner):
+    with pytest.raises(errors.MetadataChanged):
+        storage.write(["SEEN=a"], [], lambda step: None)
+    assert answers(storage, runner) == "b"
+    assert runner.looks == 1
+
+
+HEX = "0123456789abcdef" * 2 + "01234567"
+
+
+@pytest.mark.parametrize(
+    "tags, expected",
+    [
+        ([f"_SHA_CKSUM={HEX}"], f"MDT__SHA_CKSUM={HEX}"),
+        ([], None),
+        # Two of them, and what somebody made up.
+        ([f"_SHA_CKSUM={HEX}", "_SHA_CKSUM=0"], None),
+        (["_SHA_CKSUM="], None),
+        ([f"_SHA_CKSUM={HEX}0"], None),
+        (['_SHA_CKSUM="} || vg_name="x'], None),
+    ],
+)
+def test_what_a_change_replaces_is_named_to_lvm(
+    storage, runner, tags, expected
+):
+    lines, tags = tags, tuple(f"MDT_{tag}" for tag in tags)
+    runner.now = dataclasses.replace(
+        runner.now, tags=("RHAT_storage_domain", *tags)
+    )
+    named = []
+
+    def change_tags(vg, add, delete, only_with):
+        named.append(only_with)
+        added = tuple(sorted(add))
+        runner.now = dataclasses.replace(
+            runner.now, tags=("RHAT_storage_domain", *added)
+        )
+
+    runner.change_tags = change_tags
+    runner.only = lambda devices: runner
+    storage.write(lines, ["NEW=1"], lambda step: None)
+    assert named == [expected]
+
+
+@pytest.mark.parametrize("look", ["read", "write"])
+def test_nothing_is_known_after_a_look_that_fails(storage, runner, look):
+    storage.read()
+    runner.error = NOT_FOUND
+    with pytest.raises(errors.DomainNotFound):
+        if look == "read":
+            storage.read()
+        else:
+            storage.write(None, [], lambda step: None)
+    for ask in (storage.seen, storage.origin, storage.open_lvs):
+        with pytest.raises(errors.DomainNotFound):
+            ask()
+    runner.error = None
+    assert answers(storage, runner) == "b"

@@ -1,0 +1,296 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What is made of what the looks say; the looks are scripts of the tests."""
+
+import json
+import os
+
+import pytest
+
+from vdsm_backup import errors
+from vdsm_backup.host.mounts import Mount
+from vdsm_backup.users import image_locks, running_vms, users
+
+SD = "2f6d9d54-5d0c-4f8b-9c1e-6a9a6ff0d001"
+DIR = f"/rhev/data-center/mnt/server:_path/{SD}"
+IMG = "9b8f5a5e-7a6b-4c5d-8e9f-000000000001"
+IMG2 = "9b8f5a5e-7a6b-4c5d-8e9f-000000000002"
+VOL = "3c1a7a80-1111-4222-8333-000000000001"
+VOL2 = "3c1a7a80-1111-4222-8333-000000000002"
+END = {"end": True}
+
+LOCKING = "not seen: a qemu that has its image locks switched off"
+ENGINE = (
+    "not seen: VMs of other hosts, since this is a block domain; the engine's"
+    " own check (the Backup box in Manage Domain) covers the data center"
+)
+
+
+@pytest.fixture
+def looks(tmp_path, monkeypatch):
+    """Puts scripts that say these lines, and hang, in place of the looks."""
+
+    def say(module, lines, hang=False):
+        path = tmp_path / module.__name__
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        code = f"import time\nprint({text!r}, end='', flush=True)\n"
+        path.write_text(code + ("time.sleep(60)\n" if hang else ""))
+        monkeypatch.setattr(module, "__file__", str(path))
+
+    say(running_vms, [END])
+    say(image_locks, [{"images": 0}, END])
+    monkeypatch.setattr(users.mounts, "table", lambda: [mount("nfs4")])
+    return say
+
+
+def mount(fs_type, options="rw", point="/rhev/data-center/mnt/server:_path"):
+    return Mount(point, fs_type, "server:/path", options, "/")
+
+
+def image(name=IMG, writing=(), reading=(), unseen=None):
+    return {
+        "image": name,
+        "writing": list(writing),
+        "reading": list(reading),
+        "unseen": unseen or {},
+    }
+
+
+def find_file(timeout=20):
+    def lvs():
+        raise AssertionError("a file domain has no LVs")
+
+    return users.find(SD, "file", DIR, lvs, timeout)
+
+
+def find_block(*lvs):
+    return users.find(SD, "block", None, lambda: list(lvs), 20)
+
+
+def test_nobody(looks):
+    found = find_file()
+    assert (found.blocking, found.images) == ([], [])
+    assert found.notes == [LOCKING]
+
+
+# VMs
+
+
+def test_vms_are_sorted(looks):
+    web1 = {"vm": "web1", "uses": ["disk vda", "lease"], "cdroms": []}
+    db = {"vm": "db", "uses": ["disk sda"], "cdroms": ["sdc"]}
+    looks(running_vms, [web1, db, END])
+    found = find_file()
+    assert found.blocking == ["VM db (disk sda)", "VM web1 (disk vda, lease)"]
+    assert found.notes == ["VM db has a CD-ROM from it (sdc)", LOCKING]
+
+
+def test_a_cdrom_alone_does_not_block(looks):
+    looks(running_vms, [{"vm": "web1", "uses": [], "cdroms": ["sdc"]}, END])
+    found = find_file()
+    assert found.blocking == []
+    assert "VM web1 has a CD-ROM from it (sdc)" in found.notes
+
+
+def test_names_of_vms_are_harmless(looks):
+    looks(
+        running_vms,
+        [{"vm": "a\u202eb", "uses": ["disk \x1b"], "cdroms": []}, END],
+    )
+    assert find_file().blocking == ["VM a\\u202eb (disk \\x1b)"]
+
+
+def test_libvirt_says_what_it_did_not_see(looks):
+    looks(running_vms, [{"unseen": "VM web2: its XML \x1b"}, END])
+    assert "not seen: VM web2: its XML \\x1b" in find_file().notes
+
+
+def test_libvirt_hangs(looks):
+    web1 = {"vm": "web1", "uses": ["disk vda"], "cdroms": []}
+    looks(running_vms, [web1], hang=True)
+    found = find_file(timeout=3)
+    assert found.blocking == ["VM web1 (disk vda)"]
+    assert found.notes[0] == (
+        "not seen: VMs of this host: libvirt did not answer within 3 seconds"
+    )
+
+
+@pytest.mark.parametrize(
+    "lines", [[], [{"vm": "a", "uses": [], "cdroms": []}]]
+)
+def test_the_look_at_libvirt_dies(looks, lines):
+    looks(running_vms, lines)
+    assert find_file().notes[0] == (
+        "not seen: VMs of this host: libvirt could not be asked, the look at"
+        " it failed"
+    )
+
+
+# LVs
+
+
+def test_open_lvs(looks):
+    names = [f"{VOL[:-1]}{n}" for n in range(10)]
+    found = find_block(*reversed(names), "ids", "leases")
+    assert found.blocking == [f"LV {n} is open on this host" for n in names]
+    assert found.images == []
+    assert found.notes == [ENGINE]
+
+
+def test_lvs_of_vdsm_itself_are_no_use(looks):
+    special = "metadata leases ids inbox outbox xleases master".split()
+    assert find_block(*special).blocking == []
+
+
+def test_lvm_fails(looks):
+    def lvs():
+        raise errors.StorageTimeout("lvm lvs", 30)
+
+    found = users.find(SD, "block", None, lvs, 20)
+    assert found.blocking == []
+    assert found.notes == [
+        "not seen: open LVs of this host: lvm lvs did not answer within 30"
+        " seconds",
+        ENGINE,
+    ]
+
+
+def test_a_fault_of_ours_is_not_a_note(looks):
+    def lvs():
+        raise KeyError("lv_name")
+
+    with pytest.raises(KeyError):
+        users.find(SD, "block", None, lvs, 20)
+
+
+def test_vms_of_a_block_domain(looks):
+    looks(
+        running_vms, [{"vm": "web1", "uses": ["disk vda"], "cdroms": []}, END]
+    )
+    assert find_block().blocking == ["VM web1 (disk vda)"]
+
+
+# Images
+
+
+def test_images(looks):
+    looks(
+        image_locks,
+        [
+            {"images": 2},
+            image(IMG, writing=[VOL], reading=[VOL2]),
+            image(IMG2, writing=[VOL]),
+            END,
+        ],
+    )
+    found = find_file()
+    said = "is open for writing by qemu: a VM or a transfer"
+    assert found.images == [
+        f"image {IMG}/{VOL} {said}",
+        f"image {IMG2}/{VOL} {said}",
+    ]
+    assert found.blocking == []
+    assert found.notes == [
+        f"image {IMG}/{VOL2} is open for reading by qemu",
+        LOCKING,
+    ]
+
+
+def test_images_that_cannot_be_opened(looks):
+    denied = {VOL: "Permission denied", VOL2: "Stale file handle"}
+    whole = {"": "Not a directory"}
+    looks(
+        image_locks,
+        [{"images": 2}, image(unseen=denied), image(IMG2, unseen=whole), END],
+    )
+    assert find_file().notes[0] == (
+        "not seen: open images: 3 could not be asked, the first is"
+        f" {IMG}/{VOL}: Permission denied"
+    )
+    looks(image_locks, [{"images": 1}, image(unseen=whole), END])
+    assert find_file().notes[0] == (
+        "not seen: open images: 1 could not be asked, the first is"
+        f" {IMG}: Not a directory"
+    )
+
+
+def test_images_cannot_be_listed(looks):
+    looks(image_locks, [{"failed": "Permission denied"}, END])
+    assert find_file().notes[0] == "not seen: open images: Permission denied"
+
+
+def test_the_storage_hangs(looks):
+    looks(
+        image_locks,
+        [{"images": 5}, image(writing=[VOL]), image(IMG2)],
+        hang=True,
+    )
+    found = find_file(timeout=3)
+    assert len(found.images) == 1
+    assert found.notes[0] == (
+        "not seen: open images: only 2 of 5 images were looked at, the storage"
+        " did not answer within 3 seconds"
+    )
+
+
+def test_the_storage_hangs_before_it_lists_images(looks):
+    looks(image_locks, [], hang=True)
+    assert find_file(timeout=3).notes[0] == (
+        "not seen: open images: the storage did not answer within 3 seconds"
+    )
+
+
+def test_the_probe_dies(looks):
+    looks(image_locks, [{"images": 5}])
+    assert find_file().notes[0] == (
+        "not seen: open images: only 0 of 5 images were looked at, the storage"
+        " could not be asked, the look at it failed"
+    )
+
+
+# What no lock tells
+
+
+def test_no_mount_is_known(looks, monkeypatch):
+    """As in a chroot whose "/" is not the top of a mount."""
+    monkeypatch.setattr(users.mounts, "table", list)
+    assert find_file().notes == [
+        "not seen: images open on other hosts, since no mount is known that"
+        " the domain is on",
+        LOCKING,
+    ]
+
+
+def test_domain_behind_a_link(looks, monkeypatch, tmp_path):
+    os.symlink("/mnt/share", tmp_path / "_data")
+    table = [mount("tmpfs", point="/"), mount("cifs", point="/mnt/share")]
+    monkeypatch.setattr(users.mounts, "table", lambda: table)
+    directory = os.path.join(tmp_path, "_data", SD)
+    notes = users.find(SD, "file", directory, None, 20).notes
+    assert "if cifs carries no locks" in notes[0]
+
+
+@pytest.mark.parametrize(
+    "fs_type, options, note",
+    [
+        ("nfs4", "rw,vers=4.2,local_lock=none", None),
+        ("nfs", "rw,vers=3,local_lock=none", None),
+        ("nfs", "rw,vers=3,nolock,local_lock=all", "NFSv3"),
+        ("nfs", "rw,vers=3,local_lock=all", "NFSv3"),
+        ("nfs", "rw,vers=3,local_lock=posix", "NFSv3"),
+        ("nfs", "rw,vers=3,local_lock=flock", None),
+        ("fuse.glusterfs", "rw", "libgfapi"),
+        ("ceph", "rw", None),
+        ("fuse.ceph-fuse", "rw", None),
+        ("ext4", "rw", None),
+        ("xfs", "rw", None),
+        ("fuse.s3fs", "rw", "if fuse.s3fs carries no locks"),
+        ("cifs", "rw", "if cifs carries no locks"),
+    ],
+)
+def test_file_systems(looks, monkeypatch, fs_type, options, note):
+    table = [mount("cifs", point="/"), mount(fs_type, options)]
+    monkeypatch.setattr(users.mounts, "table", lambda: table)
+    notes = find_file().notes
+    assert notes[-1] == LOCKING
+    assert len(notes) == (2 if note else 1)
+    assert (note or "") in notes[0]

@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Names; tests of following links are in where_trace_test.py."""
+
+import pytest
+
+from vdsm_backup.text import is_uuid
+from vdsm_backup.vm import paths as vm_paths
+from vdsm_backup.vm.paths import ANY, BLOCK, FILE, Place
+
+SD = "0c6bf0d4-2f5e-4d6e-8d0a-51a3c74b1101"
+OTHER = "0c6bf0d4-2f5e-4d6e-8d0a-51a3c74b1102"
+POOL = "5b1a9a4e-7c7b-4d9b-8a59-0d6e3c1f0001"
+IMAGE = "9f0cb0f8-1bd4-4d9e-9d1c-3a5b7c9d0001"
+VOLUME = "c1d2e3f4-0a1b-4c2d-8e3f-4a5b6c7d0001"
+REPO = "/rhev/data-center"
+IN = f"images/{IMAGE}/{VOLUME}"
+VG = SD.replace("-", "--")
+LV = VOLUME.replace("-", "--")
+
+
+def classify(name, repo_root=REPO, lv_dir="/dev"):
+    return vm_paths.classify(name, repo_root, lv_dir)
+
+
+@pytest.mark.parametrize(
+    "name, kind, directory",
+    [
+        (f"{REPO}/{POOL}/{SD}/{IN}", ANY, ""),
+        (f"{REPO}/{POOL}/{SD}/x", ANY, ""),
+        (f"{REPO}/mnt/nas:_a/{SD}/{IN}", FILE, f"{REPO}/mnt/nas:_a/{SD}"),
+        (
+            f"{REPO}/mnt/glusterSD/gl:_v/{SD}/{IN}",
+            FILE,
+            f"{REPO}/mnt/glusterSD/gl:_v/{SD}",
+        ),
+        (f"{REPO}/mnt/blockSD/{SD}/{IN}", BLOCK, ""),
+        (f"/run/vdsm/storage/{SD}/{IMAGE}/{VOLUME}", ANY, ""),
+        (f"/var/run/vdsm/storage/{SD}/{IMAGE}/{VOLUME}", ANY, ""),
+        (f"/dev/{SD}/{VOLUME}", BLOCK, ""),
+        (f"/dev/mapper/{VG}-{LV}", BLOCK, ""),
+        (f"/dev/mapper/{VG}-a", BLOCK, ""),
+    ],
+)
+def test_names_of_vdsm(name, kind, directory):
+    assert classify(name) == [Place(SD, kind, directory)]
+
+
+@pytest.mark.parametrize("directory", ["/var/lib/vdsm/transient", ""])
+def test_a_transient_disk(directory):
+    name = f"{directory}/{SD}-{VOLUME}.a8_xk2q0"
+    assert classify(name) == [Place(SD, ANY, sure=False)]
+
+
+def test_a_file_with_the_name_of_a_transient_disk_is_where_it_is():
+    directory = f"/srv/{OTHER}"
+    found = classify(f"{directory}/images/x/{SD}-{VOLUME}.snapshot")
+    assert found == [
+        Place(SD, ANY, sure=False),
+        Place(OTHER, FILE, directory, sure=False),
+    ]
+
+
+@pytest.mark.parametrize("repo_root", ["/r", "/r/", "/srv/data center/$(x)"])
+def test_another_repo_root(repo_root):
+    top = repo_root.rstrip("/")
+    (place,) = classify(f"{top}/mnt/m/{SD}/x", repo_root)
+    assert (place.kind, place.directory) == (FILE, f"{top}/mnt/m/{SD}")
+    assert classify(f"{top}/{POOL}/{SD}/x", repo_root) == [Place(SD)]
+
+
+def test_another_lv_dir():
+    assert classify(f"/lv/{SD}/{VOLUME}", lv_dir="/lv") == [Place(SD, BLOCK)]
+    assert [p.sure for p in classify(f"/dev/{SD}/x", lv_dir="/lv")] == [False]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        # The directory itself, and what is beside domains.
+        f"{REPO}/{POOL}/{SD}",
+        f"{REPO}/mnt/nas:_a/{SD}",
+        f"{REPO}/mnt/blockSD/{SD}",
+        f"{REPO}/mnt/nas:_a/__DIRECT_IO_TEST__",
+        f"{REPO}/mnt/nas:_a/iso/disk.img",
+        f"{REPO}/{SD}",
+        f"/run/vdsm/storage/{SD}",
+        f"/dev/{SD}",
+        # A UUID at another place of VDSM's own tree is no domain.
+        f"{REPO}/mnt/{SD}/x/{IN}",
+        f"{REPO}/mnt/nas:_a/x/{SD}/{IN}",
+        f"{REPO}/hsm-tasks/{SD}/x",
+        f"/run/vdsm/storage/x/{SD}/{VOLUME}",
+        # What only looks like one.
+        f"{REPO}/{POOL}/{SD}x/{IN}",
+        f"{REPO}/{POOL}/{SD[:-1]}/{IN}",
+        f"{REPO}/{POOL}/{SD}\n/{IN}",
+        f"{REPO}/mnt/nas:_a/{SD.upper()}/{IN}",
+        f"{REPO}/mnt/nas:_a/{SD};reboot/{IN}",
+        f"{REPO}/mnt/nas:_a/$({SD})/{IN}",
+        f"{REPO}/mnt/nas:_a/ {SD}/{IN}",
+        f"/srv/copy-of-{SD}/disk.img",
+        f"/srv/{SD}.img",
+        f"/srv/{SD}",
+        f"/srv/{SD.replace('-', '_')}/x",
+        f"/srv/{SD.upper()}/x",
+        # Device mapper: dashes are doubled.
+        f"/dev/mapper/{SD}-{LV}",
+        f"/dev/mapper/{VG}",
+        f"/dev/mapper/{VG}-",
+        f"/dev/mapper/{VG}--{LV}",
+        f"/dev/mapper/x{VG}-{LV}",
+        f"/dev/mapper/{VG}x-{LV}",
+        f"/dev/mapper/{VG.upper()}-{LV}",
+        f"/dev/mapper/{VG}-{LV}-x",
+        "/dev/mapper/mpatha",
+        "/dev/mapper/",
+        # Transient disks.
+        f"/t/{SD}-{VOLUME}",
+        f"/t/{SD}-{VOLUME}.a8_xk2q",
+        f"/t/{SD}-{VOLUME}.a8_xk2q00",
+        f"/t/{SD}-{VOLUME}.A8_XK2Q0",
+        f"/t/{SD}-{VOLUME}.a8_xk2q\n",
+        f"/t/{SD}-x.a8_xk2q0",
+        f"/t/x{SD}-{VOLUME}.a8_xk2q0",
+        f"/t/{SD}-{VOLUME}.a8_xk2q0/disk.img",
+        "/",
+        "/dev/sda",
+    ],
+)
+def test_names_of_others(name):
+    """No domain for sure; what has its name is asked for its dom_md."""
+    assert [place for place in classify(name) if place.sure] == []
+
+
+def test_a_copy_of_a_domain_deep_in_the_repository():
+    directory = f"{REPO}/mnt/nas:_a/copies/{SD}"
+    found = classify(f"{directory}/images/x/y")
+    assert found == [Place(SD, FILE, directory, sure=False)]
+
+
+@pytest.mark.parametrize("name", ["/rhev/data-center2", "/rhev", "/xrhev"])
+def test_beside_repo_root(name):
+    (place,) = classify(f"{name}/mnt/m/{SD}/x")
+    assert place == Place(SD, FILE, f"{name}/mnt/m/{SD}", sure=False)
+
+
+def test_candidates():
+    # Each directory that has the name of a domain, not the file.
+    name = f"/srv/{OTHER}/a/{SD}/{IN}"
+    assert classify(name) == [
+        Place(OTHER, FILE, f"/srv/{OTHER}", False),
+        Place(SD, FILE, f"/srv/{OTHER}/a/{SD}", False),
+        Place(IMAGE, FILE, f"/srv/{OTHER}/a/{SD}/images/{IMAGE}", False),
+    ]
+
+
+def test_a_domain_below_a_directory_of_images():
+    """Whatever is above it: its dom_md decides."""
+    directory = f"/data/{OTHER}/images/{SD}"
+    found = classify(f"{directory}/{IN}")
+    assert Place(SD, FILE, directory, sure=False) in found
+
+
+def test_a_candidate_is_no_vg():
+    assert classify(f"/srv/dev/{SD}/x")[0].sure is False
+    assert classify(f"/device/{SD}/x")[0].sure is False
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        f"v/{SD}/{IN}",
+        f"v/a/b/{SD}/{IN}",
+        f"v//{SD}/{IN}",
+        f"v/./{SD}/./{IN}",
+        f"v/{SD}//images//x/y",
+        f"v/{SD}/x/../images/x/y",
+        f"v/../{SD}/images/x/y",
+        f"v//../{SD}/images/x/y",
+    ],
+)
+def test_gluster(name):
+    assert vm_paths.on_gluster(name) == [Place(SD)]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "v",
+        f"{SD}/{IN}",
+        f"v/{SD}",
+        f"v/{SD}/disk.img",
+        f"v/x{SD}/{IN}",
+        f"v/{SD.upper()}/{IN}",
+    ],
+)
+def test_gluster_of_others(name):
+    assert vm_paths.on_gluster(name) == []
+
+
+def test_gluster_in_a_domain_in_a_domain():
+    name = f"v/{OTHER}/images/{SD}/images/x"
+    assert vm_paths.on_gluster(name) == [Place(OTHER), Place(SD)]
+
+
+@pytest.mark.parametrize(
+    "text, answer",
+    [
+        (SD, True),
+        (SD.upper(), False),
+        (SD + "\n", False),
+        (" " + SD, False),
+        (SD.replace("-", ""), False),
+        ("{" + SD + "}", False),
+        ("\u0660" + SD[1:], False),
+        ("", False),
+    ],
+)
+def test_is_uuid(text, answer):
+    assert is_uuid(text) is answer

@@ -1,0 +1,354 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Following links, and stopping where a mount could hang."""
+
+import os
+
+import pytest
+
+from vdsm_backup.host.mounts import Mount
+from vdsm_backup.vm.paths import MAX_LINKS, Trace, mount_of, trace
+
+SD = "0c6bf0d4-2f5e-4d6e-8d0a-51a3c74b1101"
+OTHER = "0c6bf0d4-2f5e-4d6e-8d0a-51a3c74b1102"
+ROOT = Mount("/", "ext4", "/dev/vda1", "rw", "/")
+
+
+def mount(point, fs_type="nfs4", source="nas:/a"):
+    return Mount(str(point), fs_type, source, "rw", "/")
+
+
+@pytest.fixture
+def names(tmp_path):
+    """What trace() finds below tmp_path, all of it local."""
+
+    def names(path):
+        found = trace(f"{tmp_path}/{path}", [ROOT])
+        assert (found.mount, found.rest) == (None, None)
+        return [os.path.relpath(name, tmp_path) for name in found.names]
+
+    return names
+
+
+@pytest.fixture
+def link(tmp_path):
+    def link(name, target):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.symlink_to(target)
+
+    return link
+
+
+def test_no_link(names, tmp_path):
+    (tmp_path / "a").write_text("")
+    assert names("a") == ["a"]
+    assert names("./a//") == ["a"]
+    assert names("not/there") == ["not/there"]
+
+
+def test_chain(names, link, tmp_path):
+    link("1", "2")
+    link("2", tmp_path / "3")
+    link("3", "a/../4")
+    (tmp_path / "a").mkdir()
+    # A name with ".." in it is none: what ".." is, is seen on the way.
+    assert names("1") == ["1", "2", "3", "4"]
+
+
+def test_link_in_the_middle(names, link):
+    link("pool/sd", "../mnt/sd")
+    assert names("pool/sd/x/y") == ["pool/sd/x/y", "mnt/sd/x/y"]
+
+
+def test_from_one_domain_into_another(names, link):
+    link(f"{SD}/disk", f"../{OTHER}/disk")
+    assert names(f"{SD}/disk") == [f"{SD}/disk", f"{OTHER}/disk"]
+
+
+def test_into_a_domain_and_out_of_it(names, link, tmp_path):
+    link("a", f"{SD}/b")
+    link(f"{SD}/b", tmp_path / "c")
+    assert names("a") == ["a", f"{SD}/b", "c"]
+
+
+def test_dangling(names, link):
+    link("a", f"gone/{SD}/x")
+    assert names("a") == ["a", f"gone/{SD}/x"]
+
+
+@pytest.mark.parametrize("target", ["loop", "./loop/x"])
+def test_loop(names, link, target):
+    link("loop", target)
+    assert names("loop")[0] == "loop"
+
+
+def test_loop_through_a_domain(names, link):
+    link("a", f"{SD}/b")
+    link(f"{SD}/b", "../a")
+    assert names("a") == ["a", f"{SD}/b"]
+
+
+def test_as_many_links_as_the_kernel_follows(names, link, tmp_path):
+    count = MAX_LINKS
+    for n in range(count + 1):
+        link(str(n), str(n + 1))
+    (tmp_path / str(count + 1)).write_text("x")
+    assert names("1")[-1] == str(count + 1)
+    assert (tmp_path / "1").read_text() == "x"
+    # One more, and no file is there.
+    with pytest.raises(OSError):
+        (tmp_path / "0").read_text()
+    assert str(count + 1) not in names("0")
+
+
+# "..": what the kernel makes of it, not what text does
+
+
+def test_dots_out_of_a_domain(names):
+    assert names(f"{SD}/../x") == ["x"]
+    assert names(f"{SD}/images/../../{OTHER}/x") == [f"{OTHER}/x"]
+
+
+def test_dots_above_the_root():
+    assert trace("/../../x", [ROOT]).names == ("/x",)
+
+
+def test_dots_after_a_link(names, link, tmp_path):
+    # By text it would be "x"; the kernel goes up from where the link leads.
+    link("link", f"mnt/{SD}/images")
+    (tmp_path / "mnt" / SD / "images").mkdir(parents=True)
+    assert names("link/../x") == [f"mnt/{SD}/x"]
+
+
+def test_dots_that_only_text_sees_in_a_domain(names, link, tmp_path):
+    link(f"{SD}/link", "../a/b")
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    assert names(f"{SD}/link/../x") == ["a/x"]
+
+
+def test_target_with_dots(names, link):
+    link("pool/sd/disk", f"../../{SD}/x/../disk")
+    assert names("pool/sd/disk") == ["pool/sd/disk", f"{SD}/disk"]
+
+
+def test_target_with_dots_after_a_link(names, link, tmp_path):
+    link("a", "b/../disk")
+    link("b", f"{SD}/images")
+    (tmp_path / SD / "images").mkdir(parents=True)
+    assert names("a") == ["a", f"{SD}/disk"]
+
+
+# Names that are none
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["$(reboot)", "a;b", "a\nb", "a b'\"", "-x", "*", "\u202e", "\udcff"],
+)
+def test_any_character(names, link, name):
+    link("a", name)
+    assert names("a") == ["a", name]
+    assert names(name) == [name]
+
+
+def test_nul():
+    assert trace("/a\0b", [ROOT]) == Trace(())
+    assert trace(f"/{SD}/a\0", [ROOT]) == Trace(())
+
+
+def test_no_file_can_have_it():
+    for name in ("/" + "x" * 300, "/a\ud800"):
+        assert trace(name, [ROOT]).names == (name,)
+
+
+def test_not_ours_to_see(mocker):
+    mocker.patch("os.readlink", side_effect=PermissionError)
+    assert trace("/a/b", [ROOT]).names == ("/a/b",)
+
+
+def test_two_slashes():
+    assert trace("//a", [ROOT]).names == ("/a",)
+
+
+# Mounts that could hang
+
+
+@pytest.fixture
+def touched(monkeypatch):
+    """The paths that are looked at."""
+    seen = []
+    real = os.readlink
+
+    def readlink(path, **kwargs):
+        seen.append(path)
+        return real(path, **kwargs)
+
+    monkeypatch.setattr(os, "readlink", readlink)
+    for call in ("stat", "lstat", "listdir", "scandir", "open"):
+        monkeypatch.setattr(os, call, lambda *args, **kwargs: 1 / 0)
+    return seen
+
+
+def test_nothing_below_the_mount_is_touched(touched):
+    found = trace("/rhev/mnt/a/b", [ROOT, mount("/rhev/mnt")])
+    assert found == Trace(("/rhev/mnt/a/b",), "/rhev/mnt", found.rest)
+    assert found.rest == "/rhev/mnt/a/b"
+    assert touched == ["/rhev"]
+
+
+def test_nor_the_mount_point_itself(touched):
+    found = trace("/rhev/mnt", [ROOT, mount("/rhev/mnt")])
+    assert (found.mount, found.rest) == ("/rhev/mnt", "/rhev/mnt")
+    assert touched == ["/rhev"]
+
+
+def test_nothing_is_touched_where_no_mount_is_known(touched):
+    """As in a chroot whose "/" is not the top of a mount."""
+    found = trace("/m/a/../b", [mount("/rhev")])
+    assert found == Trace((), "/", "/m/a/../b")
+    assert touched == []
+
+
+def test_link_out_of_what_is_known(link, tmp_path, touched):
+    link("x/a", "/nowhere/b")
+    found = trace(f"{tmp_path}/x/a", [mount(tmp_path, "tmpfs", "tmpfs")])
+    # Not even how to get there is known.
+    assert (found.mount, found.rest) == ("/", f"{tmp_path}/x/a")
+    assert touched == []
+
+
+@pytest.mark.parametrize(
+    "path, point",
+    [("a/x", "/m"), ("b", "{tmp}"), ("c/x", "{tmp}"), ("d/x", "/m")],
+)
+def test_mount_of(link, tmp_path, path, point):
+    link("a", "/m/a")
+    link("c", "b")
+    link("d", "e")
+    link("e", "/m")
+    table = [ROOT, mount(tmp_path, "tmpfs", "tmpfs"), mount("/m")]
+    found = mount_of(f"{tmp_path}/{path}", table)
+    assert found.point == point.format(tmp=tmp_path)
+
+
+@pytest.mark.parametrize("path", ["/a/b", "/"])
+def test_mount_of_what_no_mount_has(path):
+    assert mount_of(path, [mount("/m")]) is None
+
+
+def test_link_into_a_mount(link, tmp_path, touched):
+    link(f"pool/{SD}", f"{tmp_path}/mnt/nas/{SD}")
+    found = trace(
+        f"{tmp_path}/pool/{SD}/x", [ROOT, mount(tmp_path / "mnt/nas")]
+    )
+    rest = f"{tmp_path}/mnt/nas/{SD}/x"
+    assert found.names == (f"{tmp_path}/pool/{SD}/x", rest)
+    assert (found.mount, found.rest) == (f"{tmp_path}/mnt/nas", rest)
+    assert f"{tmp_path}/mnt" in touched
+    assert not [p for p in touched if p.startswith(f"{tmp_path}/mnt/nas")]
+
+
+def test_dots_on_a_mount_are_left_to_who_looks_there(touched):
+    found = trace("/m/a/../../x", [ROOT, mount("/m")])
+    # Not /x: "a" may be a link.
+    assert found.names == ()
+    assert (found.mount, found.rest) == ("/m", "/m/a/../../x")
+    assert touched == []
+
+
+def test_dots_before_a_mount(touched):
+    found = trace("/usr/../m/a", [ROOT, mount("/m")])
+    assert found.names == ("/m/a",)
+    assert found.mount == "/m"
+    assert touched == ["/usr"]
+
+
+@pytest.mark.parametrize("fs_type", ["tmpfs", "devtmpfs", "proc", "sysfs"])
+def test_what_is_in_memory_cannot_hang(touched, fs_type):
+    found = trace("/m/a", [ROOT, mount("/m", fs_type, fs_type)])
+    assert (found.names, found.mount) == (("/m/a",), None)
+    assert touched == ["/m", "/m/a"]
+
+
+@pytest.mark.parametrize("point", ["/usr", "/var", "/var/log"])
+def test_what_the_host_hangs_with_is_looked_at(touched, point):
+    lv = mount(point, "xfs", "/dev/mapper/onn-lv")
+    assert trace(f"{point}/a", [ROOT, lv]).mount is None
+    assert f"{point}/a" in touched
+
+
+@pytest.mark.parametrize(
+    "fs_type, source",
+    [
+        # Its device may be a LUN.
+        ("ext4", "/dev/vdb1"),
+        ("xfs", "/dev/mapper/vg-lv"),
+        ("ext4", "/dev/loop0"),
+        ("overlay", "overlay"),
+        ("nfs", "nas:/a"),
+        ("nfs4", "/dev:/a"),
+        ("fuse.glusterfs", "gl:/v"),
+        ("fuseblk", "/dev/sda1"),
+        ("fuse", "/dev/fuse"),
+        ("ceph", "192.0.2.1:6789:/"),
+        ("cifs", "//nas/a"),
+        ("9p", "share"),
+    ],
+)
+def test_which_mounts_could_hang(touched, fs_type, source):
+    found = trace("/m/a", [ROOT, mount("/m", fs_type, source)])
+    assert (found.names, found.mount) == (("/m/a",), "/m")
+    assert touched == []
+
+
+@pytest.mark.parametrize("fs_type", ["overlay", "nfs4", "btrfs"])
+def test_the_root_file_system_is_looked_at(touched, fs_type):
+    assert trace("/a", [mount("/", fs_type, "x")]).mount is None
+    assert touched == ["/a"]
+
+
+def test_a_mount_over_one_that_could_hang(touched):
+    over = mount("/m", "tmpfs", "tmpfs")
+    assert trace("/m/a", [ROOT, mount("/m"), over]).mount is None
+    assert trace("/m/a", [ROOT, over, mount("/m")]).mount == "/m"
+
+
+def test_beside_a_mount(touched):
+    assert trace("/mnt2/a", [ROOT, mount("/mnt")]).mount is None
+
+
+# Devices
+
+
+@pytest.fixture
+def sysfs(tmp_path):
+    dm = tmp_path / "sys/block/dm-7/dm"
+    dm.mkdir(parents=True)
+    (dm / "name").write_text("vg-lv\n")
+    return str(tmp_path / "sys")
+
+
+def test_dm(sysfs):
+    found = trace("/dev/dm-7", [ROOT], sysfs)
+    assert found.names == ("/dev/dm-7", "/dev/mapper/vg-lv")
+
+
+def test_link_to_dm(sysfs, link, tmp_path):
+    link("by-id/x", "/dev/dm-7")
+    found = trace(f"{tmp_path}/by-id/x", [ROOT], sysfs)
+    assert found.names[1:] == ("/dev/dm-7", "/dev/mapper/vg-lv")
+
+
+def test_dm_with_a_name_that_is_no_text(sysfs, tmp_path):
+    (tmp_path / "sys/block/dm-7/dm/name").write_bytes(b"vg-\xff\n")
+    found = trace("/dev/dm-7", [ROOT], sysfs)
+    assert found.names[1:] == ("/dev/mapper/vg-\udcff",)
+
+
+@pytest.mark.parametrize("name", ["dm-8", "dm-7x", "dm-7/x", "xdm-7", "dm-"])
+def test_no_dm(sysfs, name):
+    assert trace(f"/dev/{name}", [ROOT], sysfs).names == (f"/dev/{name}",)
+
+
+def test_dm_of_another_directory(sysfs):
+    assert trace("/x/dm-7", [ROOT], sysfs).names == ("/x/dm-7",)

@@ -1,0 +1,272 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Is this host really protected: one check a question, none of which changes
+anything.
+
+A check gives Findings: what is so, and if it is not well, the next step.
+"""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+
+from vdsm_backup import config, errors
+from vdsm_backup.guard import policy
+from vdsm_backup.host import devices, journal, vdsm_client
+from vdsm_backup.lvm import command as lvm_command
+from vdsm_backup.text import printable
+
+OK = "ok"
+#: It works, and somebody should know.
+NOTE = "note"
+#: A VM could start from a flagged domain, or a change would fail.
+BAD = "bad"
+
+# P_VDSM_HOOKS in lib/vdsm/common/constants.py.in
+VDSM_HOOKS = "/usr/libexec/vdsm/hooks"
+LIBVIRT_HOOKS = "/etc/libvirt/hooks"
+HOOK = "99_vdsm_backup"
+POINTS = (
+    "before_vm_start",
+    "before_vm_dehibernate",
+    "before_disk_hotplug",
+    "before_vm_migrate_destination",
+)
+
+# What the hooks' first line names.
+PYTHON = "/usr/bin/python3"
+
+# src/sanlock_sock.h, SANLK_SOCKET_NAME in its run directory.
+SANLOCK_SOCKET = "/run/sanlock/sanlock.sock"
+
+# Seconds for a command that does nothing much.
+_TIMEOUT = 10
+
+
+@dataclass(frozen=True)
+class Finding:
+    check: str
+    state: str
+    text: str
+    hint: str = ""
+
+
+def hooks(vdsm_hooks=VDSM_HOOKS, libvirt_hooks=LIBVIRT_HOOKS):
+    for point in POINTS:
+        yield from _hook(f"hook {point}", os.path.join(vdsm_hooks, point))
+    yield from _hook("libvirt hook", os.path.join(libvirt_hooks, "qemu.d"))
+
+
+def _hook(name, directory):
+    path = os.path.join(directory, HOOK)
+    if not os.access(path, os.X_OK):
+        yield Finding(name, BAD, f"{path} is not there", "make install-hooks")
+        return
+    later = [n for n in sorted(os.listdir(directory)) if n > HOOK]
+    if later:
+        text = f"runs before {printable(later[0])}, which it does not judge"
+        yield Finding(name, NOTE, text, f"see what {later[0]} changes")
+    else:
+        yield Finding(name, OK, path)
+
+
+def package(python=PYTHON):
+    """The package, as the hooks find it."""
+    code = "import vdsm_backup.hooks.answer; print(vdsm_backup.__version__)"
+    done = _run([python, "-I", "-c", code])
+    if done is None or done.returncode:
+        yield Finding(
+            "package",
+            BAD,
+            f"{python} does not find it: each hook would refuse all VMs",
+            f"install it for {python}",
+        )
+    else:
+        yield Finding("package", OK, f"{python} has {done.stdout.strip()}")
+
+
+def configuration(path):
+    """
+    May the user of the hooks, which we have become, read the configuration.
+
+    path: that of --config, or None.
+    """
+    try:
+        options = config.load(path)
+    except errors.ConfigInvalid as e:
+        text = f"user {os.geteuid()} cannot use it, so each hook of VDSM"
+        text += f" refuses all VMs: {e}"
+        hint = "make it readable, and its directory"
+        yield Finding("configuration", BAD, text, hint)
+    else:
+        yield Finding("configuration", OK, options.path)
+
+
+def guard(options):
+    settings = options.guard
+    if settings.mode != policy.ENFORCING:
+        text = f"[guard] mode is {settings.mode}: nothing is refused"
+        hint = f"set it in {options.file_of('guard', 'mode')}"
+        yield Finding("guard", BAD, text, hint)
+        return
+    text = "[guard] mode is enforcing"
+    lifted = [f"allow = {name}" for name in settings.allow]
+    files = [options.file_of("guard", "allow")] if lifted else []
+    if settings.on_unreadable == policy.ALLOW:
+        lifted.append("on_unreadable = allow")
+        files.append(options.file_of("guard", "on_unreadable"))
+    if lifted:
+        text += f", but {', '.join(lifted)}"
+        hint = f"see {' and '.join(dict.fromkeys(files))}"
+        yield Finding("guard", NOTE, text, hint)
+    else:
+        yield Finding("guard", OK, text)
+
+
+def plugin(options):
+    """Has the VDSM that runs the plugin: does it know our verb."""
+    vdsm = vdsm_client.Vdsm(
+        options.vdsm_host, options.vdsm_port, options.vdsm_tls
+    )
+    try:
+        with vdsm:
+            there = vdsm.has_plugin()
+    except (vdsm_client.Unreachable, vdsm_client.Unanswered) as e:
+        yield Finding("plugin", NOTE, f"cannot be asked for: {e}")
+        return
+    if there:
+        yield Finding("plugin", OK, "VDSM runs with it")
+    else:
+        yield Finding(
+            "plugin",
+            BAD,
+            "VDSM runs without it: live storage migration and preview are not"
+            " guarded, and VDSM may lose a flag",
+            "docs/vdsm.md, Loading; journalctl -t vdsm-backup-domain",
+        )
+
+
+def compatible():
+    """
+    Would the plugin fit into the VDSM that is installed. In a process of its
+    own: VDSM imports libvirt, which refuses to load where the real and the
+    effective user differ.
+    """
+    code = (
+        "import json, sys; sys.path[:] = json.loads(sys.argv[1])\n"
+        "import vdsm\n"
+        "from vdsm_backup.plugin import install\n"
+        "print(json.dumps(install.compatibility()))"
+    )
+    done = _run([sys.executable, "-c", code, json.dumps(sys.path)], as_us=True)
+    if done is None or done.returncode:
+        said = done.stderr.strip().rpartition("\n")[2] if done else "no answer"
+        text = f"{sys.executable} cannot look: {printable(said)}"
+        yield Finding("vdsm", NOTE, text, f"run with {PYTHON} on a host")
+        return
+    problems = json.loads(done.stdout.strip().rpartition("\n")[2])
+    for problem in problems:
+        yield Finding("vdsm", BAD, problem, "docs/vdsm.md, Loading")
+    if not problems:
+        yield Finding("vdsm", OK, "the plugin fits into the one installed")
+
+
+def storage_tools(options):
+    if importlib.util.find_spec("ioprocess"):
+        yield Finding("ioprocess", OK, "is installed")
+    else:
+        text = "is not installed: a worker of our own takes its place"
+        yield Finding("ioprocess", NOTE, text)
+    done = _run([lvm_command.LVM, "version"], as_us=True)
+    if done is None or done.returncode:
+        text = f"{lvm_command.LVM} does not run"
+        yield Finding("lvm", BAD, text, "install lvm2")
+    else:
+        count = len(devices.meant(options.lvm_devices))
+        yield Finding("lvm", OK, f"limited to {count} devices")
+
+
+def sudo():
+    """May the user of the hooks, which we have become, run lvm as root."""
+    if os.geteuid() == 0:
+        yield Finding("sudo", OK, "we are root, and so are the hooks")
+        return
+    done = _run([lvm_command.SUDO, "-n", "-l", lvm_command.LVM])
+    if done is None or done.returncode:
+        text = f"user {os.geteuid()} may not run {lvm_command.LVM} as root: a"
+        text += " hook can read no flag of a block domain"
+        hint = "VDSM's package grants it: /etc/sudoers.d/50_vdsm"
+        yield Finding("sudo", BAD, text, hint)
+    else:
+        yield Finding("sudo", OK, f"user {os.geteuid()} may run lvm as root")
+
+
+def sanlock(path=SANLOCK_SOCKET):
+    if importlib.util.find_spec("sanlock") is None:
+        text = f"{sys.executable} has no binding of it: nothing can be changed"
+        yield Finding("sanlock", BAD, text, "install python3-sanlock")
+    elif not os.path.exists(path):
+        text = f"its daemon does not run: {path} is not there"
+        yield Finding("sanlock", BAD, text, "systemctl start sanlock")
+    else:
+        yield Finding("sanlock", OK, "its daemon runs")
+
+
+def log(path=journal.SOCKET):
+    if os.path.exists(path):
+        yield Finding("journal", OK, path)
+    else:
+        text = f"{path} is not there: refusals are not logged"
+        yield Finding("journal", NOTE, text)
+
+
+def violations(flagged, users):
+    """
+    VMs of this host that run from a flagged domain.
+
+    flagged: storages. users: gives users.Users of one.
+    """
+    found = False
+    for storage in flagged:
+        try:
+            blocking = users(storage).blocking
+        except errors.Error as e:
+            yield Finding("VMs", NOTE, f"{storage.sd_id}: {e}")
+            continue
+        for use in blocking:
+            found = True
+            text = f"{use} runs from flagged domain {storage.sd_id}"
+            yield Finding("VMs", BAD, text, "move its disks elsewhere")
+    if not found:
+        yield Finding(
+            "VMs", OK, "none of this host runs from a flagged domain"
+        )
+
+
+def _run(command, as_us=False):
+    """
+    None if it cannot be run, or does not end. As the user that we have become
+    altogether, or as_us, whom the tool was started by.
+    """
+    uid, gid = os.geteuid(), os.getegid()
+    if as_us:
+        uid, gid = os.getuid(), os.getgid()
+    identity = {}
+    if (os.getuid(), os.geteuid()) != (uid, uid):
+        identity = {"user": uid, "group": gid}
+    try:
+        return subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_TIMEOUT,
+            cwd="/",
+            **identity,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None

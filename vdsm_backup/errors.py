@@ -1,0 +1,934 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Every error a user can meet: one class a code.
+
+The style is the one of VDSM's own errors: `takes` names the fields that an
+error is made with, in their order, and `msg` is a format string that sees the
+error as `self`. The docstring of a class is what `vdsm-backup-domain explain
+CODE` prints: what the code means and what to do. `hints` are the next steps,
+shown under the message.
+
+Codes 956 to 999 are free both in VDSM (lib/vdsm/storage/exception.py and
+lib/vdsm/common/exception.py end below) and in the engine's VdcBllErrors, so
+the same code may travel through VDSM's API. Those of what never crosses a
+verb or a hook are 9600 to 9699. A code never changes its meaning and is never
+used again.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Iterator
+
+
+class Error(Exception):
+    """
+    Base of all errors; never raised itself.
+
+    The fields that `takes` names are given to the constructor by position or
+    by name, and become attributes.
+    """
+
+    code: ClassVar[int] = 0
+    takes: ClassVar[tuple[str, ...]] = ()
+    msg: ClassVar[str] = ""
+    hints: ClassVar[tuple[str, ...]] = ()
+    #: Exit code 4 of the command line: not a failure, an answer.
+    refusal: ClassVar[bool] = False
+    #: Exit code 2: the arguments make no sense, wherever they are used.
+    wrong_usage: ClassVar[bool] = False
+
+    #: What another program has said of it, in place of `msg`.
+    said: str | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        given = dict(zip(self.takes, args))
+        if len(args) > len(self.takes) or given.keys() & kwargs.keys():
+            raise TypeError(f"{self.name} takes {self.takes}, got {args}")
+        given.update(kwargs)
+        if given.keys() != set(self.takes):
+            raise TypeError(f"{self.name} takes {self.takes}, got {given}")
+        super().__init__(*args)
+        self.__dict__.update(given)
+
+    def __getattr__(self, field: str) -> Any:
+        # Never called for a field that was given; it tells type checkers
+        # that there are fields.
+        raise AttributeError(field)
+
+    def __str__(self) -> str:
+        return self.said or self.msg.format(self=self)
+
+    @property
+    def name(self) -> str:
+        return type(self).__name__
+
+    def fields(self) -> dict[str, Any]:
+        """What the error was made with; enough to make it again."""
+        return {name: getattr(self, name) for name in self.takes}
+
+    def hint_lines(self) -> list[str]:
+        # One that was only said has no fields.
+        return [
+            hint.format(self=self)
+            for hint in self.hints
+            if not self.said or "{self." not in hint
+        ]
+
+
+# Families, for callers that treat several errors alike.
+
+
+class Unreadable(Error):
+    """
+    The metadata cannot be read now; never raised itself.
+
+    It says nothing about the flag, and another try may succeed.
+    """
+
+
+class Untrustworthy(Error):
+    """
+    What was read is not metadata that can be trusted; never raised itself.
+    """
+
+
+# From and to other processes
+
+
+def by_code() -> dict[int, type[Error]]:
+    """All error classes, by their code."""
+    return {c.code: c for c in _subclasses(Error) if c.code}
+
+
+def to_fields(exception: Exception) -> dict[str, Any]:
+    """An exception as it crosses the border of a process, for JSON."""
+    if not isinstance(exception, Error):
+        kind = type(exception).__name__
+        exception = InternalError(kind, str(exception))
+    return {"code": exception.code, "fields": exception.fields()}
+
+
+def from_fields(code: int, fields: dict[str, Any]) -> Error:
+    """Make again an error that another of our processes met."""
+    return by_code()[code](**fields)
+
+
+def from_text(code: int, text: str) -> Error:
+    """An error that another program told of: its code, and its text."""
+    cls = by_code()[code]
+    error = cls.__new__(cls)
+    error.said = text
+    return error
+
+
+def _subclasses(cls: type[Error]) -> Iterator[type[Error]]:
+    for sub in cls.__subclasses__():
+        yield sub
+        yield from _subclasses(sub)
+
+
+# Which domain
+
+
+class DomainNotFound(Error):
+    """
+    No storage domain with this UUID or name was found on this host.
+
+    Only mounted file domains and block domains on this host's devices are
+    seen. Connect the storage (in the engine: activate or attach the domain),
+    or name it with --path or --device where the command has them.
+    """
+
+    code = 956
+    takes = ("domain",)
+    msg = "Storage domain {self.domain} was not found on this host"
+    hints = (
+        "see what this host can see: vdsm-backup-domain list",
+        "storage that VDSM has not connected: show, verify with --path DIR"
+        " or --device DEV",
+    )
+
+
+class AmbiguousDomain(Error):
+    """
+    More than one storage domain has this UUID or name.
+
+    Two domains with one UUID are usually a replica beside its origin. We
+    never pick one: disconnect the one you do not mean, or look at each with
+    --path or --device.
+    """
+
+    code = 957
+    takes = ("domain", "places")
+    msg = "{self.domain} is not unique, found: {self.places}"
+    hints = ("disconnect the one you do not mean, or use a UUID",)
+
+
+class UnsupportedVersion(Error):
+    """
+    The storage domain is older than V4.
+
+    The backup flag is supported on V4 and V5 domains. Upgrade the data
+    center, and with it its domains, to a compatibility level of 4.1 or later.
+    """
+
+    code = 958
+    takes = ("domain", "version")
+    msg = (
+        "Storage domain {self.domain} has version {self.version}, the backup"
+        " flag needs version 4 or 5"
+    )
+
+
+class UnsupportedClass(Error):
+    """
+    The storage domain is not a data domain.
+
+    ISO domains and export domains (CLASS=Backup, an older and other thing)
+    cannot be flagged: no VM runs from them.
+    """
+
+    code = 959
+    takes = ("domain", "domain_class")
+    msg = (
+        "Storage domain {self.domain} has class {self.domain_class}, only"
+        " Data domains have a backup flag"
+    )
+
+
+class HostedEngineDomain(Error):
+    """
+    The domain holds the hosted engine's own VM.
+
+    Flagging it would refuse the engine's next start, and with it the only
+    way to clear the flag from the engine. Keep backups on another domain.
+    """
+
+    code = 960
+    takes = ("domain",)
+    refusal = True
+    msg = (
+        "Storage domain {self.domain} is the hosted-engine domain: flagging"
+        " it would keep the engine from ever starting again"
+    )
+    hints = ("keep backups on another domain",)
+
+
+class DomainDetached(Error):
+    """
+    The domain is not attached to a pool, so VDSM does not change it.
+
+    The SPM of a pool may change the metadata of the domains of that pool. A
+    domain that no pool has is changed by the command line tool on any host
+    that sees it, under the domain's own lease.
+    """
+
+    code = 998
+    takes = ("domain",)
+    refusal = True
+    msg = "Storage domain {self.domain} is not attached to a pool"
+    hints = ("on a host: vdsm-backup-domain set {self.domain} --reason TEXT",)
+
+
+# What is on storage, and what storage answers
+
+
+class MetadataUnreadable(Unreadable):
+    """
+    The metadata of the domain cannot be read now.
+
+    The storage gave an error, or the metadata did not appear within the
+    timeout. This says nothing about the flag: the guard refuses, "not because
+    it is flagged". Repair the storage connection, then try again.
+    """
+
+    code = 961
+    takes = ("domain", "reason")
+    msg = (
+        "Cannot read the metadata of storage domain {self.domain}:"
+        " {self.reason}"
+    )
+    hints = ("check the storage connection",)
+
+
+class MetadataMissing(Unreadable):
+    """
+    The domain is there, but its metadata file is not.
+
+    It stayed away for the whole timeout, while the files beside it were seen:
+    a writer on NFS was killed between the two halves of a rename, or somebody
+    removed it. VDSM cannot use the domain. Put a copy back with `restore`, on
+    the host that changed it last.
+    """
+
+    code = 992
+    takes = ("domain", "path")
+    msg = "The metadata of storage domain {self.domain} is gone: {self.path}"
+    hints = ("put a copy back: vdsm-backup-domain restore {self.domain}",)
+
+
+class StorageTimeout(Unreadable):
+    """
+    The storage did not answer in time.
+
+    A mount or a LUN hangs. Nothing can be said about the domain. Repair the
+    storage connection, or allow more time: [storage] io_timeout.
+    """
+
+    code = 962
+    takes = ("what", "seconds")
+    msg = "{self.what} did not answer within {self.seconds} seconds"
+    hints = (
+        "check the storage connection, or allow more time in the"
+        " configuration: [storage] io_timeout",
+    )
+
+
+class NotMetadata(Untrustworthy):
+    """
+    What was read is not storage domain metadata.
+
+    It is empty, is not text, is no regular file or far too large, or lacks
+    VERSION or SDUUID, or its SDUUID is that of another domain. Compare with
+    the copies on this host (`vdsm-backup-domain history SD`) and put one back
+    with `vdsm-backup-domain restore SD`.
+    """
+
+    code = 963
+    takes = ("domain", "reason")
+    msg = "Storage domain {self.domain} has no valid metadata: {self.reason}"
+    hints = (
+        "copies kept on this host: vdsm-backup-domain history {self.domain}",
+    )
+
+
+class SealBroken(Untrustworthy):
+    """
+    The seal (_SHA_CKSUM) does not match the metadata.
+
+    Somebody edited the metadata by hand, or it is damaged. VDSM refuses such
+    a domain too (its error 752). We change nothing here. Find out what
+    changed (`show`, `history`), then put a good copy back with `restore`.
+    """
+
+    code = 964
+    takes = ("domain", "declared", "computed")
+    msg = (
+        "The seal of storage domain {self.domain} is broken: metadata"
+        " declares {self.declared}, should be {self.computed}"
+    )
+    hints = (
+        "copies kept on this host: vdsm-backup-domain history {self.domain}",
+    )
+
+
+class SealMissing(Untrustworthy):
+    """
+    The metadata has no seal (_SHA_CKSUM).
+
+    VDSM trusts such metadata as it is; we read it with a warning and change
+    nothing. Any change of the domain by VDSM (for example its description)
+    seals it.
+    """
+
+    code = 965
+    takes = ("domain",)
+    msg = "The metadata of storage domain {self.domain} has no seal"
+    hints = ("any change by VDSM seals it, for example of the description",)
+
+
+class InvalidFlag(Untrustworthy):
+    """
+    The BACKUP key holds something else than True or False.
+
+    The value is never guessed: the guard treats the flag as unreadable and
+    refuses, and nothing is changed, since nobody knows what else is wrong.
+    Put a good copy back with `restore`.
+    """
+
+    code = 966
+    takes = ("domain", "value")
+    msg = (
+        "The backup flag of storage domain {self.domain} is {self.value!a},"
+        " neither True nor False"
+    )
+    hints = (
+        "copies kept on this host: vdsm-backup-domain history {self.domain}",
+    )
+
+
+class DamagedMetadata(Untrustworthy):
+    """
+    The metadata has lines that VDSM never writes.
+
+    A key twice with two values, a line without "=", or a VG tag that cannot
+    be decoded: another tool, or a write that was torn by somebody else. No
+    one can say which value is meant, so nothing is changed. Put a good copy
+    back with `restore`.
+    """
+
+    code = 967
+    takes = ("domain", "problem")
+    msg = (
+        "The metadata of storage domain {self.domain} is damaged:"
+        " {self.problem}"
+    )
+    hints = (
+        "copies kept on this host: vdsm-backup-domain history {self.domain}",
+    )
+
+
+class VolumeGroupUnsafe(Unreadable):
+    """
+    The volume group cannot be used safely.
+
+    It is exported, partial, has missing or duplicate PVs (a replica beside
+    its origin), or is not tagged as a storage domain. With duplicates LVM
+    reads one of the two without saying which; writing could destroy one.
+    """
+
+    code = 968
+    takes = ("vg", "reason")
+    msg = "Volume group {self.vg} cannot be used: {self.reason}"
+    hints = (
+        "make the VG whole, with one path to each PV and no replica beside it",
+    )
+
+
+class LvmFailed(Unreadable):
+    """
+    An LVM command failed. The message holds LVM's own words.
+
+    Check the devices, and which of them are meant ([lvm] devices; multipath
+    devices by default). Who is not root runs LVM through sudo, which VDSM's
+    installation allows to the user vdsm only: run the command as root.
+    """
+
+    code = 969
+    takes = ("command", "rc", "err")
+    msg = "lvm {self.command} failed with exit code {self.rc}: {self.err}"
+    hints = (
+        "run the command as root, and check the devices: pvs, and [lvm] in"
+        " the configuration",
+    )
+
+
+class WriteFailed(Error):
+    """
+    The change could not be written; the old metadata is intact.
+
+    The reason tells which step failed: no space, no permission, a read-only
+    mount, an I/O error. Mend it and run the command again. Step "clean": the
+    file of another writer, metadata.new.*, cannot be removed, and a host that
+    was frozen could still put it in place of ours.
+    """
+
+    code = 970
+    takes = ("domain", "step", "reason")
+    msg = (
+        "Storage domain {self.domain} was not changed, {self.step} failed:"
+        " {self.reason}"
+    )
+    hints = ("mend the storage and run the command again",)
+
+
+# Changing the flag
+
+
+class InvalidReason(Error):
+    """
+    The reason cannot be stored.
+
+    It must be one line of text without control characters, not empty, and
+    short enough to fit a VG tag (1024 characters with the key, each character
+    outside a-z A-Z 0-9 _ + . - / = ! : # needing its code in digits and 2).
+    """
+
+    code = 971
+    takes = ("problem",)
+    wrong_usage = True
+    msg = "The reason cannot be stored: {self.problem}"
+
+
+class DomainAttached(Error):
+    """
+    The domain is attached to a pool: only VDSM may change its metadata.
+
+    VDSM keeps the metadata of attached domains in memory and would write the
+    old state back. So it is asked to make the change, and it does so on the
+    SPM host of the pool and with the plugin; what is in the way is in the
+    message. Run the command on the SPM host; or detach the domain in the
+    engine first; or, when the whole data center is lost, use --pool-is-gone.
+    """
+
+    code = 972
+    takes = ("domain", "pool", "why")
+    refusal = True
+    msg = (
+        "Storage domain {self.domain} is attached to pool {self.pool}: only"
+        " VDSM on the SPM host may change it, and {self.why}"
+    )
+    hints = (
+        "run the command on the SPM host, with the VDSM plugin",
+        "or put the domain into maintenance and detach it in the engine first",
+        "the whole data center is lost: --pool-is-gone",
+    )
+
+
+class VdsmRunning(Error):
+    """
+    VDSM on this host may be using the domain.
+
+    --pool-is-gone is for a site where no VDSM manages the domain any more.
+    VDSM on this host answers, and it could write an older state back. Stop it.
+    """
+
+    code = 973
+    takes = ("domain", "pool")
+    refusal = True
+    msg = (
+        "VDSM runs on this host, so pool {self.pool} of storage domain"
+        " {self.domain} may not be gone"
+    )
+    hints = ("stop VDSM on this host: systemctl stop vdsmd",)
+
+
+class DomainInUse(Error):
+    """
+    A VM, or a transfer, has an image of the domain open.
+
+    The flag forbids running VMs from the domain, so it is not set while one
+    does. Stop or move what is listed. An image open for writing by qemu may
+    also be a backup that is being uploaded: wait for it, or say
+    --despite-open-images.
+    """
+
+    code = 975
+    takes = ("domain", "users")
+    refusal = True
+    msg = "Storage domain {self.domain} is in use: {self.users}"
+    hints = (
+        "stop the VMs or move their disks to another domain",
+        "qemu holds images open for a transfer, not a VM:"
+        " --despite-open-images",
+    )
+
+
+class MetadataChanged(Error):
+    """
+    The metadata changed between our first look and the write.
+
+    Somebody else changed the domain meanwhile, or this host stood still for
+    longer than its lease lasts, and another host came first. Nothing was
+    written. Look at the new state and decide again.
+    """
+
+    code = 981
+    takes = ("domain",)
+    msg = "Storage domain {self.domain} changed meanwhile, nothing was written"
+    hints = ("look again: vdsm-backup-domain show {self.domain}",)
+
+
+class OutcomeUnknown(Error):
+    """
+    Nobody can say now whether the change is on storage.
+
+    The write had begun when the storage stopped answering, and it cannot be
+    read back. The domain has the old or the new metadata, whole. When the
+    storage answers again, look: `show` tells which, `verify` that it is
+    sound. The writer keeps its lease as long as it lives.
+    """
+
+    code = 982
+    takes = ("domain", "reason")
+    msg = (
+        "The outcome for storage domain {self.domain} is unknown:"
+        " {self.reason}"
+    )
+    hints = (
+        "look when the storage answers again:"
+        " vdsm-backup-domain show {self.domain}",
+    )
+
+
+class UndoFailed(Error):
+    """
+    A user of the domain appeared while the flag was set, and it stays set.
+
+    The flag is set, the safe side, but what is listed runs from the domain.
+    Stop or move it, or clear the flag.
+    """
+
+    code = 983
+    takes = ("domain", "users", "reason")
+    msg = (
+        "Storage domain {self.domain} is flagged although it is in use"
+        " ({self.users}): undoing it failed: {self.reason}"
+    )
+    hints = ("stop what uses it, or: vdsm-backup-domain clear {self.domain}",)
+
+
+class HistoryFailed(Error):
+    """
+    Copies of metadata on this host cannot be kept or read.
+
+    A copy of the old metadata is kept before each change; where it cannot be
+    kept nothing is changed. Make the history directory ([history] dir)
+    writable for the vdsm user, who must also be able to enter each directory
+    above it.
+    """
+
+    code = 984
+    takes = ("path", "reason")
+    msg = "Copies cannot be kept or read in {self.path}: {self.reason}"
+    hints = ("make it writable for the vdsm user, or set [history] dir",)
+
+
+class HistoryNotFound(Error):
+    """
+    This host has no such copy of the domain's metadata.
+
+    Copies are kept on the host that made a change, before each change.
+    """
+
+    code = 985
+    takes = ("domain", "number")
+    msg = (
+        "This host keeps no copy {self.number} of storage domain {self.domain}"
+    )
+    hints = ("copies on this host: vdsm-backup-domain history {self.domain}",)
+
+
+class RestoreRefused(Error):
+    """
+    The kept copy is older than changes that are not ours.
+
+    The metadata on storage is whole, and differs from the copy in keys that
+    VDSM owns. Putting the copy back would undo VDSM's changes. Use `set` or
+    `clear` to change the flag.
+    """
+
+    code = 986
+    takes = ("domain", "number", "keys")
+    refusal = True
+    msg = (
+        "Storage domain {self.domain} is whole and has changed since copy"
+        " {self.number} in: {self.keys}"
+    )
+    hints = ("to change the flag use set or clear",)
+
+
+class FlagWouldBeLost(Error):
+    """
+    The copy that would be put back has no flag, the domain may have one.
+
+    Without --from the newest whole copy of this host is meant. The flag may
+    have been set since, here or on another host, and metadata that is not
+    whole (gone, cut, with a broken seal) does not tell. A domain must not
+    lose its flag by a repair. Look at the copies on every host that may have
+    changed the flag, with `history SD` and `history SD --show N`. Put the
+    right one back there, by its number: `restore SD --from N`. If that one
+    has no flag and the domain is a backup domain, `set` the flag again.
+    """
+
+    code = 993
+    takes = ("domain", "number", "reason")
+    refusal = True
+    msg = (
+        "Copy {self.number} would take the backup flag from storage domain"
+        " {self.domain}: {self.reason}"
+    )
+    hints = (
+        "see the copies, on every host that may have changed the flag:"
+        " vdsm-backup-domain history {self.domain}",
+        "and what is in each: vdsm-backup-domain history {self.domain}"
+        " --show N",
+        "then put the right one back, by its number:"
+        " vdsm-backup-domain restore {self.domain} --from N",
+        "if that is this one: --from {self.number}, then set the flag again",
+    )
+
+
+class FlagUndone(Error):
+    """
+    A user of the domain appeared while the flag was being set.
+
+    The domain was free when we looked, and in use when the flag was on
+    storage; the old metadata was put back. Stop or move what is listed and
+    run the command again.
+    """
+
+    code = 989
+    takes = ("domain", "users")
+    refusal = True
+    msg = (
+        "Storage domain {self.domain} came into use while it was flagged"
+        " ({self.users}): the flag was taken back"
+    )
+    hints = ("stop the VMs or move their disks to another domain",)
+
+
+# The lease
+
+
+class HostsLive(Error):
+    """
+    Other hosts use the domain's lockspace.
+
+    sanlock sees host ids that are alive, or cannot tell yet that they are
+    dead (this takes up to 140 seconds after a crash). Those hosts may hold
+    the old metadata and write it back. The host id is the one that the
+    engine shows in the host's general tab as SPM id.
+    """
+
+    code = 974
+    takes = ("domain", "hosts")
+    refusal = True
+    msg = (
+        "Storage domain {self.domain} is used by other hosts, host ids:"
+        " {self.hosts}"
+    )
+    hints = ("put those hosts, or the domain, into maintenance first",)
+
+
+class LeaseBusy(Error):
+    """
+    The domain's SDM lease is held by somebody else.
+
+    Another host, or another process of this host, is changing the domain
+    right now. Nothing was touched. Wait until it has ended and try again.
+    """
+
+    code = 976
+    takes = ("domain", "owner")
+    refusal = True
+    msg = (
+        "The SDM lease of storage domain {self.domain} is held by {self.owner}"
+    )
+    hints = ("wait until its change has ended, then run the command again",)
+
+
+class HostIdInUse(Error):
+    """
+    The host id we would join the lockspace with is in use by a live host.
+
+    250 is the highest host id that the engine gives away, and also the one
+    that VDSM uses for moments. Wait until the owner has left, or choose
+    another id in the configuration: [sanlock] host_id.
+    """
+
+    code = 977
+    takes = ("domain", "host_id", "owner")
+    refusal = True
+    msg = (
+        "Host id {self.host_id} of storage domain {self.domain} is in use by"
+        " {self.owner}"
+    )
+    hints = ("wait until it has left, or set another [sanlock] host_id",)
+
+
+class SanlockFailed(Error):
+    """
+    sanlock cannot be used, or failed.
+
+    Without the sanlock daemon there is no lease, and without a lease nothing
+    is written. Start it (systemctl start sanlock), or install the binding
+    (python3-sanlock) for the Python that runs this command.
+    """
+
+    code = 978
+    takes = ("action", "reason")
+    msg = "sanlock cannot {self.action}: {self.reason}"
+    hints = ("check the daemon: systemctl status sanlock",)
+
+
+class LeaseTimeout(Error):
+    """
+    The lease was not taken within the timeout; nothing was touched.
+
+    Joining a lockspace takes 21 seconds, and up to 180 after a host crashed
+    with our host id. Allow more time with --timeout.
+    """
+
+    code = 979
+    takes = ("domain", "seconds", "step")
+    msg = (
+        "The SDM lease of storage domain {self.domain} was not taken within"
+        " {self.seconds} seconds: {self.step}"
+    )
+    hints = ("allow more time: --timeout",)
+
+
+class LeaseLost(Error):
+    """
+    The lease was lost before the write began; nothing was changed.
+
+    sanlock lost the storage, or the process that holds the lease was killed.
+    """
+
+    code = 980
+    takes = ("domain",)
+    msg = (
+        "The SDM lease of storage domain {self.domain} was lost, nothing was"
+        " changed"
+    )
+    hints = ("check sanlock's log, then run the command again",)
+
+
+# The guard
+
+
+class DomainFlagged(Error):
+    """
+    A VM would run from a flagged domain.
+
+    The domain keeps backups, and a VM that runs from a backup destroys it.
+    Copy or move the disk to another domain and run the VM from there; all
+    backup and restore flows (upload, download, copy, move, import, register)
+    go through. With [guard] mode = permissive a host only logs what it would
+    refuse; [guard] allow lifts single operations.
+    """
+
+    code = 994
+    takes = ("vm", "verb", "disk", "title", "since", "by", "reason")
+    refusal = True
+    msg = (
+        "{self.vm} cannot {self.verb}: {self.disk} {self.be} on backup domain"
+        " {self.title}, set {self.since} by {self.by}: {self.reason}"
+    )
+    hints = ("copy or move the disk to another domain and use it there",)
+
+    @property
+    def be(self):
+        several = self.disk.startswith("disks ") or " and " in self.disk
+        return "are" if several else "is"
+
+
+class FlagUnknown(Error):
+    """
+    The flag of a domain that a VM needs cannot be read.
+
+    The domain may be flagged or not; a VM that must not run from a backup is
+    refused until the flag can be read. The message ends with the reason, an
+    error of its own. Repair the storage, or let such VMs start, flagged or
+    not: [guard] on_unreadable = allow.
+    """
+
+    code = 995
+    takes = ("vm", "verb", "disk", "title", "cause", "reason")
+    refusal = True
+    msg = (
+        "{self.vm} cannot {self.verb}, not because it is flagged:"
+        " the flag of {self.title}, {self.disk}, cannot be read: error"
+        " {self.cause}, {self.reason}"
+    )
+    hints = (
+        "repair the storage: vdsm-backup-domain verify {self.title}",
+        "see: vdsm-backup-domain explain {self.cause}",
+    )
+
+
+class VmUnclear(Error):
+    """
+    What a VM uses cannot be told.
+
+    The description of the VM, that VDSM or libvirt gives to a hook, is
+    missing, too large or not what it should be. Nobody can say then whether
+    the VM would run from a flagged domain.
+    """
+
+    code = 996
+    takes = ("why",)
+    refusal = True
+    msg = "Cannot tell what the VM uses, not because it is flagged: {self.why}"
+    hints = ("look at the log of VDSM or libvirt of the same moment",)
+
+
+# Our own configuration, limits and faults
+
+
+class ConfigInvalid(Error):
+    """
+    The configuration cannot be used.
+
+    An option is unknown, its value makes no sense, or a file or directory of
+    the configuration is there and cannot be read; the message names the file.
+    Mend it; another configuration can be given with --config. What user vdsm
+    cannot read counts for the hooks and for VDSM: until it is mended they
+    refuse every VM.
+    """
+
+    code = 987
+    takes = ("path", "option", "reason")
+    msg = "Configuration {self.path}, {self.option}: {self.reason}"
+    hints = ("options and defaults are in docs/configuration.md",)
+
+
+class InvalidTag(Error):
+    """
+    A metadata line does not fit a VG tag.
+
+    Tags are limited to 1024 characters, the limit of older LVM. The line
+    belongs to somebody else, so it is not shortened and nothing is written.
+    """
+
+    code = 988
+    takes = ("key", "length")
+    msg = (
+        "Metadata key {self.key} needs a tag of {self.length} characters,"
+        " 1024 fit"
+    )
+
+
+class WrongUsage(Error):
+    """
+    The command was not understood.
+
+    Arguments are missing, unknown or exclude each other. Nothing was done.
+    """
+
+    code = 990
+    takes = ("problem", "program")
+    wrong_usage = True
+    msg = "Wrong usage of {self.program}: {self.problem}"
+    hints = ("see: {self.program} --help",)
+
+
+class InvalidArgument(Error):
+    """
+    An argument of a verb of VDSM's API makes no sense.
+
+    `backup` and `expected` of StorageDomain.setBackup are true or false; as
+    strings, which VDSM's command line client sends, "true" or "false".
+    """
+
+    code = 997
+    takes = ("argument", "problem")
+    wrong_usage = True
+    msg = "Invalid argument {self.argument}: {self.problem}"
+
+
+class Interrupted(Error):
+    """
+    The command was interrupted, for example by Ctrl-C.
+
+    If it was changing a domain, look with `show` what the domain has now. The
+    lease is given back by a process that Ctrl-C does not end.
+    """
+
+    code = 991
+    msg = "Interrupted"
+    hints = ("a domain that was being changed: vdsm-backup-domain show",)
+
+
+class InternalError(Error):
+    """
+    A fault of ours: please report it with the trace that --debug prints.
+
+    No change is claimed to have been made; look with `show`.
+    """
+
+    code = 999
+    takes = ("kind", "text")
+    msg = "Unexpected {self.kind}: {self.text}"
+    hints = ("please report it; the domain: vdsm-backup-domain show",)

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+The process that takes the SDM lease and cleans up after it.
+
+It touches no shared storage itself, so it never hangs, and it ends only when
+nobody has the lease any more: then it leaves the lockspace, if it had joined.
+See registration.py for how the lease lives, membership.py and record.py for
+what happens where this process was killed.
+
+    tool -> {"request": {...}, "task": TASK}, and nothing more but its end
+    <- {"progress": TEXT}
+    <- {"held": HOST ID}, with the registration's fd over the second socket
+    <- {"lost": true}      it was held, and is lost
+    <- {"error": {"code": N, "fields": {...}}}
+    <- {"writing": true}   the tool is done but somebody still has the lease
+
+TASK: "hold" the lease; "tidy" up after one that was killed; "probe" whether
+sanlock can be used at all.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import sys
+import time
+
+from vdsm_backup import errors
+from vdsm_backup.lease import client
+from vdsm_backup.lease.connection import Registration
+from vdsm_backup.lease.watch import ToolGone, Watch
+from vdsm_backup.processes.channel import Channel
+
+try:
+    import sanlock
+
+    from vdsm_backup.lease import lockspace
+    from vdsm_backup.lease.membership import Membership
+except ImportError as e:
+    sanlock = None
+    _missing = str(e)
+
+# Seconds between looks.
+_POLL = 0.2
+_LEASE_POLL = 1
+
+# A process that is killed takes a moment to end; one that is there after this
+# many seconds is worth a word.
+_LINGER = 1
+
+
+class Holder:
+    def __init__(self, request, watch, handover):
+        self._request = request
+        self._watch = watch
+        self._handover = handover
+        self._space = lockspace.Lockspace(request)
+        self._membership = Membership(request, self._space, watch)
+        self._registration = None
+
+    def probe(self):
+        with lockspace.failing("be used"):
+            self._watch.run(self._space.joined)
+
+    def hold(self):
+        """Take the lease, and return when it is over."""
+        self.probe()
+        self._membership.lock()
+        self._membership.join()
+        if self._request.alone:
+            self._membership.require_alone()
+        self._acquire()
+        self._hand_over()
+        self._stay()
+
+    def tidy(self):
+        self._membership.adopt_left_behind()
+
+    def end(self):
+        """Leave nothing behind, however long it takes."""
+        if self._registration:
+            self._outlive_writer()
+            self._registration.close()
+        self._membership.leave()
+
+    def _acquire(self):
+        self._watch.step("taking the SDM lease")
+        with lockspace.failing("register a process"):
+            self._registration = Registration(
+                self._watch.run(sanlock.register)
+            )
+        fd = self._registration.fileno()
+        late = None
+        while True:
+            try:
+                self._watch.run(
+                    lambda: self._space.acquire(fd),
+                    late=late,
+                    abort=self._registration.hang_up,
+                )
+                return
+            except sanlock.SanlockException as e:
+                late = errors.LeaseBusy(self._request.sd_id, self._owner(e))
+            self._watch.step(f"waiting for the SDM lease of {late.owner}")
+            self._watch.pause(_LEASE_POLL, late)
+
+    def _owner(self, e):
+        if e.errno in lockspace.THIS_HOST_HAS_IT:
+            return f"host id {self._membership.host_id} (this host)"
+        if e.errno not in lockspace.OTHER_HOST_HAS_IT:
+            reason = lockspace.describe(e)
+            raise errors.SanlockFailed("take the SDM lease", reason)
+        with lockspace.failing("read the owner of the SDM lease"):
+            owners = self._watch.run(self._space.owners)
+        # None: it was given back meanwhile.
+        if not owners:
+            return "another host"
+        return f"host id {lockspace.numbers(owners)}"
+
+    def _hand_over(self):
+        fd = self._registration.fileno()
+        # A tool that is gone is noticed in _stay().
+        with contextlib.suppress(OSError):
+            socket.send_fds(self._handover, [b"\0"], [fd])
+        self._watch.tell({"held": self._membership.host_id})
+
+    def _stay(self):
+        while not self._registration.lost():
+            self._watch.listen(_POLL)
+        self._watch.tell({"lost": True})
+
+    def _outlive_writer(self):
+        """
+        Also after the lease was lost: our lock keeps this host from a second
+        change while somebody may still write.
+        """
+        told = False
+        since = time.monotonic()
+        while self._registration.shared():
+            if self._registration.lost():
+                self._registration.hang_up()
+            if not told and time.monotonic() > since + _LINGER:
+                self._watch.tell({"writing": True})
+                told = True
+            time.sleep(_POLL)
+
+
+def main(argv):
+    # Read where it matters, by Registration. The others come from a terminal
+    # or from its end, neither of which is ours.
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_IGN)
+    control, handover = (socket.socket(fileno=int(fd)) for fd in argv[1:3])
+    channel = Channel(control)
+    message = channel.receive()
+    if message is None:
+        return
+    request = client.Request(**message["request"])
+    watch = Watch(channel, request.sd_id, request.timeout)
+    with _telling(watch):
+        if sanlock is None:
+            raise errors.SanlockFailed("be used", _missing)
+        holder = Holder(request, watch, handover)
+        try:
+            with _telling(watch):
+                getattr(holder, message["task"])()
+        finally:
+            holder.end()
+
+
+@contextlib.contextmanager
+def _telling(watch):
+    try:
+        yield
+    except ToolGone:
+        pass
+    except Exception as e:
+        watch.tell({"error": errors.to_fields(e)})
+
+
+if __name__ == "__main__":
+    main(sys.argv)
+    # Threads may be left in calls that never come back.
+    os._exit(0)

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Metadata lines as a file and as the tags of a VG. Pure functions.
+
+File domains keep the lines in <mount>/<sdUUID>/dom_md/metadata: UTF-8, each
+line ended by one LF. Trailing NUL bytes are padding. Readers split the text
+with str.splitlines(), which also splits at VT, FF, FS, GS, RS, U+0085, U+2028
+and U+2029.
+
+Block domains keep the lines in the tags of the VG named <sdUUID>, one line a
+tag, in no order: "MDT_" and the line, in which each character outside
+[a-zA-Z0-9_+.\\-/=!:#] is written as "&<code point in decimal>&":
+
+    MDT_DESCRIPTION=my&32&data
+"""
+
+import re
+
+from vdsm_backup import errors
+from vdsm_backup.text import printable
+
+TAG_PREFIX = "MDT_"
+
+# lvm2 before 2.02.108 limits a tag to 1024 characters (lvm(8), "tags").
+MAX_TAG = 1024
+
+# Characters that VDSM keeps as they are in a tag (blockSD.py).
+_TAG_UNSAFE = re.compile(r"[^a-zA-Z0-9_+.\-/=!:#]")
+
+_TAG_ESCAPE = re.compile(r"&(\d+)&")
+
+
+def decode_file(data, domain):
+    """
+    Lines of a metadata file.
+
+    Raises NotMetadata if it is not UTF-8.
+    """
+    try:
+        return data.rstrip(b"\0").decode("utf-8").splitlines()
+    except UnicodeDecodeError as e:
+        reason = f"it is not UTF-8 text at byte {e.start}"
+        raise errors.NotMetadata(domain, reason)
+
+
+def encode_file(lines):
+    return b"".join(line.encode("utf-8") + b"\n" for line in lines)
+
+
+def encode_tag(line):
+    return TAG_PREFIX + _TAG_UNSAFE.sub(lambda m: f"&{ord(m[0])}&", line)
+
+
+def decode_tags(tags, domain):
+    """
+    Lines in the tags of a VG; tags that are not metadata are passed over.
+
+    Raises DamagedMetadata if an escape is no code point.
+    """
+    lines = []
+    for tag in tags:
+        if tag.startswith(TAG_PREFIX):
+            lines.append(_decode_tag(tag, domain))
+    return lines
+
+
+def _decode_tag(tag, domain):
+    try:
+        return _TAG_ESCAPE.sub(
+            lambda m: chr(int(m[1])), tag[len(TAG_PREFIX) :]
+        )
+    except (ValueError, OverflowError):
+        problem = f"tag {printable(tag)} cannot be decoded"
+        raise errors.DamagedMetadata(domain, problem)

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Who uses a domain, by VDSM's own list of the VMs of this host.
+
+A VM is looked at twice: its XML, which it has from the moment that VDSM knows
+it, and its drives, which are also there while one is replicated. A drive that
+is being plugged in is in neither until it is; gates.py tells of it.
+"""
+
+import contextlib
+import threading
+
+from vdsm_backup.text import printable
+from vdsm_backup.users import running_vms
+from vdsm_backup.users.users import Users
+
+UNSEEN = "VMs of other hosts; the engine's own check covers the data center"
+
+
+# (name of the VM, UUID of the domain) of drives that are being plugged in.
+_plugging = []
+_plugging_lock = threading.Lock()
+
+
+@contextlib.contextmanager
+def plugging(vm_name, drive):
+    """As long as the body runs, the VM uses the domain of the drive."""
+    entry = (vm_name, drive.get("domainID"))
+    with _plugging_lock:
+        _plugging.append(entry)
+    try:
+        yield
+    finally:
+        with _plugging_lock:
+            _plugging.remove(entry)
+
+
+def find(sd_id):
+    """users.Users of a domain; touches no storage."""
+    from vdsm.clientIF import clientIF
+
+    users = Users()
+    with _plugging_lock:
+        names = [name for name, domain in _plugging if domain == sd_id]
+    for name in names:
+        text = f"VM {printable(name)} (a disk that is being plugged in)"
+        users.blocking.append(text)
+    for vm in clientIF.getInstance().getVMs().values():
+        _add(users, vm, sd_id)
+    users.unseen(UNSEEN)
+    return users
+
+
+def _add(users, vm, sd_id):
+    from vdsm.virt import vmstatus
+
+    # It has ended, and stays in the list until the engine has seen that.
+    if vm.lastStatus == vmstatus.DOWN:
+        return
+    name = printable(vm.name)
+    try:
+        found = running_vms.uses(vm.domain.xml, sd_id)
+    except running_vms.BadXml as e:
+        users.unseen(f"VM {name}: its XML {e}")
+        found = {"uses": [], "cdroms": []}
+    uses, cdroms = list(found["uses"]), list(found["cdroms"])
+    for drive in list(vm.getDiskDevices()):
+        _add_drive(drive, sd_id, uses, cdroms)
+    if uses:
+        users.blocking.append(f"VM {name} ({_listed(uses)})")
+    if cdroms:
+        users.notes.append(f"VM {name} has a CD-ROM from it")
+
+
+def _add_drive(drive, sd_id, uses, cdroms):
+    if getattr(drive, "domainID", None) == sd_id:
+        found = cdroms if drive.device == "cdrom" else uses
+        found.append(f"disk {drive.name}")
+    # The target of a live storage migration; gone when it has ended.
+    replica = getattr(drive, "diskReplicate", None) or {}
+    if replica.get("domainID") == sd_id:
+        uses.append(f"copy of disk {drive.name}")
+
+
+def _listed(uses):
+    return ", ".join(printable(use) for use in dict.fromkeys(uses))

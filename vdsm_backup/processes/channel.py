@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""How our processes talk: one JSON value a line, over a socket."""
+
+import json
+import os
+import socket
+
+# A request holds the metadata twice, at most 1 MiB each, escaped.
+MAX_LINE = 16 * 1024**2
+
+
+class Timeout(Exception):
+    """The other side said nothing in time."""
+
+
+class Channel:
+    def __init__(self, sock):
+        self._sock = sock
+        self._buffer = b""
+
+    def send(self, value):
+        """Raises OSError if the other side is gone."""
+        data = json.dumps(value).encode("ascii") + b"\n"
+        self._sock.settimeout(None)
+        self._sock.sendall(data)
+
+    def receive(self, timeout=None):
+        """
+        The next value, or None if the other side is gone. Seconds.
+
+        Raises Timeout.
+        """
+        self._sock.settimeout(timeout)
+        while b"\n" not in self._buffer:
+            try:
+                data = self._sock.recv(65536)
+            except socket.timeout:
+                raise Timeout
+            except ConnectionError:
+                return None
+            if not data:
+                return None
+            self._buffer += data
+            if len(self._buffer) > MAX_LINE:
+                raise ValueError("line too long")
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return json.loads(line)
+
+    def fileno(self):
+        return self._sock.fileno()
+
+    def close(self):
+        self._sock.close()
+
+
+def receive_fd(sock) -> int:
+    """A file that the other side sent by socket.send_fds()."""
+    # Not with MSG_CMSG_CLOEXEC: recv_fds() ignores its flags (Python 3.13).
+    _, fds, _, _ = socket.recv_fds(sock, 1, 1)
+    os.set_inheritable(fds[0], False)
+    return fds[0]

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Text from outside: made harmless to show, and recognized as a UUID."""
+
+import re
+import unicodedata
+
+# Longest text from storage that is shown to a user.
+MAX_SHOWN = 256
+
+# Cc: C0, DEL, C1. Cs: lone surrogates. Zl, Zp: line and paragraph separator.
+# Cf has the bidirectional controls; it is escaped as a whole.
+_HIDDEN = {"Cc", "Cs", "Zl", "Zp", "Cf"}
+
+UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+
+_UUID = re.compile(UUID)
+
+
+def is_uuid(text: str) -> bool:
+    """Whether the text is a UUID as oVirt writes it, in lower case."""
+    return bool(_UUID.fullmatch(text))
+
+
+def printable(text):
+    """
+    Text from storage or from another program, harmless on a terminal:
+    hidden characters are escaped, and it is cut at MAX_SHOWN characters.
+    """
+    shown = "".join(_escaped(c) for c in text[: MAX_SHOWN + 1])
+    if len(shown) > MAX_SHOWN:
+        shown = shown[: MAX_SHOWN - 3] + "..."
+    return shown
+
+
+def _escaped(char):
+    if unicodedata.category(char) not in _HIDDEN:
+        return char
+    return char.encode("unicode_escape").decode("ascii")
