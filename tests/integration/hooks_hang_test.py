@@ -202,7 +202,7 @@ def test_a_worker_in_the_kernel_keeps_nobody(slow, fs, hung):
     hook.stdin.write(vmxml.vm(hung.disk()))
     hook.stdin.close()
     fs.wait_stuck("read")
-    workers = find(hook.pid, "worker.py", "ioprocess")
+    workers = find(hook.pid, "vdsm_backup.fileio.worker", "ioprocess")
     assert workers
     # To their end, which comes when nobody has them any more.
     assert b"(error 995)" in hook.stderr.read()

@@ -10,7 +10,7 @@ from tests.support.hooks.needs import needs_fuse
 from tests.support.storage import hangfs
 from vdsm_backup import errors
 from vdsm_backup.host import mounts
-from vdsm_backup.processes import scripts
+from vdsm_backup.processes import stuck
 from vdsm_backup.vm import needs
 from vdsm_backup.vm.domxml import Disk, Source, Vm
 from vdsm_backup.vm.paths import FILE, Place
@@ -94,7 +94,7 @@ def test_who_hangs_is_left_alone_and_ends_with_the_storage(mounted, tmp_path):
     finder(str(tmp_path)).resolve([("disk vda", path)], 0.5)
     mounted.clear()
     deadline = time.monotonic() + 20
-    while any(process.poll() is None for process in scripts._stuck):
+    while any(process.poll() is None for process in stuck._left):
         assert time.monotonic() < deadline
         time.sleep(0.01)
 

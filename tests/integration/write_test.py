@@ -171,7 +171,7 @@ def test_writer_killed_after_the_commit(hang, backend, held, op):
     assert domain.read() == domain.new
 
 
-WORKERS = ("fileio/worker.py", "libexec/ioprocess")
+WORKERS = ("vdsm_backup.fileio.worker", "libexec/ioprocess")
 
 
 @pytest.mark.parametrize("step", BEFORE_COMMIT[1:])

@@ -18,7 +18,6 @@ writer finishes what it began.
 import contextlib
 import signal
 import socket
-import sys
 
 from vdsm_backup import errors
 from vdsm_backup.processes.channel import Channel
@@ -48,11 +47,11 @@ class Steps:
             self._committed = True
 
 
-def main(argv):
+def main(args):
     # Only the tool, or its end, decides; not a terminal or a session's end.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    channel = Channel(socket.socket(fileno=int(argv[1])))
+    channel = Channel(socket.socket(fileno=int(args[0])))
     try:
         request = channel.receive()
         if request is None:
@@ -70,7 +69,3 @@ def main(argv):
 def _write(request, step):
     storage = locate.from_description(request["storage"])
     storage.write(request["old"], request["new"], step)
-
-
-if __name__ == "__main__":
-    main(sys.argv)

@@ -17,6 +17,7 @@ from vdsm_backup import config, errors
 from vdsm_backup.guard import policy
 from vdsm_backup.host import devices, journal, vdsm_client
 from vdsm_backup.lvm import command as lvm_command
+from vdsm_backup.processes import identity
 from vdsm_backup.text import printable
 
 OK = "ok"
@@ -251,12 +252,7 @@ def _run(command, as_us=False):
     None if it cannot be run, or does not end. As the user that we have become
     altogether, or as_us, whom the tool was started by.
     """
-    uid, gid = os.geteuid(), os.getegid()
-    if as_us:
-        uid, gid = os.getuid(), os.getgid()
-    identity = {}
-    if (os.getuid(), os.geteuid()) != (uid, uid):
-        identity = {"user": uid, "group": gid}
+    options = identity.root() if as_us else identity.effective()
     try:
         return subprocess.run(
             command,
@@ -266,7 +262,7 @@ def _run(command, as_us=False):
             errors="replace",
             timeout=_TIMEOUT,
             cwd="/",
-            **identity,
+            **options,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

@@ -2,10 +2,10 @@
 """
 The embedded worker: does file I/O for its parent, one request after another.
 
-Started by its path with `python -I -S FD`, so that it starts fast, imports
-only the standard library, and nothing of ours can hang it. FD is a stream
-socket. When the parent is gone the request in hand is finished, then the
-worker ends: a rename that was begun must not stay half done.
+It imports only the standard library, so that it starts fast. Its argument is
+the descriptor of a stream socket. When the parent is gone the request in hand
+is finished, then the worker ends: a rename that was begun must not stay half
+done.
 
 A message is two lengths, a JSON object, and bytes (the data of a file). Names
 are bytes to the kernel; in JSON they are latin-1 text, which maps each byte to
@@ -17,7 +17,6 @@ import mmap
 import os
 import socket
 import struct
-import sys
 
 LENGTHS = struct.Struct("!II")
 
@@ -159,8 +158,8 @@ def _answer(request, data):
     return encode({"errno": 0, "result": result}, data)
 
 
-def main(fd):
-    sock = socket.socket(fileno=fd)
+def main(args):
+    sock = socket.socket(fileno=int(args[0]))
     stream = sock.makefile("rb")
 
     def read(n):
@@ -174,7 +173,3 @@ def main(fd):
             sock.sendall(_answer(*decode(read)))
     except (EOFError, ConnectionError):
         return  # The parent has closed us, or is gone.
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))

@@ -6,12 +6,11 @@ File I/O through our own worker process (worker.py), without ioprocess.
 import os
 import socket
 import subprocess
-import sys
-import threading
 import time
 
 from vdsm_backup.fileio import worker
 from vdsm_backup.fileio.base import Closed, FileIO, StatResult, Timeout
+from vdsm_backup.processes import spawn, stuck
 
 
 class EmbeddedFileIO(FileIO):
@@ -87,15 +86,13 @@ class EmbeddedFileIO(FileIO):
         self._sock.close()
         if not busy_changing:
             self._proc.kill()
-        # Somebody must reap it; a daemon thread holds up nobody's exit.
-        threading.Thread(target=self._proc.wait, daemon=True).start()
+        stuck.leave(self._proc)
 
 
 def _start(fd):
-    # No site packages (-S) and no working directory on somebody's mount.
     # Descriptor 1 is inherited: see the package's contract.
     return subprocess.Popen(
-        [sys.executable, "-I", "-S", worker.__file__, str(fd)],
+        spawn.command("vdsm_backup.fileio.worker", str(fd)),
         stdin=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         pass_fds=(fd,),

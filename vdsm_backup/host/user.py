@@ -9,8 +9,7 @@ import os
 import sys
 
 from vdsm_backup import config, errors
-from vdsm_backup.fileio import worker
-from vdsm_backup.processes import directories
+from vdsm_backup.processes import directories, spawn
 
 # The package's own, see contrib/tmpfiles.d: root's, 0755.
 _VAR_LIB = os.path.dirname(config.DEFAULTS["history"]["dir"])
@@ -62,7 +61,7 @@ def become_user(options):
 
 def _require_our_code(options):
     """The children of that user run it, and this process goes on with it."""
-    for path in (worker.__file__, sys.executable):
+    for path in (spawn.__file__, sys.executable):
         if not os.access(path, os.R_OK, effective_ids=True):
             raise options.invalid(
                 "storage",

@@ -22,7 +22,6 @@ import contextlib
 import os
 import signal
 import socket
-import sys
 import time
 
 from vdsm_backup import errors
@@ -145,13 +144,20 @@ class Holder:
             time.sleep(_POLL)
 
 
-def main(argv):
+def main(args):
+    """args: descriptors of the two sockets."""
+    serve(args)
+    # Threads may be left in calls that never come back.
+    os._exit(0)
+
+
+def serve(args):
     # Read where it matters, by Registration. The others come from a terminal
     # or from its end, neither of which is ours.
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)
-    control, handover = (socket.socket(fileno=int(fd)) for fd in argv[1:3])
+    control, handover = (socket.socket(fileno=int(fd)) for fd in args)
     channel = Channel(control)
     message = channel.receive()
     if message is None:
@@ -177,9 +183,3 @@ def _telling(watch):
         pass
     except Exception as e:
         watch.tell({"error": errors.to_fields(e)})
-
-
-if __name__ == "__main__":
-    main(sys.argv)
-    # Threads may be left in calls that never come back.
-    os._exit(0)

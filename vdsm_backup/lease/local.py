@@ -22,11 +22,13 @@ import socket
 import time
 
 from vdsm_backup import errors
-from vdsm_backup.lease import open_lock
 from vdsm_backup.processes import scripts
 from vdsm_backup.processes.channel import receive_fd
 
 TYPE = "LOCALFS"
+
+# Opens the file, in a process of its own.
+OPEN_LOCK = "vdsm_backup.lease.open_lock"
 
 # Seconds in which its file has to be opened, as [storage] io_timeout.
 IO_TIMEOUT = 30
@@ -70,7 +72,7 @@ def _open(sd_id, ids, timeout):
     with ours, theirs:
         number = theirs.fileno()
         opener = scripts.Child(
-            open_lock.__file__, str(number), ids, pass_fds=[number]
+            OPEN_LOCK, str(number), ids, pass_fds=[number]
         )
         scripts.run([opener], timeout)
         said = opener.lines[-1] if opener.lines else {}

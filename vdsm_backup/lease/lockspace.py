@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import sanlock
 
 from vdsm_backup import errors
+from vdsm_backup.processes import identity
 from vdsm_backup.text import printable
 
 # lib/vdsm/storage/sd.py, SDM_LEASE_NAME.
@@ -152,10 +153,7 @@ class Lockspace:
         directory, name = os.path.split(self._ids)
         script = 'cd -- "$1" && exec "$0" direct dump "$2" -Z "$3" -A "$4"'
         align = self._size["align"]
-        identity = {}
-        if user and os.getuid() == 0:
-            uid, gid = user
-            identity = {"user": uid, "group": gid, "extra_groups": []}
+        options = identity.user(*user) if user else {}
         return subprocess.Popen(
             [
                 "/bin/sh",
@@ -172,7 +170,7 @@ class Lockspace:
             stderr=subprocess.STDOUT,
             encoding="utf-8",
             errors="backslashreplace",
-            **identity,
+            **options,
         )
 
     def slot(self, dump, host_id):

@@ -15,6 +15,8 @@ import subprocess
 import time
 from dataclasses import dataclass
 
+from vdsm_backup.processes import identity, stuck
+
 LVM = "/usr/sbin/lvm"
 SUDO = "/usr/bin/sudo"
 
@@ -27,9 +29,6 @@ LVMDEVICES = "/usr/sbin/lvmdevices"
 
 # Seconds for a process that was killed to be gone, unless it is stuck.
 GRACE = 1.0
-
-# Processes that could not be waited for. Popen would warn about each.
-_left_behind = []
 
 
 @dataclass(frozen=True)
@@ -136,19 +135,16 @@ def run(args, timeout, stdin=None):
     stdin: a file that lvm shall keep open as long as it lives; sudo closes
     all but the standard ones.
     """
-    _left_behind[:] = [p for p in _left_behind if p.poll() is None]
-    command, options = [LVM, *args], {}
+    command = [LVM, *args]
     if os.getuid() != 0:
         command = [SUDO, "-n", *command]
-    elif os.geteuid() != 0:
-        options = {"user": 0, "group": 0}
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL if stdin is None else stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=_environment(),
-        **options,
+        **identity.root(),
     )
     try:
         return _communicate(process, time.monotonic() + timeout)
@@ -158,7 +154,7 @@ def run(args, timeout, stdin=None):
         process.stderr.close()
         if process.poll() is None:
             _kill(process)
-            _left_behind.append(process)
+            stuck.leave(process)
 
 
 def _environment():

@@ -15,38 +15,39 @@ import json
 import os
 import selectors
 import subprocess
-import sys
 import time
+
+from vdsm_backup.processes import identity, spawn, stuck
 
 # Long enough for the end of a process that is not stuck.
 _REAP = 0.2
 
-# Killed and still there. Held, since a forgotten Popen is a warning.
-_stuck = []
-
 
 class Child:
     """
-    A Python script of ours, run alone: the standard library and what the
-    system has, nothing from the environment of the caller.
+    A module of ours, whose main(args) looks; nothing from the environment of
+    the caller.
 
     pass_fds: file descriptors that it inherits, by the same numbers.
     lines: what it has said.
     ended: it said all it had to say, or it died.
     """
 
-    def __init__(self, script, *args, pass_fds=()):
+    def __init__(self, module, *args, pass_fds=()):
         self.lines = []
         self.ended = False
         self._rest = b""
         self._process = subprocess.Popen(
-            [sys.executable, "-I", script, *args],
+            spawn.command(module, *args),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
             pass_fds=pass_fds,
-            **_one_identity(),
+            cwd="/",
+            # libvirt refuses to load where the real and effective user differ
+            # (src/libvirt.c, virGlobalInit).
+            **identity.effective(),
         )
 
     @property
@@ -66,12 +67,11 @@ class Child:
         try:
             self._process.wait(_REAP)
         except subprocess.TimeoutExpired:
-            _stuck.append(self._process)
+            stuck.leave(self._process)
 
 
 def run(children, timeout):
     """Reads from all until they have ended or `timeout` seconds are over."""
-    _stuck[:] = [process for process in _stuck if process.poll() is None]
     deadline = time.monotonic() + timeout
     try:
         _read_all(children, deadline)
@@ -92,15 +92,3 @@ def _read_all(children, deadline):
                 key.data.read()
                 if key.data.ended:
                     selector.unregister(key.fileobj)
-
-
-def _one_identity():
-    """
-    As root with another effective user, the child is that user alone.
-    libvirt refuses to load where the real and effective user differ
-    (src/libvirt.c, virGlobalInit).
-    """
-    uid, gid = os.geteuid(), os.getegid()
-    if (os.getuid(), os.getgid()) == (uid, gid):
-        return {}
-    return {"user": uid, "group": gid}

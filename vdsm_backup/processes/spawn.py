@@ -1,78 +1,66 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-Starts the tool's own long-lived processes, the holder and the writer.
+Starts modules of the product as processes, by their dotted names.
 
-They outlive the tool, so they have a session of their own, the root directory
-as working directory (a mount must not be busy because of them), and no files
-but the ones they are given. They run the very code that the tool runs, found
-where the tool found it: this file is started by its path, with -I and -S, so
-that neither environment nor working directory choose what is imported. What
-site would add to the path is in the tool's; to look for it again would be a
-sixth of the time in which the writer starts.
+A child runs the very code that its parent runs (bootstrap.py). Its working
+directory is the root directory, since a mount must not be busy because of a
+process that outlives the tool.
 """
+
+from __future__ import annotations
 
 import json
 import os
-import runpy
 import subprocess
 import sys
+from typing import IO, Any, Sequence
 
-_ROOT = os.path.dirname(
-    os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-)
+import vdsm_backup
+from vdsm_backup.processes import bootstrap, identity
+
+# Where the package is found.
+_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(vdsm_backup.__file__)))
+
+
+def command(module: str, *args: str) -> list[str]:
+    """The command that calls main(args) of a module in a new process."""
+    script = os.path.abspath(bootstrap.__file__)
+    path = json.dumps(_import_path())
+    return [sys.executable, "-I", "-S", script, module, path, *args]
 
 
 def start(
-    module,
-    args=(),
-    stdin=subprocess.DEVNULL,
-    stdout=subprocess.DEVNULL,
-    pass_fds=(),
-    as_root=False,
-):
+    module: str,
+    args: Sequence[str] = (),
+    stdin: int | IO = subprocess.DEVNULL,
+    stdout: int | IO = subprocess.DEVNULL,
+    pass_fds: Sequence[int] = (),
+    as_root: bool = False,
+) -> subprocess.Popen:
     """
-    A process that runs the module as __main__ with args.
+    One of the tool's own long-lived processes, the holder or the writer. It
+    outlives the tool, so it has a session of its own, and no files but those
+    it is given.
 
     as_root: a tool that was started as root and does its file I/O as another
     effective user gets a process that is root altogether; otherwise it makes
     no difference. By default the identity is inherited.
     """
-    identity = {}
-    if as_root and os.getuid() == 0 and os.geteuid() != 0:
-        identity = {"user": 0, "group": 0}
+    options: dict[str, Any] = identity.root() if as_root else {}
     return subprocess.Popen(
-        [
-            sys.executable,
-            "-I",
-            "-S",
-            os.path.abspath(__file__),
-            module,
-            json.dumps(_import_path()),
-            *args,
-        ],
+        command(module, *args),
         stdin=stdin,
         stdout=stdout,
         stderr=subprocess.DEVNULL,
         pass_fds=pass_fds,
         start_new_session=True,
         cwd="/",
-        **identity,
+        **options,
     )
 
 
-def _import_path():
+def _import_path() -> list[str]:
     path = [os.path.abspath(entry) for entry in sys.path]
     if _ROOT not in path:
         path.insert(0, _ROOT)
     return path
-
-
-def _main():
-    module, path = sys.argv[1:3]
-    del sys.argv[1:3]
-    sys.path[:] = json.loads(path)
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
-
-
-if __name__ == "__main__":
-    _main()

@@ -15,9 +15,8 @@ lock could be taken and takes none. qemu's locks are shared, so only asking for
 an exclusive one meets them; a file opened for reading is enough to ask
 (measured with qemu 7.2 on ext4, and on Gluster from another mount).
 
-Run by its path with the domain's directory: it imports nothing of ours, so it
-starts fast and in isolated mode. One JSON object a line, flushed after each
-image, since it can be killed at any time:
+Its argument is the domain's directory. One JSON object a line, flushed after
+each image, since it can be killed at any time:
 
     {"images": 10000}, or {"failed": REASON}
     {"image": UUID, "writing": [VOLUME], "reading": [VOLUME],
@@ -32,10 +31,11 @@ is not asked: .meta and .lease files, images that VDSM is removing.
 import fcntl
 import json
 import os
-import re
 import stat
 import struct
 import sys
+
+from vdsm_backup.text import is_uuid
 
 # qemu block/file-posix.c
 RAW_LOCK_PERM_BASE = 100
@@ -51,14 +51,13 @@ WRITE = RAW_LOCK_PERM_BASE + BLK_PERM_WRITE
 # l_start, l_len, l_pid. l_pid must be 0 for OFD locks, fcntl(2).
 _FLOCK = struct.Struct("hhqqi4x")
 
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-
 # O_NONBLOCK: a FIFO, or a lease of another process, does not stop us.
 _OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def main(domain_dir):
-    images = os.path.join(domain_dir, "images")
+def main(args):
+    """args: the directory of the domain."""
+    images = os.path.join(args[0], "images")
     try:
         names = _uuids(images)
     except OSError as e:
@@ -124,13 +123,9 @@ def _locked(fd, start, length):
 
 
 def _uuids(directory):
-    return sorted(n for n in os.listdir(directory) if _UUID.fullmatch(n))
+    return sorted(n for n in os.listdir(directory) if is_uuid(n.lower()))
 
 
 def _say(line):
     sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])

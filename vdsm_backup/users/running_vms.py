@@ -2,8 +2,8 @@
 """
 Child process: which running VMs of this host use a storage domain.
 
-Run by its path with libvirt's URI and the domain's UUID: libvirt's calls can
-hang for ever. One JSON object a line, flushed after each VM:
+Its arguments are libvirt's URI and the domain's UUID: libvirt's calls can hang
+for ever. One JSON object a line, flushed after each VM:
 
     {"vm": "web1", "uses": ["disk vda", "lease"], "cdroms": ["sdc"]}
     {"unseen": "VM web2: ..."}
@@ -13,21 +13,15 @@ The connection is read-only: VDSM puts a password on the other socket.
 """
 
 import json
-import os
 import re
 import sys
 
-if __name__ == "__main__":
-    # Run by its path in isolated mode, where nothing beside it is found.
-    here = os.path.dirname(os.path.abspath(__file__))
-    sys.path.insert(0, os.path.dirname(os.path.dirname(here)))
-
-from vdsm_backup.vm.domxml import BadXml, parse  # noqa: E402
-
-_UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+from vdsm_backup.text import UUID
+from vdsm_backup.vm.domxml import BadXml, parse
 
 
-def main(uri, sd_id):
+def main(args):
+    uri, sd_id = args
     try:
         import libvirt
     except ImportError:
@@ -89,7 +83,7 @@ def belongs(source, sd_id):
     """
     if sd_id in source.split("/"):
         return True
-    transient = f"(?:.*/)?{re.escape(sd_id)}-{_UUID}\\.[^/]*"
+    transient = f"(?:.*/)?{re.escape(sd_id)}-{UUID}\\.[^/]*"
     if re.fullmatch(transient, source, re.DOTALL):
         return True
     return source.startswith(f"/dev/mapper/{sd_id.replace('-', '--')}-")
@@ -98,7 +92,3 @@ def belongs(source, sd_id):
 def _say(line):
     sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])

@@ -14,10 +14,13 @@ from vdsm_backup import errors
 from vdsm_backup.host import filesystems, mounts
 from vdsm_backup.processes import scripts
 from vdsm_backup.text import printable
-from vdsm_backup.users import image_locks, running_vms
 from vdsm_backup.vm.paths import mount_of
 
 LIBVIRT_URI = "qemu:///system"
+
+# The looks, each a module that runs in a process of its own.
+RUNNING_VMS = "vdsm_backup.users.running_vms"
+IMAGE_LOCKS = "vdsm_backup.users.image_locks"
 
 # VDSM's own LVs: lib/vdsm/storage/blockSD.py, SPECIAL_LVS_V4. sanlock and
 # VDSM have them open; that is no use by a VM.
@@ -57,13 +60,13 @@ def find(sd_id, kind, domain_dir, lvs, timeout, uri=LIBVIRT_URI):
         this host; may raise classes of vdsm_backup.errors.
     """
     users = Users()
-    running = scripts.Child(running_vms.__file__, uri, sd_id)
+    running = scripts.Child(RUNNING_VMS, uri, sd_id)
     if kind == "block":
         scripts.run([running], timeout)
         _add_vms(users, running, timeout)
         _add_lvs(users, lvs)
     else:
-        locks = scripts.Child(image_locks.__file__, domain_dir)
+        locks = scripts.Child(IMAGE_LOCKS, domain_dir)
         scripts.run([running, locks], timeout)
         _add_vms(users, running, timeout)
         _add_images(users, locks, timeout)

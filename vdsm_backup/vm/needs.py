@@ -14,7 +14,9 @@ from vdsm_backup import errors
 from vdsm_backup.processes import scripts
 from vdsm_backup.text import is_uuid, printable
 from vdsm_backup.vm import paths as vm_paths
-from vdsm_backup.vm import resolve_links
+
+# Follows links, in a process of its own.
+RESOLVE_LINKS = "vdsm_backup.vm.resolve_links"
 
 # Far more than a VM of oVirt has. Each costs a thread, some a process.
 MAX_PLACES = 256
@@ -120,7 +122,7 @@ class Finder:
         timeout: seconds.
         """
         names = sorted({path for _, path in paths})
-        look = scripts.Child(resolve_links.__file__, *names)
+        look = scripts.Child(RESOLVE_LINKS, *names)
         scripts.run([look], timeout)
         real = {line["path"]: line["real"] for line in look.lines}
         found = [

@@ -2,8 +2,8 @@
 """
 Child process: what paths are when all links on them are followed.
 
-Run by its path with the paths as arguments, on mounts that can hang for ever
-(see child.py). One JSON object a line, flushed after each path:
+Its arguments are the paths, on mounts that can hang for ever (see
+processes/scripts.py). One JSON object a line, flushed after each path:
 
     {"path": "/a/link", "real": "/b/file"}
 """
@@ -21,7 +21,3 @@ def main(paths):
 def _say(line):
     sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

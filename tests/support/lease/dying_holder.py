@@ -7,7 +7,6 @@ something. Arguments: those of the holder, what, "before" or "after".
 import os
 import signal
 import socket
-import sys
 
 import sanlock
 
@@ -36,13 +35,8 @@ def _deadly(call, when):
     return {"before": before, "after": after}[when]
 
 
-def main(argv):
-    *rest, what, when = argv
+def main(args):
+    *rest, what, when = args
     owner = OWNERS.get(what, sanlock)
     setattr(owner, what, _deadly(getattr(owner, what), when))
     holder.main(rest)
-    os._exit(0)
-
-
-if __name__ == "__main__":
-    main(sys.argv)

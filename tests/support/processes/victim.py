@@ -24,7 +24,7 @@ from vdsm_backup.storage import discovery
 WORDS = {
     "holder": ("vdsm_backup.lease.holder",),
     "writer": ("vdsm_backup.change.writer",),
-    "worker": ("fileio/worker.py", "libexec/ioprocess"),
+    "worker": ("vdsm_backup.fileio.worker", "libexec/ioprocess"),
     "lvm": ("vgchange",),
 }
 

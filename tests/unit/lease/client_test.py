@@ -3,6 +3,7 @@
 
 import os
 import socket
+import textwrap
 import time
 
 import pytest
@@ -41,9 +42,12 @@ PREAMBLE = """
 import os, signal, socket, sys, time
 from vdsm_backup import errors
 from vdsm_backup.processes.channel import Channel
-control, handover = [socket.socket(fileno=int(fd)) for fd in sys.argv[1:3]]
-channel = Channel(control)
-message = channel.receive()
+
+
+def main(args):
+    control, handover = [socket.socket(fileno=int(fd)) for fd in args]
+    channel = Channel(control)
+    message = channel.receive()
 """
 
 
@@ -63,7 +67,8 @@ def holder(tmp_path, monkeypatch):
     monkeypatch.setattr(spawn, "start", start)
 
     def make(code):
-        (tmp_path / "fake_holder.py").write_text(PREAMBLE + code)
+        text = PREAMBLE + textwrap.indent(code, "    ")
+        (tmp_path / "fake_holder.py").write_text(text)
 
     yield make
     for child in started:
@@ -104,7 +109,6 @@ def test_holder_gets_the_request(holder):
 
 def test_errors_cross(holder):
     holder(
-        "from vdsm_backup import errors\n"
         "e = errors.LeaseBusy('x', 'host id 3')\n"
         "channel.send({'error': errors.to_fields(e)})\n"
         "channel.send({'progress': 'leaving'})"

@@ -15,6 +15,7 @@ from tests.support.storage.fakelvm import DEVICES, REPORT, make_vg
 from vdsm_backup import errors
 from vdsm_backup.lvm import command as lvm_command
 from vdsm_backup.lvm.vgs import Lvm
+from vdsm_backup.processes import stuck
 
 pytest_plugins = ["tests.support.storage.fakelvm"]
 
@@ -52,7 +53,7 @@ def test_lvm_does_not_outlive_our_interruption(fake, tmp_path, monkeypatch):
     monkeypatch.setattr(lvm_command, "_drain", interrupted)
     with pytest.raises(KeyboardInterrupt):
         lvm_command.run(["pvs"], timeout=60)
-    (process,) = lvm_command._left_behind
+    (process,) = stuck._left
     assert process.wait(5) == -signal.SIGKILL
 
 

@@ -4,11 +4,12 @@ import os
 import select
 import subprocess
 import sys
+import textwrap
 import time
 
 import pytest
 
-import tests
+from tests import ROOT
 from tests.support import rundir
 from tests.support.hooks.needs import needs_other_user
 from vdsm_backup.processes import scripts
@@ -23,13 +24,18 @@ print(json.dumps({"names": names, "others": len(others)}))
 
 
 @pytest.fixture
-def script(tmp_path):
+def script(tmp_path, monkeypatch):
+    """Make a module whose main() runs this code; gives its name."""
     names = itertools.count()
+    monkeypatch.syspath_prepend(str(tmp_path))
 
     def write(text):
-        path = tmp_path / f"script{next(names)}.py"
-        path.write_text("import time\n" + text)
-        return str(path)
+        name = f"script{next(names)}"
+        code = textwrap.indent(text, "    ")
+        (tmp_path / f"{name}.py").write_text(
+            f"import time\n\n\ndef main(args):\n{code}\n"
+        )
+        return name
 
     return write
 
@@ -56,7 +62,7 @@ def test_lines(script):
 
 
 def test_arguments(script):
-    path = script("import json, sys; print(json.dumps(sys.argv[1:]))")
+    path = script("import json; print(json.dumps(args))")
     one = scripts.Child(path, "a b", "ü")
     scripts.run([one], 10)
     assert one.lines == [["a b", "ü"]]
@@ -144,16 +150,19 @@ def test_root_as_another_user(shared):
         "import os, sys\n"
         "from vdsm_backup.processes import scripts\n"
         "os.setgroups([]); os.setegid(36); os.seteuid(36)\n"
-        "one = scripts.Child(sys.argv[1])\n"
+        "sys.path.insert(0, sys.argv[1])\n"
+        "one = scripts.Child('ids')\n"
         "scripts.run([one], 10)\n"
         "print(one.lines)\n"
     )
-    path = os.path.join(shared, "ids.py")
-    with open(path, "w") as f:
-        f.write("import os; print([*os.getresuid(), *os.getresgid()])")
+    with open(os.path.join(shared, "ids.py"), "w") as f:
+        f.write(
+            "import os\n\n\ndef main(args):\n"
+            "    print([*os.getresuid(), *os.getresgid()])\n"
+        )
     run = subprocess.run(
-        [sys.executable, "-c", code, path],
-        cwd=os.path.dirname(os.path.dirname(tests.__file__)),
+        [sys.executable, "-c", code, shared],
+        cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
         check=True,

@@ -12,11 +12,11 @@ import os
 import socket
 import struct
 import subprocess
-import sys
 
 import pytest
 
-from vdsm_backup.users import image_locks
+from vdsm_backup.processes import spawn
+from vdsm_backup.users import image_locks, users
 
 IMG = "9b8f5a5e-7a6b-4c5d-8e9f-000000000001"
 VOL = "3c1a7a80-1111-4222-8333-000000000001"
@@ -43,7 +43,7 @@ def lock(path, *offsets):
 
 def run(domain_dir):
     out = subprocess.run(
-        [sys.executable, "-I", image_locks.__file__, domain_dir],
+        spawn.command(users.IMAGE_LOCKS, domain_dir),
         stdout=subprocess.PIPE,
         check=True,
     ).stdout

@@ -8,7 +8,7 @@ import pytest
 
 from vdsm_backup import errors
 from vdsm_backup.host.mounts import Mount
-from vdsm_backup.users import image_locks, running_vms, users
+from vdsm_backup.users import users
 
 SD = "2f6d9d54-5d0c-4f8b-9c1e-6a9a6ff0d001"
 DIR = f"/rhev/data-center/mnt/server:_path/{SD}"
@@ -27,17 +27,22 @@ ENGINE = (
 
 @pytest.fixture
 def looks(tmp_path, monkeypatch):
-    """Puts scripts that say these lines, and hang, in place of the looks."""
+    """Puts modules that say these lines, and hang, in place of the looks."""
+    monkeypatch.syspath_prepend(str(tmp_path))
 
-    def say(module, lines, hang=False):
-        path = tmp_path / module.__name__
-        text = "".join(json.dumps(line) + "\n" for line in lines)
-        code = f"import time\nprint({text!r}, end='', flush=True)\n"
-        path.write_text(code + ("time.sleep(60)\n" if hang else ""))
-        monkeypatch.setattr(module, "__file__", str(path))
+    def say(look, lines, hang=False):
+        """look: the name of the constant that names the module."""
+        said = "".join(json.dumps(line) + "\n" for line in lines)
+        code = f"    print({said!r}, end='', flush=True)\n"
+        code += "    time.sleep(60)\n" if hang else ""
+        module = f"fake_{look.lower()}"
+        (tmp_path / f"{module}.py").write_text(
+            f"import time\n\n\ndef main(args):\n{code}"
+        )
+        monkeypatch.setattr(users, look, module)
 
-    say(running_vms, [END])
-    say(image_locks, [{"images": 0}, END])
+    say("RUNNING_VMS", [END])
+    say("IMAGE_LOCKS", [{"images": 0}, END])
     monkeypatch.setattr(users.mounts, "table", lambda: [mount("nfs4")])
     return say
 
@@ -78,14 +83,14 @@ def test_nobody(looks):
 def test_vms_are_sorted(looks):
     web1 = {"vm": "web1", "uses": ["disk vda", "lease"], "cdroms": []}
     db = {"vm": "db", "uses": ["disk sda"], "cdroms": ["sdc"]}
-    looks(running_vms, [web1, db, END])
+    looks("RUNNING_VMS", [web1, db, END])
     found = find_file()
     assert found.blocking == ["VM db (disk sda)", "VM web1 (disk vda, lease)"]
     assert found.notes == ["VM db has a CD-ROM from it (sdc)", LOCKING]
 
 
 def test_a_cdrom_alone_does_not_block(looks):
-    looks(running_vms, [{"vm": "web1", "uses": [], "cdroms": ["sdc"]}, END])
+    looks("RUNNING_VMS", [{"vm": "web1", "uses": [], "cdroms": ["sdc"]}, END])
     found = find_file()
     assert found.blocking == []
     assert "VM web1 has a CD-ROM from it (sdc)" in found.notes
@@ -93,20 +98,20 @@ def test_a_cdrom_alone_does_not_block(looks):
 
 def test_names_of_vms_are_harmless(looks):
     looks(
-        running_vms,
+        "RUNNING_VMS",
         [{"vm": "a\u202eb", "uses": ["disk \x1b"], "cdroms": []}, END],
     )
     assert find_file().blocking == ["VM a\\u202eb (disk \\x1b)"]
 
 
 def test_libvirt_says_what_it_did_not_see(looks):
-    looks(running_vms, [{"unseen": "VM web2: its XML \x1b"}, END])
+    looks("RUNNING_VMS", [{"unseen": "VM web2: its XML \x1b"}, END])
     assert "not seen: VM web2: its XML \\x1b" in find_file().notes
 
 
 def test_libvirt_hangs(looks):
     web1 = {"vm": "web1", "uses": ["disk vda"], "cdroms": []}
-    looks(running_vms, [web1], hang=True)
+    looks("RUNNING_VMS", [web1], hang=True)
     found = find_file(timeout=3)
     assert found.blocking == ["VM web1 (disk vda)"]
     assert found.notes[0] == (
@@ -118,7 +123,7 @@ def test_libvirt_hangs(looks):
     "lines", [[], [{"vm": "a", "uses": [], "cdroms": []}]]
 )
 def test_the_look_at_libvirt_dies(looks, lines):
-    looks(running_vms, lines)
+    looks("RUNNING_VMS", lines)
     assert find_file().notes[0] == (
         "not seen: VMs of this host: libvirt could not be asked, the look at"
         " it failed"
@@ -164,7 +169,8 @@ def test_a_fault_of_ours_is_not_a_note(looks):
 
 def test_vms_of_a_block_domain(looks):
     looks(
-        running_vms, [{"vm": "web1", "uses": ["disk vda"], "cdroms": []}, END]
+        "RUNNING_VMS",
+        [{"vm": "web1", "uses": ["disk vda"], "cdroms": []}, END],
     )
     assert find_block().blocking == ["VM web1 (disk vda)"]
 
@@ -174,7 +180,7 @@ def test_vms_of_a_block_domain(looks):
 
 def test_images(looks):
     looks(
-        image_locks,
+        "IMAGE_LOCKS",
         [
             {"images": 2},
             image(IMG, writing=[VOL], reading=[VOL2]),
@@ -199,14 +205,14 @@ def test_images_that_cannot_be_opened(looks):
     denied = {VOL: "Permission denied", VOL2: "Stale file handle"}
     whole = {"": "Not a directory"}
     looks(
-        image_locks,
+        "IMAGE_LOCKS",
         [{"images": 2}, image(unseen=denied), image(IMG2, unseen=whole), END],
     )
     assert find_file().notes[0] == (
         "not seen: open images: 3 could not be asked, the first is"
         f" {IMG}/{VOL}: Permission denied"
     )
-    looks(image_locks, [{"images": 1}, image(unseen=whole), END])
+    looks("IMAGE_LOCKS", [{"images": 1}, image(unseen=whole), END])
     assert find_file().notes[0] == (
         "not seen: open images: 1 could not be asked, the first is"
         f" {IMG}: Not a directory"
@@ -214,13 +220,13 @@ def test_images_that_cannot_be_opened(looks):
 
 
 def test_images_cannot_be_listed(looks):
-    looks(image_locks, [{"failed": "Permission denied"}, END])
+    looks("IMAGE_LOCKS", [{"failed": "Permission denied"}, END])
     assert find_file().notes[0] == "not seen: open images: Permission denied"
 
 
 def test_the_storage_hangs(looks):
     looks(
-        image_locks,
+        "IMAGE_LOCKS",
         [{"images": 5}, image(writing=[VOL]), image(IMG2)],
         hang=True,
     )
@@ -233,14 +239,14 @@ def test_the_storage_hangs(looks):
 
 
 def test_the_storage_hangs_before_it_lists_images(looks):
-    looks(image_locks, [], hang=True)
+    looks("IMAGE_LOCKS", [], hang=True)
     assert find_file(timeout=3).notes[0] == (
         "not seen: open images: the storage did not answer within 3 seconds"
     )
 
 
 def test_the_probe_dies(looks):
-    looks(image_locks, [{"images": 5}])
+    looks("IMAGE_LOCKS", [{"images": 5}])
     assert find_file().notes[0] == (
         "not seen: open images: only 0 of 5 images were looked at, the storage"
         " could not be asked, the look at it failed"

@@ -5,7 +5,7 @@
 from tests.support.hooks import domxmldata
 from vdsm_backup import errors
 from vdsm_backup.host.mounts import Mount
-from vdsm_backup.processes import scripts
+from vdsm_backup.processes import stuck
 from vdsm_backup.vm import needs
 from vdsm_backup.vm.paths import FILE, Place
 
@@ -62,9 +62,9 @@ def test_an_option_is_a_path():
 
 
 def test_the_look_fails(tmp_path, monkeypatch):
-    path = tmp_path / "broken.py"
-    path.write_text("import sys; sys.exit(1)")
-    monkeypatch.setattr(needs.resolve_links, "__file__", str(path))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "broken.py").write_text("raise SystemExit(1)")
+    monkeypatch.setattr(needs, "RESOLVE_LINKS", "broken")
     asked = [("disk vda", "/\x1b[2J")]
     found, left, why = finder().resolve(asked, 20)
     assert (found, left) == ([], asked)
@@ -73,13 +73,14 @@ def test_the_look_fails(tmp_path, monkeypatch):
 
 
 def test_the_look_hangs(tmp_path, monkeypatch):
-    path = tmp_path / "slow.py"
-    path.write_text(
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "slow.py").write_text(
         "import time\n"
-        f'print(\'{{"path": "/b", "real": "/srv/{SD}/x"}}\', flush=True)\n'
-        "time.sleep(1000)\n"
+        "def main(args):\n"
+        f'    print(\'{{"path": "/b", "real": "/srv/{SD}/x"}}\', flush=True)\n'
+        "    time.sleep(1000)\n"
     )
-    monkeypatch.setattr(needs.resolve_links, "__file__", str(path))
+    monkeypatch.setattr(needs, "RESOLVE_LINKS", "slow")
     asked = [("disk vda", "/b"), ("disk vdb", "/\x1b")]
     found, left, why = finder().resolve(asked, 2)
     # What it has said before counts.
@@ -87,4 +88,4 @@ def test_the_look_hangs(tmp_path, monkeypatch):
     assert left == asked[1:]
     assert isinstance(why, errors.StorageTimeout)
     assert str(why).startswith("/\\x1b did not")
-    assert all(p.poll() is not None for p in scripts._stuck)
+    assert all(p.poll() is not None for p in stuck._left)

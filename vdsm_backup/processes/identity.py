@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+User and group of a child process, as options of subprocess.Popen.
+
+A tool that was started as root does its file I/O as the configured user: only
+the effective user changes (host/user.py). A child inherits that mixture,
+which some programs refuse, unless it is given one of these.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+
+def root() -> dict[str, Any]:
+    """Root altogether, where we were started as root; else as we are."""
+    if os.getuid() == 0 and os.geteuid() != 0:
+        return {"user": 0, "group": 0}
+    return {}
+
+
+def effective() -> dict[str, Any]:
+    """Our effective user and group, and no other."""
+    uid, gid = os.geteuid(), os.getegid()
+    if (os.getuid(), os.getgid()) == (uid, gid):
+        return {}
+    return {"user": uid, "group": gid}
+
+
+def user(uid: int, gid: int) -> dict[str, Any]:
+    """This user, where we were started as root; else as we are."""
+    if os.getuid() != 0:
+        return {}
+    return {"user": uid, "group": gid, "extra_groups": []}

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Child processes that were killed, or let go, and have not ended.
+
+A process in the kernel's hands ends when the storage answers, not before, so
+nobody waits for it. It is kept here, since Popen warns about a process that
+was forgotten, and reaped when the next one is left.
+"""
+
+from __future__ import annotations
+
+import subprocess
+
+_left: list[subprocess.Popen] = []
+
+
+def leave(process: subprocess.Popen) -> None:
+    """Keep a process that nobody waits for any more."""
+    _left[:] = [p for p in (*_left, process) if p.poll() is None]
