@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Which package may import which: the doors of the house, as a test.
+
+Imports inside functions count, and so do those in strings that name a module
+of ours: a child process imports what it is started as.
+"""
+
+import ast
+import os
+
+import pytest
+
+from tests import ROOT
+
+PACKAGE = "vdsm_backup"
+
+# What a package may import of ours, besides itself: packages, or modules of
+# a package.
+MAY_IMPORT = {
+    "errors": "",
+    "text": "",
+    "config": "errors",
+    "metadata": "errors text",
+    "processes": "errors",
+    "host": "errors text config processes",
+    "fileio": "errors processes",
+    "lvm": "errors text processes host.devices",
+    "vm": "errors text processes host.mounts host.devices",
+    "storage": "errors text metadata fileio lvm processes host.mounts"
+    " host.devices vm.paths",
+    "lease": "errors text processes",
+    "users": "errors text vm host processes",
+    "guard": "errors text metadata vm processes host.mounts host.journal"
+    " storage.direct",
+    "change": "errors text metadata processes storage.base",
+    "hooks": "errors text config vm.domxml vm.paths host.user guard",
+    "plugin": "errors text config metadata processes host vm users"
+    " storage.base guard change",
+    "doctor": "errors text config metadata processes host fileio lvm vm"
+    " storage lease users guard change",
+    "cli": "errors text config metadata processes host fileio lvm vm storage"
+    " lease users guard change doctor",
+    "__main__": "cli",
+}
+
+# One module may more than its package.
+EXCEPTIONS = {
+    "change.writer": "storage.locate",
+    "change.through_vdsm": "host.vdsm_client",
+}
+
+# Modules outside the standard library; all others are no requirement of
+# ours.
+FOREIGN = {
+    "host.vdsm_client": {"vdsm"},
+    "fileio.ioprocess": {"ioprocess"},
+    "users.running_vms": {"libvirt"},
+    "lease": {"sanlock"},
+    "plugin": {"vdsm", "ioprocess", "sanlock", "libvirt"},
+}
+
+# `metadata` is pure.
+NOT_IN_METADATA = {"os", "socket", "subprocess", "io", "shutil", "pathlib"}
+
+
+def modules():
+    """{dotted name below the package: path} of all modules."""
+    found = {}
+    top = os.path.join(ROOT, PACKAGE)
+    for directory, _, names in os.walk(top):
+        for name in names:
+            if name.endswith(".py"):
+                path = os.path.join(directory, name)
+                dotted = os.path.relpath(path, top)[:-3].replace(os.sep, ".")
+                found[dotted] = path
+    return found
+
+
+MODULES = modules()
+
+
+def imported(text):
+    """Dotted names of all that this code imports, wherever in it."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "a relative import hides the door"
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                below = whole.partition(".")[2]
+                is_module = below in MODULES or f"{below}.__init__" in MODULES
+                yield whole if is_module else node.module
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if node.value.partition(".")[2] in MODULES:
+                yield node.value
+
+
+def ours(text):
+    prefix = PACKAGE + "."
+    return {
+        name[len(prefix) :]
+        for name in imported(text)
+        if name.startswith(prefix)
+    }
+
+
+def door(module):
+    return module.partition(".")[0]
+
+
+def forbidden(module, text):
+    """Modules of ours that this one imports and may not."""
+    allowed = {door(module), *MAY_IMPORT[door(module)].split()}
+    allowed |= set(EXCEPTIONS.get(module, "").split())
+    return {
+        name
+        for name in ours(text)
+        if name not in allowed and door(name) not in allowed
+    }
+
+
+def read(path):
+    with open(path, encoding="utf-8") as f:
+        return f.read()
+
+
+def test_all_doors_are_known():
+    assert {door(name) for name in MODULES} - {"__init__"} == set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize("module", sorted(set(MODULES) - {"__init__"}))
+def test_imports_of_ours(module):
+    assert forbidden(module, read(MODULES[module])) == set()
+
+
+def test_nothing_of_vdsm_outside_the_plugin():
+    found = {}
+    for module, path in MODULES.items():
+        foreign = {"vdsm", "sanlock", "libvirt", "ioprocess"} & {
+            door(name) for name in imported(read(path))
+        }
+        foreign -= FOREIGN.get(module, set()) | FOREIGN.get(
+            door(module), set()
+        )
+        if foreign:
+            found[module] = foreign
+    assert found == {}
+
+
+def test_metadata_is_pure():
+    found = {
+        (module, name)
+        for module, path in MODULES.items()
+        for name in imported(read(path))
+        if door(module) == "metadata" and door(name) in NOT_IN_METADATA
+    }
+    assert found == set()
+
+
+def test_a_package_is_a_docstring():
+    """Names are imported from modules, so that a hook imports little."""
+    for module, path in MODULES.items():
+        if module.endswith("__init__"):
+            body = ast.parse(read(path)).body
+            rest = [ast.unparse(node) for node in body[1:]]
+            assert ast.get_docstring(ast.parse(read(path))), module
+            assert all(s.startswith("__version__ = ") for s in rest), module
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from vdsm_backup.storage import file",
+        "from vdsm_backup.storage.file import FileStorage",
+        "import vdsm_backup.storage.file",
+        "def f():\n    from vdsm_backup.storage import file",
+        "class A:\n    def f(self):\n        import vdsm_backup.storage.file",
+        "if TYPE_CHECKING:\n    from vdsm_backup.storage import file",
+        "CHILD = 'vdsm_backup.storage.file'",
+    ],
+)
+def test_an_import_is_seen_wherever_it_stands(text):
+    assert forbidden("lease.client", text) == {"storage.file"}
+    assert forbidden("storage.block", text) == set()
