@@ -47,6 +47,7 @@ demo:
 lint: setup
 	$(PYTHON) -m black --check . contrib/demo contrib/libexec/vdsmd
 	$(PYTHON) -m ruff check .
+	$(PYTHON) -m mypy
 
 setup:
 	contrib/setup-dev $(GOAL)
