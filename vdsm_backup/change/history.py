@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass
 
 from vdsm_backup import errors
 from vdsm_backup.metadata import flag
-from vdsm_backup.processes import directories
+from vdsm_backup.processes import directories, records
 
 SCHEMA = 1
 _NAME = re.compile(r"(\d{6,})\.json")
@@ -54,8 +54,8 @@ class History:
             directories.make(directory, 0o700)
             copy = self._write(directory, storage, lines, by, action)
             storage.backup(self._path(storage.sd_id, copy.number, "extra"))
-            _fsync(directory)
-            _fsync(self._dir)
+            records.sync_directory(directory)
+            records.sync_directory(self._dir)
         except OSError as e:
             raise _failed(directory, e)
         return copy
@@ -105,10 +105,7 @@ class History:
             # Made with 0600.
             fd, temporary = tempfile.mkstemp(dir=directory)
             try:
-                with open(fd, "w", encoding="ascii") as f:
-                    json.dump({"schema": SCHEMA, **asdict(copy)}, f)
-                    f.flush()
-                    os.fsync(f.fileno())
+                records.write_json(fd, {"schema": SCHEMA, **asdict(copy)})
                 # Unlike rename, link never replaces another's copy.
                 os.link(temporary, path)
             except FileExistsError:
@@ -136,11 +133,3 @@ def _typed(copy):
 
 def _failed(path, error):
     return errors.HistoryFailed(path, directories.why(error, path))
-
-
-def _fsync(directory):
-    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -51,10 +51,7 @@ class Membership:
 
     def lock(self):
         """Wait until no other holder of this host works on the domain."""
-        self._record.open()
-        while not self._record.lock():
-            pid = self._record.locker()
-            owner = f"another vdsm-backup-domain on this host (pid {pid})"
+        for owner in self._record.until_locked():
             self._watch.step(f"waiting for {owner}")
             busy = errors.LeaseBusy(self._request.sd_id, owner)
             self._watch.pause(_POLL, late=busy)

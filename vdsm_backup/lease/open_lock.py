@@ -4,8 +4,7 @@ Child process: opens the file of a local domain's lock, for its parent, which
 must not hang where the storage does.
 
 Its arguments are the number of a socket and the path of the file. The open
-file goes over the socket; one line of JSON
-tells of it:
+file goes over the socket; one line of JSON tells of it:
 
     {"opened": true}, or {"failed": REASON}
 """

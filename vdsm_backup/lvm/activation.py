@@ -117,15 +117,10 @@ class Activation(_Activation):
                 self._deactivate(lvm, vg, ours, patience)
 
     def _lock(self):
-        self._record.open()
         started = time.monotonic()
         told = None
-        while not self._record.lock():
+        for owner in self._record.until_locked():
             self.waited = time.monotonic() - started
-            owner = (
-                "another vdsm-backup-domain on this host"
-                f" (pid {self._record.locker()})"
-            )
             if self.waited >= self._timeout:
                 raise errors.LeaseBusy(self._sd_id, owner)
             if owner != told:

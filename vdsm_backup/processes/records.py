@@ -2,21 +2,25 @@
 """
 What we keep on this host about a domain, in [sanlock] run_dir.
 
-SD.lock: locked as long as a holder lives, so this host makes one change of a
-domain at a time. Never removed: somebody who waits for it would then lock a
-file that the next one does not see.
+<sdUUID>.lock is locked as long as a holder lives, so that this host makes one
+change of a domain at a time. The file is never removed. A process that waits
+for the lock of a removed file would get it, while the next process locks
+another file of the same name.
 
-SD.json: written before the lockspace is joined, removed after it was left. A
-holder that was killed leaves it; the next one knows by it that the join is
-ours to leave. It names the generation of the host id, which grows with every
-join: a later join by somebody else is not taken for ours.
+<sdUUID>.json is written before the lockspace is joined, and removed after it
+was left (lease/membership.py). A holder that was killed leaves the file; the
+next holder knows by it that the join is ours to leave.
 
-SD.lvs.lock, SD.lvs.json: the same for the tool and the LVs that it activates,
-see storage/activation.py.
+<sdUUID>.lvs.lock and <sdUUID>.lvs.json are the same for the tool and the LVs
+that it activates (lvm/activation.py).
 
 The directory belongs to the user that the tool works as, while the holder is
-root: so no link is followed.
+root. So no link in it is followed.
+
+write_json() and sync_directory() are for other durable files of ours, too.
 """
+
+from __future__ import annotations
 
 import contextlib
 import fcntl
@@ -27,57 +31,83 @@ import stat
 from vdsm_backup import errors
 from vdsm_backup.processes import directories
 
-# More than any record has.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+# Bytes, more than any record has.
 _MAX_SIZE = 4096
 
 
 class Record:
     """
-    name: of its files, in run_dir.
+    A lock, and a JSON object that outlives who wrote it.
 
-    Methods raise SanlockFailed: run_dir cannot be used.
+    name: of the two files in run_dir, without their suffixes.
+
+    Methods raise SanlockFailed if run_dir cannot be used.
     """
 
-    def __init__(self, run_dir, name):
+    def __init__(self, run_dir: str, name: str) -> None:
         self._dir = run_dir
         self._lock_path = os.path.join(run_dir, f"{name}.lock")
         self._path = os.path.join(run_dir, f"{name}.json")
-        self._lock = None
+        self._lock: int | None = None
 
-    def open(self):
+    # The lock
+
+    def open(self) -> None:
+        """Open the file of the lock; make it, and run_dir, if need be."""
         with self._using():
             directories.make(self._dir, 0o700)
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
             self._lock = os.open(self._lock_path, flags, 0o600)
             status = os.fstat(self._lock)
+            # The directory is a user's, and root writes into this file: a
+            # link could make it write into another one.
             if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
                 raise OSError(0, f"{self._lock_path} is no file of its own")
 
-    def close(self):
-        """Releases the lock, as our end does."""
+    def close(self) -> None:
+        """Release the lock, as the end of our process does."""
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
 
-    def lock(self):
-        """Whether the lock is ours now."""
+    def lock(self) -> bool:
+        """Try to take the lock. Returns whether it is ours now."""
+        fd = self._opened()
         with self._using():
             try:
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return False
-            os.ftruncate(self._lock, 0)
-            os.pwrite(self._lock, b"%d" % os.getpid(), 0)
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, b"%d" % os.getpid(), 0)
             return True
 
-    def locker(self):
+    def locker(self) -> str:
         """Pid of the process that has the lock, as text."""
-        return os.pread(self._lock, 20, 0).decode("ascii")
+        return os.pread(self._opened(), 20, 0).decode("ascii")
 
-    def read(self):
+    def until_locked(self) -> Iterator[str]:
         """
-        What is on record; None if nothing is, or nothing that can be
-        understood: who wrote it, if it was us, cannot be known then.
+        Open the file of the lock, and try to take it until it is ours. Yields
+        who has it, as a text for people, after each try that failed. The
+        caller waits before it asks for the next try, or gives up.
+        """
+        self.open()
+        while not self.lock():
+            pid = self.locker()
+            yield f"another vdsm-backup-domain on this host (pid {pid})"
+
+    # The JSON file
+
+    def read(self) -> object:
+        """
+        What is on record. None if nothing is, or if it cannot be understood:
+        then nobody can say whether it was us who wrote it.
         """
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
         with self._using():
@@ -92,48 +122,70 @@ class Record:
         except (ValueError, RecursionError):
             return None
 
-    def exists(self):
+    def exists(self) -> bool:
+        """Whether something is on record."""
         return os.path.exists(self._path)
 
-    def readable(self):
-        """Whether there is one that we may read."""
+    def readable(self) -> bool:
+        """Whether something is on record that we may read."""
         return os.access(self._path, os.R_OK, effective_ids=True)
 
-    def write(self, content):
-        """Durable and whole, or not there."""
+    def write(self, content: Mapping[str, Any]) -> None:
+        """
+        Put this on record, in place of what is there. The content is on disk
+        when this returns. A crash before that leaves the old record or the
+        new one, and either is whole.
+        """
         new = f"{self._path}.new"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         with self._using():
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(new)
-            fd = os.open(new, flags, 0o600)
-            with open(fd, "w", encoding="ascii") as f:
-                json.dump(content, f)
-                f.flush()
-                os.fsync(f.fileno())
+            write_json(os.open(new, flags, 0o600), content)
             os.rename(new, self._path)
-            self._sync()
+            sync_directory(self._dir)
 
-    def remove(self):
+    def remove(self) -> None:
+        """Take off the record what is there, if anything is."""
         with self._using():
             try:
                 os.unlink(self._path)
             except FileNotFoundError:
                 return
-            self._sync()
+            sync_directory(self._dir)
 
-    def _sync(self):
-        fd = os.open(self._dir, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+    def _opened(self) -> int:
+        if self._lock is None:
+            raise ValueError("open() was not called")
+        return self._lock
 
     @contextlib.contextmanager
-    def _using(self):
+    def _using(self) -> Iterator[None]:
         try:
             yield
         except OSError as e:
             action = f"use [sanlock] run_dir {self._dir}"
             reason = directories.why(e, self._lock_path)
             raise errors.SanlockFailed(action, reason)
+
+
+def write_json(fd: int, content: Mapping[str, Any]) -> None:
+    """
+    Write a new file as JSON, onto the disk, and close it. The name of the
+    file is on disk only after sync_directory().
+
+    Raises OSError.
+    """
+    with open(fd, "w", encoding="ascii") as f:
+        json.dump(content, f)
+        f.flush()
+        os.fsync(f.fileno())
+
+
+def sync_directory(path: str) -> None:
+    """The names in a directory are on disk now. Raises OSError."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

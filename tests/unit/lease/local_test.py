@@ -126,9 +126,9 @@ def test_no_lock_no_lease(ids, spoil, reason):
 
 def script(monkeypatch, tmp_path, text):
     """In place of the one that opens the file."""
-    path = tmp_path / "opener.py"
-    path.write_text(text)
-    monkeypatch.setattr(local.open_lock, "__file__", str(path))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "opener.py").write_text(f"{text}\n")
+    monkeypatch.setattr(local, "OPEN_LOCK", "opener")
 
 
 def test_opening_hangs(ids, monkeypatch, tmp_path):

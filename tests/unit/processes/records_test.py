@@ -102,6 +102,22 @@ def test_close_releases_the_lock(run_dir):
     assert second.lock()
 
 
+def test_until_locked_tells_who_has_the_lock(run_dir):
+    first, second = opened(run_dir), Record(run_dir, SD)
+    assert first.lock()
+    tries = second.until_locked()
+    owner = f"another vdsm-backup-domain on this host (pid {os.getpid()})"
+    assert [next(tries), next(tries)] == [owner, owner]
+    first.close()
+    assert list(tries) == []
+    assert not opened(run_dir).lock()
+
+
+def test_lock_before_open(run_dir):
+    with pytest.raises(ValueError):
+        Record(run_dir, SD).lock()
+
+
 def test_write_read_remove(run_dir):
     record = opened(run_dir)
     assert record.read() is None
