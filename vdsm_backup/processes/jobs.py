@@ -2,48 +2,78 @@
 """
 Many jobs side by side, none of which can hold up the others or our exit.
 
-The threads are daemons: one that is stuck in the kernel is left behind.
+The threads are daemons: a thread that is stuck in the kernel is left behind
+when the process exits.
 """
+
+from __future__ import annotations
 
 import queue
 import threading
 import time
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import Any
+
 
 class Jobs:
-    """Jobs by a key; each runs in a thread of its own, at once."""
+    """
+    Functions without arguments, each by a key of the caller. Each runs at
+    once, in a thread of its own.
 
-    def __init__(self, jobs):
-        self._results = queue.Queue()
-        self.waiting = set()
+    waiting: the keys of the jobs whose end results() has not given yet.
+    """
+
+    def __init__(self, jobs: Mapping[Any, Callable[[], Any]]) -> None:
+        self._results: queue.Queue = queue.Queue()
+        self.waiting: set[Any] = set()
         for key, job in jobs.items():
             self.add(key, job)
 
-    def add(self, key, job):
-        """One more, also while results() goes on."""
+    def add(self, key: Any, job: Callable[[], Any]) -> None:
+        """Start one more job, also while results() goes on."""
         self.waiting.add(key)
         threading.Thread(
             target=self._run, args=(key, job), daemon=True
         ).start()
 
-    def _run(self, key, job):
-        try:
-            result, error = job(), None
-        except Exception as e:
-            result, error = None, e
-        self._results.put((key, result, error))
-
-    def results(self, deadline):
+    def tell(self, key: Any, part: Any) -> None:
         """
-        Yields (key, result, error) of each job as it ends; stops when all
-        have ended, or at the deadline() (time.monotonic), which is asked
-        again after each result.
+        For a job that is running: results() gives a part of the job's result
+        before the job has ended, as (key, part, None).
+        """
+        self._results.put((key, part, None, False))
+
+    def _run(self, key: Any, job: Callable[[], Any]) -> None:
+        result, error = None, None
+        try:
+            result = job()
+        except Exception as e:
+            error = e
+        self._results.put((key, result, error, True))
+
+    def results(
+        self, deadline: Callable[[], float]
+    ) -> Iterator[tuple[Any, Any, Exception | None]]:
+        """
+        Yields (key, result, error) of each job as it ends. Either result or
+        error is None.
+
+        Stops when all jobs have ended, or at deadline(), a time of
+        time.monotonic() that is asked for again after each result. A result
+        that is there at the deadline is still given. Another call goes on
+        with the jobs that are in `waiting`.
         """
         while self.waiting:
             left = deadline() - time.monotonic()
             try:
-                done = self._results.get(timeout=max(left, 0))
+                key, result, error, ended = self._results.get(
+                    timeout=max(left, 0)
+                )
             except queue.Empty:
                 return
-            self.waiting.discard(done[0])
-            yield done
+            if ended:
+                self.waiting.discard(key)
+            yield key, result, error

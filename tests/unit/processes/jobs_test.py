@@ -73,3 +73,30 @@ def test_a_job_that_is_added_by_a_result():
             running.add("b", lambda: 2)
     assert found == {"a": 1, "b": 2}
     assert not running.waiting
+
+
+def test_parts_come_before_the_end():
+    release = threading.Event()
+
+    def job():
+        running.tell("a", 1)
+        running.tell("a", 2)
+        release.wait(60)
+        return 3
+
+    running = Jobs({})
+    running.add("a", job)
+    results = running.results(soon(9))
+    assert [next(results)[1], next(results)[1]] == [1, 2]
+    assert running.waiting == {"a"}
+    release.set()
+    assert list(results) == [("a", 3, None)]
+    assert not running.waiting
+
+
+def test_results_go_on_after_a_deadline():
+    release = threading.Event()
+    jobs = Jobs({"a": release.wait})
+    assert list(jobs.results(time.monotonic)) == []
+    release.set()
+    assert list(jobs.results(soon(9))) == [("a", True, None)]
