@@ -71,10 +71,10 @@ def _open(sd_id, ids, timeout):
     ours, theirs = socket.socketpair()
     with ours, theirs:
         number = theirs.fileno()
-        opener = scripts.Child(
+        opener = scripts.Script(
             OPEN_LOCK, str(number), ids, pass_fds=[number]
         )
-        scripts.run([opener], timeout)
+        scripts.collect([opener], timeout)
         said = opener.lines[-1] if opener.lines else {}
         if "opened" in said:
             return receive_fd(ours)

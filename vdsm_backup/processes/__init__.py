@@ -1,2 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How the processes and threads of the product run."""
+"""
+How the processes and threads of the product run.
+
+    spawn          starts a module of the product as a process, by its name
+    bootstrap      the first code of such a process
+    identity       user and group of a process
+    stuck          processes that were killed and have not ended yet
+    scripts        starts modules that answer a question which may hang
+    script_output  what such a module imports to say its answer
+    channel        messages between two of our processes
+    records        a lock and a JSON file of this host, for one domain
+    jobs           threads side by side, none of which holds up the others
+
+A hook is a process on the way of every VM start, and it imports this package.
+Importing `typing` and `dataclasses` takes longer than importing our own code.
+Modules that a hook imports therefore get the names for their annotations in
+this way:
+
+    TYPE_CHECKING = False
+    if TYPE_CHECKING:
+        from typing import Any
+
+At run time nothing is imported, and annotations are not evaluated (`from
+__future__ import annotations`). Type checkers take a variable of this name to
+be true.
+"""

@@ -4,12 +4,12 @@ The first code of a child process: it runs a module that its parent named.
 
     python -I -S bootstrap.py MODULE PATH [ARG...]
 
-MODULE is a dotted name, PATH the parent's sys.path in JSON. The module's
-main(args) is called. This file is started by its path, with -I and -S, so
-that neither the environment nor the working directory chooses what is
-imported, and so that the child runs the very code that its parent runs. What
-site would add to sys.path is in the parent's; looking for it again would be a
-sixth of the time in which the writer starts.
+MODULE is a dotted name, and PATH is the parent's sys.path in JSON. The
+module's main(args) is called. This file is started by its path and with -I
+and -S. So neither the environment nor the working directory chooses what is
+imported, and the child runs the very code that its parent runs. What the
+module `site` would add to sys.path is in the parent's sys.path already;
+looking for it again would be a sixth of the time in which the writer starts.
 """
 
 import importlib

@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How our processes talk: one JSON value a line, over a socket."""
+"""How two of our processes talk: one JSON value a line, over a socket."""
+
+from __future__ import annotations
 
 import json
 import os
 import socket
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 # A request holds the metadata twice, at most 1 MiB each, escaped.
 MAX_LINE = 16 * 1024**2
@@ -14,21 +20,25 @@ class Timeout(Exception):
 
 
 class Channel:
-    def __init__(self, sock):
+    """Our end of a stream socket, whose other end is a Channel, too."""
+
+    def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._buffer = b""
 
-    def send(self, value):
-        """Raises OSError if the other side is gone."""
+    def send(self, value: Any) -> None:
+        """Send a value of JSON. Raises OSError if the other side is gone."""
         data = json.dumps(value).encode("ascii") + b"\n"
         self._sock.settimeout(None)
         self._sock.sendall(data)
 
-    def receive(self, timeout=None):
+    def receive(self, timeout: float | None = None) -> Any:
         """
-        The next value, or None if the other side is gone. Seconds.
+        The next value, or None if the other side is gone.
 
-        Raises Timeout.
+        timeout: in seconds; None waits for ever.
+
+        Raises Timeout, and ValueError for what is no line of JSON.
         """
         self._sock.settimeout(timeout)
         while b"\n" not in self._buffer:
@@ -46,10 +56,10 @@ class Channel:
         line, _, self._buffer = self._buffer.partition(b"\n")
         return json.loads(line)
 
-    def fileno(self):
+    def fileno(self) -> int:
         return self._sock.fileno()
 
-    def close(self):
+    def close(self) -> None:
         self._sock.close()
 
 

@@ -3,25 +3,31 @@
 User and group of a child process, as options of subprocess.Popen.
 
 A tool that was started as root does its file I/O as the configured user: only
-the effective user changes (host/user.py). A child inherits that mixture,
-which some programs refuse, unless it is given one of these.
+the effective user changes (host/user.py). A child inherits that mixture of
+two users, which some programs refuse, unless it is started with one of these.
 """
 
 from __future__ import annotations
 
 import os
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def root() -> dict[str, Any]:
-    """Root altogether, where we were started as root; else as we are."""
+    """
+    The child is root altogether, if this process was started as root.
+    Otherwise it is what this process is.
+    """
     if os.getuid() == 0 and os.geteuid() != 0:
         return {"user": 0, "group": 0}
     return {}
 
 
 def effective() -> dict[str, Any]:
-    """Our effective user and group, and no other."""
+    """The child has our effective user and group, and no other."""
     uid, gid = os.geteuid(), os.getegid()
     if (os.getuid(), os.getgid()) == (uid, gid):
         return {}
@@ -29,7 +35,10 @@ def effective() -> dict[str, Any]:
 
 
 def user(uid: int, gid: int) -> dict[str, Any]:
-    """This user, where we were started as root; else as we are."""
+    """
+    The child is this user, if this process was started as root. Otherwise it
+    is what this process is.
+    """
     if os.getuid() != 0:
         return {}
     return {"user": uid, "group": gid, "extra_groups": []}

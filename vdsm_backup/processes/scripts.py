@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-Looks that may hang, each in a child process: lines until a deadline.
+Scripts: modules that answer a question which may hang, each in a process.
 
-A call into libvirt, or an open() on a mount that is stuck, cannot be given
-up from inside its process. The child writes one JSON object a line; what it
-has said when the time is over counts, then it is killed and never waited for:
-a process in the kernel's hands ends when the storage answers, not before.
+A call into libvirt, or an open() on a mount that is stuck, cannot be given up
+from inside its process. So such a question has a module of its own, whose
+main(args) asks it and says the answer line by line (script_output.py). The
+module runs in a child process. What the child has said when the time is over
+counts. Then the child is killed, and nobody waits for it: a process in the
+kernel's hands ends when the storage answers, not before.
 
-A child has none of our files but these three, and what it is given: a look
-must never keep a sanlock registration, and with it a lease, alive.
+A child has none of our files but its standard streams, and what it is given.
+A question must never keep a sanlock registration, and with it a lease, alive.
 """
+
+from __future__ import annotations
 
 import json
 import os
@@ -19,22 +23,30 @@ import time
 
 from vdsm_backup.processes import identity, spawn, stuck
 
-# Long enough for the end of a process that is not stuck.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import IO, Any
+
+# Seconds, long enough for the end of a killed process that is not stuck.
 _REAP = 0.2
 
 
-class Child:
+class Script:
     """
-    A module of ours, whose main(args) looks; nothing from the environment of
-    the caller.
+    A script that runs, from the moment it is made. It sees nothing of the
+    caller's environment but the arguments.
 
     pass_fds: file descriptors that it inherits, by the same numbers.
-    lines: what it has said.
-    ended: it said all it had to say, or it died.
+    lines: what it has said, one JSON object a line.
+    ended: it said all that it had to say, or it died.
     """
 
-    def __init__(self, module, *args, pass_fds=()):
-        self.lines = []
+    def __init__(
+        self, module: str, *args: str, pass_fds: Sequence[int] = ()
+    ) -> None:
+        """module: the dotted name of a module with a function main(args)."""
+        self.lines: list[dict[str, Any]] = []
         self.ended = False
         self._rest = b""
         self._process = subprocess.Popen(
@@ -51,17 +63,19 @@ class Child:
         )
 
     @property
-    def stdout(self):
+    def stdout(self) -> IO[bytes]:
+        assert self._process.stdout
         return self._process.stdout
 
-    def read(self):
-        """What is there to read now; at the end sets `ended`."""
+    def read(self) -> None:
+        """Read what is there now, or wait for it; at the end set `ended`."""
         data = os.read(self.stdout.fileno(), 64 * 1024)
         self.ended = not data
         *whole, self._rest = (self._rest + data).split(b"\n")
         self.lines.extend(json.loads(line) for line in whole)
 
-    def abandon(self):
+    def kill(self) -> None:
+        """Kill the process, and wait for its end only if it ends at once."""
         self._process.kill()
         self.stdout.close()
         try:
@@ -70,20 +84,23 @@ class Child:
             stuck.leave(self._process)
 
 
-def run(children, timeout):
-    """Reads from all until they have ended or `timeout` seconds are over."""
+def collect(scripts: Sequence[Script], timeout: float) -> None:
+    """
+    Read from all the scripts until all have ended or `timeout` seconds are
+    over. The scripts are killed before this returns.
+    """
     deadline = time.monotonic() + timeout
     try:
-        _read_all(children, deadline)
+        _read_all(scripts, deadline)
     finally:
-        for child in children:
-            child.abandon()
+        for script in scripts:
+            script.kill()
 
 
-def _read_all(children, deadline):
+def _read_all(scripts: Sequence[Script], deadline: float) -> None:
     with selectors.DefaultSelector() as selector:
-        for child in children:
-            selector.register(child.stdout, selectors.EVENT_READ, child)
+        for script in scripts:
+            selector.register(script.stdout, selectors.EVENT_READ, script)
         while selector.get_map():
             left = deadline - time.monotonic()
             if left <= 0:

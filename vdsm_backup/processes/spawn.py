@@ -13,38 +13,44 @@ import json
 import os
 import subprocess
 import sys
-from typing import IO, Any, Sequence
 
 import vdsm_backup
 from vdsm_backup.processes import bootstrap, identity
 
-# Where the package is found.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+    from typing import IO, Any
+
+# The directory in which the package is found.
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(vdsm_backup.__file__)))
 
 
 def command(module: str, *args: str) -> list[str]:
     """The command that calls main(args) of a module in a new process."""
-    script = os.path.abspath(bootstrap.__file__)
+    first = os.path.abspath(bootstrap.__file__)
     path = json.dumps(_import_path())
-    return [sys.executable, "-I", "-S", script, module, path, *args]
+    return [sys.executable, "-I", "-S", first, module, path, *args]
 
 
 def start(
     module: str,
-    args: Sequence[str] = (),
-    stdin: int | IO = subprocess.DEVNULL,
-    stdout: int | IO = subprocess.DEVNULL,
-    pass_fds: Sequence[int] = (),
+    args: Iterable[str] = (),
+    stdin: int | IO[bytes] = subprocess.DEVNULL,
+    stdout: int | IO[bytes] = subprocess.DEVNULL,
+    pass_fds: Collection[int] = (),
     as_root: bool = False,
-) -> subprocess.Popen:
+) -> subprocess.Popen[bytes]:
     """
-    One of the tool's own long-lived processes, the holder or the writer. It
-    outlives the tool, so it has a session of its own, and no files but those
-    it is given.
+    Start one of the tool's own long-lived processes, the holder or the
+    writer. The process outlives the tool, so it has a session of its own, and
+    no files but those that it is given.
 
     as_root: a tool that was started as root and does its file I/O as another
-    effective user gets a process that is root altogether; otherwise it makes
-    no difference. By default the identity is inherited.
+    effective user gets a process that is root altogether; otherwise as_root
+    makes no difference. By default the child inherits our identity.
+
+    Raises OSError if the process cannot be started.
     """
     options: dict[str, Any] = identity.root() if as_root else {}
     return subprocess.Popen(

@@ -4,7 +4,7 @@ Child processes that were killed, or let go, and have not ended.
 
 A process in the kernel's hands ends when the storage answers, not before, so
 nobody waits for it. It is kept here, since Popen warns about a process that
-was forgotten, and reaped when the next one is left.
+was forgotten. It is reaped when the next process is left here.
 """
 
 from __future__ import annotations

@@ -29,12 +29,11 @@ is not asked: .meta and .lease files, images that VDSM is removing.
 """
 
 import fcntl
-import json
 import os
 import stat
 import struct
-import sys
 
+from vdsm_backup.processes.script_output import say
 from vdsm_backup.text import is_uuid
 
 # qemu block/file-posix.c
@@ -61,13 +60,13 @@ def main(args):
     try:
         names = _uuids(images)
     except OSError as e:
-        _say({"failed": e.strerror})
+        say({"failed": e.strerror})
         names = []
     else:
-        _say({"images": len(names)})
+        say({"images": len(names)})
     for name in names:
-        _say({"image": name, **look(os.path.join(images, name))})
-    _say({"end": True})
+        say({"image": name, **look(os.path.join(images, name))})
+    say({"end": True})
 
 
 def look(image):
@@ -124,8 +123,3 @@ def _locked(fd, start, length):
 
 def _uuids(directory):
     return sorted(n for n in os.listdir(directory) if is_uuid(n.lower()))
-
-
-def _say(line):
-    sys.stdout.write(json.dumps(line) + "\n")
-    sys.stdout.flush()

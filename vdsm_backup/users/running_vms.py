@@ -12,10 +12,9 @@ for ever. One JSON object a line, flushed after each VM:
 The connection is read-only: VDSM puts a password on the other socket.
 """
 
-import json
 import re
-import sys
 
+from vdsm_backup.processes.script_output import say
 from vdsm_backup.text import UUID
 from vdsm_backup.vm.domxml import BadXml, parse
 
@@ -25,14 +24,14 @@ def main(args):
     try:
         import libvirt
     except ImportError:
-        _say({"unseen": "VMs of this host: libvirt is not installed"})
+        say({"unseen": "VMs of this host: libvirt is not installed"})
     else:
         try:
             _look(libvirt, uri, sd_id)
         except libvirt.libvirtError as e:
             text = e.get_error_message()
-            _say({"unseen": f"VMs of this host: libvirt: {text}"})
-    _say({"end": True})
+            say({"unseen": f"VMs of this host: libvirt: {text}"})
+    say({"end": True})
 
 
 def _look(libvirt, uri, sd_id):
@@ -42,15 +41,15 @@ def _look(libvirt, uri, sd_id):
         try:
             found = uses(vm.XMLDesc(0), sd_id)
         except BadXml as e:
-            _say({"unseen": f"VM {vm.name()}: its XML {e}"})
+            say({"unseen": f"VM {vm.name()}: its XML {e}"})
         except libvirt.libvirtError as e:
             # A VM that has ended meanwhile uses nothing.
             if e.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:
                 text = e.get_error_message()
-                _say({"unseen": f"VM {vm.name()}: libvirt: {text}"})
+                say({"unseen": f"VM {vm.name()}: libvirt: {text}"})
         else:
             if any(found.values()):
-                _say({"vm": vm.name(), **found})
+                say({"vm": vm.name(), **found})
 
 
 def uses(xml, sd_id):
@@ -87,8 +86,3 @@ def belongs(source, sd_id):
     if re.fullmatch(transient, source, re.DOTALL):
         return True
     return source.startswith(f"/dev/mapper/{sd_id.replace('-', '--')}-")
-
-
-def _say(line):
-    sys.stdout.write(json.dumps(line) + "\n")
-    sys.stdout.flush()

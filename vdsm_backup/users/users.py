@@ -60,14 +60,14 @@ def find(sd_id, kind, domain_dir, lvs, timeout, uri=LIBVIRT_URI):
         this host; may raise classes of vdsm_backup.errors.
     """
     users = Users()
-    running = scripts.Child(RUNNING_VMS, uri, sd_id)
+    running = scripts.Script(RUNNING_VMS, uri, sd_id)
     if kind == "block":
-        scripts.run([running], timeout)
+        scripts.collect([running], timeout)
         _add_vms(users, running, timeout)
         _add_lvs(users, lvs)
     else:
-        locks = scripts.Child(IMAGE_LOCKS, domain_dir)
-        scripts.run([running, locks], timeout)
+        locks = scripts.Script(IMAGE_LOCKS, domain_dir)
+        scripts.collect([running, locks], timeout)
         _add_vms(users, running, timeout)
         _add_images(users, locks, timeout)
         mount = mount_of(domain_dir, mounts.table())

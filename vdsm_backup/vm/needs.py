@@ -122,8 +122,8 @@ class Finder:
         timeout: seconds.
         """
         names = sorted({path for _, path in paths})
-        look = scripts.Child(RESOLVE_LINKS, *names)
-        scripts.run([look], timeout)
+        look = scripts.Script(RESOLVE_LINKS, *names)
+        scripts.collect([look], timeout)
         real = {line["path"]: line["real"] for line in look.lines}
         found = [
             Need(what, place)

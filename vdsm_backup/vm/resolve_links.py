@@ -8,16 +8,11 @@ processes/scripts.py). One JSON object a line, flushed after each path:
     {"path": "/a/link", "real": "/b/file"}
 """
 
-import json
 import os
-import sys
+
+from vdsm_backup.processes.script_output import say
 
 
 def main(paths):
     for path in paths:
-        _say({"path": path, "real": os.path.realpath(path)})
-
-
-def _say(line):
-    sys.stdout.write(json.dumps(line) + "\n")
-    sys.stdout.flush()
+        say({"path": path, "real": os.path.realpath(path)})

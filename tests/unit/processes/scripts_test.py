@@ -55,32 +55,32 @@ def spoken(one):
 
 
 def test_lines(script):
-    one = scripts.Child(script("print('{\"a\": 1}\\n[2]')"))
-    scripts.run([one], 10)
+    one = scripts.Script(script("print('{\"a\": 1}\\n[2]')"))
+    scripts.collect([one], 10)
     assert one.lines == [{"a": 1}, [2]]
     assert one.ended
 
 
 def test_arguments(script):
     path = script("import json; print(json.dumps(args))")
-    one = scripts.Child(path, "a b", "ü")
-    scripts.run([one], 10)
+    one = scripts.Script(path, "a b", "ü")
+    scripts.collect([one], 10)
     assert one.lines == [["a b", "ü"]]
 
 
 def test_many_lines_of_two_at_once(script):
     # More than a pipe holds: one that is not read would stand still.
     path = script("for i in range(20000): print('\"0123456789\"')")
-    both = [scripts.Child(path), scripts.Child(path)]
-    scripts.run(both, 30)
+    both = [scripts.Script(path), scripts.Script(path)]
+    scripts.collect(both, 30)
     assert [len(one.lines) for one in both] == [20000, 20000]
 
 
 def test_what_was_said_before_the_timeout_counts(script):
     path = script("print('1\\n2\\n\"cut', end='', flush=True); time.sleep(60)")
-    one = spoken(scripts.Child(path))
+    one = spoken(scripts.Script(path))
     start = time.monotonic()
-    scripts.run([one], 1)
+    scripts.collect([one], 1)
     assert time.monotonic() - start < 3
     assert one.lines == [1, 2]
     assert not one.ended
@@ -88,31 +88,31 @@ def test_what_was_said_before_the_timeout_counts(script):
 
 def test_one_that_never_stops_talking(script):
     path = script("while True: print(1, flush=True)")
-    one = spoken(scripts.Child(path))
+    one = spoken(scripts.Script(path))
     start = time.monotonic()
-    scripts.run([one], 1)
+    scripts.collect([one], 1)
     assert time.monotonic() - start < 3
     assert one.lines and not one.ended
 
 
 def test_a_slow_one_does_not_delay_another(script):
-    slow = scripts.Child(script("time.sleep(60)"))
-    fast = spoken(scripts.Child(script("print(1)")))
-    scripts.run([slow, fast], 1)
+    slow = scripts.Script(script("time.sleep(60)"))
+    fast = spoken(scripts.Script(script("print(1)")))
+    scripts.collect([slow, fast], 1)
     assert (slow.ended, fast.ended, fast.lines) == (False, True, [1])
 
 
 def test_killed_at_the_timeout(script):
     path = script("import os\nprint(os.getpid(), flush=True)\ntime.sleep(60)")
-    one = spoken(scripts.Child(path))
-    scripts.run([one], 1)
+    one = spoken(scripts.Script(path))
+    scripts.collect([one], 1)
     with pytest.raises(ProcessLookupError):
         os.kill(one.lines[0], 0)
 
 
 def test_one_that_dies(script):
-    one = scripts.Child(script("print(1, flush=True); 1 / 0"))
-    scripts.run([one], 10)
+    one = scripts.Script(script("print(1, flush=True); 1 / 0"))
+    scripts.collect([one], 10)
     assert one.lines == [1]
     assert one.ended
 
@@ -123,8 +123,8 @@ def test_it_has_no_file_of_ours(script):
     os.set_inheritable(write, True)
     os.dup2(read, 0)
     try:
-        one = scripts.Child(script(FILES))
-        scripts.run([one], 10)
+        one = scripts.Script(script(FILES))
+        scripts.collect([one], 10)
     finally:
         os.dup2(stdin, 0)
         for fd in (read, write, stdin):
@@ -139,8 +139,8 @@ def test_it_has_no_file_of_ours(script):
 def test_environment_brings_no_code(script, tmp_path, monkeypatch):
     (tmp_path / "json.py").write_text("raise SystemExit(1)")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    one = scripts.Child(script("import json; print(1)"))
-    scripts.run([one], 10)
+    one = scripts.Script(script("import json; print(1)"))
+    scripts.collect([one], 10)
     assert one.lines == [1]
 
 
@@ -151,8 +151,8 @@ def test_root_as_another_user(shared):
         "from vdsm_backup.processes import scripts\n"
         "os.setgroups([]); os.setegid(36); os.seteuid(36)\n"
         "sys.path.insert(0, sys.argv[1])\n"
-        "one = scripts.Child('ids')\n"
-        "scripts.run([one], 10)\n"
+        "one = scripts.Script('ids')\n"
+        "scripts.collect([one], 10)\n"
         "print(one.lines)\n"
     )
     with open(os.path.join(shared, "ids.py"), "w") as f:
