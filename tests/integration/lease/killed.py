@@ -149,8 +149,8 @@ def left_behind(hosts, domain):
 
 
 TIDY = """
-from vdsm_backup import lease
-lease.tidy(lease.Request(**args[0]), progress=lambda text: None)
+from vdsm_backup.lease import client
+client.tidy(client.Request(**args[0]), progress=lambda text: None)
 """
 
 
