@@ -98,7 +98,7 @@ def test_child_has_our_effective_user(backend):
         os.chown(base, 36, 36)
         code = (
             "move_stdout(); os.setgroups([]); os.setegid(36); os.seteuid(36)\n"
-            "with fileio.open(sys.argv[1], 'test', 10) as io:\n"
+            "with choose.open(sys.argv[1], 'test', 10) as io:\n"
             "    io.touch(sys.argv[2] + '/new', os.O_EXCL, 0o600)\n"
             "    try: io.touch('/not-allowed', 0, 0o600)\n"
             "    except PermissionError: say('refused')\n"
@@ -118,9 +118,9 @@ def test_ioprocess_is_silent(tmp_path):
     # A name that its client cannot decode.
     os.mkdir(os.fsencode(tmp_path) + b"/\xff")
     code = (
-        "io = fileio.open('installed', 'test', 10)\n"
+        "io = choose.open('installed', 'test', 10)\n"
         "try: io.listdir(sys.argv[1])\n"
-        "except fileio.Closed: sys.exit(7)\n"
+        "except base.Closed: sys.exit(7)\n"
     )
     with backends.run(code, str(tmp_path)) as proc:
         assert proc.communicate(timeout=20) == ("", "")

@@ -22,7 +22,7 @@ pytestmark = [
 # Says its child's pid, then makes one call on the hung mount.
 USER = """
 backend, timeout, call, *args = sys.argv[1:]
-io = fileio.open(backend, "test", float(timeout))
+io = choose.open(backend, "test", float(timeout))
 io.lstat("/")
 say(io.pid)
 getattr(io, call)(*args)
@@ -66,7 +66,7 @@ def test_exit_after_timeout(backend, fs, path, op, call):
 def test_exit_while_a_thread_waits(backend, fs, path):
     code = (
         "import time; move_stdout()\n"
-        "io = fileio.open(sys.argv[1], 'test', 1000)\n"
+        "io = choose.open(sys.argv[1], 'test', 1000)\n"
         "read = lambda: io.readfile(sys.argv[2], True)\n"
         "threading.Thread(target=read, daemon=True).start()\n"
         "time.sleep(1); io.close(); say('end')\n"
@@ -99,7 +99,7 @@ def test_change_of_two_steps_when_the_parent_is_killed(backend, fs, path):
     fs.hang("truncate")
     code = (
         "move_stdout()\n"
-        "io = fileio.open(sys.argv[1], 'test', 1000); say(io.pid)\n"
+        "io = choose.open(sys.argv[1], 'test', 1000); say(io.pid)\n"
         "io.writefile(sys.argv[2], b'new data')\n"
     )
     with backends.run(code, backend, path) as proc:
@@ -118,7 +118,7 @@ def test_child_finishes_after_ctrl_c(backend, fs, path):
     fs.hang("truncate")
     code = (
         "os.setpgid(0, 0); move_stdout()\n"
-        "io = fileio.open(sys.argv[1], 'test', 1000); say(io.pid)\n"
+        "io = choose.open(sys.argv[1], 'test', 1000); say(io.pid)\n"
         "io.writefile(sys.argv[2], b'new data')\n"
     )
     with backends.run(code, backend, path) as proc:
@@ -136,7 +136,7 @@ def test_child_finishes_after_ctrl_c(backend, fs, path):
 
 def test_idle_child_ends_with_its_parent(backend):
     code = (
-        "io = fileio.open(sys.argv[1], 'test', 10)\n"
+        "io = choose.open(sys.argv[1], 'test', 10)\n"
         "io.lstat('/'); say(io.pid); import time; time.sleep(1000)\n"
     )
     with backends.run(code, backend) as proc:

@@ -2,12 +2,19 @@
 """
 File I/O that may hang for ever, done in another process.
 
-One FileIO is one child process for one mount. It does one call at a time;
-threads that share it wait for each other. Two backends keep one contract:
-`installed` is ioprocess, on every VDSM host; `embedded` is a worker of our
-own, for hosts without it. `open` chooses.
+    base           FileIO: the calls, and what both backends share
+    choose         which backend a mount gets
+    ioprocess      `installed`: VDSM's ioprocess, which every VDSM host has
+    worker_client  `embedded`: a worker of our own, for hosts without ioprocess
+    worker         the process of `embedded`
 
-What callers may count on:
+One FileIO is one child process for one mount. It does one call at a time;
+threads that share it wait for each other. The two backends keep one contract.
+Like all that a hook imports, the modules import no `typing` at run time (see
+the package `processes`).
+
+What callers may count on
+-------------------------
 
 - Paths are absolute. A path that the backend cannot name is EILSEQ.
 - An error of the call is an OSError, of the subclass of its errno, with the
@@ -16,30 +23,32 @@ What callers may count on:
   call raises Timeout at once: a stuck mount stays stuck, and one stuck
   process for a mount is enough.
 - A child that ended by itself, and a call that was interrupted (Ctrl-C),
-  make this call and every later one raise Closed. We start
-  nothing again; ioprocess does, and its new process may still run a request
-  that was queued.
+  make this call and every later one raise Closed. We start no second child.
+  ioprocess by itself does start one, and that may still run a request that
+  was queued.
 - After Timeout or Closed in a call that changes something, the change may
-  happen, now or later, or not at all. Only reading back tells.
+  happen now, or later, or not at all. Only reading back tells.
 - `close` never waits, and neither does the end of this process. A call that
   another thread waits in then ends with Closed, or with its Timeout.
 - A call that changes something is never killed, whatever happens here: not by
-  a timeout, not by close, not when this process dies. The child finishes it,
-  then ends. A rename on NFS is two steps on the server, and a request that
-  has left for a server is carried out also when its sender was killed.
-- The child inherits file descriptor 1 and has it open until it ends. So what
-  is open there (a lease, say) outlives this process as long as a request is
-  in hand.
+  a timeout, not by `close`, not when this process dies. The child finishes
+  the call, then ends. The reason: a rename on NFS is two steps on the server,
+  and a request that has left for a server is carried out also when its sender
+  was killed.
+- The child inherits file descriptor 1 and has it open until the child ends.
+  So what is open there (a lease, say) outlives this process as long as a
+  request is in hand.
 - The child has our effective user and group.
 
-What they may not count on:
+What callers may not count on
+-----------------------------
 
-- `listdir` has no order, and through ioprocess 1.4 an I/O error in the middle
-  of a directory ends the list without a word: a name that is not in the list
-  is no proof that there is no such file; lstat is.
+- `listdir` has no order. Through ioprocess 1.4 an I/O error in the middle of
+  a directory ends the list without a word. So a name that is not in the list
+  is no proof that there is no such file; `lstat` is.
 - `readfile` and `writefile` follow symbolic links, and wait for a reader or
-  writer of a FIFO: lstat before reading. `writefile` truncates what is there:
-  to make a new file use `touch` with O_EXCL and O_NOFOLLOW first.
+  writer of a FIFO: call `lstat` before reading. `writefile` truncates what is
+  there: to make a new file, call `touch` with O_EXCL and O_NOFOLLOW first.
 - Direct I/O with a length that does not suit the storage is EINVAL on some
   file systems, after the file was truncated.
 - Times in StatResult are whole seconds.

@@ -2,21 +2,51 @@
 """
 What both backends share: the calls, and the end after a timeout or a crash.
 
-A backend is given checked arguments in `_request` and returns, or raises
+A backend is given checked arguments in `_request`. It returns, or raises
 OSError (the call failed), Timeout or Closed (the child is of no use any more).
 """
+
+from __future__ import annotations
 
 import collections
 import errno
 import os
 import threading
 
-# The fields of ioprocess's own StatResult, bindings/python/ioprocess.
-StatResult = collections.namedtuple(
-    "StatResult",
-    "st_mode, st_ino, st_dev, st_nlink, st_uid, st_gid, st_size, st_atime,"
-    " st_mtime, st_ctime, st_blocks",
-)
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Any, ClassVar, TypeVar
+
+    Self = TypeVar("Self", bound="FileIO")
+
+
+class StatResult(
+    collections.namedtuple(
+        "StatResult",
+        "st_mode, st_ino, st_dev, st_nlink, st_uid, st_gid, st_size,"
+        " st_atime, st_mtime, st_ctime, st_blocks",
+    )
+):
+    """
+    What lstat() returns: the fields of os.stat_result that ioprocess's own
+    StatResult has (bindings/python/ioprocess). Times are in seconds.
+    """
+
+    __slots__ = ()
+
+    st_mode: int
+    st_ino: int
+    st_dev: int
+    st_nlink: int
+    st_uid: int
+    st_gid: int
+    st_size: int
+    st_atime: int
+    st_mtime: int
+    st_ctime: int
+    st_blocks: int
+
 
 # These are never killed; see the package's contract.
 CHANGING = frozenset(
@@ -33,60 +63,78 @@ class Closed(RuntimeError):
 
 
 class FileIO:
+    """
+    The file I/O of one mount. All calls raise OSError, Timeout and Closed as
+    the package's contract says, and ValueError for a path that is not
+    absolute.
 
-    #: The value of [storage] ioprocess that makes this one.
-    kind = None
+    name: of the mount, for messages.
+    timeout: seconds, for each call.
+    """
 
-    def __init__(self, name, timeout):
+    #: The value of [storage] ioprocess that makes this backend.
+    kind: ClassVar[str]
+
+    def __init__(self, name: str, timeout: float) -> None:
         self.name = name
         self.timeout = timeout
         #: What every call raises from now on.
-        self._ended = None
-        self._op = None
+        self._ended: Timeout | Closed | None = None
+        #: The call in hand.
+        self._op: str | None = None
         self._lock = threading.Lock()
 
-    def __enter__(self):
+    def __enter__(self: Self) -> Self:
         return self
 
-    def __exit__(self, *exc):
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
-    def lstat(self, path):
+    def lstat(self, path: str) -> StatResult:
         return self._call("lstat", path)
 
-    def listdir(self, path):
+    def listdir(self, path: str) -> list[str]:
         return self._call("listdir", path)
 
-    def readfile(self, path, direct=False):
+    def readfile(self, path: str, direct: bool = False) -> bytes:
         return self._call("readfile", path, direct)
 
-    def writefile(self, path, data, direct=False):
+    def writefile(self, path: str, data: bytes, direct: bool = False) -> None:
         self._call("writefile", path, data, direct)
 
-    def touch(self, path, flags, mode):
-        """Open for writing, O_CREAT and `flags`; set the times to now."""
+    def touch(self, path: str, flags: int, mode: int) -> None:
+        """
+        Open the file for writing, with O_CREAT and `flags`, and set its times
+        to now. mode: of a file that is made.
+        """
         self._call("touch", path, flags, mode)
 
-    def chmod(self, path, mode):
+    def chmod(self, path: str, mode: int) -> None:
         self._call("chmod", path, mode)
 
-    def rename(self, old, new):
+    def rename(self, old: str, new: str) -> None:
         _check_path(new)
         self._call("rename", old, new)
 
-    def unlink(self, path):
+    def unlink(self, path: str) -> None:
         self._call("unlink", path)
 
-    def fsyncPath(self, path):
+    def fsyncPath(self, path: str) -> None:
         self._call("fsyncPath", path)
 
-    def close(self):
+    def close(self) -> None:
+        """Let the child go. Never waits, and may be called again."""
         self._end(Closed(f"{self.name} was closed"))
 
-    def _call(self, op, path, *args):
+    def _call(self, op: str, path: str, *args: Any) -> Any:
         _check_path(path)
-        # Before the lock, since who has it may be stuck. If it ends only while
-        # we wait for the lock, the backend finds its child gone.
+        # Before the lock, since the thread that has it may be stuck. If the
+        # child ends only while we wait for the lock, the backend finds that.
         if self._ended is not None:
             raise _again(self._ended)
         with self._lock:
@@ -94,14 +142,15 @@ class FileIO:
             try:
                 return self._request(op, path, *args)
             except OSError as e:
-                raise OSError(e.errno, os.strerror(e.errno), path) from None
+                number = e.errno or errno.EIO
+                raise OSError(number, os.strerror(number), path) from None
             except Timeout:
                 reason = f"no answer in {self.timeout:g} seconds"
-                self._end(Timeout(f"{op} {path}: {reason}"))
-                raise _again(self._ended) from None
+                ended = self._end(Timeout(f"{op} {path}: {reason}"))
+                raise _again(ended) from None
             except Closed as e:
-                self._end(Closed(f"{op} {path}: {e}"))
-                raise _again(self._ended) from None
+                ended = self._end(Closed(f"{op} {path}: {e}"))
+                raise _again(ended) from None
             except BaseException as e:
                 # Ctrl-C, say. The answer of this call must not be taken for
                 # the answer of the next one.
@@ -111,16 +160,21 @@ class FileIO:
             finally:
                 self._op = None
 
-    def _end(self, reason):
+    def _end(self, reason: Timeout | Closed) -> Timeout | Closed:
+        """
+        Let the child go, unless that was done before. Returns the reason that
+        counts: the first one.
+        """
         # Not under the lock: close is also for another thread's stuck call.
         if self._ended is None:
             self._ended = reason
             self._leave(busy_changing=self._op in CHANGING)
+        return self._ended
 
-    def _request(self, op, path, *args):
+    def _request(self, op: str, path: str, *args: Any) -> Any:
         raise NotImplementedError
 
-    def _leave(self, busy_changing):
+    def _leave(self, busy_changing: bool) -> None:
         """
         Let the child go, without waiting: it ends when it is idle. In the
         middle of a request it is killed, unless it is busy changing storage.
@@ -128,11 +182,12 @@ class FileIO:
         raise NotImplementedError
 
 
-def _again(error):
+def _again(error: Timeout | Closed) -> Timeout | Closed:
+    """The same error as a new exception: a trace belongs to one call."""
     return type(error)(str(error))
 
 
-def _check_path(path):
+def _check_path(path: str) -> None:
     # The child has its own working directory; a NUL would cut the path.
     if not os.path.isabs(path) or "\0" in path:
         raise ValueError(f"not an absolute path: {path!a}")

@@ -1,17 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Which of the two backends does the file I/O of a mount."""
 
+from __future__ import annotations
 
 from vdsm_backup import errors
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vdsm_backup.fileio.base import FileIO
 
-def open(choice, name, timeout):
+
+def open(choice: str, name: str, timeout: float) -> FileIO:
     """
-    A new FileIO. `choice` is the option [storage] ioprocess: "auto" takes
-    ioprocess where it can be imported. `name` is for messages and logs,
-    `timeout` is in seconds, for each call.
+    A new FileIO.
 
-    Raises Closed if the child cannot be started.
+    choice: the option [storage] ioprocess: "installed", "embedded", or
+    "auto", which takes ioprocess where it can be imported.
+    name: for messages and logs.
+    timeout: in seconds, for each call.
+
+    Raises Closed if the child cannot be started; ConfigInvalid if ioprocess
+    is configured and cannot be imported.
     """
     if choice == "embedded":
         return _embedded(name, timeout)
@@ -24,7 +33,7 @@ def open(choice, name, timeout):
     return InstalledFileIO(name, timeout)
 
 
-def _embedded(name, timeout):
+def _embedded(name: str, timeout: float) -> FileIO:
     from vdsm_backup.fileio.worker_client import EmbeddedFileIO
 
     return EmbeddedFileIO(name, timeout)

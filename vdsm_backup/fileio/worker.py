@@ -7,10 +7,19 @@ the descriptor of a stream socket. When the parent is gone the request in hand
 is finished, then the worker ends: a rename that was begun must not stay half
 done.
 
-A message is two lengths, a JSON object, and bytes (the data of a file). Names
-are bytes to the kernel; in JSON they are latin-1 text, which maps each byte to
-a character and back.
+A message has four parts:
+
+    4 bytes   length of the JSON object, big-endian
+    4 bytes   length of the data
+    JSON      a request {"op": NAME, "args": [...]}, or an answer
+              {"errno": N} or {"errno": 0, "result": RESULT}
+    data      of a file, for writefile, or from readfile
+
+Names are bytes to the kernel. In JSON they are latin-1 text, which maps each
+byte to a character and back.
 """
+
+from __future__ import annotations
 
 import json
 import mmap
@@ -18,37 +27,49 @@ import os
 import socket
 import struct
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    # What a call gives: a result for JSON, and data.
+    Answer = tuple[Any, bytes]
+
 LENGTHS = struct.Struct("!II")
 
-# ioprocess reads in blocks of the file system's size. Any size that is a
-# multiple of 4096 suits O_DIRECT; this one reads any metadata in one step.
+# Bytes of one read. ioprocess reads in blocks of the file system's size. Any
+# size that is a multiple of 4096 suits O_DIRECT; this one reads any metadata
+# in one step.
 CHUNK = 1024**2
 
 
-def encode(message, data=b""):
+def encode(message: Mapping[str, Any], data: bytes = b"") -> bytes:
+    """A message and its data, as they go over the socket."""
     text = json.dumps(message).encode("ascii")
     return LENGTHS.pack(len(text), len(data)) + text + data
 
 
-def decode(read):
+def decode(read: Callable[[int], bytes]) -> tuple[dict[str, Any], bytes]:
     """The next message and its data. `read(n)` returns n bytes or raises."""
     text_length, data_length = LENGTHS.unpack(read(LENGTHS.size))
     return json.loads(read(text_length)), read(data_length)
 
 
-def encode_name(path):
+def encode_name(path: str) -> str:
+    """A path as it stands in a message."""
     return os.fsencode(path).decode("latin-1")
 
 
-def decode_name(text):
+def decode_name(text: str) -> str:
+    """The path that encode_name() was given."""
     return os.fsdecode(text.encode("latin-1"))
 
 
-# The calls. Each takes the arguments of the message and its data, and returns
-# a result for JSON and data.
+# The calls. Each takes the data of the message and its arguments, and returns
+# a result for JSON and data. Their names and arguments are those of FileIO.
 
 
-def _lstat(data, path):
+def _lstat(data: bytes, path: str) -> Answer:
     st = os.lstat(_name(path))
     times = [int(t) for t in (st.st_atime, st.st_mtime, st.st_ctime)]
     numbers = [st.st_mode, st.st_ino, st.st_dev, st.st_nlink]
@@ -56,12 +77,12 @@ def _lstat(data, path):
     return numbers, b""
 
 
-def _listdir(data, path):
+def _listdir(data: bytes, path: str) -> Answer:
     names = os.listdir(_name(path))
     return [name.decode("latin-1") for name in names], b""
 
 
-def _readfile(data, path, direct):
+def _readfile(data: bytes, path: str, direct: bool) -> Answer:
     fd = os.open(_name(path), os.O_RDONLY | _direct(direct))
     try:
         # Up to the size, not up to the end: after the last, short block of a
@@ -79,7 +100,7 @@ def _readfile(data, path, direct):
     return None, bytes(content)
 
 
-def _writefile(data, path, direct):
+def _writefile(data: bytes, path: str, direct: bool) -> Answer:
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _direct(direct)
     fd = os.open(_name(path), flags, 0o664)
     try:
@@ -96,7 +117,7 @@ def _writefile(data, path, direct):
     return None, b""
 
 
-def _touch(data, path, flags, mode):
+def _touch(data: bytes, path: str, flags: int, mode: int) -> Answer:
     fd = os.open(_name(path), os.O_WRONLY | os.O_CREAT | flags, mode or 0o644)
     try:
         os.utime(fd)
@@ -105,22 +126,22 @@ def _touch(data, path, flags, mode):
     return None, b""
 
 
-def _chmod(data, path, mode):
+def _chmod(data: bytes, path: str, mode: int) -> Answer:
     os.chmod(_name(path), mode)
     return None, b""
 
 
-def _rename(data, old, new):
+def _rename(data: bytes, old: str, new: str) -> Answer:
     os.rename(_name(old), _name(new))
     return None, b""
 
 
-def _unlink(data, path):
+def _unlink(data: bytes, path: str) -> Answer:
     os.unlink(_name(path))
     return None, b""
 
 
-def _fsync_path(data, path):
+def _fsync_path(data: bytes, path: str) -> Answer:
     fd = os.open(_name(path), os.O_RDONLY)
     try:
         os.fsync(fd)
@@ -129,7 +150,7 @@ def _fsync_path(data, path):
     return None, b""
 
 
-CALLS = {
+CALLS: dict[str, Callable[..., Answer]] = {
     "lstat": _lstat,
     "listdir": _listdir,
     "readfile": _readfile,
@@ -142,15 +163,15 @@ CALLS = {
 }
 
 
-def _name(text):
+def _name(text: str) -> bytes:
     return text.encode("latin-1")
 
 
-def _direct(direct):
+def _direct(direct: bool) -> int:
     return os.O_DIRECT if direct else 0
 
 
-def _answer(request, data):
+def _answer(request: Mapping[str, Any], data: bytes) -> bytes:
     try:
         result, data = CALLS[request["op"]](data, *request["args"])
     except OSError as e:
@@ -158,11 +179,12 @@ def _answer(request, data):
     return encode({"errno": 0, "result": result}, data)
 
 
-def main(args):
+def main(args: list[str]) -> None:
+    """args: the descriptor of the socket."""
     sock = socket.socket(fileno=int(args[0]))
     stream = sock.makefile("rb")
 
-    def read(n):
+    def read(n: int) -> bytes:
         data = stream.read(n)
         if len(data) < n:
             raise EOFError

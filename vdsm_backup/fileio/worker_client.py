@@ -3,6 +3,8 @@
 File I/O through our own worker process (worker.py), without ioprocess.
 """
 
+from __future__ import annotations
+
 import os
 import socket
 import subprocess
@@ -12,12 +14,17 @@ from vdsm_backup.fileio import worker
 from vdsm_backup.fileio.base import Closed, FileIO, StatResult, Timeout
 from vdsm_backup.processes import spawn, stuck
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 class EmbeddedFileIO(FileIO):
+    """The backend for hosts without ioprocess."""
 
     kind = "embedded"
 
-    def __init__(self, name, timeout):
+    def __init__(self, name: str, timeout: float) -> None:
         super().__init__(name, timeout)
         self._sock, theirs = socket.socketpair()
         with theirs:
@@ -29,10 +36,11 @@ class EmbeddedFileIO(FileIO):
                 raise Closed(f"{name}: {reason}") from e
 
     @property
-    def pid(self):
+    def pid(self) -> int:
+        """Of the worker, also after it has ended."""
         return self._proc.pid
 
-    def _request(self, op, path, *args):
+    def _request(self, op: str, path: str, *args: Any) -> Any:
         deadline = time.monotonic() + self.timeout
         try:
             self._send(deadline, op, path, *args)
@@ -45,17 +53,17 @@ class EmbeddedFileIO(FileIO):
             raise OSError(answer["errno"], os.strerror(answer["errno"]))
         return _result(op, answer["result"], data)
 
-    def _send(self, deadline, op, path, *args):
-        data = b""
+    def _send(self, deadline: float, op: str, path: str, *args: Any) -> None:
+        data, rest = b"", list(args)
         if op == "writefile":
-            data, *args = args
+            data = rest.pop(0)
         elif op == "rename":
-            args = [worker.encode_name(args[0])]
-        request = {"op": op, "args": [worker.encode_name(path), *args]}
+            rest = [worker.encode_name(args[0])]
+        request = {"op": op, "args": [worker.encode_name(path), *rest]}
         self._limit(deadline)
         self._sock.sendall(worker.encode(request, data))
 
-    def _receive(self, deadline, n):
+    def _receive(self, deadline: float, n: int) -> bytes:
         data = bytearray()
         while len(data) < n:
             self._limit(deadline)
@@ -65,23 +73,27 @@ class EmbeddedFileIO(FileIO):
             data += part
         return bytes(data)
 
-    def _limit(self, deadline):
+    def _limit(self, deadline: float) -> None:
+        """
+        Let the socket wait until the deadline. Raises socket.timeout if that
+        is over.
+        """
         left = deadline - time.monotonic()
         if left <= 0:
             raise socket.timeout
         self._sock.settimeout(left)
 
-    def _status(self):
+    def _status(self) -> str:
         # The socket closes a moment before the process is gone.
         try:
             return f"exit status {self._proc.wait(timeout=0.2)}"
         except subprocess.TimeoutExpired:
             return "or is about to"
 
-    def _leave(self, busy_changing):
+    def _leave(self, busy_changing: bool) -> None:
         # A worker that is left alone sees the end of the socket when it has
-        # finished the request in hand; so does a thread that waits for the
-        # answer, at once, which closing alone would not do.
+        # finished the request in hand. A thread that waits for the answer
+        # sees it at once; closing the socket alone would not do that.
         self._sock.shutdown(socket.SHUT_RDWR)
         self._sock.close()
         if not busy_changing:
@@ -89,7 +101,7 @@ class EmbeddedFileIO(FileIO):
         stuck.leave(self._proc)
 
 
-def _start(fd):
+def _start(fd: int) -> subprocess.Popen[bytes]:
     # Descriptor 1 is inherited: see the package's contract.
     return subprocess.Popen(
         spawn.command("vdsm_backup.fileio.worker", str(fd)),
@@ -101,7 +113,7 @@ def _start(fd):
     )
 
 
-def _result(op, result, data):
+def _result(op: str, result: Any, data: bytes) -> Any:
     if op == "lstat":
         return StatResult(*result)
     if op == "listdir":

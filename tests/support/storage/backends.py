@@ -41,7 +41,7 @@ def run(code, *args, stdout=subprocess.PIPE):
     """
     preamble = (
         "import os, sys, threading\n"
-        "from vdsm_backup import fileio\n"
+        "from vdsm_backup.fileio import base, choose\n"
         "def say(text): print(text, file=sys.stderr, flush=True)\n"
         "def move_stdout():\n"
         "    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)\n"
