@@ -2,10 +2,13 @@
 """
 The SDM lease of a domain, as the tool has it.
 
-A holder process (holder.py) takes it and hands over the file descriptor of
-its registration with sanlock. The lease lives as long as any process has that
-descriptor: whoever writes must have inherited it (registration.py).
+A holder process (holder.py) takes the lease, and hands over the file
+descriptor of its connection to sanlock. The lease lives as long as any
+process has that descriptor, so whoever writes must have inherited it
+(connection.py).
 """
+
+from __future__ import annotations
 
 import contextlib
 import dataclasses
@@ -13,19 +16,22 @@ import os
 import re
 import socket
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
 
 from vdsm_backup import errors
 from vdsm_backup.lease import connection
 from vdsm_backup.processes import spawn
 from vdsm_backup.processes.channel import Channel, Timeout, receive_fd
 
-# The holder gives up by itself at the timeout; this much later we no longer
-# believe that it will.
+# Seconds. The holder gives up by itself at the timeout; this much later we no
+# longer believe that it will.
 _GRACE = 5
 
-# Leaving takes sanlock a few seconds. A writer that is stuck can take any
-# time; the holder waits for it, the user does not.
+# Seconds. Leaving takes sanlock a few of them. A writer that is stuck can take
+# any time; the holder waits for the writer, the user does not.
 _LEAVE = 30
 
 _UUID = re.compile(r"[0-9a-fA-F-]{36}")
@@ -34,13 +40,13 @@ _UUID = re.compile(r"[0-9a-fA-F-]{36}")
 @dataclass(frozen=True)
 class Request:
     """
-    Which lease, and how to get there. Sizes in bytes, times in seconds.
+    Which lease, and how to get it. Sizes are in bytes, times in seconds.
 
-    ids, leases: the lockspace's file or LV and the one of the resources.
+    ids, leases: the file or LV of the lockspace, and that of the resources.
     offset: of the SDM resource in leases.
     host_id: to join with if this host is not in the lockspace.
     alone: refuse while another host of the lockspace may be alive.
-    dump_uid, dump_gid: who may read ids, where root may not (NFS).
+    dump_uid, dump_gid: the user that may read ids, where root may not (NFS).
     """
 
     sd_id: str
@@ -53,35 +59,42 @@ class Request:
     timeout: float
     run_dir: str
     alone: bool
-    dump_uid: "int | None" = None
-    dump_gid: "int | None" = None
+    dump_uid: int | None = None
+    dump_gid: int | None = None
 
-    def __post_init__(self):
-        # It names files in run_dir.
+    def __post_init__(self) -> None:
+        # The UUID names files in run_dir.
         if not _UUID.fullmatch(self.sd_id):
             raise ValueError(f"not a UUID: {self.sd_id!a}")
 
 
 class Held:
     """
-    fd: the registration, for the writer to inherit.
+    A lease that we have, or had.
+
+    fd: of the connection that owns the lease, for the writer to inherit.
     host_id: by which this host is in the lockspace.
     """
 
-    def __init__(self, sd_id, host_id, fd, channel):
+    fd: int
+    host_id: int | None
+
+    def __init__(
+        self, sd_id: str, host_id: int | None, fd: int, channel: Channel
+    ) -> None:
         self._sd_id = sd_id
         self._channel = channel
         self.host_id = host_id
         self.fd = fd
 
-    def check(self):
-        """Raises LeaseLost. Never blocks."""
+    def check(self) -> None:
+        """Raises LeaseLost if the lease was lost. Never blocks."""
         if connection.ended(self.fd) or self._holder_spoke():
             raise errors.LeaseLost(self._sd_id)
 
-    def _holder_spoke(self):
-        # All that it can say now is that the lease was lost, or, by its end,
-        # that nobody is left to react when sanlock loses the storage.
+    def _holder_spoke(self) -> bool:
+        # All that the holder can say now is that the lease was lost. Its end
+        # says that nobody is left to react when sanlock loses the storage.
         try:
             self._channel.receive(timeout=0.001)
         except Timeout:
@@ -90,49 +103,71 @@ class Held:
 
 
 @contextlib.contextmanager
-def take(request, progress):
+def take(request: Request, progress: Callable[[str], None]) -> Iterator[Held]:
     """
-    The lease, as Held.
+    The lease, for the body.
+
+    progress: called with a text for the user at each step.
 
     Raises SanlockFailed, LeaseBusy, HostIdInUse, HostsLive, LeaseTimeout, or
     LeaseLost if the holder was killed.
     """
-    with _Run(request, progress, "hold") as run:
-        host_id = run.wait()
-        fd = run.take_fd()
+    with _HolderProcess(request, progress, "hold") as holder:
+        host_id = holder.wait()
+        fd = holder.take_fd()
         try:
-            yield Held(request.sd_id, host_id, fd, run.channel)
+            yield Held(request.sd_id, host_id, fd, holder.channel)
         finally:
             os.close(fd)
 
 
-def tidy(request, progress):
+def tidy(request: Request, progress: Callable[[str], None]) -> None:
     """
-    Leave the lockspace if a holder that was killed has not, and no other one
-    is at work: for runs that do not take the lease.
+    Leave the lockspace if a holder that was killed has not left it, and no
+    other holder is at work: for runs that do not take the lease.
+
+    Raises SanlockFailed, LeaseTimeout.
     """
-    with _Run(request, progress, "tidy") as run:
-        run.wait()
+    with _HolderProcess(request, progress, "tidy") as holder:
+        holder.wait()
 
 
-def require_daemon(sd_id, timeout, progress):
+def require_daemon(
+    sd_id: str, timeout: float, progress: Callable[[str], None]
+) -> None:
     """
-    Raises SanlockFailed; LeaseTimeout if sanlock does not answer. For what
-    comes before the lease: take() looks by itself.
+    Call this before preparing anything for the lease. take() checks by
+    itself. A holder asks sanlock, since the tool may not be allowed to.
 
-    By a holder: the tool itself may not be allowed to talk to sanlock.
+    Raises SanlockFailed if sanlock does not run or cannot be used;
+    LeaseTimeout if it does not answer.
     """
-    nothing = dict.fromkeys(("ids", "leases", "run_dir"), "")
-    nothing.update(dict.fromkeys(("offset", "align", "sector", "host_id"), 0))
-    request = Request(sd_id=sd_id, timeout=timeout, alone=False, **nothing)
-    with _Run(request, progress, "probe") as run:
-        run.wait()
+    request = Request(
+        sd_id=sd_id,
+        ids="",
+        leases="",
+        offset=0,
+        align=0,
+        sector=0,
+        host_id=0,
+        timeout=timeout,
+        run_dir="",
+        alone=False,
+    )
+    with _HolderProcess(request, progress, "probe") as holder:
+        holder.wait()
 
 
-class _Run:
-    """One holder process."""
+class _HolderProcess:
+    """
+    One holder, from its start until it has ended or is left to itself.
 
-    def __init__(self, request, progress, task):
+    task: see holder.py.
+    """
+
+    def __init__(
+        self, request: Request, progress: Callable[[str], None], task: str
+    ) -> None:
         self._request = request
         self._progress = progress
         self._task = task
@@ -152,10 +187,15 @@ class _Run:
         message = {"request": dataclasses.asdict(request), "task": task}
         self.channel.send(message)
 
-    def __enter__(self):
+    def __enter__(self) -> _HolderProcess:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         """
         Let the holder clean up, and wait for it as long as that makes sense.
         """
@@ -167,15 +207,19 @@ class _Run:
             self.channel.close()
             self._handover.close()
 
-    def wait(self):
+    def wait(self) -> int | None:
         """
-        The host id by which the lease is held; None from a holder that had
-        something else to do.
+        Wait until the holder has done its task. Returns the host id by which
+        the lease is held, or None if the task was another one.
+
+        Raises what the holder raised; LeaseTimeout if it says nothing in
+        time; LeaseLost if it was killed; InternalError if it broke.
         """
         while True:
             message = self._receive(self._deadline)
             if message is None:
-                return self._ended()
+                self._require_done()
+                return None
             if "error" in message:
                 raise errors.from_fields(**message["error"])
             if "held" in message:
@@ -185,18 +229,19 @@ class _Run:
             self._step = message["progress"]
             self._progress(self._step)
 
-    def take_fd(self):
+    def take_fd(self) -> int:
+        """The descriptor that the holder hands over, to be closed by us."""
         return receive_fd(self._handover)
 
-    def _ended(self):
+    def _require_done(self) -> None:
+        """The holder has ended: was that all right?"""
         status = self._process.wait()
         if status < 0:
             raise errors.LeaseLost(self._request.sd_id)
         if status or self._task == "hold":
             raise errors.InternalError("end of the holder", str(status))
-        return None
 
-    def _wait_for_end(self):
+    def _wait_for_end(self) -> None:
         deadline = time.monotonic() + _LEAVE
         while True:
             try:
@@ -216,7 +261,7 @@ class _Run:
             if "progress" in message:
                 self._progress(message["progress"])
 
-    def _receive(self, deadline):
+    def _receive(self, deadline: float) -> dict[str, Any] | None:
         left = max(deadline - time.monotonic(), 0.001)
         try:
             return self.channel.receive(left)

@@ -2,19 +2,91 @@
 """
 The connection to sanlock that owns the lease: the fence.
 
-sanlock frees a lease when the *connection* ends (src/main.c,
-client_pid_dead()), and that is when the last process that has its file
-descriptor has ended, not when the process that made it has. So the descriptor
-goes from the holder to the tool and from there to the writer and to all that
-the writer starts, and nobody ever releases the lease in so many words.
+The problem
+===========
 
-Where sanlock loses the storage it sends SIGTERM to the process that made the
-connection, each second, then SIGKILL, and cannot finish before the connection
-has ended; a host that it cannot finish on is reset by the watchdog. A writer
-that is stuck in the kernel would bring that about. So the holder, as long as
-anybody has the descriptor, keeps its own, and ends the connection for all by
-shutdown() when that signal comes.
+A process that writes can get stuck. A write is a system call, and where the
+storage hangs, the kernel keeps the process in that call. No signal ends it,
+not even SIGKILL. When the storage comes back, minutes or days later, the
+write is carried out.
+
+So this must never happen: the lease is free, for another host or for another
+run on this host, while there is a process that may still write. Nothing that
+one of our processes *does* at its end can ensure that. The tool, the holder
+and the writer can each be killed at any point, and then they do nothing any
+more. It must be the end of the processes itself that ends the lease.
+
+What sanlock does
+=================
+
+(Files and functions are those of sanlock 3.8.5.)
+
+*A lease belongs to a connection, not to a process.* sanlock_register() in
+src/client.c connects a Unix socket to the daemon, and a later acquire() takes
+the lease for that connection. The daemon frees the lease when it finds that
+the other end of the socket was closed: main_loop() and client_pid_dead() in
+src/main.c. The kernel closes that end with the last file descriptor for it,
+and a process has its descriptors until it has really ended. A process that
+was killed, and is stuck in the kernel, has not ended.
+
+*The daemon knows one pid for a connection.* It asks the kernel once who made
+the connection: get_peer_pid(), called in src/cmd.c for SM_CMD_REGISTER. It
+does not notice that other processes have got the descriptor.
+
+*A host that loses the storage kills.* When the host id was not renewed for 8
+I/O timeouts (check_our_lease() in src/lockspace.c), kill_pids() in src/main.c
+sends a signal, each second, to that one pid of every connection that has a
+lease in the lockspace. This is SIGTERM for kill_grace_seconds (40), then
+SIGKILL. The daemon's helper process sends it (run_helper() in src/helper.c).
+The daemon is finished with the lockspace when all these connections have
+ended (all_pids_dead()). If that takes too long, the watchdog resets the host,
+and all VMs on it are gone.
+
+What follows for us
+===================
+
+*The descriptor is handed on.* The holder registers and acquires the lease. It
+sends the descriptor to the tool, and the tool starts the writer with it as
+stdin and stdout. All that the writer starts inherits it. None of them ever
+asks sanlock to release the lease. The lease ends when the last process that
+has the descriptor has ended.
+
+*Nobody has it by chance.* sanlock's library makes the descriptor inheritable.
+A process that was started for something else could inherit it, and keep the
+lease alive. So Registration makes the descriptor not inheritable, and each
+process that shall have it is given it.
+
+*The holder is the one that is told.* It made the connection, so the signals
+go to it and not to the writer. It touches no shared storage, so it is never
+stuck. But the connection does not end with the holder while a stuck writer
+has the descriptor too, and the watchdog would reset the host. So the holder
+stays as long as anybody else has the descriptor (shared()). When SIGTERM
+comes from sanlock (lost()), the holder ends the connection for all processes
+at once, by shutdown(2) (hang_up()). A SIGTERM from anybody else means
+nothing: the lease ends with the writer, not before.
+
+*The tool sees the loss by its own copy of the descriptor*: see ended(), and
+Held.check() in client.py. So does the writer before it commits, since the
+tool leads it (change/write.py).
+
+What is not fenced
+==================
+
+After hang_up() a stuck writer lives on without the lease. This host makes no
+other change until that writer has ended: the holder stays until then, and
+with it the lock in records.py. Another host gets the lease when our host id
+counts as dead, 8 I/O timeouts and 60 seconds after its last renewal
+(calc_host_dead_seconds() in src/timeouts.c). If the storage comes back to
+this host after that, the write is still carried out (docs/format.md, Locks).
+
+sanlock sends SIGKILL without SIGTERM where kill_grace_seconds is 0, which is
+the default if the watchdog fires in less than 30 seconds (setup_timeouts() in
+src/timeouts.c), and where somebody removes the lockspace without `unused`.
+The holder cannot hang up then. A writer that is stuck at that time means a
+reset.
 """
+
+from __future__ import annotations
 
 import os
 import select
@@ -24,55 +96,63 @@ import struct
 
 
 class Registration:
-    def __init__(self, fd):
+    """
+    The holder's side of the connection.
+
+    SIGTERM must be blocked in all threads: lost() reads it.
+    """
+
+    def __init__(self, fd: int) -> None:
+        """fd: what sanlock.register() returned; it is ours now."""
         # sanlock's library makes it inheritable (src/client.c).
         os.set_inheritable(fd, False)
         self._sock = socket.socket(fileno=fd)
         credentials = self._sock.getsockopt(
             socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")
         )
-        self._daemon = struct.unpack("3i", credentials)[0]
+        # The pid of pid, uid and gid.
+        self._daemon: int = struct.unpack("3i", credentials)[0]
         self._lost = False
 
-    def fileno(self):
+    def fileno(self) -> int:
         return self._sock.fileno()
 
-    def hang_up(self):
+    def hang_up(self) -> None:
         """End the connection for every process that has it."""
         try:
             self._sock.shutdown(socket.SHUT_RDWR)
         except OSError:
-            # Ended by the other side before.
+            # The other side has ended the connection before us.
             if not ended(self._sock):
                 raise
 
-    def close(self):
-        """For us. The others keep the lease."""
+    def close(self) -> None:
+        """Give up our descriptor. The other processes keep the lease."""
         self._sock.close()
 
-    def lost(self):
-        """sanlock wants the lease back, or has ended. Once lost, for ever."""
+    def lost(self) -> bool:
+        """
+        Whether sanlock has asked for the lease, or has ended the connection.
+        Once lost, lost for ever.
+        """
         told = self._told_to_end()
         self._lost = self._lost or told or ended(self._sock)
         return self._lost
 
-    def shared(self):
+    def shared(self) -> bool:
         """
-        Whether another process has the descriptor. Where we may not look
-        into a process (as a user, one of root's) it counts as not having it.
+        Whether another process has the descriptor. A process that we may not
+        see into (we are a user, and it is root's) counts as not having it.
         """
         wanted = os.readlink(f"/proc/self/fd/{self.fileno()}")
         return any(
-            wanted in _files(pid)
+            wanted in _files(int(pid))
             for pid in os.listdir("/proc")
             if pid.isdecimal() and int(pid) != os.getpid()
         )
 
-    def _told_to_end(self):
-        """
-        Reads the SIGTERMs that came, which are blocked. Those of others than
-        sanlock mean nothing: the lease ends with the writer, not before.
-        """
+    def _told_to_end(self) -> bool:
+        """Read all SIGTERMs that came. Returns whether one is by sanlock."""
         told = False
         while True:
             info = signal.sigtimedwait([signal.SIGTERM], 0)
@@ -80,20 +160,25 @@ class Registration:
                 return told
             told = told or self._is_sanlock(info.si_pid)
 
-    def _is_sanlock(self, pid):
+    def _is_sanlock(self, pid: int) -> bool:
         # The daemon, or its helper process, which does the killing for it
         # (src/helper.c).
         return self._daemon in (pid, _parent(pid))
 
 
-def ended(sock):
-    """Whether a connection is over, for us or altogether."""
+def ended(sock: socket.socket | int) -> bool:
+    """
+    Whether a connection is over: the other side has closed it, or one of
+    the processes on this side has shut it down.
+    """
     poll = select.poll()
+    # No events are asked for: POLLHUP and POLLERR are always given.
     poll.register(sock, 0)
     return bool(poll.poll(0))
 
 
-def _files(pid):
+def _files(pid: int) -> set[str]:
+    """What the descriptors of a process are, as /proc names it."""
     directory = f"/proc/{pid}/fd"
     found = set()
     try:
@@ -103,12 +188,13 @@ def _files(pid):
             except FileNotFoundError:
                 continue
     except (FileNotFoundError, ProcessLookupError, PermissionError):
-        # It ended, or is not ours to look into.
+        # The process has ended, or we may not see its descriptors.
         pass
     return found
 
 
-def _parent(pid):
+def _parent(pid: int) -> int | None:
+    """Parent of a process; None if the process has ended."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as f:
             return int(f.read().rpartition(b")")[2].split()[1])

@@ -1,28 +1,34 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-The process that takes the SDM lease and cleans up after it.
+The process that takes the SDM lease, and cleans up after it.
 
-It touches no shared storage itself, so it never hangs, and it ends only when
-nobody has the lease any more: then it leaves the lockspace, if it had joined.
-See registration.py for how the lease lives, membership.py and record.py for
-what happens where this process was killed.
+It touches no shared storage itself, so it never hangs. It ends only when
+nobody has the lease any more, and before that it leaves the lockspace, if it
+had joined. See connection.py for how the lease lives, and membership.py and
+processes/records.py for what happens where this process was killed.
+
+The tool starts it (client.py), with two sockets. Over the first one:
 
     tool -> {"request": {...}, "task": TASK}, and nothing more but its end
     <- {"progress": TEXT}
-    <- {"held": HOST ID}, with the registration's fd over the second socket
-    <- {"lost": true}      it was held, and is lost
+    <- {"held": HOST ID}   the lease is taken; the descriptor of its connection
+                           comes over the second socket
+    <- {"lost": true}      the lease was held, and is lost
     <- {"error": {"code": N, "fields": {...}}}
-    <- {"writing": true}   the tool is done but somebody still has the lease
+    <- {"writing": true}   the tool is done, but somebody still has the lease
 
-TASK: "hold" the lease; "tidy" up after one that was killed; "probe" whether
-sanlock can be used at all.
+TASK is "hold", to take the lease; "tidy", to clean up after a holder that was
+killed; or "probe", to ask whether sanlock can be used at all.
 """
+
+from __future__ import annotations
 
 import contextlib
 import os
 import signal
 import socket
 import time
+from collections.abc import Iterator, Sequence
 
 from vdsm_backup import errors
 from vdsm_backup.lease import client
@@ -39,71 +45,88 @@ except ImportError as e:
     sanlock = None
     _missing = str(e)
 
-# Seconds between looks.
+# Seconds between two checks of the connection, and between two tries to take
+# the lease.
 _POLL = 0.2
 _LEASE_POLL = 1
 
-# A process that is killed takes a moment to end; one that is there after this
-# many seconds is worth a word.
+# Seconds. A process that is killed takes a moment to end; the tool is told of
+# one that is still there after this time.
 _LINGER = 1
 
 
 class Holder:
-    def __init__(self, request, watch, handover):
+    """
+    The tasks. Each is a method, and end() comes after each.
+
+    handover: the socket for the descriptor of the connection.
+    """
+
+    def __init__(
+        self, request: client.Request, watch: Watch, handover: socket.socket
+    ) -> None:
         self._request = request
         self._watch = watch
         self._handover = handover
         self._space = lockspace.Lockspace(request)
         self._membership = Membership(request, self._space, watch)
-        self._registration = None
+        self._registration: Registration | None = None
 
-    def probe(self):
+    def probe(self) -> None:
+        """Raises SanlockFailed if sanlock does not run."""
         with lockspace.failing("be used"):
             self._watch.run(self._space.joined)
 
-    def hold(self):
-        """Take the lease, and return when it is over."""
+    def hold(self) -> None:
+        """
+        Take the lease, and keep it until it is lost. Raises ToolGone when the
+        tool is done.
+        """
         self.probe()
         self._membership.lock()
         self._membership.join()
         if self._request.alone:
             self._membership.require_alone()
-        self._acquire()
-        self._hand_over()
-        self._stay()
+        registration = self._acquire()
+        self._hand_over(registration)
+        self._stay(registration)
 
-    def tidy(self):
+    def tidy(self) -> None:
+        """Adopt what a killed holder left; end() leaves it then."""
         self._membership.adopt_left_behind()
 
-    def end(self):
+    def end(self) -> None:
         """Leave nothing behind, however long it takes."""
         if self._registration:
-            self._outlive_writer()
+            self._outlive_writer(self._registration)
             self._registration.close()
         self._membership.leave()
 
-    def _acquire(self):
+    def _acquire(self) -> Registration:
         self._watch.step("taking the SDM lease")
         with lockspace.failing("register a process"):
-            self._registration = Registration(
-                self._watch.run(sanlock.register)
-            )
-        fd = self._registration.fileno()
+            registration = Registration(self._watch.run(sanlock.register))
+        self._registration = registration
+        fd = registration.fileno()
         late = None
         while True:
             try:
                 self._watch.run(
                     lambda: self._space.acquire(fd),
                     late=late,
-                    abort=self._registration.hang_up,
+                    abort=registration.hang_up,
                 )
-                return
+                return registration
             except sanlock.SanlockException as e:
                 late = errors.LeaseBusy(self._request.sd_id, self._owner(e))
             self._watch.step(f"waiting for the SDM lease of {late.owner}")
             self._watch.pause(_LEASE_POLL, late)
 
-    def _owner(self, e):
+    def _owner(self, e: sanlock.SanlockException) -> str:
+        """
+        Who has the lease that could not be taken. Raises SanlockFailed if it
+        failed for another reason.
+        """
         if e.errno in lockspace.THIS_HOST_HAS_IT:
             return f"host id {self._membership.host_id} (this host)"
         if e.errno not in lockspace.OTHER_HOST_HAS_IT:
@@ -116,44 +139,46 @@ class Holder:
             return "another host"
         return f"host id {lockspace.numbers(owners)}"
 
-    def _hand_over(self):
-        fd = self._registration.fileno()
+    def _hand_over(self, registration: Registration) -> None:
+        fd = registration.fileno()
         # A tool that is gone is noticed in _stay().
         with contextlib.suppress(OSError):
             socket.send_fds(self._handover, [b"\0"], [fd])
         self._watch.tell({"held": self._membership.host_id})
 
-    def _stay(self):
-        while not self._registration.lost():
+    def _stay(self, registration: Registration) -> None:
+        while not registration.lost():
             self._watch.listen(_POLL)
         self._watch.tell({"lost": True})
 
-    def _outlive_writer(self):
+    def _outlive_writer(self, registration: Registration) -> None:
         """
-        Also after the lease was lost: our lock keeps this host from a second
-        change while somebody may still write.
+        Wait until nobody else has the connection, also after the lease was
+        lost: our lock keeps this host from a second change while somebody may
+        still write.
         """
         told = False
         since = time.monotonic()
-        while self._registration.shared():
-            if self._registration.lost():
-                self._registration.hang_up()
+        while registration.shared():
+            if registration.lost():
+                registration.hang_up()
             if not told and time.monotonic() > since + _LINGER:
                 self._watch.tell({"writing": True})
                 told = True
             time.sleep(_POLL)
 
 
-def main(args):
+def main(args: Sequence[str]) -> None:
     """args: descriptors of the two sockets."""
     serve(args)
     # Threads may be left in calls that never come back.
     os._exit(0)
 
 
-def serve(args):
-    # Read where it matters, by Registration. The others come from a terminal
-    # or from its end, neither of which is ours.
+def serve(args: Sequence[str]) -> None:
+    """Do the one task that the tool sends. args: as of main()."""
+    # SIGTERM is read where it matters, by Registration. The other signals
+    # come from a terminal, or from its end, and the terminal is the tool's.
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)
@@ -176,7 +201,8 @@ def serve(args):
 
 
 @contextlib.contextmanager
-def _telling(watch):
+def _telling(watch: Watch) -> Iterator[None]:
+    """The tool is told of what the body raises. A tool that is gone is not."""
     try:
         yield
     except ToolGone:

@@ -3,20 +3,26 @@
 One domain's lockspace and SDM lease, as sanlock sees them.
 
 Nearly everything is asked of the sanlock daemon, which does all I/O. Only a
-slot of the lockspace is read without it, by the sanlock command in a process
-of its own: the daemon tells about host ids after joining, and we must know
-whether ours is free before.
+slot of the lockspace is read without the daemon, by the sanlock command in a
+process of its own. The daemon tells about host ids only after joining, and we
+must know before that whether ours is free.
+
+Methods raise sanlock.SanlockException, and may take as long as sanlock does.
 """
+
+from __future__ import annotations
 
 import contextlib
 import errno
 import os
 import subprocess
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import sanlock
 
 from vdsm_backup import errors
+from vdsm_backup.lease.client import Request
 from vdsm_backup.processes import identity
 from vdsm_backup.text import printable
 
@@ -28,14 +34,16 @@ SANLOCK = "/usr/sbin/sanlock"
 # src/sanlock_rv.h: SANLK_HOSTID_BUSY
 HOSTID_BUSY = -262
 
-# Somebody has the lease. src/sanlock_rv.h: SANLK_ACQUIRE_IDLIVE, _OWNED,
-# _OTHER, _SHRETRY, _OWNED_RETRY; src/resource.c, acquire_token(): a process
-# of this host has it (EEXIST), is getting it (EBUSY), gives it back (EAGAIN).
+# Somebody has the lease. src/resource.c, acquire_token(): a process of this
+# host has it (EEXIST), is getting it (EBUSY), or gives it back (EAGAIN).
+# src/sanlock_rv.h: SANLK_ACQUIRE_IDLIVE, _OWNED, _OTHER, _SHRETRY and
+# _OWNED_RETRY.
 THIS_HOST_HAS_IT = (errno.EEXIST, errno.EBUSY, errno.EAGAIN)
 OTHER_HOST_HAS_IT = (-243, -244, -245, -246, -247)
 
-# src/lockspace.c, add_lockspace_start(): this host has the lockspace already,
-# joins it or leaves it just now, by the same id or (EINVAL) by another one.
+# src/lockspace.c, add_lockspace_start(): this host is in the lockspace already
+# (EEXIST), joins it (EINPROGRESS) or leaves it (EAGAIN) just now; EINVAL is
+# any of these by another host id or path.
 JOINED_ALREADY = (
     errno.EEXIST,
     errno.EINPROGRESS,
@@ -54,16 +62,28 @@ _MIB = 1024**2
 
 @dataclass(frozen=True)
 class Joined:
-    """How this host is in a lockspace."""
+    """
+    How this host is in a lockspace.
+
+    path: of the file or LV that was joined.
+    changing: the lockspace is being joined or left.
+    """
 
     host_id: int
     path: str
-    changing: bool  # it is being joined or left
+    changing: bool
 
 
 @dataclass(frozen=True)
 class Slot:
-    """One host id on storage; timestamp 0: it was left, or never used."""
+    """
+    One host id on storage.
+
+    owner: the name of the host.
+    timestamp: of the last renewal, by the owner's clock; 0 if the host id was
+    left, or never used.
+    generation: how many times the host id was taken.
+    """
 
     owner: str = ""
     timestamp: int = 0
@@ -72,20 +92,27 @@ class Slot:
 
 @dataclass(frozen=True)
 class Host:
-    state: int  # sanlock.HOST_*
+    """
+    What sanlock has seen of a host.
+
+    state: sanlock.HOST_LIVE, HOST_DEAD and so on.
+    generation: of its slot.
+    """
+
+    state: int
     generation: int
 
 
 class Lockspace:
-    """The one that a lease.Request is about."""
+    """The lockspace and the SDM lease that a Request is about."""
 
-    def __init__(self, request):
+    def __init__(self, request: Request) -> None:
         self._name = request.sd_id.encode("ascii")
         self._ids = request.ids
         self._disks = [(request.leases, request.offset)]
         self._size = {"align": request.align, "sector": request.sector}
 
-    def daemon_runs(self):
+    def daemon_runs(self) -> bool:
         try:
             sanlock.get_lockspaces()
         except sanlock.SanlockException as e:
@@ -94,7 +121,7 @@ class Lockspace:
             return False
         return True
 
-    def joined(self):
+    def joined(self) -> Joined | None:
         """How this host is in the lockspace, or None."""
         for entry in sanlock.get_lockspaces():
             if entry["lockspace"] == self._name:
@@ -102,22 +129,28 @@ class Lockspace:
                 return Joined(entry["host_id"], entry["path"], changing)
         return None
 
-    def io_timeout(self):
+    def io_timeout(self) -> int:
+        """Seconds; what the lockspace was made with."""
         return sanlock.read_lockspace(self._ids, **self._size)["iotimeout"]
 
-    def join(self, host_id, io_timeout):
+    def join(self, host_id: int, io_timeout: int) -> None:
+        """Returns when this host is in the lockspace."""
         sanlock.add_lockspace(
             self._name, host_id, self._ids, iotimeout=io_timeout
         )
 
-    def leave(self, host_id):
-        """Also ends a join that is under way."""
+    def leave(self, host_id: int) -> None:
+        """
+        Returns when this host is out of the lockspace. Also ends a join that
+        is under way.
+        """
         # Without `unused` sanlock kills every process that has a lease.
         sanlock.rem_lockspace(self._name, host_id, self._ids, unused=True)
 
-    def hosts(self):
+    def hosts(self) -> dict[int, Host] | None:
         """
-        Hosts by their ids; None until sanlock has looked once after a join.
+        All hosts by their ids; None as long as sanlock has not yet read the
+        slots after a join.
         """
         try:
             found = sanlock.get_hosts(self._name)
@@ -132,23 +165,29 @@ class Lockspace:
             for host in found
         }
 
-    def acquire(self, fd):
+    def acquire(self, fd: int) -> None:
+        """Take the SDM lease for the connection fd."""
         sanlock.acquire(self._name, SDM, self._disks, slkfd=fd)
 
-    def owners(self):
-        """Host ids that have the SDM lease, or had it when they died."""
+    def owners(self) -> list[int]:
+        """Ids of hosts that have the SDM lease, or had it when they died."""
         found = sanlock.read_resource_owners(
             self._name, SDM, self._disks, **self._size
         )
         return sorted(host["host_id"] for host in found)
 
-    def start_dump(self, user):
+    def start_dump(
+        self, user: tuple[int, int] | None
+    ) -> subprocess.Popen[str]:
         """
-        A process that prints the slots. user: (uid, gid), or None for ours.
+        A process that prints the slots, for slot() to read.
 
-        sanlock takes a ':' in a path for a separator, so it is given the
-        name within the directory. That is entered by a shell, not by Popen,
-        which would wait in the kernel with us if the storage hangs.
+        user: (uid, gid) of the process; None for ours.
+
+        sanlock takes a ':' in a path for a separator, so it is given the name
+        within the directory. A shell enters the directory, and not Popen:
+        Popen would wait for that, and with it this process, in the kernel if
+        the storage hangs.
         """
         directory, name = os.path.split(self._ids)
         script = 'cd -- "$1" && exec "$0" direct dump "$2" -Z "$3" -A "$4"'
@@ -173,16 +212,18 @@ class Lockspace:
             **options,
         )
 
-    def slot(self, dump, host_id):
+    def slot(self, dump: str, host_id: int) -> Slot:
         """The slot of host_id in what a dump printed."""
         return parse_slot(dump, (host_id - 1) * self._size["sector"])
 
 
-def parse_slot(dump, offset):
+def parse_slot(dump: str, offset: int) -> Slot:
     """
-    The slot at the offset, in bytes. Slots that were never used are not
-    printed. src/direct.c, direct_dump(): offset, lockspace, owner's name
-    (which may have spaces, or be empty), timestamp, host id, generation.
+    The slot at the offset, in bytes, in what a dump printed.
+
+    A line of it has the offset, the lockspace, the owner's name (which may
+    have spaces, or be empty), the timestamp, the host id, and the generation:
+    direct_dump() in src/direct.c. Slots that were never used are not printed.
     """
     for line in dump.split("\n"):
         fields = line.split(None, 1)
@@ -197,22 +238,26 @@ def parse_slot(dump, offset):
 
 
 @contextlib.contextmanager
-def failing(action):
-    """sanlock's errors that mean nothing special here."""
+def failing(action: str) -> Iterator[None]:
+    """
+    Raises SanlockFailed for an error of sanlock in the body, where no such
+    error means something special. action: what sanlock cannot do then.
+    """
     try:
         yield
     except sanlock.SanlockException as e:
         raise errors.SanlockFailed(action, describe(e))
 
 
-def describe(e):
+def describe(e: sanlock.SanlockException) -> str:
     """
-    Errors above 0 are the system's; sanlock's own, below 0, have their names
-    in src/sanlock_rv.h.
+    An error of sanlock as a text, with its number. Numbers above 0 are errno
+    of the system. Those below 0 are sanlock's own, and have their names in
+    src/sanlock_rv.h.
     """
     code, what, why = e.args
     return f"{what}: {why} ({code})"
 
 
-def numbers(host_ids):
+def numbers(host_ids: Iterable[int]) -> str:
     return ", ".join(str(host_id) for host_id in host_ids)

@@ -1,11 +1,78 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-This host's place in a domain's lockspace, as long as a holder needs it.
+How this host gets into a domain's lockspace, and out of it.
 
-A host that is in the lockspace already (VDSM joined it) uses the host id it
-has, and stays in. Otherwise we join with the id of the configuration, and
-leave at the end. A killed holder's join is known by its record, and is ours.
+The problem
+===========
+
+Only a host that is in a lockspace can take a lease in it: it has a host id,
+which is a slot of `ids` that its sanlock renews. Three things make this hard.
+
+1. The host may be in the lockspace already, since VDSM has joined it. Then we
+   must use the host id that VDSM chose, and must not leave: leaving would take
+   the lockspace from VDSM.
+2. Otherwise we join with the host id of the configuration, which another host
+   may have.
+3. A holder can be killed at any point. Its lease goes with its connection
+   (connection.py), but a lockspace does not belong to a connection. The host
+   stays in it for ever, and until it leaves, VDSM cannot join with an id of
+   its own. So the next holder must leave for the one that was killed, but
+   never leave what somebody else of this host has joined.
+
+What sanlock does
+=================
+
+(Files and functions are those of sanlock 3.8.5.)
+
+*Joining*: add_lockspace_start() in src/lockspace.c refuses a lockspace that
+this host is in, joins or leaves just now (lockspace.JOINED_ALREADY). Then
+delta_lease_acquire() in src/delta_lease.c reads the slot. A slot with
+timestamp 0 was left in order, or never used, and is free. A slot that has the
+name of this host is taken over at once. Any other slot is watched for 8 I/O
+timeouts and 60 seconds, and the caller is told nothing in that time. If the
+slot changes, it belongs to a live host (HOSTID_BUSY). Taking a slot adds 1 to
+its generation, and takes 2 I/O timeouts more, in which nobody else may write
+the slot.
+
+*Being in*: lockspace_thread() in src/lockspace.c renews the timestamp of the
+slot each 2 I/O timeouts (calc_id_renewal_seconds() in src/timeouts.c).
+
+*Other hosts*: get_host_flag() in src/lockspace.c says FREE for a slot with
+timestamp 0. Any other slot is UNKNOWN until it has changed while we are in
+the lockspace, and then LIVE. After 8 I/O timeouts without a change it is
+FAIL, and 60 seconds later DEAD: its host must have been reset by its watchdog.
+
+*Leaving*: rem_lockspace() kills every process that has a lease. With `unused`
+it kills nobody, and fails with EBUSY while any process has one
+(lockspace_is_used() in src/resource.c).
+
+What follows for us
+===================
+
+*One holder at a time* works on a domain on this host: lock().
+
+*Before joining* we watch the slot ourselves for one renewal, so that a live
+host is found in seconds and named (_free_slot()). sanlock finds a host that
+takes the slot after that.
+
+*A join is put on record* before it is made (records.py): the host id, and the
+generation that the slot will have, one more than it has. A holder that was
+killed leaves the record. The next one compares it with the lockspace. If both
+agree, the join is ours, and is left at the end. If the generation is another
+one, somebody else has joined since. If the record cannot be read, nothing is
+proved. In these two cases the lockspace is used and not left (_adopt()). One
+gap remains: a holder is killed after it wrote the record and before sanlock
+took the slot, and then somebody else of this host joins with the same host
+id. That join has the generation that is on record.
+
+*Alone* is only who sees all other slots FREE or DEAD: require_alone(). While
+a slot is UNKNOWN or FAIL, its host may be alive, and we wait.
+
+*Leaving* is always with `unused`, is tried until it works, and is done only
+where the join was ours: leave().
 """
+
+from __future__ import annotations
 
 import errno
 import time
@@ -14,51 +81,67 @@ import sanlock
 
 from vdsm_backup import errors
 from vdsm_backup.lease import lockspace
+from vdsm_backup.lease.client import Request
+from vdsm_backup.lease.lockspace import Host, Joined, Lockspace, Slot
+from vdsm_backup.lease.watch import Watch
 from vdsm_backup.processes.records import Record
 
-# src/timeouts.c, calc_id_renewal_seconds(): a host renews its slot each
-# 2 * io_timeout; src/lockspace.c, lockspace_thread(), waits for it in steps
-# of a second, and the renewal takes its time.
+# A slot of a live host changes within this many I/O timeouts and, since
+# lockspace_thread() waits in steps of a second and the renewal takes its time,
+# this many seconds more.
 RENEWAL = 2
 RENEWAL_SLACK = 2
 
-# Seconds between looks.
+# Seconds between two questions to sanlock, and between two dumps of a slot.
 _POLL = 0.2
 _SLOT_POLL = 0.5
 
-# Each try to leave is a line in sanlock's log: first and longest pause.
+# Each try to leave is a line in sanlock's log. Seconds, the first and the
+# longest pause between two tries.
 _LEAVE_POLL = (0.2, 5)
 
 # Seconds that sanlock may take to free the lease of a process that ended.
 _BUSY = 5
 
-# Somebody else of this host may join between our look and our try.
+# Somebody else of this host may join between our question and our try.
 _TRIES = 3
 
 
 class Membership:
     """
     host_id: by which this host is in the lockspace, once it is.
+
+    All methods but leave() wait by the Watch, and raise what it raises. Where
+    sanlock fails or the record cannot be used, they raise SanlockFailed.
     """
 
-    def __init__(self, request, space, watch):
+    def __init__(
+        self, request: Request, space: Lockspace, watch: Watch
+    ) -> None:
         self._request = request
         self._space = space
         self._watch = watch
         self._record = Record(request.run_dir, request.sd_id)
         self._must_leave = False
-        self.host_id = None
+        self.host_id: int | None = None
 
-    def lock(self):
-        """Wait until no other holder of this host works on the domain."""
+    def lock(self) -> None:
+        """
+        Wait until no other holder of this host works on the domain. Raises
+        LeaseBusy when the time is over.
+        """
         for owner in self._record.until_locked():
             self._watch.step(f"waiting for {owner}")
             busy = errors.LeaseBusy(self._request.sd_id, owner)
             self._watch.pause(_POLL, late=busy)
 
-    def adopt_left_behind(self):
-        """A join that a killed holder left, if there is one."""
-        # One that we may not read was made by root, so it is root's to leave.
+    def adopt_left_behind(self) -> None:
+        """
+        Adopt the join that a killed holder left, if there is one and no other
+        holder is at work. leave() leaves it then.
+        """
+        # A record that we may not read was made by root, so the join is
+        # root's to leave.
         if not self._record.readable():
             return
         self._record.open()
@@ -66,11 +149,15 @@ class Membership:
             with lockspace.failing("list its lockspaces"):
                 running = self._watch.run(self._space.daemon_runs)
             # A daemon that is gone took its lockspaces with it.
-            self._adopt(self._settled() if running else None)
+            self._adopt(self._joined() if running else None)
 
-    def join(self):
+    def join(self) -> None:
+        """
+        Be in the lockspace, by the host id that this host has in it, or else
+        by the one of the request. Raises HostIdInUse if another host has it.
+        """
         for _ in range(_TRIES):
-            joined = self._settled()
+            joined = self._joined()
             if joined:
                 self._require_same_path(joined)
                 self._adopt(joined)
@@ -87,40 +174,40 @@ class Membership:
         action = f"join the lockspace {self._request.ids}"
         raise errors.SanlockFailed(action, lockspace.describe(last))
 
-    def require_alone(self):
+    def require_alone(self) -> None:
         """Raises HostsLive unless all other hosts are known to be dead."""
         late = self._hosts_live("not known yet")
         while True:
             hosts = self._hosts(late)
-            maybe = sorted(
+            may_live = sorted(
                 host_id
                 for host_id, host in hosts.items()
                 if host_id != self.host_id
                 and host.state not in (sanlock.HOST_FREE, sanlock.HOST_DEAD)
             )
-            if not maybe:
+            if not may_live:
                 return
-            live = [i for i in maybe if hosts[i].state == sanlock.HOST_LIVE]
+            live = [i for i in may_live if hosts[i].state == sanlock.HOST_LIVE]
             if live:
                 raise self._hosts_live(lockspace.numbers(live))
-            late = self._hosts_live(lockspace.numbers(maybe))
+            late = self._hosts_live(lockspace.numbers(may_live))
             self._watch.step(f"looking whether hosts are alive: {late.hosts}")
             self._watch.pause(_POLL, late)
 
-    def leave(self):
-        """However long it takes; only what is ours to leave."""
-        if not self._must_leave:
+    def leave(self) -> None:
+        """Leave what is ours to leave, however long it takes."""
+        if not self._must_leave or self.host_id is None:
             return
         self._watch.tell({"progress": "leaving the lockspace"})
         pause, longest = _LEAVE_POLL
         since = time.monotonic()
-        while self._is_joined():
+        while self._may_be_in():
             try:
                 self._space.leave(self.host_id)
             except sanlock.SanlockException as e:
-                # EBUSY: somebody whom we cannot see has the lease. Others:
-                # sanlock is leaving already, or lost the storage. Nothing
-                # that another try could not end.
+                # EBUSY: a process that we cannot see has the lease. Other
+                # errors: sanlock is leaving already, or lost the storage. No
+                # error is one that another try could not end.
                 if e.errno == errno.EBUSY and time.monotonic() > since + _BUSY:
                     self._watch.tell({"writing": True})
                 time.sleep(pause)
@@ -129,8 +216,8 @@ class Membership:
 
     # Steps of joining
 
-    def _settled(self):
-        """How this host is in the lockspace, when that is not changing."""
+    def _joined(self) -> Joined | None:
+        """How this host is in the lockspace, once that is not changing."""
         while True:
             with lockspace.failing("list its lockspaces"):
                 joined = self._watch.run(self._space.joined)
@@ -139,17 +226,17 @@ class Membership:
             self._watch.step("waiting for sanlock to join or leave")
             self._watch.pause(_POLL)
 
-    def _require_same_path(self, joined):
+    def _require_same_path(self, joined: Joined) -> None:
         # A replica beside its origin: the same name, another storage.
         if joined.path != self._request.ids:
             action = f"join the lockspace {self._request.ids}"
             reason = f"this host has joined it as {joined.path}"
             raise errors.SanlockFailed(action, reason)
 
-    def _adopt(self, joined):
+    def _adopt(self, joined: Joined | None) -> None:
         """
-        Use a join; leave it at the end if a killed holder made it, which only
-        a record that can be read proves.
+        Use a join that is there. It is left at the end if a killed holder
+        made it, which only a record that can be read proves.
         """
         kept = self._record.read()
         if joined:
@@ -162,14 +249,13 @@ class Membership:
         if not self._must_leave:
             self._record.remove()
 
-    def _join(self):
+    def _join(self) -> None:
         host_id = self._request.host_id
         self._watch.step(f"looking whether host id {host_id} is free")
         with lockspace.failing(f"read the lockspace {self._request.ids}"):
             io_timeout = self._watch.run(self._space.io_timeout)
         slot = self._free_slot(io_timeout)
         self.host_id = host_id
-        # src/delta_lease.c, delta_lease_acquire(): joining adds 1.
         self._record.write(_join_record(host_id, slot.generation + 1))
         self._must_leave = True
         self._watch.step(_joining(host_id, slot))
@@ -180,10 +266,10 @@ class Membership:
                 raise self._host_id_in_use(self._slot())
             raise
 
-    def _free_slot(self, io_timeout):
+    def _free_slot(self, io_timeout: int) -> Slot:
         """
-        A slot is live if it changes while we look. sanlock would find out,
-        too, but says so only after minutes.
+        The slot of our host id, after it was watched for one renewal. Raises
+        HostIdInUse if it changed.
         """
         first = slot = self._slot()
         end = time.monotonic() + RENEWAL * io_timeout + RENEWAL_SLACK
@@ -194,23 +280,26 @@ class Membership:
                 raise self._host_id_in_use(slot)
         return slot
 
-    def _slot(self):
-        user = (self._request.dump_uid, self._request.dump_gid)
-        process = self._space.start_dump(None if None in user else user)
+    def _slot(self) -> Slot:
+        """The slot of our host id, as it is on storage now."""
+        uid, gid = self._request.dump_uid, self._request.dump_gid
+        user = None if uid is None or gid is None else (uid, gid)
+        process = self._space.start_dump(user)
         output, _ = self._watch.run(process.communicate, abort=process.kill)
         if process.returncode != 0:
             action = f"read the lockspace {self._request.ids}"
             raise errors.SanlockFailed(action, output.strip())
         return self._space.slot(output, self._request.host_id)
 
-    def _host_id_in_use(self, slot):
+    def _host_id_in_use(self, slot: Slot) -> errors.HostIdInUse:
         return errors.HostIdInUse(
             self._request.sd_id, self._request.host_id, slot.owner
         )
 
-    # Looking
+    # What sanlock knows of the lockspace
 
-    def _hosts(self, late=None):
+    def _hosts(self, late: errors.Error | None = None) -> dict[int, Host]:
+        """All hosts by their ids. late: raised when the time is over."""
         with lockspace.failing("list the hosts of the lockspace"):
             while True:
                 hosts = self._watch.run(self._space.hosts, late)
@@ -218,24 +307,27 @@ class Membership:
                     return hosts
                 self._watch.pause(_POLL, late)
 
-    def _hosts_live(self, hosts):
+    def _hosts_live(self, hosts: str) -> errors.HostsLive:
         return errors.HostsLive(self._request.sd_id, hosts)
 
-    def _is_joined(self):
+    def _may_be_in(self) -> bool:
+        """Whether this host may still be in the lockspace as we joined it."""
         try:
-            joined = self._space.daemon_runs() and self._space.joined()
+            if not self._space.daemon_runs():
+                return False
+            joined = self._space.joined()
         except sanlock.SanlockException:
-            # It may be; another try will tell.
+            # Not known; another try will tell.
             return True
         ours = (self.host_id, self._request.ids)
-        return bool(joined) and (joined.host_id, joined.path) == ours
+        return joined is not None and (joined.host_id, joined.path) == ours
 
 
-def _join_record(host_id, generation):
+def _join_record(host_id: int, generation: int) -> dict[str, int]:
     return {"host_id": host_id, "generation": generation}
 
 
-def _joining(host_id, slot):
+def _joining(host_id: int, slot: Slot) -> str:
     text = f"joining the lockspace as host id {host_id}"
     if slot.timestamp:
         text += f", which {slot.owner} did not leave in order"

@@ -1,19 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-Waiting, with an eye on the tool and on the clock.
+How the holder waits: with an eye on the tool, and on the clock.
 
-Calls into sanlock may take minutes, or for ever when storage hangs, and the
-tool may die, or its time may be over, during any of them.
+Calls into sanlock may take minutes, or for ever when storage hangs. During
+any of them the tool may die, or its time may be over.
 """
+
+from __future__ import annotations
 
 import contextlib
 import select
 import time
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from vdsm_backup import errors
+from vdsm_backup.processes.channel import Channel
 from vdsm_backup.processes.jobs import Jobs
 
+# Seconds between two checks of the tool and the clock.
 _POLL = 0.05
+
+Result = TypeVar("Result")
 
 
 class ToolGone(Exception):
@@ -22,47 +30,58 @@ class ToolGone(Exception):
 
 class Watch:
     """
-    Each wait raises ToolGone, or, when the time is over, `late` or else
-    LeaseTimeout.
+    All that waits here raises ToolGone when the tool is gone.
 
-    channel: to the tool, which says nothing any more; its end is all that can
-    come.
+    channel: to the tool. The tool says nothing any more, and its end is all
+    that can come.
+    timeout: seconds for all that is waited for, from now on.
     """
 
-    def __init__(self, channel, sd_id, timeout):
+    def __init__(self, channel: Channel, sd_id: str, timeout: float) -> None:
         self._channel = channel
         self._sd_id = sd_id
         self._timeout = timeout
         self._deadline = time.monotonic() + timeout
         self._step = "starting"
 
-    def step(self, text):
-        """Tell the tool what comes now."""
+    def step(self, text: str) -> None:
+        """Tell the tool what comes now, unless that was the last step, too."""
         if text != self._step:
             self._step = text
             self.tell({"progress": text})
 
-    def tell(self, message):
+    def tell(self, message: Mapping[str, Any]) -> None:
+        """Tell the tool, if it is there."""
         # A tool that is gone is noticed where we wait.
         with contextlib.suppress(OSError):
             self._channel.send(message)
 
-    def pause(self, seconds, late=None):
+    def pause(self, seconds: float, late: errors.Error | None = None) -> None:
+        """
+        Wait. When the time is over after that, raises `late`, or LeaseTimeout
+        if there is none.
+        """
         self.listen(seconds)
         if time.monotonic() >= self._deadline:
             raise late or errors.LeaseTimeout(
                 self._sd_id, f"{self._timeout:g}", self._step
             )
 
-    def listen(self, seconds):
-        """Wait without regard to the time."""
+    def listen(self, seconds: float) -> None:
+        """Wait, also when the time is over."""
         if select.select([self._channel], [], [], seconds)[0]:
             raise ToolGone
 
-    def run(self, call, late=None, abort=None):
+    def run(
+        self,
+        call: Callable[[], Result],
+        late: errors.Error | None = None,
+        abort: Callable[[], object] | None = None,
+    ) -> Result:
         """
-        The call's result. Where the wait for it is given up, abort() is
-        called; the call goes on, in a thread that nobody waits for.
+        What call() returns or raises. Raises what pause() raises when the
+        time is over. Where the wait is given up, abort() is called, and the
+        call goes on in a thread that nobody waits for.
         """
         job = Jobs({"call": call})
         try:
