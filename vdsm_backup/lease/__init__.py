@@ -6,6 +6,7 @@ The SDM lease of a domain.
     holder      the process that takes the lease, and cleans up after it
     membership  how this host gets into the domain's lockspace, and out of it
     lockspace   what sanlock is asked and told about one domain
+    slot        whether the host id to join with is free
     connection  the connection that owns the lease: the fence
     watch       how the holder waits
     local       a local domain, which has no lockspace: a lock of this host

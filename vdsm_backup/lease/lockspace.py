@@ -2,10 +2,8 @@
 """
 One domain's lockspace and SDM lease, as sanlock sees them.
 
-Nearly everything is asked of the sanlock daemon, which does all I/O. Only a
-slot of the lockspace is read without the daemon, by the sanlock command in a
-process of its own. The daemon tells about host ids only after joining, and we
-must know before that whether ours is free.
+All is asked of the sanlock daemon, which does all I/O. What the daemon does
+not tell is in slot.py.
 
 Methods raise sanlock.SanlockException, and may take as long as sanlock does.
 """
@@ -14,8 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
-import subprocess
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -23,13 +19,9 @@ import sanlock
 
 from vdsm_backup import errors
 from vdsm_backup.lease.client import Request
-from vdsm_backup.processes import identity
-from vdsm_backup.text import printable
 
 # lib/vdsm/storage/sd.py, SDM_LEASE_NAME.
 SDM = b"SDM"
-
-SANLOCK = "/usr/sbin/sanlock"
 
 # src/sanlock_rv.h: SANLK_HOSTID_BUSY
 HOSTID_BUSY = -262
@@ -57,8 +49,6 @@ _NO_DAEMON = (errno.ECONNREFUSED, errno.ENOENT)
 # src/sanlock_admin.h: SANLK_HOST_MASK
 _HOST_MASK = 0xF
 
-_MIB = 1024**2
-
 
 @dataclass(frozen=True)
 class Joined:
@@ -72,22 +62,6 @@ class Joined:
     host_id: int
     path: str
     changing: bool
-
-
-@dataclass(frozen=True)
-class Slot:
-    """
-    One host id on storage.
-
-    owner: the name of the host.
-    timestamp: of the last renewal, by the owner's clock; 0 if the host id was
-    left, or never used.
-    generation: how many times the host id was taken.
-    """
-
-    owner: str = ""
-    timestamp: int = 0
-    generation: int = 0
 
 
 @dataclass(frozen=True)
@@ -175,66 +149,6 @@ class Lockspace:
             self._name, SDM, self._disks, **self._size
         )
         return sorted(host["host_id"] for host in found)
-
-    def start_dump(
-        self, user: tuple[int, int] | None
-    ) -> subprocess.Popen[str]:
-        """
-        A process that prints the slots, for slot() to read.
-
-        user: (uid, gid) of the process; None for ours.
-
-        sanlock takes a ':' in a path for a separator, so it is given the name
-        within the directory. A shell enters the directory, and not Popen:
-        Popen would wait for that, and with it this process, in the kernel if
-        the storage hangs.
-        """
-        directory, name = os.path.split(self._ids)
-        script = 'cd -- "$1" && exec "$0" direct dump "$2" -Z "$3" -A "$4"'
-        align = self._size["align"]
-        options = identity.user(*user) if user else {}
-        return subprocess.Popen(
-            [
-                "/bin/sh",
-                "-c",
-                script,
-                SANLOCK,
-                directory,
-                f"{name}:0:{align}",
-                str(self._size["sector"]),
-                f"{align // _MIB}M",
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            errors="backslashreplace",
-            **options,
-        )
-
-    def slot(self, dump: str, host_id: int) -> Slot:
-        """The slot of host_id in what a dump printed."""
-        return parse_slot(dump, (host_id - 1) * self._size["sector"])
-
-
-def parse_slot(dump: str, offset: int) -> Slot:
-    """
-    The slot at the offset, in bytes, in what a dump printed.
-
-    A line of it has the offset, the lockspace, the owner's name (which may
-    have spaces, or be empty), the timestamp, the host id, and the generation:
-    direct_dump() in src/direct.c. Slots that were never used are not printed.
-    """
-    for line in dump.split("\n"):
-        fields = line.split(None, 1)
-        if not fields or not fields[0].isdecimal():
-            continue
-        if int(fields[0]) != offset:
-            continue
-        names, timestamp, _, generation = line.rsplit(None, 3)
-        owner = printable(" ".join(names.split()[2:]))
-        return Slot(owner, int(timestamp), int(generation))
-    return Slot()
 
 
 @contextlib.contextmanager

@@ -52,8 +52,8 @@ What follows for us
 *One holder at a time* works on a domain on this host: lock().
 
 *Before joining* we watch the slot ourselves for one renewal, so that a live
-host is found in seconds and named (_free_slot()). sanlock finds a host that
-takes the slot after that.
+host is found in seconds and named (slot.py). sanlock finds a host that takes
+the slot after that.
 
 *A join is put on record* before it is made (records.py): the host id, and the
 generation that the slot will have, one more than it has. A holder that was
@@ -82,19 +82,13 @@ import sanlock
 from vdsm_backup import errors
 from vdsm_backup.lease import lockspace
 from vdsm_backup.lease.client import Request
-from vdsm_backup.lease.lockspace import Host, Joined, Lockspace, Slot
+from vdsm_backup.lease.lockspace import Host, Joined, Lockspace
+from vdsm_backup.lease.slot import Slot, SlotReader
 from vdsm_backup.lease.watch import Watch
 from vdsm_backup.processes.records import Record
 
-# A slot of a live host changes within this many I/O timeouts and, since
-# lockspace_thread() waits in steps of a second and the renewal takes its time,
-# this many seconds more.
-RENEWAL = 2
-RENEWAL_SLACK = 2
-
-# Seconds between two questions to sanlock, and between two dumps of a slot.
+# Seconds between two questions to sanlock.
 _POLL = 0.2
-_SLOT_POLL = 0.5
 
 # Each try to leave is a line in sanlock's log. Seconds, the first and the
 # longest pause between two tries.
@@ -121,6 +115,7 @@ class Membership:
         self._request = request
         self._space = space
         self._watch = watch
+        self._slot = SlotReader(request, watch)
         self._record = Record(request.run_dir, request.sd_id)
         self._must_leave = False
         self.host_id: int | None = None
@@ -254,7 +249,7 @@ class Membership:
         self._watch.step(f"looking whether host id {host_id} is free")
         with lockspace.failing(f"read the lockspace {self._request.ids}"):
             io_timeout = self._watch.run(self._space.io_timeout)
-        slot = self._free_slot(io_timeout)
+        slot = self._slot.free(io_timeout)
         self.host_id = host_id
         self._record.write(_join_record(host_id, slot.generation + 1))
         self._must_leave = True
@@ -263,38 +258,8 @@ class Membership:
             self._watch.run(lambda: self._space.join(host_id, io_timeout))
         except sanlock.SanlockException as e:
             if e.errno == lockspace.HOSTID_BUSY:
-                raise self._host_id_in_use(self._slot())
+                raise self._slot.in_use(self._slot.read())
             raise
-
-    def _free_slot(self, io_timeout: int) -> Slot:
-        """
-        The slot of our host id, after it was watched for one renewal. Raises
-        HostIdInUse if it changed.
-        """
-        first = slot = self._slot()
-        end = time.monotonic() + RENEWAL * io_timeout + RENEWAL_SLACK
-        while slot.timestamp and time.monotonic() < end:
-            self._watch.pause(_SLOT_POLL)
-            slot = self._slot()
-            if slot.timestamp and slot != first:
-                raise self._host_id_in_use(slot)
-        return slot
-
-    def _slot(self) -> Slot:
-        """The slot of our host id, as it is on storage now."""
-        uid, gid = self._request.dump_uid, self._request.dump_gid
-        user = None if uid is None or gid is None else (uid, gid)
-        process = self._space.start_dump(user)
-        output, _ = self._watch.run(process.communicate, abort=process.kill)
-        if process.returncode != 0:
-            action = f"read the lockspace {self._request.ids}"
-            raise errors.SanlockFailed(action, output.strip())
-        return self._space.slot(output, self._request.host_id)
-
-    def _host_id_in_use(self, slot: Slot) -> errors.HostIdInUse:
-        return errors.HostIdInUse(
-            self._request.sd_id, self._request.host_id, slot.owner
-        )
 
     # What sanlock knows of the lockspace
 

@@ -10,9 +10,10 @@ pytest.importorskip("sanlock", reason="no sanlock binding")
 import sanlock
 
 from vdsm_backup import errors
-from vdsm_backup.lease import client, lockspace, membership
+from vdsm_backup.lease import client, membership
 from vdsm_backup.lease.lockspace import Host
 from vdsm_backup.lease.membership import Membership
+from vdsm_backup.lease.slot import Slot, SlotReader
 
 SD = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
 IDS = "/some/where/ids"
@@ -56,19 +57,6 @@ class Watch:
         return call()
 
 
-class Dump:
-    returncode = 0
-
-    def __init__(self, text):
-        self._text = text
-
-    def communicate(self):
-        return self._text, None
-
-    def kill(self):
-        pass
-
-
 class Space:
     """Answers by script: what is there last stays."""
 
@@ -79,7 +67,7 @@ class Space:
             "hosts": [{250: Host(sanlock.HOST_LIVE, 1)}],
             "join": [None],
             "leave": [None],
-            "slots": [lockspace.Slot()],
+            "slots": [Slot()],
         }
         self.calls = []
 
@@ -106,10 +94,7 @@ class Space:
         self.calls.append(("leave", host_id))
         self._next("leave")
 
-    def start_dump(self, user):
-        return Dump("")
-
-    def slot(self, dump, host_id):
+    def slot(self):
         return self._next("slots")
 
     def _next(self, call):
@@ -125,6 +110,7 @@ class Scene:
         self.clock = Clock(monkeypatch)
         self.watch = Watch(self.clock)
         self.space = Space()
+        monkeypatch.setattr(SlotReader, "read", lambda _: self.space.slot())
         self._request = client.Request(
             SD, IDS, "", 0, 0, 512, 250, TIMEOUT, run_dir, True
         )

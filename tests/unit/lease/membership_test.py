@@ -19,8 +19,9 @@ from tests.support.lease.membershipscene import (
     sanlock_error,
 )
 from vdsm_backup import errors
-from vdsm_backup.lease import lockspace, membership
+from vdsm_backup.lease import lockspace, slot
 from vdsm_backup.lease.lockspace import Host, Joined
+from vdsm_backup.lease.slot import Slot
 
 
 @pytest.fixture
@@ -134,8 +135,8 @@ def test_failed_join_is_not_tried_again(scene):
 
 
 def test_host_id_that_was_taken_while_we_joined(scene):
-    taken = lockspace.Slot("host2", 5, 1)
-    scene.space.script("slots", lockspace.Slot(), taken)
+    taken = Slot("host2", 5, 1)
+    scene.space.script("slots", Slot(), taken)
     scene.space.script("join", sanlock_error(lockspace.HOSTID_BUSY))
     member = scene.member()
     with pytest.raises(errors.HostIdInUse) as e:
@@ -145,9 +146,7 @@ def test_host_id_that_was_taken_while_we_joined(scene):
     assert not scene.has_record()
 
 
-@pytest.mark.parametrize(
-    "slot", [lockspace.Slot(), lockspace.Slot("host2", 0, 1)]
-)
+@pytest.mark.parametrize("slot", [Slot(), Slot("host2", 0, 1)])
 def test_slot_that_is_free_is_not_watched(scene, slot):
     scene.space.script("slots", slot)
     scene.member().join()
@@ -156,20 +155,20 @@ def test_slot_that_is_free_is_not_watched(scene, slot):
 
 
 def test_slot_that_does_not_change_is_free(scene):
-    scene.space.script("slots", lockspace.Slot("host2", 5, 1))
+    scene.space.script("slots", Slot("host2", 5, 1))
     member = scene.member()
     member.join()
-    assert scene.clock.now >= membership.RENEWAL * 1
+    assert scene.clock.now >= slot.RENEWAL * 1
     assert scene.space.calls == [("join", 250)]
 
 
 @pytest.mark.parametrize(
     "now",
-    [lockspace.Slot("host2", 7, 1), lockspace.Slot("host3", 5, 2)],
+    [Slot("host2", 7, 1), Slot("host3", 5, 2)],
     ids=["renewed", "taken"],
 )
 def test_slot_that_changes_is_live(scene, now):
-    then = lockspace.Slot("host2", 5, 1)
+    then = Slot("host2", 5, 1)
     scene.space.script("slots", then, then, then, now)
     member = scene.member()
     with pytest.raises(errors.HostIdInUse) as e:
@@ -179,9 +178,9 @@ def test_slot_that_changes_is_live(scene, now):
 
 
 def test_slot_that_is_left_meanwhile_is_free(scene):
-    left = lockspace.Slot("host2", 0, 1)
-    scene.space.script("slots", lockspace.Slot("host2", 5, 1), left)
+    left = Slot("host2", 0, 1)
+    scene.space.script("slots", Slot("host2", 5, 1), left)
     member = scene.member()
     member.join()
-    assert scene.clock.now < membership.RENEWAL
+    assert scene.clock.now < slot.RENEWAL
     assert scene.space.calls == [("join", 250)]
