@@ -1,2 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a VM uses. Reads no storage."""
+"""
+What a VM uses: the storage domains that its disks and leases are on. Reads no
+storage.
+
+    domxml.py          the disks and leases of a VM, by its XML
+    paths.py           the storage domains that a path can lie on
+    needs.py           the storage domains that a VM needs
+    resolve_links.py   a process that follows links on a mount that may hang
+
+A hook is a process on the way of every start of a VM, so here, as in all that
+a hook imports, neither `typing` nor `dataclasses` is imported at run time:
+both cost more than our own code. `TYPE_CHECKING = False` followed by
+`if TYPE_CHECKING:` is for mypy, which takes a variable of that name for true,
+and records are subclasses of namedtuple whose class body has the types of the
+fields.
+"""

@@ -34,7 +34,7 @@ def test_document_type(doctype):
 def test_entities_are_not_expanded(monkeypatch):
     seen = []
     monkeypatch.setattr(
-        domxml._Reader, "characters", lambda self, data: seen.append(data)
+        domxml._TreeBuilder, "characters", lambda self, data: seen.append(data)
     )
     with pytest.raises(domxml.BadXml):
         domxml.parse(f"<!DOCTYPE domain [{ENTITIES}]><domain>&e29;</domain>")
@@ -91,6 +91,26 @@ def test_depth_costs_nothing():
     assert domxml.parse(vm("<a>" * depth + "</a>" * depth)).disks == []
     with pytest.raises(domxml.BadXml, match="cannot be parsed"):
         domxml.parse("<domain>" * 10**5)
+
+
+@pytest.mark.parametrize("around", ["<domain>{}</domain>", "<disk>{}</disk>"])
+def test_the_tree_has_few_levels_however_deep_the_document_is(around):
+    deep = "<a>" * 250_000 + "x<source file='/a'/>" + "</a>" * 250_000
+    level, elements = 0, [domxml._tree(around.format(deep))]
+    while elements:
+        level += 1
+        elements = [e for at in elements for e in at.elements()]
+        assert len(elements) <= 1
+    # The <source> is below the last one that is kept as it is.
+    assert level == domxml.MAX_LEVELS + 1
+
+
+def test_a_source_at_any_depth():
+    inner = "<source file='/b'/><source file='/c'><source file='/d'/></source>"
+    inner = "<a>" * 100_000 + inner + "</a>" * 100_000
+    found = only_disk(vm(disk(f"{SOURCE}{inner}<source file='/e'/>")))
+    assert [s.value for s in found.sources] == ["/a", "/b", "/c", "/d", "/e"]
+    assert found.target == "vda"
 
 
 def test_length():

@@ -298,6 +298,18 @@ def test_a_text_with_children():
     assert vm.leases == ["abc"]
 
 
+def test_all_text_of_a_lease_at_any_depth():
+    """libvirt takes xmlNodeGetContent() of the element."""
+    inner = "<x>" * 20 + f"{SD}" + "</x>" * 20
+    lease = f"<lease><lockspace>{inner}</lockspace></lease>"
+    assert domxml.parse(vm(lease)).leases == [SD]
+
+
+def test_text_in_what_a_key_of_the_metadata_has_is_not_its_own():
+    around = metadata("vda").replace(SD, f"{SD}<o:x>a<o:y>b</o:y></o:x>")
+    assert only_disk(vm(disk(), around)).domains == [SD]
+
+
 def test_a_source_in_a_namespace():
     xml = (
         "<domain xmlns:n='urn:x'><devices><disk><n:source file='/a'/></disk>"
