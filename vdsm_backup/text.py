@@ -7,10 +7,13 @@ import unicodedata
 # Longest text from storage that is shown to a user.
 MAX_SHOWN = 256
 
-# Cc: C0, DEL, C1. Cs: lone surrogates. Zl, Zp: line and paragraph separator.
-# Cf has the bidirectional controls; it is escaped as a whole.
+# Categories of characters that a terminal does not show, or that change how it
+# shows others. Cc: the control characters C0, DEL and C1. Cs: lone surrogates.
+# Zl and Zp: line and paragraph separator. Cf: the bidirectional controls, and
+# others that are escaped with them.
 _HIDDEN = {"Cc", "Cs", "Zl", "Zp", "Cf"}
 
+# A regular expression for a UUID as oVirt writes it, in lower case.
 UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 _UUID = re.compile(UUID)
@@ -21,10 +24,10 @@ def is_uuid(text: str) -> bool:
     return bool(_UUID.fullmatch(text))
 
 
-def printable(text):
+def printable(text: str) -> str:
     """
-    Text from storage or from another program, harmless on a terminal:
-    hidden characters are escaped, and it is cut at MAX_SHOWN characters.
+    Text from storage or from another program, made harmless for a terminal:
+    hidden characters are escaped, and it is cut to MAX_SHOWN characters.
     """
     shown = "".join(_escaped(c) for c in text[: MAX_SHOWN + 1])
     if len(shown) > MAX_SHOWN:
@@ -32,7 +35,7 @@ def printable(text):
     return shown
 
 
-def _escaped(char):
+def _escaped(char: str) -> str:
     if unicodedata.category(char) not in _HIDDEN:
         return char
     return char.encode("unicode_escape").decode("ascii")

@@ -13,6 +13,7 @@ from vdsm_backup.host import caller, filesystems, hosted_engine, mounts, pool
 from vdsm_backup.lease import client
 from vdsm_backup.lease import local as lease_local
 from vdsm_backup.lvm import activation
+from vdsm_backup.metadata import flag
 from vdsm_backup.processes.records import Record
 from vdsm_backup.text import printable
 from vdsm_backup.users import users
@@ -60,7 +61,7 @@ class Wiring:
             write=self._write,
             users=lambda storage: who_uses(storage, options),
             history=keeper(options),
-            who=caller.who(),
+            who=flag.changed_by(*caller.user_and_host()),
             is_hosted_engine=hosted_engine.is_hosted_engine,
             vdsm_runs=lambda: pool.vdsm_listens(
                 options.vdsm_host, options.vdsm_port

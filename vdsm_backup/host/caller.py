@@ -1,44 +1,32 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Who runs this command, for BACKUP_BY: a claim, not authenticated."""
+"""Who runs this command: a claim, not authenticated."""
+
+from __future__ import annotations
 
 import os
 import pwd
 import socket
 
-from vdsm_backup.metadata.encoding import MAX_TAG, encode_tag
-
 LOGINUID = "/proc/self/loginuid"
 
 # AUDIT_UID_UNSET in the kernel's include/linux/audit.h, (uid_t) -1: nobody
-# logged in, a daemon or a container.
+# logged in, the process is of a daemon or of a container.
 UNSET = 4294967295
 
-_KEY = "BACKUP_BY"
 
-
-def who():
+def user_and_host() -> tuple[str, str]:
     """
-    user@host. The user who logged in, who stays the same through su and
-    sudo; else who called sudo; else the user of this process.
+    The name of the user, and that of this host.
+
+    The user is the one who logged in, who stays the same through su and sudo.
+    Where nobody logged in it is the one who called sudo, and without sudo the
+    user of this process. A user without a name is known by its number.
     """
     user = _login_user() or os.environ.get("SUDO_USER") or _real_user()
-    return short(user, socket.gethostname())
+    return user, socket.gethostname()
 
 
-def short(user, host):
-    """
-    user@host in one line, that fits a VG tag: the longer part is cut.
-    """
-    user, host = _plain(user), _plain(host)
-    while len(encode_tag(f"{_KEY}={user}@{host}")) > MAX_TAG:
-        if len(user) > len(host):
-            user = user[:-1]
-        else:
-            host = host[:-1]
-    return f"{user}@{host}"
-
-
-def _login_user():
+def _login_user() -> str | None:
     try:
         with open(LOGINUID) as f:
             uid = int(f.read())
@@ -48,16 +36,12 @@ def _login_user():
     return None if uid == UNSET else _name(uid)
 
 
-def _real_user():
+def _real_user() -> str:
     return _name(os.getuid())
 
 
-def _name(uid):
+def _name(uid: int) -> str:
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return str(uid)
-
-
-def _plain(text):
-    return "".join(c for c in text if c.isprintable())

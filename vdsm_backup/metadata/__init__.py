@@ -1,2 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What is on storage: the metadata of a domain. Pure."""
+"""
+What is on storage: the metadata of a storage domain. Pure: no module here
+touches a file, a device or a socket.
+
+    lines.py      lines KEY=value, and the checksum that seals them
+    encoding.py   the lines as a file, and as the tags of a VG
+    flag.py       the backup flag among them
+    origin.py     where the domain was when the flag was set
+"""

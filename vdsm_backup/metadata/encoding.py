@@ -2,39 +2,53 @@
 """
 Metadata lines as a file and as the tags of a VG. Pure functions.
 
-File domains keep the lines in <mount>/<sdUUID>/dom_md/metadata: UTF-8, each
-line ended by one LF. Trailing NUL bytes are padding. Readers split the text
-with str.splitlines(), which also splits at VT, FF, FS, GS, RS, U+0085, U+2028
-and U+2029.
+File domains
+============
 
-Block domains keep the lines in the tags of the VG named <sdUUID>, one line a
-tag, in no order: "MDT_" and the line, in which each character outside
-[a-zA-Z0-9_+.\\-/=!:#] is written as "&<code point in decimal>&":
+The lines are in <mount>/<sdUUID>/dom_md/metadata: UTF-8, each line ended by
+one LF. Trailing NUL bytes are padding. Readers split the text with
+str.splitlines(), which also splits at VT, FF, FS, GS, RS, U+0085, U+2028 and
+U+2029.
+
+Block domains
+=============
+
+The lines are the tags of the VG named <sdUUID>, one line a tag, in no order:
+"MDT_" and the line, in which each character outside [a-zA-Z0-9_+.\\-/=!:#] is
+written as "&<code point in decimal>&":
 
     MDT_DESCRIPTION=my&32&data
 """
+
+from __future__ import annotations
 
 import re
 
 from vdsm_backup import errors
 from vdsm_backup.text import printable
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterable
+
 TAG_PREFIX = "MDT_"
 
 # lvm2 before 2.02.108 limits a tag to 1024 characters (lvm(8), "tags").
 MAX_TAG = 1024
 
-# Characters that VDSM keeps as they are in a tag (blockSD.py).
+# Characters that VDSM does not keep as they are in a tag (blockSD.py).
 _TAG_UNSAFE = re.compile(r"[^a-zA-Z0-9_+.\-/=!:#]")
 
 _TAG_ESCAPE = re.compile(r"&(\d+)&")
 
 
-def decode_file(data, domain):
+def decode_file(data: bytes, domain: str) -> list[str]:
     """
-    Lines of a metadata file.
+    The lines of a metadata file.
 
-    Raises NotMetadata if it is not UTF-8.
+    data: all of the file. domain: its UUID, for the error.
+
+    Raises NotMetadata if the file is not UTF-8.
     """
     try:
         return data.rstrip(b"\0").decode("utf-8").splitlines()
@@ -43,28 +57,32 @@ def decode_file(data, domain):
         raise errors.NotMetadata(domain, reason)
 
 
-def encode_file(lines):
+def encode_file(lines: Iterable[str]) -> bytes:
+    """
+    All of a metadata file that has these lines.
+
+    Raises UnicodeEncodeError for a lone surrogate, which UTF-8 cannot have.
+    """
     return b"".join(line.encode("utf-8") + b"\n" for line in lines)
 
 
-def encode_tag(line):
+def encode_tag(line: str) -> str:
+    """The VG tag of a line. It may be longer than MAX_TAG."""
     return TAG_PREFIX + _TAG_UNSAFE.sub(lambda m: f"&{ord(m[0])}&", line)
 
 
-def decode_tags(tags, domain):
+def decode_tags(tags: Iterable[str], domain: str) -> list[str]:
     """
-    Lines in the tags of a VG; tags that are not metadata are passed over.
+    The lines in the tags of a VG. Tags that are not metadata are left out.
+
+    domain: its UUID, for the error.
 
     Raises DamagedMetadata if an escape is no code point.
     """
-    lines = []
-    for tag in tags:
-        if tag.startswith(TAG_PREFIX):
-            lines.append(_decode_tag(tag, domain))
-    return lines
+    return [_decode(tag, domain) for tag in tags if tag.startswith(TAG_PREFIX)]
 
 
-def _decode_tag(tag, domain):
+def _decode(tag: str, domain: str) -> str:
     try:
         return _TAG_ESCAPE.sub(
             lambda m: chr(int(m[1])), tag[len(TAG_PREFIX) :]

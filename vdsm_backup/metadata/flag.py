@@ -6,17 +6,24 @@ The backup flag in the metadata of a storage domain. Pure functions.
     BACKUP_REASON=nightly copies of site A   why, one line
     BACKUP_BY=admin@host1                    who changed it last; a claim
     BACKUP_SINCE=2026-11-22T11:40:00Z        when, UTC
-    BACKUP_ORIGIN=...                        where, see storage/origin.py
+    BACKUP_ORIGIN=...                        where, see origin.py
 
-Keys sort as VDSM sorts all keys. Nothing else in the metadata is touched.
+The last four are the companions of the flag. These keys sort among the others
+as VDSM sorts all keys. Nothing else in the metadata is touched.
 """
 
+from __future__ import annotations
+
 import unicodedata
-from dataclasses import dataclass
+from collections import namedtuple
 
 from vdsm_backup import errors
 from vdsm_backup.metadata import encoding
 from vdsm_backup.text import printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Mapping
 
 BACKUP = "BACKUP"
 REASON = "BACKUP_REASON"
@@ -25,6 +32,7 @@ SINCE = "BACKUP_SINCE"
 ORIGIN = "BACKUP_ORIGIN"
 KEYS = (BACKUP, REASON, BY, SINCE, ORIGIN)
 
+# For time.strftime().
 SINCE_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 # Versions with external leases and sanlock on all kinds of storage: those
@@ -32,22 +40,35 @@ SINCE_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 VERSIONS = ("4", "5")
 DATA_CLASS = "Data"
 
-# Would end the line for a reader of a file (str.splitlines), or hide in it.
+# Categories of characters that would end the line for a reader of a file
+# (str.splitlines), or hide in it.
 _FORBIDDEN = {"Cc", "Cs", "Zl", "Zp"}
 
 
-@dataclass(frozen=True)
-class Flag:
-    value: bool
-    reason: str = ""
-    by: str = ""
-    since: str = ""
-    origin: str = ""
-
-
-def read(values, domain):
+class Flag(
+    namedtuple(
+        "Flag", "value reason by since origin", defaults=("", "", "", "")
+    )
+):
     """
-    The flag in these metadata values.
+    The flag and its companions. A companion that is absent is "".
+
+    value: whether the domain is flagged.
+    """
+
+    __slots__ = ()
+    value: bool
+    reason: str
+    by: str
+    since: str
+    origin: str
+
+
+def read(values: Mapping[str, str], domain: str) -> Flag:
+    """
+    The Flag in these metadata values of a domain.
+
+    domain: its UUID, for the error.
 
     Raises InvalidFlag if BACKUP is neither True nor False.
     """
@@ -63,8 +84,8 @@ def read(values, domain):
     )
 
 
-def apply(values, flag):
-    """The values with this flag; an empty companion is left out."""
+def apply(values: Mapping[str, str], flag: Flag) -> dict[str, str]:
+    """The values with this flag in them. An empty companion is left out."""
     kept = {k: v for k, v in values.items() if k not in KEYS}
     kept[BACKUP] = str(flag.value)
     companions = {
@@ -77,8 +98,12 @@ def apply(values, flag):
     return kept
 
 
-def require_supported(values, domain):
-    """Raises UnsupportedVersion, UnsupportedClass."""
+def require_supported(values: Mapping[str, str], domain: str) -> None:
+    """
+    Require the metadata values of a domain that can be flagged.
+
+    Raises UnsupportedVersion, UnsupportedClass.
+    """
     version = values["VERSION"]
     if version not in VERSIONS:
         raise errors.UnsupportedVersion(domain, printable(version))
@@ -87,12 +112,14 @@ def require_supported(values, domain):
         raise errors.UnsupportedClass(domain, printable(domain_class))
 
 
-def require_reason(text):
+def require_reason(text: str) -> str:
     """
-    The reason as it will be stored.
+    The reason as it will be stored: without the spaces around it.
 
     The limit is that of a VG tag on all kinds of domains, so that a reason
-    means the same everywhere. Raises InvalidReason.
+    means the same everywhere.
+
+    Raises InvalidReason.
     """
     reason = text.strip(" ")
     if not reason:
@@ -104,11 +131,34 @@ def require_reason(text):
                 f"it must be one line without control characters, it has"
                 f" {shown}"
             )
-    length = len(encoding.encode_tag(f"{REASON}={reason}"))
+    length, without = _tag_length(REASON, reason), _tag_length(REASON, "")
     if length > encoding.MAX_TAG:
-        room = encoding.MAX_TAG - len(encoding.encode_tag(f"{REASON}="))
         raise errors.InvalidReason(
-            f"it takes {length - encoding.MAX_TAG + room} characters as a VG"
-            f" tag, {room} fit (a space takes 4)"
+            f"it takes {length - without} characters as a VG tag,"
+            f" {encoding.MAX_TAG - without} fit (a space takes 4)"
         )
     return reason
+
+
+def changed_by(user: str, host: str) -> str:
+    """
+    BACKUP_BY of a change: user@host.
+
+    Characters that do not print are left out. What does not fit a VG tag is
+    cut: from the end of the user or of the host, whichever is longer.
+    """
+    user, host = _plain(user), _plain(host)
+    while _tag_length(BY, f"{user}@{host}") > encoding.MAX_TAG:
+        if len(user) > len(host):
+            user = user[:-1]
+        else:
+            host = host[:-1]
+    return f"{user}@{host}"
+
+
+def _plain(text: str) -> str:
+    return "".join(c for c in text if c.isprintable())
+
+
+def _tag_length(key: str, value: str) -> int:
+    return len(encoding.encode_tag(f"{key}={value}"))

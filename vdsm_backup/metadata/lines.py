@@ -11,52 +11,67 @@ sorted by key, and the checksum last:
     VERSION=5
     _SHA_CKSUM=1cc5a1ea8d0a1f1b1d5d9b1a3b1b2f7ce6e0a3b5
 
-The checksum seals them: SHA-1, hex, over the lines without itself, sorted by
-key and joined without separators; each line encoded as ASCII with XML
-character references for all other characters.
+The checksum seals the other lines, so we call its line the seal. It is SHA-1,
+in hexadecimal, over the lines without itself, sorted by key and joined without
+separators. Each line is encoded as ASCII, with XML character references for
+all other characters.
 
 Parsing agrees with VDSM on every input (lib/vdsm/storage/persistent.py,
-fileSD.py, blockSD.py): split at the first "=", strip the key, keep the value
-as it is, drop lines without "=", the last of several lines of one key wins.
+fileSD.py, blockSD.py): a line is split at the first "=", its key is stripped,
+and its value is kept as it is. A line without "=" is dropped. Of several lines
+with one key the last one wins.
+
 How lines become a file or VG tags is in encoding.py.
 """
 
+from __future__ import annotations
+
 import hashlib
-from dataclasses import dataclass
+from collections import namedtuple
 
 from vdsm_backup import errors
 from vdsm_backup.text import printable
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterable, Mapping
+
+# The key of the seal.
 SEAL = "_SHA_CKSUM"
 
 
-@dataclass(frozen=True)
-class Metadata:
+class Metadata(
+    namedtuple("Metadata", "values declared computed duplicates dropped")
+):
     """
     What a set of lines says.
 
-    values: all keys but the seal.
-    declared, computed: the seal found (None: there is none) and the right one.
+    values: {key: value} of all keys but the seal.
+    declared: the checksum in the seal, or None if there is no seal.
+    computed: the right checksum of the values.
     duplicates: keys that had more than one value; the last one is in values.
     dropped: lines without "=".
     """
 
-    values: dict
-    declared: "str | None"
+    __slots__ = ()
+    values: dict[str, str]
+    declared: str | None
     computed: str
-    duplicates: tuple
-    dropped: tuple
+    duplicates: tuple[str, ...]
+    dropped: tuple[str, ...]
 
     @property
-    def seal(self):
+    def seal(self) -> str:
+        """Whether the checksum fits: "valid", "broken" or "missing"."""
         if self.declared is None:
             return "missing"
         return "valid" if self.declared == self.computed else "broken"
 
 
-def parse(lines):
-    """Metadata of these lines, whatever they are; never fails."""
-    values, duplicates, dropped = {}, set(), []
+def parse(lines: Iterable[str]) -> Metadata:
+    """The Metadata of these lines, whatever they are. Never fails."""
+    values: dict[str, str] = {}
+    duplicates, dropped = set(), []
     for line in lines:
         key, separator, value = line.partition("=")
         if not separator:
@@ -70,33 +85,36 @@ def parse(lines):
     return Metadata(
         values=values,
         declared=declared,
-        computed=seal(values),
+        computed=checksum(values),
         duplicates=tuple(sorted(duplicates)),
         dropped=tuple(dropped),
     )
 
 
-def flush(values):
-    """The lines that VDSM would store for these values: sorted, sealed."""
-    return [*_dump(values), f"{SEAL}={seal(values)}"]
+def flush(values: Mapping[str, str]) -> list[str]:
+    """The lines that VDSM would store for these values: sorted and sealed."""
+    return [*_dump(values), f"{SEAL}={checksum(values)}"]
 
 
-def seal(values):
+def checksum(values: Mapping[str, str]) -> str:
+    """The checksum of these values, which are without the seal."""
     digest = hashlib.sha1()
     for line in _dump(values):
         digest.update(line.encode("ascii", "xmlcharrefreplace"))
     return digest.hexdigest()
 
 
-def _dump(values):
+def _dump(values: Mapping[str, str]) -> list[str]:
     return [f"{key}={value}" for key, value in sorted(values.items())]
 
 
-def require(lines, domain):
+def require(lines: Iterable[str], domain: str) -> Metadata:
     """
-    Metadata of a domain that can be trusted for reading.
+    The Metadata of a domain, if these lines can be trusted for reading.
 
-    A seal that is missing is left to the caller: VDSM trusts such metadata.
+    domain: the UUID that they have to be of.
+
+    A missing seal is left to the caller, since VDSM trusts such metadata.
 
     Raises NotMetadata, DamagedMetadata, SealBroken.
     """
@@ -108,7 +126,7 @@ def require(lines, domain):
     if md.duplicates:
         keys = ", ".join(printable(key) for key in md.duplicates)
         raise errors.DamagedMetadata(domain, f"several values for {keys}")
-    if md.seal == "broken":
+    if md.declared is not None and md.seal == "broken":
         declared = printable(md.declared)
         raise errors.SealBroken(domain, declared, md.computed)
     if md.values["SDUUID"] != domain:

@@ -5,13 +5,20 @@ BACKUP_ORIGIN: tells a replica of a domain from the original. Pure functions.
     file:<file system>,ino:<inode of dom_md/ids>,at:<server:path>
     pv:<UUID of the metadata PV>,wwid:<WWID of its LUN>
 
-A note for people in `show` and `verify`; the guard never decides by it.
+It is a note for people, in `show` and `verify`. The guard never decides by it.
 """
+
+from __future__ import annotations
 
 import re
 
 from vdsm_backup.text import printable
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Mapping
+
+# How a domain relates to the origin that its metadata has.
 SAME = "same"
 MOVED = "moved"
 COPIED = "copied"
@@ -22,15 +29,25 @@ _FILE = re.compile(r"file:([^,]*),ino:(\d+),at:(.*)")
 _BLOCK = re.compile(r"pv:([^,]*),wwid:(.*)")
 
 
-def file_origin(fs_type, inode, at):
-    """A path may hold what would end a line of metadata."""
+def file_origin(fs_type: str, inode: int, at: str) -> str:
+    """
+    The origin of a file domain.
+
+    at: the server and path of its directory. Characters that would end a line
+    of metadata are escaped.
+    """
     return f"file:{fs_type},ino:{inode},at:{printable(at)}"
 
 
-def match_file(stored, current):
+def match_file(stored: str, current: str) -> str:
     """
-    Another inode: the files were copied. Only the path differs: the export
-    moved, or the whole file system was replicated.
+    How a file domain relates to the origin that its metadata has.
+
+    stored: that origin. current: the origin of the domain as it is now.
+
+    Another inode means COPIED: the files were copied. If only the file system
+    or the path differs it is MOVED: the export moved, or the whole file system
+    was replicated.
     """
     then, now = _FILE.fullmatch(stored), _FILE.fullmatch(current)
     if not then or not now:
@@ -40,16 +57,25 @@ def match_file(stored, current):
     return SAME if then.groups() == now.groups() else MOVED
 
 
-def block_origin(pv_uuid, wwid):
+def block_origin(pv_uuid: str, wwid: str) -> str:
+    """
+    The origin of a block domain.
+
+    pv_uuid: that of its metadata PV. wwid: that of the LUN, "" if unknown.
+    """
     return f"pv:{pv_uuid},wwid:{wwid}"
 
 
-def match_block(stored, wwids):
+def match_block(stored: str, wwids: Mapping[str, str]) -> str:
     """
-    wwids: WWID by the UUID of each PV that the VG has now.
+    How a block domain relates to the origin that its metadata has.
 
-    The PV under another WWID: a replica, or the array was migrated. The PV
-    gone (pvmove, vgreduce), or a WWID not known: nothing can be said.
+    stored: that origin. wwids: {UUID of a PV: WWID of its LUN} for each PV
+    that the VG has now.
+
+    The PV under another WWID means REPLICA: the LUN is a replica, or the array
+    was migrated. If the PV is gone (pvmove, vgreduce), or one of the WWIDs is
+    not known, nothing can be said: UNKNOWN.
     """
     then = _BLOCK.fullmatch(stored)
     if not then or not then[2] or not wwids.get(then[1]):

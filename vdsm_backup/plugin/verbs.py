@@ -16,7 +16,7 @@ import re
 
 from vdsm_backup import config, errors
 from vdsm_backup.change import change, history
-from vdsm_backup.host import caller, hosted_engine
+from vdsm_backup.host import hosted_engine
 from vdsm_backup.metadata import flag
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.plugin import lease, metadata, storage, vdsm_errors, vms
@@ -190,9 +190,9 @@ def _caller():
 
     context = getattr(vars, "context", None)
     if not context:
-        return caller.short("vdsm", "internal")
+        return flag.changed_by("vdsm", "internal")
     host = re.sub(r"^::ffff:", "", context.client_host)
-    return caller.short("api", host)
+    return flag.changed_by("api", host)
 
 
 # Arguments and results

@@ -87,3 +87,41 @@ def test_the_last_character_that_fits():
     assert flag.require_reason("x" * room)
     with pytest.raises(errors.InvalidReason):
         flag.require_reason("x" * (room + 1))
+
+
+# BACKUP_BY
+
+
+def tag_length(text):
+    return len(encoding.encode_tag(f"BACKUP_BY={text}"))
+
+
+@pytest.mark.parametrize(
+    "char", ["\n", "\x1b", "\x7f", "\x85", "\u2028", "\u202e", "\udcff"]
+)
+def test_characters_that_do_not_show_are_removed(char):
+    assert flag.changed_by(f"al{char}ice", f"ho{char}st") == "alice@host"
+
+
+def test_long_parts_are_cut_to_fit_a_tag():
+    text = flag.changed_by("\U0001f4be" * 500, "host")
+    assert text.startswith("\U0001f4be" * 100)
+    assert text.endswith("@host")
+    # One more of these characters would not have fitted.
+    assert (
+        encoding.MAX_TAG - len("&128190&")
+        < tag_length(text)
+        <= encoding.MAX_TAG
+    )
+
+
+def test_both_parts_are_cut():
+    user, _, host = flag.changed_by("u" * 2000, "h" * 2000).partition("@")
+    assert user == "u" * len(user)
+    assert host == "h" * len(host)
+    assert abs(len(user) - len(host)) <= 1
+    assert tag_length(f"{user}@{host}") == encoding.MAX_TAG
+
+
+def test_what_fits_is_not_cut():
+    assert flag.changed_by("u" * 400, "h" * 400) == "u" * 400 + "@" + "h" * 400
