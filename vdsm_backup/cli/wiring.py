@@ -9,7 +9,13 @@ import os
 
 from vdsm_backup import errors
 from vdsm_backup.change import change, history, write
-from vdsm_backup.host import caller, filesystems, hosted_engine, mounts, pool
+from vdsm_backup.host import (
+    caller,
+    filesystems,
+    hosted_engine,
+    mounts,
+    vdsm_client,
+)
 from vdsm_backup.lease import client
 from vdsm_backup.lease import local as lease_local
 from vdsm_backup.lvm import activation
@@ -63,7 +69,7 @@ class Wiring:
             history=keeper(options),
             who=flag.changed_by(*caller.user_and_host()),
             is_hosted_engine=hosted_engine.is_hosted_engine,
-            vdsm_runs=lambda: pool.vdsm_listens(
+            vdsm_runs=lambda: vdsm_client.vdsm_listens(
                 options.vdsm_host, options.vdsm_port
             ),
             may_write=change.require_may_write,

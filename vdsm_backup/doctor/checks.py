@@ -186,7 +186,7 @@ def storage_tools(options):
         text = f"{lvm_command.LVM} does not run"
         yield Finding("lvm", BAD, text, "install lvm2")
     else:
-        count = len(devices.meant(options.lvm_devices))
+        count = len(devices.configured_or_multipath(options.lvm_devices))
         yield Finding("lvm", OK, f"limited to {count} devices")
 
 

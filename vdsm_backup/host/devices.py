@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-Which block devices are meant, and what they are.
+The block devices that LVM is limited to, and what they are.
 
 Multipath devices are found in sysfs, without opening a device: opening one
 that hangs would hang us.
 """
+
+from __future__ import annotations
 
 import glob
 import os
@@ -12,14 +14,19 @@ import re
 
 from vdsm_backup import errors
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Sequence
+
 SYSFS = "/sys"
 MAPPER = "/dev/mapper/"
 
-# multipathd prefixes the device-mapper UUID of its maps so (libmultipath,
+# multipathd begins the device-mapper UUID of its maps so (libmultipath,
 # UUID_PREFIX); the rest of the UUID is the WWID of the LUN.
 _MPATH = "mpath-"
 
-# lvm2 prefixes those of LVs so (lib/activate/dev_manager.c, UUID_PREFIX).
+# lvm2 begins the device-mapper UUID of LVs so (lib/activate/dev_manager.c,
+# UUID_PREFIX).
 _LVM = "LVM-"
 
 # Names that mean the same in `--devices`, a list with commas, and in a
@@ -28,12 +35,15 @@ _LVM = "LVM-"
 _PLAIN = re.compile(r"/[A-Za-z0-9_.:@=#~/+-]+")
 
 
-def meant(configured):
-    """The devices of the configuration, or all multipath devices."""
+def configured_or_multipath(configured: Sequence[str]) -> list[str]:
+    """
+    The paths of the configured devices, or if there are none those of all
+    multipath devices of this host.
+    """
     return list(configured) or multipath()
 
 
-def multipath(sysfs=SYSFS):
+def multipath(sysfs: str = SYSFS) -> list[str]:
     """Paths of the multipath devices of this host."""
     found = []
     for directory in glob.glob(f"{glob.escape(sysfs)}/block/dm-*/dm"):
@@ -44,10 +54,11 @@ def multipath(sysfs=SYSFS):
     return sorted(found)
 
 
-def under_active(vg, sysfs=SYSFS):
+def under_active(vg: str, sysfs: str = SYSFS) -> list[str]:
     """
-    Paths of the devices under the active LVs of a VG: those that VMs run
-    from, also where another device has the same PV. Empty if none is active.
+    Paths of the devices under the active LVs of a VG. These are those that
+    VMs run from, also where another device has the same PV. Empty if no LV of
+    the VG is active.
     """
     prefix = f"{vg.replace('-', '--')}-"
     found = set()
@@ -57,12 +68,17 @@ def under_active(vg, sysfs=SYSFS):
     return sorted(path for path in found if _PLAIN.fullmatch(path))
 
 
-def _is_lv(directory):
+def _is_lv(directory: str) -> bool:
+    """directory: dm/ of a device-mapper device in sysfs."""
     return _read(f"{directory}/uuid").startswith(_LVM)
 
 
-def _leaves(device):
-    """Below a device-mapper device in sysfs, what is no LV itself."""
+def _leaves(device: str) -> set[str]:
+    """
+    Paths of the devices below a device-mapper device that are no LVs.
+
+    device: its directory in sysfs.
+    """
     found = set()
     for slave in glob.glob(f"{glob.escape(device)}/slaves/*"):
         if _is_lv(f"{slave}/dm"):
@@ -75,12 +91,12 @@ def _leaves(device):
     return found
 
 
-def wwid(device, sysfs=SYSFS):
+def wwid(device: str, sysfs: str = SYSFS) -> str:
     """
     WWID of the LUN of a multipath device, or "" if it is not known.
 
     A device that is no map of multipathd but has a name under /dev/mapper
-    has the WWID as name, as on all oVirt hosts (user_friendly_names no).
+    has the WWID as its name, as on all oVirt hosts (user_friendly_names no).
     """
     name = os.path.basename(os.path.realpath(device))
     uuid = _read(f"{sysfs}/block/{name}/dm/uuid")
@@ -91,14 +107,14 @@ def wwid(device, sysfs=SYSFS):
     return ""
 
 
-def require_plain(name):
+def require_plain(name: str) -> None:
     """Raises ConfigInvalid if LVM cannot be limited to this device."""
     if not _PLAIN.fullmatch(name):
         reason = f"{name!a} is no absolute path of plain characters"
         raise errors.ConfigInvalid("device list", "[lvm] devices", reason)
 
 
-def _read(path):
+def _read(path: str) -> str:
     """A sysfs attribute, or "" if the device has none or is gone."""
     try:
         with open(path, encoding="utf-8", errors="surrogateescape") as f:

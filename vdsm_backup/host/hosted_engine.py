@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Which storage domain holds the hosted engine's own VM."""
+"""Which storage domain has the hosted engine's own VM."""
+
+from __future__ import annotations
 
 from vdsm_backup import errors
 
@@ -8,10 +10,11 @@ PATH = "/etc/ovirt-hosted-engine/hosted-engine.conf"
 _KEY = "sdUUID"
 
 
-def is_hosted_engine(sd_id, path=PATH):
+def is_hosted_engine(sd_id: str, path: str = PATH) -> bool:
     """
-    Is this the domain of the hosted engine, by this host's configuration:
-    lines of key=value. A host without the file runs no hosted engine.
+    Whether this domain has the VM of the hosted engine, by the configuration
+    of this host: lines of key=value. A host without the file runs no hosted
+    engine.
 
     Raises ConfigInvalid if the file is there and cannot be read: the answer
     could be yes.

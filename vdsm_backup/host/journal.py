@@ -3,11 +3,14 @@
 Entries with fields in systemd's journal, by its native protocol:
 https://systemd.io/JOURNAL_NATIVE_PROTOCOL/
 
-One datagram an entry, a line "KEY=value" a field; a value of several lines is
-the key, a LF, the length as 64 bit little endian, the value.
+An entry is one datagram. A field is a line "KEY=value". A field whose value
+has several lines is the key, a LF, the length of the value as a little endian
+number of 64 bits, the value, and a LF. What we write is found by
 
     journalctl SYSLOG_IDENTIFIER=vdsm-backup-domain -o verbose
 """
+
+from __future__ import annotations
 
 import socket
 import struct
@@ -20,19 +23,25 @@ ERR = 3
 WARNING = 4
 NOTICE = 5
 
-# A datagram larger than the buffer of a socket is refused; a longer trace
-# says nothing that its end does not say.
+# Bytes of a value; a longer one loses its beginning. A datagram larger than
+# the buffer of a socket is refused, and a longer trace says nothing that its
+# end does not say.
 MAX_VALUE = 16 * 1024
 
 
-def send(message, priority, path=SOCKET, **fields):
+def send(
+    message: str, priority: int, path: str = SOCKET, **fields: object
+) -> bool:
     """
-    One entry; names of fields get the prefix VDSM_BACKUP_. Never waits.
+    Send one entry. Never waits.
 
-    Returns whether the journal has it: a host without one, or with one that
-    does not take it, must not keep us from answering.
+    priority: as in syslog(3). path: the socket. fields: more fields, whose
+    names get the prefix VDSM_BACKUP_; one that is None is left out.
+
+    Returns whether the journal has taken the entry. A host without a journal,
+    or with one that does not take it, must not keep us from answering.
     """
-    entry = {
+    entry: dict[str, object] = {
         "MESSAGE": message,
         "PRIORITY": priority,
         "SYSLOG_IDENTIFIER": IDENTIFIER,
@@ -49,7 +58,7 @@ def send(message, priority, path=SOCKET, **fields):
     return True
 
 
-def _field(name, value):
+def _field(name: str, value: object) -> bytes:
     data = str(value).encode("utf-8", "backslashreplace")[-MAX_VALUE:]
     key = name.encode("ascii")
     if b"\n" in data:

@@ -7,9 +7,11 @@ What the kernel says of mounts, without touching any of them.
 with blanks and backslashes in paths as octal escapes.
 """
 
+from __future__ import annotations
+
 import os
 import re
-from dataclasses import dataclass
+from collections import namedtuple
 
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 
@@ -20,8 +22,8 @@ _OF_THE_HOST = {"/", "/usr", "/var", "/var/log"}
 _IN_MEMORY = {"tmpfs", "devtmpfs", "proc", "sysfs"}
 
 
-@dataclass(frozen=True)
-class Mount:
+class Mount(namedtuple("Mount", "point fs_type source options root")):
+    __slots__ = ()
     point: str
     fs_type: str
     source: str

@@ -1,11 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-VDSM of this host, by its own API and its own Python client, which every VDSM
-host has. Nothing else of VDSM is imported outside of the plugin.
+VDSM of this host: whether it runs, and what it does by its own API.
+
+The API is used by VDSM's own Python client, which every VDSM host has. Nothing
+else of VDSM is imported outside of the plugin, and nothing at all to learn
+whether VDSM runs.
 """
 
+from __future__ import annotations
+
+import errno
 import logging
+import socket
 from dataclasses import dataclass
+from typing import Any
 
 from vdsm_backup.text import printable
 
@@ -22,6 +30,41 @@ _NOBODY = "00000000-0000-0000-0000-000000000000"
 ASK = 30
 CHANGE = 300
 
+# The errors of connecting to an address that the host does not have, where
+# nobody can listen: "localhost" is ::1 too, also where IPv6 is switched off.
+_NO_ADDRESS = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+
+
+def vdsm_listens(host: str, port: int, timeout: float = 2) -> bool:
+    """
+    Whether VDSM runs. Only a refused connection says no. Whatever else
+    happens, VDSM may be running.
+
+    timeout: seconds, for each address of the host.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return True
+    answers = {_connect(f[0], f[4], timeout) for f in found}
+    return answers - _NO_ADDRESS != {errno.ECONNREFUSED}
+
+
+def _connect(family: int, address: Any, timeout: float) -> int | None:
+    """
+    Connect by TCP. Returns 0, or the number of the error, which is None where
+    there was no answer.
+
+    address: as getaddrinfo() gives it; its form depends on the family.
+    """
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as s:
+            s.settimeout(timeout)
+            s.connect(address)
+    except OSError as e:
+        return e.errno
+    return 0
+
 
 class Unreachable(Exception):
     """VDSM was not asked; the text says why."""
@@ -32,16 +75,20 @@ class Unanswered(Exception):
 
 
 class Refused(Exception):
-    """VDSM's answer was an error."""
+    """VDSM's answer was an error: its code, and its text."""
 
-    def __init__(self, code, text):
+    def __init__(self, code: int, text: str) -> None:
         super().__init__(text)
         self.code = code
 
 
 @dataclass(frozen=True)
 class Spm:
-    """here: this host is the SPM. host_id: who is; -1: nobody."""
+    """
+    The SPM of a pool.
+
+    here: whether it is this host. host_id: which host it is; -1: none.
+    """
 
     here: bool
     host_id: int
@@ -49,18 +96,20 @@ class Spm:
 
 class Vdsm:
     """
-    A connection; a context manager. tls: "auto" does as VDSM's own
-    configuration says, "yes", "no".
+    A connection to VDSM, made when it is entered as a context manager.
+
+    tls: "yes", "no", or "auto": as VDSM's own configuration says.
 
     Methods raise Unreachable, Unanswered, Refused.
     """
 
-    def __init__(self, host, port, tls):
+    def __init__(self, host: str, port: int, tls: str) -> None:
         self._address = host, port
         self._tls = tls
-        self._client = None
+        # VDSM's client has no types.
+        self._client: Any = None
 
-    def __enter__(self):
+    def __enter__(self) -> Vdsm:
         _quiet()
         host, port = self._address
         try:
@@ -74,25 +123,38 @@ class Vdsm:
             raise Unreachable(printable(text))
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self._client.close()
 
-    def spm(self, pool):
+    def spm(self, pool: str) -> Spm:
+        """The SPM of a pool, which its UUID names."""
         status = self._call(
             ASK, "StoragePool", "getSpmStatus", storagepoolID=pool
         )
         host_id = status.get("spmId", -1)
         return Spm(status.get("spmStatus") == _SPM, host_id)
 
-    def has_plugin(self):
-        """Without a look at any storage: what is asked for is no flag."""
+    def has_plugin(self) -> bool:
+        """
+        Whether VDSM knows the verb that changes a flag.
+
+        VDSM touches no storage for it: it is asked for a value that no flag
+        has, and refuses that first.
+        """
         try:
             self.set_backup(_NOBODY, "neither", "-", None)
         except Refused as e:
             return e.code != METHOD_NOT_FOUND
         return True
 
-    def set_backup(self, sd_id, value, reason, expected):
+    def set_backup(
+        self, sd_id: str, value: bool | str, reason: str, expected: bool | None
+    ) -> dict[str, Any]:
+        """
+        Have VDSM change the flag of a domain. Returns the verb's result.
+
+        expected: the value that the flag has now, or None for either.
+        """
         return self._call(
             CHANGE,
             "StorageDomain",
@@ -103,18 +165,20 @@ class Vdsm:
             expected=expected,
         )
 
-    def _use_tls(self):
+    def _use_tls(self) -> bool:
         if self._tls != "auto":
             return self._tls == "yes"
         from vdsm.config import config
 
         return config.getboolean("vars", "ssl")
 
-    def _call(self, timeout, namespace, verb, **arguments):
+    def _call(
+        self, timeout: float, namespace: str, verb: str, **arguments: Any
+    ) -> dict[str, Any]:
         from vdsm import client
 
-        # Not by attribute: it knows the verbs of the schema on disk, ours are
-        # not in it; but a namespace that it knows takes any name.
+        # The client makes its namespaces from the schema on disk, which does
+        # not have our verbs. But a namespace takes the name of any verb.
         call = getattr(getattr(self._client, namespace), verb)
         try:
             return call(_timeout=timeout, **arguments)
@@ -126,8 +190,8 @@ class Vdsm:
             raise Unanswered(printable(str(e.reason)))
 
 
-def _quiet():
-    """What the client logs is not for the user of a command."""
+def _quiet() -> None:
+    """Keep what the client logs from the user of a command."""
     root = logging.getLogger()
     if not root.handlers:
         root.addHandler(logging.NullHandler())

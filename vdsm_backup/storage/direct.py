@@ -113,8 +113,8 @@ class Nearby:
             except (errors.DomainNotFound, errors.LvmFailed):
                 # The PV that has the metadata may be under none of them.
                 pass
-        meant = devices.meant(self._options.lvm_devices)
-        return self._block(sd_id, meant, timeout).read()
+        names = devices.configured_or_multipath(self._options.lvm_devices)
+        return self._block(sd_id, names, timeout).read()
 
     def _block(self, sd_id, names, timeout):
         from vdsm_backup.lvm.vgs import Lvm

@@ -228,7 +228,9 @@ class Discovery:
         return found, failures
 
     def _scan_devices(self, place):
-        return self._scan_block(devices.meant(self._options.lvm_devices))
+        return self._scan_block(
+            devices.configured_or_multipath(self._options.lvm_devices)
+        )
 
     def _scan_block(self, names):
         options = self._options

@@ -50,12 +50,12 @@ def test_multipath_without_device_mapper(tmp_path):
 
 
 def test_configured_devices_win():
-    assert devices.meant(["/dev/loop7"]) == ["/dev/loop7"]
+    assert devices.configured_or_multipath(["/dev/loop7"]) == ["/dev/loop7"]
 
 
 def test_default_is_multipath(monkeypatch):
     monkeypatch.setattr(devices, "multipath", lambda: ["/dev/mapper/x"])
-    assert devices.meant([]) == ["/dev/mapper/x"]
+    assert devices.configured_or_multipath([]) == ["/dev/mapper/x"]
 
 
 @pytest.mark.parametrize("name", ["loop0", "", "/dev/a,/dev/b", "/dev/a|.*"])

@@ -8,7 +8,7 @@ import time
 import pytest
 
 import tests
-from vdsm_backup.host.pool import vdsm_listens
+from vdsm_backup.host.vdsm_client import vdsm_listens
 
 # A network of its own, of which only the loopback is up, without IPv6.
 NO_IPV6 = """
@@ -20,7 +20,7 @@ exec "$@"
 ASK = """
 import socket
 import sys
-from vdsm_backup.host import pool
+from vdsm_backup.host import vdsm_client
 
 server = socket.socket()
 server.bind(("127.0.0.1", 0))
@@ -31,7 +31,7 @@ socket.getaddrinfo = lambda *args, **kwargs: [
     (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", port, 0, 0)),
     (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)),
 ]
-print(pool.vdsm_listens("localhost", port))
+print(vdsm_client.vdsm_listens("localhost", port))
 """
 
 
