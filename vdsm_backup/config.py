@@ -19,7 +19,6 @@ import pwd
 import stat
 
 from vdsm_backup import errors
-from vdsm_backup.guard import policy
 
 PATH = "/etc/vdsm-backup/vdsm-backup.conf"
 
@@ -56,8 +55,8 @@ DEFAULTS = {
 CHOICES = {
     ("storage", "ioprocess"): ("auto", "installed", "embedded"),
     ("lvm", "config_method"): ("auto", "devices", "filter"),
-    ("guard", "mode"): policy.MODES,
-    ("guard", "on_unreadable"): policy.ON_UNREADABLE,
+    ("guard", "mode"): ("enforcing", "permissive", "disabled"),
+    ("guard", "on_unreadable"): ("refuse", "allow"),
     ("vdsm", "tls"): ("auto", "yes", "no"),
     ("vdsm", "on_incompatible"): ("warn", "stop"),
 }
@@ -101,11 +100,9 @@ class Config:
         self.settle = self._number("sanlock", "settle", 0, 600)
         self.run_dir = self._text("sanlock", "run_dir")
         self.history_dir = self._text("history", "dir")
-        self.guard = policy.Settings(
-            mode=self._choice("guard", "mode"),
-            on_unreadable=self._choice("guard", "on_unreadable"),
-            allow=self._operations("guard", "allow"),
-        )
+        # [guard] allow was an option once; it is known and does nothing.
+        self.guard_mode = self._choice("guard", "mode")
+        self.guard_on_unreadable = self._choice("guard", "on_unreadable")
         self.vdsm_host = self._text("vdsm", "host")
         self.vdsm_port = self._whole("vdsm", "port", 1, 65535)
         self.vdsm_tls = self._choice("vdsm", "tls")
@@ -131,15 +128,6 @@ class Config:
     def _list(self, section, option):
         value = self._values[section, option]
         return [item.strip() for item in value.split(",") if item.strip()]
-
-    def _operations(self, section, option):
-        names = self._list(section, option)
-        for name in names:
-            if name not in policy.REFUSABLE:
-                known = ", ".join(policy.REFUSABLE)
-                reason = f"{name!a} is none of: {known}"
-                raise self.invalid(section, option, reason)
-        return tuple(names)
 
     def _number(self, section, option, low, high):
         value = self._text(section, option)

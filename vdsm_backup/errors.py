@@ -786,7 +786,7 @@ class DomainFlagged(Error):
     Copy or move the disk to another domain and run the VM from there; all
     backup and restore flows (upload, download, copy, move, import, register)
     go through. With [guard] mode = permissive a host only logs what it would
-    refuse; [guard] allow lifts single operations.
+    refuse.
     """
 
     code = 994

@@ -2,13 +2,13 @@
 """
 A host for a fuzzed hook, and what must be true of its answers.
 
-Real: everything from the bytes of the XML to the answer: hooking, domxml,
-where, needs, guard with its threads, format, flag, policy, refusal, and the
-configuration, read from its file each time. Not real, since an input must
-start no process and touch no storage: the reading of a domain (nearby), the
-child process that follows links on a mount (Finder.resolve), the links and
-names of this host (readlink, sysfs, the table of mounts), the change of the
-user, the journal's socket.
+Real: everything from the bytes of the XML to the answer: hooks.answer, all of
+vm, all of guard with its threads, metadata, and the configuration, read from
+its file each time. Not real, since an input must start no process and touch no
+storage: the reading of a domain (storage.direct), the child process that
+follows links on a mount (Finder.resolve), the links and names of this host
+(readlink, sysfs, the table of mounts), the change of the user, the journal's
+socket.
 """
 
 import os
@@ -51,7 +51,7 @@ _CODE = re.compile(r"\(error (\d{3})\)")
 
 
 class Source:
-    """As hooking.Stdin, of bytes."""
+    """As hooks.answer.Stdin, of bytes."""
 
     vm = ""
 
@@ -152,7 +152,7 @@ class World:
             mock.patch.object(needs.Finder, "resolve", _resolve),
             mock.patch.object(direct, "Nearby", _Reader),
             mock.patch("vdsm_backup.host.mounts.table", self._table),
-            mock.patch("vdsm_backup.host.user.become_user"),
+            mock.patch("vdsm_backup.hooks.answer.become_user"),
             mock.patch("vdsm_backup.host.journal.send"),
         ):
             yield self
@@ -175,32 +175,37 @@ class World:
 def _resolve(self, paths, timeout):
     """Finder.resolve() where no link is."""
     found = [
-        needs.Need(what, place)
-        for what, path in paths
-        for place in self._places([os.path.normpath(path)])
+        needs.Need(device, location)
+        for device, path in paths
+        for location in self._locations([os.path.normpath(path)])
     ]
     return found, [], None
 
 
 class _Reader:
-    """Nearby: four domains are there, wherever somebody looks for them."""
+    """
+    In place of direct.Nearby: four domains are there, wherever somebody looks
+    for them.
+    """
 
     def __init__(self, options):
         self._timeout = options.io_timeout
 
-    def read(self, place, timeout):
-        if place.domain == HUNG:
-            raise errors.StorageTimeout(place.directory or "x", timeout)
-        if place.domain not in DOMAINS:
-            if not place.sure:
-                raise direct.NotADomain(place.directory)
-            raise errors.DomainNotFound(place.domain)
-        values = filedomain.metadata(place.domain, name="backups \u202e" * 9)
-        if place.domain == FLAGGED:
+    def read(self, location, timeout):
+        if location.domain == HUNG:
+            raise errors.StorageTimeout(location.directory or "x", timeout)
+        if location.domain not in DOMAINS:
+            if location.candidate:
+                raise vm_paths.NotADomain(location.directory)
+            raise errors.DomainNotFound(location.domain)
+        values = filedomain.metadata(
+            location.domain, name="backups \u202e" * 9
+        )
+        if location.domain == FLAGGED:
             values[flag.BACKUP] = "True"
             values[flag.REASON] = "nightly\x85 copies" * 20
         lines = md_lines.flush(values)
-        if place.domain == BROKEN:
+        if location.domain == BROKEN:
             lines[-1] += "0"
         return lines
 

@@ -109,18 +109,6 @@ def test_libvirt_runs_it_as_root_that_may_not_read(
     assert_allowed(host.libvirt(operation, data, as_user=SQUASHED))
 
 
-def test_a_migration_is_let_in_as_root(host, closed):
-    """Where it leaves its mark for the second call belongs to vdsm."""
-    host.guard(allow="migrate-in")
-    flag(closed, "True")
-    data = vmxml.vm(closed.disk())
-    assert not host.libvirt("migrate", data).refused
-    st = os.stat(host.cli.run_dir)
-    assert (st.st_uid, st.st_gid, st.st_mode & 0o777) == (*VDSM, 0o755)
-    assert not host.libvirt("prepare", data).refused
-    assert_refused(host.libvirt("prepare", data), 994)
-
-
 def test_a_configuration_that_vdsm_cannot_read(host, closed):
     flag(closed, "False")
     os.chmod(host.cli.config, 0o600)

@@ -13,7 +13,7 @@ from vdsm_backup.host import mounts
 from vdsm_backup.processes import stuck
 from vdsm_backup.vm import needs
 from vdsm_backup.vm.domxml import Disk, Source, Vm
-from vdsm_backup.vm.paths import FILE, Place
+from vdsm_backup.vm.paths import FILE, Location
 
 pytestmark = [needs_fuse, pytest.mark.timeout(60)]
 
@@ -44,16 +44,16 @@ def vm(*paths):
 
 
 def candidate(mount, sd_id):
-    place = Place(sd_id, FILE, f"{mount}/{sd_id}", sure=False)
-    return needs.Need("disk vda", place)
+    location = Location(sd_id, FILE, f"{mount}/{sd_id}", candidate=True)
+    return needs.Need("disk vda", location)
 
 
 def test_a_link_on_the_mount(mounted, tmp_path):
-    look = finder(str(tmp_path))
-    found = look.of(vm(f"{mounted.mount}/{SD}/images/disk"))
+    following = finder(str(tmp_path))
+    found = following.needs(vm(f"{mounted.mount}/{SD}/images/disk"))
     assert found.known == [candidate(mounted.mount, SD)]
-    (paths,) = found.open.values()
-    more = look.resolve(paths, 20)
+    (paths,) = found.unresolved.values()
+    more = following.resolve(paths, 20)
     assert more == ([candidate(mounted.mount, OTHER)], [], None)
 
 
@@ -62,10 +62,10 @@ def test_finding_never_hangs(mounted, tmp_path, step):
     link = tmp_path / "link"
     link.symlink_to(f"{mounted.mount}/{SD}/images/disk")
     mounted.hang(step)
-    found = finder(str(tmp_path)).of(vm(str(link), f"{mounted.mount}/../x"))
+    found = finder(str(tmp_path)).needs(vm(str(link), f"{mounted.mount}/../x"))
     assert mounted.stuck(step) == 0
     assert found.known == [candidate(mounted.mount, SD)]
-    assert found.open == {
+    assert found.unresolved == {
         mounted.mount: [
             ("disk vda", f"{mounted.mount}/{SD}/images/disk"),
             ("disk vda", f"{mounted.mount}/../x"),
@@ -75,16 +75,16 @@ def test_finding_never_hangs(mounted, tmp_path, step):
 
 @pytest.mark.parametrize("step", STEPS)
 def test_resolving_ends_in_time(mounted, tmp_path, step):
-    look = finder(str(tmp_path))
+    following = finder(str(tmp_path))
     path = f"{mounted.mount}/{SD}/images/disk"
     mounted.hang(step)
-    found, left, why = look.resolve([("disk vda", path)], 0.5)
+    found, left, why = following.resolve([("disk vda", path)], 0.5)
     assert (found, left) == ([], [("disk vda", path)])
     assert isinstance(why, errors.StorageTimeout)
     assert (why.what, why.seconds) == (path, 0.5)
     # It is there, and again answered, when the storage is.
     mounted.clear()
-    found, _, _ = look.resolve([("disk vda", path)], 20)
+    found, _, _ = following.resolve([("disk vda", path)], 20)
     assert found == [candidate(mounted.mount, OTHER)]
 
 
@@ -101,15 +101,15 @@ def test_who_hangs_is_left_alone_and_ends_with_the_storage(mounted, tmp_path):
 
 def test_another_mount_is_not_delayed(mounted, tmp_path):
     mounted.hang("getattr")
-    look = finder(str(tmp_path))
+    following = finder(str(tmp_path))
     with hangfs.Hangfs() as other:
         os.makedirs(f"{other.root}/{SD}")
         os.symlink(f"{SD}/disk", f"{other.root}/link")
-        found = needs.Finder(str(tmp_path), "/dev", mounts.table()).of(
+        found = needs.Finder(str(tmp_path), "/dev", mounts.table()).needs(
             vm(f"{mounted.mount}/{SD}/images/disk", f"{other.mount}/link")
         )
-        assert sorted(found.open) == sorted([mounted.mount, other.mount])
-        more, _, _ = look.resolve(found.open[other.mount], 20)
+        assert sorted(found.unresolved) == sorted([mounted.mount, other.mount])
+        more, _, _ = following.resolve(found.unresolved[other.mount], 20)
         assert more == [candidate(other.mount, SD)]
-    _, _, why = look.resolve(found.open[mounted.mount], 0.5)
+    _, _, why = following.resolve(found.unresolved[mounted.mount], 0.5)
     assert isinstance(why, errors.StorageTimeout)

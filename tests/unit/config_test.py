@@ -57,6 +57,11 @@ def test_list_of_devices(tmp_path):
     assert options.lvm_devices == ["/dev/a", "/dev/b"]
 
 
+@pytest.mark.parametrize("value", ["", "run", "nonsense"])
+def test_an_option_that_was_removed_is_no_error(tmp_path, value):
+    assert load(tmp_path, f"[guard]\nallow = {value}\n").guard_mode
+
+
 @pytest.mark.parametrize(
     "text, named",
     [

@@ -4,9 +4,9 @@
 from vdsm_backup.cli import (
     comparison,
     layout,
+    objects,
     output,
     readings,
-    objects,
     wiring,
 )
 from vdsm_backup.cli.exits import Exit

@@ -15,7 +15,7 @@ from vdsm_backup.storage import discovery
 from vdsm_backup.text import is_uuid, printable
 from vdsm_backup.vm import needs
 from vdsm_backup.vm.domxml import MAX_XML
-from vdsm_backup.vm.paths import Place
+from vdsm_backup.vm.paths import Location
 
 
 def run(args, options, ui):
@@ -29,12 +29,12 @@ def run(args, options, ui):
     if ui.as_json:
         ui.json(
             allowed=allowed,
-            mode=options.guard.mode,
+            mode=options.guard_mode,
             refusals=refusals,
             notes=notes,
         )
     else:
-        _print(args.operation, allowed, options.guard.mode, refusals, ui)
+        _print(args.operation, allowed, options.guard_mode, refusals, ui)
         ui.notes(notes)
     return Exit.DONE if allowed else Exit.REFUSED
 
@@ -51,14 +51,15 @@ def _vm(args, options):
         file = printable(args.domxml)
         raise errors.WrongUsage(f"{file}: {e.strerror}", f"{PROGRAM} check")
     try:
-        machine = guard_host.parse(xml)
-        case = guard_host.Case(options, machine)
+        machine = guard_host.parse_vm(xml)
+        guarded = guard_host.GuardedVm(options, machine)
     except errors.VmUnclear as e:
-        refused = options.guard.refuses(args.operation, readable=False)
+        settings = policy.settings(options)
+        refused = settings.refuses(args.operation, readable=False)
         found = _data(e, None, None, args.operation, refused)
         return not refused, [found]
     become_user(options)
-    verdict = case.judge(args.operation, _deadline(options))
+    verdict = guarded.verdict(args.operation, _deadline(options))
     vm = f"VM {machine.name or machine.uuid or 'unknown'}"
     return verdict.allowed, _refusals(verdict, vm)
 
@@ -67,20 +68,21 @@ def _domain(args, options):
     """The answer for one domain, whoever wants it, and notes."""
     if not policy.asks_storage(args.operation):
         # Nor is it looked for.
-        return Verdict(args.operation, options.guard), []
+        return Verdict(args.operation, policy.settings(options)), []
     sd_id = target.plain(args.sd) if args.sd else ""
     if is_uuid(sd_id) and not (args.path or args.device):
         # The way of the hooks: what cannot be read is refused.
-        place, notes = Place(sd_id), []
-        judged = guard_host.of_host(options, _deadline(options))
+        location, notes = Location(sd_id), []
+        guard = guard_host.make_guard(options, _deadline(options))
     else:
         storage, failures = target.one(args, options)
-        place, notes = Place(storage.sd_id), output.place_notes(failures)
-        judged = Guard(options.guard, lambda place: storage.read())
-    wanted = needs.Needs(known=[needs.Need("the disk", place)])
+        location = Location(storage.sd_id)
+        notes = output.place_notes(failures)
+        guard = Guard(policy.settings(options), lambda _: storage.read())
+    wanted = needs.Needs(known=[needs.Need("the disk", location)])
     # A storage that was found ends by its own timeout.
     deadline = _deadline(options) + discovery.GRACE
-    return judged.judge(args.operation, wanted, deadline), notes
+    return guard.verdict(args.operation, wanted, deadline), notes
 
 
 def _deadline(options):
@@ -93,7 +95,7 @@ def _refusals(verdict, vm):
         _data(
             refusal.error(verdict, found, vm),
             found.domain,
-            ", ".join(found.whats),
+            ", ".join(found.devices),
             verdict.operation,
             verdict.refuses(found),
         )

@@ -107,21 +107,16 @@ def configuration(path):
 
 
 def guard(options):
-    settings = options.guard
+    settings = policy.settings(options)
     if settings.mode != policy.ENFORCING:
         text = f"[guard] mode is {settings.mode}: nothing is refused"
         hint = f"set it in {options.file_of('guard', 'mode')}"
         yield Finding("guard", BAD, text, hint)
         return
     text = "[guard] mode is enforcing"
-    lifted = [f"allow = {name}" for name in settings.allow]
-    files = [options.file_of("guard", "allow")] if lifted else []
     if settings.on_unreadable == policy.ALLOW:
-        lifted.append("on_unreadable = allow")
-        files.append(options.file_of("guard", "on_unreadable"))
-    if lifted:
-        text += f", but {', '.join(lifted)}"
-        hint = f"see {' and '.join(dict.fromkeys(files))}"
+        text += ", but on_unreadable = allow"
+        hint = f"see {options.file_of('guard', 'on_unreadable')}"
         yield Finding("guard", NOTE, text, hint)
     else:
         yield Finding("guard", OK, text)

@@ -1,26 +1,36 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-What the guard found, in the journal; one entry for each domain.
+What the guard found, in the journal: one entry for each domain.
 
-Also what is let through: by the mode, by a lifted operation, or because a
-refusal would harm a VM that runs there already.
+What is let through is told, too: by the mode, or because a refusal would harm
+a VM that runs there already.
 """
+
+from __future__ import annotations
 
 from vdsm_backup.guard import refusal
 from vdsm_backup.host import journal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vdsm_backup import errors
+    from vdsm_backup.guard.policy import Settings
+    from vdsm_backup.guard.verdict import Verdict
 
 _REFUSED = "refused"
 _ALLOWED = "allowed"
 
 
-def tell(verdict, vm, vm_id=None):
+def tell(
+    verdict: Verdict, vm: str, vm_id: str | None = None
+) -> list[errors.Error]:
     """
-    Logs all findings of a guard.Verdict, and returns the errors of those that
-    are refused.
+    Tell the journal of all findings of a Verdict. Returns the errors of those
+    that are refused.
 
     vm: how to name the VM, "VM web1". vm_id: its UUID.
     """
-    refused = []
+    refused: list[errors.Error] = []
     for finding in verdict.findings:
         error = refusal.error(verdict, finding, vm)
         refuses = verdict.refuses(finding)
@@ -30,7 +40,7 @@ def tell(verdict, vm, vm_id=None):
             f"{'Refused' if refuses else 'Not refused'}: {error}",
             journal.WARNING,
             domain=finding.domain,
-            disk=", ".join(finding.whats),
+            disk=", ".join(finding.devices),
             **_about(error, refuses, verdict.settings, verdict.operation),
             vm=vm,
             vm_id=vm_id,
@@ -38,8 +48,20 @@ def tell(verdict, vm, vm_id=None):
     return refused
 
 
-def fault(error, refused, settings, operation, vm, vm_id=None, trace=None):
-    """Logs why nothing could be found out."""
+def fault(
+    error: errors.Error,
+    refused: bool,
+    settings: Settings,
+    operation: str,
+    vm: str,
+    vm_id: str | None = None,
+    trace: str | None = None,
+) -> None:
+    """
+    Tell the journal why nothing could be found out about a VM.
+
+    refused: what became of the VM. trace: the traceback of a fault of ours.
+    """
     answer = "Refused" if refused else "Not judged"
     journal.send(
         f"{answer}: {vm}: {error}",
@@ -51,7 +73,10 @@ def fault(error, refused, settings, operation, vm, vm_id=None, trace=None):
     )
 
 
-def _about(error, refused, settings, operation):
+def _about(
+    error: errors.Error, refused: bool, settings: Settings, operation: str
+) -> dict[str, object]:
+    """The fields that all entries have."""
     return {
         "code": error.code,
         "answer": _REFUSED if refused else _ALLOWED,

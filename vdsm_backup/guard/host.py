@@ -3,22 +3,43 @@
 The guard on this host, put together: for the hooks and for `check`.
 """
 
+from __future__ import annotations
+
 import time
 
 from vdsm_backup import errors
+from vdsm_backup.guard import policy
 from vdsm_backup.guard.verdict import Guard
 from vdsm_backup.host import mounts
 from vdsm_backup.storage import direct
 from vdsm_backup.vm import domxml, needs
 
-# Seconds that a call may still take when the time is over: it is about to be
-# given up by who waits for it, and no timeout can be zero.
-_LAST = 0.1
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    from vdsm_backup.guard.verdict import Verdict
+    from vdsm_backup.vm.needs import Resolved, UnresolvedPaths
+    from vdsm_backup.vm.paths import Location
+
+    class Options(policy.Options, Protocol):
+        """
+        The configuration, as far as the guard and the reading of a domain
+        (storage/direct.py) need it.
+        """
+
+        repo_root: str
+        lv_dir: str
 
 
-def parse(xml):
+# Seconds. A call may still take as long when the time is over, since no
+# timeout can be zero: whoever waits for it is about to give it up.
+_MIN_TIMEOUT = 0.1
+
+
+def parse_vm(xml: str | bytes) -> domxml.Vm:
     """
-    A domxml.Vm.
+    The VM that an XML describes.
 
     Raises VmUnclear.
     """
@@ -28,41 +49,58 @@ def parse(xml):
         raise errors.VmUnclear(f"its XML {e}")
 
 
-class Case:
+class GuardedVm:
     """
-    What a VM needs, as whoever makes this can see links on its disks' paths:
-    root, for libvirt's hook, before it becomes the user that reads storage.
+    A VM, and what it needs.
 
-    machine: a domxml.Vm. Raises VmUnclear.
+    Links on the paths of its disks are followed when this is made, by the
+    user of that moment. For libvirt's hook that is root, which sees as much as
+    qemu, before it becomes the user that reads storage.
+
+    Raises VmUnclear.
     """
 
-    def __init__(self, options, machine):
+    def __init__(self, options: Options, vm: domxml.Vm) -> None:
         table = mounts.table()
         finder = needs.Finder(options.repo_root, options.lv_dir, table)
         self._options = options
         self._finder = finder
-        self._needs = finder.of(machine)
+        self._needs = finder.needs(vm)
 
-    def judge(self, operation, deadline):
+    def verdict(self, operation: str, deadline: float) -> Verdict:
         """
-        The guard.Verdict, by what is on storage now.
+        May the VM do this, by what is on storage now.
 
         deadline: of time.monotonic(), for all of it.
         """
-        judge = of_host(self._options, deadline, self._finder)
-        return judge.judge(operation, self._needs, deadline)
+        guard = make_guard(self._options, deadline, self._finder)
+        return guard.verdict(operation, self._needs, deadline)
 
 
-def of_host(options, deadline, finder=None):
-    """A guard.Guard that reads what is on storage now, until the deadline."""
+def make_guard(
+    options: Options, deadline: float, finder: needs.Finder | None = None
+) -> Guard:
+    """
+    A Guard that reads what is on storage now.
+
+    deadline: of time.monotonic(), for all that it reads.
+    finder: follows links on mounts that may hang; None where no Needs have
+        such links.
+    """
     reader = direct.Nearby(options)
 
-    def left():
-        return max(deadline - time.monotonic(), _LAST)
+    def left() -> float:
+        return max(deadline - time.monotonic(), _MIN_TIMEOUT)
 
-    return Guard(
-        options.guard,
-        read=lambda place: reader.read(place, left()),
+    def read(location: Location) -> list[str]:
+        return reader.read(location, left())
+
+    if finder is None:
+        return Guard(policy.settings(options), read)
+    follow = finder.resolve
+
+    def resolve(paths: UnresolvedPaths) -> Resolved:
         # What it finds has to be read, too.
-        resolve=lambda paths: finder.resolve(paths, left() / 2),
-    )
+        return follow(paths, left() / 2)
+
+    return Guard(policy.settings(options), read, resolve)

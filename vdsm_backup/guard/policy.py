@@ -7,13 +7,31 @@ somebody wants the domain. What is not in the table is allowed: a backup
 product that we have never heard of must work.
 """
 
-from dataclasses import dataclass
+from __future__ import annotations
 
+from collections import namedtuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Options(Protocol):
+        """Section [guard] of the configuration, as plain text."""
+
+        @property
+        def guard_mode(self) -> str: ...
+
+        @property
+        def guard_on_unreadable(self) -> str: ...
+
+
+# Answers of the table.
 REFUSED = "refused"
-# Allowed, since a refusal would harm a VM that runs there already.
+# It is allowed, since a refusal would harm a VM that runs there already.
 VIOLATION = "allowed, logged as a violation"
 ALLOWED = "allowed"
 
+# Values of [guard] mode and on_unreadable; config.py has them too.
 ENFORCING = "enforcing"
 PERMISSIVE = "permissive"
 DISABLED = "disabled"
@@ -24,17 +42,21 @@ ALLOW = "allow"
 ON_UNREADABLE = (REFUSE, ALLOW)
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(namedtuple("Row", "operation answer about verb", defaults=("",))):
     """
-    verb: what a VM cannot do, in a refusal: "VM x cannot <verb>".
+    A row of the table.
+
+    answer: REFUSED, VIOLATION or ALLOWED.
     about: the operation, for people.
+    verb: what a VM cannot do, in a refusal: "VM x cannot <verb>". "" in rows
+        that refuse nothing.
     """
 
+    __slots__ = ()
     operation: str
     answer: str
     about: str
-    verb: str = ""
+    verb: str
 
 
 TABLE = (
@@ -81,38 +103,44 @@ TABLE = (
 
 _ROWS = {row.operation: row for row in TABLE}
 
-#: Rows that `[guard] allow` can lift.
-REFUSABLE = tuple(row.operation for row in TABLE if row.answer == REFUSED)
 
-
-def row(operation):
-    """The row of an operation; one that is not listed is allowed."""
+def row(operation: str) -> Row:
+    """The row of an operation. One that is not in the table is allowed."""
     return _ROWS.get(operation) or Row(operation, ALLOWED, operation)
 
 
-def asks_storage(operation):
+def asks_storage(operation: str) -> bool:
     """
-    Whether the flag matters. Where it does not, it is not even read: a
-    cleanup must not wait for storage that hangs.
+    Whether the flag matters for this operation. Where it does not, it is not
+    even read: a cleanup must not wait for storage that hangs.
     """
     return row(operation).answer != ALLOWED
 
 
-@dataclass(frozen=True)
-class Settings:
-    """[guard] of the configuration."""
+class Settings(
+    namedtuple("Settings", "mode on_unreadable", defaults=(ENFORCING, REFUSE))
+):
+    """
+    What the host's administrator wants of the guard.
 
-    mode: str = ENFORCING
-    on_unreadable: str = REFUSE
-    allow: tuple = ()
+    mode: one of MODES. on_unreadable: one of ON_UNREADABLE.
+    """
 
-    def refuses(self, operation, readable):
+    __slots__ = ()
+    mode: str
+    on_unreadable: str
+
+    def refuses(self, operation: str, readable: bool) -> bool:
         """
-        Whether an operation on a domain is refused: one that is flagged, or
-        one whose flag cannot be read.
+        Whether an operation on a domain is refused.
+
+        readable: the domain is flagged. Otherwise its flag cannot be read.
         """
-        if self.mode != ENFORCING or operation in self.allow:
-            return False
-        if row(operation).answer != REFUSED:
+        if self.mode != ENFORCING or row(operation).answer != REFUSED:
             return False
         return readable or self.on_unreadable == REFUSE
+
+
+def settings(options: Options) -> Settings:
+    """The Settings of a host with these options."""
+    return Settings(options.guard_mode, options.guard_on_unreadable)

@@ -2,20 +2,30 @@
 """
 What a refusal says. Pure functions.
 
-Users of the engine see the line of a hook as `Hook Error: (b"...",)`, so it
-is ASCII, at most MAX_LINE characters, and without what bytes show escaped. It
-stands alone: there is no second line, and portal users cannot look anywhere
-else. So it has no advice to clear the flag either.
+Users of the engine see the line of a hook as `Hook Error: (b"...",)`. So it is
+ASCII, at most MAX_LINE characters, and without what the form of bytes in
+Python escapes. It stands alone: there is no second line, and portal users
+cannot look anywhere else. So it has no advice to clear the flag either.
 """
+
+from __future__ import annotations
 
 from vdsm_backup import errors
 from vdsm_backup.guard import policy
 from vdsm_backup.text import printable
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Sequence
+
+    from vdsm_backup.guard.verdict import Finding, Verdict
+
+# Characters of a whole line.
 MAX_LINE = 200
 
-# Of what could be longer than the whole line. A UUID fits a title, and with
-# "VM " a VM. A reason gets what is left, and at least _MIN_REASON.
+# Characters of those parts that could be longer than the whole line. A UUID
+# fits a title, and with "VM " before it a VM. The reason gets what is left,
+# and at least _MIN_REASON.
 _MAX_VM = 40
 _MAX_DISK = 30
 _MAX_TITLE = 36
@@ -27,19 +37,21 @@ _NOT_THE_FLAG = "not because it is flagged"
 _NOBODY = "somebody unknown"
 
 
-def error(verdict, finding, vm):
+def error(verdict: Verdict, finding: Finding, vm: str) -> errors.Error:
     """
-    The error of a finding, in full.
+    The error of a finding, in full: DomainFlagged or FlagUnknown.
 
     vm: how to name the VM, "VM web1" or "A VM".
     """
     verb = policy.row(verdict.operation).verb or verdict.operation
     title = printable(finding.title)
     if finding.flag is None:
+        # Then it has an error.
+        assert finding.error is not None
         return errors.FlagUnknown(
             vm=printable(vm),
             verb=verb,
-            disk=_listed(finding.whats),
+            disk=_listed(finding.devices),
             title=title,
             cause=finding.error.code,
             reason=printable(str(finding.error)),
@@ -47,7 +59,7 @@ def error(verdict, finding, vm):
     return errors.DomainFlagged(
         vm=printable(vm),
         verb=verb,
-        disk=_listed(finding.whats),
+        disk=_listed(finding.devices),
         title=title,
         since=printable(finding.flag.since or "at an unknown time"),
         by=printable(finding.flag.by or _NOBODY),
@@ -55,13 +67,16 @@ def error(verdict, finding, vm):
     )
 
 
-def line(found):
-    """One line of these errors of refusals, the first one in words."""
+def line(found: Sequence[errors.Error]) -> str:
+    """
+    One line of the errors of findings that are refused: the first one in
+    words, the others counted.
+    """
     rest = f"; {_count(len(found) - 1)} refused too" if found[1:] else ""
     return _sentence(found[0], MAX_LINE - len(rest)) + rest
 
 
-def _sentence(e, room):
+def _sentence(e: errors.Error, room: int) -> str:
     head = f"{_cut(e.vm, _MAX_VM)} cannot {e.verb}"
     disk, title = _cut(e.disk, _MAX_DISK), _cut(e.title, _MAX_TITLE)
     code = f" (error {e.code})"
@@ -76,8 +91,11 @@ def _sentence(e, room):
     return _fill(text, e.reason, f"){code}", room)
 
 
-def _fill(before, reason, after, room):
-    """The reason gives way first, then what is before it."""
+def _fill(before: str, reason: str, after: str, room: int) -> str:
+    """
+    The three texts, in at most room characters. The reason is cut first, then
+    what is before it.
+    """
     reason = _ascii(reason)
     left = room - len(before) - len(after)
     if left < _MIN_REASON:
@@ -86,33 +104,34 @@ def _fill(before, reason, after, room):
     return f"{before}{_cut(reason, left)}{after}"
 
 
-def plain(e):
+def plain(e: errors.Error) -> str:
     """One line of any error of ours, for which no flag was read."""
     text = str(e)
     before = "" if _NOT_THE_FLAG in text else f"N{_NOT_THE_FLAG[1:]}: "
     return _fill(before, text, f" (error {e.code})", MAX_LINE)
 
 
-def _ascii(text):
-    """Any text as it can be shown, at most format.MAX_SHOWN characters."""
+def _ascii(text: str) -> str:
+    """Any text as it can be shown, at most text.MAX_SHOWN characters."""
     text = printable(text).encode("ascii", "replace").decode("ascii")
-    # Bytes in Python show a backslash doubled, and of the two quotes one
-    # escaped if both are there.
+    # The form of bytes in Python has a backslash doubled, and where both
+    # quotes are there one of them is escaped.
     return text.replace("\\", "/").replace('"', "'")
 
 
-def _cut(text, length):
+def _cut(text: str, length: int) -> str:
     text = _ascii(text)
     return text if len(text) <= length else text[: length - 2] + ".."
 
 
-def _listed(whats):
-    disks = [w[len("disk ") :] for w in whats if w.startswith("disk ")]
-    rest = [w for w in whats if not w.startswith("disk ")]
+def _listed(devices: Sequence[str]) -> str:
+    """Devices of a VM in words: "disks vda, vdb and a lease"."""
+    disks = [d[len("disk ") :] for d in devices if d.startswith("disk ")]
+    rest = [d for d in devices if not d.startswith("disk ")]
     if len(disks) > 1:
         return " and ".join([f"disks {', '.join(disks)}", *rest])
-    return " and ".join(whats)
+    return " and ".join(devices)
 
 
-def _count(number):
+def _count(number: int) -> str:
     return "1 more domain" if number == 1 else f"{number} more domains"

@@ -3,71 +3,115 @@
 The guard: may a VM do what it wants with the domains that it needs.
 
 The flag is read from storage each time, of all domains side by side: the
-slowest sets the time, and the deadline is one for all. A flag that cannot be
-read is not "not flagged": it is an answer of its own.
+slowest one sets the time, and the deadline is one for all. A flag that cannot
+be read is not "not flagged": it is an answer of its own.
 """
+
+from __future__ import annotations
 
 import functools
 import time
-from dataclasses import dataclass, field
+from collections import namedtuple
 
 from vdsm_backup import errors
 from vdsm_backup.guard import policy
-from vdsm_backup.metadata import flag
+from vdsm_backup.metadata import flag as md_flag
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.processes.jobs import Jobs
-from vdsm_backup.storage import direct
+from vdsm_backup.vm.paths import NotADomain
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Iterable, List, Sequence
+
+    from vdsm_backup.vm.needs import Need, Needs, Resolved, UnresolvedPaths
+    from vdsm_backup.vm.paths import Location
+
+    Read = Callable[[Location], List[str]]
+    Resolve = Callable[[UnresolvedPaths], Resolved]
 
 
-@dataclass
 class Finding:
     """
     A domain that is flagged, or whose flag cannot be read.
 
+    domain: its UUID. For paths that could not be resolved: the mount point.
     title: its name, or its UUID where the name is not known.
-    whats: what of the VM is on it.
-    flag: None if it cannot be read, and `error` says why.
+    devices: what of the VM is on it, for people: "disk vda", "a lease".
+    flag: None if it cannot be read; then `error` says why.
     """
 
-    domain: str
-    title: str
-    whats: list
-    flag: "flag.Flag | None" = None
-    error: "errors.Error | None" = None
+    def __init__(
+        self,
+        domain: str,
+        title: str,
+        devices: Iterable[str] = (),
+        flag: md_flag.Flag | None = None,
+        error: errors.Error | None = None,
+    ) -> None:
+        self.domain = domain
+        self.title = title
+        self.devices = list(devices)
+        self.flag = flag
+        self.error = error
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(
+    namedtuple("Verdict", "operation settings findings", defaults=((),))
+):
+    """
+    The answer to an operation of a VM.
+
+    findings: of the domains that it needs, flagged ones first.
+    """
+
+    __slots__ = ()
     operation: str
     settings: policy.Settings
-    findings: list = field(default_factory=list)
+    findings: Sequence[Finding]
 
-    def refuses(self, finding):
+    def refuses(self, finding: Finding) -> bool:
+        """Whether it is this finding that the operation is refused for."""
         readable = finding.flag is not None
         return self.settings.refuses(self.operation, readable)
 
     @property
-    def allowed(self):
+    def allowed(self) -> bool:
         return not any(map(self.refuses, self.findings))
+
+
+def _resolve_nothing(paths: UnresolvedPaths) -> Resolved:
+    raise NotImplementedError("unresolved paths, and nothing to follow them")
 
 
 class Guard:
     """
+    Finds the flags of what a VM needs.
+
     settings: policy.Settings, those of now.
-    read: gives the metadata lines of a where.Place; runs in a thread, and
-        raises errors of this package, or NotADomain.
-    resolve: follows what is open in needs.Needs, see Finder.resolve();
-        likewise.
+    read: gives the metadata lines of the domain at a Location; runs in a
+        thread, and raises errors of this package, or NotADomain.
+    resolve: follows the links of unresolved paths in needs.Needs, see
+        Finder.resolve(); runs in a thread. Not needed where no Needs have
+        such paths.
     """
 
-    def __init__(self, settings, read, resolve=None):
+    def __init__(
+        self,
+        settings: policy.Settings,
+        read: Read,
+        resolve: Resolve = _resolve_nothing,
+    ) -> None:
         self._settings = settings
         self._read = read
         self._resolve = resolve
 
-    def judge(self, operation, needs, deadline):
+    def verdict(
+        self, operation: str, needs: Needs, deadline: float
+    ) -> Verdict:
         """
-        The Verdict. Where the flag does not matter, storage is not touched.
+        The Verdict on an operation of a VM with these Needs. Where the flag
+        does not matter, storage is not touched.
 
         deadline: of time.monotonic().
         """
@@ -76,103 +120,147 @@ class Guard:
             findings = self._find(needs, deadline)
         return Verdict(operation, self._settings, findings)
 
-    def _find(self, needs, deadline):
+    def _find(self, needs: Needs, deadline: float) -> list[Finding]:
         """
-        Findings of all places, each read by a job of its own, and of those
-        that are known when the links on a mount have been followed.
+        The findings of all locations, each of which is read by a job of its
+        own, and of those that are known when the links on a mount have been
+        followed.
         """
         seconds = round(max(deadline - time.monotonic(), 0), 1)
         late = errors.StorageTimeout("its storage", seconds)
-        users = {}
+        users: dict[Location, list[Need]] = {}
+        # By Location those that read a domain, by mount point those that
+        # follow links.
         running = Jobs({})
         self._add(needs.known, users, running)
-        for mount, paths in needs.open.items():
+        for mount, paths in needs.unresolved.items():
             running.add(mount, functools.partial(self._resolve, paths))
-        answers, unresolved = {}, {}
+        answers: dict[Any, tuple[Any, Exception | None]] = {}
+        unresolved: dict[str, tuple[UnresolvedPaths, Exception | None]] = {}
         for key, result, error in running.results(lambda: deadline):
-            if key not in needs.open:
+            if key not in needs.unresolved:
                 answers[key] = (result, error)
             elif error is not None:
-                unresolved[key] = (needs.open[key], error)
+                unresolved[key] = (needs.unresolved[key], error)
             else:
                 more, left, why = result
                 self._add(more, users, running)
                 unresolved[key] = (left, why)
         findings = _Findings()
-        for place, wanting in users.items():
-            findings.add(wanting, *answers.get(place, (None, late)))
-        for mount, paths in needs.open.items():
+        for location, wanting in users.items():
+            findings.add(wanting, *answers.get(location, (None, late)))
+        for mount, paths in needs.unresolved.items():
             left, why = unresolved.get(mount, (paths, late))
             findings.add_unresolved(mount, left, why)
         return findings.all()
 
-    def _add(self, needs, users, running):
-        """users: {place: Needs}; each new place is read."""
+    def _add(
+        self,
+        needs: Iterable[Need],
+        users: dict[Location, list[Need]],
+        running: Jobs,
+    ) -> None:
+        """
+        Add needs to users, which has the Needs of each location. A location
+        that is new there is read.
+        """
         for need in needs:
-            if need.place not in users:
-                running.add(
-                    need.place, functools.partial(self._read, need.place)
-                )
-            users.setdefault(need.place, []).append(need)
+            if need.location not in users:
+                read = functools.partial(self._read, need.location)
+                running.add(need.location, read)
+            users.setdefault(need.location, []).append(need)
 
 
 class _Findings:
-    """One a domain; a flag that was read anywhere counts more than errors."""
+    """
+    One Finding for each domain. Of a domain that has several locations a flag
+    that was read at any of them counts more than the errors of the others.
+    """
 
-    def __init__(self):
-        self._by_domain = {}
+    def __init__(self) -> None:
+        self._by_domain: dict[str, Finding] = {}
 
-    def add(self, needs, lines, error):
-        if isinstance(error, direct.NotADomain):
+    def add(
+        self,
+        needs: list[Need],
+        lines: list[str] | None,
+        error: Exception | None,
+    ) -> None:
+        """
+        Add what was read at one location.
+
+        needs: all that need it. lines: of its metadata, if there is no error.
+        """
+        if isinstance(error, NotADomain):
             return
-        domain = needs[0].place.domain
-        name, value = domain, None
+        location = needs[0].location
+        name, flag = location.domain, None
         if error is None:
             try:
-                values = md_lines.require(lines, domain).values
-                name = values.get("DESCRIPTION") or domain
-                value = flag.read(values, domain)
+                # No lines at all are no metadata either.
+                md = md_lines.require(lines or (), location.domain)
+                values = md.values
+                name = values.get("DESCRIPTION") or location.domain
+                flag = md_flag.read(values, location.domain)
             except errors.Error as e:
                 error = e
         if error is not None:
-            sure = needs[0].place.sure
-            if sure or self._untold(need.what for need in needs):
-                self._put(domain, name, needs, None, _ours(error))
-        elif value.value:
-            self._put(domain, name, needs, value, None)
+            if not location.candidate or self._unreported(
+                need.device for need in needs
+            ):
+                self._put(location.domain, name, needs, None, _ours(error))
+        elif flag is not None and flag.value:
+            self._put(location.domain, name, needs, flag, None)
 
-    def add_unresolved(self, mount, paths, error):
-        """What hangs there is known by a domain already, or by nothing."""
-        whats = self._untold(what for what, _ in paths)
-        if whats:
-            title = f"(below {mount})"
-            found = Finding(mount, title, whats, error=_ours(error))
+    def add_unresolved(
+        self, mount: str, paths: UnresolvedPaths, error: Exception | None
+    ) -> None:
+        """
+        Report unresolved paths on a mount, unless all their devices are in
+        findings of known domains.
+
+        error: why they are unresolved; None if there are none.
+        """
+        devices = self._unreported(device for device, _ in paths)
+        if devices:
+            found = Finding(
+                mount, f"(below {mount})", devices, error=_ours(error)
+            )
             self._by_domain.setdefault(mount, found)
 
-    def _untold(self, whats):
+    def _unreported(self, devices: Iterable[str]) -> list[str]:
         """
-        What is in no finding yet. Of a directory that only has the name of a
-        domain an error tells nothing more than that of one above it.
-        """
-        told = {w for f in self._by_domain.values() for w in f.whats}
-        return sorted(set(whats) - told)
+        Those of the devices that are in no finding yet.
 
-    def _put(self, domain, name, needs, value, error):
-        found = self._by_domain.setdefault(domain, Finding(domain, name, []))
+        The error of a directory that only has the name of a domain tells
+        nothing more than the error of a domain that the directory is in.
+        """
+        reported = {d for f in self._by_domain.values() for d in f.devices}
+        return sorted(set(devices) - reported)
+
+    def _put(
+        self,
+        domain: str,
+        name: str,
+        needs: Iterable[Need],
+        flag: md_flag.Flag | None,
+        error: errors.Error | None,
+    ) -> None:
+        found = self._by_domain.setdefault(domain, Finding(domain, name))
         for need in needs:
-            if need.what not in found.whats:
-                found.whats.append(need.what)
-        if value is not None or found.flag is None:
-            found.title, found.flag, found.error = name, value, error
+            if need.device not in found.devices:
+                found.devices.append(need.device)
+        if flag is not None or found.flag is None:
+            found.title, found.flag, found.error = name, flag, error
 
-    def all(self):
+    def all(self) -> list[Finding]:
         return sorted(
             self._by_domain.values(),
-            key=lambda f: (f.flag is None, f.whats, f.domain),
+            key=lambda f: (f.flag is None, f.devices, f.domain),
         )
 
 
-def _ours(error):
+def _ours(error: Exception | None) -> errors.Error:
     if isinstance(error, errors.Error):
         return error
     return errors.InternalError(type(error).__name__, str(error))

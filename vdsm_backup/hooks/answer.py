@@ -13,9 +13,9 @@ import sys
 from dataclasses import dataclass
 
 from vdsm_backup import config, errors
-from vdsm_backup.guard import audit, incoming, policy, refusal
+from vdsm_backup.guard import audit, policy, refusal
 from vdsm_backup.guard import host as guard_host
-from vdsm_backup.host.user import become_user, make_run_dir
+from vdsm_backup.host.user import become_user
 from vdsm_backup.text import is_uuid, printable
 from vdsm_backup.vm import domxml
 
@@ -113,22 +113,16 @@ class Hook:
 
     def _judge(self, source, skip):
         options = config.load(self._path)
-        self._settings = options.guard
-        vm = guard_host.parse(source.read())
+        self._settings = policy.settings(options)
+        vm = guard_host.parse_vm(source.read())
         self._vm_id = vm.uuid or source.vm
         self._vm = f"VM {printable(vm.name or self._vm_id or 'unknown')}"
         if skip is not None and skip(vm):
             return Answer(True)
-        case = guard_host.Case(options, vm)
-        self._become_user(options)
-        return self._decide(options, vm, case)
-
-    def _become_user(self, options):
+        guarded = guard_host.GuardedVm(options, vm)
         become_user(options)
-
-    def _decide(self, options, vm, case):
         deadline = self._started + options.io_timeout
-        verdict = case.judge(self._operation, deadline)
+        verdict = guarded.verdict(self._operation, deadline)
         # What is refused to the user, all that is found to the journal.
         refused = audit.tell(verdict, self._vm, self._vm_id)
         if refused:
@@ -142,27 +136,3 @@ class Hook:
             error, refused, settings, operation, self._vm, self._vm_id, trace
         )
         return Answer(False, refusal.plain(error)) if refused else Answer(True)
-
-
-class LibvirtHook(Hook):
-    """See incoming.py: a start may be a migration that was let in."""
-
-    def _become_user(self, options):
-        # As root yet: /run is empty after each boot.
-        if self._operation == "migrate-in" and self._lets_in(options):
-            make_run_dir(options)
-        super()._become_user(options)
-
-    @staticmethod
-    def _lets_in(options):
-        return "migrate-in" in options.guard.allow
-
-    def _decide(self, options, vm, case):
-        if not self._lets_in(options):
-            return super()._decide(options, vm, case)
-        moving = incoming.Incoming(options.run_dir, vm.uuid)
-        if self._operation == "migrate-in":
-            moving.expect()
-        elif moving.arrived():
-            self._operation = "migrate-in"
-        return super()._decide(options, vm, case)

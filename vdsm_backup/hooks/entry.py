@@ -75,7 +75,7 @@ def libvirt(config=None):
         _let_session_go(operation)
 
     def answer(hooking, started):
-        hook = hooking.LibvirtHook(operation, config, started)
+        hook = hooking.Hook(operation, config, started)
         return hook.answer(hooking.Stdin())
 
     _run(answer)

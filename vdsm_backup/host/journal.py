@@ -30,7 +30,7 @@ MAX_VALUE = 16 * 1024
 
 
 def send(
-    message: str, priority: int, path: str = SOCKET, **fields: object
+    message: str, priority: int, path: str = SOCKET, /, **fields: object
 ) -> bool:
     """
     Send one entry. Never waits.

@@ -71,9 +71,7 @@ def _open(sd_id, ids, timeout):
     ours, theirs = socket.socketpair()
     with ours, theirs:
         number = theirs.fileno()
-        opener = scripts.Script(
-            OPEN_LOCK, str(number), ids, pass_fds=[number]
-        )
+        opener = scripts.Script(OPEN_LOCK, str(number), ids, pass_fds=[number])
         scripts.collect([opener], timeout)
         said = opener.lines[-1] if opener.lines else {}
         if "opened" in said:

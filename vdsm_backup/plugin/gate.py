@@ -21,7 +21,7 @@ from vdsm_backup.plugin import storage, vdsm_errors
 from vdsm_backup.plugin.shared_reads import Late, Reads
 from vdsm_backup.vm import needs
 from vdsm_backup.vm.needs import Need
-from vdsm_backup.vm.paths import Place
+from vdsm_backup.vm.paths import Location
 
 log = logging.getLogger("vdsm_backup")
 
@@ -53,7 +53,7 @@ class Gate:
         settings, trace = policy.Settings(), None
         try:
             options = config.load(self._path)
-            settings = options.guard
+            settings = policy.settings(options)
             found = of_drives(drives)
             if xml is not None:
                 found += of_xml(xml, options)
@@ -102,11 +102,11 @@ class Gate:
 def _verdict(options, operation, found):
     deadline = time.monotonic() + options.io_timeout
 
-    def read(place):
-        return _read(place.domain, deadline, options.io_timeout)
+    def read(location):
+        return _read(location.domain, deadline, options.io_timeout)
 
-    judged = Guard(options.guard, read)
-    return judged.judge(operation, needs.Needs(known=found), deadline)
+    guard = Guard(policy.settings(options), read)
+    return guard.verdict(operation, needs.Needs(known=found), deadline)
 
 
 def _read(sd_id, deadline, seconds):
@@ -133,8 +133,8 @@ def of_drives(drives):
     for drive in drives:
         image = _IMAGE_KEYS <= drive.keys() and not drive.get("managed")
         if image and drive.get("device") not in ("cdrom", "floppy"):
-            what = f"disk {drive.get('name') or drive['imageID']}"
-            found.append(Need(what, Place(drive["domainID"])))
+            device = f"disk {drive.get('name') or drive['imageID']}"
+            found.append(Need(device, Location(drive["domainID"])))
     return found
 
 
@@ -142,15 +142,15 @@ def of_xml(xml, options):
     """
     Needs of the XML of a whole VM, its leases too: by VDSM's metadata and by
     the names of its disks, as far as nothing has to be touched that could
-    hang. What is not sure to be a domain is none that VDSM has prepared.
+    hang. What is only a candidate is no domain that VDSM has prepared.
 
     Raises VmUnclear.
     """
     table = mounts.table()
     finder = needs.Finder(options.repo_root, options.lv_dir, table)
-    known = finder.of(guard_host.parse(xml)).known
+    known = finder.needs(guard_host.parse_vm(xml)).known
     return [
-        Need(need.what, Place(need.place.domain))
+        Need(need.device, Location(need.location.domain))
         for need in known
-        if need.place.sure
+        if not need.location.candidate
     ]

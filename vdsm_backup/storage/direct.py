@@ -22,11 +22,14 @@ import os
 from vdsm_backup import errors
 from vdsm_backup.host import devices
 from vdsm_backup.text import is_uuid
-from vdsm_backup.vm.paths import ANY, BLOCK, FILE, Place, classify
-
-
-class NotADomain(Exception):
-    """A directory, or a file, only has the name of a storage domain."""
+from vdsm_backup.vm.paths import (
+    ANY,
+    BLOCK,
+    FILE,
+    Location,
+    NotADomain,
+    locations,
+)
 
 
 class Nearby:
@@ -43,9 +46,9 @@ class Nearby:
         """
         Lines of the domain's metadata, as they are on storage now.
 
-        place: a where.Place. timeout: seconds, for each call.
+        place: a paths.Location. timeout: seconds, for each call.
 
-        Raises NotADomain if the place is not sure; what a Storage's read()
+        Raises NotADomain if the place is a candidate; what a Storage's read()
         raises, DomainNotFound, AmbiguousDomain.
         """
         if place.kind == ANY:
@@ -62,9 +65,9 @@ class Nearby:
         try:
             return Discovery(self._options).find(place.domain)[0].read()
         except errors.DomainNotFound:
-            if place.sure:
-                raise
-            raise NotADomain(place.domain)
+            if place.candidate:
+                raise NotADomain(place.domain)
+            raise
 
     def _locate(self, place):
         """What this host knows of it without a look at any storage."""
@@ -77,11 +80,11 @@ class Nearby:
                 continue
             # As if a volume were in it.
             name = os.path.join(os.path.normpath(target), "images", "x")
-            for found in classify(name, repo):
-                if found.domain == place.domain and found.sure:
+            for found in locations(name, repo):
+                if found.domain == place.domain and not found.candidate:
                     return found
         if devices.under_active(place.domain, self._sysfs):
-            return Place(place.domain, BLOCK)
+            return Location(place.domain, BLOCK)
         return place
 
     def _read_file(self, place, timeout):
@@ -94,7 +97,7 @@ class Nearby:
         user = (options.uid, options.gid) if os.getuid() == 0 else None
         try:
             with choose.open(options.ioprocess, directory, timeout) as io:
-                if not place.sure:
+                if place.candidate:
                     _require_domain(io, directory)
                 storage = FileStorage(
                     place.domain, directory, io, timeout, user

@@ -1,65 +1,94 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-Which storage domains a VM needs, and for what.
+The storage domains that a VM needs, and what for.
 
-Its own disks, with their backing chains, and its leases. Not CD-ROMs and
-floppies, which may come from anywhere. A disk is on a domain if its path is,
-under any of the names that it has, or if VDSM's metadata says so: then VDSM
-has prepared it there, wherever a hook has moved it since.
+A VM needs the domains of its own disks, with their backing chains, and of its
+leases; not those of CD-ROMs and floppies, which may come from anywhere. A disk
+is on a domain if its path is, under any of the names that it has, or if VDSM's
+metadata says so: then VDSM has prepared it there, wherever a hook has moved it
+since.
 """
 
-from dataclasses import dataclass, field
+from __future__ import annotations
+
+from collections import namedtuple
 
 from vdsm_backup import errors
 from vdsm_backup.processes import scripts
 from vdsm_backup.text import is_uuid, printable
 from vdsm_backup.vm import paths as vm_paths
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterable, List, Optional, Sequence, Tuple
+
+    from vdsm_backup.host.mounts import Mount
+    from vdsm_backup.vm.domxml import Disk, Vm
+
+    # (device, path); the paths of one list are on one mount.
+    UnresolvedPaths = List[Tuple[str, str]]
+    # Of Finder.resolve().
+    Resolved = Tuple[List["Need"], UnresolvedPaths, Optional[errors.Error]]
+
 # Follows links, in a process of its own.
 RESOLVE_LINKS = "vdsm_backup.vm.resolve_links"
 
-# Far more than a VM of oVirt has. Each costs a thread, some a process.
-MAX_PLACES = 256
+# Far more than a VM of oVirt has. Each costs a thread, and some a process.
+MAX_LOCATIONS = 256
 
-# Of all paths of a VM: each costs a look at the host's directories. A path of
+# Of all paths of a VM. Each part may cost a readlink() on this host. A path of
 # VDSM has nine.
 MAX_PARTS = 20_000
 
 
-@dataclass(frozen=True)
-class Need:
+class Need(namedtuple("Need", "device location")):
     """
-    what: for people, "disk vda" or "a lease".
+    A VM needs the storage domain at this location.
+
+    device: what for, for people: "disk vda" or "a lease".
     """
 
-    what: str
-    place: vm_paths.Place
+    __slots__ = ()
+    device: str
+    location: vm_paths.Location
 
 
-@dataclass
 class Needs:
     """
-    known: Needs by what the paths are called.
-    open: by a mount that could hang, (what, path) that it may call otherwise.
+    What a VM needs.
+
+    known: a Need for each domain that the paths of its disks name, and for
+        those of its leases.
+    unresolved: {mount point: [(device, path)]}, paths on mounts that may hang,
+        whose links were not followed. They may lead to other domains.
     """
 
-    known: list = field(default_factory=list)
-    open: dict = field(default_factory=dict)
+    def __init__(
+        self,
+        known: Iterable[Need] = (),
+        unresolved: dict[str, UnresolvedPaths] | None = None,
+    ) -> None:
+        self.known = list(known)
+        self.unresolved = {} if unresolved is None else unresolved
 
 
 class Finder:
     """
-    repo_root, lv_dir: see config.py. table: mounts.table().
+    Finds what VMs need on this host.
+
+    repo_root, lv_dir: see config.py. table: of mounts.table().
     """
 
-    def __init__(self, repo_root, lv_dir, table):
+    def __init__(
+        self, repo_root: str, lv_dir: str, table: Sequence[Mount]
+    ) -> None:
         self._repo_root = repo_root
         self._lv_dir = lv_dir
         self._table = table
 
-    def of(self, vm):
+    def needs(self, vm: Vm) -> Needs:
         """
-        Needs of a domxml.Vm.
+        What a VM needs, without touching what could hang.
 
         Raises VmUnclear.
         """
@@ -69,98 +98,108 @@ class Finder:
             if not disk.removable:
                 self._add_disk(found, disk)
         for lockspace in vm.leases:
-            # Others than VDSM's are no storage domains.
+            # Other lockspaces than VDSM's are no storage domains.
             if is_uuid(lockspace):
-                found.known.append(Need("a lease", vm_paths.Place(lockspace)))
+                location = vm_paths.Location(lockspace)
+                found.known.append(Need("a lease", location))
         found.known = _merge(found.known)
-        places = {need.place for need in found.known}
-        if len(places) + len(found.open) > MAX_PLACES:
+        count = len({n.location for n in found.known}) + len(found.unresolved)
+        if count > MAX_LOCATIONS:
             raise errors.VmUnclear(
-                f"its disks are in {len(places) + len(found.open)} places,"
-                f" more than {MAX_PLACES}"
+                f"its disks are in {count} places, more than {MAX_LOCATIONS}"
             )
         return found
 
-    def _add_disk(self, found, disk):
-        what = f"disk {printable(disk.target)}"
+    def _add_disk(self, found: Needs, disk: Disk) -> None:
+        device = f"disk {printable(disk.target)}"
         for domain in disk.domains:
             if not is_uuid(domain):
                 domain = printable(domain)
                 raise errors.VmUnclear(
-                    f"{what} is on domain {domain!a}, no UUID"
+                    f"{device} is on domain {domain!a}, no UUID"
                 )
-        places = [vm_paths.Place(domain) for domain in disk.domains]
+        locations = [vm_paths.Location(domain) for domain in disk.domains]
         for source in disk.sources:
             if source.kind == "name":
                 if source.protocol == "gluster":
-                    places += vm_paths.on_gluster(source.value)
+                    locations += vm_paths.gluster_locations(source.value)
                 continue
             if len(source.value) > vm_paths.MAX_PATH:
                 # No file has it, and each part of it costs time.
-                raise errors.VmUnclear(f"the path of {what} is too long")
-            # A name that is not absolute is one from libvirt's directory, /.
+                raise errors.VmUnclear(f"the path of {device} is too long")
+            # libvirt's working directory is /, and so a name that is not
+            # absolute is one below it.
             trace = vm_paths.trace("/" + source.value, self._table)
-            places += self._places(trace.names)
-            if trace.mount is not None:
-                paths = found.open.setdefault(trace.mount, [])
-                paths.append((what, trace.rest))
-        found.known += [Need(what, place) for place in places]
+            locations += self._locations(trace.names)
+            if trace.mount is not None and trace.rest is not None:
+                paths = found.unresolved.setdefault(trace.mount, [])
+                paths.append((device, trace.rest))
+        found.known += [Need(device, location) for location in locations]
 
-    def _places(self, names):
+    def _locations(self, names: Iterable[str]) -> list[vm_paths.Location]:
         return [
-            place
+            location
             for name in names
-            for place in vm_paths.classify(name, self._repo_root, self._lv_dir)
+            for location in vm_paths.locations(
+                name, self._repo_root, self._lv_dir
+            )
         ]
 
-    def resolve(self, paths, timeout):
+    def resolve(self, paths: UnresolvedPaths, timeout: float) -> Resolved:
         """
-        All links of (what, path) of one mount followed: Needs that this adds,
-        the (what, path) of which nothing is known, and why, an errors.Error
-        or None.
+        Follow all links of unresolved paths, in a child process.
 
         timeout: seconds.
+
+        Returns the Needs that this adds; the paths that are still unresolved;
+        and why they are, which is None if there are none.
         """
         names = sorted({path for _, path in paths})
-        look = scripts.Script(RESOLVE_LINKS, *names)
-        scripts.collect([look], timeout)
-        real = {line["path"]: line["real"] for line in look.lines}
+        script = scripts.Script(RESOLVE_LINKS, *names)
+        scripts.collect([script], timeout)
+        real = {line["path"]: line["real"] for line in script.lines}
         found = [
-            Need(what, place)
-            for what, path in paths
-            for place in self._places([real[path]] if path in real else [])
+            Need(device, location)
+            for device, path in paths
+            if path in real
+            for location in self._locations([real[path]])
         ]
-        left = [(what, path) for what, path in paths if path not in real]
-        return found, left, _why(look, left, timeout)
+        left = [(device, path) for device, path in paths if path not in real]
+        return found, left, _why(script, left, timeout)
 
 
-def _why(look, left, timeout):
+def _why(
+    script: scripts.Script, left: UnresolvedPaths, timeout: float
+) -> errors.Error | None:
     if not left:
         return None
     path = printable(left[0][1])
-    if look.ended:
+    if script.ended:
         return errors.MetadataUnreadable(path, "the look failed")
     return errors.StorageTimeout(path, timeout)
 
 
-def _require_parts(vm):
+def _require_parts(vm: Vm) -> None:
     paths = (s.value for disk in vm.disks for s in disk.sources)
     parts = sum(path.count("/") for path in paths)
     if parts > MAX_PARTS:
         raise errors.VmUnclear(f"the paths of its disks have {parts} parts")
 
 
-def _merge(needs):
-    """Without duplicates; a domain known by its UUID only, where it is."""
+def _merge(needs: list[Need]) -> list[Need]:
+    """
+    The needs without duplicates. One whose domain is known by its UUID only
+    gets the location that another one has for that domain.
+    """
     known = {
-        need.place.domain: need.place
+        need.location.domain: need.location
         for need in reversed(needs)
-        if need.place.kind != vm_paths.ANY and need.place.sure
+        if need.location.kind != vm_paths.ANY and not need.location.candidate
     }
-    merged = {}
+    merged = []
     for need in needs:
-        place = need.place
-        if place.kind == vm_paths.ANY:
-            place = known.get(place.domain, place)
-        merged[Need(need.what, place)] = None
-    return list(merged)
+        location = need.location
+        if location.kind == vm_paths.ANY:
+            location = known.get(location.domain, location)
+        merged.append(Need(need.device, location))
+    return list(dict.fromkeys(merged))

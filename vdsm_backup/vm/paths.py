@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-On which storage domain does a path lie.
+The storage domains that a path can lie on.
 
 VDSM has many names for one volume (lib/vdsm/storage/sd.py, fileSD.py,
 blockSD.py, sc.P_VDSM_STORAGE; lib/vdsm/virt/vm.py for transient disks):
@@ -15,22 +15,30 @@ blockSD.py, sc.P_VDSM_STORAGE; lib/vdsm/virt/vm.py for transient disks):
 
 A path is followed link by link, and every name that it has on the way counts:
 a link from one domain into another is on both. A UUID in any other path makes
-the directory of that name a candidate; only its dom_md makes it a domain.
+the directory of that name a candidate. It is a domain if it has a dom_md, and
+whoever reads it has to look for that.
 
-Local directories are looked at here. What lies on a mount that could hang is
-only named; remote() says what is left to resolve there.
+Links in local directories are followed here. Of a path on a mount that could
+hang nothing is touched; a Trace has the part of it that is left to resolve.
 """
+
+from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from collections import namedtuple
 
 from vdsm_backup.host import mounts
 from vdsm_backup.text import UUID, is_uuid
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterable, Sequence
+
+# Kinds of a Location.
 FILE = "file"
 BLOCK = "block"
-# Known by its UUID only; somebody has to find it.
+# The domain is known by its UUID only, and somebody has to find it.
 ANY = "any"
 
 RUN_STORAGE = ("/run/vdsm/storage", "/var/run/vdsm/storage")
@@ -42,44 +50,68 @@ _DM = re.compile(r"/dev/(dm-\d+)")
 MAX_LINKS = 40
 MAX_PATH = 4096
 
-# Python's tempfile, which VDSM uses, has 8 characters of a-z0-9_.
+# VDSM uses Python's tempfile, whose random part is 8 characters of a-z0-9_.
 _TRANSIENT = re.compile(rf"({UUID})-{UUID}\.[a-z0-9_]{{8}}")
 # <VG>-<LV>, dashes in them doubled. No text of any length may cost a regular
 # expression more than one pass: a VM's XML can have millions of dashes.
 _MAPPED = re.compile(rf"({UUID.replace('-[', '--[')})-(?:[^-]|--)+")
 
 
-@dataclass(frozen=True)
-class Place:
+class Location(
+    namedtuple(
+        "Location",
+        "domain kind directory candidate",
+        defaults=(ANY, "", False),
+    )
+):
     """
     Where a storage domain is.
 
+    domain: its UUID.
+    kind: FILE, BLOCK or ANY.
     directory: of a file domain, <mount>/<sd>; else "".
-    sure: False if a directory, or a file, only has the name of a domain:
-        where there is none it means nothing.
+    candidate: whether a directory, or a file, only has the name of a domain.
+        Where there is no such domain it means nothing.
     """
 
+    __slots__ = ()
     domain: str
-    kind: str = ANY
-    directory: str = ""
-    sure: bool = True
+    kind: str
+    directory: str
+    candidate: bool
 
 
-@dataclass(frozen=True)
-class Trace:
+class NotADomain(Exception):
     """
+    There is no storage domain at a candidate Location. Raised by those who
+    read it.
+    """
+
+
+class Trace(namedtuple("Trace", "names mount rest", defaults=(None, None))):
+    """
+    What is known of a path without touching what could hang.
+
     names: all that the path is called on its way.
-    mount, rest: a mount that could hang, "/" if none is known, and the path
-    on it that was not resolved; None if all was.
+    mount: the mount point that could hang and stopped us, "/" if no mount is
+        known; None if all links were followed.
+    rest: the path on that mount, whose links were not followed, or None.
     """
 
-    names: tuple
-    mount: "str | None" = None
-    rest: "str | None" = None
+    __slots__ = ()
+    names: tuple[str, ...]
+    mount: str | None
+    rest: str | None
 
 
-def classify(name, repo_root, lv_dir="/dev"):
-    """Places of one name; pure. A name is absolute, without ".."."""
+def locations(
+    name: str, repo_root: str, lv_dir: str = "/dev"
+) -> list[Location]:
+    """
+    The Locations that a name tells of. Pure.
+
+    name: absolute, without "..". repo_root, lv_dir: see config.py.
+    """
     parts = name.split("/")[1:]
     found = _in_repo(parts, repo_root)
     if found is None:
@@ -87,93 +119,106 @@ def classify(name, repo_root, lv_dir="/dev"):
     return _candidates(parts) if found is None else found
 
 
-def on_gluster(name):
-    """Places of the name of a Gluster disk: <volume>/<sd>/images/..."""
+def gluster_locations(name: str) -> list[Location]:
+    """
+    The Locations that the name of a Gluster disk tells of:
+    <volume>/<sd>/images/...
+    """
     # libvirt takes what is before the first slash for the volume.
     path = name.partition("/")[2]
     parts = os.path.normpath("/" + path).split("/")
     return [
-        Place(part)
+        Location(part)
         for part, after in zip(parts, parts[1:])
         if is_uuid(part) and after == "images"
     ]
 
 
-def _in_repo(parts, repo_root):
+def _in_repo(parts: list[str], repo_root: str) -> list[Location] | None:
+    """None if it is not VDSM's repository that tells."""
     inside = _below(parts, repo_root)
     if inside is None:
         return None
     if inside[:1] != ["mnt"]:
-        found = _place(inside, 1, ANY) if is_uuid(inside[0]) else []
+        found = _location(inside, 1, ANY) if is_uuid(inside[0]) else []
     elif inside[1:2] == ["blockSD"]:
-        found = _place(inside, 2, BLOCK)
+        found = _location(inside, 2, BLOCK)
     else:
         at = 3 if inside[1:2] == ["glusterSD"] else 2
         directory = os.path.join(repo_root, *inside[: at + 1])
-        found = _place(inside, at, FILE, directory)
+        found = _location(inside, at, FILE, directory)
     # Deeper than VDSM looks there may be a copy of a domain, as anywhere.
     return found or None
 
 
-def _in_known(name, parts, lv_dir):
+def _in_known(
+    name: str, parts: list[str], lv_dir: str
+) -> list[Location] | None:
+    """None if the name is in no other form that VDSM has."""
     for directory in RUN_STORAGE:
         inside = _below(parts, directory)
         if inside is not None:
-            return _place(inside, 0, ANY)
+            return _location(inside, 0, ANY)
     inside = _below(parts, lv_dir)
     if inside is not None and is_uuid(inside[0]):
-        return _place(inside, 0, BLOCK)
+        return _location(inside, 0, BLOCK)
     if name.startswith(_MAPPER):
         return _mapped(name[len(_MAPPER) :])
     match = _TRANSIENT.fullmatch(parts[-1])
     if match:
-        # Or somebody else's file of such a name, in whatever directory.
-        return [Place(match[1], sure=False), *_candidates(parts)]
+        # Or it is somebody else's file of such a name, in whatever directory.
+        return [Location(match[1], candidate=True), *_candidates(parts)]
     return None
 
 
-def _mapped(name):
-    """Of a name of device-mapper."""
+def _mapped(name: str) -> list[Location]:
+    """The Location that a name of device-mapper tells of."""
     match = _MAPPED.fullmatch(name)
-    return [Place(match[1].replace("--", "-"), BLOCK)] if match else []
+    return [Location(match[1].replace("--", "-"), BLOCK)] if match else []
 
 
-def _candidates(parts):
+def _candidates(parts: list[str]) -> list[Location]:
     return [
-        Place(part, FILE, "/" + "/".join(parts[: i + 1]), sure=False)
+        Location(part, FILE, "/" + "/".join(parts[: i + 1]), candidate=True)
         for i, part in enumerate(parts[:-1])
         if is_uuid(part)
     ]
 
 
-def _below(parts, directory):
-    """The parts below a directory, None if it is not above."""
+def _below(parts: list[str], directory: str) -> list[str] | None:
+    """The parts below a directory, or None if they are not in it."""
     above = directory.strip("/").split("/")
     if len(parts) > len(above) and parts[: len(above)] == above:
         return parts[len(above) :]
     return None
 
 
-def _place(parts, at, kind, directory=""):
+def _location(
+    parts: list[str], at: int, kind: str, directory: str = ""
+) -> list[Location]:
     # Something must be in it: the directory itself is no disk.
     if len(parts) > at + 1 and is_uuid(parts[at]):
-        return [Place(parts[at], kind, directory)]
+        return [Location(parts[at], kind, directory)]
     return []
 
 
 # Following links
 
 
-def trace(path, table, sysfs="/sys"):
+def trace(
+    path: str, table: Sequence[mounts.Mount], sysfs: str = "/sys"
+) -> Trace:
     """
-    The Trace of a path; `table` is mounts.table(). Never touches what could
-    hang, never fails: what is not there has just its name.
+    The Trace of a path. Never touches what could hang, and never fails: what
+    is not there has just its name.
+
+    table: of mounts.table().
     """
     if "\0" in path:
         # No file has it, and the calls below refuse it.
         return Trace(())
     names = [] if ".." in path.split("/") else [os.path.normpath(path)]
-    at, todo, links = "/", _parts(path), 0
+    at, todo, links = "/", _reversed_parts(path), 0
     while todo:
         part = todo.pop()
         if part == "..":
@@ -194,7 +239,7 @@ def trace(path, table, sysfs="/sys"):
         if links > MAX_LINKS:
             break
         at = "/" if target.startswith("/") else os.path.dirname(at)
-        todo += _parts(target)
+        todo += _reversed_parts(target)
         name = os.path.join(at, *reversed(todo))
         if ".." not in todo:
             names.append(name)
@@ -203,31 +248,32 @@ def trace(path, table, sysfs="/sys"):
     return Trace(_unique([*names, mapped] if mapped else names))
 
 
-def mount_of(path, table):
+def mount_of(path: str, table: list[mounts.Mount]) -> mounts.Mount | None:
     """
-    The mount that a path lies on, links followed as trace() does; None if it
-    is not known.
+    The mount that a path lies on, links followed as trace() follows them;
+    None if it is not known.
     """
     found = trace(path, table)
     return mounts.holding(found.rest or found.names[-1], table)
 
 
-def _parts(path):
-    """In the order in which they are taken from the end of a list."""
+def _reversed_parts(path: str) -> list[str]:
+    """The parts of a path, of which pop() gives the first one."""
     return [p for p in reversed(path.split("/")) if p not in ("", ".")]
 
 
-def _readlink(path):
+def _readlink(path: str) -> str | None:
+    """Where a link leads, or None of anything else."""
     try:
         return os.readlink(path)
     except (OSError, ValueError):
-        # No link, not there, or not ours to see. ValueError: a name that
-        # cannot be encoded, which no file has.
+        # It is no link, is not there, or is not ours to see. ValueError: a
+        # name that cannot be encoded, which no file has.
         return None
 
 
-def _mapper_name(path, sysfs):
-    """/dev/mapper/<name> of a /dev/dm-N, else None."""
+def _mapper_name(path: str, sysfs: str) -> str | None:
+    """/dev/mapper/<name> of a /dev/dm-N. None of any other path."""
     match = _DM.fullmatch(path)
     if not match:
         return None
@@ -239,7 +285,7 @@ def _mapper_name(path, sysfs):
         return None
 
 
-def _unique(names):
+def _unique(names: Iterable[str]) -> tuple[str, ...]:
     # Kernel paths may begin with two slashes, which normpath keeps.
     return tuple(
         dict.fromkeys(os.path.join("/", n.lstrip("/")) for n in names)

@@ -111,7 +111,8 @@ def test_the_package_of_this_python():
         ("", doctor_checks.OK, "enforcing"),
         ("[guard]\nmode = permissive\n", doctor_checks.BAD, "permissive"),
         ("[guard]\nmode = disabled\n", doctor_checks.BAD, "disabled"),
-        ("[guard]\nallow = run\n", doctor_checks.NOTE, "allow = run"),
+        # Not an option any more: it lifts nothing.
+        ("[guard]\nallow = run\n", doctor_checks.OK, "enforcing"),
         (
             "[guard]\non_unreadable = allow\n",
             doctor_checks.NOTE,

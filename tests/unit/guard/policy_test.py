@@ -1,20 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 import pytest
 
+from vdsm_backup import config
 from vdsm_backup.guard import policy
 from vdsm_backup.guard.policy import Settings
 
+REFUSED = [r.operation for r in policy.TABLE if r.answer == policy.REFUSED]
 LOGGED = {"live-snapshot", "live-merge", "recover"}
 
 
 def test_what_starts_a_vm_is_refused():
-    assert policy.REFUSABLE == (
+    assert REFUSED == [
         "run",
         "migrate-in",
         "hotplug",
         "replicate-to",
         "preview",
-    )
+    ]
 
 
 def test_a_vm_that_runs_there_is_let_alone_and_logged():
@@ -55,18 +57,25 @@ def test_what_is_not_listed_is_allowed():
 @pytest.mark.parametrize("readable", [True, False])
 def test_other_modes_refuse_nothing(mode, readable):
     settings = Settings(mode=mode)
-    for operation in policy.REFUSABLE:
+    for operation in REFUSED:
         assert not settings.refuses(operation, readable)
-
-
-def test_a_lifted_row_is_lifted_alone():
-    settings = Settings(allow=("migrate-in",))
-    assert not settings.refuses("migrate-in", True)
-    assert not settings.refuses("migrate-in", False)
-    assert settings.refuses("run", True)
 
 
 def test_on_unreadable_allow_still_refuses_a_flag():
     settings = Settings(on_unreadable=policy.ALLOW)
     assert not settings.refuses("run", readable=False)
     assert settings.refuses("run", readable=True)
+
+
+def test_the_configuration_has_the_same_words():
+    assert config.CHOICES["guard", "mode"] == policy.MODES
+    assert config.CHOICES["guard", "on_unreadable"] == policy.ON_UNREADABLE
+
+
+def test_settings_of_the_configuration(tmp_path):
+    path = tmp_path / "vdsm-backup.conf"
+    path.write_text("")
+    assert policy.settings(config.load(str(path))) == Settings()
+    path.write_text("[guard]\nmode = permissive\non_unreadable = allow\n")
+    found = policy.settings(config.load(str(path)))
+    assert (found.mode, found.on_unreadable) == ("permissive", "allow")

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vdsm_backup import errors
-from vdsm_backup.guard import refusal
-from vdsm_backup.guard.policy import REFUSABLE, Settings
+from vdsm_backup.guard import policy, refusal
+from vdsm_backup.guard.policy import Settings
 from vdsm_backup.guard.verdict import Finding, Verdict
 from vdsm_backup.metadata import flag
 
@@ -18,8 +18,8 @@ FLAG = flag.Flag(
 HUNG = errors.StorageTimeout("its storage", 30)
 
 
-def found(title="backups-nfs", whats=("disk vda",), value=FLAG, error=None):
-    return Finding(SD, title, list(whats), value, error)
+def found(title="backups-nfs", devices=("disk vda",), value=FLAG, error=None):
+    return Finding(SD, title, list(devices), value, error)
 
 
 def unread(error=HUNG):
@@ -60,12 +60,12 @@ def test_a_flag_that_cannot_be_read():
     ],
 )
 def test_every_refused_operation_has_its_words(operation, words):
-    assert operation in REFUSABLE
+    assert policy.row(operation).answer == policy.REFUSED
     assert line(found(), operation=operation).startswith(words)
 
 
 def test_several_disks_and_a_lease():
-    text = line(found(whats=["disk vda", "disk vdb", "a lease"]))
+    text = line(found(devices=["disk vda", "disk vdb", "a lease"]))
     assert ": disks vda, vdb and a lease are on " in text
 
 
@@ -107,10 +107,10 @@ TEXT = st.text(max_size=400) | st.text("\"'\\`\n\0é\u202e\ud800", max_size=99)
 
 
 @given(TEXT, TEXT, TEXT, TEXT, st.lists(TEXT, max_size=5), TEXT)
-def test_a_line_is_what_a_user_can_be_shown(vm, title, by, why, whats, text):
+def test_a_line_is_what_a_user_can_be_shown(vm, title, by, why, devices, text):
     for finding in (
-        found(title, whats, flag.Flag(True, why, by)),
-        found(title, whats, None, errors.MetadataUnreadable(SD, text)),
+        found(title, devices, flag.Flag(True, why, by)),
+        found(title, devices, None, errors.MetadataUnreadable(SD, text)),
     ):
         shown = line(finding, finding, vm=vm)
         assert_can_be_shown(shown)

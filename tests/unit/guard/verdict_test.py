@@ -10,9 +10,8 @@ from vdsm_backup.guard import policy
 from vdsm_backup.guard.policy import Settings
 from vdsm_backup.guard.verdict import Guard
 from vdsm_backup.metadata import lines as md_lines
-from vdsm_backup.storage import direct
 from vdsm_backup.vm.needs import Need, Needs
-from vdsm_backup.vm.paths import FILE, Place
+from vdsm_backup.vm.paths import FILE, Location, NotADomain
 
 A, B, C = (f"{n}ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25" for n in range(3))
 MOUNT = "/mnt/hung"
@@ -28,33 +27,33 @@ class Storage:
 
     def __init__(self, **answers):
         self.answers = answers
-        self.read_by = []
+        self.read_from = []
 
-    def read(self, place):
-        self.read_by.append(place)
-        answer = self.answers[place.domain]
+    def read(self, location):
+        self.read_from.append(location)
+        answer = self.answers[location.domain]
         if isinstance(answer, Exception):
             raise answer
         return answer
 
 
-def judge(answers, *needs, operation="run", settings=None, seconds=LONG):
+def verdict_of(answers, *needs, operation="run", settings=None, seconds=LONG):
     storage = Storage()
     storage.answers = answers
-    judged = Guard(settings or Settings(), storage.read)
+    guard = Guard(settings or Settings(), storage.read)
     deadline = time.monotonic() + seconds
-    return judged.judge(operation, Needs(known=list(needs)), deadline)
+    return guard.verdict(operation, Needs(known=list(needs)), deadline)
 
 
 def need(domain, what="disk vda", **more):
-    return Need(what, Place(domain, **more))
+    return Need(what, Location(domain, **more))
 
 
 FLAGGED = lines(A, "backups", BACKUP="True", BACKUP_REASON="copies")
 
 
 def test_no_needs_no_storage():
-    verdict = judge({})
+    verdict = verdict_of({})
     assert verdict.allowed
     assert verdict.findings == []
 
@@ -63,17 +62,19 @@ def test_no_needs_no_storage():
     "answer", [lines(A), lines(A, BACKUP="False"), lines(A, version=4)]
 )
 def test_a_domain_without_the_flag(answer):
-    verdict = judge({A: answer}, need(A))
+    verdict = verdict_of({A: answer}, need(A))
     assert verdict.allowed
     assert verdict.findings == []
 
 
 def test_a_flagged_domain():
-    verdict = judge({A: FLAGGED, B: lines(B)}, need(A), need(B, "disk vdb"))
+    verdict = verdict_of(
+        {A: FLAGGED, B: lines(B)}, need(A), need(B, "disk vdb")
+    )
     assert not verdict.allowed
     (found,) = verdict.findings
     assert (found.domain, found.title) == (A, "backups")
-    assert found.whats == ["disk vda"]
+    assert found.devices == ["disk vda"]
     assert found.flag.reason == "copies"
     assert found.error is None
 
@@ -93,7 +94,7 @@ UNREADABLE = {
 
 @pytest.mark.parametrize("name", UNREADABLE)
 def test_a_flag_that_cannot_be_read_is_no_missing_flag(name):
-    verdict = judge({A: UNREADABLE[name]}, need(A))
+    verdict = verdict_of({A: UNREADABLE[name]}, need(A))
     assert not verdict.allowed
     (found,) = verdict.findings
     assert found.flag is None
@@ -101,95 +102,95 @@ def test_a_flag_that_cannot_be_read_is_no_missing_flag(name):
 
 
 def test_a_flag_without_a_seal_counts():
-    verdict = judge({A: FLAGGED[:-1]}, need(A))
+    verdict = verdict_of({A: FLAGGED[:-1]}, need(A))
     assert verdict.findings[0].flag.value
 
 
 def test_on_unreadable_allow():
     settings = Settings(on_unreadable=policy.ALLOW)
     answers = {A: errors.DomainNotFound(A), B: lines(B, BACKUP="True")}
-    verdict = judge(answers, need(A), settings=settings)
+    verdict = verdict_of(answers, need(A), settings=settings)
     assert verdict.allowed
     # It is found all the same, to be logged.
     assert len(verdict.findings) == 1
-    verdict = judge(answers, need(A), need(B), settings=settings)
+    verdict = verdict_of(answers, need(A), need(B), settings=settings)
     assert not verdict.allowed
     assert [verdict.refuses(f) for f in verdict.findings] == [True, False]
 
 
 @pytest.mark.parametrize("mode", [policy.PERMISSIVE, policy.DISABLED])
 def test_other_modes_find_and_allow(mode):
-    verdict = judge({A: FLAGGED}, need(A), settings=Settings(mode=mode))
+    verdict = verdict_of({A: FLAGGED}, need(A), settings=Settings(mode=mode))
     assert verdict.allowed
     assert len(verdict.findings) == 1
 
 
 def test_where_the_flag_does_not_matter_storage_is_not_touched():
     storage = Storage()
-    judged = Guard(Settings(), storage.read)
+    guard = Guard(Settings(), storage.read)
     for row in policy.TABLE:
         if row.answer == policy.ALLOWED:
             needs = Needs(known=[need(A)])
-            verdict = judged.judge(row.operation, needs, 0)
+            verdict = guard.verdict(row.operation, needs, 0)
             assert verdict.allowed
             assert verdict.findings == []
-    assert storage.read_by == []
+    assert storage.read_from == []
 
 
 def test_a_domain_is_read_once_for_all_its_disks():
     storage = Storage(**{A: FLAGGED})
     disks = [need(A, f"disk vd{c}") for c in "abc"]
-    judged = Guard(Settings(), storage.read)
-    verdict = judged.judge("run", Needs(disks), time.monotonic() + LONG)
-    assert storage.read_by == [Place(A)]
-    assert verdict.findings[0].whats == ["disk vda", "disk vdb", "disk vdc"]
+    guard = Guard(Settings(), storage.read)
+    verdict = guard.verdict("run", Needs(disks), time.monotonic() + LONG)
+    assert storage.read_from == [Location(A)]
+    assert verdict.findings[0].devices == ["disk vda", "disk vdb", "disk vdc"]
 
 
 def test_flagged_come_first_then_by_disk():
     answers = {A: FLAGGED, B: lines(B, BACKUP="True"), C: []}
-    verdict = judge(
+    verdict = verdict_of(
         answers, need(C, "disk vda"), need(A, "disk vdc"), need(B, "disk vdb")
     )
     assert [found.domain for found in verdict.findings] == [B, A, C]
 
 
 def test_a_directory_that_only_has_the_name_of_a_domain():
-    answer = direct.NotADomain("/x")
-    assert judge({A: answer}, need(A, sure=False)).findings == []
+    answer = NotADomain("/x")
+    assert verdict_of({A: answer}, need(A, candidate=True)).findings == []
 
 
-def test_an_error_of_a_directory_is_told_once():
+def test_an_error_of_a_directory_is_reported_once():
     """An image below it has a name like a domain, and the same trouble."""
     hung = errors.StorageTimeout("its storage", 1)
     needs = [
-        need(A, sure=False, kind=FILE, directory=f"/x/{A}"),
-        need(B, sure=False, kind=FILE, directory=f"/x/{A}/images/{B}"),
+        need(A, candidate=True, kind=FILE, directory=f"/x/{A}"),
+        need(B, candidate=True, kind=FILE, directory=f"/x/{A}/images/{B}"),
     ]
-    verdict = judge({A: hung, B: hung}, *needs)
+    verdict = verdict_of({A: hung, B: hung}, *needs)
     assert [found.domain for found in verdict.findings] == [A]
     # Where the one above is none, it counts.
-    verdict = judge({A: direct.NotADomain("/x"), B: hung}, *needs)
+    verdict = verdict_of({A: NotADomain("/x"), B: hung}, *needs)
     assert [found.domain for found in verdict.findings] == [B]
 
 
-def test_a_disk_is_told_once():
-    verdict = judge({A: FLAGGED}, need(A), need(A))
-    assert verdict.findings[0].whats == ["disk vda"]
+def test_a_disk_is_reported_once():
+    verdict = verdict_of({A: FLAGGED}, need(A), need(A))
+    assert verdict.findings[0].devices == ["disk vda"]
 
 
-def test_one_place_of_a_domain_with_the_flag_is_enough():
+def test_one_location_of_a_domain_with_the_flag_is_enough():
     """A copy beside its origin; and the error of one hides no flag."""
     for first, second in ((FLAGGED, []), ([], FLAGGED), (lines(A), FLAGGED)):
         storage = {"/1": first, "/2": second}
-        judged = Guard(Settings(), lambda p, s=storage: s[p.directory])
+        guard = Guard(Settings(), lambda p, s=storage: s[p.directory])
         needs = [
             need(A, "disk vda", kind=FILE, directory="/1"),
             need(A, "disk vdb", kind=FILE, directory="/2"),
         ]
-        verdict = judged.judge("run", Needs(needs), time.monotonic() + LONG)
+        verdict = guard.verdict("run", Needs(needs), time.monotonic() + LONG)
         (found,) = verdict.findings
         assert found.flag.value
-        assert "disk vdb" in found.whats or first is FLAGGED
+        assert "disk vdb" in found.devices or first is FLAGGED
 
 
 def test_all_are_read_at_once_and_late_ones_are_told():
@@ -197,17 +198,17 @@ def test_all_are_read_at_once_and_late_ones_are_told():
     both = threading.Barrier(2)
     end = threading.Event()
 
-    def read(place):
-        if place.domain == C:
+    def read(location):
+        if location.domain == C:
             end.wait(LONG)
         else:
             both.wait(LONG)
-        return lines(place.domain, BACKUP="True")
+        return lines(location.domain, BACKUP="True")
 
-    judged = Guard(Settings(), read)
+    guard = Guard(Settings(), read)
     needs = Needs([need(A), need(B, "disk vdb"), need(C, "disk vdc")])
     try:
-        verdict = judged.judge("run", needs, time.monotonic() + 1)
+        verdict = guard.verdict("run", needs, time.monotonic() + 1)
     finally:
         end.set()
     assert [f.domain for f in verdict.findings] == [A, B, C]
@@ -219,9 +220,9 @@ def test_all_are_read_at_once_and_late_ones_are_told():
 
 def follow(known, answers, resolve, seconds=LONG):
     storage = Storage(**answers)
-    judged = Guard(Settings(), storage.read, resolve)
+    guard = Guard(Settings(), storage.read, resolve)
     needs = Needs(known, {MOUNT: [("disk vda", f"{MOUNT}/x")]})
-    return judged.judge("run", needs, time.monotonic() + seconds), storage
+    return guard.verdict("run", needs, time.monotonic() + seconds), storage
 
 
 def test_a_path_that_leads_to_a_flagged_domain():
@@ -237,8 +238,8 @@ def test_a_path_that_leads_to_a_domain_that_cannot_be_read():
 
 def test_a_path_that_leads_to_no_domain():
     assert follow([], {}, lambda paths: ([], [], None))[0].allowed
-    answers = {A: direct.NotADomain("/x")}
-    found = ([need(A, sure=False)], [], None)
+    answers = {A: NotADomain("/x")}
+    found = ([need(A, candidate=True)], [], None)
     assert follow([], answers, lambda paths: found)[0].allowed
 
 
@@ -246,7 +247,7 @@ def test_a_path_that_leads_where_it_is_known_to_be():
     verdict, storage = follow(
         [need(A)], {A: FLAGGED}, lambda p: ([need(A)], [], None)
     )
-    assert storage.read_by == [Place(A)]
+    assert storage.read_from == [Location(A)]
     assert len(verdict.findings) == 1
 
 
@@ -274,24 +275,24 @@ def test_what_a_look_has_found_counts_though_it_hangs():
 
     verdict, _ = follow([], {A: FLAGGED}, half)
     assert [found.flag is None for found in verdict.findings] == [False, True]
-    assert verdict.findings[1].whats == ["disk vdb"]
+    assert verdict.findings[1].devices == ["disk vdb"]
 
 
 def test_what_a_look_has_found_is_read_side_by_side():
     both, hung = threading.Barrier(2), threading.Event()
 
-    def read(place):
-        if place.domain == C:
+    def read(location):
+        if location.domain == C:
             hung.wait(LONG)
         else:
             both.wait(LONG)
-        return lines(place.domain, BACKUP="True")
+        return lines(location.domain, BACKUP="True")
 
     needs = Needs([need(C)], {MOUNT: [("disk vda", f"{MOUNT}/x")]})
     found = ([need(A), need(B), need(C)], [], None)
-    judged = Guard(Settings(), read, lambda paths: found)
+    guard = Guard(Settings(), read, lambda paths: found)
     try:
-        verdict = judged.judge("run", needs, time.monotonic() + 1)
+        verdict = guard.verdict("run", needs, time.monotonic() + 1)
     finally:
         hung.set()
     assert [f.domain for f in verdict.findings] == [A, B, C]
@@ -301,7 +302,7 @@ def test_what_a_look_has_found_is_read_side_by_side():
 def test_a_path_that_cannot_be_resolved_may_lead_anywhere():
     verdict, _ = follow([], {}, fail)
     assert not verdict.allowed
-    assert verdict.findings[0].whats == ["disk vda"]
+    assert verdict.findings[0].devices == ["disk vda"]
     # Also if its domain, as far as it is known, has no flag.
     verdict, _ = follow([need(A)], {A: lines(A)}, fail)
     assert not verdict.allowed

@@ -12,7 +12,7 @@ from vdsm_backup import errors
 from vdsm_backup.guard import host as guard_host
 from vdsm_backup.guard import refusal
 from vdsm_backup.hooks import entry as hooks_entry
-from vdsm_backup.hooks.answer import Answer, File, Hook, LibvirtHook, domxml
+from vdsm_backup.hooks.answer import Answer, File, Hook, domxml
 from vdsm_backup.host import journal
 
 VM = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
@@ -76,8 +76,8 @@ class Source:
         return self._data
 
 
-def answer(host, data, operation="run", skip=None, kind=Hook, vm=""):
-    hook = kind(operation, host.config, time.monotonic())
+def answer(host, data, operation="run", skip=None, vm=""):
+    hook = Hook(operation, host.config, time.monotonic())
     source = Source(data)
     source.vm = vm
     return hook.answer(source, skip)
@@ -131,12 +131,16 @@ def test_what_other_modes_let_through_is_logged(host, entries, mode):
     assert (entry["vm"], entry["domain"]) == ("VM web1", host.flagged)
 
 
-def test_a_lifted_operation_is_logged(host, entries):
-    configure(host, allow="migrate-in")
+@pytest.mark.parametrize(
+    "value", ["migrate-in, run", "what was never one", ""]
+)
+def test_allow_is_no_option_any_more(host, value):
+    """Nor is it an error: that would refuse every VM of hosts that have it."""
+    configure(host, allow=value)
+    assert answer(host, xml(disk(host, host.plain)), "migrate-in").allowed
     data = xml(disk(host, host.flagged))
-    assert answer(host, data, "migrate-in").allowed
-    assert entries[0]["answer"] == "allowed"
-    assert not answer(host, data, "run").allowed
+    for operation in ("migrate-in", "run"):
+        assert "(error 994)" in answer(host, data, operation).text
 
 
 def test_a_disk_that_is_plugged_in_has_the_vm_of_the_caller(host):
@@ -180,7 +184,7 @@ def test_a_fault_of_ours_is_a_line_and_its_trace_is_logged(
     def fail(*args):
         raise ZeroDivisionError("x" * 400)
 
-    monkeypatch.setattr(guard_host, "Case", fail)
+    monkeypatch.setattr(guard_host, "GuardedVm", fail)
     found = answer(host, xml(disk(host, host.plain)))
     assert not found.allowed
     assert found.text.endswith("(error 999)")
@@ -225,43 +229,6 @@ def test_only_a_vm_with_a_uuid_resumes(host, resume, uuid):
 def test_a_vdsm_that_writes_no_launch_flags(host, resume):
     data = xml(disk(host, host.flagged))
     assert not answer(host, data, skip=resume).allowed
-
-
-# The migration that libvirt tells of twice
-
-
-def test_a_migration_that_is_let_in_may_start(host):
-    configure(host, allow="migrate-in")
-    os.mkdir(host.run_dir)
-    data = xml(disk(host, host.flagged))
-
-    def libvirt(operation):
-        return answer(host, data, operation, kind=LibvirtHook)
-
-    assert not libvirt("run").allowed
-    assert libvirt("migrate-in").allowed
-    assert libvirt("run").allowed
-    assert not libvirt("run").allowed
-
-
-def test_a_migration_is_not_awaited_where_it_is_refused(host):
-    os.mkdir(host.run_dir)
-    data = xml(disk(host, host.flagged))
-    for operation in ("migrate-in", "run"):
-        found = answer(host, data, operation, kind=LibvirtHook)
-        assert not found.allowed
-    assert os.listdir(host.run_dir) == []
-
-
-def test_a_lifted_migration_without_a_run_dir_is_let_in(host, entries):
-    configure(host, allow="migrate-in")
-    with open(host.run_dir, "w"):
-        pass
-    data = xml(disk(host, host.flagged))
-    found = answer(host, data, "migrate-in", kind=LibvirtHook)
-    assert found == Answer(True)
-    assert entries[0]["answer"] == "allowed"
-    assert entries[0]["priority"] == journal.ERR
 
 
 # Where the XML comes from

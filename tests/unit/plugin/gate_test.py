@@ -14,7 +14,7 @@ from vdsm_backup.metadata import flag
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.plugin import gate as plugin_gate
 from vdsm_backup.plugin.shared_reads import Reads
-from vdsm_backup.vm.paths import Place
+from vdsm_backup.vm.paths import Location
 
 ONE = "5e6f1d2a-9c47-4b0e-8d1f-3a7b9c0d2e41"
 TWO = "6f7a2e3b-0d58-4c1f-9e2a-4b8c0d1e3f52"
@@ -81,7 +81,7 @@ def gate(path, world, entries):
 
 
 def needs(found):
-    return [(need.what, need.place.domain) for need in found]
+    return [(need.device, need.location.domain) for need in found]
 
 
 # What a VM needs
@@ -104,14 +104,14 @@ def test_drives():
         ("disk a", ONE),
         ("disk e", "sd"),
     ]
-    assert plugin_gate.of_drives([drive("a")])[0].place == Place("sd")
+    assert plugin_gate.of_drives([drive("a")])[0].location == Location("sd")
 
 
 def test_xml():
     """Not the CD-ROM; not what only looks like a domain of VDSM."""
     found = plugin_gate.of_xml(XML, config.load())
     assert needs(found) == [("disk vda", ONE), ("a lease", TWO)]
-    assert {need.place for need in found} == {Place(ONE), Place(TWO)}
+    assert {need.location for need in found} == {Location(ONE), Location(TWO)}
 
 
 def test_each_domain_is_read_once(gate, world):
@@ -192,13 +192,19 @@ def test_domains_are_read_side_by_side(gate, world, path, monkeypatch):
 
 @pytest.mark.parametrize(
     "text",
-    ["mode = permissive", "mode = disabled", "allow = run"],
+    ["mode = permissive", "mode = disabled"],
 )
 def test_let_through(gate, world, path, entries, text):
     world.flags = {ONE: True}
     path.write_text(f"[guard]\n{text}\n")
     gate.judge("run", "VM x", "id", xml=XML)
     assert [(e["domain"], e["answer"]) for e in entries] == [(ONE, "allowed")]
+
+
+def test_allow_is_no_option_any_more(gate, world, path):
+    world.flags = {ONE: True}
+    path.write_text("[guard]\nallow = run\n")
+    assert refusal(gate.judge, "run", "VM x", xml=XML).code == 994
 
 
 @pytest.mark.parametrize(

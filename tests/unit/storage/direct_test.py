@@ -14,7 +14,7 @@ from vdsm_backup.lvm.vgs import Lvm
 from vdsm_backup.metadata import encoding
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.storage import direct, discovery
-from vdsm_backup.vm.paths import ANY, BLOCK, FILE, Place
+from vdsm_backup.vm.paths import ANY, BLOCK, FILE, Location, NotADomain
 
 A = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
 POOL = "11111111-2222-3333-4444-555555555555"
@@ -76,13 +76,13 @@ class Vg:
 
 def test_a_file_domain(host, no_search):
     sd = host.domain(5)
-    place = Place(sd, FILE, directory(host, sd))
+    place = Location(sd, FILE, directory(host, sd))
     assert read(host, place)["SDUUID"] == sd
 
 
 def test_a_candidate_that_is_a_domain(host, no_search):
     sd = host.domain(5)
-    place = Place(sd, FILE, directory(host, sd), sure=False)
+    place = Location(sd, FILE, directory(host, sd), candidate=True)
     assert read(host, place)["SDUUID"] == sd
 
 
@@ -90,20 +90,20 @@ def test_a_candidate_that_is_a_domain(host, no_search):
 def test_a_candidate_that_is_none(host, tmp_path, below):
     path = tmp_path / A
     os.makedirs(path / below)
-    with pytest.raises(direct.NotADomain):
-        read(host, Place(A, FILE, str(path), sure=False))
+    with pytest.raises(NotADomain):
+        read(host, Location(A, FILE, str(path), candidate=True))
 
 
 def test_a_candidate_that_is_a_file(host, tmp_path):
     (tmp_path / A).write_text("")
-    with pytest.raises(direct.NotADomain):
-        read(host, Place(A, FILE, str(tmp_path / A), sure=False))
+    with pytest.raises(NotADomain):
+        read(host, Location(A, FILE, str(tmp_path / A), candidate=True))
 
 
 def test_a_candidate_that_is_a_damaged_domain(host, tmp_path):
     os.makedirs(tmp_path / A / "dom_md")
     with pytest.raises(errors.MetadataUnreadable):
-        read(host, Place(A, FILE, str(tmp_path / A), sure=False))
+        read(host, Location(A, FILE, str(tmp_path / A), candidate=True))
 
 
 def test_no_child_is_left(host, monkeypatch):
@@ -115,7 +115,7 @@ def test_no_child_is_left(host, monkeypatch):
 
     monkeypatch.setattr(choose, "open", open_and_tell)
     sd = host.domain(5)
-    read(host, Place(sd, FILE, directory(host, sd)))
+    read(host, Location(sd, FILE, directory(host, sd)))
     (io,) = opened
     while proc.alive(io.pid):
         time.sleep(0.01)
@@ -133,20 +133,20 @@ def link(host, target, sd_id):
 def test_by_the_link_of_vdsm(host, no_search):
     sd = host.domain(5)
     link(host, directory(host, sd), sd)
-    assert read(host, Place(sd, ANY))["SDUUID"] == sd
+    assert read(host, Location(sd, ANY))["SDUUID"] == sd
 
 
 def test_by_a_relative_link(host, no_search):
     sd = host.domain(5)
     link(host, os.path.relpath(directory(host, sd), f"{host.repo}/{POOL}"), sd)
-    assert read(host, Place(sd, ANY))["SDUUID"] == sd
+    assert read(host, Location(sd, ANY))["SDUUID"] == sd
 
 
 def test_by_the_link_of_a_block_domain(host, no_search, lvm_sees):
     host.nearby._options.lvm_devices = ["/dev/x"]
     asked = lvm_sees({"/dev/x": Vg})
     link(host, os.path.join(host.repo, "mnt", "blockSD", A), A)
-    assert read(host, Place(A, ANY))["SDUUID"] == A
+    assert read(host, Location(A, ANY))["SDUUID"] == A
     assert asked == [["/dev/x"]]
 
 
@@ -154,17 +154,17 @@ def test_a_link_to_another_domain_is_not_followed(host):
     sd = host.domain(5)
     link(host, directory(host, sd), A)
     with pytest.raises(errors.DomainNotFound):
-        read(host, Place(A, ANY))
+        read(host, Location(A, ANY))
 
 
 def test_by_a_look_at_all_storage(host):
     sd = host.domain(5)
-    assert read(host, Place(sd, ANY))["SDUUID"] == sd
+    assert read(host, Location(sd, ANY))["SDUUID"] == sd
 
 
 def test_nowhere(host):
     with pytest.raises(errors.DomainNotFound):
-        read(host, Place(A, ANY))
+        read(host, Location(A, ANY))
 
 
 # Block domains
@@ -191,7 +191,7 @@ def active(host):
 
 def test_only_devices_under_active_lvs(host, active, lvm_sees, no_search):
     asked = lvm_sees({active: Vg})
-    for place in (Place(A, BLOCK), Place(A, ANY)):
+    for place in (Location(A, BLOCK), Location(A, ANY)):
         assert read(host, place)["SDUUID"] == A
     assert asked == [[active], [active]]
 
@@ -203,7 +203,7 @@ def test_only_devices_under_active_lvs(host, active, lvm_sees, no_search):
 def test_then_the_configured_ones(host, active, lvm_sees, error):
     """The metadata may be on a PV that no active LV is on."""
     asked = lvm_sees({active: error, f"/dev/x+{active}": Vg})
-    assert read(host, Place(A, BLOCK))["SDUUID"] == A
+    assert read(host, Location(A, BLOCK))["SDUUID"] == A
     assert asked == [[active], ["/dev/x", active]]
 
 
@@ -219,7 +219,7 @@ def test_what_is_wrong_with_its_own_devices_is_the_answer(
 ):
     asked = lvm_sees({active: error})
     with pytest.raises(type(error)):
-        read(host, Place(A, BLOCK))
+        read(host, Location(A, BLOCK))
     assert asked == [[active]]
 
 
@@ -227,17 +227,17 @@ def test_no_active_lv(host, lvm_sees):
     host.nearby._options.lvm_devices = ["/dev/x"]
     asked = lvm_sees({"/dev/x": Vg})
     assert devices.under_active(A, host.sysfs) == []
-    assert read(host, Place(A, BLOCK))["SDUUID"] == A
+    assert read(host, Location(A, BLOCK))["SDUUID"] == A
     assert asked == [["/dev/x"]]
 
 
 def test_no_devices_run_no_lvm(host):
     with pytest.raises(errors.DomainNotFound):
-        read(host, Place(A, BLOCK))
+        read(host, Location(A, BLOCK))
 
 
 def test_a_name_that_only_looks_like_a_transient_disk(host):
-    with pytest.raises(direct.NotADomain):
-        read(host, Place(A, ANY, sure=False))
+    with pytest.raises(NotADomain):
+        read(host, Location(A, ANY, candidate=True))
     sd = host.domain(5)
-    assert read(host, Place(sd, ANY, sure=False))["SDUUID"] == sd
+    assert read(host, Location(sd, ANY, candidate=True))["SDUUID"] == sd

@@ -7,7 +7,7 @@ from vdsm_backup import errors
 from vdsm_backup.host.mounts import Mount
 from vdsm_backup.processes import stuck
 from vdsm_backup.vm import needs
-from vdsm_backup.vm.paths import FILE, Place
+from vdsm_backup.vm.paths import FILE, Location
 
 SD = domxmldata.SD1
 REPO = domxmldata.REPO_ROOT
@@ -18,8 +18,8 @@ def finder():
     return needs.Finder(REPO, "/dev", [root])
 
 
-def place():
-    return Place(SD, FILE, f"{REPO}/mnt/m/{SD}")
+def location():
+    return Location(SD, FILE, f"{REPO}/mnt/m/{SD}")
 
 
 def test_resolve(tmp_path):
@@ -44,7 +44,7 @@ def test_resolve(tmp_path):
     ]
     found, left, why = finder().resolve(paths, 20)
     assert (left, why) == ([], None)
-    there = Place(SD, FILE, str(domain), sure=False)
+    there = Location(SD, FILE, str(domain), candidate=True)
     assert found == [
         needs.Need(f"disk {target}", there)
         for target in ("vda", "vdb", "vdb", "vdf")
@@ -54,7 +54,7 @@ def test_resolve(tmp_path):
 def test_resolve_into_vdsms_tree(tmp_path):
     (tmp_path / "a").symlink_to(f"{REPO}/mnt/m/{SD}/images/i/v")
     found, _, _ = finder().resolve([("disk vda", f"{tmp_path}/a")], 20)
-    assert found == [needs.Need("disk vda", place())]
+    assert found == [needs.Need("disk vda", location())]
 
 
 def test_an_option_is_a_path():
@@ -84,7 +84,7 @@ def test_the_look_hangs(tmp_path, monkeypatch):
     asked = [("disk vda", "/b"), ("disk vdb", "/\x1b")]
     found, left, why = finder().resolve(asked, 2)
     # What it has said before counts.
-    assert [need.what for need in found] == ["disk vda"]
+    assert [need.device for need in found] == ["disk vda"]
     assert left == asked[1:]
     assert isinstance(why, errors.StorageTimeout)
     assert str(why).startswith("/\\x1b did not")

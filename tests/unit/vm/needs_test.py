@@ -10,7 +10,7 @@ from vdsm_backup.host.mounts import Mount
 from vdsm_backup.vm import needs
 from vdsm_backup.vm import paths as vm_paths
 from vdsm_backup.vm.domxml import Disk, Source, Vm, parse
-from vdsm_backup.vm.paths import ANY, BLOCK, FILE, Place
+from vdsm_backup.vm.paths import ANY, BLOCK, FILE, Location
 
 SD, OTHER = domxmldata.SD1, domxmldata.SD2
 REPO = domxmldata.REPO_ROOT
@@ -39,11 +39,11 @@ def disk(*paths, target="vda", domain=None, **more):
 
 def known(*disks, leases=(), table=(ROOT,)):
     vm = Vm(disks=list(disks), leases=list(leases))
-    return [(n.what, n.place) for n in finder(table).of(vm).known]
+    return [(n.device, n.location) for n in finder(table).needs(vm).known]
 
 
-def place(sd_id=SD, mount="m"):
-    return Place(sd_id, FILE, f"{REPO}/mnt/{mount}/{sd_id}")
+def location(sd_id=SD, mount="m"):
+    return Location(sd_id, FILE, f"{REPO}/mnt/{mount}/{sd_id}")
 
 
 # Every form
@@ -69,60 +69,60 @@ def sysfs(tmp_path, monkeypatch):
 def test_every_form(name, table, sysfs):
     sample = domxmldata.load(name)
     sysfs(sample.dm)
-    found = finder(table).of(parse(sample.xml))
+    found = finder(table).needs(parse(sample.xml))
     wanted = {
         (f"disk {target}", domain)
         for target, domains in sample.disks.items()
         for domain in domains
     }
     wanted |= {("a lease", domain) for domain in sample.leases}
-    assert {(n.what, n.place.domain) for n in found.known} == wanted
+    assert {(n.device, n.location.domain) for n in found.known} == wanted
     # A transient disk is known by the name of its file only.
     transient = name.startswith("transient")
-    assert all(n.place.sure or transient for n in found.known)
-    assert set(found.open) <= {m.point for m in table[1:]}
+    assert all(transient or not n.location.candidate for n in found.known)
+    assert set(found.unresolved) <= {m.point for m in table[1:]}
 
 
 def test_a_form_on_other_domains():
     new = "11111111-2222-4333-8444-555555555555"
     sample = domxmldata.load("file-mnt-1.xml", sd1=new)
-    (need,) = finder().of(parse(sample.xml)).known
-    assert need.place == Place(new, FILE, f"{NAS}/{new}")
+    (need,) = finder().needs(parse(sample.xml)).known
+    assert need.location == Location(new, FILE, f"{NAS}/{new}")
 
 
 # A disk
 
 
 def test_nothing():
-    found = finder().of(Vm())
-    assert (found.known, found.open) == ([], {})
+    found = finder().needs(Vm())
+    assert (found.known, found.unresolved) == ([], {})
 
 
 def test_path():
     path = f"{REPO}/mnt/m/{SD}/images/i/v"
-    assert known(disk(path)) == [("disk vda", place())]
+    assert known(disk(path)) == [("disk vda", location())]
 
 
 @pytest.mark.parametrize("device", ["cdrom", "floppy"])
 def test_removable(device):
     path = f"{REPO}/mnt/m/{SD}/images/i/v"
-    found = finder(MOUNTED).of(
+    found = finder(MOUNTED).needs(
         Vm(disks=[disk(path, f"{NAS}/x", device=device, domain="no UUID")])
     )
-    assert (found.known, found.open) == ([], {})
+    assert (found.known, found.unresolved) == ([], {})
 
 
 def test_metadata_and_path_differ():
     # A hook has moved it, or the path leads elsewhere: both count.
     path = f"{REPO}/mnt/m/{OTHER}/images/i/v"
     assert known(disk(path, domain=SD)) == [
-        ("disk vda", Place(SD)),
-        ("disk vda", place(OTHER)),
+        ("disk vda", Location(SD)),
+        ("disk vda", location(OTHER)),
     ]
 
 
 def test_metadata_of_a_disk_without_path():
-    assert known(disk(domain=SD)) == [("disk vda", Place(SD))]
+    assert known(disk(domain=SD)) == [("disk vda", Location(SD))]
 
 
 @pytest.mark.parametrize(
@@ -143,9 +143,9 @@ def test_text_of_the_xml_is_harmless_in_errors():
 def test_relative_name():
     # As libvirt has it, whose directory is the root.
     path = f"{REPO}/mnt/m/{SD}/images/i/v"[1:]
-    assert known(disk(path)) == [("disk vda", place())]
+    assert known(disk(path)) == [("disk vda", location())]
     assert known(disk(f"a/{SD}/b")) == [
-        ("disk vda", Place(SD, FILE, f"/a/{SD}", sure=False))
+        ("disk vda", Location(SD, FILE, f"/a/{SD}", candidate=True))
     ]
 
 
@@ -169,7 +169,7 @@ def test_path_of_no_domain(path):
 def test_longest_path():
     path = f"{REPO}/mnt/m/{SD}/images/" + "x" * vm_paths.MAX_PATH
     fits = path[: vm_paths.MAX_PATH]
-    assert known(disk(fits)) == [("disk vda", place())]
+    assert known(disk(fits)) == [("disk vda", location())]
     with pytest.raises(errors.VmUnclear, match="path of disk vda is too long"):
         known(disk(path[: vm_paths.MAX_PATH + 1]))
 
@@ -178,7 +178,7 @@ def test_every_source():
     paths = [f"{REPO}/mnt/m/{sd_id}/i/v" for sd_id in (SD, OTHER)]
     found = known(disk("/a", *paths), disk(*paths, target="vdb"))
     assert found == [
-        (f"disk {target}", place(sd_id))
+        (f"disk {target}", location(sd_id))
         for target in ("vda", "vdb")
         for sd_id in (SD, OTHER)
     ]
@@ -186,13 +186,13 @@ def test_every_source():
 
 def test_every_name_on_the_way(tmp_path):
     (tmp_path / "a").symlink_to(f"{REPO}/mnt/m/{SD}/i/v")
-    assert known(disk(f"{tmp_path}/a")) == [("disk vda", place())]
+    assert known(disk(f"{tmp_path}/a")) == [("disk vda", location())]
     (tmp_path / SD).mkdir()
     (tmp_path / SD / "a").symlink_to(f"{REPO}/mnt/m/{OTHER}/i/v")
     (tmp_path / "b").symlink_to(f"{SD}/a")
     assert known(disk(f"{tmp_path}/b")) == [
-        ("disk vda", Place(SD, FILE, f"{tmp_path}/{SD}", sure=False)),
-        ("disk vda", place(OTHER)),
+        ("disk vda", Location(SD, FILE, f"{tmp_path}/{SD}", candidate=True)),
+        ("disk vda", location(OTHER)),
     ]
 
 
@@ -204,7 +204,7 @@ def test_network_disk(kind, protocol, count):
     name = f"v/{SD}/images/i/v"
     source = Source(kind, name, protocol)
     found = known(Disk(target="vda", sources=[source]))
-    assert found == [("disk vda", Place(SD))] * count
+    assert found == [("disk vda", Location(SD))] * count
 
 
 def test_a_path_is_no_network_name():
@@ -225,7 +225,7 @@ def test_long_network_name():
 
 def test_lease():
     assert known(leases=[SD, SD, "other", SD.upper(), SD + "\n"]) == [
-        ("a lease", Place(SD))
+        ("a lease", Location(SD))
     ]
 
 
@@ -234,24 +234,24 @@ def test_lease():
 
 def test_duplicates():
     path = f"{REPO}/mnt/m/{SD}/i/v"
-    assert known(disk(path, path + "2")) == [("disk vda", place())]
+    assert known(disk(path, path + "2")) == [("disk vda", location())]
 
 
 def test_known_by_its_uuid_and_by_its_place():
     path = f"{REPO}/mnt/m/{SD}/i/v"
     found = known(disk(domain=SD), disk(path, target="vdb"), leases=[SD])
     assert found == [
-        ("disk vda", place()),
-        ("disk vdb", place()),
-        ("a lease", place()),
+        ("disk vda", location()),
+        ("disk vdb", location()),
+        ("a lease", location()),
     ]
 
 
 def test_a_candidate_is_not_where_a_domain_is():
     found = known(disk(f"/srv/{SD}/x", domain=SD))
     assert found == [
-        ("disk vda", Place(SD)),
-        ("disk vda", Place(SD, FILE, f"/srv/{SD}", sure=False)),
+        ("disk vda", Location(SD)),
+        ("disk vda", Location(SD, FILE, f"/srv/{SD}", candidate=True)),
     ]
 
 
@@ -259,15 +259,18 @@ def test_a_domain_at_two_places():
     # A replica beside its origin: each is asked.
     paths = [f"{REPO}/mnt/{m}/{SD}/i/v" for m in ("m", "n")]
     found = known(disk(*paths), leases=[SD])
-    assert found[:2] == [("disk vda", place()), ("disk vda", place(mount="n"))]
-    assert found[2] == ("a lease", place())
+    assert found[:2] == [
+        ("disk vda", location()),
+        ("disk vda", location(mount="n")),
+    ]
+    assert found[2] == ("a lease", location())
 
 
 def test_block():
     found = known(disk(f"/dev/{SD}/v", domain=SD), leases=[OTHER])
     assert found == [
-        ("disk vda", Place(SD, BLOCK)),
-        ("a lease", Place(OTHER, ANY)),
+        ("disk vda", Location(SD, BLOCK)),
+        ("a lease", Location(OTHER, ANY)),
     ]
 
 
@@ -276,14 +279,14 @@ def uuids(count):
 
 
 def test_many_places():
-    paths = [f"{REPO}/mnt/m/{u}/i/v" for u in uuids(needs.MAX_PLACES + 1)]
-    assert len(known(disk(*paths[:-1], *paths[:-1]))) == needs.MAX_PLACES
+    paths = [f"{REPO}/mnt/m/{u}/i/v" for u in uuids(needs.MAX_LOCATIONS + 1)]
+    assert len(known(disk(*paths[:-1], *paths[:-1]))) == needs.MAX_LOCATIONS
     with pytest.raises(errors.VmUnclear, match="257 places, more than 256"):
         known(disk(*paths))
 
 
 def test_many_mounts():
-    half = needs.MAX_PLACES // 2
+    half = needs.MAX_LOCATIONS // 2
     points = [f"/m{n}" for n in range(half + 1)]
     table = [ROOT, *(Mount(p, "nfs", "nas:/", "rw", "/") for p in points)]
     domains = [Vm(leases=uuids(half)).leases]
@@ -304,8 +307,8 @@ def test_paths_that_would_take_too_long():
     path = "/a" * 2000
     sources = [Source("file", path)] * (needs.MAX_PARTS // 2000 + 1)
     with pytest.raises(errors.VmUnclear, match="parts"):
-        finder().of(Vm(disks=[Disk(sources=[s]) for s in sources]))
-    assert finder().of(Vm(disks=[Disk(sources=sources[:1])])).known == []
+        finder().needs(Vm(disks=[Disk(sources=[s]) for s in sources]))
+    assert finder().needs(Vm(disks=[Disk(sources=sources[:1])])).known == []
 
 
 # What is left to resolve
@@ -313,10 +316,10 @@ def test_paths_that_would_take_too_long():
 
 def test_open_paths():
     path = f"{NAS}/{SD}/images/i/v"
-    found = finder(MOUNTED).of(
+    found = finder(MOUNTED).needs(
         Vm(disks=[disk(path, f"{NAS}/x/../y"), disk(path, target="vdb")])
     )
-    assert found.open == {
+    assert found.unresolved == {
         NAS: [
             ("disk vda", path),
             ("disk vda", f"{NAS}/x/../y"),
@@ -324,13 +327,13 @@ def test_open_paths():
         ]
     }
     # The name tells enough of two; of the other nothing is known yet.
-    assert [n.what for n in found.known] == ["disk vda", "disk vdb"]
+    assert [n.device for n in found.known] == ["disk vda", "disk vdb"]
 
 
 def test_open_path_behind_a_link(tmp_path):
     (tmp_path / "a").symlink_to(f"{NAS}/x")
-    found = finder(MOUNTED).of(Vm(disks=[disk(f"{tmp_path}/a/y")]))
-    assert found.open == {NAS: [("disk vda", f"{NAS}/x/y")]}
+    found = finder(MOUNTED).needs(Vm(disks=[disk(f"{tmp_path}/a/y")]))
+    assert found.unresolved == {NAS: [("disk vda", f"{NAS}/x/y")]}
 
 
 def test_nothing_on_such_a_mount_is_touched(monkeypatch):
@@ -339,5 +342,5 @@ def test_nothing_on_such_a_mount_is_touched(monkeypatch):
     monkeypatch.setattr(vm_paths, "_readlink", touched.append)
     for call in ("stat", "lstat", "listdir", "open"):
         monkeypatch.setattr(os, call, lambda *args, **kwargs: 1 / 0)
-    finder(MOUNTED).of(Vm(disks=[disk(f"{NAS}/{SD}/images/i/v")]))
+    finder(MOUNTED).needs(Vm(disks=[disk(f"{NAS}/{SD}/images/i/v")]))
     assert touched == ["/rhev", "/rhev/data-center", f"{REPO}/mnt"]

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Names; tests of following links are in where_trace_test.py."""
+"""Names; tests of following links are in paths_trace_test.py."""
 
 import pytest
 
 from vdsm_backup.text import is_uuid
 from vdsm_backup.vm import paths as vm_paths
-from vdsm_backup.vm.paths import ANY, BLOCK, FILE, Place
+from vdsm_backup.vm.paths import ANY, BLOCK, FILE, Location
 
 SD = "0c6bf0d4-2f5e-4d6e-8d0a-51a3c74b1101"
 OTHER = "0c6bf0d4-2f5e-4d6e-8d0a-51a3c74b1102"
@@ -18,8 +18,8 @@ VG = SD.replace("-", "--")
 LV = VOLUME.replace("-", "--")
 
 
-def classify(name, repo_root=REPO, lv_dir="/dev"):
-    return vm_paths.classify(name, repo_root, lv_dir)
+def locations(name, repo_root=REPO, lv_dir="/dev"):
+    return vm_paths.locations(name, repo_root, lv_dir)
 
 
 @pytest.mark.parametrize(
@@ -42,35 +42,39 @@ def classify(name, repo_root=REPO, lv_dir="/dev"):
     ],
 )
 def test_names_of_vdsm(name, kind, directory):
-    assert classify(name) == [Place(SD, kind, directory)]
+    assert locations(name) == [Location(SD, kind, directory)]
 
 
 @pytest.mark.parametrize("directory", ["/var/lib/vdsm/transient", ""])
 def test_a_transient_disk(directory):
     name = f"{directory}/{SD}-{VOLUME}.a8_xk2q0"
-    assert classify(name) == [Place(SD, ANY, sure=False)]
+    assert locations(name) == [Location(SD, ANY, candidate=True)]
 
 
 def test_a_file_with_the_name_of_a_transient_disk_is_where_it_is():
     directory = f"/srv/{OTHER}"
-    found = classify(f"{directory}/images/x/{SD}-{VOLUME}.snapshot")
+    found = locations(f"{directory}/images/x/{SD}-{VOLUME}.snapshot")
     assert found == [
-        Place(SD, ANY, sure=False),
-        Place(OTHER, FILE, directory, sure=False),
+        Location(SD, ANY, candidate=True),
+        Location(OTHER, FILE, directory, candidate=True),
     ]
 
 
 @pytest.mark.parametrize("repo_root", ["/r", "/r/", "/srv/data center/$(x)"])
 def test_another_repo_root(repo_root):
     top = repo_root.rstrip("/")
-    (place,) = classify(f"{top}/mnt/m/{SD}/x", repo_root)
-    assert (place.kind, place.directory) == (FILE, f"{top}/mnt/m/{SD}")
-    assert classify(f"{top}/{POOL}/{SD}/x", repo_root) == [Place(SD)]
+    (found,) = locations(f"{top}/mnt/m/{SD}/x", repo_root)
+    assert (found.kind, found.directory) == (FILE, f"{top}/mnt/m/{SD}")
+    assert locations(f"{top}/{POOL}/{SD}/x", repo_root) == [Location(SD)]
 
 
 def test_another_lv_dir():
-    assert classify(f"/lv/{SD}/{VOLUME}", lv_dir="/lv") == [Place(SD, BLOCK)]
-    assert [p.sure for p in classify(f"/dev/{SD}/x", lv_dir="/lv")] == [False]
+    assert locations(f"/lv/{SD}/{VOLUME}", lv_dir="/lv") == [
+        Location(SD, BLOCK)
+    ]
+    assert [p.candidate for p in locations(f"/dev/{SD}/x", lv_dir="/lv")] == [
+        True
+    ]
 
 
 @pytest.mark.parametrize(
@@ -129,41 +133,41 @@ def test_another_lv_dir():
 )
 def test_names_of_others(name):
     """No domain for sure; what has its name is asked for its dom_md."""
-    assert [place for place in classify(name) if place.sure] == []
+    assert all(found.candidate for found in locations(name))
 
 
 def test_a_copy_of_a_domain_deep_in_the_repository():
     directory = f"{REPO}/mnt/nas:_a/copies/{SD}"
-    found = classify(f"{directory}/images/x/y")
-    assert found == [Place(SD, FILE, directory, sure=False)]
+    found = locations(f"{directory}/images/x/y")
+    assert found == [Location(SD, FILE, directory, candidate=True)]
 
 
 @pytest.mark.parametrize("name", ["/rhev/data-center2", "/rhev", "/xrhev"])
 def test_beside_repo_root(name):
-    (place,) = classify(f"{name}/mnt/m/{SD}/x")
-    assert place == Place(SD, FILE, f"{name}/mnt/m/{SD}", sure=False)
+    (found,) = locations(f"{name}/mnt/m/{SD}/x")
+    assert found == Location(SD, FILE, f"{name}/mnt/m/{SD}", candidate=True)
 
 
 def test_candidates():
     # Each directory that has the name of a domain, not the file.
     name = f"/srv/{OTHER}/a/{SD}/{IN}"
-    assert classify(name) == [
-        Place(OTHER, FILE, f"/srv/{OTHER}", False),
-        Place(SD, FILE, f"/srv/{OTHER}/a/{SD}", False),
-        Place(IMAGE, FILE, f"/srv/{OTHER}/a/{SD}/images/{IMAGE}", False),
+    assert locations(name) == [
+        Location(OTHER, FILE, f"/srv/{OTHER}", True),
+        Location(SD, FILE, f"/srv/{OTHER}/a/{SD}", True),
+        Location(IMAGE, FILE, f"/srv/{OTHER}/a/{SD}/images/{IMAGE}", True),
     ]
 
 
 def test_a_domain_below_a_directory_of_images():
     """Whatever is above it: its dom_md decides."""
     directory = f"/data/{OTHER}/images/{SD}"
-    found = classify(f"{directory}/{IN}")
-    assert Place(SD, FILE, directory, sure=False) in found
+    found = locations(f"{directory}/{IN}")
+    assert Location(SD, FILE, directory, candidate=True) in found
 
 
 def test_a_candidate_is_no_vg():
-    assert classify(f"/srv/dev/{SD}/x")[0].sure is False
-    assert classify(f"/device/{SD}/x")[0].sure is False
+    assert locations(f"/srv/dev/{SD}/x")[0].candidate
+    assert locations(f"/device/{SD}/x")[0].candidate
 
 
 @pytest.mark.parametrize(
@@ -180,7 +184,7 @@ def test_a_candidate_is_no_vg():
     ],
 )
 def test_gluster(name):
-    assert vm_paths.on_gluster(name) == [Place(SD)]
+    assert vm_paths.gluster_locations(name) == [Location(SD)]
 
 
 @pytest.mark.parametrize(
@@ -196,12 +200,12 @@ def test_gluster(name):
     ],
 )
 def test_gluster_of_others(name):
-    assert vm_paths.on_gluster(name) == []
+    assert vm_paths.gluster_locations(name) == []
 
 
 def test_gluster_in_a_domain_in_a_domain():
     name = f"v/{OTHER}/images/{SD}/images/x"
-    assert vm_paths.on_gluster(name) == [Place(OTHER), Place(SD)]
+    assert vm_paths.gluster_locations(name) == [Location(OTHER), Location(SD)]
 
 
 @pytest.mark.parametrize(
