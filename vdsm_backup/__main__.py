@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""python -m vdsm_backup: the same as the command vdsm-backup-domain."""
+"""`python -m vdsm_backup` does the same as the command vdsm-backup-domain."""
 
 from vdsm_backup.cli.main import run
 

@@ -148,9 +148,9 @@ def test_texts_from_storage(host):
 def test_nothing_holds_up_the_end(host):
     """Here a thread, as one may wait for a child that is stuck."""
     code = (
-        "import sys, threading, time; from vdsm_backup import cli;"
+        "import sys, threading, time; from vdsm_backup.cli import main;"
         "threading.Thread(target=time.sleep, args=[60]).start();"
-        "sys.argv[1:] = ['explain', '956']; cli.run()"
+        "sys.argv[1:] = ['explain', '956']; main.run()"
     )
     started = time.monotonic()
     done = subprocess.run(

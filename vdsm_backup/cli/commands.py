@@ -1,36 +1,45 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The commands and their options, as data; parser.py makes a parser of it."""
+"""The commands and their options, as data. parser.py makes a parser of it."""
+
+from __future__ import annotations
 
 import argparse
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from vdsm_backup.guard import policy
+
+if TYPE_CHECKING:
+    from typing import Any
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 _SECONDS = re.compile(r"[0-9]{1,4}(\.[0-9]{1,3})?")
 
-# Bounds of [sanlock] timeout, which --timeout replaces.
+# Seconds: the bounds of [sanlock] timeout, which --timeout replaces.
 _TIMEOUT_RANGE = (1, 3600)
 
 
-# Types of values
+# Types of values: functions of a text that return the value. argparse shows
+# the ArgumentTypeError that one raises as wrong usage.
 
 
-def not_empty(text):
-    # An unset variable in a script must not name the domain without a name.
+def not_empty(text: str) -> str:
+    """The text. Raises ArgumentTypeError if it is empty."""
+    # A domain may have an empty name, and a variable of a script that is not
+    # set must not name that domain.
     if not text:
         raise argparse.ArgumentTypeError("it is empty")
     return text
 
 
-def _number(text):
+def _number(text: str) -> int:
     if not _NUMBER.fullmatch(text):
         raise argparse.ArgumentTypeError(f"{text!a} is no number from 1")
     return int(text)
 
 
-def _seconds(text):
+def _seconds(text: str) -> float:
     low, high = _TIMEOUT_RANGE
     if not _SECONDS.fullmatch(text) or not low <= float(text) <= high:
         raise argparse.ArgumentTypeError(
@@ -44,21 +53,25 @@ def _seconds(text):
 
 @dataclass(frozen=True)
 class Option:
-    """names, and what add_argument takes with them."""
+    """The arguments of add_argument: names by position, settings by name."""
 
-    names: tuple
-    settings: dict
+    names: tuple[str, ...]
+    settings: dict[str, Any]
 
 
-def _option(*names, **settings):
+def _option(*names: str, **settings: Any) -> Option:
     return Option(names, settings)
 
 
-def _flag(name, text):
+def _flag(name: str, text: str) -> Option:
     return _option(name, action="store_true", help=text)
 
 
-_SD = {"metavar": "SD", "type": not_empty, "help": "UUID or unique name"}
+_SD: dict[str, Any] = {
+    "metavar": "SD",
+    "type": not_empty,
+    "help": "UUID or unique name",
+}
 SD = _option("sd", **_SD)
 MAYBE_SD = _option("sd", nargs="?", **_SD)
 MANY_SD = _option("sd", nargs="*", **_SD)
@@ -100,6 +113,7 @@ POOL_IS_GONE = _flag(
     "the domain is attached, but its data center is lost: no host alive"
     " manages it any more",
 )
+# How to make a change: of all commands that write to storage.
 HOW = (DRY_RUN, TIMEOUT, DESPITE_OPEN_IMAGES, POOL_IS_GONE)
 
 
@@ -109,16 +123,19 @@ HOW = (DRY_RUN, TIMEOUT, DESPITE_OPEN_IMAGES, POOL_IS_GONE)
 @dataclass(frozen=True)
 class Command:
     """
-    module: of this package; its run(args, options, ui) gives the exit code.
-    changes: it writes to storage and needs directories on this host.
-    on_host: it has to do with this host, and so needs its configuration.
-    becomes_user: at once; if not, it does so itself.
+    module: in this package. Its run(args, options, ui) returns the Exit.
+    changes: the command writes to storage, and needs directories on this
+        host.
+    on_host: the command has to do with this host, and so needs the
+        configuration of the host. If not, its run() gets None as options.
+    becomes_user: the process becomes the configured user before it calls
+        run(). If not, run() does so itself.
     """
 
     name: str
     module: str
     help: str
-    options: tuple = ()
+    options: tuple[Option, ...] = ()
     changes: bool = False
     on_host: bool = True
     becomes_user: bool = True

@@ -1,10 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the exit codes mean; README.md and docs/json.md promise them."""
+"""The exit codes, which README.md and docs/json.md promise."""
+
+from __future__ import annotations
 
 import enum
 
 
 class Exit(enum.IntEnum):
+    """
+    PARTLY: some domains, places or copies could not be read.
+    REFUSED: not a failure, but an answer (errors.Error.refusal).
+    """
+
     DONE = 0
     FAILED = 1
     USAGE = 2

@@ -2,27 +2,35 @@
 """
 The command line: vdsm-backup-domain, or python -m vdsm_backup.
 
-run() is the process, main() the command: arguments in, exit code out. What
-there is, is data (commands.py); each command is a module, imported when it is
-used; this is the one place where an error becomes words and an exit code.
+run() is the process, and main() is the command: arguments in, exit code out.
+The commands are data (commands.py). Each command is a module, which is
+imported when the command is used. Only main() makes words and an exit code of
+an error.
 """
+
+from __future__ import annotations
 
 import importlib
 import os
 import sys
 import traceback
+from typing import TYPE_CHECKING
 
 from vdsm_backup import config, errors
 from vdsm_backup.cli import output, parser
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.host.user import become_user, make_directories
 
+if TYPE_CHECKING:
+    from typing import NoReturn, TextIO
 
-def run():
+
+def run() -> NoReturn:
     """
-    The whole process; never returns.
+    The whole process. Never returns.
 
-    It ends by _exit: nothing that hangs, a thread or a child, may hold it up.
+    The process ends by os._exit(): a thread or a child that hangs must not
+    hold up the end.
     """
     # What we and our children make has the modes that we say.
     os.umask(0o022)
@@ -32,13 +40,20 @@ def run():
     os._exit(main(sys.argv[1:], out, err))
 
 
-def main(argv, out, err):
-    """Run a command; returns the exit code."""
-    # For errors in the arguments; afterwards the parser knows better.
+def main(argv: list[str], out: TextIO, err: TextIO) -> Exit:
+    """
+    Run the command that these arguments ask for. Returns the exit code, and
+    raises nothing: an error is shown to the user.
+
+    argv: without the name of the program.
+    out: for the result. err: for all else.
+    """
+    # This is for errors in the arguments. Once they are parsed, the parser
+    # says whether --json is an option or the value of one.
     ui = output.UI(out, err, as_json="--json" in argv)
     try:
         code = _command(argv, ui)
-    except parser.Answer as e:
+    except parser.TextRequested as e:
         ui.text(str(e))
         code = Exit.DONE
     except errors.Error as e:
@@ -53,13 +68,14 @@ def main(argv, out, err):
     return code if ui.finish() else Exit.FAILED
 
 
-def exit_code(error):
+def exit_code(error: errors.Error | type[errors.Error]) -> Exit:
+    """The exit code of a command that fails with this error."""
     if error.wrong_usage:
         return Exit.USAGE
     return Exit.REFUSED if error.refusal else Exit.FAILED
 
 
-def _command(argv, ui):
+def _command(argv: list[str], ui: output.UI) -> Exit:
     args = parser.parse(argv)
     ui.as_json = args.json
     module = importlib.import_module(f"vdsm_backup.cli.{args.module}")
@@ -73,14 +89,15 @@ def _command(argv, ui):
     return module.run(args, options, ui)
 
 
-def _report(error, ui):
+def _report(error: errors.Error, ui: output.UI) -> Exit:
     ui.failure(error)
     return exit_code(error)
 
 
-def _open_standard_files():
+def _open_standard_files() -> None:
     """
-    A caller may have closed some; what we open must not take their places.
+    Make sure that descriptors 0, 1 and 2 are open. A caller may have closed
+    some of them, and a file of ours must not get one of these numbers.
     """
     while True:
         fd = os.open(os.devnull, os.O_RDWR)
@@ -90,15 +107,16 @@ def _open_standard_files():
         os.set_inheritable(fd, True)
 
 
-def _own_stdout():
+def _own_stdout() -> TextIO:
     """
     The user's stdout, for us alone. Children inherit descriptor 1 (see
-    fileio), and one that is stuck in the kernel would keep a pipe to the user
-    open: `list | cat` would not end.
+    fileio). A child that is stuck in the kernel would keep a pipe to the user
+    open, and `list | cat` would not end. So descriptor 1 is /dev/null from
+    now on.
     """
     fd = os.dup(1)
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
     os.close(null)
-    # What a terminal cannot show, by its locale, is escaped.
+    # Characters that the locale of a terminal cannot show are escaped.
     return open(fd, "w", errors="backslashreplace")

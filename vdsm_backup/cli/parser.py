@@ -1,42 +1,72 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""From arguments to what a command gets. What there is, is in commands.py."""
+"""
+The parser of the arguments. The commands and options are data in commands.py.
+"""
+
+from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 import vdsm_backup
 from vdsm_backup import errors
 from vdsm_backup.cli.commands import COMMANDS, not_empty
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, NoReturn
+
 PROGRAM = "vdsm-backup-domain"
 
 
-class Answer(Exception):
-    """The arguments asked for a text: help, or the version."""
+class TextRequested(Exception):
+    """
+    The arguments ask for a text, which is the help or the version, and not
+    for a command. str() of the exception is the text.
+    """
 
 
 class _Help(argparse.Action):
-    def __init__(self, option_strings, dest, **settings):
+    def __init__(
+        self, option_strings: Sequence[str], dest: str, **settings: Any
+    ) -> None:
         super().__init__(option_strings, dest, nargs=0, **settings)
 
-    def __call__(self, parser, namespace, values, option_string=None):
-        raise Answer(parser.format_help())
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> NoReturn:
+        raise TextRequested(parser.format_help())
 
 
 class _Version(_Help):
-    def __call__(self, parser, namespace, values, option_string=None):
-        raise Answer(f"{PROGRAM} {vdsm_backup.__version__}\n")
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> NoReturn:
+        raise TextRequested(f"{PROGRAM} {vdsm_backup.__version__}\n")
 
 
 class _Parser(argparse.ArgumentParser):
-    """Raises instead of printing and exiting."""
+    """A parser that raises, where argparse prints and exits."""
 
-    def __init__(self, **settings):
+    def __init__(self, **settings: Any) -> None:
         # No abbreviations: an option added later would change their meaning.
         super().__init__(add_help=False, allow_abbrev=False, **settings)
 
-    def add_common(self):
-        """Options of all commands; they may stand before or behind it."""
-        # SUPPRESS: else a command's parser would reset what came before it.
+    def add_common(self, with_version: bool = False) -> None:
+        """
+        Add the options of all commands. They may stand before the name of the
+        command or behind it.
+        """
+        # SUPPRESS: a default in the parser of the command would replace the
+        # value of an option that stands before the command.
         common = self.add_argument_group("common options")
         common.add_argument(
             "--config",
@@ -58,17 +88,21 @@ class _Parser(argparse.ArgumentParser):
         common.add_argument(
             "-h", "--help", action=_Help, help="print this text"
         )
-        return common
+        if with_version:
+            common.add_argument(
+                "--version", action=_Version, help="print the version"
+            )
 
-    def error(self, message):
+    def error(self, message: str) -> NoReturn:
         raise errors.WrongUsage(message, self.prog)
 
 
-def parse(argv):
+def parse(argv: Sequence[str]) -> argparse.Namespace:
     """
-    The arguments as a namespace, with what Command says of the command.
+    The values of the arguments, and with them the attributes module, changes,
+    on_host and becomes_user of the Command.
 
-    Raises WrongUsage, Answer.
+    Raises WrongUsage, TextRequested.
     """
     args = _build().parse_args(argv)
     args.config = getattr(args, "config", None)
@@ -77,7 +111,7 @@ def parse(argv):
     return args
 
 
-def _build():
+def _build() -> _Parser:
     top = _Parser(
         prog=PROGRAM,
         description="The backup flag of oVirt storage domains: see it, change"
@@ -108,29 +142,32 @@ def _build():
             on_host=command.on_host,
             becomes_user=command.becomes_user,
         )
-    common = top.add_common()
-    common.add_argument("--version", action=_Version, help="print the version")
+    top.add_common(with_version=True)
     return top
 
 
-def _check_target(args):
+def _check_target(args: argparse.Namespace) -> None:
     """
-    --path, --device or SD: one says where, the other which. Or a VM's XML.
+    Check the arguments that choose a domain. --path or --device says where to
+    look, and SD says which of the domains there. --domxml takes the domains
+    of a VM instead.
+
+    Raises WrongUsage.
     """
     if not hasattr(args, "path"):
         return
     prog = f"{PROGRAM} {args.command}"
     if args.path and args.device:
         raise errors.WrongUsage("--path and --device exclude each other", prog)
-    domain = args.sd or args.path or args.device
+    target = args.sd or args.path or args.device
     xml = getattr(args, "domxml", None)
-    if domain and xml:
+    if target and xml:
         raise errors.WrongUsage(
             "--domxml and a domain exclude each other", prog
         )
-    if args.command == "show" and not domain:
+    if args.command == "show" and not target:
         raise errors.WrongUsage("SD, --path or --device is required", prog)
-    if args.command == "check" and not (domain or xml):
+    if args.command == "check" and not (target or xml):
         raise errors.WrongUsage(
             "SD, --path, --device or --domxml is required", prog
         )
