@@ -32,7 +32,7 @@ class Storage(abc.ABC):
     last look, as seen(): read() first where that matters.
     """
 
-    kind = None
+    kind: str
     io_user = None
 
     def __init__(self, sd_id, place):
