@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What set, clear and restore have in common: doing it and telling of it."""
+"""What set, clear and restore have in common: make a change, and show it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
 
 from vdsm_backup.cli import (
     comparison,
@@ -12,30 +16,64 @@ from vdsm_backup.cli import (
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.text import printable
 
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterable, Iterator
+
+    from vdsm_backup.change.change import Result, Tools
+    from vdsm_backup.change.history import Copy
+    from vdsm_backup.cli.objects import DomainObject
+    from vdsm_backup.config import Config
+    from vdsm_backup.storage.base import Storage
+    from vdsm_backup.storage.discovery import Failure
+
 # Seconds after which VDSM drops what it has in memory of a domain:
 # [irs] repo_stats_cache_refresh_timeout in lib/vdsm/common/config.py.in.
 _STALE = 300
 
 
-def make(storage, failures, work, words, args, options, ui, copy=None):
+class Words(NamedTuple):
     """
-    Do `work(tools)`, which gives a change.Result, and tell what came of it;
-    returns the exit code.
+    What is said of the domain, after "storage domain NAME".
 
-    failures: places in which another copy of the domain may be.
-    words: what is said of the domain: (it was changed, it would be changed,
-    there was nothing to change).
+    changed: after the change.
+    would_change: after a dry run.
+    unchanged: if there is nothing to change.
+    """
+
+    changed: str
+    would_change: str
+    unchanged: str
+
+
+def make(
+    storage: Storage,
+    failures: Iterable[Failure],
+    work: Callable[[Tools], Result],
+    words: Words,
+    args: argparse.Namespace,
+    options: Config,
+    ui: output.UI,
+    copy: Copy | None = None,
+) -> Exit:
+    """
+    Make a change by calling `work`, and show the result.
+
+    failures: places in which another domain with the same UUID may be.
     copy: the kept one that is put back; what differs is then shown.
+
+    Raises what `work` raises.
     """
     world = wiring.Wiring(options, args.timeout, ui.progress)
-    tidied = ()
+    tidied: tuple[str, ...] = ()
     try:
         result = work(world.tools(storage))
     finally:
         if not args.dry_run:
             tidied = world.tidy(storage)
             ui.notes(tidied)
-    domain = objects.domain(readings.judge(storage, result.lines))
+    reading = readings.from_lines(storage, result.lines)
+    domain = objects.domain_object(reading)
     notes = [
         *output.place_notes(failures),
         *result.notes,
@@ -44,7 +82,7 @@ def make(storage, failures, work, words, args, options, ui, copy=None):
     more = {}
     if copy:
         notes += comparison.notes(copy, result, args.dry_run)
-        more = comparison.data(copy, result)
+        more = comparison.json_keys(copy, result)
     if ui.as_json:
         ui.json(
             domain=domain,
@@ -64,7 +102,9 @@ def make(storage, failures, work, words, args, options, ui, copy=None):
     return Exit.DONE
 
 
-def _warnings(domain, result, args):
+def _warnings(
+    domain: DomainObject, result: Result, args: argparse.Namespace
+) -> Iterator[str]:
     if not result.changed:
         return
     if args.dry_run:
@@ -77,19 +117,27 @@ def _warnings(domain, result, args):
         )
 
 
-def _sentence(domain, result, words, args):
-    changed, would_change, unchanged = words
+def _sentence(
+    domain: DomainObject,
+    result: Result,
+    words: Words,
+    args: argparse.Namespace,
+) -> str:
+    # Without its first letter, which may begin the sentence.
     subject = f"torage domain {objects.title(domain)}"
     if not result.changed:
-        return f"Nothing to change: s{subject} {unchanged}."
+        return f"Nothing to change: s{subject} {words.unchanged}."
     if args.dry_run:
-        return f"Dry run, nothing was written: s{subject} {would_change}."
-    return f"S{subject} {changed}."
+        begin = "Dry run, nothing was written: s"
+        return f"{begin}{subject} {words.would_change}."
+    return f"S{subject} {words.changed}."
 
 
-def _difference(result):
-    gone, new = comparison.difference(result.before or [], result.lines)
+def _difference(result: Result) -> list[str]:
+    """The lines that the change removes, and those that it adds."""
+    before = result.before or []
+    removed, added = comparison.difference(before, result.lines)
     return [
-        *[f"  - {printable(line)}" for line in gone],
-        *[f"  + {printable(line)}" for line in new],
+        *[f"  - {printable(line)}" for line in removed],
+        *[f"  + {printable(line)}" for line in added],
     ]

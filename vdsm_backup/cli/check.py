@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""check: what the guard of this host answers; nobody is refused by it."""
+"""
+check: what the guard of this host would do. This command refuses nothing to
+any VM.
+"""
+
+from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING, Optional
 
 from vdsm_backup import errors
 from vdsm_backup.cli import layout, objects, output, target
@@ -17,14 +23,35 @@ from vdsm_backup.vm import needs
 from vdsm_backup.vm.domxml import MAX_XML
 from vdsm_backup.vm.paths import Location
 
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable
 
-def run(args, options, ui):
+    from vdsm_backup.cli.output import UI
+    from vdsm_backup.config import Config
+
+
+class RefusalObject(objects.ErrorObject):
+    """REFUSAL of docs/json.md."""
+
+    domain: Optional[str]
+    disk: Optional[str]
+    operation: str
+    refused: bool
+
+
+def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
+    """
+    REFUSED if the guard would refuse the operation.
+
+    Raises WrongUsage if --domxml cannot be read, and what target.one() does.
+    """
+    notes: list[str] = []
     if args.domxml:
-        allowed, refusals = _vm(args, options)
-        notes = []
+        allowed, refusals = _check_vm(args, options)
     else:
         become_user(options)
-        verdict, notes = _domain(args, options)
+        verdict, notes = _check_domain(args, options)
         allowed, refusals = verdict.allowed, _refusals(verdict, "A VM")
     if ui.as_json:
         ui.json(
@@ -39,10 +66,14 @@ def run(args, options, ui):
     return Exit.DONE if allowed else Exit.REFUSED
 
 
-def _vm(args, options):
+def _check_vm(
+    args: argparse.Namespace, options: Config
+) -> tuple[bool, list[RefusalObject]]:
     """
-    Whether the VM of an XML is allowed, and the REFUSALs, as the hooks have
-    it: links are followed by who started us.
+    (whether the operation is allowed, the refusals) for the VM of an XML.
+
+    As the hooks do, this follows links on the paths of disks as the user who
+    started us, before it becomes the user that reads storage.
     """
     try:
         with open(args.domxml, "rb") as f:
@@ -56,7 +87,7 @@ def _vm(args, options):
     except errors.VmUnclear as e:
         settings = policy.settings(options)
         refused = settings.refuses(args.operation, readable=False)
-        found = _data(e, None, None, args.operation, refused)
+        found = _refusal(e, None, None, args.operation, refused)
         return not refused, [found]
     become_user(options)
     verdict = guarded.verdict(args.operation, _deadline(options))
@@ -64,8 +95,10 @@ def _vm(args, options):
     return verdict.allowed, _refusals(verdict, vm)
 
 
-def _domain(args, options):
-    """The answer for one domain, whoever wants it, and notes."""
+def _check_domain(
+    args: argparse.Namespace, options: Config
+) -> tuple[Verdict, list[str]]:
+    """(verdict, notes) for one domain, whatever VM wants it."""
     if not policy.asks_storage(args.operation):
         # Nor is it looked for.
         return Verdict(args.operation, policy.settings(options)), []
@@ -85,14 +118,18 @@ def _domain(args, options):
     return guard.verdict(args.operation, wanted, deadline), notes
 
 
-def _deadline(options):
+def _deadline(options: Config) -> float:
     return time.monotonic() + options.io_timeout
 
 
-def _refusals(verdict, vm):
-    """REFUSALs of docs/json.md."""
+def _refusals(verdict: Verdict, vm: str) -> list[RefusalObject]:
+    """
+    Of each finding one, also if the finding is not refused.
+
+    vm: how to name the VM in a sentence.
+    """
     return [
-        _data(
+        _refusal(
             refusal.error(verdict, found, vm),
             found.domain,
             ", ".join(found.devices),
@@ -103,22 +140,34 @@ def _refusals(verdict, vm):
     ]
 
 
-def _data(error, domain, disk, operation, refused):
+def _refusal(
+    error: errors.Error,
+    sd_id: str | None,
+    disk: str | None,
+    operation: str,
+    refused: bool,
+) -> RefusalObject:
     return {
-        **objects.error(error),
-        "domain": domain,
+        **objects.error_object(error),
+        "domain": sd_id,
         "disk": disk,
         "operation": operation,
         "refused": refused,
     }
 
 
-def _print(operation, allowed, mode, refusals, ui):
-    answer = "allowed" if allowed else "refused"
-    ui.lines([f"{operation}: {answer} ([guard] mode is {mode})"])
-    for found in refusals:
-        lifted = "" if found["refused"] else "not refused: "
-        first = f"{lifted}error {found['code']}: {found['message']}"
-        texts = [first, *(f"hint: {hint}" for hint in found["hints"])]
+def _print(
+    operation: str,
+    allowed: bool,
+    mode: str,
+    refusals: Iterable[RefusalObject],
+    ui: UI,
+) -> None:
+    outcome = "allowed" if allowed else "refused"
+    ui.lines([f"{operation}: {outcome} ([guard] mode is {mode})"])
+    for each in refusals:
+        lifted = "" if each["refused"] else "not refused: "
+        first = f"{lifted}error {each['code']}: {each['message']}"
+        texts = [first, *(f"hint: {hint}" for hint in each["hints"])]
         for text in texts:
             ui.lines(layout.wrap(layout.harmless(text), ui.width, "    "))

@@ -1,35 +1,45 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-A kept copy beside the metadata that it replaces: how old it is, and what
+A kept copy beside the metadata that it replaces: how old the copy is, and what
 differs. The user of `restore` decides by this whether it is the right copy.
 """
 
+from __future__ import annotations
+
 import calendar
 import time
-from typing import Iterator
+from typing import TYPE_CHECKING
 
 from vdsm_backup.change import change
-from vdsm_backup.change.history import Copy
 from vdsm_backup.cli import history, output
 from vdsm_backup.metadata import flag
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.text import printable
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from typing import Any
+
+    from vdsm_backup.change.history import Copy
+
+# Seconds.
 _UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"))
 
 
-def difference(before: list, after: list) -> "tuple[list, list]":
-    """(lines that go, lines that come)"""
-    gone = [line for line in before if line not in after]
-    new = [line for line in after if line not in before]
-    return gone, new
+def difference(
+    before: list[str], after: list[str]
+) -> tuple[list[str], list[str]]:
+    """(lines that are removed, lines that are added)"""
+    removed = [line for line in before if line not in after]
+    added = [line for line in after if line not in before]
+    return removed, added
 
 
-def data(copy: Copy, result: change.Result) -> dict:
+def json_keys(copy: Copy, result: change.Result) -> dict[str, Any]:
     """What the JSON of `restore` has beside that of `set`: docs/json.md."""
     removed, added = difference(result.before or [], result.lines)
     return {
-        "copy": history.data(copy),
+        "copy": history.copy_object(copy),
         "age": _age(copy),
         "difference": {"removed": removed, "added": added},
     }
@@ -37,29 +47,31 @@ def data(copy: Copy, result: change.Result) -> dict:
 
 def notes(copy: Copy, result: change.Result, dry_run: bool) -> Iterator[str]:
     """
-    For people. dry_run: the copy has not replaced what it is compared with.
+    Notes for people: how old the copy is, and what differs.
+
+    dry_run: the copy has not replaced what it is compared with.
     """
     if not result.changed:
         return
     yield _age_note(copy)
-    there = "is" if dry_run else "was"
+    is_or_was = "is" if dry_run else "was"
     before = md_lines.parse(result.before or []).values
     after = md_lines.parse(copy.lines).values
     if result.before:
-        yield from _key_notes(copy, before, after, there)
+        yield from _key_notes(copy, before, after, is_or_was)
     else:
         yield (
-            f"nothing that can be compared with copy {copy.number} {there} on"
-            " storage: changes since then are not known"
+            f"nothing that can be compared with copy {copy.number} {is_or_was}"
+            " on storage: changes since then are not known"
         )
-    yield from _pool_notes(copy, before, after, there)
+    yield from _pool_notes(copy, before, after, is_or_was)
 
 
 # How old
 
 
-def _age(copy):
-    """Seconds; None if the copy has no time that can be read."""
+def _age(copy: Copy) -> int | None:
+    """Seconds. None if the copy has no time that can be read."""
     try:
         kept = time.strptime(copy.time, flag.SINCE_FORMAT)
     except ValueError:
@@ -67,7 +79,7 @@ def _age(copy):
     return int(time.time()) - calendar.timegm(kept)
 
 
-def _age_note(copy):
+def _age_note(copy: Copy) -> str:
     when = printable(copy.time)
     by, action = printable(copy.by), printable(copy.action)
     return (
@@ -76,14 +88,14 @@ def _age_note(copy):
     )
 
 
-def age_words(seconds: "int | None") -> str:
-    """After "it is"."""
+def age_words(seconds: int | None) -> str:
+    """An age, as in "the copy is 2 days old"."""
     if seconds is None:
         return "of unknown age"
     if seconds < 0:
         return "from the future, by the clock of this host"
     for size, noun in _UNITS:
-        # "1 day" may be nearly two.
+        # From two on: one that is rounded down, as "1 day", may be nearly two.
         if seconds >= 2 * size:
             return f"{seconds // size} {noun}s old"
     return f"{output.count(seconds, 'second')} old"
@@ -92,8 +104,14 @@ def age_words(seconds: "int | None") -> str:
 # What differs
 
 
-def _key_notes(copy, before, after, there):
-    groups = {
+def _key_notes(
+    copy: Copy,
+    before: Mapping[str, str],
+    after: Mapping[str, str],
+    is_or_was: str,
+) -> Iterator[str]:
+    """Which keys differ, of the values on storage and in the copy."""
+    groups: dict[str, Iterable[str]] = {
         "changed": [
             key
             for key in before.keys() & after.keys()
@@ -109,28 +127,34 @@ def _key_notes(copy, before, after, there):
     ]
     if shown:
         yield (
-            f"copy {copy.number} differs from what {there} on storage;"
+            f"copy {copy.number} differs from what {is_or_was} on storage;"
             f" {'; '.join(shown)}"
         )
 
 
-def _pool_notes(copy, before, after, there):
+def _pool_notes(
+    copy: Copy,
+    before: Mapping[str, str],
+    after: Mapping[str, str],
+    is_or_was: str,
+) -> Iterator[str]:
     """
-    What VDSM and the engine would stumble over: metadata that is detached of
-    a domain that is attached, or the other way round.
+    Whether the pool differs. VDSM and the engine would stumble over an
+    attached domain whose metadata says that it is detached, and over the
+    opposite.
     """
     known = change.POOL in before
-    here, kept = before.get(change.POOL, ""), after.get(change.POOL, "")
-    if known and here == kept:
+    stored, kept = before.get(change.POOL, ""), after.get(change.POOL, "")
+    if known and stored == kept:
         return
     said = f"by copy {copy.number} the domain is {_attached(kept)}"
     if known:
-        yield f"{said}; on storage it {there} {_attached(here)}"
+        yield f"{said}; on storage it {is_or_was} {_attached(stored)}"
     else:
         yield f"{said}; whether it is so, only the engine can tell"
 
 
-def _attached(pool):
+def _attached(pool: str) -> str:
     if not pool:
         return f"detached ({change.POOL} is empty)"
     return f"attached to pool {printable(pool)}"

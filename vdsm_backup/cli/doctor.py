@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """doctor: is this host really protected."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from vdsm_backup.cli import layout, readings, wiring
 from vdsm_backup.cli.exits import Exit
@@ -10,13 +13,23 @@ from vdsm_backup.doctor import gluster
 from vdsm_backup.host import mounts
 from vdsm_backup.storage import discovery
 
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable, Iterator
+
+    from vdsm_backup.cli.output import UI
+    from vdsm_backup.cli.survey import Answer
+    from vdsm_backup.config import Config
+    from vdsm_backup.storage.base import Storage
+
 _ONE_HOST = (
     "a domain is protected when every host of its data center is: the engine"
     " tries a refused VM on other hosts; its Host Hooks tab shows the hooks"
 )
 
 
-def run(args, options, ui):
+def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
+    """FAILED if any check found something bad."""
     findings = list(_findings(args, options))
     well = all(f.state != doctor_checks.BAD for f in findings)
     if ui.as_json:
@@ -37,7 +50,9 @@ def run(args, options, ui):
     return Exit.DONE if well else Exit.FAILED
 
 
-def _findings(args, options):
+def _findings(
+    args: argparse.Namespace, options: Config
+) -> Iterator[doctor_checks.Finding]:
     if args.vdsm:
         yield from doctor_checks.compatible()
         return
@@ -52,20 +67,27 @@ def _findings(args, options):
     yield from doctor_checks.log()
     places = discovery.Discovery(options).places()
     answers = Survey(places, options.io_timeout).all()
-    yield from gluster.check(_file_places(answers), mounts.table(), options)
+    directories = _directories(answers)
+    yield from gluster.check(directories, mounts.table(), options)
     yield from doctor_checks.violations(
         _flagged(answers), lambda storage: wiring.who_uses(storage, options)
     )
 
 
-def _file_places(answers):
-    """Of domains, and of what could not be looked at."""
-    storages = [getattr(answer, "storage", answer) for answer in answers]
-    return [s.place for s in storages if s.kind == "file"]
+def _directories(answers: Iterable[Answer]) -> list[str]:
+    """Those of file domains, and those that could not be searched."""
+    found: list[Storage | discovery.Failure] = [
+        answer.storage if isinstance(answer, readings.Reading) else answer
+        for answer in answers
+    ]
+    return [each.place for each in found if each.kind == "file"]
 
 
-def _flagged(answers):
-    """Those of which it is known; `list` tells of the others."""
+def _flagged(answers: Iterable[Answer]) -> list[Storage]:
+    """
+    The domains that are known to be flagged. `list` tells of those whose flag
+    is unknown.
+    """
     return [
         answer.storage
         for answer in answers
@@ -75,7 +97,8 @@ def _flagged(answers):
     ]
 
 
-def _text(found, width):
+def _text(found: doctor_checks.Finding, width: int | None) -> list[str]:
+    """The lines for people."""
     first = f"{found.state:4}  {found.check}: {found.text}"
     lines = layout.wrap(layout.harmless(first), width)
     if found.hint:

@@ -1,17 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """explain: what an error code means and what to do."""
 
+from __future__ import annotations
+
 import inspect
+from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
 from vdsm_backup.cli import main
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.cli.parser import PROGRAM
 
+if TYPE_CHECKING:
+    import argparse
 
-def run(args, options, ui):
+    from vdsm_backup.cli.output import UI
+
+
+def run(args: argparse.Namespace, options: None, ui: UI) -> Exit:
+    """Raises WrongUsage if there is no such error."""
     error = _find(args.code)
-    text = inspect.getdoc(error)
+    text = inspect.getdoc(error) or ""
     if ui.as_json:
         ui.json(
             explanation={
@@ -28,8 +37,8 @@ def run(args, options, ui):
     return Exit.DONE
 
 
-def _find(text):
-    """By code, or by name as it is in JSON."""
+def _find(text: str) -> type[errors.Error]:
+    """The error of this code, or of this name, which is the one in JSON."""
     codes = errors.by_code()
     for code, error in codes.items():
         if text in (str(code), error.__name__):

@@ -2,8 +2,12 @@
 """
 history: copies of a domain's metadata, kept on this host before each change.
 
-By UUID also for a domain that is gone.
+By its UUID a domain has a history also when the domain is gone.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Optional, TypedDict
 
 from vdsm_backup import errors
 from vdsm_backup.cli import layout, output, target, wiring
@@ -12,43 +16,73 @@ from vdsm_backup.metadata import flag
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.text import printable
 
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable
+
+    from vdsm_backup.change.history import Copy, History
+    from vdsm_backup.cli.output import UI
+    from vdsm_backup.config import Config
+
 _TITLES = ("N", "TIME", "BEFORE", "BACKUP", "SEAL", "BY")
+# The cell that is cut where the table is wider than the terminal.
 _BY = 5
 
 
-def run(args, options, ui):
+class CopyObject(TypedDict):
+    """COPY of docs/json.md."""
+
+    number: int
+    time: str
+    by: str
+    action: str
+    place: str
+    flag: Optional[bool]
+    seal: str
+
+
+def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
+    """
+    PARTLY if some copy could not be read.
+
+    Raises HistoryFailed; HistoryNotFound for --show; what target.uuid_of()
+    does.
+    """
     sd_id = target.uuid_of(args.sd, options)
-    kept = wiring.keeper(options)
+    history = wiring.make_history(options)
     if args.show:
-        _show(kept.get(sd_id, args.show), ui)
+        _show(history.get(sd_id, args.show), ui)
         return Exit.DONE
-    copies, failed = _read(kept, sd_id)
+    copies, failed = _read(history, sd_id)
     if ui.as_json:
-        rows = [data(copy) for copy in copies]
-        ui.json(domain=sd_id, copies=rows, notes=_notes(failed))
+        found = [copy_object(copy) for copy in copies]
+        ui.json(domain=sd_id, copies=found, notes=_notes(failed))
     else:
         _print(sd_id, copies, ui)
         ui.notes(_notes(failed))
     return Exit.PARTLY if failed else Exit.DONE
 
 
-def _read(kept, sd_id):
-    """(copies, errors of those that are damaged)"""
-    copies, failed = [], []
-    for number in kept.numbers(sd_id):
+def _read(
+    history: History, sd_id: str
+) -> tuple[list[Copy], list[errors.Error]]:
+    """(copies, the errors of those that could not be read)"""
+    copies: list[Copy] = []
+    failed: list[errors.Error] = []
+    for number in history.numbers(sd_id):
         try:
-            copies.append(kept.get(sd_id, number))
+            copies.append(history.get(sd_id, number))
         except errors.Error as e:
             failed.append(e)
     return copies, failed
 
 
-def _notes(failed):
+def _notes(failed: Iterable[errors.Error]) -> list[str]:
     return [output.error_line(error) for error in failed]
 
 
-def data(copy):
-    """The COPY object of docs/json.md."""
+def copy_object(copy: Copy) -> CopyObject:
+    """The COPY of a copy. "flag" is None if the flag is invalid."""
     md = md_lines.parse(copy.lines)
     return {
         "number": copy.number,
@@ -61,29 +95,30 @@ def data(copy):
     }
 
 
-def _flag(md, sd_id):
+def _flag(md: md_lines.Metadata, sd_id: str) -> bool | None:
     try:
         return flag.read(md.values, sd_id).value
     except errors.InvalidFlag:
         return None
 
 
-def _show(copy, ui):
+def _show(copy: Copy, ui: UI) -> None:
     if ui.as_json:
-        ui.json(domain=copy.domain, copy={**data(copy), "lines": copy.lines})
+        shown = {**copy_object(copy), "lines": copy.lines}
+        ui.json(domain=copy.domain, copy=shown)
         return
     ui.lines(printable(line) for line in copy.lines)
 
 
-def _print(sd_id, copies, ui):
+def _print(sd_id: str, copies: list[Copy], ui: UI) -> None:
     if not copies:
         ui.lines([f"This host keeps no copies of storage domain {sd_id}."])
         return
-    rows = [_cells(data(copy)) for copy in copies]
+    rows = [_cells(copy_object(copy)) for copy in copies]
     ui.lines(layout.table(_TITLES, rows, ui.width, _BY))
 
 
-def _cells(copy):
+def _cells(copy: CopyObject) -> tuple[str, ...]:
     return (
         str(copy["number"]),
         printable(copy["time"]),

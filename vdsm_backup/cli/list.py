@@ -2,9 +2,13 @@
 """
 list: every storage domain that this host can see.
 
-Rows of places that answer are not kept waiting for those that do not: the
-table has what comes within a second, later rows follow as they come.
+Domains of places that answer do not wait for places that do not. The table
+has what comes within a second, and later rows follow as they come.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
 
 from vdsm_backup.cli import layout, objects, output
 from vdsm_backup.cli.exits import Exit
@@ -12,49 +16,76 @@ from vdsm_backup.cli.survey import Survey, domain_of
 from vdsm_backup.storage import discovery
 from vdsm_backup.text import printable
 
-# Seconds; a healthy host has answered by then.
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable
+
+    from vdsm_backup import errors
+    from vdsm_backup.cli.objects import DomainObject
+    from vdsm_backup.cli.output import UI
+    from vdsm_backup.cli.survey import Answer
+    from vdsm_backup.config import Config
+
+# Seconds. All places of a healthy host have answered by then.
 PATIENCE = 1
 
 _TITLES = ("UUID", "NAME", "KIND", "V", "ATTACHED", "BACKUP")
+# The cell that is cut where the table is wider than the terminal.
 _NAME = 1
 _INDENT = "    "
 
 
-def run(args, options, ui):
+def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
+    """PARTLY if some domain or place could not be read."""
     places = discovery.Discovery(options).places()
     survey = Survey(places, options.io_timeout)
-    rows = _Rows(args.flagged)
+    listing = _Listing(args.flagged)
     if ui.as_json:
-        found = rows.add(survey.all())
-        ui.json(domains=[domain for domain, _ in found])
+        found = listing.add(survey.all())
+        ui.json(domains=[entry.domain for entry in found])
     else:
-        _print(survey, rows, ui)
-    return Exit.PARTLY if rows.partly else Exit.DONE
+        _print(survey, listing, ui)
+    return Exit.PARTLY if listing.partly else Exit.DONE
 
 
-class _Rows:
-    """DOMAINs, with the error of each, of all that is found."""
+class _Entry(NamedTuple):
+    """error: the one that is the ERROR in the DOMAIN."""
 
-    def __init__(self, flagged):
+    domain: DomainObject
+    error: errors.Error | None
+
+
+class _Listing:
+    """
+    All that was found until now.
+
+    flagged: only domains that are flagged, or may be flagged, are listed.
+    partly: some domain or place could not be read.
+    """
+
+    def __init__(self, flagged: bool) -> None:
         self.partly = False
         self.flagged = flagged
-        self._places = {}
+        self._places: dict[str | None, list[str]] = {}
 
-    def add(self, answers):
-        """Sorted [(DOMAIN, error)]."""
-        rows = [(domain_of(answer), answer.error) for answer in answers]
-        self.partly |= any(error for _, error in rows)
-        for domain, _ in rows:
+    def add(self, answers: Iterable[Answer]) -> list[_Entry]:
+        """The entries for these answers, sorted."""
+        entries = [
+            _Entry(domain_of(answer), answer.error) for answer in answers
+        ]
+        self.partly |= any(entry.error for entry in entries)
+        for domain, _ in entries:
             places = self._places.setdefault(domain["id"], [])
             places.append(domain["place"])
-        for domain, _ in rows:
+        for domain, _ in entries:
             domain["notes"] += self._twins(domain)
         if self.flagged:
             # What cannot be read may be flagged.
-            rows = [row for row in rows if row[0]["flag"] is not False]
-        return sorted(rows, key=lambda row: objects.order(row[0]))
+            entries = [e for e in entries if e.domain["flag"] is not False]
+        return sorted(entries, key=lambda e: objects.sort_key(e.domain))
 
-    def _twins(self, domain):
+    def _twins(self, domain: DomainObject) -> list[str]:
+        """Notes on other places in which a domain with this UUID is."""
         if domain["id"] is None:
             return []
         others = list(self._places[domain["id"]])
@@ -62,25 +93,25 @@ class _Rows:
         return [f"not unique, also found: {place}" for place in others]
 
 
-def _print(survey, rows, ui):
+def _print(survey: Survey, listing: _Listing, ui: UI) -> None:
     sizes = None
     for batch in survey.batches(PATIENCE):
-        found = rows.add(batch)
-        if not found:
+        entries = listing.add(batch)
+        if not entries:
             continue
-        cells = [_cells(domain) for domain, _ in found]
+        rows = [_cells(entry.domain) for entry in entries]
         if sizes is None:
-            sizes = layout.sizes_of([_TITLES, *cells], ui.width, _NAME)
+            sizes = layout.cell_widths([_TITLES, *rows], ui.width, _NAME)
             ui.lines([layout.table_line(_TITLES, sizes)])
-        for row, (domain, error) in zip(cells, found):
+        for row, entry in zip(rows, entries):
             ui.lines([layout.table_line(row, sizes)])
-            ui.lines(_details(domain, error, ui.width))
+            ui.lines(_details(entry, ui.width))
     if sizes is None:
-        which = "flagged storage domain" if rows.flagged else "storage domain"
-        ui.notes([f"no {which} was found"])
+        flagged = "flagged " if listing.flagged else ""
+        ui.notes([f"no {flagged}storage domain was found"])
 
 
-def _cells(domain):
+def _cells(domain: DomainObject) -> tuple[str, ...]:
     return (
         domain["id"] or "-",
         printable(domain["name"] or "-"),
@@ -91,11 +122,13 @@ def _cells(domain):
     )
 
 
-def _yes(value):
+def _yes(value: bool | None) -> str:
     return {True: "yes", False: "no", None: "?"}[value]
 
 
-def _details(domain, error, width):
+def _details(entry: _Entry, width: int | None) -> list[str]:
+    """The lines under the row of an entry."""
+    domain, error = entry
     texts = []
     if domain["flag"]:
         texts.append(objects.since(domain))

@@ -1,75 +1,162 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The objects of docs/json.md, DOMAIN and ERROR, and DOMAIN for people."""
+"""
+The JSON objects of docs/json.md that several commands print, DOMAIN and
+ERROR, and the texts for people that are made of a DOMAIN.
+
+Texts in the objects are as they are on storage. Texts for people are harmless
+to a terminal.
+"""
+
+from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING, List, Optional, TypedDict
 
-from vdsm_backup.metadata import flag
 from vdsm_backup.text import printable
 
+if TYPE_CHECKING:
+    from vdsm_backup import errors
+    from vdsm_backup.cli.readings import Reading
+    from vdsm_backup.storage.discovery import Failure
 
-def order(domain):
-    """Domains by UUID, then places that could not be looked at."""
+
+class ErrorObject(TypedDict):
+    """ERROR of docs/json.md."""
+
+    code: int
+    name: str
+    message: str
+    hints: List[str]
+
+
+# DOMAIN of docs/json.md. Not a class, since "class" cannot be the name of an
+# attribute; so Python evaluates these types, and 3.9 knows no `str | None`.
+DomainObject = TypedDict(
+    "DomainObject",
+    {
+        "id": Optional[str],
+        "name": Optional[str],
+        "kind": str,
+        "type": Optional[str],
+        "version": Optional[int],
+        "class": Optional[str],
+        "pool": Optional[str],
+        "flag": Optional[bool],
+        "reason": Optional[str],
+        "by": Optional[str],
+        "since": Optional[str],
+        "origin": Optional[str],
+        "origin_match": Optional[str],
+        "seal": Optional[str],
+        "error": Optional[ErrorObject],
+        "place": str,
+        "notes": List[str],
+    },
+)
+
+
+# The objects
+
+
+def domain_object(reading: Reading) -> DomainObject:
+    """The DOMAIN of a domain: all that the reading tells of it."""
+    storage = reading.storage
+    domain = _unknown(
+        storage.sd_id, storage.kind, storage.place, reading.error
+    )
+    if reading.md is not None:
+        values = reading.md.values
+        domain["name"] = values.get("DESCRIPTION")
+        domain["type"] = values.get("TYPE")
+        domain["version"] = _number(values.get("VERSION"))
+        domain["class"] = values.get("CLASS")
+        domain["pool"] = values.get("POOL_UUID") or None
+        domain["seal"] = reading.md.seal
+    if reading.flag is not None:
+        domain["flag"] = reading.flag.value
+        domain["reason"] = reading.flag.reason or None
+        domain["by"] = reading.flag.by or None
+        domain["since"] = reading.flag.since or None
+        domain["origin"] = reading.flag.origin or None
+    domain["origin_match"] = reading.origin_match
+    domain["notes"] = reading.notes()
+    return domain
+
+
+def place_object(failure: Failure) -> DomainObject:
+    """
+    The DOMAIN of a place that could not be searched: a domain of which
+    nothing is known.
+    """
+    return _unknown(None, failure.kind, failure.place, failure.error)
+
+
+def error_object(error: errors.Error) -> ErrorObject:
+    """The ERROR of an error."""
+    return {
+        "code": error.code,
+        "name": error.name,
+        "message": str(error),
+        "hints": error.hint_lines(),
+    }
+
+
+def _unknown(
+    sd_id: str | None, kind: str, place: str, error: errors.Error | None
+) -> DomainObject:
+    """A DOMAIN of which no metadata is known. Its keys are in order."""
+    return {
+        "id": sd_id,
+        "name": None,
+        "kind": kind,
+        "type": None,
+        "version": None,
+        "class": None,
+        "pool": None,
+        "flag": None,
+        "reason": None,
+        "by": None,
+        "since": None,
+        "origin": None,
+        "origin_match": None,
+        "seal": None,
+        "error": error_object(error) if error else None,
+        "place": place,
+        "notes": [],
+    }
+
+
+def _number(text: str | None) -> int | None:
+    # At most 9 digits: more would be no version, and int() refuses thousands.
+    return int(text) if text and re.fullmatch("[0-9]{1,9}", text) else None
+
+
+# DOMAIN for people
+
+
+def sort_key(domain: DomainObject) -> tuple[bool, str, str]:
+    """Domains come first, by UUID; then places that could not be searched."""
     return (domain["id"] is None, domain["id"] or "", domain["place"])
 
 
-def title(domain):
-    """How to name it in a sentence."""
-    name = domain["name"]
-    if not name:
-        return domain["id"]
-    return f"{printable(name)} ({domain['id']})"
+def title(domain: DomainObject) -> str:
+    """How to name the domain in a sentence."""
+    name, sd_id = domain["name"], domain["id"] or "-"
+    return f"{printable(name)} ({sd_id})" if name else sd_id
 
 
-def version(domain):
+def version(domain: DomainObject) -> str:
+    """The version of the domain's format, "-" if it is unknown."""
     return "-" if domain["version"] is None else str(domain["version"])
 
 
-def reason(domain):
+def reason(domain: DomainObject) -> str:
+    """Why the flag is as it is."""
     return f"reason: {printable(domain['reason'] or '-')}"
 
 
-def since(domain):
-    """Who claims to have changed the flag, and when."""
+def since(domain: DomainObject) -> str:
+    """Who claims to have changed the flag last, and when."""
     when = printable(domain["since"] or "an unknown time")
     by = printable(domain["by"] or "somebody unknown")
     return f"since {when} by {by}"
-
-
-def domain(answer):
-    """The DOMAIN object of our JSON output: docs/json.md."""
-    values = answer.md.values if answer.md else {}
-    known = answer.flag or flag.Flag(None)
-    return {
-        "id": answer.storage.sd_id,
-        "name": values.get("DESCRIPTION"),
-        "kind": answer.storage.kind,
-        "type": values.get("TYPE"),
-        "version": _number(values.get("VERSION")),
-        "class": values.get("CLASS"),
-        "pool": values.get("POOL_UUID") or None,
-        "flag": known.value,
-        "reason": known.reason or None,
-        "by": known.by or None,
-        "since": known.since or None,
-        "origin": known.origin or None,
-        "origin_match": answer.origin_match,
-        "seal": answer.md.seal if answer.md else None,
-        "error": error(answer.error) if answer.error else None,
-        "place": answer.storage.place,
-        "notes": answer.notes(),
-    }
-
-
-def error(e):
-    """The ERROR object of our JSON output."""
-    return {
-        "code": e.code,
-        "name": e.name,
-        "message": str(e),
-        "hints": e.hint_lines(),
-    }
-
-
-def _number(text):
-    # At most 9 digits: more would be no version, and int() refuses thousands.
-    return int(text) if text and re.fullmatch("[0-9]{1,9}", text) else None

@@ -2,19 +2,28 @@
 """
 What the user sees. The result goes to stdout, all else to stderr.
 
-On a terminal lines are cut and wrapped to its width; elsewhere nothing is,
-so that text can be searched. Everything that is shown is harmless to a
-terminal. JSON is the same everywhere, with texts as they are on storage,
-escaped by JSON itself.
+On a terminal lines are cut and wrapped to the width of the terminal. Elsewhere
+they are not, so that text can be searched. Everything that is shown is
+harmless to a terminal. JSON is the same everywhere, with texts as they are on
+storage, escaped by JSON itself.
 """
+
+from __future__ import annotations
 
 import errno
 import json
 import os
+from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
 from vdsm_backup.cli import layout, objects
 from vdsm_backup.cli.parser import PROGRAM
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any, TextIO
+
+    from vdsm_backup.storage.discovery import Failure
 
 # The schema of docs/json.md. Keys may be added, none changes its meaning.
 SCHEMA = 1
@@ -23,87 +32,109 @@ _DEFAULT_WIDTH = 80
 
 
 class UI:
-    def __init__(self, out, err, as_json):
+    """
+    Where a command shows what it has to say. Nothing that fails here is
+    raised: only finish() tells of it.
+
+    as_json: whether the result is JSON.
+    width: of the terminal, in columns. None: stdout is no terminal.
+    """
+
+    def __init__(self, out: TextIO, err: TextIO, as_json: bool) -> None:
         self.as_json = as_json
         self.width = _terminal_width(out)
         self._out = out
         self._err = err
-        self._lost = None
+        self._print_error: OSError | None = None
 
     # The result
 
-    def json(self, **result):
+    def json(self, **result: Any) -> None:
+        """Print the one JSON object of a command, see docs/json.md."""
         self.text(json.dumps({"schema": SCHEMA, **result}, indent=2) + "\n")
 
-    def lines(self, lines):
+    def lines(self, lines: Iterable[str]) -> None:
+        """Print lines of the result; they must be harmless."""
         self.text("".join(f"{line}\n" for line in lines))
 
-    def text(self, text):
+    def text(self, text: str) -> None:
         """
-        Shown at once. A result that nobody reads is no failure of a command,
-        so what goes wrong here is remembered, see finish().
+        Print a part of the result at once. A command does not fail because
+        nobody reads its result, so an error is kept for finish().
         """
-        if self._lost:
+        if self._print_error:
             return
         try:
             self._out.write(text)
             self._out.flush()
         except OSError as e:
-            self._lost = e
+            self._print_error = e
 
-    def finish(self):
+    def finish(self) -> bool:
         """
-        Whether the result was printed, or the reader had enough of it, as in
-        `list | head`.
+        Whether the result was printed. True also if the reader had enough of
+        it, as in `list | head`. If it was not printed, say so on stderr.
         """
-        if not self._lost or self._lost.errno == errno.EPIPE:
+        error = self._print_error
+        if not error or error.errno == errno.EPIPE:
             return True
-        self._say(f"{PROGRAM}: cannot print the result: {self._lost.strerror}")
+        self._say(f"{PROGRAM}: cannot print the result: {error.strerror}")
         return False
 
     # Beside the result
 
-    def failure(self, error):
+    def failure(self, error: errors.Error) -> None:
+        """Show an error and its hints. In JSON it is the result."""
         if self.as_json:
-            return self.json(error=objects.error(error))
+            self.json(error=objects.error_object(error))
+            return
         self._say(f"{PROGRAM}: error {error.code}: {error}")
         for hint in error.hint_lines():
             self._say(f"hint: {hint}")
 
-    def notes(self, notes):
-        """In JSON they are part of the result, a list of texts."""
+    def notes(self, notes: Iterable[str]) -> None:
+        """
+        Show notes. Nothing is shown in JSON, where notes are a part of the
+        result, a list of texts.
+        """
         if not self.as_json:
             for note in notes:
                 self._say(f"note: {note}")
 
-    def progress(self, text):
-        """For somebody who waits and watches."""
+    def progress(self, text: str) -> None:
+        """Show what the command does now, if somebody watches a terminal."""
         if not self.as_json and self._err.isatty():
             self._say(f"{text} ...")
 
-    def trace(self, text):
+    def trace(self, text: str) -> None:
+        """Show the traceback of an unexpected exception."""
         for line in text.splitlines():
             self._say(line)
 
-    def _say(self, line):
+    def _say(self, line: str) -> None:
         try:
             self._err.write(layout.harmless(line) + "\n")
             self._err.flush()
         except OSError:
-            # The exit code still tells.
+            # The exit code still tells how the command ended.
             pass
 
 
-def error_line(error):
+def error_line(error: errors.Error) -> str:
+    """An error as one harmless line."""
     return layout.harmless(f"error {error.code}: {error}")
 
 
-def count(number, noun):
+def count(number: int, noun: str) -> str:
+    """The number and the noun: "1 second", "2 seconds"."""
     return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
-def place_notes(failures):
-    """Places that could not be looked at, while a domain was found."""
+def place_notes(failures: Iterable[Failure]) -> list[str]:
+    """
+    A note on each place that could not be searched, while a domain was found
+    in another one.
+    """
     return [
         f"{failure.place} could not be looked at: {failure.error}"
         for failure in failures
@@ -111,8 +142,8 @@ def place_notes(failures):
     ]
 
 
-def _terminal_width(out):
-    """Columns of the terminal; None if it is none."""
+def _terminal_width(out: TextIO) -> int | None:
+    """In columns. None: `out` is no terminal."""
     if not out.isatty():
         return None
     try:

@@ -1,16 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-What we say of a domain: one reading, judged. Used by list, show and verify.
+What was read of a domain, and what of that is wrong. Used by list, show,
+verify, and after a change.
 
-A reading never fails: an error becomes part of what is said.
+The functions here raise none of our errors: an error becomes a part of the
+reading.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
 from vdsm_backup.metadata import flag, origin
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from vdsm_backup.storage.base import Storage
 
 _ORIGIN_NOTES = {
     origin.MOVED: "it was moved or replicated since it was flagged",
@@ -23,48 +33,65 @@ _ORIGIN_NOTES = {
 @dataclass(frozen=True)
 class Reading:
     """
-    md is None if nothing could be read; the flag is None if unknown.
-    error is the first reason not to trust the flag, problems are all.
+    md: None if nothing could be read.
+    flag: None if it is unknown.
+    error: the first reason not to trust the flag.
+    problems: all that is wrong, the error included.
+    origin_match: what the storage is by the origin in the flag, a constant of
+        metadata/origin.py. None if there is no origin.
+    lines: what was read.
     """
 
-    storage: object
-    md: "md_lines.Metadata | None"
-    flag: "flag.Flag | None"
-    error: "errors.Error | None"
-    problems: list = field(default_factory=list)
-    origin_match: "str | None" = None
-    lines: tuple = ()
+    storage: Storage
+    md: md_lines.Metadata | None
+    flag: flag.Flag | None
+    error: errors.Error | None
+    problems: list[errors.Error] = field(default_factory=list)
+    origin_match: str | None = None
+    lines: tuple[str, ...] = ()
 
-    def notes(self):
-        note = _ORIGIN_NOTES.get(self.origin_match)
-        return [note] if note else []
+    def notes(self) -> list[str]:
+        """What is worth knowing, and no problem."""
+        if self.origin_match not in _ORIGIN_NOTES:
+            return []
+        return [_ORIGIN_NOTES[self.origin_match]]
 
 
-def read(storage):
+def read(storage: Storage) -> Reading:
+    """The Reading of what is on storage now."""
     return _reading(storage, storage.read)
 
 
-def seen(storage):
-    """By what was read when it was found, where that was just now."""
+def last_scan(storage: Storage) -> Reading:
+    """
+    The Reading of the lines from the last scan, without reading again; as
+    read() if no scan has read them.
+    """
     return _reading(storage, storage.seen)
 
 
-def _reading(storage, look):
+def _reading(storage: Storage, get_lines: Callable[[], list[str]]) -> Reading:
     try:
-        lines = look()
+        lines = get_lines()
     except errors.Error as e:
-        return unread(storage, e)
-    return judge(storage, lines)
+        return unreadable(storage, e)
+    return from_lines(storage, lines)
 
 
-def unread(storage, error):
+def unreadable(storage: Storage, error: errors.Error) -> Reading:
+    """The Reading of a storage from which nothing could be read."""
     return Reading(storage, None, None, error, [error])
 
 
-def judge(storage, lines):
-    """The reading of these lines, which were read or written."""
+def from_lines(storage: Storage, lines: Iterable[str]) -> Reading:
+    """
+    The Reading of these lines, which were read from the storage, or written
+    to it.
+    """
+    lines = tuple(lines)
     md = md_lines.parse(lines)
-    problems, value = [], None
+    problems: list[errors.Error] = []
+    value = None
     try:
         md_lines.require(lines, storage.sd_id)
         value = flag.read(md.values, storage.sd_id)
@@ -76,16 +103,21 @@ def judge(storage, lines):
     if value and value.origin:
         match, more = _match(storage, value.origin)
         problems += more
-    return Reading(storage, md, value, error, problems, match, tuple(lines))
+    return Reading(storage, md, value, error, problems, match, lines)
 
 
-def _lesser_problems(md, sd_id, known):
-    """What does not keep the flag from being read."""
-    found = []
+def _lesser_problems(
+    md: md_lines.Metadata, sd_id: str, known: Iterable[errors.Error]
+) -> list[errors.Error]:
+    """
+    All problems that can be told from the metadata, also those that do not
+    keep the flag from being read. Without those that are known.
+    """
+    found: list[errors.Error] = []
     if md.seal == "missing":
         found.append(errors.SealMissing(sd_id))
     if md.seal == "broken":
-        declared = printable(md.declared)
+        declared = printable(md.declared or "")
         found.append(errors.SealBroken(sd_id, declared, md.computed))
     if md.dropped:
         line = printable(md.dropped[0])
@@ -97,11 +129,14 @@ def _lesser_problems(md, sd_id, known):
             flag.require_supported({"VERSION": "", **md.values}, sd_id)
         except errors.Error as e:
             found.append(e)
-    said = {(type(e), str(e)) for e in known}
-    return [e for e in found if (type(e), str(e)) not in said]
+    told = {(type(e), str(e)) for e in known}
+    return [e for e in found if (type(e), str(e)) not in told]
 
 
-def _match(storage, stored):
+def _match(
+    storage: Storage, stored: str
+) -> tuple[str | None, list[errors.Error]]:
+    """(origin_match of the stored origin, problems)"""
     try:
         return storage.match_origin(stored), []
     except errors.Error as e:

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """restore: put a kept copy of the metadata back."""
 
+from __future__ import annotations
+
 import dataclasses
+from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
 from vdsm_backup.change import change, restore
@@ -9,11 +12,23 @@ from vdsm_backup.cli import changes, target, wiring
 from vdsm_backup.metadata import flag
 from vdsm_backup.metadata import lines as md_lines
 
+if TYPE_CHECKING:
+    import argparse
 
-def run(args, options, ui):
+    from vdsm_backup.change.history import Copy, History
+    from vdsm_backup.cli.exits import Exit
+    from vdsm_backup.cli.output import UI
+    from vdsm_backup.config import Config
+
+
+def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
+    """
+    Raises HistoryNotFound, HistoryFailed, and what target.by_sd() and
+    restore.restore() do.
+    """
     storage, failures = target.by_sd(args.sd, options, patient=True)
     copy, skipped = _copy(
-        wiring.keeper(options), storage.sd_id, args.number, ui
+        wiring.make_history(options), storage.sd_id, args.number, ui
     )
     request = change.Request(
         action="restore",
@@ -23,18 +38,18 @@ def run(args, options, ui):
     )
     flagged = md_lines.parse(copy.lines).values.get(flag.BACKUP) == "True"
     state = "a backup domain" if flagged else "no backup domain"
-    words = (
+    words = changes.Words(
         f"has the metadata of copy {copy.number} again and is {state}",
         f"would get the metadata of copy {copy.number} and be {state}",
         f"has the metadata of copy {copy.number} and is {state}",
     )
 
-    def work(tools):
+    def work(tools: change.Tools) -> change.Result:
         result = restore.restore(
             storage, copy, request, tools, chosen=bool(args.number)
         )
         if not ui.as_json:
-            # They have been shown.
+            # The notes on copies that were skipped have been shown.
             return result
         return dataclasses.replace(result, notes=(*skipped, *result.notes))
 
@@ -43,15 +58,17 @@ def run(args, options, ui):
     )
 
 
-def _copy(history, sd_id, number, ui):
+def _copy(
+    history: History, sd_id: str, number: int | None, ui: UI
+) -> tuple[Copy, list[str]]:
     """
-    (the copy of this number, or the newest that is whole; notes on newer
-    ones). The notes are shown at once: there may be nothing but an error
-    after them.
+    (the copy of this number, or the newest that is whole; notes on newer ones
+    that were skipped). The notes are shown at once, since the command may end
+    with an error.
 
     Raises HistoryNotFound, HistoryFailed.
     """
-    skipped = []
+    skipped: list[str] = []
     if number:
         return history.get(sd_id, number), skipped
     for number in reversed(history.numbers(sd_id)):

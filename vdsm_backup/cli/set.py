@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-set and clear: change the backup flag, with a reason. A domain that is attached
-is changed by VDSM (attached.py), unless its pool is gone.
+set and clear: change the backup flag, with a reason. VDSM changes a domain
+that is attached (change/through_vdsm.py), unless the pool of the domain is
+gone.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from vdsm_backup.change import change, through_vdsm
 from vdsm_backup.cli import changes, target
@@ -10,13 +15,20 @@ from vdsm_backup.host import vdsm_client
 from vdsm_backup.metadata import flag
 from vdsm_backup.metadata import lines as md_lines
 
+if TYPE_CHECKING:
+    import argparse
+
+    from vdsm_backup.cli.exits import Exit
+    from vdsm_backup.cli.output import UI
+    from vdsm_backup.config import Config
+
 _WORDS = {
-    "set": (
+    "set": changes.Words(
         "is a backup domain now",
         "would become a backup domain",
         "is a backup domain already, for this reason",
     ),
-    "clear": (
+    "clear": changes.Words(
         "is no backup domain now",
         "would become no backup domain",
         "is no backup domain, and this reason is given already",
@@ -24,10 +36,14 @@ _WORDS = {
 }
 
 
-def run(args, options, ui):
+def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
+    """
+    Raises what flag.require_reason(), target.by_sd(), change.change() and
+    through_vdsm.change_flag() do.
+    """
     request = change.Request(
         action=args.command,
-        # First, before anything is looked for.
+        # A reason that cannot be stored is refused before any search.
         reason=flag.require_reason(args.reason),
         dry_run=args.dry_run,
         despite_open_images=args.despite_open_images,
@@ -36,8 +52,9 @@ def run(args, options, ui):
     )
     storage, failures = target.by_sd(args.sd, options, patient=True)
 
-    def work(tools):
-        # This chooses the way, on which it is looked at again.
+    def work(tools: change.Tools) -> change.Result:
+        # The pool says who makes the change. Each of the two reads the
+        # metadata again.
         pool = md_lines.parse(storage.seen()).values.get(change.POOL)
         if request.pool_is_gone or not pool:
             return change.change(storage, request, tools)

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """show: all about one domain."""
 
+from __future__ import annotations
+
 import time
+from typing import TYPE_CHECKING
 
 from vdsm_backup.cli import layout, objects, output, readings, target, wiring
 from vdsm_backup.cli.exits import Exit
@@ -9,15 +12,30 @@ from vdsm_backup.processes.jobs import Jobs
 from vdsm_backup.text import printable
 from vdsm_backup.users import users
 
-# The look for users ends by its own timeouts; this much later something is
-# wrong with it.
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable
+
+    from vdsm_backup.cli.objects import DomainObject
+    from vdsm_backup.cli.output import UI
+    from vdsm_backup.cli.readings import Reading
+    from vdsm_backup.config import Config
+    from vdsm_backup.storage.base import Storage
+
+# Seconds. The search for users ends by its own timeouts. If it has not ended
+# this much later, something is wrong with it.
 _GRACE = 5
 
 
-def run(args, options, ui):
+def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
+    """
+    FAILED if the flag is unknown; what is known is shown then, too.
+
+    Raises what target.one() does.
+    """
     storage, failures = target.one(args, options)
-    reading, found = _look(storage, options)
-    domain = objects.domain(reading)
+    reading, found = _read_and_find_users(storage, options)
+    domain = objects.domain_object(reading)
     domain["notes"] += output.place_notes(failures)
     if ui.as_json:
         ui.json(
@@ -38,10 +56,12 @@ def run(args, options, ui):
     return Exit.FAILED if reading.error else Exit.DONE
 
 
-def _look(storage, options):
+def _read_and_find_users(
+    storage: Storage, options: Config
+) -> tuple[Reading, users.Users]:
     """
-    (Reading, Users), looked for at once: on a mount that hangs both take
-    their whole timeout.
+    Read the domain, and find its users at the same time: on a mount that
+    hangs each of them takes its whole timeout.
     """
     end = time.monotonic() + options.io_timeout + _GRACE
     running = Jobs({"users": lambda: wiring.who_uses(storage, options)})
@@ -55,9 +75,9 @@ def _look(storage, options):
     return reading, found
 
 
-def _fields(domain, found):
+def _fields(domain: DomainObject, found: users.Users) -> list[tuple[str, str]]:
     return [
-        ("UUID", domain["id"]),
+        ("UUID", domain["id"] or "-"),
         ("Name", _shown(domain["name"])),
         ("Kind", f"{domain['kind']}, {_shown(domain['type'])}"),
         ("Version", objects.version(domain)),
@@ -74,28 +94,34 @@ def _fields(domain, found):
     ]
 
 
-def _flag_fields(domain):
+def _flag_fields(domain: DomainObject) -> list[tuple[str, str]]:
     flagged = {True: "yes", False: "no", None: "unknown"}[domain["flag"]]
     fields = [("Backup domain", flagged)]
-    for key in ("reason", "by", "since", "origin"):
-        if domain[key]:
-            fields.append((f"  {key}", _shown(domain[key])))
+    for name, text in (
+        ("reason", domain["reason"]),
+        ("by", domain["by"]),
+        ("since", domain["since"]),
+        ("origin", domain["origin"]),
+    ):
+        if text:
+            fields.append((f"  {name}", _shown(text)))
     if domain["origin_match"]:
         fields.append(("  origin match", domain["origin_match"]))
     return fields
 
 
-def _shown(text):
-    """A text from storage."""
+def _shown(text: str | None) -> str:
+    """A text from storage, harmless. "-" if there is none."""
     return printable(text) if text else "-"
 
 
-def _listed(name, texts):
+def _listed(name: str, texts: Iterable[str]) -> list[tuple[str, str]]:
+    """One field with several values."""
     first, *more = [layout.harmless(text) for text in texts]
     return [(name, first), *[("", text) for text in more]]
 
 
-def _metadata(lines, width):
+def _metadata(lines: Iterable[str], width: int | None) -> list[str]:
     return [
         "Metadata",
         *[
@@ -106,6 +132,7 @@ def _metadata(lines, width):
     ]
 
 
-def _notes(domain, reading):
+def _notes(domain: DomainObject, reading: Reading) -> list[str]:
+    """Notes for people; the error of the reading is shown by itself."""
     lesser = [e for e in reading.problems if e is not reading.error]
     return [*domain["notes"], *map(output.error_line, lesser)]

@@ -2,16 +2,18 @@
 """
 All domains that this host can see, read side by side, as they answer.
 
-A thread a place looks for domains and reads them one by one: a mount has one
-FileIO, and the scan that found the block domains has read them all. Nothing
-waits for a place that hangs.
+A place is one in which domains may be: a mount, or all block devices. Each
+place has a thread, which searches the place and then reads its domains one by
+one. More threads would not help: a mount has one FileIO, and the scan that
+found the block domains has read them all. Nothing waits for a place that
+hangs.
 """
 
 from __future__ import annotations
 
 import functools
 import time
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Union
 
 from vdsm_backup import errors
 from vdsm_backup.cli import objects, readings
@@ -20,41 +22,49 @@ from vdsm_backup.storage import discovery
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from typing import Any
 
+    from vdsm_backup.cli.objects import DomainObject
     from vdsm_backup.storage.base import Storage
 
-    # What the job of a place gives.
+    # The result of the job of a place.
     Found = tuple[list[Storage], list[discovery.Failure]]
 
+# What a place or a domain has answered: a Failure is a place that could not be
+# searched.
 Answer = Union[readings.Reading, discovery.Failure]
 
 
 class Survey:
+    """One search of all places, with what is found there read."""
+
     def __init__(
         self, places: Mapping[str, Callable[[], Found]], timeout: float
     ) -> None:
         """
-        places: Discovery.places().
+        places: of each place the job that searches it, as from
+            Discovery.places().
         timeout: seconds that a single answer may take.
         """
         self._timeout = timeout
-        # The storages that are still to be read, by place; None where the
-        # place is still looked at.
+        # Of each place the storages that are still to be read. None: the
+        # place is still being searched.
         self._unread: dict[str, list[Storage] | None] = dict.fromkeys(places)
         self._jobs = Jobs({})
         for place, job in places.items():
             self._jobs.add(place, functools.partial(self._read, place, job))
 
     def all(self) -> list[Answer]:
-        """All answers: readings.Reading of domains, discovery.Failure."""
+        """All answers. Raises what batches() does."""
         return [answer for batch in self.batches(0) for answer in batch]
 
     def batches(self, patience: float) -> Iterator[list[Answer]]:
         """
-        Yields lists of answers: what comes within `patience` seconds, then
-        the others as they come.
+        Yields lists of answers: first what comes within `patience` seconds,
+        which may be nothing, and then the others as they come.
 
-        Raises what a place or a reader raises that is no error of ours.
+        Raises what the job of a place raises, and what reading raises that is
+        no error of ours.
         """
         until = time.monotonic() + patience
         yield self._answers_until(lambda: min(until, self._limit()))
@@ -63,7 +73,7 @@ class Survey:
             if told is None:
                 yield self._give_up()
                 return
-            # With it comes what is there by now.
+            # This answer is given together with all that are there by now.
             batch = self._answers_in(*told)
             yield batch + self._answers_until(time.monotonic)
 
@@ -74,14 +84,17 @@ class Survey:
         return answers
 
     def _limit(self) -> float:
-        """Each answer is late by itself before this."""
+        """
+        When to give up waiting for the next answer, by time.monotonic(). A
+        place that hangs becomes an answer before that, by its own timeout.
+        """
         return time.monotonic() + self._timeout + discovery.GRACE
 
     def _read(self, place: str, job: Callable[[], Found]) -> None:
         storages, failures = job()
         self._jobs.tell(place, (storages, failures))
         for storage in storages:
-            self._jobs.tell(place, readings.seen(storage))
+            self._jobs.tell(place, readings.last_scan(storage))
 
     def _answers_in(
         self, place: str, told: Any, error: Exception | None
@@ -100,7 +113,10 @@ class Survey:
         return [told]
 
     def _give_up(self) -> list[Answer]:
-        """A backstop: of what is pending nothing has come for long."""
+        """
+        Failures and errors in place of the answers that are missing. This is
+        a backstop: no answer has come until _limit().
+        """
         given_up: list[Answer] = []
         for place, unread in self._unread.items():
             if unread is None:
@@ -108,15 +124,12 @@ class Survey:
                 continue
             for storage in unread:
                 error = errors.StorageTimeout(storage.place, self._timeout)
-                given_up.append(readings.unread(storage, error))
+                given_up.append(readings.unreadable(storage, error))
         return given_up
 
 
-def domain_of(answer: Answer) -> dict[str, Any]:
-    """
-    DOMAIN of a Reading, or of a Failure: a place that could not be looked at
-    is a domain of which nothing is known.
-    """
+def domain_of(answer: Answer) -> DomainObject:
+    """The DOMAIN of an answer."""
     if isinstance(answer, discovery.Failure):
-        answer = readings.unread(answer, answer.error)
-    return objects.domain(answer)
+        return objects.place_object(answer)
+    return objects.domain_object(answer)

@@ -1,27 +1,53 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Which domain the user means: SD, --path, --device."""
+"""
+Which domain the user means, by the arguments SD, --path and --device.
+
+SD is the UUID or the name of a domain. Without --path and --device the domain
+is searched in all places of this host.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
 from vdsm_backup.storage import discovery
 from vdsm_backup.text import is_uuid, printable
 
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable
 
-def plain(sd):
-    """UUIDs are the same in upper case; names are not."""
+    from vdsm_backup.config import Config
+    from vdsm_backup.storage.base import Storage
+
+
+def plain(sd: str) -> str:
+    """
+    SD, in lower case if it is a UUID. A UUID means the same in upper case,
+    and a name does not.
+    """
     uuid = sd.lower()
     return uuid if is_uuid(uuid) else sd
 
 
-def by_sd(sd, options, patient=False):
+def by_sd(
+    sd: str, options: Config, patient: bool = False
+) -> tuple[Storage, list[discovery.Failure]]:
     """
-    (storage, failures) by UUID or name; as Discovery.find().
+    (the storage of the domain, the places that could not be searched).
+
+    patient: see Discovery.find(). Raises what Discovery.find() does.
     """
     return discovery.Discovery(options).find(plain(sd), patient)
 
 
-def uuid_of(sd, options):
+def uuid_of(sd: str, options: Config) -> str:
     """
-    The UUID, also of a domain that is gone; a name needs the domain.
+    The UUID of the domain. A UUID may be that of a domain that is gone; a
+    name needs the domain.
+
+    Raises what Discovery.find() does, if SD is a name.
     """
     sd = plain(sd)
     if is_uuid(sd):
@@ -29,53 +55,70 @@ def uuid_of(sd, options):
     return by_sd(sd, options)[0].sd_id
 
 
-def elsewhere(args, options):
-    """Storages at --path or --device, None if neither was given."""
-    places = discovery.Discovery(options)
+def at_path_or_device(
+    args: argparse.Namespace, options: Config
+) -> list[Storage] | None:
+    """
+    The storages of the domains at --path or --device. None if neither was
+    given.
+
+    Raises what Discovery.at_path() and at_device() do.
+    """
     if args.path:
-        return places.at_path(args.path)
+        return discovery.Discovery(options).at_path(args.path)
     if args.device:
-        return places.at_device(args.device)
+        return discovery.Discovery(options).at_device(args.device)
     return None
 
 
-def select(storages, sds, args):
+def select(
+    storages: Iterable[Storage], sds: Iterable[str], args: argparse.Namespace
+) -> list[Storage]:
     """
-    Those that any SD means of what was found elsewhere.
+    Those of the storages at --path or --device that any SD means, each once.
 
     Raises DomainNotFound for an SD that means none, and what reading raises
     if an SD is a name.
     """
-    found = []
+    storages = list(storages)
+    selected: list[Storage] = []
     for sd in map(plain, sds):
-        meant = [s for s in storages if _is(s, sd)]
-        if not meant:
-            what = f"{printable(sd)} in {_where(args)}"
+        matching = [s for s in storages if _is(s, sd)]
+        if not matching:
+            what = f"{printable(sd)} in {_path_or_device(args)}"
             raise errors.DomainNotFound(what)
-        found += [s for s in meant if s not in found]
-    return found
+        selected += [s for s in matching if s not in selected]
+    return selected
 
 
-def one(args, options):
+def one(
+    args: argparse.Namespace, options: Config
+) -> tuple[Storage, list[discovery.Failure]]:
     """
-    (storage, failures) of the one domain that is meant.
+    (the storage of the one domain that is meant, the places that could not be
+    searched).
+
+    Raises AmbiguousDomain, DomainNotFound, and what by_sd() and
+    at_path_or_device() do.
     """
-    found = elsewhere(args, options)
+    found = at_path_or_device(args, options)
     if found is None:
         return by_sd(args.sd, options)
     if args.sd:
         found = select(found, [args.sd], args)
     if len(found) > 1:
         ids = ", ".join(storage.sd_id for storage in found)
-        raise errors.AmbiguousDomain(f"The domain in {_where(args)}", ids)
+        subject = f"The domain in {_path_or_device(args)}"
+        raise errors.AmbiguousDomain(subject, ids)
     return found[0], []
 
 
-def _is(storage, sd):
+def _is(storage: Storage, sd: str) -> bool:
+    """Whether SD is the UUID or the name of this domain."""
     if is_uuid(sd):
         return storage.sd_id == sd
     return discovery.name_of(storage) == sd
 
 
-def _where(args):
+def _path_or_device(args: argparse.Namespace) -> str:
     return printable(args.path or args.device)

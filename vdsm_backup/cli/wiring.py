@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-The real world for the layers below: the one place where it is put together.
+The real world for the layers below, put together: the lease, the writer, the
+users of a domain, the history. No other module does this.
 """
+
+from __future__ import annotations
 
 import contextlib
 import math
 import os
+from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
 from vdsm_backup.change import change, history, write
@@ -21,52 +25,75 @@ from vdsm_backup.lease import local as lease_local
 from vdsm_backup.lvm import activation
 from vdsm_backup.metadata import flag
 from vdsm_backup.processes.records import Record
+from vdsm_backup.storage.block import BlockStorage
+from vdsm_backup.storage.file import FileStorage
 from vdsm_backup.text import printable
 from vdsm_backup.users import users
 from vdsm_backup.vm.paths import mount_of
 
 _LOCAL = lease_local.TYPE
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
 
-def keeper(options):
+    from vdsm_backup.config import Config
+    from vdsm_backup.storage.base import LeasePaths, Storage
+
+
+def make_history(options: Config) -> history.History:
+    """The copies that this host keeps of metadata."""
     return history.History(options.history_dir)
 
 
-def who_uses(storage, options):
-    """users.Users of a domain."""
-    if storage.kind == "block":
-        directory, open_lvs = None, storage.open_lvs
-    else:
-        directory, open_lvs = storage.directory, None
+def who_uses(storage: Storage, options: Config) -> users.Users:
+    """
+    The users of a domain, as far as this host can see. What it cannot see is
+    a note in them; raises none of our errors.
+    """
+    directory, open_lvs = None, None
+    if isinstance(storage, BlockStorage):
+        open_lvs = storage.open_lvs
+    elif isinstance(storage, FileStorage):
+        directory = storage.directory
     return users.find(
         storage.sd_id, storage.kind, directory, open_lvs, options.io_timeout
     )
 
 
 class Wiring:
-    """The tools of one change."""
+    """
+    What one change needs from the world, and what is to be tidied up after
+    it.
+    """
 
-    def __init__(self, options, timeout, progress):
+    def __init__(
+        self,
+        options: Config,
+        timeout: float | None,
+        progress: Callable[[str], None],
+    ) -> None:
         """
-        timeout: for the lease, instead of the configured one; or None.
-        progress: what is shown to somebody who waits.
+        timeout: seconds for the lease. None: the configured ones.
+        progress: called with a text for somebody who waits.
         """
         self._options = options
         self._timeout = timeout or options.lease_timeout
         self._progress = progress
         self._leased = False
-        self._activation = None
-        self._notes = []
+        self._activation: activation.Activation | None = None
+        self._notes: list[str] = []
 
-    def tools(self, storage):
+    def tools(self, storage: Storage) -> change.Tools:
+        """The tools of a change of this domain."""
         options = self._options
-        if storage.kind == "block":
+        if isinstance(storage, BlockStorage):
             self._activate(storage)
         return change.Tools(
             take_lease=self._take_lease,
             write=self._write,
             users=lambda storage: who_uses(storage, options),
-            history=keeper(options),
+            history=make_history(options),
             who=flag.changed_by(*caller.user_and_host()),
             is_hosted_engine=hosted_engine.is_hosted_engine,
             vdsm_runs=lambda: vdsm_client.vdsm_listens(
@@ -77,20 +104,22 @@ class Wiring:
             progress=self._progress,
         )
 
-    def tidy(self, storage):
+    def tidy(self, storage: Storage) -> tuple[str, ...]:
         """
-        Leave a lockspace that a killed run left joined, and deactivate the
-        LVs that one left active; who takes the lease does that anyway.
-        Returns notes, why it could not be done.
+        Leave the lockspace that a killed run left joined, and deactivate the
+        LVs that it left active. Nothing of that is done if this run has taken
+        the lease, which does it, too.
+
+        Returns notes on what could not be done. Raises none of our errors.
         """
         if not self._leased and not self._notes:
             self._tidy(storage)
         return tuple(self._notes)
 
-    def _tidy(self, storage):
+    def _tidy(self, storage: Storage) -> None:
         run_dir, sd_id = self._options.run_dir, storage.sd_id
         joined, active = Record(run_dir, sd_id).exists(), False
-        if storage.kind == "block":
+        if isinstance(storage, BlockStorage):
             storage.activation = activation.Tidying(
                 run_dir, sd_id, self._notes.append
             )
@@ -107,7 +136,8 @@ class Wiring:
             what = "the lockspace joined" if joined else "LVs active"
             self._notes.append(f"a killed run may have left {what}: {e}")
 
-    def _activate(self, storage):
+    def _activate(self, storage: BlockStorage) -> None:
+        """Let storage.lease() activate the LVs that sanlock opens."""
         timeout, progress = self._timeout, self._progress
         storage.activation = self._activation = activation.Activation(
             self._options.run_dir,
@@ -118,7 +148,10 @@ class Wiring:
             progress,
         )
 
-    def _take_lease(self, storage, paths, values):
+    def _take_lease(
+        self, storage: Storage, paths: LeasePaths, values: Mapping[str, str]
+    ) -> AbstractContextManager[client.Held | lease_local.Held]:
+        mount = None
         local = storage.kind == "file" and values.get("TYPE") == _LOCAL
         if local:
             mount = mount_of(paths.ids, mounts.table())
@@ -131,7 +164,9 @@ class Wiring:
         return client.take(request, self._progress)
 
     @contextlib.contextmanager
-    def _take_local(self, storage, paths):
+    def _take_local(
+        self, storage: Storage, paths: LeasePaths
+    ) -> Iterator[lease_local.Held]:
         with lease_local.take(
             storage.sd_id,
             paths.ids,
@@ -147,7 +182,9 @@ class Wiring:
             yield held
 
     @contextlib.contextmanager
-    def _take_in_spite_of_type(self, request, mount):
+    def _take_in_spite_of_type(
+        self, request: client.Request, mount: mounts.Mount | None
+    ) -> Iterator[client.Held]:
         """
         sanlock's lease of a domain that says it is local and need not be. One
         that really is has no lockspace, and is told so.
@@ -162,7 +199,9 @@ class Wiring:
             )
             raise errors.SanlockFailed(e.action, reason)
 
-    def _request(self, storage, paths, values):
+    def _request(
+        self, storage: Storage, paths: LeasePaths, values: Mapping[str, str]
+    ) -> client.Request:
         alignment, sector = change.geometry(values, storage.sd_id)
         uid, gid = storage.io_user or (None, None)
         timeout = self._timeout
@@ -173,7 +212,7 @@ class Wiring:
             sd_id=storage.sd_id,
             ids=paths.ids,
             leases=paths.leases,
-            # lib/vdsm/storage/sd.py, SDM_LEASE_SLOT: the second slot.
+            # The second slot: SDM_LEASE_SLOT in lib/vdsm/storage/sd.py.
             offset=1 * alignment,
             align=alignment,
             sector=sector,
@@ -185,8 +224,14 @@ class Wiring:
             dump_gid=gid,
         )
 
-    def _write(self, storage, old, new, held):
-        steps = []
+    def _write(
+        self,
+        storage: Storage,
+        old: list[str] | None,
+        new: list[str],
+        held: client.Held | local.Held,
+    ) -> None:
+        steps: list[str] = []
         timeout = self._options.io_timeout
         try:
             write.run(storage, old, new, held, timeout, steps.append)
@@ -197,7 +242,7 @@ class Wiring:
             raise errors.OutcomeUnknown(storage.sd_id, reason)
 
 
-def _shared(mount):
+def _shared(mount: mounts.Mount | None) -> str:
     """Why another host may have what is on a mount."""
     if mount is None:
         return "it is on no known mount, and other hosts may have it"

@@ -6,6 +6,7 @@ from vdsm_backup import errors
 from vdsm_backup.change import change
 from vdsm_backup.cli import objects, readings
 from vdsm_backup.metadata import lines as md_lines
+from vdsm_backup.storage.discovery import Failure
 
 KEYS = {
     "id",
@@ -37,7 +38,7 @@ def flagged(tmp_path):
 def test_flagged_domain(tmp_path):
     reading = readings.read(flagged(tmp_path))
     assert reading.problems == []
-    said = objects.domain(reading)
+    said = objects.domain_object(reading)
     assert set(said) == KEYS
     assert said["flag"] is True
     assert said["reason"] == "why it is"
@@ -47,7 +48,7 @@ def test_flagged_domain(tmp_path):
 
 
 def test_unflagged_domain():
-    said = objects.domain(readings.read(make()))
+    said = objects.domain_object(readings.read(make()))
     assert said["flag"] is False
     assert said["reason"] is said["origin_match"] is None
 
@@ -55,10 +56,19 @@ def test_unflagged_domain():
 def test_unreadable_domain():
     storage = make()
     storage.faults["read"] = errors.StorageTimeout("it", 3)
-    said = objects.domain(readings.read(storage))
+    said = objects.domain_object(readings.read(storage))
     assert set(said) == KEYS
     assert said["flag"] is said["seal"] is said["name"] is None
     assert said["error"]["code"] == 962
+
+
+def test_place_that_could_not_be_searched():
+    failure = Failure("/mnt/x", errors.StorageTimeout("/mnt/x", 3))
+    said = objects.place_object(failure)
+    assert set(said) == KEYS
+    assert (said["kind"], said["place"]) == ("file", "/mnt/x")
+    assert said["error"]["code"] == 962
+    assert {key for key in KEYS if said[key]} == {"kind", "place", "error"}
 
 
 @pytest.mark.parametrize(
@@ -78,7 +88,7 @@ def test_problems(spoil, codes, flag):
     storage.lines = spoil(storage.lines)
     reading = readings.read(storage)
     assert [p.code for p in reading.problems] == codes
-    assert objects.domain(reading)["flag"] is flag
+    assert objects.domain_object(reading)["flag"] is flag
 
 
 @pytest.mark.parametrize(
@@ -100,20 +110,23 @@ def test_what_cannot_have_a_flag_and_has_none_is_no_problem():
 
 
 def test_text_from_storage_is_kept_in_json():
-    said = objects.domain(readings.read(make(name="\x1b[31mred")))
+    said = objects.domain_object(readings.read(make(name="\x1b[31mred")))
     assert said["name"] == "\x1b[31mred"
 
 
 @pytest.mark.parametrize("text", ["x", "", "\u0665", "5.0"])
 def test_odd_versions(text):
-    assert objects.domain(readings.read(make(VERSION=text)))["version"] is None
+    assert (
+        objects.domain_object(readings.read(make(VERSION=text)))["version"]
+        is None
+    )
 
 
 def test_moved_since_it_was_flagged(tmp_path):
     storage = flagged(tmp_path)
     storage.place = "elsewhere"
     reading = readings.read(storage)
-    assert objects.domain(reading)["origin_match"] == "moved"
+    assert objects.domain_object(reading)["origin_match"] == "moved"
     assert reading.notes() and reading.problems == []
 
 
