@@ -229,7 +229,7 @@ class Wiring:
         storage: Storage,
         old: list[str] | None,
         new: list[str],
-        held: client.Held | local.Held,
+        held: client.Held | lease_local.Held,
     ) -> None:
         steps: list[str] = []
         timeout = self._options.io_timeout

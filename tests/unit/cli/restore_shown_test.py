@@ -90,6 +90,8 @@ def test_age_in_words(seconds, words):
         (ago(-2), "from the future, by the clock of this host"),
         ("some day", "of unknown age"),
     ],
+    # Without the time in them: workers of xdist must find the same tests.
+    ids=["past", "future", "unknown"],
 )
 def test_age(host, when, words):
     host.domain(sd_id=A)
