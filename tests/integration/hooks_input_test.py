@@ -260,14 +260,13 @@ def test_a_long_reason_leaves_room_for_the_count(host, domain, nfs):
     [
         {"mode": "nonsense"},
         {"mode": ""},
-        {"allow": "everything"},
         {"on_unreadable": '\x1b[2J"\\é'},
         {"nonsense": "1"},
         {"mode": "enforcing\n[broken"},
         # Each is four characters when it is shown.
         {"x\x7f" * 99: "1"},
     ],
-    ids="choice nothing row escapes option section hidden".split(),
+    ids="choice nothing escapes option section hidden".split(),
 )
 def test_broken_configuration(host, nfs, point, options):
     """Refused: nobody knows what it was meant to allow."""
