@@ -140,7 +140,7 @@ TELL = """
 import json, sys
 from vdsm_backup import config, errors
 try:
-    print(json.dumps([config.load(sys.argv[1]).guard.mode, None]))
+    print(json.dumps([config.load(sys.argv[1]).guard_mode, None]))
 except errors.ConfigInvalid as e:
     print(json.dumps([e.path, str(e)]))
 """
@@ -228,7 +228,7 @@ def test_directory_of_the_default_file_is_none(tmp_path, monkeypatch, make):
 
 def test_directory_of_the_default_file_may_be_missing(tmp_path, monkeypatch):
     monkeypatch.setattr(config, "PATH", str(tmp_path / "a" / "b" / "main"))
-    assert config.load().guard.mode == "enforcing"
+    assert config.load().guard_mode == "enforcing"
 
 
 def test_the_default_file_may_be_missing_beside_drop_ins(
@@ -236,7 +236,7 @@ def test_the_default_file_may_be_missing_beside_drop_ins(
 ):
     monkeypatch.setattr(config, "PATH", str(tmp_path / "main"))
     (drop_ins / "a.conf").write_text(PERMISSIVE)
-    assert config.load().guard.mode == "permissive"
+    assert config.load().guard_mode == "permissive"
 
 
 def test_links_are_followed(main, tmp_path):
@@ -244,14 +244,14 @@ def test_links_are_followed(main, tmp_path):
     (tmp_path / "elsewhere" / "text").write_text(ENFORCING)
     (tmp_path / "conf.d").symlink_to("elsewhere")
     (tmp_path / "elsewhere" / "a.conf").symlink_to("text")
-    assert config.load(str(main)).guard.mode == "enforcing"
+    assert config.load(str(main)).guard_mode == "enforcing"
 
 
 def test_dev_null_is_an_empty_file(drop_ins, main):
     """As systemd masks a file."""
     (drop_ins / "a.conf").symlink_to("/dev/null")
-    assert config.load(str(main)).guard.mode == "permissive"
-    assert config.load("/dev/null").guard.mode == "enforcing"
+    assert config.load(str(main)).guard_mode == "permissive"
+    assert config.load("/dev/null").guard_mode == "enforcing"
 
 
 def test_other_names_in_conf_d_are_no_drop_ins(drop_ins, main):
@@ -259,19 +259,19 @@ def test_other_names_in_conf_d_are_no_drop_ins(drop_ins, main):
     for name in ("a.conf.rpmsave", ".a.conf", "a.conf~", "README", "conf"):
         (drop_ins / name).write_text("nonsense")
     (drop_ins / "directory").mkdir()
-    assert config.load(str(main)).guard.mode == "permissive"
+    assert config.load(str(main)).guard_mode == "permissive"
 
 
 def test_drop_in_that_is_taken_away_meanwhile(drop_ins, main, monkeypatch):
     monkeypatch.setattr(config.os, "listdir", lambda path: ["gone.conf"])
-    assert config.load(str(main)).guard.mode == "permissive"
+    assert config.load(str(main)).guard_mode == "permissive"
 
 
 @pytest.mark.parametrize("name", ["a[1]?*.conf", "\udcff.conf", "\n.conf"])
 def test_any_name(drop_ins, main, name):
     path = drop_ins / name
     path.write_text(ENFORCING)
-    assert config.load(str(main)).guard.mode == "enforcing"
+    assert config.load(str(main)).guard_mode == "enforcing"
     path.write_text("[x]\n")
     with pytest.raises(errors.ConfigInvalid) as e:
         config.load(str(main))
@@ -281,7 +281,7 @@ def test_any_name(drop_ins, main, name):
 def test_line_ends_of_other_systems(main):
     for end in ("\r\n", "\r"):
         main.write_bytes(PERMISSIVE.replace("\n", end).encode())
-        assert config.load(str(main)).guard.mode == "permissive"
+        assert config.load(str(main)).guard_mode == "permissive"
 
 
 @pytest.fixture
@@ -362,7 +362,7 @@ def named(path):
     "text",
     [
         "[guard]\nmode = maybe\n",
-        "[guard]\nallow = everything\n",
+        "[guard]\non_unreadable = never\n",
         "[storage]\nio_timeout = soon\n",
         "[storage]\nio_timeout = 0\n",
         "[storage]\nuser = nobody-here\n",
@@ -391,7 +391,7 @@ def test_a_value_that_a_later_file_replaces_is_not_looked_at(main, drop_ins):
     """As ever: the last value wins."""
     main.write_text("[guard]\nmode = maybe\n")
     (drop_ins / "a.conf").write_text(ENFORCING)
-    assert config.load(str(main)).guard.mode == "enforcing"
+    assert config.load(str(main)).guard_mode == "enforcing"
 
 
 def test_where_an_option_comes_from(main, drop_ins):

@@ -73,6 +73,18 @@ def fault(
     )
 
 
+def session(vm: str, vm_id: str | None, operation: str, uid: int) -> None:
+    """Tell the journal that a VM in a session of libvirt was not judged."""
+    journal.send(
+        f"Not judged: {vm}, in a session of libvirt of user {uid}",
+        journal.NOTICE,
+        answer=_ALLOWED,
+        operation=operation,
+        vm=vm,
+        vm_id=vm_id,
+    )
+
+
 def _about(
     error: errors.Error, refused: bool, settings: Settings, operation: str
 ) -> dict[str, object]:

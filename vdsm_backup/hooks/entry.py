@@ -92,7 +92,7 @@ def _let_session_go(operation):
     its appliance there to seal or sparsify a disk.
     """
     try:
-        from vdsm_backup.host import journal
+        from vdsm_backup.guard import audit
         from vdsm_backup.text import printable
         from vdsm_backup.vm import domxml
 
@@ -103,15 +103,7 @@ def _let_session_go(operation):
             # It goes on, whatever it is.
             vm_id = ""
         vm = f"VM {printable(sys.argv[1])}"
-        user = f"user {os.getuid()}"
-        journal.send(
-            f"Not judged: {vm}, in a session of libvirt of {user}",
-            journal.NOTICE,
-            answer="allowed",
-            operation=operation,
-            vm=vm,
-            vm_id=vm_id or None,
-        )
+        audit.session(vm, vm_id or None, operation, os.getuid())
     except BaseException:
         _log_trace()
     os._exit(ALLOW)

@@ -130,11 +130,12 @@ def test_guard(host, text, state, words):
 def test_guard_names_the_file_with_the_value(host, tmp_path):
     directory = os.path.join(os.path.dirname(host.config), "conf.d")
     os.mkdir(directory)
-    for name, text in (("a", "allow = run"), ("b", "on_unreadable = allow")):
+    for name, text in (("a", "settle = 1"), ("b", "on_unreadable = allow")):
+        section = "guard" if name == "b" else "sanlock"
         with open(os.path.join(directory, f"{name}.conf"), "w") as f:
-            f.write(f"[guard]\n{text}\n")
+            f.write(f"[{section}]\n{text}\n")
     (found,) = doctor_checks.guard(config.load(host.config))
-    assert found.hint == f"see {directory}/a.conf and {directory}/b.conf"
+    assert found.hint == f"see {directory}/b.conf"
     with open(os.path.join(directory, "b.conf"), "w") as f:
         f.write("[guard]\nmode = disabled\n")
     (found,) = doctor_checks.guard(config.load(host.config))

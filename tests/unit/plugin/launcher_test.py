@@ -84,7 +84,7 @@ def test_configuration_that_cannot_be_used(place, error):
 def test_that_configuration_says_nothing_of_stop(place):
     """What does not fit is left out, as by default."""
     place.package("vdsm_backup/config.py", "def load(): raise ValueError")
-    place.package("vdsm_backup/vdsm/install.py", INCOMPATIBLE)
+    place.package("vdsm_backup/plugin/install.py", INCOMPATIBLE)
     assert place.start()[1][0] == "own"
     assert "starting VDSM WITHOUT the plugin" in place.said(syslog.LOG_ERR)
 
@@ -193,9 +193,9 @@ def real(tmp_path):
     place = Place(str(tmp_path), syslog=True)
     place.package("vdsm_backup/__init__.py", "")
     place.package("vdsm_backup/config.py", CONFIG.format("warn"))
-    place.package("vdsm_backup/vdsm/__init__.py", "")
+    place.package("vdsm_backup/plugin/__init__.py", "")
     place.package(
-        "vdsm_backup/vdsm/install.py", GOOD + "Incompatible = OSError"
+        "vdsm_backup/plugin/install.py", GOOD + "Incompatible = OSError"
     )
     with Namespace() as ns:
         ns.own_dev()
@@ -249,7 +249,7 @@ def test_lost_protection_is_an_error(real, what):
 @needs_namespace
 def test_vdsm_that_is_not_started_is_an_error(real):
     place, lines = real
-    place.package("vdsm_backup/vdsm/install.py", INCOMPATIBLE)
+    place.package("vdsm_backup/plugin/install.py", INCOMPATIBLE)
     place.package("vdsm_backup/config.py", CONFIG.format("stop"))
     found = lines()
     assert {line[:3] for line in found} == {(DAEMON, syslog.LOG_ERR, OURS)}

@@ -84,7 +84,7 @@ def test_run_dir_without_root(tmp_path, umask):
 
 WHY = """
 import sys
-from vdsm_backup import directories
+from vdsm_backup.processes import directories
 print(directories.why(PermissionError(13, "denied"), sys.argv[1]))
 """
 
