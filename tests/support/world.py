@@ -4,11 +4,11 @@
 import contextlib
 
 from tests.support.storage import filedomain
+from tests.support.storage.memory import MemoryStorage
 from vdsm_backup.change import change, history
 from vdsm_backup.change.change import Request
 from vdsm_backup.metadata import flag
 from vdsm_backup.metadata import lines as md_lines
-from vdsm_backup.storage.memory import MemoryStorage
 from vdsm_backup.users.users import Users
 
 SD = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"

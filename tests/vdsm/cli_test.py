@@ -13,10 +13,10 @@ import pytest
 
 from tests.support import outside
 from tests.support.lease.sanlockd import ROOT
+from tests.support.storage.memory import MemoryStorage
 from tests.support.vdsm import vdsmhost
 from vdsm_backup.change import history
 from vdsm_backup.metadata import lines as md_lines
-from vdsm_backup.storage.memory import MemoryStorage
 
 
 class Cli:

@@ -5,14 +5,14 @@ Changing the backup flag: the story, step by step.
 1. Look at the metadata, fresh. Refuse what cannot have a flag. Nothing to
    change: say so and write nothing.
 2. Who may write? A detached domain: we do. An attached one: only VDSM, unless
-   its pool is gone. Inside VDSM it is the other way round (vdsm/verbs.py).
+   its pool is gone. Inside VDSM it is the other way round (plugin/verbs.py).
 3. For `set`: refuse while somebody uses the domain.
 4. Take the SDM lease. Look again under it: somebody else may have been first.
 5. Keep a copy on this host. Write. Read back.
 6. For `set`: look for users again, for some seconds; if one came, undo.
 7. Release, and look once more.
 
-The lease outlives the write: see lease.py and write.py.
+The lease outlives the write: see lease/connection.py and write.py.
 """
 
 import contextlib

@@ -4,7 +4,7 @@ The process that writes to storage, once.
 
 It runs in a session of its own and holds the registration of the SDM lease
 as its stdin and stdout; all that it starts inherits them, so the lease lives
-as long as any of them does (see lease.py). Nothing here may print.
+as long as any of them does (see lease/connection.py). Nothing here may print.
 
 The tool leads: before each step the writer says which, and waits for the word
 to go on. A tool that died before "commit" changes nothing; after it, the

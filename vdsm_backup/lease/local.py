@@ -7,8 +7,8 @@ exclusive flock(2) of dom_md/ids (LocalLock in lib/vdsm/storage/clusterlock.py,
 localFsSD.py). We take the very same lock, so we exclude VDSM and each other.
 
 It ends as a lease of sanlock does: when the last process that has inherited
-the file descriptor has ended (see lease.py). No holder is needed: there is
-nothing to leave.
+the file descriptor has ended (see connection.py). No holder is needed: there
+is nothing to leave.
 
 It excludes nobody on another host. So TYPE in the metadata, which is only
 what somebody wrote, is not enough to take it: who does makes sure that the

@@ -72,7 +72,7 @@ class Lvm:
     config_method: auto, devices, filter.
     timeout: seconds, for each command.
     stdin: a file that each command keeps open as long as it lives: the
-    writer gives the registration of its lease (see writer.py).
+    writer gives the registration of its lease (see change/writer.py).
     """
 
     def __init__(self, devices, config_method="auto", timeout=30, stdin=None):

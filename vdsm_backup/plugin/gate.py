@@ -4,7 +4,7 @@ The guard inside VDSM: what a VM needs by what VDSM knows of it, read by
 VDSM's own I/O.
 
 Reads of a domain are shared by all VMs that wait for it, and never older than
-the call (reads.py). The configuration is read at each decision.
+the call (shared_reads.py). The configuration is read at each decision.
 """
 
 import logging

@@ -2,8 +2,7 @@
 """
 Where the metadata of a storage domain lives, behind one small interface.
 
-The layers above know a domain only as a Storage: file.py, block.py, and
-memory.py for tests.
+The layers above know a domain only as a Storage, that of file.py or block.py.
 """
 
 import abc

@@ -44,7 +44,7 @@ class BlockStorage(Storage):
     without device-mapper, on which LVs cannot be activated and other devices
     stand for them.
     scan: the lvm.Scan in which it was found, if there was one.
-    activation: who activates the LVs of the lease (activation.py); whoever
+    activation: who activates the LVs of the lease (lvm/activation.py); whoever
     wants a lease sets it.
     """
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-A script in place of lvm, for what lvm_command.py runs.
+A script in place of lvm, for what lvm/command.py runs.
 
     pytest_plugins = ["tests.support.storage.fakelvm"]
 """

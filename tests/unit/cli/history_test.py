@@ -6,10 +6,10 @@ import pytest
 
 from tests.support import commandline
 from tests.support.storage import filedomain
+from tests.support.storage.memory import MemoryStorage
 from vdsm_backup.change import history
 from vdsm_backup.cli import layout
 from vdsm_backup.metadata import lines as md_lines
-from vdsm_backup.storage.memory import MemoryStorage
 
 A = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
 EVIL = "a\x1b[2Jb\u202ec"

@@ -7,12 +7,12 @@ import pytest
 
 from tests.support import commandline
 from tests.support.storage import filedomain
+from tests.support.storage.memory import MemoryStorage
 from vdsm_backup import errors
 from vdsm_backup.cli import layout, survey
 from vdsm_backup.metadata import flag
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.storage import discovery
-from vdsm_backup.storage.memory import MemoryStorage
 
 A = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
 B = "b1c2d3e4-5f6c-4b1c-a3d2-0c6f8ac43e25"

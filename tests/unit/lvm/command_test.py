@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How lvm runs and ends: lvm_command.py, with a script in its place."""
+"""How lvm runs and ends: lvm/command.py, with a script in its place."""
 
 import os
 import select
