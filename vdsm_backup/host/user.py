@@ -23,16 +23,16 @@ def make_directories(options):
     if os.getuid() != 0:
         return
     make_run_dir(options)
-    path = os.path.abspath(options.history_dir)
+    path = options.history_dir
     try:
-        # Version 0.1.0 made it with root's umask, and with 027 user vdsm
+        # An earlier run made it by root's umask, and with 027 user vdsm
         # could not enter it. No other directory is opened: who closed that
         # one may have meant it.
-        if os.path.dirname(path) == _VAR_LIB:
+        if os.path.dirname(os.path.abspath(path)) == _VAR_LIB:
             directories.open_to_all(_VAR_LIB)
         directories.make(path, 0o700, (options.uid, options.gid))
     except OSError as e:
-        raise errors.HistoryFailed(options.history_dir, e.strerror)
+        raise errors.HistoryFailed(path, e.strerror)
 
 
 def make_run_dir(options):

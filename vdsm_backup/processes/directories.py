@@ -17,10 +17,11 @@ def make(path: str, mode: int, owner: "tuple | None" = None) -> None:
 
     owner: (uid, gid) of the last one, if not ours. Raises OSError.
     """
-    path = os.path.abspath(path)
+    # Not abspath(): after a link, ".." is not what stands before it.
+    path = path.rstrip("/") or "/"
     missing = []
     parent = os.path.dirname(path)
-    while not os.path.isdir(parent):
+    while parent and not os.path.isdir(parent):
         missing.append(parent)
         parent = os.path.dirname(parent)
     for parent in reversed(missing):

@@ -51,6 +51,23 @@ def test_relative(tmp_path, monkeypatch, umask):
     assert [mode("a"), mode("a/b")] == [0o755, 0o750]
 
 
+@pytest.mark.parametrize("path", ["a/b/", "a//b///", "./a/./b", "a/x/../b"])
+def test_as_somebody_may_write_it(tmp_path, monkeypatch, umask, path):
+    monkeypatch.chdir(tmp_path)
+    for prefix in ("", f"{tmp_path}/"):
+        directories.make(prefix + path, 0o700)
+    assert [mode("a"), mode("a/b")] == [0o755, 0o700]
+
+
+def test_what_is_beside_the_target_of_a_link(tmp_path, umask):
+    (tmp_path / "elsewhere" / "a").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("elsewhere/a")
+    path = str(tmp_path / "link" / ".." / "b" / "c")
+    directories.make(path, 0o700)
+    assert mode(path) == 0o700
+    assert mode(tmp_path / "elsewhere" / "b") == 0o755
+
+
 @pytest.mark.parametrize("name", ["file", "file/a", "file/a/b", "dangling"])
 def test_something_else_is_there(tmp_path, name):
     (tmp_path / "file").touch()
