@@ -62,10 +62,10 @@ def run(chroot, code):
 
 def test_no_mount_is_known(chroot):
     code = (
-        "from vdsm_backup import where\n"
-        "from vdsm_backup.storage.base import mounts\n"
+        "from vdsm_backup.host import mounts\n"
+        "from vdsm_backup.vm import paths\n"
         "table = mounts.table()\n"
-        "print(len(table) > 3, where.mount_of('/tmp/x/sd', table),"
+        "print(len(table) > 3, paths.mount_of('/tmp/x/sd', table),"
         " mounts.where('/tmp/x/sd'))"
     )
     assert mounts.holding("/tmp/x/sd", mounts.table()) is not None

@@ -246,9 +246,14 @@ def test_temporary_file_is_made_new(mount, backend, mocker):
     victim = os.path.join(mount, "victim")
     with open(victim, "w") as f:
         f.write("precious")
-    os.symlink(victim, os.path.join(dom_md(mount, sd_id), name))
+
+    def swap(step):
+        # When the files of other writers have been taken away.
+        if step == "create":
+            os.symlink(victim, os.path.join(dom_md(mount, sd_id), name))
+
     with pytest.raises(errors.WriteFailed) as e:
-        storage.write(storage.read(), flagged_lines(sd_id), no_steps)
+        storage.write(storage.read(), flagged_lines(sd_id), swap)
     assert "create" in str(e.value)
     with open(victim) as f:
         assert f.read() == "precious"

@@ -5,16 +5,13 @@ works as vdsm, and by what root starts.
 """
 
 import os
-import re
 import stat
 
 import pytest
 
-from tests.support import commandline, rundir
+from tests.support import commandline
 from tests.support.clifixtures import WHY, A
-from tests.support.hooks.hookhost import HookHost, assert_refused
 from tests.support.hooks.needs import needs_other_user, needs_sanlock
-from tests.support.hooks.vmxml import vm
 from tests.support.lease import sanlockd
 from tests.support.processes.namespace import Namespace, needs_namespace
 from tests.support.storage import filedomain
@@ -232,27 +229,3 @@ def test_a_group_that_may_enter(make, inside, directory):
     assert host.run("set", A, *WHY, inside=inside).code == 0
     found = modes(directory, ["var-lib"])["var-lib/vdsm-backup"]
     assert found == (0, VDSM[1], 0o750)
-
-
-@pytest.mark.parametrize("umask", UMASKS, ids=oct)
-def test_libvirts_hook(umask):
-    """It makes the directory for its mark, as root, with libvirtd's umask."""
-    directory = rundir.make("umask")
-    options = {"user": VDSM[0], "group": VDSM[1]}
-    shell = ["sh", "-c", f'umask {umask:03o}; exec "$@"', "sh"]
-    with HookHost(directory, **options) as host:
-        host.guard(allow="migrate-in")
-        domain = host.file_domain(owner=VDSM)
-        domain.flag("True")
-        os.chown(domain.metadata, *VDSM)
-        data = vm(domain.disk())
-        migration = host.libvirt("migrate", data, as_user=shell)
-        assert (migration.refused, migration.err) == (False, "")
-        found = modes(host.cli.run_dir)
-        assert found.pop(".") == (*VDSM, 0o755)
-        ((name, owner),) = found.items()
-        assert re.match("incoming-", name) and owner == (*VDSM, 0o600)
-        assert not host.libvirt("prepare", data, as_user=shell).refused
-        outcome = host.libvirt("prepare", data, as_user=shell)
-        assert_refused(outcome, 994)
-    rundir.remove(directory)
