@@ -799,7 +799,7 @@ class DomainFlagged(Error):
     hints = ("copy or move the disk to another domain and use it there",)
 
     @property
-    def be(self):
+    def be(self) -> str:
         several = self.disk.startswith("disks ") or " and " in self.disk
         return "are" if several else "is"
 

@@ -135,7 +135,7 @@ def require(lines: Iterable[str], domain: str) -> Metadata:
     return md
 
 
-def is_whole(lines, domain) -> bool:
+def is_whole(lines: list[str] | None, domain: str) -> bool:
     """Whether these are sealed lines of this domain; None is not."""
     try:
         return lines is not None and require(lines, domain).seal == "valid"

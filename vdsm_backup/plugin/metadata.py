@@ -33,7 +33,7 @@ RETRY_FOR = 10
 RETRY_EVERY = 0.5
 _AWAY = (errno.ENOENT, errno.ESTALE)
 
-_locks = {}
+_locks: dict = {}
 _locks_guard = threading.Lock()
 _creating = threading.local()
 

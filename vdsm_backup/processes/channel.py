@@ -63,7 +63,7 @@ class Channel:
         self._sock.close()
 
 
-def receive_fd(sock) -> int:
+def receive_fd(sock: socket.socket) -> int:
     """A file that the other side sent by socket.send_fds()."""
     # Not with MSG_CMSG_CLOEXEC: recv_fds() ignores its flags (Python 3.13).
     _, fds, _, _ = socket.recv_fds(sock, 1, 1)

@@ -4,13 +4,15 @@ Directories of ours on this host, with the modes that we mean: mkdir takes away
 what the umask of the caller says, and that is anything.
 """
 
+from __future__ import annotations
+
 import os
 
 # Of what is above the directory that is meant.
 _PARENT = 0o755
 
 
-def make(path: str, mode: int, owner: "tuple | None" = None) -> None:
+def make(path: str, mode: int, owner: tuple[int, int] | None = None) -> None:
     """
     Make a directory, and what is missing above it. One that is there stays as
     it is, whatever it is.
@@ -60,7 +62,7 @@ def why(error: OSError, path: str) -> str:
     return reason
 
 
-def _closed_above(path):
+def _closed_above(path: str) -> str | None:
     way = [os.path.dirname(os.path.abspath(path))]
     while way[-1] != "/":
         way.append(os.path.dirname(way[-1]))
@@ -70,7 +72,7 @@ def _closed_above(path):
     return None
 
 
-def _make(path, mode, owner):
+def _make(path: str, mode: int, owner: tuple[int, int] | None) -> None:
     try:
         os.mkdir(path, mode)
     except FileExistsError:
