@@ -42,7 +42,7 @@ DEFAULTS = {
         "settle": "3",
         "run_dir": "/run/vdsm-backup",
     },
-    "guard": {"mode": "enforcing", "on_unreadable": "refuse", "allow": ""},
+    "guard": {"mode": "enforcing", "on_unreadable": "refuse"},
     "history": {"dir": "/var/lib/vdsm-backup/history"},
     "vdsm": {
         "host": "localhost",
@@ -50,6 +50,12 @@ DEFAULTS = {
         "tls": "auto",
         "on_incompatible": "warn",
     },
+}
+
+# Options of earlier versions, and what has taken their place. They are ignored
+# and told by `doctor`: an error would refuse every VM of a host that has one.
+REMOVED = {
+    ("guard", "allow"): "[guard] mode = permissive, where a VM must run",
 }
 
 CHOICES = {
@@ -80,11 +86,12 @@ class Config:
     Times are in seconds.
 
     path: of the main file. values: {(section, option): text}. files: of those
-    that a file has, which one.
+    that a file has, which one. removed: keys of REMOVED that a file has.
     """
 
     def __init__(self, path, values, files):
         self.path = path
+        self.removed = sorted(REMOVED.keys() & values.keys())
         self._values = values
         self._files = files
         self.repo_root = self._text("storage", "repo_root")
@@ -100,7 +107,6 @@ class Config:
         self.settle = self._number("sanlock", "settle", 0, 600)
         self.run_dir = self._text("sanlock", "run_dir")
         self.history_dir = self._text("history", "dir")
-        # [guard] allow was an option once; it is known and does nothing.
         self.guard_mode = self._choice("guard", "mode")
         self.guard_on_unreadable = self._choice("guard", "on_unreadable")
         self.vdsm_host = self._text("vdsm", "host")
@@ -275,7 +281,8 @@ def _parse(name, data):
         if section not in DEFAULTS:
             raise _unknown(name, f"[{section}]")
         for option, value in parser.items(section):
-            if option not in DEFAULTS[section]:
+            known = option in DEFAULTS[section]
+            if not known and (section, option) not in REMOVED:
                 raise _unknown(name, f"[{section}] {option}")
             found[section, option] = value
     return found

@@ -63,7 +63,7 @@ print(json.dumps([touch(), touch(), install.installed()]))
 
 MODULES = [
     name[: -len(".py")]
-    for name in os.listdir(os.path.join(ROOT, "vdsm_backup", "vdsm"))
+    for name in os.listdir(os.path.join(ROOT, "vdsm_backup", "plugin"))
     if name.endswith(".py")
 ]
 

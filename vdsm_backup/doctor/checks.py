@@ -104,6 +104,12 @@ def configuration(path):
         yield Finding("configuration", BAD, text, hint)
     else:
         yield Finding("configuration", OK, options.path)
+        for section, option in options.removed:
+            text = f"[{section}] {option} is no option any more, and ignored"
+            place = options.file_of(section, option)
+            instead = config.REMOVED[section, option]
+            hint = f"take it out of {place}; instead: {instead}"
+            yield Finding("configuration", NOTE, text, hint)
 
 
 def guard(options):

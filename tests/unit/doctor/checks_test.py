@@ -142,6 +142,19 @@ def test_guard_names_the_file_with_the_value(host, tmp_path):
     assert found.hint == f"set it in {directory}/b.conf"
 
 
+def test_option_that_was_removed_is_a_note(host):
+    """An error would refuse every VM of a host that has it still."""
+    with open(host.config, "a") as f:
+        f.write("[guard]\nallow = run, everything\n")
+    fine, removed = doctor_checks.configuration(host.config)
+    assert (fine.state, removed.state) == (
+        doctor_checks.OK,
+        doctor_checks.NOTE,
+    )
+    assert "[guard] allow" in removed.text
+    assert host.config in removed.hint and "permissive" in removed.hint
+
+
 def test_configuration_that_the_hooks_can_read(host):
     (found,) = doctor_checks.configuration(host.config)
     assert (found.state, host.config in found.text) == (doctor_checks.OK, True)
