@@ -16,6 +16,7 @@ import grp
 import io
 import os
 import pwd
+import re
 import stat
 
 from vdsm_backup import errors
@@ -127,12 +128,17 @@ class Config:
 
     def _text(self, section, option):
         value = self._values[section, option].strip()
+        if "\0" in value:
+            # No path and no name of a user has it, and no call takes it.
+            raise self.invalid(section, option, "has a NUL")
         if not value:
             raise self.invalid(section, option, "is empty")
         return value
 
     def _list(self, section, option):
         value = self._values[section, option]
+        if "\0" in value:
+            raise self.invalid(section, option, "has a NUL")
         return [item.strip() for item in value.split(",") if item.strip()]
 
     def _number(self, section, option, low, high):
@@ -265,9 +271,18 @@ def _is_absent(path):
     return False
 
 
+class _Parser(configparser.ConfigParser):
+    """
+    One that overlooks nothing behind the name of a section: an option there
+    would be lost. A comment may stand there.
+    """
+
+    SECTCRE = re.compile(r"\[(?P<header>[^]]+)\][ \t]*(?:[#;].*)?$")
+
+
 def _parse(name, data):
     # With no default section: it would set options of all others.
-    parser = configparser.ConfigParser(interpolation=None, default_section="")
+    parser = _Parser(interpolation=None, default_section="")
     try:
         parser.read_file(io.StringIO(data.decode("utf-8"), newline=None), name)
     except UnicodeDecodeError as e:

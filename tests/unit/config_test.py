@@ -46,6 +46,11 @@ def test_drop_ins_win_in_sorted_order(tmp_path):
     assert options.settle == 1
 
 
+def test_comment_behind_a_section(tmp_path):
+    text = "[guard]  # as long as we try it\nmode = permissive\n"
+    assert load(tmp_path, text).guard_mode == "permissive"
+
+
 def test_list_of_devices(tmp_path):
     options = load(tmp_path, "[lvm]\ndevices = /dev/a, ,/dev/b,\n")
     assert options.lvm_devices == ["/dev/a", "/dev/b"]
@@ -133,6 +138,11 @@ def named(path):
         "[storage]\nuser = nobody-here\n",
         "[sanlock]\nhost_id = 1.5\n",
         "[storage]\nrepo_root =\n",
+        "[storage]\nrepo_root = /a\0b\n",
+        "[lvm]\ndevices = /dev/a,/dev/\0\n",
+        "[guard] mode = permissive\n",
+        "[guard]\x0bmode = permissive\n",
+        "[sanlock]\nsettle = 2\n[guard] mode = permissive\n",
         "[storage]\nroot = x\n",
         "[sanlok]\n",
         "[guard]\nmode = permissive\nmode = permissive\n",

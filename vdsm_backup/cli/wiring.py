@@ -167,18 +167,21 @@ class Wiring:
     def _take_local(
         self, storage: Storage, paths: LeasePaths
     ) -> Iterator[lease_local.Held]:
+        def require_private(fd: int) -> None:
+            # By a link that could not be followed before it is elsewhere.
+            mount = mounts.of_file(fd)
+            if not filesystems.is_private(mount):
+                reason = f"{paths.ids}: {_shared(mount)}"
+                raise errors.WriteFailed(storage.sd_id, "lease", reason)
+
         with lease_local.take(
             storage.sd_id,
             paths.ids,
             self._timeout,
             self._progress,
             self._options.io_timeout,
+            require_private,
         ) as held:
-            # By a link that could not be followed before it is elsewhere.
-            mount = mounts.of_file(held.fd)
-            if not filesystems.is_private(mount):
-                reason = f"{paths.ids}: {_shared(mount)}"
-                raise errors.WriteFailed(storage.sd_id, "lease", reason)
             yield held
 
     @contextlib.contextmanager
@@ -189,15 +192,19 @@ class Wiring:
         sanlock's lease of a domain that says it is local and need not be. One
         that really is has no lockspace, and is told so.
         """
-        try:
-            with client.take(request, self._progress) as held:
-                yield held
-        except errors.SanlockFailed as e:
-            reason = (
-                f"{e.reason}; a domain of TYPE={_LOCAL} has no lockspace, but"
-                f" its lock on this host is not enough: {_shared(mount)}"
-            )
-            raise errors.SanlockFailed(e.action, reason)
+        with contextlib.ExitStack() as stack:
+            try:
+                held = stack.enter_context(
+                    client.take(request, self._progress)
+                )
+            except errors.SanlockFailed as e:
+                reason = (
+                    f"{e.reason}; a domain of TYPE={_LOCAL} has no lockspace,"
+                    " but its lock on this host is not enough:"
+                    f" {_shared(mount)}"
+                )
+                raise errors.SanlockFailed(e.action, reason)
+            yield held
 
     def _request(
         self, storage: Storage, paths: LeasePaths, values: Mapping[str, str]

@@ -22,13 +22,28 @@ _OF_THE_HOST = {"/", "/usr", "/var", "/var/log"}
 _IN_MEMORY = {"tmpfs", "devtmpfs", "proc", "sysfs"}
 
 
-class Mount(namedtuple("Mount", "point fs_type source options root")):
+class Mount(
+    namedtuple(
+        "Mount",
+        "point fs_type source options root id parent",
+        defaults=(0, 0),
+    )
+):
+    """
+    One line of the table.
+
+    id, parent: numbers of this mount and of the one that its point is on; 0
+    if they are not known.
+    """
+
     __slots__ = ()
     point: str
     fs_type: str
     source: str
     options: str
     root: str
+    id: int
+    parent: int
 
 
 def table(path="/proc/self/mountinfo"):
@@ -50,27 +65,64 @@ def table(path="/proc/self/mountinfo"):
 
 def holding(path, mounts):
     """
-    The mount that a path without symbolic links lies on; the last wins. None
-    if no mount of the table has it: then nothing is known of what is there.
+    The mount that a path without symbolic links lies on. None if no mount of
+    the table has it: then nothing is known of what is there.
+
+    From each mount on the way the nearest one that is mounted on it counts:
+    it hides what was mounted below its point before. The order of the table
+    tells nothing of that, since "/" may stand behind what is mounted on it.
     """
+    on_the_way = [
+        mount
+        for mount in mounts
+        if (path + "/").startswith(mount.point.rstrip("/") + "/")
+    ]
+    if not all(mount.id for mount in on_the_way):
+        return _last_of_the_longest(on_the_way)
+    ids = {mount.id for mount in on_the_way}
+    # In a chroot the mount of the root is not in the table.
+    nearest = [m for m in on_the_way if m.parent not in ids - {m.id}]
+    found = None
+    while nearest:
+        shortest = min(len(mount.point) for mount in nearest)
+        found = [m for m in nearest if len(m.point) == shortest][-1]
+        nearest = [
+            m for m in on_the_way if m.parent == found.id and m is not found
+        ]
+    return found
+
+
+def _last_of_the_longest(mounts):
     found = None
     for mount in mounts:
-        prefix = mount.point.rstrip("/") + "/"
-        if (path + "/").startswith(prefix):
-            if found is None or len(mount.point) >= len(found.point):
-                found = mount
+        if found is None or len(mount.point) >= len(found.point):
+            found = mount
     return found
 
 
 def of_file(fd) -> "Mount | None":
     """
     The mount of an open file, which is not touched; None if it is not known.
+    The kernel tells its number: by its path another one may be found.
     """
     try:
-        path = os.readlink(f"/proc/self/fd/{fd}")
+        number = _mount_id(fd)
     except FileNotFoundError:
         return None
-    return holding(path, table())
+    for mount in table():
+        if mount.id == number:
+            return mount
+    return None
+
+
+def _mount_id(fd):
+    """proc(5), /proc/PID/fdinfo: a line "mnt_id: 36"."""
+    with open(f"/proc/self/fdinfo/{fd}", encoding="ascii") as f:
+        for line in f:
+            key, _, value = line.partition(":")
+            if key == "mnt_id":
+                return int(value)
+    return None
 
 
 def where(directory):
@@ -111,7 +163,7 @@ def cannot_hang(mount) -> bool:
 
 def _parse(line):
     left, _, right = line.rstrip("\n").partition(" - ")
-    _, _, _, root, point = left.split(" ")[:5]
+    number, parent, _, root, point = left.split(" ")[:5]
     fs_type, source, options = right.split(" ")[:3]
     return Mount(
         point=_unescape(point),
@@ -119,6 +171,8 @@ def _parse(line):
         source=_unescape(source),
         options=options,
         root=_unescape(root),
+        id=int(number),
+        parent=int(parent),
     )
 
 

@@ -50,15 +50,26 @@ class Held:
 
 
 @contextlib.contextmanager
-def take(sd_id, ids, timeout, progress, io_timeout=IO_TIMEOUT):
+def take(
+    sd_id,
+    ids,
+    timeout,
+    progress,
+    io_timeout=IO_TIMEOUT,
+    require=lambda fd: None,
+):
     """
     The lease, as Held; seconds.
+
+    require: is called with the open file, and raises if it must not be used.
+    Before the lock: on a file system of another host that could hang.
 
     Raises LeaseBusy if it was not free within the timeout, WriteFailed if
     the file of the lock cannot be opened, StorageTimeout if that hangs.
     """
     fd = _open(sd_id, ids, io_timeout)
     try:
+        require(fd)
         progress("taking the lease of the local domain")
         _lock(fd, sd_id, timeout)
         yield Held(fd)
@@ -93,4 +104,6 @@ def _lock(fd, sd_id, timeout):
             if time.monotonic() >= deadline:
                 owner = "another process of this host, VDSM for example"
                 raise errors.LeaseBusy(sd_id, owner)
+        except OSError as e:
+            raise errors.WriteFailed(sd_id, "lease", f"its lock: {e.strerror}")
         time.sleep(RETRY)

@@ -47,7 +47,8 @@ class _Activation:
 
     def _recorded(self):
         kept = self._record.read()
-        if not isinstance(kept, dict) or kept.get("boot") != _boot():
+        boot = _boot()
+        if not isinstance(kept, dict) or not boot or kept.get("boot") != boot:
             return []
         names = kept.get("lvs")
         return names if isinstance(names, list) else []
@@ -161,6 +162,12 @@ def _activate(lvm, vg, names, paths):
 
 
 def _boot():
-    """After another boot, an LV that is active is not by us."""
-    with open(_BOOT_ID, encoding="ascii") as f:
-        return f.read().strip()
+    """
+    After another boot, an LV that is active is not by us. "" where nobody
+    tells which boot this is, in a rescue system without /proc.
+    """
+    try:
+        with open(_BOOT_ID, encoding="ascii") as f:
+            return f.read().strip()
+    except FileNotFoundError:
+        return ""

@@ -35,7 +35,7 @@ import re
 from vdsm_backup import errors
 from vdsm_backup.text import printable
 
-_OF_A_WRITER = re.compile(r"metadata\.new\.[^/]+\.\d+\.[0-9a-f]{16}")
+_OF_A_WRITER = re.compile(r"metadata\.new\.[^/]*\.\d+\.[0-9a-f]{16}")
 
 # In each file domain, beside the metadata.
 _ALWAYS_THERE = "ids"

@@ -18,15 +18,17 @@ from vdsm_backup.storage.base import LeasePaths
 SD = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
 
 
-def mount(fs_type, point="/"):
-    return Mount(str(point), fs_type, "/dev/mapper/x", "rw", "/")
+def mount(fs_type, point="/", number=20, parent=1):
+    device = "/dev/mapper/x"
+    return Mount(str(point), fs_type, device, "rw", "/", number, parent)
 
 
 @pytest.fixture
 def table(monkeypatch):
-    """What the kernel tells of mounts."""
+    """What the kernel tells of mounts; files are on the first one."""
     found = [mount("ext4")]
     monkeypatch.setattr(mounts, "table", lambda: found)
+    monkeypatch.setattr(mounts, "_mount_id", lambda fd: found[0].id)
     return found
 
 
@@ -96,7 +98,7 @@ def test_what_is_mounted_below(paths, table, sanlock, where):
         "dom_md": os.path.dirname(paths.ids),
         "domain": os.path.dirname(os.path.dirname(paths.ids)),
     }[where]
-    table.append(mount("nfs4", point))
+    table.append(mount("nfs4", point, 30, 20))
     with pytest.raises(errors.SanlockFailed):
         with take(paths, TYPE="LOCALFS"):
             raise AssertionError
@@ -106,7 +108,7 @@ def test_what_is_mounted_below(paths, table, sanlock, where):
 @pytest.mark.parametrize("levels", [1, 2])
 def test_link_into_another_mount(paths, table, sanlock, tmp_path, levels):
     """VDSM has local domains in its repository by a link."""
-    table.append(mount("nfs4", tmp_path / "server:_data"))
+    table.append(mount("nfs4", tmp_path / "server:_data", 30, 20))
     link = "server:_data"
     for n in range(levels):
         os.symlink(link, tmp_path / f"_{n}")

@@ -38,6 +38,48 @@ def test_holding(table, path, source):
     assert mounts.holding(path, table).source == source
 
 
+@pytest.mark.parametrize(
+    "order", [[0, 1, 2, 3], [3, 2, 1, 0], [1, 3, 0, 2], [2, 0, 3, 1]]
+)
+def test_a_mount_hides_what_was_mounted_below_it_before(order):
+    """
+    "/" stands behind what is on it where an initramfs made that; so the order
+    of the table says nothing.
+    """
+    made = [
+        mounts.Mount("/", "ext4", "root", "rw", "/", 20, 1),
+        mounts.Mount("/mnt", "nfs4", "over", "rw", "/", 40, 20),
+        mounts.Mount("/mnt/sd", "tmpfs", "hidden", "rw", "/", 30, 20),
+        mounts.Mount("/mnt/on", "xfs", "above", "rw", "/", 50, 40),
+    ]
+    table = [made[n] for n in order]
+    assert mounts.holding("/mnt/sd/dom_md", table).source == "over"
+    assert mounts.holding("/mnt/on/sd", table).source == "above"
+    assert mounts.holding("/srv", table).source == "root"
+
+
+def test_two_mounts_at_one_point():
+    """The second one is mounted on the first."""
+    made = [
+        mounts.Mount("/mnt", "tmpfs", "second", "rw", "/", 31, 30),
+        mounts.Mount("/mnt", "nfs4", "first", "rw", "/", 30, 20),
+        mounts.Mount("/", "ext4", "root", "rw", "/", 20, 20),
+    ]
+    assert mounts.holding("/mnt/sd", made).source == "second"
+
+
+def test_a_chroot_that_is_no_mount():
+    made = [mounts.Mount("/proc", "proc", "proc", "rw", "/", 31, 20)]
+    assert mounts.holding("/proc/1", made).source == "proc"
+    assert mounts.holding("/srv", made) is None
+
+
+def test_mount_of_an_open_file(tmp_path):
+    with open(tmp_path / "file", "w") as f:
+        found = mounts.of_file(f.fileno())
+    assert found == mounts.holding(str(tmp_path.resolve()), mounts.table())
+
+
 def where(mocker, table, directory):
     mocker.patch("vdsm_backup.host.mounts.table", return_value=table)
     return mounts.where(directory)
