@@ -113,7 +113,7 @@ def test_import_touches_nothing():
     """Only install() does."""
     lines = CHECK.partition("def touch")[0].splitlines()
     check_code = "\n".join(x for x in lines if "vdsm_backup" not in x)
-    modules = ", ".join(f"vdsm_backup.vdsm.{name}" for name in MODULES)
+    modules = ", ".join(f"vdsm_backup.plugin.{name}" for name in MODULES)
     code = f"{check_code}\nbefore = snapshot()\nimport {modules}\n"
     code += "assert snapshot() == before"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

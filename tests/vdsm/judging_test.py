@@ -307,13 +307,13 @@ def fresh_lines(rw):
     return real(rw)
 metadata.fresh_lines = fresh_lines
 
-gate = gate.Gate(args[2])
+one = gate.Gate(args[2])
 answers = []
 def start(n):
     drive = {"device": "disk", "poolID": "p", "imageID": "i", "volumeID": "v",
              "name": "vda", "domainID": args[0]}
     try:
-        gate.judge("run", f"VM {n}", str(n), [drive])
+        one.judge("run", f"VM {n}", str(n), [drive])
     except Exception as e:
         answers.append(e.code)
     else:
