@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 
-from tests.support import rundir
+from tests.support import rundir, stale
 from tests.support.storage import loop
 from tests.support.storage.blocktools import needs_block
 
@@ -36,6 +36,13 @@ def test_devices_of_a_killed_run_are_detached():
     assert not os.path.lexists(f"/dev/mapper/{wwid}")
     assert not os.path.lexists(f"/dev/mapper/{wwid}x")
     rundir.remove(directory)
+
+
+def test_two_runs_that_clean_up_at_once(monkeypatch, tmp_path):
+    """What was seen a moment ago, the other one has removed."""
+    gone = str(tmp_path / "users-gone")
+    monkeypatch.setattr(rundir, "stale", lambda: [gone])
+    stale.clean()
 
 
 def attached(directory):

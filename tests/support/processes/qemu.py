@@ -8,6 +8,7 @@ and found there by clean_stale() after a test run that was killed.
 """
 
 import contextlib
+import glob
 import json
 import os
 import shutil
@@ -64,10 +65,12 @@ def hold(directory, image, image_format="raw", read_only=False):
 
 
 def clean_stale(directory):
-    """Ends what a killed test run left."""
-    for name in sorted(os.listdir(directory)):
-        if name.startswith("qemu-"):
-            path = os.path.join(directory, name)
+    """
+    Ends what a killed test run left. Another run may do the same at the same
+    time, and remove what it has ended.
+    """
+    for path in glob.glob(f"{glob.escape(directory)}/qemu-*"):
+        with contextlib.suppress(FileNotFoundError):
             with open(path) as f:
                 pid, started = f.read().split()
             _kill(int(pid), started)
