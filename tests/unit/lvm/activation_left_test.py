@@ -13,6 +13,7 @@ import pytest
 from tests.support.storage.backends import wait_until
 from tests.support.storage.lvs import NAMES, Lvs, Tool
 from vdsm_backup import errors
+from vdsm_backup.lvm import activation
 
 pytest_plugins = ["tests.support.storage.lvs"]
 
@@ -166,3 +167,14 @@ def test_children_do_not_keep_the_lock(lvs):
     finally:
         child.kill()
         child.wait()
+
+
+@pytest.mark.parametrize("boot", ["", "the one before"])
+def test_without_proc_no_record_is_trusted(tmp_path, monkeypatch, boot):
+    """In a rescue system nobody tells which boot this is."""
+    monkeypatch.setattr(activation, "_BOOT_ID", str(tmp_path / "gone"))
+    assert activation._boot() == ""
+    tidying = activation.Tidying(str(tmp_path), "sd", print)
+    tidying._record.open()
+    tidying._record.write({"boot": boot, "lvs": ["ids"]})
+    assert tidying._recorded() == []
