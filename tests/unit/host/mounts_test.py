@@ -80,6 +80,24 @@ def test_mount_of_an_open_file(tmp_path):
     assert found == mounts.holding(str(tmp_path.resolve()), mounts.table())
 
 
+def test_the_number_of_an_open_file_counts_and_not_its_path(
+    tmp_path, monkeypatch
+):
+    """Its path may lead to what was mounted over it since."""
+    with open(tmp_path / "file", "w") as f:
+        number = mounts._mount_id(f.fileno())
+        by_path = mounts.Mount(
+            "/", "tmpfs", "path", "rw", "/", number + 1, number + 1
+        )
+        by_number = mounts.Mount(
+            "/elsewhere", "nfs4", "number", "rw", "/", number, number + 1
+        )
+        monkeypatch.setattr(mounts, "table", lambda: [by_path, by_number])
+        assert mounts.of_file(f.fileno()) == by_number
+        monkeypatch.setattr(mounts, "table", lambda: [by_path])
+        assert mounts.of_file(f.fileno()) is None
+
+
 def where(mocker, table, directory):
     mocker.patch("vdsm_backup.host.mounts.table", return_value=table)
     return mounts.where(directory)
