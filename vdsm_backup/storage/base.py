@@ -1,88 +1,151 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-Where the metadata of a storage domain lives, behind one small interface.
+What can be done with the metadata of one storage domain.
 
-The layers above know a domain only as a Storage, that of file.py or block.py.
+Three interfaces, each with all that the one before it has:
+
+- A Reader reads. The guard, `list` and `show` need no more. Inside VDSM there
+  is no more: VDSM writes by a transaction of its own.
+- A Writer also writes. The writer process needs one.
+- A Storage can also be leased by sanlock, and described to another process.
+
+file.py and block.py have a Storage each. The layers above know no more of a
+domain than these interfaces.
+
+Methods raise classes of vdsm_backup.errors only.
 """
 
+from __future__ import annotations
+
 import abc
-from dataclasses import dataclass
+from collections import namedtuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from typing import Any, Callable, Mapping, Protocol
+
+    from vdsm_backup.lvm.report import Vg
+    from vdsm_backup.lvm.vgs import Lvm
+
+    class Activator(Protocol):
+        """What keeps LVs active during a lease: lvm/activation.py."""
+
+        def active(
+            self, lvm: Lvm, vg: Vg, paths: Mapping[str, str]
+        ) -> AbstractContextManager[None]: ...
 
 
-@dataclass(frozen=True)
-class LeasePaths:
-    """What sanlock opens: the lockspace and the resources of a domain."""
+class LeasePaths(namedtuple("LeasePaths", "ids leases")):
+    """
+    What sanlock opens. ids: the path of the lockspace. leases: the path of
+    the domain's resources.
+    """
 
+    __slots__ = ()
     ids: str
     leases: str
 
 
-class Storage(abc.ABC):
+class Reader(abc.ABC):
     """
-    The metadata of one storage domain.
+    Reads the metadata of one storage domain.
 
     sd_id: UUID of the domain.
     kind: "file" or "block".
-    place: where it was found, for people.
-    io_user: the user that must open the domain's files, or None for root.
-
-    Methods raise classes of vdsm_backup.errors only. What is asked about the
-    storage itself - origin, match_origin, backup - may be answered by the
-    last look, as seen(): read() first where that matters.
+    found_at: the domain's directory or VG, as text for people.
     """
 
     kind: str
-    io_user = None
 
-    def __init__(self, sd_id, place):
+    def __init__(self, sd_id: str, found_at: str) -> None:
         self.sd_id = sd_id
-        self.place = place
+        self.found_at = found_at
 
     @abc.abstractmethod
-    def read(self):
-        """Lines on storage now, never from a cache."""
+    def read(self) -> list[str]:
+        """The lines on storage now, never from a cache."""
 
-    def seen(self):
+    def last_scan(self) -> list[str]:
         """
-        Lines as they were at the last look, which may be that of whoever
-        found the domain; read() if that was no look at the metadata. For what
-        is said of many domains: a look at LVM is one at all LUNs.
+        The lines from the last scan, without reading again. Falls back to
+        read(), and raises what read() does.
 
-        Raises what read() does.
+        This is for commands that show many domains: one scan of LVM reads
+        all LUNs, and one read() of a block domain is such a scan.
         """
         return self.read()
 
     @abc.abstractmethod
-    def write(self, old, new, step):
+    def origin(self) -> str:
         """
-        Replace the lines `old` by `new` in one step that others see.
-
-        Only the writer process calls it, under the SDM lease. `step` is
-        called before each step, and may raise to stop: with "commit" before
-        the one that changes what others read, and "confirm" after it. What
-        is raised before "commit" means that we have not changed anything, and
-        so do MetadataChanged, and WriteFailed of other steps, at any time.
+        What identifies this storage, as the value of BACKUP_ORIGIN. It may
+        come from the last scan: call read() first where that matters. The
+        same holds for match_origin() and save_extra().
         """
 
     @abc.abstractmethod
-    def lease(self):
-        """Context manager giving LeasePaths that sanlock can open."""
-
-    @abc.abstractmethod
-    def origin(self):
-        """What identifies this storage, for BACKUP_ORIGIN."""
-
-    @abc.abstractmethod
-    def match_origin(self, stored):
-        """How this storage relates to a stored origin: see origin.py."""
-
-    @abc.abstractmethod
-    def backup(self, path):
+    def match_origin(self, stored: str) -> str:
         """
-        Keep more than the lines in a file of this host, if there is more.
-        Returns whether it did.
+        How this storage is related to a stored origin: a constant of
+        metadata/origin.py.
         """
 
+    def save_extra(self, path: str) -> bool:
+        """
+        Save in a file of this host what the storage has beside the lines.
+        Returns False, and makes no file, if it has no more.
+        """
+        return False
+
+
+class Writer(Reader):
+    """Writes the metadata, too."""
+
     @abc.abstractmethod
-    def describe(self):
-        """What the writer process needs to make it again; JSON."""
+    def write(
+        self,
+        old: list[str] | None,
+        new: list[str],
+        step: Callable[[str], None],
+    ) -> None:
+        """
+        Replace the lines `old` by `new`, in one step for those who read.
+
+        Only the writer process calls this, under the SDM lease.
+
+        old: None if no lines can be had from what is there now.
+        step: called with the name of each step before the step is done. It
+            may raise to stop the write. "commit" comes before the step that
+            changes what others read, and "confirm" after it.
+
+        An error before "commit" means that nothing was changed. So do
+        MetadataChanged, and WriteFailed of another step than "commit" and
+        "confirm", at any time.
+        """
+
+
+class Storage(Writer):
+    """
+    A domain that our own processes open.
+
+    io_user: (uid, gid) of the user that must open the domain's files, None
+        for root.
+    """
+
+    io_user: tuple[int, int] | None = None
+
+    @abc.abstractmethod
+    def lease(
+        self, activator: Activator | None = None
+    ) -> AbstractContextManager[LeasePaths]:
+        """
+        Paths that sanlock can open as long as the context lasts.
+
+        activator: keeps the LVs of a block domain active for that long. File
+            domains need none.
+        """
+
+    @abc.abstractmethod
+    def describe(self) -> dict[str, Any]:
+        """What locate.from_description() makes a Writer of. It is JSON."""

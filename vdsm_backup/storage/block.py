@@ -2,22 +2,24 @@
 """
 Metadata of a block domain: tags of the VG that is named as the domain.
 
-Write: all changes are in one vgchange, which is one commit of the VG's
-metadata: killed at any moment it leaves the old tags or the new ones. Two
+Write: one vgchange makes all changes, in one commit of the VG's metadata. If
+it is killed at any moment, the old tags or the new ones are there. Two
 vgchange at once can destroy the VG's metadata for good, and lvm's own locks
-are of one host only: hence the SDM lease, which the lvm process keeps alive
-by the file that it has as stdin.
+hold on one host only. Hence the SDM lease: the lvm process keeps the lease
+alive by the file that it has as stdin.
 
-Fence: a host that was frozen for longer than its lease lasts and is thawed
-before its vgchange has read the VG changes nothing, if another host has
-changed the metadata since: vgchange selects the VG by the seal that it is to
-replace. One that is frozen between its reading and its writing is not fenced:
-nothing in LVM can refuse it.
+Fence: a host may be frozen for longer than its lease lasts, and another host
+may change the metadata meanwhile. If the frozen host is thawed before its
+vgchange has read the VG, it changes nothing, since vgchange selects the VG by
+the checksum that it is to replace. A vgchange that is frozen between its
+reading and its writing is not fenced: nothing in LVM can refuse it.
 
 Tags that are not metadata (RHAT_storage_domain, a user's own) are left alone.
-What is compared and changed are tags, not lines: a tag that another tool
-encoded in its own way is deleted by its own name.
+We compare and change tags, not lines: a tag that another tool has encoded in
+its own way is deleted by its own name.
 """
+
+from __future__ import annotations
 
 import contextlib
 import os
@@ -30,6 +32,14 @@ from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.storage.base import LeasePaths, Storage
 from vdsm_backup.text import printable
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Iterable, Iterator
+
+    from vdsm_backup.lvm.report import Vg
+    from vdsm_backup.lvm.vgs import Lvm, Scan
+    from vdsm_backup.storage.base import Activator
+
 IDS = "ids"
 LEASES = "leases"
 
@@ -38,27 +48,32 @@ _SEAL = re.compile("[0-9a-f]{40}")
 
 class BlockStorage(Storage):
     """
-    lvm: an Lvm over all devices meant.
-    lv_dir: where the device of an LV is found, <lv_dir>/<VG>/<LV>. An LV is
-    active if it is there. Another directory than /dev is for machines
-    without device-mapper, on which LVs cannot be activated and other devices
-    stand for them.
-    scan: the lvm.Scan in which it was found, if there was one.
-    activation: who activates the LVs of the lease (lvm/activation.py); whoever
-    wants a lease sets it.
+    lvm: an Lvm limited to all configured devices.
+    lv_dir: LVs have their devices at <lv_dir>/<VG>/<LV>. An LV is active if
+        its device is there. Another directory than /dev is for machines
+        without device-mapper: LVs cannot be activated there, and other
+        devices stand for them.
+    found_at: text for people. None: the name of the VG.
+    scan: the Scan in which the domain was found, if there was one.
     """
 
     kind = "block"
 
-    def __init__(self, sd_id, lvm, lv_dir="/dev", place=None, scan=None):
-        super().__init__(sd_id, place or f"VG {sd_id}")
+    def __init__(
+        self,
+        sd_id: str,
+        lvm: Lvm,
+        lv_dir: str = "/dev",
+        found_at: str | None = None,
+        scan: Scan | None = None,
+    ) -> None:
+        super().__init__(sd_id, found_at or f"VG {sd_id}")
         self._lvm = lvm
         self._lv_dir = lv_dir
         self._scan = scan
-        self._last = None
-        self.activation = None
+        self._last_vg: Vg | None = None
 
-    def describe(self):
+    def describe(self) -> dict[str, Any]:
         return {
             "kind": self.kind,
             "sd_id": self.sd_id,
@@ -66,39 +81,48 @@ class BlockStorage(Storage):
             **self._lvm.describe(),
         }
 
-    def read(self):
+    def read(self) -> list[str]:
         """
         Raises DomainNotFound, AmbiguousDomain, VolumeGroupUnsafe,
         DamagedMetadata, LvmFailed, StorageTimeout.
         """
-        return self._lines(self._look(self._lvm.find))
+        return self._lines(self._scanned(self._lvm.find))
 
-    def seen(self):
-        return self._lines(self._seen_vg())
+    def last_scan(self) -> list[str]:
+        return self._lines(self._scanned_vg())
 
-    def _look(self, at):
-        """After one that fails nothing is known any more."""
+    def _scanned(self, scan: Callable[[str], Vg]) -> Vg:
+        """
+        The VG from a new scan. If the scan fails, an older one is forgotten:
+        nothing is known any more.
+        """
         try:
-            self._last = at(self.sd_id)
+            self._last_vg = scan(self.sd_id)
         except errors.Error:
-            self._last = self._scan = None
+            self._last_vg = self._scan = None
             raise
-        return self._last
+        return self._last_vg
 
-    def _lines(self, vg):
+    def _lines(self, vg: Vg) -> list[str]:
         return sorted(encoding.decode_tags(vg.tags, self.sd_id))
 
-    def _seen_vg(self):
-        """The VG as it was at the last look."""
-        if self._last:
-            return self._last
+    def _scanned_vg(self) -> Vg:
+        """The VG from the last scan, or from a new one if there was none."""
+        if self._last_vg:
+            return self._last_vg
         return (self._scan or self._lvm.scan()).pick(self.sd_id)
 
-    def write(self, old, new, step):
+    def write(
+        self,
+        old: list[str] | None,
+        new: list[str],
+        step: Callable[[str], None],
+    ) -> None:
         """
-        Raises what read() does, MetadataChanged, InvalidTag; after "commit"
-        WriteFailed if the old tags are still there, DamagedMetadata if
-        neither the old nor the new are.
+        Raises what read() does, MetadataChanged, InvalidTag. After "commit"
+        it raises WriteFailed if the old tags are still there, OutcomeUnknown
+        if another whole set of tags is there, DamagedMetadata if the tags are
+        not whole, StorageTimeout if vgchange may still write.
         """
         wanted = {encoding.encode_tag(line) for line in new}
         step("compare")
@@ -112,7 +136,8 @@ class BlockStorage(Storage):
         step("commit")
         failure = self._commit(vg, added, found - wanted)
         step("confirm")
-        # Narrow, as the write was: what other LUNs do does not matter now.
+        # Limited to the VG's own devices, as the write was: whether other
+        # LUNs answer does not matter now.
         now = self._lvm.only(vg.devices).vg(self.sd_id)
         if _metadata_tags(now) == wanted:
             return
@@ -125,8 +150,11 @@ class BlockStorage(Storage):
         problem = "the tags are neither those before the change nor the new"
         raise errors.DamagedMetadata(self.sd_id, problem)
 
-    def _compare(self, vg, old):
-        """None: the tags could not be decoded, and still cannot."""
+    def _compare(self, vg: Vg, old: list[str] | None) -> None:
+        """
+        Raises MetadataChanged if the VG does not have these lines. None: its
+        tags could not be decoded before, and still cannot.
+        """
         try:
             lines = encoding.decode_tags(vg.tags, self.sd_id)
         except errors.DamagedMetadata:
@@ -136,69 +164,91 @@ class BlockStorage(Storage):
         if old is None or sorted(lines) != sorted(old):
             raise errors.MetadataChanged(self.sd_id)
 
-    def _commit(self, vg, add, delete):
+    def _commit(
+        self, vg: Vg, add: set[str], delete: set[str]
+    ) -> errors.LvmFailed | None:
         """
-        The error of a vgchange that has ended, or None: what is on storage
-        then tells what it did. StorageTimeout goes on: it may still write.
+        The error of a vgchange that has ended, or None. Either way only the
+        storage tells what vgchange did.
+
+        Raises StorageTimeout if it has not ended, and may still write.
         """
         try:
             self._lvm.change_tags(vg, add, delete, only_with=_seal(vg))
         except errors.LvmFailed as e:
             return e
+        return None
 
-    def _whole_vg(self):
-        """For a change; raises what read() does."""
-        vg = self._look(self._lvm.vg)
-        if vg.hazard():
-            raise errors.VolumeGroupUnsafe(self.sd_id, vg.hazard())
+    def _whole_vg(self) -> Vg:
+        """The VG, fit to be changed. Raises what read() does."""
+        vg = self._scanned(self._lvm.vg)
+        hazard = vg.hazard()
+        if hazard:
+            raise errors.VolumeGroupUnsafe(self.sd_id, hazard)
         return vg
 
     @contextlib.contextmanager
-    def lease(self):
-        """Raises what read() does, and what the activation does."""
+    def lease(
+        self, activator: Activator | None = None
+    ) -> Iterator[LeasePaths]:
+        """Raises what read() does, and what the activator raises."""
+        if activator is None:
+            raise ValueError("the LVs of a lease need an activator")
         vg = self._whole_vg()
         paths = {name: self._lv_path(name) for name in (IDS, LEASES)}
-        with self.activation.active(self._lvm, vg, paths):
+        with activator.active(self._lvm, vg, paths):
             yield LeasePaths(paths[IDS], paths[LEASES])
 
-    def _lv_path(self, name):
+    def _lv_path(self, name: str) -> str:
         return os.path.join(self._lv_dir, self.sd_id, name)
 
-    def origin(self):
-        pv = self._seen_vg().metadata_pv
+    def origin(self) -> str:
+        pv = self._scanned_vg().metadata_pv
         if pv is None:
             return ""
         return origin.block_origin(pv.uuid, devices.wwid(pv.name))
 
-    def match_origin(self, stored):
-        pvs = self._seen_vg().pvs
+    def match_origin(self, stored: str) -> str:
+        pvs = self._scanned_vg().pvs
         wwids = {pv.uuid: devices.wwid(pv.name) for pv in pvs}
         return origin.match_block(stored, wwids)
 
-    def backup(self, path):
-        """Raises what read() does; LvmFailed."""
-        self._lvm.cfgbackup(self._seen_vg(), path)
+    def save_extra(self, path: str) -> bool:
+        """
+        Save LVM's own backup of the VG's metadata.
+
+        Raises what read() does, and LvmFailed.
+        """
+        self._lvm.cfgbackup(self._scanned_vg(), path)
         return True
 
-    def open_lvs(self):
-        """Names of LVs that something on this host has open."""
-        lvs = self._lvm.lvs(self._seen_vg())
+    def open_lvs(self) -> list[str]:
+        """
+        Names of the LVs that something on this host has open.
+
+        Raises what read() does.
+        """
+        lvs = self._lvm.lvs(self._scanned_vg())
         return [lv.name for lv in lvs if lv.open]
 
 
-def _metadata_tags(vg):
+def _metadata_tags(vg: Vg) -> set[str]:
     return {tag for tag in vg.tags if tag.startswith(encoding.TAG_PREFIX)}
 
 
-def _seal(vg):
-    """The tag that covers all other metadata, None if it is not plain."""
+def _seal(vg: Vg) -> str | None:
+    """
+    The tag of the checksum. None if there is no such tag, or more than one,
+    or if its value is no checksum: it could not be given to lvm as it is.
+    """
     prefix = encoding.TAG_PREFIX + md_lines.SEAL + "="
     seals = [tag for tag in vg.tags if tag.startswith(prefix)]
     plain = len(seals) == 1 and _SEAL.fullmatch(seals[0][len(prefix) :])
     return seals[0] if plain else None
 
 
-def _require_length(tags):
+def _require_length(tags: Iterable[str]) -> None:
+    """Raises InvalidTag."""
     for tag in sorted(tags):
         if len(tag) > encoding.MAX_TAG:
             key = tag[len(encoding.TAG_PREFIX) :].partition("=")[0]

@@ -2,20 +2,22 @@
 """
 Reading one storage domain by the shortest way, for a VM that needs it now.
 
-Only the domain's own mount or devices are touched, so that no other storage
-that hangs can refuse the VM:
+Only the domain's own mount or devices are touched: other storage that hangs
+cannot refuse the VM then.
 
-- a file domain through a FileIO of its own;
-- a block domain by one lvm command, limited to the devices under its active
-  LVs, which sysfs knows. These are those that the VM would run from, also
-  where a replica is beside them. The devices of the configuration come next,
-  when the LVs are not active or their devices do not have the metadata;
-- a domain of which only the UUID is known by VDSM's links in repo_root, then
-  by sysfs, and only then by a look at all storage.
+- A file domain is read through a FileIO of its own.
+- A block domain is read by one lvm command, limited to the devices under its
+  active LVs, which sysfs knows. The VM would run from these devices, also
+  where a replica is beside them. If the LVs are not active, or these devices
+  do not have the VG's metadata, the configured devices come next.
+- A domain of which only the UUID is known is looked for in VDSM's links in
+  repo_root, then in sysfs, and only then on all storage.
 
-What a kind of domain needs is imported when there is one: a hook is a process
-on the way of every start of a VM.
+The modules for a kind of domain are imported when there is such a domain: a
+hook is a process on the way of every start of a VM.
 """
+
+from __future__ import annotations
 
 import os
 
@@ -31,113 +33,126 @@ from vdsm_backup.vm.paths import (
     locations,
 )
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Sequence
 
-class Nearby:
+    from vdsm_backup.config import Config
+    from vdsm_backup.fileio.base import FileIO
+    from vdsm_backup.storage.block import BlockStorage
+
+
+class DirectReader:
     """
-    options: a Config.
-    sysfs: where it is mounted; another one is for tests.
+    sysfs: the directory where sysfs is mounted. Tests have another one.
     """
 
-    def __init__(self, options, sysfs=devices.SYSFS):
+    def __init__(self, options: Config, sysfs: str = devices.SYSFS) -> None:
         self._options = options
         self._sysfs = sysfs
 
-    def read(self, place, timeout):
+    def read(self, location: Location, timeout: float) -> list[str]:
         """
-        Lines of the domain's metadata, as they are on storage now.
+        The lines of a domain's metadata, as they are on storage now.
 
-        place: a paths.Location. timeout: seconds, for each call.
+        timeout: seconds, for each call.
 
-        Raises NotADomain if the place is a candidate; what a Storage's read()
-        raises, DomainNotFound, AmbiguousDomain.
+        Raises NotADomain if the location is a candidate and no domain is
+        there; what a Reader's read() raises, DomainNotFound, AmbiguousDomain.
         """
-        if place.kind == ANY:
-            place = self._locate(place)
-            if place.kind == ANY:
-                return self._search(place)
-        if place.kind == FILE:
-            return self._read_file(place, timeout)
-        return self._read_block(place.domain, timeout)
+        if location.kind == ANY:
+            location = self._located(location)
+            if location.kind == ANY:
+                return self._read_wherever(location)
+        if location.kind == FILE:
+            return self._read_file(location, timeout)
+        return self._read_block(location.domain, timeout)
 
-    def _search(self, place):
+    def _read_wherever(self, location: Location) -> list[str]:
         from vdsm_backup.storage.discovery import Discovery
 
         try:
-            return Discovery(self._options).find(place.domain)[0].read()
+            return Discovery(self._options).find(location.domain)[0].read()
         except errors.DomainNotFound:
-            if place.candidate:
-                raise NotADomain(place.domain)
+            if location.candidate:
+                raise NotADomain(location.domain)
             raise
 
-    def _locate(self, place):
-        """What this host knows of it without a look at any storage."""
+    def _located(self, location: Location) -> Location:
+        """
+        The location with its kind, if this host knows the kind without
+        reading any storage. Otherwise the location as it is.
+        """
         repo = self._options.repo_root
         for pool in sorted(filter(is_uuid, _listdir(repo))):
-            link = os.path.join(repo, pool, place.domain)
+            link = os.path.join(repo, pool, location.domain)
             try:
                 target = os.path.join(repo, pool, os.readlink(link))
             except OSError:
                 continue
-            # As if a volume were in it.
-            name = os.path.join(os.path.normpath(target), "images", "x")
-            for found in locations(name, repo):
-                if found.domain == place.domain and not found.candidate:
+            # The path of a volume that would be in this domain.
+            volume = os.path.join(os.path.normpath(target), "images", "x")
+            for found in locations(volume, repo):
+                if found.domain == location.domain and not found.candidate:
                     return found
-        if devices.under_active(place.domain, self._sysfs):
-            return Location(place.domain, BLOCK)
-        return place
+        if devices.under_active(location.domain, self._sysfs):
+            return Location(location.domain, BLOCK)
+        return location
 
-    def _read_file(self, place, timeout):
+    def _read_file(self, location: Location, timeout: float) -> list[str]:
         from vdsm_backup.fileio import base as fileio
         from vdsm_backup.fileio import choose
         from vdsm_backup.storage.file import FileStorage
 
         options = self._options
-        directory = place.directory
+        # A location of this kind always has its directory.
+        directory = location.directory
         user = (options.uid, options.gid) if os.getuid() == 0 else None
         try:
             with choose.open(options.ioprocess, directory, timeout) as io:
-                if place.candidate:
+                if location.candidate:
                     _require_domain(io, directory)
                 storage = FileStorage(
-                    place.domain, directory, io, timeout, user
+                    location.domain, directory, io, timeout, user
                 )
                 return storage.read()
         except fileio.Timeout:
             raise errors.StorageTimeout(directory, timeout)
         except (fileio.Closed, OSError) as e:
-            raise errors.MetadataUnreadable(place.domain, str(e))
+            raise errors.MetadataUnreadable(location.domain, str(e))
 
-    def _read_block(self, sd_id, timeout):
+    def _read_block(self, sd_id: str, timeout: float) -> list[str]:
         narrow = devices.under_active(sd_id, self._sysfs)
         if narrow:
             try:
                 return self._block(sd_id, narrow, timeout).read()
             except (errors.DomainNotFound, errors.LvmFailed):
-                # The PV that has the metadata may be under none of them.
+                # The PV that has the VG's metadata may be under no active LV.
                 pass
         names = devices.configured_or_multipath(self._options.lvm_devices)
         return self._block(sd_id, names, timeout).read()
 
-    def _block(self, sd_id, names, timeout):
+    def _block(
+        self, sd_id: str, names: Sequence[str], timeout: float
+    ) -> BlockStorage:
         from vdsm_backup.lvm.vgs import Lvm
         from vdsm_backup.storage.block import BlockStorage
 
-        method = self._options.lvm_config_method
-        return BlockStorage(sd_id, Lvm(names, method, timeout))
+        return BlockStorage(sd_id, Lvm(names, timeout))
 
 
-def _require_domain(io, directory):
+def _require_domain(io: FileIO, directory: str) -> None:
+    """Raises NotADomain."""
     from vdsm_backup.storage.file import DOM_MD
 
     try:
         io.lstat(os.path.join(directory, DOM_MD))
     except (FileNotFoundError, NotADirectoryError, PermissionError):
-        # A directory that VDSM's user cannot enter is no domain of VDSM.
+        # A directory that VDSM's user cannot enter is no domain of VDSM's.
         raise NotADomain(directory)
 
 
-def _listdir(path):
+def _listdir(path: str) -> list[str]:
     try:
         return os.listdir(path)
     except OSError:

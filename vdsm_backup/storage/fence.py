@@ -29,26 +29,44 @@ VDSM's own `metadata.new` is left alone. VDSM writes without a lease at times,
 under this one name, so it may be the file of a VDSM that is at work.
 """
 
+from __future__ import annotations
+
 import os
 import re
 
 from vdsm_backup import errors
 from vdsm_backup.text import printable
 
-_OF_A_WRITER = re.compile(r"metadata\.new\.[^/]*\.\d+\.[0-9a-f]{16}")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable, TypeVar
+
+    from vdsm_backup.fileio.base import FileIO
+
+    T = TypeVar("T")
+
+_WRITERS_FILE = re.compile(r"metadata\.new\.[^/]*\.\d+\.[0-9a-f]{16}")
 
 # In each file domain, beside the metadata.
-_ALWAYS_THERE = "ids"
+_IN_EACH_DOMAIN = "ids"
 
 
-def take_away_others(io, sd_id, directory, take_away, own=None) -> list:
+def take_away_others(
+    io: FileIO,
+    sd_id: str,
+    directory: str,
+    take_away: Callable[[str], T],
+    own: str | None = None,
+) -> list[T]:
     """
-    Calls take_away(path) for the file of each other writer, and returns what
-    these calls did.
+    Call take_away(path) for the file of each other writer, and return the
+    results of these calls.
 
+    directory: the domain's dom_md.
     own: the path of our own file, if we have made it.
 
-    Raises WriteFailed if one cannot be taken away; what a FileIO does.
+    Raises WriteFailed if a file cannot be taken away, and what a FileIO
+    raises.
     """
     others = _others(io, sd_id, directory, own)
     results = []
@@ -56,23 +74,26 @@ def take_away_others(io, sd_id, directory, take_away, own=None) -> list:
         try:
             results.append(take_away(path))
         except FileNotFoundError:
-            # By its own writer; or that has renamed it, and we compare.
+            # Its own writer has removed it. Or that writer has renamed it,
+            # which our comparison of the metadata will show.
             continue
         except OSError as e:
             raise _not_clean(sd_id, path, e.strerror)
-    # Gluster was seen to say ENOENT of a file that it lists.
+    # Gluster was seen to answer ENOENT for a file that it lists.
     if others:
         for path in sorted(others & _others(io, sd_id, directory, own)):
             raise _not_clean(sd_id, path, "it does not go away")
     return results
 
 
-def _others(io, sd_id, directory, own):
-    """Paths."""
+def _others(
+    io: FileIO, sd_id: str, directory: str, own: str | None
+) -> set[str]:
+    """The paths of the files of other writers."""
     paths = {os.path.join(directory, name) for name in io.listdir(directory)}
-    # ioprocess does not tell that a listing broke off. One that lacks what is
-    # there for sure did.
-    for path in (own, os.path.join(directory, _ALWAYS_THERE)):
+    # ioprocess does not tell that a listing broke off. A listing without a
+    # file that is there for sure has broken off.
+    for path in (own, os.path.join(directory, _IN_EACH_DOMAIN)):
         if path and path not in paths:
             name = os.path.basename(path)
             reason = f"its listing broke off, {name} is not in it"
@@ -80,10 +101,10 @@ def _others(io, sd_id, directory, own):
     return {
         path
         for path in paths - {own}
-        if _OF_A_WRITER.fullmatch(os.path.basename(path))
+        if _WRITERS_FILE.fullmatch(os.path.basename(path))
     }
 
 
-def _not_clean(sd_id, path, reason):
+def _not_clean(sd_id: str, path: str, reason: str) -> errors.WriteFailed:
     reason = f"{printable(path)}: {reason}"
     return errors.WriteFailed(sd_id, "clean", reason)

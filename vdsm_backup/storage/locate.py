@@ -1,16 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-Making a Storage from what is known of it.
+Makes a domain's Writer from its description, in the writer process.
 
-The writer starts for every change, on storage of one kind: only that is
-imported.
+The writer process starts for every change, and works on storage of one kind.
+Only the modules of that kind are imported.
 """
 
+from __future__ import annotations
 
-def from_description(described):
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Mapping
+
+    from vdsm_backup.storage.base import Writer
+
+
+def from_description(described: Mapping[str, Any]) -> Writer:
     """
-    The storage that describe() told of, in the writer process: what it
-    starts inherits the writer's stdin and stdout, and with it the lease.
+    The Writer of the domain that Storage.describe() has described.
+
+    The processes that it starts inherit our stdin and stdout, and with them
+    the lease: see lease/connection.py.
     """
     if described["kind"] == "file":
         from vdsm_backup.fileio import choose
@@ -23,10 +33,5 @@ def from_description(described):
     from vdsm_backup.lvm.vgs import Lvm
     from vdsm_backup.storage.block import BlockStorage
 
-    runner = Lvm(
-        described["devices"],
-        described["config_method"],
-        described["timeout"],
-        stdin=0,
-    )
-    return BlockStorage(described["sd_id"], runner, described["lv_dir"])
+    lvm = Lvm(described["devices"], described["timeout"], stdin=0)
+    return BlockStorage(described["sd_id"], lvm, described["lv_dir"])

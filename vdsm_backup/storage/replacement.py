@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Replacing the metadata file of a file domain, <sd directory>/dom_md/metadata.
+
+The new lines go into metadata.new.<host>.<pid>.<random> beside the file. It
+is made with O_EXCL and O_NOFOLLOW, since the write itself truncates and
+follows links. Then come fsync, reading back, rename, and fsync of the
+directory. The name is new each time: a stuck old writer can then never write
+into a file that a newer writer has made live.
+
+Before the rename the files of all other writers are taken away: see fence.py.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import socket
+import stat
+
+from vdsm_backup import errors
+from vdsm_backup.fileio import base as fileio
+from vdsm_backup.metadata import encoding
+from vdsm_backup.metadata import lines as md_lines
+from vdsm_backup.storage import fence
+from vdsm_backup.storage.file import IDS, METADATA
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable, TypeVar
+
+    from vdsm_backup.fileio.base import FileIO, StatResult
+    from vdsm_backup.storage.file import FileStorage
+
+    T = TypeVar("T")
+
+
+class Replacement:
+    """
+    One write of a domain.
+
+    io: the FileIO of the domain's mount.
+    """
+
+    def __init__(self, storage: FileStorage, io: FileIO) -> None:
+        self._storage = storage
+        self._io = io
+        self._sd_id = storage.sd_id
+        self._dir = storage.dom_md
+        self._path = os.path.join(self._dir, METADATA)
+
+    def run(
+        self,
+        old: list[str] | None,
+        new: list[str],
+        step: Callable[[str], None],
+    ) -> None:
+        """As Writer.write() in base.py, which has the errors, too."""
+        data = self._encoded(new)
+        whole = md_lines.is_whole(old, self._sd_id)
+        step("compare")
+        self._compare(old)
+        with self._storage.failing("compare"):
+            owner = self._owner()
+        if whole:
+            # The fence below does this again. Doing it here, too, lets an
+            # obstacle stop us before we have made anything, and lets the
+            # holder of the lease come first.
+            self._take_away_others(self._io.unlink)
+        step("create")
+        temporary = self._new_path()
+        with self._storage.failing("create"):
+            flags = os.O_EXCL | os.O_NOFOLLOW
+            self._io.touch(temporary, flags, stat.S_IMODE(owner.st_mode))
+        moved: list[str] = []
+        try:
+            self._fill(temporary, data, owner, step)
+            if whole:
+                self._fence(temporary, old, self._io.unlink)
+            step("commit")
+            if not whole:
+                moved = self._fence(temporary, old, self._move)
+        except BaseException:
+            # Never after the rename: our file may be the live one by then.
+            self._discard(temporary)
+            raise
+        with self._storage.failing("commit"):
+            self._io.rename(temporary, self._path)
+        step("confirm")
+        with self._storage.failing("confirm"):
+            self._io.fsyncPath(self._dir)
+        self._require(new)
+        for path in moved:
+            self._discard(path)
+
+    def _require(self, new: list[str]) -> None:
+        """Raises an error if the new lines are not on storage."""
+        found = self._storage.read()
+        if found == new:
+            return
+        if md_lines.is_whole(found, self._sd_id):
+            reason = "somebody else has changed it since"
+            raise errors.OutcomeUnknown(self._sd_id, reason)
+        problem = "what was written reads back differently"
+        raise errors.DamagedMetadata(self._sd_id, problem)
+
+    def _encoded(self, lines: list[str]) -> bytes:
+        """
+        The file that has these lines. Raises WriteFailed if it would not be
+        read back as the same lines: the checksum would be wrong then.
+        """
+        with contextlib.suppress(UnicodeEncodeError):
+            data = encoding.encode_file(lines)
+            if encoding.decode_file(data, self._sd_id) == lines:
+                return data
+        reason = "a value has characters that a file cannot hold"
+        raise errors.WriteFailed(self._sd_id, "encode", reason)
+
+    def _compare(self, old: list[str] | None) -> None:
+        """
+        Raises MetadataChanged if other lines are on storage. None: the
+        metadata was gone or unreadable as text before, and still is.
+        """
+        try:
+            lines = (
+                self._storage.read_once()
+                if old is None
+                else self._storage.read()
+            )
+        except (errors.MetadataMissing, errors.NotMetadata):
+            if old is None:
+                return
+            raise
+        except OSError as e:
+            raise errors.WriteFailed(self._sd_id, "compare", e.strerror)
+        if lines != old:
+            raise errors.MetadataChanged(self._sd_id)
+
+    def _fill(
+        self,
+        temporary: str,
+        data: bytes,
+        owner: StatResult,
+        step: Callable[[str], None],
+    ) -> None:
+        step("write")
+        with self._storage.failing("write"):
+            self._io.writefile(temporary, data, direct=False)
+            self._io.chmod(temporary, stat.S_IMODE(owner.st_mode))
+        step("check")
+        with self._storage.failing("check"):
+            made = self._io.lstat(temporary)
+            if (made.st_uid, made.st_gid) != (owner.st_uid, owner.st_gid):
+                reason = (
+                    f"the new file belongs to {made.st_uid}:{made.st_gid}, the"
+                    f" old one to {owner.st_uid}:{owner.st_gid}"
+                )
+                raise errors.WriteFailed(self._sd_id, "check", reason)
+            if self._io.readfile(temporary, direct=True) != data:
+                reason = "what was written reads back differently"
+                raise errors.WriteFailed(self._sd_id, "check", reason)
+
+    def _owner(self) -> StatResult:
+        """
+        The owner and mode to keep. When `metadata` is gone and is being
+        restored, those of `ids`.
+        """
+        try:
+            return self._io.lstat(self._path)
+        except FileNotFoundError:
+            return self._io.lstat(os.path.join(self._dir, IDS))
+
+    def _fence(
+        self, own: str, old: list[str] | None, take_away: Callable[[str], T]
+    ) -> list[T]:
+        taken = self._take_away_others(take_away, own)
+        self._compare(old)
+        return taken
+
+    def _take_away_others(
+        self, take_away: Callable[[str], T], own: str | None = None
+    ) -> list[T]:
+        with self._storage.failing("clean"):
+            return fence.take_away_others(
+                self._io, self._sd_id, self._dir, take_away, own
+            )
+
+    def _move(self, path: str) -> str:
+        """
+        Give a file a name that its own writer does not know, and return the
+        path with that name.
+        """
+        new = self._new_path()
+        self._io.rename(path, new)
+        return new
+
+    def _new_path(self) -> str:
+        return os.path.join(self._dir, _temporary_name())
+
+    def _discard(self, path: str) -> None:
+        """
+        Remove a file of which only we know the name. If that fails it harms
+        nobody, and the next write tries again.
+        """
+        with contextlib.suppress(OSError, fileio.Timeout, fileio.Closed):
+            self._io.unlink(path)
+
+
+def _temporary_name() -> str:
+    host = re.sub(r"[^A-Za-z0-9_-]", "_", socket.gethostname())[:64]
+    return f"metadata.new.{host}.{os.getpid()}.{secrets.token_hex(8)}"

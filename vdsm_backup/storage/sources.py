@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+The sources of storage domains on this host, and what is on each of them.
+
+A source is what one thread scans: a mount, with a FileIO of its own, or all
+configured block devices.
+
+File domains: <repo_root>/mnt/<mount>/<sdUUID> and
+<repo_root>/mnt/glusterSD/<mount>/<sdUUID> that have a dom_md directory.
+Block domains: VGs with VDSM's tag, on the configured devices.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import stat
+from collections import namedtuple
+
+from vdsm_backup import errors
+from vdsm_backup.fileio import base as fileio
+from vdsm_backup.fileio import choose
+from vdsm_backup.host import devices
+from vdsm_backup.lvm.vgs import Lvm
+from vdsm_backup.storage.block import BlockStorage
+from vdsm_backup.storage.file import DOM_MD, FileStorage
+from vdsm_backup.text import is_uuid, printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable, Sequence, Tuple
+
+    from vdsm_backup.config import Config
+    from vdsm_backup.fileio.base import FileIO
+    from vdsm_backup.storage.base import Storage
+
+    # Storages and failures.
+    Found = Tuple[list[Storage], list["Failure"]]
+
+# Directories of <repo_root>/mnt that are no mounts: blockSD holds links of
+# block domains, glusterSD the mounts of Gluster (VDSM's fileSD.py).
+BLOCK_SD = "blockSD"
+GLUSTER_SD = "glusterSD"
+
+# The source that is no mount.
+BLOCK_DEVICES = "block devices"
+
+
+class Failure(namedtuple("Failure", "source error kind", defaults=["file"])):
+    """
+    A source, or a part of one, that could not be scanned: storage of no known
+    domain.
+
+    source: a mount, a directory of a domain, a device, or BLOCK_DEVICES.
+    kind: "file" or "block".
+    """
+
+    __slots__ = ()
+    source: str
+    error: errors.Error
+    kind: str
+
+    # Those who show failures beside domains ask for it.
+    sd_id = None
+
+
+def no_answer(source: str, timeout: float) -> Failure:
+    """
+    The Failure of a source that did not answer within the timeout, in
+    seconds.
+    """
+    kind = "block" if source == BLOCK_DEVICES else "file"
+    return Failure(source, errors.StorageTimeout(source, timeout), kind)
+
+
+class Sources:
+    """The sources of a host with this configuration."""
+
+    def __init__(self, options: Config) -> None:
+        self._options = options
+
+    def scans(self) -> dict[str, Callable[[], Found]]:
+        """
+        {source: function that scans it}. A function returns (storages,
+        failures), and raises none of our errors.
+
+        All storages of one source share a FileIO, so one thread at a time may
+        use them.
+        """
+        scans = {
+            path: functools.partial(self._scan_source, path, self._scan_path)
+            for path in self._mounts()
+        }
+        scans[BLOCK_DEVICES] = functools.partial(
+            self._scan_source, BLOCK_DEVICES, self._scan_configured, "block"
+        )
+        return scans
+
+    def _scan_source(
+        self,
+        source: str,
+        scan: Callable[[str], Found],
+        kind: str = "file",
+    ) -> Found:
+        try:
+            return scan(source)
+        except Exception as e:
+            return [], [Failure(source, self._ours(source, e), kind)]
+
+    def _mounts(self) -> list[str]:
+        """
+        Paths of mounts. Only the local directories in which VDSM mounts are
+        listed: no mounted file system is touched.
+        """
+        base = os.path.join(self._options.repo_root, "mnt")
+        names = self._listdir(base)
+        gluster = os.path.join(base, GLUSTER_SD)
+        paths = [
+            os.path.join(base, name)
+            for name in names
+            if name not in (BLOCK_SD, GLUSTER_SD)
+        ]
+        if GLUSTER_SD in names:
+            names = self._listdir(gluster)
+            paths += [os.path.join(gluster, name) for name in names]
+        return sorted(paths)
+
+    def _listdir(self, path: str) -> list[str]:
+        try:
+            return sorted(os.listdir(path))
+        except FileNotFoundError:
+            return []
+        except OSError as e:
+            path = printable(path)
+            raise self._options.invalid(
+                "storage", "repo_root", f"{path}: {e.strerror}"
+            )
+
+    def _scan_path(self, path: str) -> Found:
+        return self.scan_mount(path, self.io(path))
+
+    def scan_mount(self, path: str, io: FileIO) -> Found:
+        """
+        The domains of a mount. One that fails is a failure, and hides no
+        other.
+
+        Raises what the FileIO does if the mount itself cannot be listed.
+        """
+        found: list[Storage] = []
+        failures: list[Failure] = []
+        for name in io.listdir(path):
+            if not is_uuid(name):
+                continue
+            directory = os.path.join(path, name)
+            try:
+                st = io.lstat(os.path.join(directory, DOM_MD))
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as e:
+                error = self._ours(directory, e)
+                failures.append(Failure(directory, error))
+                continue
+            if stat.S_ISDIR(st.st_mode):
+                found.append(self.file(name, directory, io))
+        return found, failures
+
+    def _scan_configured(self, source: str) -> Found:
+        return self.scan_devices(
+            devices.configured_or_multipath(self._options.lvm_devices)
+        )
+
+    def scan_devices(self, names: Sequence[str]) -> Found:
+        """
+        The domains on these block devices. Raises LvmFailed, StorageTimeout.
+        """
+        options = self._options
+        lvm = Lvm(names, options.io_timeout)
+        scan = lvm.scan()
+        found: list[Storage] = [
+            BlockStorage(vg.name, lvm, options.lv_dir, vg.found_at, scan)
+            for vg in scan.domains
+            # VDSM names the VG of a domain by the domain's UUID.
+            if is_uuid(vg.name)
+        ]
+        failures = [
+            Failure(name, error, "block")
+            for name, error in sorted(scan.unread.items())
+        ]
+        return found, failures
+
+    def io(self, path: str) -> FileIO:
+        """A FileIO for a mount, or for a directory on it."""
+        options = self._options
+        return choose.open(options.ioprocess, path, options.io_timeout)
+
+    def file(self, sd_id: str, directory: str, io: FileIO) -> FileStorage:
+        """The domain of a directory, by a FileIO of its mount."""
+        options = self._options
+        user = (options.uid, options.gid) if os.getuid() == 0 else None
+        return FileStorage(sd_id, directory, io, options.io_timeout, user)
+
+    def _ours(self, source: str, error: Exception) -> errors.Error:
+        """One of our errors that tells of this one. Raises a fault in code."""
+        if isinstance(error, errors.Error):
+            return error
+        if isinstance(error, fileio.Timeout):
+            return errors.StorageTimeout(source, self._options.io_timeout)
+        if isinstance(error, (OSError, fileio.Closed)):
+            return errors.MetadataUnreadable(printable(source), str(error))
+        raise error
