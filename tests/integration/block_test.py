@@ -213,7 +213,7 @@ def test_origin(block_dir):
 
 def test_backup_can_be_restored(block_domain):
     path = os.path.join(block_domain.dir, "50%s.vg")
-    assert storage(block_domain).backup(path)
+    assert storage(block_domain).save_extra(path)
     with open(path) as f:
         assert "RHAT_storage_domain" in f.read()
     lines = block_domain.lines()

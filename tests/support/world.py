@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The world that a change meets, in memory: its tools, and their order."""
+"""
+The world that a change meets, in memory; it tells in which order a change
+used it.
+"""
 
 import contextlib
 
 from tests.support.storage import filedomain
 from tests.support.storage.memory import MemoryStorage
-from vdsm_backup.change import change, history
+from vdsm_backup.change import change, history, restore
 from vdsm_backup.change.change import Request
-from vdsm_backup.metadata import flag
+from vdsm_backup.metadata import domain, flag
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.users.users import Users
 
@@ -16,10 +19,15 @@ POOL = "11111111-2222-3333-4444-555555555555"
 NOBODY = Users([], [], ["libvirt: not looked at"])
 SET = Request("set", reason="why it is")
 CLEAR = Request("clear", reason="done with it")
+RESTORE = Request("restore")
 
 
 class World:
-    """The tools of a change; tells in which order they were used."""
+    """
+    The worlds of some domains. What tests set here holds for all of them.
+
+    log: what changes have used, in order.
+    """
 
     def __init__(self, directory):
         self.log = []
@@ -32,42 +40,69 @@ class World:
         self.hosted_engine = None
         self.history = history.History(str(directory))
 
-    def tools(self):
-        return change.Tools(
-            take_lease=self._take_lease,
-            write=self._write,
-            users=self._users,
-            history=self.history,
-            who="admin@host1",
-            is_hosted_engine=lambda sd_id: sd_id == self.hosted_engine,
-            vdsm_runs=lambda: self.vdsm,
-            may_write=change.require_may_write,
-            settle=0,
-            progress=lambda text: None,
-        )
+    def of(self, storage, **attributes):
+        """The change.world.World of one domain, with other attributes."""
+        world = _WorldOfDomain(self, storage)
+        for name, value in attributes.items():
+            assert hasattr(world, name)
+            setattr(world, name, value)
+        return world
+
+    def change(self, storage, request, **attributes):
+        return change.change(storage, request, self.of(storage, **attributes))
+
+    def restore(self, storage, copy, request=RESTORE, chosen=True):
+        world = self.of(storage)
+        return restore.restore(storage, copy, request, world, chosen)
+
+
+class _WorldOfDomain:
+    who = "admin@host1"
+    settle = 0
+
+    def __init__(self, world, storage):
+        self._world = world
+        self._storage = storage
+        self.history = world.history
 
     @contextlib.contextmanager
-    def _take_lease(self, storage, paths, values):
-        self.log.append(("lease", change.geometry(values, storage.sd_id)))
-        if self.lease_error:
-            raise self.lease_error
-        self.held = True
-        self.under_lease(storage)
-        yield
-        self.held = False
-        self.log.append("release")
+    def lease(self, values):
+        world, sd_id = self._world, self._storage.sd_id
+        world.log.append(("lease", domain.geometry(values, sd_id)))
+        if world.lease_error:
+            raise world.lease_error
+        world.held = True
+        world.under_lease(self._storage)
+        yield self
+        world.held = False
+        world.log.append("release")
 
-    def _write(self, storage, old, new, held):
-        assert self.held
-        self.log.append("write")
-        writes = self.log.count("write")
-        storage.write(old, new, lambda step: None)
-        if writes in self.write_error:
-            raise self.write_error[writes]
+    def write(self, old, new):
+        world = self._world
+        assert world.held
+        world.log.append("write")
+        writes = world.log.count("write")
+        self._storage.write(old, new, lambda step: None)
+        if writes in world.write_error:
+            raise world.write_error[writes]
 
-    def _users(self, storage):
-        self.log.append("users")
-        return self.users.pop(0) if len(self.users) > 1 else self.users[0]
+    def users(self):
+        world = self._world
+        world.log.append("users")
+        return world.users.pop(0) if len(world.users) > 1 else world.users[0]
+
+    def is_hosted_engine(self):
+        return self._storage.sd_id == self._world.hosted_engine
+
+    def vdsm_runs(self):
+        return self._world.vdsm
+
+    def require_may_write(self, pool, request):
+        sd_id = self._storage.sd_id
+        change.require_may_write(sd_id, pool, request, self.vdsm_runs)
+
+    def progress(self, text):
+        pass
 
 
 def make(**overrides):

@@ -2,38 +2,38 @@
 """
 Changing the backup flag: the story, step by step.
 
-1. Look at the metadata, fresh. Refuse what cannot have a flag. Nothing to
-   change: say so and write nothing.
-2. Who may write? A detached domain: we do. An attached one: only VDSM, unless
-   its pool is gone. Inside VDSM it is the other way round (plugin/verbs.py).
+1. Read the metadata from storage. Refuse a domain that cannot have a flag. If
+   there is nothing to change, say so and write nothing.
+2. Who may write? We write a detached domain. Only VDSM writes an attached
+   domain, unless its pool is gone. Inside VDSM it is the other way round
+   (plugin/verbs.py).
 3. For `set`: refuse while somebody uses the domain.
-4. Take the SDM lease. Look again under it: somebody else may have been first.
-5. Keep a copy on this host. Write. Read back.
-6. For `set`: look for users again, for some seconds; if one came, undo.
-7. Release, and look once more.
+4. Take the SDM lease. Read again under it: somebody else may have been first.
+5. Keep a copy on this host. Write, and read back.
+6. For `set`: look for users again, for some seconds. If one came, undo.
+7. Release the lease, and read once more.
 
 The lease outlives the write: see lease/connection.py and write.py.
 """
 
-import contextlib
+from __future__ import annotations
+
 import time
 from dataclasses import dataclass
-from typing import Callable
+from typing import TYPE_CHECKING, NoReturn
 
 from vdsm_backup import errors
-from vdsm_backup.change.write import Unsettled
-from vdsm_backup.metadata import flag
+from vdsm_backup.change.world import Unsettled
+from vdsm_backup.metadata import domain, flag
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.text import printable
 
-POOL = "POOL_UUID"
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-# Sizes that sanlock has: sanlock.h, SANLK_LSF_ALIGN*, SANLK_LSF_SECTOR*.
-ALIGNMENTS = tuple(n * 1024**2 for n in (1, 2, 4, 8))
-SECTORS = (512, 4096)
-
-# V4 has no ALIGNMENT and BLOCK_SIZE; it always uses these.
-V4_GEOMETRY = (ALIGNMENTS[0], SECTORS[0])
+    from vdsm_backup.change.world import Lease, World
+    from vdsm_backup.metadata.domain import Checked
+    from vdsm_backup.storage.base import Reader
 
 # Seconds that a write whose process was killed may still be on its way.
 LINGER = 5
@@ -41,7 +41,13 @@ LINGER = 5
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for."""
+    """
+    What the user asked for.
+
+    action: "set", "clear" or "restore".
+    expected: the value of the flag as the user knows it; None: any.
+    The others are options of the command line.
+    """
 
     action: str
     reason: str = ""
@@ -49,126 +55,73 @@ class Request:
     despite_open_images: bool = False
     accept_origin: bool = False
     pool_is_gone: bool = False
-    expected: "bool | None" = None  # the flag as the user knows it
+    expected: bool | None = None
 
     @property
-    def value(self):
+    def value(self) -> bool:
+        """The value that the flag is to have."""
         return self.action == "set"
-
-
-@dataclass(frozen=True)
-class Tools:
-    """What a change needs from the world."""
-
-    take_lease: Callable  # (storage, paths, values) -> context with Held
-    write: Callable  # (storage, old, new, held) -> None
-    users: Callable  # (storage) -> users.Users
-    history: object
-    who: str
-    is_hosted_engine: Callable  # (sd_id) -> bool
-    vdsm_runs: Callable  # () -> bool
-    may_write: Callable  # (storage, pool, request, tools); raises if not
-    settle: float
-    progress: Callable  # (text) -> None
 
 
 @dataclass(frozen=True)
 class Result:
     """
-    lines: what is on storage now; in a dry run, what would be.
-    before: what was there, None if that was no lines or is not known.
+    lines: what is on storage now; after a dry run, what would be.
+    before: what was there. None if no lines were, or if it is not known.
     """
 
     changed: bool
-    lines: list
-    notes: tuple = ()
-    before: "list | None" = None
+    lines: list[str]
+    notes: tuple[str, ...] = ()
+    before: list[str] | None = None
 
 
-@dataclass(frozen=True)
-class Look:
-    """Metadata at one moment, checked."""
-
-    lines: list
-    values: dict
-    flag: flag.Flag
-
-    @property
-    def pool(self):
-        return self.values.get(POOL, "")
-
-
-def change(storage, request, tools):
+def change(storage: Reader, request: Request, world: World) -> Result:
     """
-    Set or clear the flag. Raises nearly all of errors; see there.
+    Set or clear the flag. Raises nearly all classes of errors.
     """
-    first = look(storage)
+    first = checked(storage)
     if request.expected not in (None, first.flag.value):
         raise errors.MetadataChanged(storage.sd_id)
-    if request.value and tools.is_hosted_engine(storage.sd_id):
+    if request.value and world.is_hosted_engine():
         raise errors.HostedEngineDomain(storage.sd_id)
-    if wanted(first, request, storage, tools) is None:
+    if wanted(first, request, storage, world) is None:
         return Result(False, first.lines, before=first.lines)
-    tools.may_write(storage, first.pool, request, tools)
-    notes = require_unused(storage, request, tools)
+    world.require_may_write(first.pool, request)
+    notes = require_unused(storage, request, world)
     if request.dry_run:
-        new = new_lines(first, request, storage, tools)
+        new = new_lines(first, request, storage, world)
         return Result(True, new, notes, first.lines)
-    with leased(storage, first.values, tools) as held:
-        now = look(storage)
+    with world.lease(first.values) as lease:
+        now = checked(storage)
         if (now.flag, now.pool) != (first.flag, first.pool):
             raise errors.MetadataChanged(storage.sd_id)
         # VDSM may have started while the lease was taken.
-        tools.may_write(storage, now.pool, request, tools)
-        new = new_lines(now, request, storage, tools)
-        tools.history.keep(storage, now.lines, tools.who, request.action)
-        write_lines(storage, now.lines, new, held, tools)
-        notes = settle(storage, now.lines, new, held, request, tools)
-    notes += afterwards(storage, new)
+        world.require_may_write(now.pool, request)
+        new = new_lines(now, request, storage, world)
+        world.history.keep(storage, now.lines, world.who, request.action)
+        write_lines(storage, now.lines, new, lease, world)
+        notes = settle(storage, now.lines, new, lease, request, world)
+    notes += read_once_more(storage, new)
     return Result(True, new, notes, now.lines)
 
 
-def look(storage):
+def checked(storage: Reader) -> Checked:
     """
-    The metadata of a domain that can have a flag.
+    The metadata on storage, of a domain that can have a flag. Raises what
+    Reader.read() and domain.check() do.
     """
-    return check(storage.read(), storage.sd_id)
-
-
-def check(lines, sd_id):
-    md = md_lines.require(lines, sd_id)
-    # First whether it is whole: what is cut may end in "VERSION=".
-    if md.seal == "missing":
-        raise errors.SealMissing(sd_id)
-    if md.dropped:
-        problem = f"a line without '=': {printable(md.dropped[0])}"
-        raise errors.DamagedMetadata(sd_id, problem)
-    flag.require_supported(md.values, sd_id)
-    return Look(lines, md.values, flag.read(md.values, sd_id))
-
-
-def geometry(values, sd_id):
-    """
-    (alignment, sector size) of the domain's leases, in bytes.
-    """
-    if values["VERSION"] == "4":
-        return V4_GEOMETRY
-    try:
-        found = int(values["ALIGNMENT"]), int(values["BLOCK_SIZE"])
-    except (KeyError, ValueError):
-        found = None, None
-    if found[0] not in ALIGNMENTS or found[1] not in SECTORS:
-        problem = "ALIGNMENT or BLOCK_SIZE is missing or no size of sanlock"
-        raise errors.DamagedMetadata(sd_id, problem)
-    return found
+    return domain.check(storage.read(), storage.sd_id)
 
 
 # Deciding
 
 
-def wanted(seen, request, storage, tools):
-    """The flag to write, or None if it is there already."""
-    old = seen.flag
+def wanted(
+    now: Checked, request: Request, storage: Reader, world: World
+) -> flag.Flag | None:
+    """The flag to write, or None if the domain has it already."""
+    old = now.flag
     new_origin = old.origin
     if request.accept_origin or request.value != old.value:
         new_origin = storage.origin()
@@ -178,40 +131,59 @@ def wanted(seen, request, storage, tools):
     return flag.Flag(
         value=request.value,
         reason=request.reason,
-        by=tools.who,
+        by=world.who,
         since=time.strftime(flag.SINCE_FORMAT, time.gmtime()),
         origin=new_origin,
     )
 
 
-def new_lines(seen, request, storage, tools):
-    new = wanted(seen, request, storage, tools)
-    return md_lines.flush(flag.apply(seen.values, new))
+def new_lines(
+    now: Checked, request: Request, storage: Reader, world: World
+) -> list[str]:
+    """The lines to write: with the wanted flag, or as they are."""
+    new = wanted(now, request, storage, world) or now.flag
+    return md_lines.flush(flag.apply(now.values, new))
 
 
-def require_may_write(storage, pool, request, tools):
-    """The answer beside VDSM. Raises DomainAttached, VdsmRunning."""
+def require_may_write(
+    sd_id: str, pool: str, request: Request, vdsm_runs: Callable[[], bool]
+) -> None:
+    """
+    Whether we may write a domain beside VDSM.
+
+    pool: the pool that the domain is attached to; empty if it is not.
+
+    Raises DomainAttached, VdsmRunning.
+    """
     if not pool:
         return
     if not request.pool_is_gone:
         why = f"{request.action} cannot ask it"
-        raise errors.DomainAttached(storage.sd_id, printable(pool), why)
-    if tools.vdsm_runs():
-        raise errors.VdsmRunning(storage.sd_id, printable(pool))
+        raise errors.DomainAttached(sd_id, printable(pool), why)
+    if vdsm_runs():
+        raise errors.VdsmRunning(sd_id, printable(pool))
 
 
-def require_unused(storage, request, tools):
-    """Notes on what was seen and on what could not be; raises DomainInUse."""
+def require_unused(
+    storage: Reader, request: Request, world: World
+) -> tuple[str, ...]:
+    """
+    Notes on the users that do no harm, and on what could not be seen. Raises
+    DomainInUse. Clearing a flag disturbs no user: it is never refused.
+    """
     if not request.value:
         return ()
-    found, notes = _users(storage, request, tools)
+    found, notes = _users(request, world)
     if found:
         raise errors.DomainInUse(storage.sd_id, "; ".join(found))
     return notes
 
 
-def _users(storage, request, tools):
-    users = tools.users(storage)
+def _users(
+    request: Request, world: World
+) -> tuple[list[str], tuple[str, ...]]:
+    """(users that forbid the flag, notes)"""
+    users = world.users()
     found, notes = list(users.blocking), tuple(users.notes)
     if request.despite_open_images:
         notes += tuple(users.images)
@@ -223,23 +195,33 @@ def _users(storage, request, tools):
 # Doing
 
 
-@contextlib.contextmanager
-def leased(storage, values, tools):
-    with storage.lease() as paths:
-        with tools.take_lease(storage, paths, values) as held:
-            yield held
+def write_lines(
+    storage: Reader,
+    old: list[str] | None,
+    new: list[str],
+    lease: Lease,
+    world: World,
+) -> None:
+    """
+    Replace the lines `old` by `new`.
 
-
-def write_lines(storage, old, new, held, tools):
-    tools.progress("writing")
+    Raises what Lease.write() does. If only a reader can tell the outcome, we
+    read: WriteFailed, MetadataChanged and OutcomeUnknown tell of it.
+    """
+    world.progress("writing")
     try:
-        tools.write(storage, old, new, held)
+        lease.write(old, new)
     except Unsettled as e:
         _find_outcome(storage, old, new, e)
 
 
-def _find_outcome(storage, old, new, unsettled):
-    """Returns if the new lines are there; raises what is known otherwise."""
+def _find_outcome(
+    storage: Reader,
+    old: list[str] | None,
+    new: list[str],
+    unsettled: Unsettled,
+) -> None:
+    """Returns if the new lines are on storage. Otherwise raises an error."""
     deadline = time.monotonic() + LINGER
     while True:
         try:
@@ -258,33 +240,50 @@ def _find_outcome(storage, old, new, unsettled):
         time.sleep(0.2)
 
 
-def settle(storage, old, new, held, request, tools):
-    """Look for users that came while the flag was written."""
+def settle(
+    storage: Reader,
+    old: list[str],
+    new: list[str],
+    lease: Lease,
+    request: Request,
+    world: World,
+) -> tuple[str, ...]:
+    """
+    Look for users that came while the flag was written, and undo the change
+    if there are some. Returns notes; raises FlagUndone, UndoFailed.
+    """
     if not request.value:
         return ()
-    tools.progress("looking for users of the domain")
-    deadline = time.monotonic() + tools.settle
+    world.progress("looking for users of the domain")
+    deadline = time.monotonic() + world.settle
     while True:
-        found, notes = _users(storage, request, tools)
+        found, notes = _users(request, world)
         if found:
-            _undo(storage, old, new, held, "; ".join(found), tools)
+            _undo(storage, old, new, lease, "; ".join(found), world)
         if time.monotonic() >= deadline:
             return notes
-        time.sleep(min(0.5, tools.settle))
+        time.sleep(min(0.5, world.settle))
 
 
-def _undo(storage, old, new, held, users, tools):
+def _undo(
+    storage: Reader,
+    old: list[str],
+    new: list[str],
+    lease: Lease,
+    users: str,
+    world: World,
+) -> NoReturn:
     try:
-        write_lines(storage, new, old, held, tools)
+        write_lines(storage, new, old, lease, world)
     except errors.Error as e:
         raise errors.UndoFailed(storage.sd_id, users, str(e))
     raise errors.FlagUndone(storage.sd_id, users)
 
 
-def afterwards(storage, new):
+def read_once_more(storage: Reader, new: list[str]) -> tuple[str, ...]:
     """
-    What others may have done since the lease was released: the change itself
-    was read back under it, so nothing here can fail it.
+    Notes on what others have done since the lease was released. They cannot
+    make the change fail: it was read back under the lease.
     """
     try:
         lines = storage.read()

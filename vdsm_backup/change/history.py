@@ -4,13 +4,18 @@ Copies of a domain's metadata, kept on this host before each change.
 
     <dir>/<sdUUID>/000001.json
         {"schema": 1, "number": 1, "domain": UUID, "time": UTC,
-         "by": who, "action": "set", "place": where, "lines": [...]}
-    <dir>/<sdUUID>/000001.extra     what else the storage keeps (vgcfgbackup)
+         "by": user@host, "action": "set", "place": directory or VG,
+         "lines": [...]}
+    <dir>/<sdUUID>/000001.extra     what the storage has beside the lines: of
+                                    a block domain, LVM's own backup of the
+                                    VG's metadata (vgcfgbackup)
 
 Directories are 0700 and files 0600: metadata names servers and paths. A copy
-is on disk (fsync of file and directory) before the change begins; if it
+is on disk (fsync of file and directory) before the change begins. If it
 cannot be kept, nothing is changed.
 """
+
+from __future__ import annotations
 
 import json
 import os
@@ -18,10 +23,14 @@ import re
 import tempfile
 import time
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
 from vdsm_backup.metadata import flag
 from vdsm_backup.processes import directories, records
+
+if TYPE_CHECKING:
+    from vdsm_backup.storage.base import Reader
 
 SCHEMA = 1
 _NAME = re.compile(r"(\d{6,})\.json")
@@ -29,38 +38,54 @@ _NAME = re.compile(r"(\d{6,})\.json")
 
 @dataclass(frozen=True)
 class Copy:
+    """
+    A kept copy; the fields are the keys of its file.
+
+    domain: UUID of the domain. time: UTC, in flag.SINCE_FORMAT.
+    action: what the change was: set, clear, restore.
+    place: the directory or VG where the domain was found.
+    """
+
     number: int
     domain: str
     time: str
     by: str
     action: str
     place: str
-    lines: list
+    lines: list[str]
 
 
 class History:
-    """Copies of the domains changed on this host."""
+    """
+    The copies that this host has kept.
 
-    def __init__(self, directory):
+    directory: <dir> above. It is made when the first copy is kept.
+    """
+
+    def __init__(self, directory: str) -> None:
         self._dir = directory
 
-    def keep(self, storage, lines, by, action):
+    def keep(
+        self, storage: Reader, lines: list[str], by: str, action: str
+    ) -> Copy:
         """
-        Keep these lines; returns the Copy. Raises HistoryFailed.
+        Keep these lines of a domain, and what the storage has beside them.
+
+        Raises HistoryFailed, and what Reader.save_extra() does.
         """
         directory = self._domain_dir(storage.sd_id)
         try:
             directories.make(self._dir, 0o700)
             directories.make(directory, 0o700)
             copy = self._write(directory, storage, lines, by, action)
-            storage.backup(self._path(storage.sd_id, copy.number, "extra"))
+            storage.save_extra(self._path(storage.sd_id, copy.number, "extra"))
             records.sync_directory(directory)
             records.sync_directory(self._dir)
         except OSError as e:
             raise _failed(directory, e)
         return copy
 
-    def numbers(self, sd_id):
+    def numbers(self, sd_id: str) -> list[int]:
         """
         Numbers of the copies of this domain, oldest first.
         Raises HistoryFailed.
@@ -74,8 +99,10 @@ class History:
         matches = [_NAME.fullmatch(name) for name in names]
         return sorted(int(m[1]) for m in matches if m)
 
-    def get(self, sd_id, number):
-        """Raises HistoryNotFound, HistoryFailed."""
+    def get(self, sd_id: str, number: int) -> Copy:
+        """
+        The copy of this number. Raises HistoryNotFound, HistoryFailed.
+        """
         path = self._path(sd_id, number, "json")
         try:
             with open(path, encoding="ascii") as f:
@@ -89,7 +116,14 @@ class History:
         except (ValueError, TypeError, KeyError) as e:
             raise errors.HistoryFailed(path, f"damaged copy: {e}")
 
-    def _write(self, directory, storage, lines, by, action):
+    def _write(
+        self,
+        directory: str,
+        storage: Reader,
+        lines: list[str],
+        by: str,
+        action: str,
+    ) -> Copy:
         while True:
             number = max(self.numbers(storage.sd_id), default=0) + 1
             copy = Copy(
@@ -98,11 +132,11 @@ class History:
                 time=time.strftime(flag.SINCE_FORMAT, time.gmtime()),
                 by=by,
                 action=action,
-                place=storage.place,
+                place=storage.found_at,
                 lines=lines,
             )
             path = self._path(storage.sd_id, number, "json")
-            # Made with 0600.
+            # mkstemp() makes it with 0600.
             fd, temporary = tempfile.mkstemp(dir=directory)
             try:
                 records.write_json(fd, {"schema": SCHEMA, **asdict(copy)})
@@ -114,15 +148,18 @@ class History:
                 os.unlink(temporary)
             return copy
 
-    def _domain_dir(self, sd_id):
+    def _domain_dir(self, sd_id: str) -> str:
         return os.path.join(self._dir, sd_id)
 
-    def _path(self, sd_id, number, suffix):
+    def _path(self, sd_id: str, number: int, suffix: str) -> str:
         return os.path.join(self._domain_dir(sd_id), f"{number:06}.{suffix}")
 
 
-def _typed(copy):
-    """Raises TypeError if what others print and parse is no text."""
+def _typed(copy: Copy) -> Copy:
+    """
+    The same copy. Raises TypeError if a field is no text that others print
+    and parse as text.
+    """
     texts = [copy.time, copy.by, copy.action, copy.place, *copy.lines]
     if not isinstance(copy.lines, list):
         raise TypeError("its lines are no list")
@@ -131,5 +168,5 @@ def _typed(copy):
     return copy
 
 
-def _failed(path, error):
+def _failed(path: str, error: OSError) -> errors.HistoryFailed:
     return errors.HistoryFailed(path, directories.why(error, path))

@@ -2,27 +2,37 @@
 """
 Putting a kept copy of a domain's metadata back.
 
-For metadata that is gone or broken; the copy is then all that is left to go
-by. Where the metadata is whole, only the flag may differ from the copy: what
-VDSM changed since is never undone. Who may write, the lease, and the look for
+It is for metadata that is gone or broken: then the copy is all that is left.
+Where the metadata is whole, only the flag may differ from the copy: what VDSM
+has changed since is never undone. Who may write, the lease, and the search for
 users are those of any change (change.py).
 
-A copy of this host cannot tell that the domain has no flag: another host may
-have set it since. Only metadata that is whole can, or the user. So a copy
-without a flag goes over anything else only when the user has named it.
+A copy that this host has kept cannot tell that the domain has no flag: another
+host may have set the flag since. Only whole metadata can tell that, or the
+user. So a copy without a flag replaces anything else only if the user has
+named the copy.
 """
+
+from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
 from vdsm_backup.change import change
-from vdsm_backup.metadata import flag
+from vdsm_backup.metadata import domain, flag
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.text import printable
 
-# Metadata that is no metadata, or that nobody can trust. What cannot be read
-# now may be whole, and what is of another version or class is.
+if TYPE_CHECKING:
+    from vdsm_backup.change.history import Copy
+    from vdsm_backup.change.world import World
+    from vdsm_backup.metadata.domain import Checked
+    from vdsm_backup.storage.base import Reader
+
+# Metadata that is no metadata, or that nobody can trust. Metadata that cannot
+# be read now may be whole, and metadata of another version or class is whole.
 _NOT_WHOLE = (
     errors.MetadataMissing,
     errors.NotMetadata,
@@ -38,59 +48,68 @@ class Left:
     """
     What is left of the metadata on storage.
 
-    lines: None if there are none to be had.
-    error: why it is not whole, which change.check() says; None: it is whole.
+    lines: None if no lines can be had.
+    error: why domain.check() does not take them. None: they are whole.
     """
 
-    lines: "list | None"
-    error: "errors.Error | None"
+    lines: list[str] | None
+    error: errors.Error | None
 
 
-def restore(storage, copy, request, tools, chosen=True):
+def restore(
+    storage: Reader,
+    copy: Copy,
+    request: change.Request,
+    world: World,
+    chosen: bool = True,
+) -> change.Result:
     """
-    Put a kept copy back, where the metadata is gone or broken; or where only
-    the flag differs from it.
+    Put a kept copy back where the metadata is gone or broken, or where only
+    the flag differs from the copy.
 
-    chosen: the user named the copy. One that we took by ourselves must not
-    take away a flag.
+    chosen: whether the user has named the copy. One that we have chosen must
+        not take away a flag.
+
+    Raises what domain.check() does for the copy, RestoreRefused,
+    FlagWouldBeLost, and what change.change() does.
     """
     sd_id = storage.sd_id
-    wanted = change.check(copy.lines, sd_id)
+    wanted = domain.check(copy.lines, sd_id)
     left = _what_is_left(storage)
     lines, whole = left.lines, left.error is None
-    if whole:
+    if lines is not None and whole:
         _require_only_flag_differs(sd_id, copy, wanted, lines)
         if sorted(lines) == sorted(copy.lines):
             return change.Result(False, lines, before=lines)
     if not chosen and not wanted.flag.value:
         _require_no_flag(sd_id, copy, left)
-    if wanted.flag.value and tools.is_hosted_engine(sd_id):
+    if wanted.flag.value and world.is_hosted_engine():
         raise errors.HostedEngineDomain(sd_id)
     request = dataclasses.replace(
         request, action="set" if wanted.flag.value else "clear"
     )
-    _require_may_write(storage, wanted.pool, lines, request, tools)
-    notes = change.require_unused(storage, request, tools)
+    _require_may_write(storage, wanted.pool, lines, request, world)
+    notes = change.require_unused(storage, request, world)
     if request.dry_run:
         return change.Result(True, copy.lines, notes, lines)
-    with change.leased(storage, wanted.values, tools) as held:
+    with world.lease(wanted.values) as lease:
         if _what_is_left(storage).lines != lines:
             raise errors.MetadataChanged(sd_id)
         # VDSM may have started while the lease was taken.
-        _require_may_write(storage, wanted.pool, lines, request, tools)
+        _require_may_write(storage, wanted.pool, lines, request, world)
         if lines:
-            tools.history.keep(storage, lines, tools.who, "restore")
-        change.write_lines(storage, lines, copy.lines, held, tools)
-        if whole:
+            world.history.keep(storage, lines, world.who, "restore")
+        change.write_lines(storage, lines, copy.lines, lease, world)
+        if lines is not None and whole:
             notes = change.settle(
-                storage, lines, copy.lines, held, request, tools
+                storage, lines, copy.lines, lease, request, world
             )
-    notes += change.afterwards(storage, copy.lines)
+    notes += change.read_once_more(storage, copy.lines)
     return change.Result(True, copy.lines, notes, lines)
 
 
-def _require_no_flag(sd_id, copy, left):
-    """Raises FlagWouldBeLost, also if that cannot be ruled out."""
+def _require_no_flag(sd_id: str, copy: Copy, left: Left) -> None:
+    """Raises FlagWouldBeLost if a flag is there, or if one may be there."""
     value = md_lines.parse(left.lines or []).values.get(flag.BACKUP, "False")
     if value == "True":
         reason = "what it would replace has one"
@@ -107,30 +126,42 @@ def _require_no_flag(sd_id, copy, left):
     raise errors.FlagWouldBeLost(sd_id, copy.number, reason)
 
 
-def _require_may_write(storage, pool, lines, request, tools):
+def _require_may_write(
+    storage: Reader,
+    pool: str,
+    lines: list[str] | None,
+    request: change.Request,
+    world: World,
+) -> None:
     """
-    By the pool in the copy, or by the one in what is left of the metadata: a
-    domain may have been attached since. Where that cannot be seen any more,
-    VDSM must not run; other hosts of a pool are seen by their host ids.
+    As World.require_may_write(), for metadata that may not tell its pool.
+
+    The pool in the copy counts, or else the pool in what is left of the
+    metadata: the domain may have been attached since. Where that cannot be
+    seen any more, VDSM must not run here. Other hosts of a pool are seen by
+    their host ids, when the lease is taken.
     """
     left = md_lines.parse(lines or []).values
-    pool = pool or left.get(change.POOL, "")
-    if not pool and change.POOL not in left and tools.vdsm_runs():
+    pool = pool or left.get(domain.POOL, "")
+    if not pool and domain.POOL not in left and world.vdsm_runs():
         raise errors.VdsmRunning(storage.sd_id, "(not known)")
-    change.require_may_write(storage, pool, request, tools)
+    world.require_may_write(pool, request)
 
 
-def _what_is_left(storage):
+def _what_is_left(storage: Reader) -> Left:
     lines = None
     try:
         lines = storage.read()
-        change.check(lines, storage.sd_id)
+        domain.check(lines, storage.sd_id)
     except _NOT_WHOLE as e:
         return Left(lines, e)
     return Left(lines, None)
 
 
-def _require_only_flag_differs(sd_id, copy, wanted, lines):
+def _require_only_flag_differs(
+    sd_id: str, copy: Copy, wanted: Checked, lines: list[str]
+) -> None:
+    """Raises RestoreRefused."""
     current = md_lines.parse(lines)
     keys = sorted(
         key

@@ -1,17 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
 Changing the flag of a domain that is attached to a pool of this host: VDSM
-does it, on the SPM, by the verb of its plugin (vdsm/verbs.py).
+does it, on the SPM, by the verb of its plugin (plugin/verbs.py).
 
-What we add are our own looks for users of the domain: VDSM knows its VMs, and
-not who has locked an image on another host. And each way in which VDSM cannot
-be asked is told apart, with the next step.
+We add our own search for users of the domain: VDSM knows its VMs, and does not
+know who has locked an image on another host. And for each reason why VDSM
+cannot be asked, the error names the reason and the next step.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from vdsm_backup import errors
 from vdsm_backup.change import change
 from vdsm_backup.host import vdsm_client
 from vdsm_backup.text import printable
+
+if TYPE_CHECKING:
+    from vdsm_backup.change.world import World
+    from vdsm_backup.metadata.domain import Checked
+    from vdsm_backup.storage.base import Reader
 
 # VDSM's own: SecureError in lib/vdsm/storage/exception.py, and
 # StoragePoolUnknown.
@@ -25,34 +34,42 @@ _BEFORE_THE_WRITE = {
 }
 
 
-def change_flag(storage, request, tools, vdsm):
+def change_flag(
+    storage: Reader,
+    request: change.Request,
+    world: World,
+    vdsm: vdsm_client.Vdsm,
+) -> change.Result:
     """
-    vdsm: a vdsm_client.Vdsm that is not entered yet. Returns change.Result.
+    Set or clear the flag by asking VDSM.
 
-    Raises DomainAttached with what is in the way, what change.change() does,
-    and what VDSM's plugin refuses with.
+    vdsm: not entered yet; it is entered here when VDSM is asked.
+
+    Raises DomainAttached with the obstacle, what change.change() does, and
+    what VDSM's plugin refuses with.
     """
-    first = change.look(storage)
+    first = change.checked(storage)
     if not first.pool:
-        # It was detached since it was found.
-        return change.change(storage, request, tools)
-    if request.value and tools.is_hosted_engine(storage.sd_id):
+        # The domain was detached since it was found.
+        return change.change(storage, request, world)
+    if request.value and world.is_hosted_engine():
         raise errors.HostedEngineDomain(storage.sd_id)
-    if change.wanted(first, request, storage, tools) is None:
+    if change.wanted(first, request, storage, world) is None:
         return change.Result(False, first.lines, before=first.lines)
     if request.accept_origin and request.value == first.flag.value:
-        raise _in_the_way(storage, first, "it cannot take --accept-origin")
-    notes = change.require_unused(storage, request, tools)
-    # What VDSM will write but for who and when; said if it cannot be read.
-    new = change.new_lines(first, request, storage, tools)
+        raise _attached(storage, first, "it cannot take --accept-origin")
+    notes = change.require_unused(storage, request, world)
+    # What VDSM will write, but for who and when. It is shown if what VDSM has
+    # written cannot be read.
+    new = change.new_lines(first, request, storage, world)
     try:
         with vdsm:
             _require_able(storage, first, vdsm)
             if request.dry_run:
                 return change.Result(True, new, notes, first.lines)
-            answer = _ask(storage, first, request, tools, vdsm)
+            answer = _ask(storage, first, request, world, vdsm)
     except vdsm_client.Unreachable as e:
-        raise _in_the_way(storage, first, str(e))
+        raise _attached(storage, first, str(e))
     notes += tuple(printable(note) for note in answer["notes"])
     try:
         new = storage.read()
@@ -61,21 +78,21 @@ def change_flag(storage, request, tools, vdsm):
     return change.Result(answer["changed"], new, notes, first.lines)
 
 
-def _require_able(storage, first, vdsm):
-    """Before anything is asked for: has it the plugin, is it the SPM."""
+def _require_able(
+    storage: Reader, first: Checked, vdsm: vdsm_client.Vdsm
+) -> None:
+    """Require that VDSM has the plugin and is the SPM, before it is asked."""
     try:
         if not vdsm.has_plugin():
-            raise _in_the_way(
-                storage, first, "VDSM of this host has no plugin"
-            )
+            raise _attached(storage, first, "VDSM of this host has no plugin")
         spm = vdsm.spm(first.pool)
     except vdsm_client.Unanswered as e:
-        raise _in_the_way(storage, first, str(e))
+        raise _attached(storage, first, str(e))
     except vdsm_client.Refused as e:
-        raise _in_the_way(storage, first, _said(e))
+        raise _attached(storage, first, _refusal(e))
     if not spm.here:
         who = f"host id {spm.host_id} is" if spm.host_id > 0 else "nobody is"
-        raise _in_the_way(
+        raise _attached(
             storage,
             first,
             f"this host is not the SPM, {who}; the engine shows the SPM in its"
@@ -83,9 +100,15 @@ def _require_able(storage, first, vdsm):
         )
 
 
-def _ask(storage, first, request, tools, vdsm):
-    """VDSM's answer; its refusal is our own."""
-    tools.progress("asking VDSM")
+def _ask(
+    storage: Reader,
+    first: Checked,
+    request: change.Request,
+    world: World,
+    vdsm: vdsm_client.Vdsm,
+) -> dict[str, Any]:
+    """VDSM's answer. What VDSM refuses with is raised as an error of ours."""
+    world.progress("asking VDSM")
     try:
         return vdsm.set_backup(
             storage.sd_id, request.value, request.reason, first.flag.value
@@ -96,17 +119,19 @@ def _ask(storage, first, request, tools, vdsm):
         if e.code in errors.by_code():
             raise errors.from_text(e.code, printable(str(e)))
         if e.code in _BEFORE_THE_WRITE:
-            raise _in_the_way(storage, first, _said(e))
-        # It may be of the end, when the flag was written already.
-        raise errors.OutcomeUnknown(storage.sd_id, _said(e))
+            raise _attached(storage, first, _refusal(e))
+        # The error may come from the end, when the flag was written already.
+        raise errors.OutcomeUnknown(storage.sd_id, _refusal(e))
 
 
-def _said(refused):
+def _refusal(refused: vdsm_client.Refused) -> str:
     known = _BEFORE_THE_WRITE.get(refused.code)
-    said = f"VDSM's error {refused.code}: {printable(str(refused))}"
-    return known or said
+    words = f"VDSM's error {refused.code}: {printable(str(refused))}"
+    return known or words
 
 
-def _in_the_way(storage, first, why):
+def _attached(
+    storage: Reader, first: Checked, why: str
+) -> errors.DomainAttached:
     pool = printable(first.pool)
     return errors.DomainAttached(storage.sd_id, pool, why)

@@ -1,45 +1,60 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-The tool's side of a write: starts the writer, leads it through its steps, and
-says what is known when it ends.
+The tool's side of a write: starts the writer process, leads it through its
+steps, and says what is known when it ends.
 """
+
+from __future__ import annotations
 
 import contextlib
 import socket
+from typing import TYPE_CHECKING, Protocol
 
 from vdsm_backup import errors
+from vdsm_backup.change.world import Unsettled
 from vdsm_backup.processes import spawn
 from vdsm_backup.processes.channel import Channel, Timeout
 
-# A write is a few calls, each of which ends by the I/O timeout; this many of
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from vdsm_backup.storage.base import Storage
+
+# A write is a few calls, each of which ends by the I/O timeout. This many of
 # them may be slow before the writer is given up.
 CALLS = 4
 
 
-class Unsettled(Exception):
+class Held(Protocol):
     """
-    The write began and did not end well: only a reader can tell the outcome.
+    A lease of this host, as our own processes hold it.
 
-    cause: why.
-    ended: the call that writes has come back, so what is read now stays;
-    otherwise it may still be on its way.
-    failed: it came back with an error, so what is there now and is not new is
-    as it was, or somebody else's.
+    fd: keeps the lease, in each process that has it: see lease/connection.py.
     """
 
-    def __init__(self, cause, ended, failed=False):
-        super().__init__(cause)
-        self.cause = cause
-        self.ended = ended
-        self.failed = failed
+    @property
+    def fd(self) -> int: ...
+
+    def check(self) -> None:
+        """Raises LeaseLost if the lease is lost."""
 
 
-def run(storage, old, new, held, io_timeout, on_step=lambda name: None):
+def run(
+    storage: Storage,
+    old: list[str] | None,
+    new: list[str],
+    held: Held,
+    io_timeout: float,
+    on_step: Callable[[str], None] = lambda name: None,
+) -> None:
     """
-    Replace the lines old by new under the lease `held`.
+    Replace the lines `old` by `new` under a lease.
 
-    Raises a class of errors if nothing was changed, Unsettled if that cannot
-    be said.
+    io_timeout: seconds, for one call to storage.
+    on_step: called with the name of each step of Writer.write().
+
+    Raises as Lease.write() in world.py.
     """
     ours, theirs = socket.socketpair()
     channel = Channel(ours)
@@ -60,14 +75,21 @@ def run(storage, old, new, held, io_timeout, on_step=lambda name: None):
         try:
             _lead(channel, request, storage, held, io_timeout, on_step)
         except BaseException:
-            # Stuck in the kernel it ends when the kernel lets it; it keeps
-            # the lease until then, and does nothing more.
+            # A writer that is stuck in the kernel ends when the kernel lets
+            # it. It keeps the lease until then, and does nothing more.
             child.kill()
             raise
         child.wait()
 
 
-def _lead(channel, request, storage, held, io_timeout, on_step):
+def _lead(
+    channel: Channel,
+    request: dict[str, Any],
+    storage: Storage,
+    held: Held,
+    io_timeout: float,
+    on_step: Callable[[str], None],
+) -> None:
     timeout = io_timeout * CALLS
     step = "start"
     committed = False
@@ -86,11 +108,11 @@ def _lead(channel, request, storage, held, io_timeout, on_step):
             return
         if "error" in message:
             error = errors.from_fields(**message["error"])
-            if not committed or _before_the_call(error):
+            if not committed or _wrote_nothing(error):
                 raise error
             if isinstance(error, errors.OutcomeUnknown):
                 raise Unsettled(error.reason, ended=False)
-            # Of all errors only this one says that the call came back.
+            # Of all errors only WriteFailed says that the call came back.
             ended = isinstance(error, errors.WriteFailed)
             failed = ended and error.step == "commit"
             raise Unsettled(str(error), ended, failed)
@@ -98,20 +120,25 @@ def _lead(channel, request, storage, held, io_timeout, on_step):
         on_step(step)
         if not committed:
             held.check()
-            # A word that cannot be sent was not heard.
+            # If this cannot be sent, the writer has not been told to go on.
             with contextlib.suppress(OSError):
                 channel.send({"go": True})
                 committed = step == "commit"
 
 
-def _before_the_call(error):
-    """Whether it says, also after "commit", that nothing was written."""
+def _wrote_nothing(error: errors.Error) -> bool:
+    """
+    Whether the error says that nothing was written, also after "commit": see
+    Writer.write().
+    """
     if isinstance(error, errors.WriteFailed):
         return error.step not in ("commit", "confirm")
     return isinstance(error, errors.MetadataChanged)
 
 
-def _unfinished(storage, step, cause, committed):
+def _unfinished(
+    storage: Storage, step: str, cause: str, committed: bool
+) -> Exception:
     if committed:
         return Unsettled(cause, ended=False)
     return errors.WriteFailed(storage.sd_id, step, cause)

@@ -2,18 +2,21 @@
 """
 The process that writes to storage, once.
 
-It runs in a session of its own and holds the registration of the SDM lease
-as its stdin and stdout; all that it starts inherits them, so the lease lives
-as long as any of them does (see lease/connection.py). Nothing here may print.
+It runs in a session of its own. Its stdin and stdout are the registration of
+the SDM lease, and all processes that it starts inherit them. So the lease
+lives as long as any of these processes (see lease/connection.py). Nothing here
+may print.
 
-The tool leads: before each step the writer says which, and waits for the word
-to go on. A tool that died before "commit" changes nothing; after it, the
-writer finishes what it began.
+The tool leads: before each step the writer names the step, and waits until
+the tool lets it go on. If the tool dies before "commit", nothing is changed.
+If the tool dies later, the writer finishes what it began.
 
     tool -> {"storage": {...}, "old": [...], "new": [...]}
     <- {"step": NAME}   -> {"go": true}    for each step
     <- {"done": true} | {"error": {"code": N, "fields": {...}}}
 """
+
+from __future__ import annotations
 
 import contextlib
 import signal
@@ -23,19 +26,27 @@ from vdsm_backup import errors
 from vdsm_backup.processes.channel import Channel
 from vdsm_backup.storage import locate
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Sequence
+
 
 class ToolGone(Exception):
     """The tool died while there was nothing to finish."""
 
 
 class Steps:
-    """Asks the tool before each step; after "commit" it only tells."""
+    """
+    Tells the tool of each step, and waits until the tool lets us go on. It
+    waits no more after "commit".
+    """
 
-    def __init__(self, channel):
+    def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._committed = False
 
-    def __call__(self, name):
+    def __call__(self, name: str) -> None:
+        """Raises ToolGone."""
         try:
             self._channel.send({"step": name})
             if not self._committed and not self._channel.receive():
@@ -47,8 +58,10 @@ class Steps:
             self._committed = True
 
 
-def main(args):
-    # Only the tool, or its end, decides; not a terminal or a session's end.
+def main(args: Sequence[str]) -> None:
+    """args: the number of the file by which the tool is reached."""
+    # Only the tool decides, or its end. A terminal or the end of a session
+    # does not.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     channel = Channel(socket.socket(fileno=int(args[0])))
@@ -57,7 +70,7 @@ def main(args):
         if request is None:
             return
         _write(request, Steps(channel))
-        answer = {"done": True}
+        answer: dict[str, Any] = {"done": True}
     except ToolGone:
         return
     except Exception as e:
@@ -66,6 +79,6 @@ def main(args):
         channel.send(answer)
 
 
-def _write(request, step):
-    storage = locate.from_description(request["storage"])
-    storage.write(request["old"], request["new"], step)
+def _write(request: dict[str, Any], step: Steps) -> None:
+    writer = locate.from_description(request["storage"])
+    writer.write(request["old"], request["new"], step)

@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterable, Iterator
 
-    from vdsm_backup.change.change import Result, Tools
+    from vdsm_backup.change.change import Result
     from vdsm_backup.change.history import Copy
+    from vdsm_backup.change.world import World
     from vdsm_backup.cli.objects import DomainObject
     from vdsm_backup.config import Config
     from vdsm_backup.storage.base import Storage
-    from vdsm_backup.storage.discovery import Failure
+    from vdsm_backup.storage.sources import Failure
 
 # Seconds after which VDSM drops what it has in memory of a domain:
 # [irs] repo_stats_cache_refresh_timeout in lib/vdsm/common/config.py.in.
@@ -49,7 +50,7 @@ class Words(NamedTuple):
 def make(
     storage: Storage,
     failures: Iterable[Failure],
-    work: Callable[[Tools], Result],
+    work: Callable[[World], Result],
     words: Words,
     args: argparse.Namespace,
     options: Config,
@@ -59,23 +60,23 @@ def make(
     """
     Make a change by calling `work`, and show the result.
 
-    failures: places in which another domain with the same UUID may be.
+    failures: sources on which another domain with the same UUID may be.
     copy: the kept one that is put back; what differs is then shown.
 
     Raises what `work` raises.
     """
-    world = wiring.Wiring(options, args.timeout, ui.progress)
+    world = wiring.HostWorld(storage, options, args.timeout, ui.progress)
     tidied: tuple[str, ...] = ()
     try:
-        result = work(world.tools(storage))
+        result = work(world)
     finally:
         if not args.dry_run:
-            tidied = world.tidy(storage)
+            tidied = world.tidy()
             ui.notes(tidied)
     reading = readings.from_lines(storage, result.lines)
     domain = objects.domain_object(reading)
     notes = [
-        *output.place_notes(failures),
+        *output.failure_notes(failures),
         *result.notes,
         *_warnings(domain, result, args),
     ]

@@ -110,7 +110,7 @@ def _check_domain(
     else:
         storage, failures = target.one(args, options)
         location = Location(storage.sd_id)
-        notes = output.place_notes(failures)
+        notes = output.failure_notes(failures)
         guard = Guard(policy.settings(options), lambda _: storage.read())
     wanted = needs.Needs(known=[needs.Need("the disk", location)])
     # A storage that was found ends by its own timeout.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from vdsm_backup.change import change
 from vdsm_backup.cli import history, output
-from vdsm_backup.metadata import flag
+from vdsm_backup.metadata import domain, flag
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.text import printable
 
@@ -143,8 +143,8 @@ def _pool_notes(
     attached domain whose metadata says that it is detached, and over the
     opposite.
     """
-    known = change.POOL in before
-    stored, kept = before.get(change.POOL, ""), after.get(change.POOL, "")
+    known = domain.POOL in before
+    stored, kept = before.get(domain.POOL, ""), after.get(domain.POOL, "")
     if known and stored == kept:
         return
     said = f"by copy {copy.number} the domain is {_attached(kept)}"
@@ -156,5 +156,5 @@ def _pool_notes(
 
 def _attached(pool: str) -> str:
     if not pool:
-        return f"detached ({change.POOL} is empty)"
+        return f"detached ({domain.POOL} is empty)"
     return f"attached to pool {printable(pool)}"

@@ -11,7 +11,7 @@ from vdsm_backup.cli.survey import Survey
 from vdsm_backup.doctor import checks as doctor_checks
 from vdsm_backup.doctor import gluster
 from vdsm_backup.host import mounts
-from vdsm_backup.storage import discovery
+from vdsm_backup.storage.sources import Sources
 
 if TYPE_CHECKING:
     import argparse
@@ -65,8 +65,8 @@ def _findings(
     yield from doctor_checks.storage_tools(options)
     yield from doctor_checks.sanlock()
     yield from doctor_checks.log()
-    places = discovery.Discovery(options).places()
-    answers = Survey(places, options.io_timeout).all()
+    scans = Sources(options).scans()
+    answers = Survey(scans, options.io_timeout).all()
     directories = _directories(answers)
     yield from gluster.check(directories, mounts.table(), options)
     yield from doctor_checks.violations(
@@ -76,11 +76,15 @@ def _findings(
 
 def _directories(answers: Iterable[Answer]) -> list[str]:
     """Those of file domains, and those that could not be searched."""
-    found: list[Storage | discovery.Failure] = [
-        answer.storage if isinstance(answer, readings.Reading) else answer
+    found = (
+        (
+            (answer.storage.kind, answer.storage.found_at)
+            if isinstance(answer, readings.Reading)
+            else (answer.kind, answer.source)
+        )
         for answer in answers
-    ]
-    return [each.place for each in found if each.kind == "file"]
+    )
+    return [directory for kind, directory in found if kind == "file"]
 
 
 def _flagged(answers: Iterable[Answer]) -> list[Storage]:

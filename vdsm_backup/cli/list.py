@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from vdsm_backup.cli import layout, objects, output
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.cli.survey import Survey, domain_of
-from vdsm_backup.storage import discovery
+from vdsm_backup.storage.sources import Sources
 from vdsm_backup.text import printable
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ _INDENT = "    "
 
 def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     """PARTLY if some domain or place could not be read."""
-    places = discovery.Discovery(options).places()
-    survey = Survey(places, options.io_timeout)
+    scans = Sources(options).scans()
+    survey = Survey(scans, options.io_timeout)
     listing = _Listing(args.flagged)
     if ui.as_json:
         found = listing.add(survey.all())

@@ -17,7 +17,7 @@ from vdsm_backup.text import printable
 if TYPE_CHECKING:
     from vdsm_backup import errors
     from vdsm_backup.cli.readings import Reading
-    from vdsm_backup.storage.discovery import Failure
+    from vdsm_backup.storage.sources import Failure
 
 
 class ErrorObject(TypedDict):
@@ -62,7 +62,7 @@ def domain_object(reading: Reading) -> DomainObject:
     """The DOMAIN of a domain: all that the reading tells of it."""
     storage = reading.storage
     domain = _unknown(
-        storage.sd_id, storage.kind, storage.place, reading.error
+        storage.sd_id, storage.kind, storage.found_at, reading.error
     )
     if reading.md is not None:
         values = reading.md.values
@@ -83,12 +83,12 @@ def domain_object(reading: Reading) -> DomainObject:
     return domain
 
 
-def place_object(failure: Failure) -> DomainObject:
+def failure_object(failure: Failure) -> DomainObject:
     """
     The DOMAIN of a place that could not be searched: a domain of which
     nothing is known.
     """
-    return _unknown(None, failure.kind, failure.place, failure.error)
+    return _unknown(None, failure.kind, failure.source, failure.error)
 
 
 def error_object(error: errors.Error) -> ErrorObject:

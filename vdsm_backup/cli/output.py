@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any, TextIO
 
-    from vdsm_backup.storage.discovery import Failure
+    from vdsm_backup.storage.sources import Failure
 
 # The schema of docs/json.md. Keys may be added, none changes its meaning.
 SCHEMA = 1
@@ -130,13 +130,13 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
-def place_notes(failures: Iterable[Failure]) -> list[str]:
+def failure_notes(failures: Iterable[Failure]) -> list[str]:
     """
     A note on each place that could not be searched, while a domain was found
     in another one.
     """
     return [
-        f"{failure.place} could not be looked at: {failure.error}"
+        f"{failure.source} could not be looked at: {failure.error}"
         for failure in failures
         if isinstance(failure.error, errors.Error)
     ]

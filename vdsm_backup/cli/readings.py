@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
+from vdsm_backup.metadata import domain as metadata_domain
 from vdsm_backup.metadata import flag, origin
 from vdsm_backup.metadata import lines as md_lines
-from vdsm_backup.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -67,7 +67,7 @@ def last_scan(storage: Storage) -> Reading:
     The Reading of the lines from the last scan, without reading again; as
     read() if no scan has read them.
     """
-    return _reading(storage, storage.seen)
+    return _reading(storage, storage.last_scan)
 
 
 def _reading(storage: Storage, get_lines: Callable[[], list[str]]) -> Reading:
@@ -98,39 +98,17 @@ def from_lines(storage: Storage, lines: Iterable[str]) -> Reading:
     except errors.Error as e:
         problems.append(e)
     error = problems[0] if problems else None
-    problems += _lesser_problems(md, storage.sd_id, problems)
+    told = {(type(e), str(e)) for e in problems}
+    problems += [
+        e
+        for e in metadata_domain.lesser_problems(md, storage.sd_id)
+        if (type(e), str(e)) not in told
+    ]
     match = None
     if value and value.origin:
         match, more = _match(storage, value.origin)
         problems += more
     return Reading(storage, md, value, error, problems, match, lines)
-
-
-def _lesser_problems(
-    md: md_lines.Metadata, sd_id: str, known: Iterable[errors.Error]
-) -> list[errors.Error]:
-    """
-    All problems that can be told from the metadata, also those that do not
-    keep the flag from being read. Without those that are known.
-    """
-    found: list[errors.Error] = []
-    if md.seal == "missing":
-        found.append(errors.SealMissing(sd_id))
-    if md.seal == "broken":
-        declared = printable(md.declared or "")
-        found.append(errors.SealBroken(sd_id, declared, md.computed))
-    if md.dropped:
-        line = printable(md.dropped[0])
-        problem = f"a line without '=': {line}"
-        found.append(errors.DamagedMetadata(sd_id, problem))
-    if flag.BACKUP in md.values:
-        try:
-            flag.read(md.values, sd_id)
-            flag.require_supported({"VERSION": "", **md.values}, sd_id)
-        except errors.Error as e:
-            found.append(e)
-    told = {(type(e), str(e)) for e in known}
-    return [e for e in found if (type(e), str(e)) not in told]
 
 
 def _match(

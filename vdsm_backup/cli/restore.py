@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from vdsm_backup import errors
 from vdsm_backup.change import change, restore
 from vdsm_backup.cli import changes, target, wiring
-from vdsm_backup.metadata import flag
+from vdsm_backup.metadata import domain, flag
 from vdsm_backup.metadata import lines as md_lines
 
 if TYPE_CHECKING:
     import argparse
 
     from vdsm_backup.change.history import Copy, History
+    from vdsm_backup.change.world import World
     from vdsm_backup.cli.exits import Exit
     from vdsm_backup.cli.output import UI
     from vdsm_backup.config import Config
@@ -44,9 +45,9 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
         f"has the metadata of copy {copy.number} and is {state}",
     )
 
-    def work(tools: change.Tools) -> change.Result:
+    def work(world: World) -> change.Result:
         result = restore.restore(
-            storage, copy, request, tools, chosen=bool(args.number)
+            storage, copy, request, world, chosen=bool(args.number)
         )
         if not ui.as_json:
             # The notes on copies that were skipped have been shown.
@@ -74,7 +75,7 @@ def _copy(
     for number in reversed(history.numbers(sd_id)):
         try:
             copy = history.get(sd_id, number)
-            change.check(copy.lines, sd_id)
+            domain.check(copy.lines, sd_id)
             return copy, skipped
         except errors.SealMissing:
             reason = "it has no seal"

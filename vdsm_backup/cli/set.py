@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 from vdsm_backup.change import change, through_vdsm
 from vdsm_backup.cli import changes, target
 from vdsm_backup.host import vdsm_client
-from vdsm_backup.metadata import flag
+from vdsm_backup.metadata import domain, flag
 from vdsm_backup.metadata import lines as md_lines
 
 if TYPE_CHECKING:
     import argparse
 
+    from vdsm_backup.change.world import World
     from vdsm_backup.cli.exits import Exit
     from vdsm_backup.cli.output import UI
     from vdsm_backup.config import Config
@@ -52,16 +53,16 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     )
     storage, failures = target.by_sd(args.sd, options, patient=True)
 
-    def work(tools: change.Tools) -> change.Result:
+    def work(world: World) -> change.Result:
         # The pool says who makes the change. Each of the two reads the
         # metadata again.
-        pool = md_lines.parse(storage.seen()).values.get(change.POOL)
+        pool = md_lines.parse(storage.last_scan()).values.get(domain.POOL)
         if request.pool_is_gone or not pool:
-            return change.change(storage, request, tools)
+            return change.change(storage, request, world)
         vdsm = vdsm_client.Vdsm(
             options.vdsm_host, options.vdsm_port, options.vdsm_tls
         )
-        return through_vdsm.change_flag(storage, request, tools, vdsm)
+        return through_vdsm.change_flag(storage, request, world, vdsm)
 
     return changes.make(
         storage,

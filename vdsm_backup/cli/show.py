@@ -36,7 +36,7 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     storage, failures = target.one(args, options)
     reading, found = _read_and_find_users(storage, options)
     domain = objects.domain_object(reading)
-    domain["notes"] += output.place_notes(failures)
+    domain["notes"] += output.failure_notes(failures)
     if ui.as_json:
         ui.json(
             domain=domain,

@@ -19,6 +19,7 @@ from vdsm_backup import errors
 from vdsm_backup.cli import objects, readings
 from vdsm_backup.processes.jobs import Jobs
 from vdsm_backup.storage import discovery
+from vdsm_backup.storage.sources import Failure, no_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -26,13 +27,11 @@ if TYPE_CHECKING:
 
     from vdsm_backup.cli.objects import DomainObject
     from vdsm_backup.storage.base import Storage
-
-    # The result of the job of a place.
-    Found = tuple[list[Storage], list[discovery.Failure]]
+    from vdsm_backup.storage.sources import Found
 
 # What a place or a domain has answered: a Failure is a place that could not be
 # searched.
-Answer = Union[readings.Reading, discovery.Failure]
+Answer = Union[readings.Reading, Failure]
 
 
 class Survey:
@@ -43,7 +42,7 @@ class Survey:
     ) -> None:
         """
         places: of each place the job that searches it, as from
-            Discovery.places().
+            Sources.scans().
         timeout: seconds that a single answer may take.
         """
         self._timeout = timeout
@@ -120,16 +119,16 @@ class Survey:
         given_up: list[Answer] = []
         for place, unread in self._unread.items():
             if unread is None:
-                given_up.append(discovery.late(place, self._timeout))
+                given_up.append(no_answer(place, self._timeout))
                 continue
             for storage in unread:
-                error = errors.StorageTimeout(storage.place, self._timeout)
+                error = errors.StorageTimeout(storage.found_at, self._timeout)
                 given_up.append(readings.unreadable(storage, error))
         return given_up
 
 
 def domain_of(answer: Answer) -> DomainObject:
     """The DOMAIN of an answer."""
-    if isinstance(answer, discovery.Failure):
-        return objects.place_object(answer)
+    if isinstance(answer, Failure):
+        return objects.failure_object(answer)
     return objects.domain_object(answer)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from vdsm_backup.config import Config
     from vdsm_backup.storage.base import Storage
+    from vdsm_backup.storage.sources import Failure
 
 
 def plain(sd: str) -> str:
@@ -33,7 +34,7 @@ def plain(sd: str) -> str:
 
 def by_sd(
     sd: str, options: Config, patient: bool = False
-) -> tuple[Storage, list[discovery.Failure]]:
+) -> tuple[Storage, list[Failure]]:
     """
     (the storage of the domain, the places that could not be searched).
 
@@ -93,7 +94,7 @@ def select(
 
 def one(
     args: argparse.Namespace, options: Config
-) -> tuple[Storage, list[discovery.Failure]]:
+) -> tuple[Storage, list[Failure]]:
     """
     (the storage of the one domain that is meant, the places that could not be
     searched).

@@ -10,7 +10,7 @@ from vdsm_backup import errors
 from vdsm_backup.cli import layout, objects, output, readings, target
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.cli.survey import Survey
-from vdsm_backup.storage import discovery
+from vdsm_backup.storage.sources import Failure, Sources
 from vdsm_backup.text import is_uuid, printable
 
 if TYPE_CHECKING:
@@ -90,8 +90,8 @@ def _verify(args: argparse.Namespace, options: Config) -> list[Verified]:
         return [_by_sd(sd, options) for sd in args.sd]
     answers: Iterable[Answer]
     if found is None:
-        places = discovery.Discovery(options).places()
-        answers = Survey(places, options.io_timeout).all()
+        scans = Sources(options).scans()
+        answers = Survey(scans, options.io_timeout).all()
     else:
         if args.sd:
             found = target.select(found, args.sd, args)
@@ -112,13 +112,13 @@ def _by_sd(sd: str, options: Config) -> Verified:
         sd_id = uuid if is_uuid(uuid) else None
         return Verified(sd_id, sd, None, [e])
     verified = _verified(readings.read(storage))
-    verified.notes += output.place_notes(failures)
+    verified.notes += output.failure_notes(failures)
     return verified
 
 
 def _verified(answer: Answer) -> Verified:
-    if isinstance(answer, discovery.Failure):
-        return Verified(None, None, answer.place, [answer.error])
+    if isinstance(answer, Failure):
+        return Verified(None, None, answer.source, [answer.error])
     domain = objects.domain_object(answer)
     return Verified(
         domain["id"],

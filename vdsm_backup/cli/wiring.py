@@ -7,6 +7,7 @@ users of a domain, the history. No other module does this.
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import os
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ from vdsm_backup.host import (
 from vdsm_backup.lease import client
 from vdsm_backup.lease import local as lease_local
 from vdsm_backup.lvm import activation
-from vdsm_backup.metadata import flag
+from vdsm_backup.metadata import domain, flag
 from vdsm_backup.processes.records import Record
 from vdsm_backup.storage.block import BlockStorage
 from vdsm_backup.storage.file import FileStorage
@@ -61,14 +62,15 @@ def who_uses(storage: Storage, options: Config) -> users.Users:
     )
 
 
-class Wiring:
+class HostWorld:
     """
-    What one change needs from the world, and what is to be tidied up after
-    it.
+    The change.world.World of one domain, on this host; and what is to be
+    tidied up after a change.
     """
 
     def __init__(
         self,
+        storage: Storage,
         options: Config,
         timeout: float | None,
         progress: Callable[[str], None],
@@ -77,34 +79,41 @@ class Wiring:
         timeout: seconds for the lease. None: the configured ones.
         progress: called with a text for somebody who waits.
         """
+        self._storage = storage
         self._options = options
         self._timeout = timeout or options.lease_timeout
-        self._progress = progress
         self._leased = False
         self._activation: activation.Activation | None = None
         self._notes: list[str] = []
+        self.progress = progress
+        self.settle: float = options.settle
+        self.history = make_history(options)
+        self.who = flag.changed_by(*caller.user_and_host())
 
-    def tools(self, storage: Storage) -> change.Tools:
-        """The tools of a change of this domain."""
+    def users(self) -> users.Users:
+        return who_uses(self._storage, self._options)
+
+    def is_hosted_engine(self) -> bool:
+        return hosted_engine.is_hosted_engine(self._storage.sd_id)
+
+    def vdsm_runs(self) -> bool:
         options = self._options
-        if isinstance(storage, BlockStorage):
-            self._activate(storage)
-        return change.Tools(
-            take_lease=self._take_lease,
-            write=self._write,
-            users=lambda storage: who_uses(storage, options),
-            history=make_history(options),
-            who=flag.changed_by(*caller.user_and_host()),
-            is_hosted_engine=hosted_engine.is_hosted_engine,
-            vdsm_runs=lambda: vdsm_client.vdsm_listens(
-                options.vdsm_host, options.vdsm_port
-            ),
-            may_write=change.require_may_write,
-            settle=options.settle,
-            progress=self._progress,
-        )
+        return vdsm_client.vdsm_listens(options.vdsm_host, options.vdsm_port)
 
-    def tidy(self, storage: Storage) -> tuple[str, ...]:
+    def require_may_write(self, pool: str, request: change.Request) -> None:
+        sd_id = self._storage.sd_id
+        change.require_may_write(sd_id, pool, request, self.vdsm_runs)
+
+    @contextlib.contextmanager
+    def lease(self, values: Mapping[str, str]) -> Iterator[_Lease]:
+        storage = self._storage
+        if isinstance(storage, BlockStorage):
+            self._activation = self._make_activation()
+        with storage.lease(self._activation) as paths:
+            with self._take_lease(paths, values) as held:
+                yield _Lease(functools.partial(self._write, held))
+
+    def tidy(self) -> tuple[str, ...]:
         """
         Leave the lockspace that a killed run left joined, and deactivate the
         LVs that it left active. Nothing of that is done if this run has taken
@@ -113,72 +122,72 @@ class Wiring:
         Returns notes on what could not be done. Raises none of our errors.
         """
         if not self._leased and not self._notes:
-            self._tidy(storage)
+            self._tidy()
         return tuple(self._notes)
 
-    def _tidy(self, storage: Storage) -> None:
-        run_dir, sd_id = self._options.run_dir, storage.sd_id
-        joined, active = Record(run_dir, sd_id).exists(), False
+    def _tidy(self) -> None:
+        storage, run_dir = self._storage, self._options.run_dir
+        joined, active = Record(run_dir, storage.sd_id).exists(), False
+        tidying = None
         if isinstance(storage, BlockStorage):
-            storage.activation = activation.Tidying(
-                run_dir, sd_id, self._notes.append
+            tidying = activation.Tidying(
+                run_dir, storage.sd_id, self._notes.append
             )
-            active = storage.activation.left_behind()
+            active = tidying.left_behind()
         if not joined and not active:
             return
         try:
-            with storage.lease() as paths:
+            with storage.lease(tidying) as paths:
                 if joined:
-                    values = change.look(storage).values
-                    request = self._request(storage, paths, values)
-                    client.tidy(request, self._progress)
+                    values = change.checked(storage).values
+                    request = self._request(paths, values)
+                    client.tidy(request, self.progress)
         except errors.Error as e:
             what = "the lockspace joined" if joined else "LVs active"
             self._notes.append(f"a killed run may have left {what}: {e}")
 
-    def _activate(self, storage: BlockStorage) -> None:
-        """Let storage.lease() activate the LVs that sanlock opens."""
-        timeout, progress = self._timeout, self._progress
-        storage.activation = self._activation = activation.Activation(
+    def _make_activation(self) -> activation.Activation:
+        sd_id, timeout = self._storage.sd_id, self._timeout
+        return activation.Activation(
             self._options.run_dir,
-            storage.sd_id,
+            sd_id,
             self._notes.append,
             timeout,
-            lambda: client.require_daemon(storage.sd_id, timeout, progress),
-            progress,
+            lambda: client.require_daemon(sd_id, timeout, self.progress),
+            self.progress,
         )
 
     def _take_lease(
-        self, storage: Storage, paths: LeasePaths, values: Mapping[str, str]
-    ) -> AbstractContextManager[client.Held | lease_local.Held]:
-        mount = None
+        self, paths: LeasePaths, values: Mapping[str, str]
+    ) -> AbstractContextManager[write.Held]:
+        storage, mount = self._storage, None
         local = storage.kind == "file" and values.get("TYPE") == _LOCAL
         if local:
             mount = mount_of(paths.ids, mounts.table())
             if filesystems.is_private(mount):
-                return self._take_local(storage, paths)
+                return self._take_local(paths)
         self._leased = True
-        request = self._request(storage, paths, values)
+        request = self._request(paths, values)
         if local:
             return self._take_in_spite_of_type(request, mount)
-        return client.take(request, self._progress)
+        return client.take(request, self.progress)
 
     @contextlib.contextmanager
-    def _take_local(
-        self, storage: Storage, paths: LeasePaths
-    ) -> Iterator[lease_local.Held]:
+    def _take_local(self, paths: LeasePaths) -> Iterator[lease_local.Held]:
+        sd_id = self._storage.sd_id
+
         def require_private(fd: int) -> None:
-            # By a link that could not be followed before it is elsewhere.
+            # If a link could not be followed before, the file is elsewhere.
             mount = mounts.of_file(fd)
             if not filesystems.is_private(mount):
                 reason = f"{paths.ids}: {_shared(mount)}"
-                raise errors.WriteFailed(storage.sd_id, "lease", reason)
+                raise errors.WriteFailed(sd_id, "lease", reason)
 
         with lease_local.take(
-            storage.sd_id,
+            sd_id,
             paths.ids,
             self._timeout,
-            self._progress,
+            self.progress,
             self._options.io_timeout,
             require_private,
         ) as held:
@@ -189,14 +198,13 @@ class Wiring:
         self, request: client.Request, mount: mounts.Mount | None
     ) -> Iterator[client.Held]:
         """
-        sanlock's lease of a domain that says it is local and need not be. One
-        that really is has no lockspace, and is told so.
+        sanlock's lease of a domain whose metadata says that it is local,
+        which may be wrong. If it is right there is no lockspace, and the
+        error says so.
         """
         with contextlib.ExitStack() as stack:
             try:
-                held = stack.enter_context(
-                    client.take(request, self._progress)
-                )
+                held = stack.enter_context(client.take(request, self.progress))
             except errors.SanlockFailed as e:
                 reason = (
                     f"{e.reason}; a domain of TYPE={_LOCAL} has no lockspace,"
@@ -207,9 +215,10 @@ class Wiring:
             yield held
 
     def _request(
-        self, storage: Storage, paths: LeasePaths, values: Mapping[str, str]
+        self, paths: LeasePaths, values: Mapping[str, str]
     ) -> client.Request:
-        alignment, sector = change.geometry(values, storage.sd_id)
+        storage = self._storage
+        alignment, sector = domain.geometry(values, storage.sd_id)
         uid, gid = storage.io_user or (None, None)
         timeout = self._timeout
         if self._activation and self._activation.waited:
@@ -232,21 +241,26 @@ class Wiring:
         )
 
     def _write(
-        self,
-        storage: Storage,
-        old: list[str] | None,
-        new: list[str],
-        held: client.Held | lease_local.Held,
+        self, held: write.Held, old: list[str] | None, new: list[str]
     ) -> None:
         steps: list[str] = []
         timeout = self._options.io_timeout
         try:
-            write.run(storage, old, new, held, timeout, steps.append)
+            write.run(self._storage, old, new, held, timeout, steps.append)
         except KeyboardInterrupt:
             if "commit" not in steps:
                 raise
             reason = "the command was interrupted while it wrote"
-            raise errors.OutcomeUnknown(storage.sd_id, reason)
+            raise errors.OutcomeUnknown(self._storage.sd_id, reason)
+
+
+class _Lease:
+    """The change.world.Lease that a HostWorld gives."""
+
+    def __init__(
+        self, write: Callable[[list[str] | None, list[str]], None]
+    ) -> None:
+        self.write = write
 
 
 def _shared(mount: mounts.Mount | None) -> str:

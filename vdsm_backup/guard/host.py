@@ -22,14 +22,11 @@ if TYPE_CHECKING:
     from vdsm_backup.vm.needs import Resolved, UnresolvedPaths
     from vdsm_backup.vm.paths import Location
 
-    class Options(policy.Options, Protocol):
+    class Options(policy.Options, direct.Options, Protocol):
         """
         The configuration, as far as the guard and the reading of a domain
-        (storage/direct.py) need it.
+        need it.
         """
-
-        repo_root: str
-        lv_dir: str
 
 
 # Seconds. A call may still take as long when the time is over, since no
@@ -87,7 +84,7 @@ def make_guard(
     finder: follows links on mounts that may hang; None where no Needs have
         such links.
     """
-    reader = direct.Nearby(options)
+    reader = direct.DirectReader(options)
 
     def left() -> float:
         return max(deadline - time.monotonic(), _MIN_TIMEOUT)

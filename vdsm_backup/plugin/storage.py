@@ -4,24 +4,25 @@ The metadata of a domain as a Storage, by VDSM's own I/O: its ioprocess of the
 domain, its LVM cache and commands. No second LVM or ioprocess inside VDSM.
 """
 
-import contextlib
 import os
 import time
 
 from vdsm_backup import errors
-from vdsm_backup.change.write import Unsettled
+from vdsm_backup.change.world import Unsettled
 from vdsm_backup.host import devices, mounts
 from vdsm_backup.metadata import encoding, flag, origin
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.plugin import metadata, vdsm_errors
-from vdsm_backup.storage.base import LeasePaths, Storage
+from vdsm_backup.storage.base import Reader
 from vdsm_backup.text import printable
 
 
 def open_domain(sd_id):
     """
-    The Storage of a domain that VDSM knows or finds. Raises DomainNotFound,
-    or what VDSM raises when it looks at a domain for the first time.
+    The VdsmStorage of a domain that VDSM knows or finds.
+
+    Raises DomainNotFound, or what VDSM raises when it looks at a domain for
+    the first time.
     """
     from vdsm.storage import exception as se
     from vdsm.storage.sdc import sdCache
@@ -48,15 +49,18 @@ def dictionary(domain):
     return domain._metadata._dict
 
 
-class VdsmStorage(Storage):
+class VdsmStorage(Reader):
     """domain: what sdCache.produce() gives."""
 
     def __init__(self, domain):
         super().__init__(domain.sdUUID, domain.domaindir)
         self.domain = domain
 
-    def write(self, old, new, step):
-        """One transaction of VDSM, which starts from storage."""
+    def write(self, old, new):
+        """
+        As change.world.Lease.write(): one transaction of VDSM, which starts
+        from storage.
+        """
         import ioprocess
         from vdsm.common.exception import GeneralException
 
@@ -82,17 +86,6 @@ class VdsmStorage(Storage):
             # ioprocess gives up waiting, its thread may still be at it.
             ended = not isinstance(e, (ioprocess.Timeout, ioprocess.Closed))
             raise Unsettled(text, ended) from e
-
-    @contextlib.contextmanager
-    def lease(self):
-        """VDSM's domain knows its paths itself (lease.py)."""
-        yield LeasePaths("", "")
-
-    def backup(self, path):
-        return False
-
-    def describe(self):
-        raise NotImplementedError("VDSM writes in its own process")
 
     def _unreadable(self, text):
         return errors.MetadataUnreadable(self.sd_id, printable(text))

@@ -7,9 +7,10 @@ A verb takes VDSM's usual way, on each step of it a small function:
     API.StorageDomain.setBackup          what the bridge calls
     HSM.setStorageDomainBackup           arguments and locks
     StoragePool.setSDBackup              SPM only
-    change.change                        the story, with the tools below
+    change.change                        the story, in the World below
 """
 
+import contextlib
 import functools
 import logging
 import re
@@ -59,7 +60,7 @@ def hsm_set(path):
             request = _request(backup, reason, expected)
             options = config.load(path)
             domain = storage.open_domain(sdUUID)
-            pool_id = change.look(domain).pool
+            pool_id = change.checked(domain).pool
             _require_attached(sdUUID, pool_id)
             # The pool's lock first, as attach takes them: while we have it
             # the SPM is not stopped and the domain is not moved. A shared
@@ -140,8 +141,8 @@ def pool_set(path):
 
     def setSDBackup(self, domain, request, options):
         self._assert_sd_in_pool(domain.sd_id)
-        tools = _tools(self, options)
-        result = change.change(domain, request, tools)
+        world = _World(self, domain, options)
+        result = change.change(domain, request, world)
         found = flag.read(md_lines.parse(result.lines).values, domain.sd_id)
         log.info(
             "Backup flag of domain %s: %s, changed: %s",
@@ -155,26 +156,36 @@ def pool_set(path):
     return securable._secure_method(setSDBackup)
 
 
-def _tools(pool, options):
-    """What change.change() needs from the world, which is VDSM here."""
-    return change.Tools(
-        take_lease=lambda domain, *_: lease.taken(pool, domain.domain),
-        write=lambda domain, old, new, held: domain.write(old, new, None),
-        users=lambda domain: vms.find(domain.sd_id),
-        history=history.History(options.history_dir),
-        who=_caller(),
-        is_hosted_engine=hosted_engine.is_hosted_engine,
-        vdsm_runs=lambda: True,
-        may_write=functools.partial(_require_same_pool, pool.spUUID),
-        settle=options.settle,
-        progress=log.debug,
-    )
+class _World:
+    """The change.world.World of a domain, which is VDSM here."""
 
+    def __init__(self, pool, domain, options):
+        self._pool = pool
+        self._domain = domain
+        self.history = history.History(options.history_dir)
+        self.who = _caller()
+        self.settle = options.settle
+        self.progress = log.debug
 
-def _require_same_pool(expected, domain, pool_id, request, tools):
-    _require_attached(domain.sd_id, pool_id)
-    if pool_id != expected:
-        raise errors.MetadataChanged(domain.sd_id)
+    @contextlib.contextmanager
+    def lease(self, values):
+        with lease.taken(self._pool, self._domain.domain):
+            yield self._domain
+
+    def users(self):
+        return vms.find(self._domain.sd_id)
+
+    def is_hosted_engine(self):
+        return hosted_engine.is_hosted_engine(self._domain.sd_id)
+
+    def vdsm_runs(self):
+        return True
+
+    def require_may_write(self, pool, request):
+        """VDSM writes domains of the pool that the verb has locked."""
+        _require_attached(self._domain.sd_id, pool)
+        if pool != self._pool.spUUID:
+            raise errors.MetadataChanged(self._domain.sd_id)
 
 
 def _require_attached(sd_id, pool_id):

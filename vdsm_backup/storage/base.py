@@ -25,8 +25,31 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from typing import Any, Callable, Mapping, Protocol
 
+    from vdsm_backup import errors
     from vdsm_backup.lvm.report import Vg
     from vdsm_backup.lvm.vgs import Lvm
+
+    class Options(Protocol):
+        """
+        The configuration, as far as finding and reading domains needs it: see
+        config.py.
+        """
+
+        repo_root: str
+        lv_dir: str
+        ioprocess: str
+        io_timeout: float
+        lvm_devices: list[str]
+
+        @property
+        def uid(self) -> int: ...
+
+        @property
+        def gid(self) -> int: ...
+
+        def invalid(
+            self, section: str, option: str, problem: str
+        ) -> errors.ConfigInvalid: ...
 
     class Activator(Protocol):
         """What keeps LVs active during a lease: lvm/activation.py."""

@@ -37,8 +37,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Sequence
 
-    from vdsm_backup.config import Config
     from vdsm_backup.fileio.base import FileIO
+    from vdsm_backup.storage.base import Options
     from vdsm_backup.storage.block import BlockStorage
 
 
@@ -47,7 +47,7 @@ class DirectReader:
     sysfs: the directory where sysfs is mounted. Tests have another one.
     """
 
-    def __init__(self, options: Config, sysfs: str = devices.SYSFS) -> None:
+    def __init__(self, options: Options, sysfs: str = devices.SYSFS) -> None:
         self._options = options
         self._sysfs = sysfs
 

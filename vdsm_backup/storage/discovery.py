@@ -24,9 +24,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable
 
-    from vdsm_backup.config import Config
     from vdsm_backup.fileio.base import FileIO
-    from vdsm_backup.storage.base import Storage
+    from vdsm_backup.storage.base import Options, Storage
     from vdsm_backup.storage.sources import Found
 
 # Seconds that other sources may still take when the domain was found: a
@@ -37,7 +36,7 @@ GRACE = 2
 class Discovery:
     """Finds the domains that a configuration lets this host see."""
 
-    def __init__(self, options: Config) -> None:
+    def __init__(self, options: Options) -> None:
         self._sources = Sources(options)
         self._timeout = options.io_timeout
 

@@ -93,8 +93,11 @@ def _others(
     paths = {os.path.join(directory, name) for name in io.listdir(directory)}
     # ioprocess does not tell that a listing broke off. A listing without a
     # file that is there for sure has broken off.
-    for path in (own, os.path.join(directory, _IN_EACH_DOMAIN)):
-        if path and path not in paths:
+    there = [os.path.join(directory, _IN_EACH_DOMAIN)]
+    if own:
+        there.append(own)
+    for path in there:
+        if path not in paths:
             name = os.path.basename(path)
             reason = f"its listing broke off, {name} is not in it"
             raise _not_clean(sd_id, directory, reason)

@@ -30,9 +30,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable, Sequence, Tuple
 
-    from vdsm_backup.config import Config
     from vdsm_backup.fileio.base import FileIO
-    from vdsm_backup.storage.base import Storage
+    from vdsm_backup.storage.base import Options, Storage
 
     # Storages and failures.
     Found = Tuple[list[Storage], list["Failure"]]
@@ -76,7 +75,7 @@ def no_answer(source: str, timeout: float) -> Failure:
 class Sources:
     """The sources of a host with this configuration."""
 
-    def __init__(self, options: Config) -> None:
+    def __init__(self, options: Options) -> None:
         self._options = options
 
     def scans(self) -> dict[str, Callable[[], Found]]:
@@ -87,7 +86,7 @@ class Sources:
         All storages of one source share a FileIO, so one thread at a time may
         use them.
         """
-        scans = {
+        scans: dict[str, Callable[[], Found]] = {
             path: functools.partial(self._scan_source, path, self._scan_path)
             for path in self._mounts()
         }

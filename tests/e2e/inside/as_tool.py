@@ -19,7 +19,7 @@ import time
 from tests.support.processes import racer
 from vdsm_backup import config, errors
 from vdsm_backup.change import change, write
-from vdsm_backup.cli.wiring import Wiring
+from vdsm_backup.cli.wiring import HostWorld
 from vdsm_backup.host.user import become_user, make_directories
 from vdsm_backup.storage import discovery
 from vdsm_backup.users import users
@@ -38,37 +38,34 @@ TIMEOUT = 180
 GO_ON = "/run/go-on."
 
 
-class Stopping(Wiring):
+class Stopping(HostWorld):
     def __init__(self, step, *args):
         super().__init__(*args)
         self._step = step
 
-    def _write(self, storage, old, new, held):
+    def _write(self, held, old, new):
         def at(name):
             if name == self._step:
                 print(f"at {name}", flush=True)
-                while not os.path.exists(GO_ON + storage.sd_id):
+                while not os.path.exists(GO_ON + self._storage.sd_id):
                     time.sleep(0.2)
 
         timeout = self._options.io_timeout
-        write.run(storage, old, new, held, timeout, at)
+        write.run(self._storage, old, new, held, timeout, at)
 
 
 class Unwatched(racer.Racing):
     """Looks for no users: that takes as long as all the rest."""
 
-    def tools(self, storage):
-        nobody = users.Users()
-        return dataclasses.replace(
-            super().tools(storage), users=lambda storage: nobody
-        )
+    def users(self):
+        return users.Users()
 
 
 def stop(options, sd_id, reason, step):
     storage, _ = discovery.Discovery(options).find(sd_id)
-    tools = Stopping(step, options, None, lambda text: None).tools(storage)
+    world = Stopping(step, storage, options, None, lambda text: None)
     try:
-        change.change(storage, change.Request("set", reason=reason), tools)
+        change.change(storage, change.Request("set", reason=reason), world)
         print("changed", flush=True)
     except errors.Error as e:
         print(e.name, e, flush=True)

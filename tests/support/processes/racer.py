@@ -13,34 +13,34 @@ import sys
 
 from vdsm_backup import config, errors
 from vdsm_backup.change import change
-from vdsm_backup.cli.wiring import Wiring
+from vdsm_backup.cli.wiring import HostWorld
 from vdsm_backup.metadata import flag
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.storage import discovery
 
 
-class Racing(Wiring):
+class Racing(HostWorld):
     def _request(self, *args):
         return dataclasses.replace(super()._request(*args), alone=False)
 
 
-def race(conf, sd_id, name, rounds, wiring=Racing):
+def race(conf, sd_id, name, rounds, world=Racing):
     """
-    wiring: a kind of Racing. Says what became of each call:
+    world: a kind of Racing. Says what became of each call:
     {"from": reason before, "to": reason after} or {"refused": class name}.
     """
     options = config.load(conf)
     storage, _ = discovery.Discovery(options).find(sd_id)
     for number in range(rounds):
-        tools = wiring(options, None, lambda text: None).tools(storage)
+        here = world(storage, options, None, lambda text: None)
         action = random.choice(["set", "clear"])
         request = change.Request(action, reason=f"{name}-{number}-{action}")
         try:
-            change.change(storage, request, tools)
+            change.change(storage, request, here)
         except errors.Error as e:
             _say({"refused": e.name, "text": str(e)})
             continue
-        copies = tools.history
+        copies = here.history
         kept = copies.get(sd_id, copies.numbers(sd_id)[-1])
         before = md_lines.parse(kept.lines).values.get(flag.REASON)
         _say({"from": before, "to": request.reason})

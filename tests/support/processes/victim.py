@@ -18,7 +18,7 @@ import time
 from tests.support.processes import proc
 from vdsm_backup import config, errors
 from vdsm_backup.change import change, write
-from vdsm_backup.cli.wiring import Wiring
+from vdsm_backup.cli.wiring import HostWorld
 from vdsm_backup.storage import discovery
 
 WORDS = {
@@ -29,16 +29,16 @@ WORDS = {
 }
 
 
-class Victim(Wiring):
+class Victim(HostWorld):
     def __init__(self, target, step, number, *args):
         super().__init__(*args)
         self._target = target
         self._step = step
         self._number = number
 
-    def _write(self, storage, old, new, held):
+    def _write(self, held, old, new):
         timeout = self._options.io_timeout
-        write.run(storage, old, new, held, timeout, self._at_step)
+        write.run(self._storage, old, new, held, timeout, self._at_step)
 
     def _at_step(self, name):
         if name != self._step:
@@ -70,12 +70,18 @@ class Victim(Wiring):
 def main(conf, sd_id, reason, target, step, number=signal.SIGKILL):
     options = config.load(conf)
     storage, _ = discovery.Discovery(options).find(sd_id)
-    wiring = Victim(
-        target, step, int(number), options, None, lambda text: None
+    world = Victim(
+        target,
+        step,
+        int(number),
+        storage,
+        options,
+        None,
+        lambda text: None,
     )
     request = change.Request("set", reason=reason)
     try:
-        change.change(storage, request, wiring.tools(storage))
+        change.change(storage, request, world)
         print("changed", flush=True)
     except errors.Error as e:
         print(e.name, e, flush=True)

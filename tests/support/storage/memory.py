@@ -4,18 +4,16 @@ A domain in memory: the real interface without storage, for tests of the
 layers above. Faults are given as {step: error}.
 """
 
-import contextlib
-
 from vdsm_backup import errors
 from vdsm_backup.metadata import origin
-from vdsm_backup.storage.base import LeasePaths, Storage
+from vdsm_backup.storage.base import Writer
 
 
-class MemoryStorage(Storage):
+class MemoryStorage(Writer):
     kind = "memory"
 
-    def __init__(self, sd_id, lines, place="memory"):
-        super().__init__(sd_id, place)
+    def __init__(self, sd_id, lines, found_at="memory"):
+        super().__init__(sd_id, found_at)
         self.lines = list(lines)
         self.faults = {}
         self.calls = []
@@ -35,23 +33,11 @@ class MemoryStorage(Storage):
         step("confirm")
         self._at("confirm")
 
-    @contextlib.contextmanager
-    def lease(self):
-        self._at("lease")
-        yield LeasePaths("ids", "leases")
-        self._at("lease-end")
-
     def origin(self):
-        return origin.file_origin("memory", 1, self.place)
+        return origin.file_origin("memory", 1, self.found_at)
 
     def match_origin(self, stored):
         return origin.match_file(stored, self.origin())
-
-    def backup(self, path):
-        return False
-
-    def describe(self):
-        return {"kind": self.kind, "sd_id": self.sd_id}
 
     def _at(self, point):
         self.calls.append(point)

@@ -36,7 +36,7 @@ def read_flag(storage):
 
 def test_set(world):
     storage = make()
-    result = change.change(storage, SET, world.tools())
+    result = world.change(storage, SET)
     assert result.changed
     assert result.lines == storage.lines
     seen = read_flag(storage)
@@ -50,7 +50,7 @@ def test_set(world):
 
 
 def test_order_of_things(world):
-    change.change(make(), SET, world.tools())
+    world.change(make(), SET)
     size = (1024**2, 512)
     assert world.log == [
         "users",
@@ -63,9 +63,9 @@ def test_order_of_things(world):
 
 def test_clear_keeps_the_story_and_asks_nobody(world):
     storage = make()
-    change.change(storage, SET, world.tools())
+    world.change(storage, SET)
     world.log.clear()
-    change.change(storage, CLEAR, world.tools())
+    world.change(storage, CLEAR)
     seen = read_flag(storage)
     assert (seen.value, seen.reason) == (False, "done with it")
     assert "users" not in world.log
@@ -73,10 +73,10 @@ def test_clear_keeps_the_story_and_asks_nobody(world):
 
 def test_nothing_to_change_writes_nothing(world):
     storage = make()
-    change.change(storage, SET, world.tools())
+    world.change(storage, SET)
     before = list(storage.lines)
     world.log.clear()
-    result = change.change(storage, SET, world.tools())
+    result = world.change(storage, SET)
     assert not result.changed
     assert storage.lines == before
     assert world.log == []
@@ -84,28 +84,28 @@ def test_nothing_to_change_writes_nothing(world):
 
 def test_another_reason_is_a_change_but_keeps_the_origin(world):
     storage = make()
-    change.change(storage, SET, world.tools())
+    world.change(storage, SET)
     storage.place = "elsewhere"
     then = read_flag(storage).origin
     other = Request("set", reason="another")
-    assert change.change(storage, other, world.tools()).changed
+    assert world.change(storage, other).changed
     assert read_flag(storage).origin == then != storage.origin()
 
 
 def test_accept_origin_stamps_anew(world):
     storage = make()
-    change.change(storage, SET, world.tools())
+    world.change(storage, SET)
     storage.place = "elsewhere"
     accept = Request("set", reason="why it is", accept_origin=True)
-    assert change.change(storage, accept, world.tools()).changed
+    assert world.change(storage, accept).changed
     assert read_flag(storage).origin == storage.origin()
-    assert not change.change(storage, accept, world.tools()).changed
+    assert not world.change(storage, accept).changed
 
 
 def test_a_copy_is_kept_before_the_write(world):
     storage = make()
     before = list(storage.lines)
-    change.change(storage, SET, world.tools())
+    world.change(storage, SET)
     copy = world.history.get(SD, 1)
     assert copy.lines == before
     assert (copy.action, copy.by) == ("set", "admin@host1")
@@ -117,7 +117,7 @@ def test_without_a_copy_nothing_is_changed(world, tmp_path):
     world.history = history.History(str(tmp_path / "file" / "dir"))
     (tmp_path / "file").write_text("no directory")
     with pytest.raises(errors.HistoryFailed):
-        change.change(storage, SET, world.tools())
+        world.change(storage, SET)
     assert storage.lines == before
     assert "write" not in world.log
 
@@ -126,7 +126,7 @@ def test_dry_run(world):
     storage = make()
     before = list(storage.lines)
     request = Request("set", reason="why it is", dry_run=True)
-    result = change.change(storage, request, world.tools())
+    result = world.change(storage, request)
     assert result.changed
     assert md_lines.parse(result.lines).values[flag.BACKUP] == "True"
     assert storage.lines == before
@@ -155,7 +155,7 @@ def test_refused_before_the_lease(world, overrides, error, request_):
         )
     before = list(storage.lines)
     with pytest.raises(error):
-        change.change(storage, request_, world.tools())
+        world.change(storage, request_)
     assert storage.lines == before
     assert "write" not in world.log
     assert not any(entry[0] == "lease" for entry in world.log)
@@ -176,14 +176,14 @@ def test_broken_metadata_is_not_written(world, spoil, error):
     storage.lines = spoil(storage.lines)
     before = list(storage.lines)
     with pytest.raises(error):
-        change.change(storage, SET, world.tools())
+        world.change(storage, SET)
     assert storage.lines == before
 
 
 def test_hosted_engine(world):
     world.hosted_engine = SD
     with pytest.raises(errors.HostedEngineDomain):
-        change.change(make(), SET, world.tools())
+        world.change(make(), SET)
     assert world.log == []
 
 
@@ -194,7 +194,7 @@ def test_hosted_engine(world):
 def test_refused_while_in_use(world, users):
     world.users = [users]
     with pytest.raises(errors.DomainInUse) as e:
-        change.change(make(), SET, world.tools())
+        world.change(make(), SET)
     assert (users.blocking + users.images)[0] in str(e.value)
     assert world.log == ["users"]
 
@@ -202,7 +202,7 @@ def test_refused_while_in_use(world, users):
 def test_despite_open_images(world):
     world.users = [Users([], ["image x is open"], [])]
     request = Request("set", reason="r", despite_open_images=True)
-    result = change.change(make(), request, world.tools())
+    result = world.change(make(), request)
     assert "image x is open" in result.notes
 
 
@@ -210,7 +210,7 @@ def test_a_vm_is_refused_despite_open_images(world):
     world.users = [Users(["VM web1"], [], [])]
     request = Request("set", reason="r", despite_open_images=True)
     with pytest.raises(errors.DomainInUse):
-        change.change(make(), request, world.tools())
+        world.change(make(), request)
 
 
 def test_user_that_comes_during_the_write_undoes_it(world):
@@ -218,7 +218,7 @@ def test_user_that_comes_during_the_write_undoes_it(world):
     before = list(storage.lines)
     world.users = [NOBODY, Users(["VM web1"], [], [])]
     with pytest.raises(errors.FlagUndone) as e:
-        change.change(storage, SET, world.tools())
+        world.change(storage, SET)
     assert "VM web1" in str(e.value)
     assert storage.lines == before
     # Both writes under one lease.
@@ -229,10 +229,9 @@ def test_user_that_comes_during_the_write_undoes_it(world):
 def test_the_last_look_goes_on_for_a_while(world, monkeypatch):
     storage = make()
     world.users = [NOBODY, NOBODY, NOBODY, Users(["VM web1"], [], [])]
-    tools = dataclasses.replace(world.tools(), settle=60)
     monkeypatch.setattr(change.time, "sleep", lambda seconds: None)
     with pytest.raises(errors.FlagUndone):
-        change.change(storage, SET, tools)
+        world.change(storage, SET, settle=60)
     assert world.log.count("users") == 4
 
 
@@ -250,7 +249,7 @@ def test_undo_that_fails_leaves_the_flag_set(world):
 
     storage.write = write
     with pytest.raises(errors.UndoFailed) as e:
-        change.change(storage, SET, world.tools())
+        world.change(storage, SET)
     assert "VM web1" in str(e.value) and "no space" in str(e.value)
     assert read_flag(storage).value is True
 
@@ -260,7 +259,7 @@ def test_lease_refused(world):
     before = list(storage.lines)
     world.lease_error = errors.LeaseBusy(SD, "host id 3")
     with pytest.raises(errors.LeaseBusy):
-        change.change(storage, SET, world.tools())
+        world.change(storage, SET)
     assert storage.lines == before
 
 
@@ -271,14 +270,14 @@ def test_somebody_was_first(world, play):
     storage = make()
     world.under_lease = play
     with pytest.raises(errors.MetadataChanged):
-        change.change(storage, SET, world.tools())
+        world.change(storage, SET)
     assert "write" not in world.log
 
 
 def test_other_keys_changed_meanwhile_are_kept(world):
     storage = make(BACKUP="False")
     world.under_lease = other_wins(False, DESCRIPTION="renamed")
-    change.change(storage, SET, world.tools())
+    world.change(storage, SET)
     values = md_lines.parse(storage.lines).values
     assert values["DESCRIPTION"] == "renamed"
     assert values[flag.BACKUP] == "True"
@@ -287,7 +286,7 @@ def test_other_keys_changed_meanwhile_are_kept(world):
 def test_pool_is_gone(world):
     storage = make(POOL_UUID=POOL)
     request = Request("set", reason="r", pool_is_gone=True)
-    change.change(storage, request, world.tools())
+    world.change(storage, request)
     assert read_flag(storage).value is True
     assert change.look(storage).pool == POOL
 
@@ -296,7 +295,7 @@ def test_pool_is_not_gone_while_vdsm_runs(world):
     world.vdsm = True
     request = Request("set", reason="r", pool_is_gone=True)
     with pytest.raises(errors.VdsmRunning):
-        change.change(make(POOL_UUID=POOL), request, world.tools())
+        world.change(make(POOL_UUID=POOL), request)
     assert world.log == []
 
 
@@ -305,19 +304,19 @@ def test_vdsm_that_starts_while_the_lease_is_taken(world):
     world.under_lease = lambda storage: setattr(world, "vdsm", True)
     request = Request("set", reason="r", pool_is_gone=True)
     with pytest.raises(errors.VdsmRunning):
-        change.change(storage, request, world.tools())
+        world.change(storage, request)
     assert "write" not in world.log
 
 
 def test_vdsm_may_run_beside_a_detached_domain(world):
     world.vdsm = True
-    assert change.change(make(), SET, world.tools()).changed
+    assert world.change(make(), SET).changed
 
 
 def test_write_that_failed_but_is_there(world):
     storage = make()
     world.write_error = {1: Unsettled("killed", ended=False)}
-    assert change.change(storage, SET, world.tools()).changed
+    assert world.change(storage, SET).changed
 
 
 def lost_write(storage, world, unsettled):
@@ -334,7 +333,7 @@ def test_write_that_failed_where_somebody_else_has_changed_it(world):
     other = other_wins(True, BACKUP_REASON="of the other")
     storage.write = lambda old, new, step: other(storage)
     with pytest.raises(errors.MetadataChanged) as e:
-        change.change(storage, SET, world.tools())
+        world.change(storage, SET)
     assert "nothing was written" in str(e.value)
     assert read_flag(storage).reason == "of the other"
 
@@ -347,14 +346,14 @@ def test_write_that_came_to_its_end_where_somebody_else_has_changed_it(
     world.write_error = {1: Unsettled("fsync: EIO", ended=True)}
     storage.write = lambda old, new, step: other_wins(True)(storage)
     with pytest.raises(errors.OutcomeUnknown):
-        change.change(storage, SET, world.tools())
+        world.change(storage, SET)
 
 
 def test_write_that_ended_and_is_not_there(world):
     storage = make()
     lost_write(storage, world, Unsettled("rename: EIO", ended=True))
     with pytest.raises(errors.WriteFailed) as e:
-        change.change(storage, SET, world.tools())
+        world.change(storage, SET)
     assert "EIO" in str(e.value)
 
 
@@ -363,7 +362,7 @@ def test_write_that_may_still_come_is_unknown(world, monkeypatch):
     storage = make()
     lost_write(storage, world, Unsettled("timed out", ended=False))
     with pytest.raises(errors.OutcomeUnknown):
-        change.change(storage, SET, world.tools())
+        world.change(storage, SET)
 
 
 def test_write_that_cannot_be_read_back_is_unknown(world):
@@ -377,49 +376,40 @@ def test_write_that_cannot_be_read_back_is_unknown(world):
 
     storage.write = write_then_hang
     with pytest.raises(errors.OutcomeUnknown) as e:
-        change.change(storage, SET, world.tools())
+        world.change(storage, SET)
     assert "did not answer" in str(e.value)
 
 
 def test_changed_again_after_the_release_is_told(world):
     storage = make()
-    tools = world.tools()
-    release = []
+    lease = world.of(storage).lease
 
     @contextlib.contextmanager
-    def lease_then_other():
-        yield "paths"
-        release.append(True)
+    def lease_then_other(values):
+        with lease(values) as held:
+            yield held
         other_wins(False)(storage)
 
-    storage.lease = lease_then_other
-    result = change.change(storage, SET, tools)
+    result = world.change(storage, SET, lease=lease_then_other)
     assert result.changed
     assert any("changed again" in note for note in result.notes)
-
-
-def test_geometry():
-    v4 = {"VERSION": "4"}
-    v5 = {"VERSION": "5", "ALIGNMENT": "8388608", "BLOCK_SIZE": "4096"}
-    assert change.geometry(v4, SD) == (1024**2, 512)
-    assert change.geometry(v5, SD) == (8 * 1024**2, 4096)
 
 
 def test_flag_as_the_user_knows_it(world):
     request = dataclasses.replace(SET, expected=True)
     with pytest.raises(errors.MetadataChanged):
-        change.change(make(), request, world.tools())
+        world.change(make(), request)
     assert world.log == []
     request = dataclasses.replace(SET, expected=False)
-    assert change.change(make(), request, world.tools()).changed
+    assert world.change(make(), request).changed
 
 
 def test_who_may_write_is_asked_again_under_the_lease(world):
     asked = []
 
-    def may_write(storage, pool, request, tools):
+    def may_write(pool, request):
         asked.append((pool, world.held))
 
-    tools = dataclasses.replace(world.tools(), may_write=may_write)
-    change.change(make(POOL_UUID=POOL), SET, tools)
+    storage = make(POOL_UUID=POOL)
+    world.change(storage, SET, require_may_write=may_write)
     assert asked == [(POOL, False), (POOL, True)]

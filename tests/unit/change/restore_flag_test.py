@@ -7,7 +7,6 @@ import pytest
 
 from tests.support.world import CLEAR, SD, SET, World, make, other_wins
 from vdsm_backup import errors
-from vdsm_backup.change import change, restore
 from vdsm_backup.change.change import Request
 from vdsm_backup.metadata import flag
 from vdsm_backup.metadata import lines as md_lines
@@ -20,7 +19,7 @@ def world(tmp_path):
 
 def kept(world, storage):
     """The copy that is kept before the flag is set."""
-    change.change(storage, SET, world.tools())
+    world.change(storage, SET)
     world.log.clear()
     return world.history.get(SD, 1)
 
@@ -121,7 +120,6 @@ def test_a_copy_that_nobody_chose_is_no_word_on_the_flag(world, name):
     other_wins(True)(storage)
     NOT_WHOLE[name](storage)
     before = list(storage.lines)
-    tools = world.tools()
     for copy in copies:
         for request in (
             Request("restore"),
@@ -129,12 +127,12 @@ def test_a_copy_that_nobody_chose_is_no_word_on_the_flag(world, name):
             Request("restore", pool_is_gone=True, despite_open_images=True),
         ):
             with pytest.raises(errors.FlagWouldBeLost):
-                restore.restore(storage, copy, request, tools, chosen=False)
+                world.restore(storage, copy, request, chosen=False)
     assert storage.lines == before
     assert world.log == []
     assert len(world.history.numbers(SD)) == len(copies)
     # Who named it may.
-    assert restore.restore(storage, copy, Request("restore"), tools).changed
+    assert world.restore(storage, copy).changed
     assert storage.lines == copy.lines
 
 
@@ -142,9 +140,8 @@ def test_the_refusal_says_why(world):
     storage = make()
     copy = kept(world, storage)
     NOT_WHOLE["two lines"](storage)
-    tools, request = world.tools(), Request("restore")
     with pytest.raises(errors.FlagWouldBeLost) as e:
-        restore.restore(storage, copy, request, tools, chosen=False)
+        world.restore(storage, copy, chosen=False)
     assert str(e.value) == (
         f"Copy 1 would take the backup flag from storage domain {SD}: what is"
         " on storage is not whole (error 963), and another host may have set"
@@ -171,9 +168,8 @@ def test_the_refusal_says_what_is_left_of_the_flag(world, name, reason):
     storage = make()
     copy = kept(world, storage)
     NOT_WHOLE[name](storage)
-    tools, request = world.tools(), Request("restore")
     with pytest.raises(errors.FlagWouldBeLost) as e:
-        restore.restore(storage, copy, request, tools, chosen=False)
+        world.restore(storage, copy, chosen=False)
     assert str(e.value).endswith(f": {reason}")
 
 
@@ -181,11 +177,10 @@ def test_a_copy_that_nobody_chose_takes_no_flag_away(world):
     storage = make()
     copy = kept(world, storage)
     before = list(storage.lines)
-    tools, request = world.tools(), Request("restore")
     with pytest.raises(errors.FlagWouldBeLost):
-        restore.restore(storage, copy, request, tools, chosen=False)
+        world.restore(storage, copy, chosen=False)
     assert storage.lines == before
-    assert restore.restore(storage, copy, request, tools).changed
+    assert world.restore(storage, copy).changed
 
 
 @pytest.mark.parametrize("name", NOT_WHOLE)
@@ -195,8 +190,7 @@ def test_a_copy_with_the_flag_goes_over_anything(world, name):
     copy = world.history.keep(flagged, flagged.lines, "me", "clear")
     other_wins(True)(storage)
     NOT_WHOLE[name](storage)
-    tools, request = world.tools(), Request("restore")
-    assert restore.restore(storage, copy, request, tools, chosen=False).changed
+    assert world.restore(storage, copy, chosen=False).changed
     assert storage.lines == copy.lines
 
 
@@ -206,8 +200,7 @@ def test_no_flag_is_left_where_none_is(world, value):
     storage = make(BACKUP="False", BACKUP_REASON="done with it")
     plain = make(**({"BACKUP": value} if value else {}))
     copy = world.history.keep(plain, plain.lines, "me", "set")
-    tools, request = world.tools(), Request("restore")
-    assert restore.restore(storage, copy, request, tools, chosen=False).changed
+    assert world.restore(storage, copy, chosen=False).changed
     assert storage.lines == copy.lines
 
 
@@ -225,7 +218,7 @@ def test_a_flag_set_while_the_lease_was_taken_stays(world, name):
 
     world.under_lease = mended
     with pytest.raises(errors.MetadataChanged):
-        restore.restore(storage, copy, Request("restore"), world.tools())
+        world.restore(storage, copy)
     assert storage.lines == flagged
     assert "write" not in world.log
 
@@ -235,19 +228,16 @@ def test_a_flag_set_on_whole_metadata_while_the_lease_was_taken(world):
     plain = make()
     copy = world.history.keep(plain, plain.lines, "me", "set")
     world.under_lease = other_wins(True)
-    tools, request = world.tools(), Request("restore")
     with pytest.raises(errors.MetadataChanged):
-        restore.restore(storage, copy, request, tools, chosen=False)
+        world.restore(storage, copy, chosen=False)
     assert "BACKUP=True" in storage.lines
     assert "write" not in world.log
 
 
 def test_a_copy_with_the_flag_is_put_back_unasked(world):
     storage = make()
-    change.change(storage, SET, world.tools())
-    change.change(storage, CLEAR, world.tools())
+    world.change(storage, SET)
+    world.change(storage, CLEAR)
     copy = world.history.get(SD, 2)
     storage.lines.clear()
-    request = Request("restore")
-    tools = world.tools()
-    assert restore.restore(storage, copy, request, tools, chosen=False).changed
+    assert world.restore(storage, copy, chosen=False).changed

@@ -13,7 +13,6 @@ from tests.support.world import (
     other_wins,
 )
 from vdsm_backup import errors
-from vdsm_backup.change import change, restore
 from vdsm_backup.change.change import Request
 from vdsm_backup.users.users import Users
 
@@ -24,7 +23,7 @@ def world(tmp_path):
 
 
 def kept(world, storage):
-    change.change(storage, SET, world.tools())
+    world.change(storage, SET)
     world.log.clear()
     return world.history.get(SD, 1)
 
@@ -44,7 +43,7 @@ def test_restore_of_broken_metadata(world, spoil):
     copy = kept(world, storage)
     spoil(storage)
     broken = list(storage.lines)
-    result = restore.restore(storage, copy, Request("restore"), world.tools())
+    result = world.restore(storage, copy)
     assert result.changed
     assert storage.lines == copy.lines
     if broken:
@@ -54,7 +53,7 @@ def test_restore_of_broken_metadata(world, spoil):
 def test_restore_when_only_the_flag_differs(world):
     storage = make()
     copy = kept(world, storage)
-    restore.restore(storage, copy, Request("restore"), world.tools())
+    world.restore(storage, copy)
     assert storage.lines == copy.lines
 
 
@@ -64,7 +63,7 @@ def test_restore_refuses_to_undo_what_is_not_ours(world):
     other_wins(True, DESCRIPTION="renamed")(storage)
     before = list(storage.lines)
     with pytest.raises(errors.RestoreRefused) as e:
-        restore.restore(storage, copy, Request("restore"), world.tools())
+        world.restore(storage, copy)
     assert "DESCRIPTION" in str(e.value)
     assert storage.lines == before
 
@@ -73,7 +72,7 @@ def test_restore_of_what_is_there(world):
     storage = make()
     copy = kept(world, storage)
     storage.lines = list(copy.lines)
-    result = restore.restore(storage, copy, Request("restore"), world.tools())
+    result = world.restore(storage, copy)
     assert not result.changed
     assert world.log == []
 
@@ -83,7 +82,7 @@ def test_restore_when_unreachable_is_an_error(world):
     copy = kept(world, storage)
     storage.faults["read"] = errors.StorageTimeout("storage", 30)
     with pytest.raises(errors.StorageTimeout):
-        restore.restore(storage, copy, Request("restore"), world.tools())
+        world.restore(storage, copy)
 
 
 def test_restore_of_a_broken_copy_is_refused(world):
@@ -91,18 +90,18 @@ def test_restore_of_a_broken_copy_is_refused(world):
     world.history.keep(storage, ["A=1"], "me", "restore")
     copy = world.history.get(SD, 1)
     with pytest.raises(errors.NotMetadata):
-        restore.restore(storage, copy, Request("restore"), world.tools())
+        world.restore(storage, copy)
 
 
 def test_restore_of_a_set_flag_looks_for_users(world):
     storage = make()
-    change.change(storage, SET, world.tools())
-    change.change(storage, CLEAR, world.tools())
+    world.change(storage, SET)
+    world.change(storage, CLEAR)
     copy = world.history.get(SD, 2)
     assert "BACKUP=True" in copy.lines
     world.users = [Users(["VM web1"], [], [])]
     with pytest.raises(errors.DomainInUse):
-        restore.restore(storage, copy, Request("restore"), world.tools())
+        world.restore(storage, copy)
 
 
 def test_restore_of_an_attached_domain_needs_pool_is_gone(world):
@@ -111,9 +110,9 @@ def test_restore_of_an_attached_domain_needs_pool_is_gone(world):
     copy = world.history.get(SD, 1)
     storage.lines = []
     with pytest.raises(errors.DomainAttached):
-        restore.restore(storage, copy, Request("restore"), world.tools())
+        world.restore(storage, copy)
     request = Request("restore", pool_is_gone=True)
-    assert restore.restore(storage, copy, request, world.tools()).changed
+    assert world.restore(storage, copy, request).changed
 
 
 @pytest.mark.parametrize(
@@ -132,7 +131,7 @@ def test_restore_of_what_may_be_whole_is_refused(world, error):
     before = list(storage.lines)
     storage.faults["read"] = error
     with pytest.raises(type(error)):
-        restore.restore(storage, copy, Request("restore"), world.tools())
+        world.restore(storage, copy)
     assert storage.lines == before
     assert world.log == []
 
@@ -141,7 +140,7 @@ def test_restore_of_what_is_gone(world):
     storage = make()
     copy = kept(world, storage)
     storage.faults["read"] = errors.MetadataMissing(SD, "metadata")
-    result = restore.restore(storage, copy, Request("restore"), world.tools())
+    result = world.restore(storage, copy)
     assert result.changed
     assert storage.lines == copy.lines
 
@@ -156,11 +155,11 @@ def test_restore_of_a_domain_that_was_attached_since(world, spoil):
     storage.lines = spoil(storage.lines)
     before = list(storage.lines)
     with pytest.raises(errors.DomainAttached):
-        restore.restore(storage, copy, Request("restore"), world.tools())
+        world.restore(storage, copy)
     world.vdsm = True
     request = Request("restore", pool_is_gone=True)
     with pytest.raises(errors.VdsmRunning):
-        restore.restore(storage, copy, request, world.tools())
+        world.restore(storage, copy, request)
     assert storage.lines == before
 
 
@@ -174,7 +173,7 @@ def test_restore_where_the_pool_is_not_known_needs_vdsm_stopped(world, left):
         storage.lines = left
     world.vdsm = True
     with pytest.raises(errors.VdsmRunning):
-        restore.restore(storage, copy, Request("restore"), world.tools())
+        world.restore(storage, copy)
     assert world.log == []
 
 
@@ -184,7 +183,7 @@ def test_restore_where_somebody_was_first(world):
     storage.lines.insert(0, "A=1")
     world.under_lease = other_wins(True, DESCRIPTION="mended")
     with pytest.raises(errors.MetadataChanged):
-        restore.restore(storage, copy, Request("restore"), world.tools())
+        world.restore(storage, copy)
     assert "write" not in world.log
 
 
@@ -194,8 +193,8 @@ def test_the_result_has_what_was_replaced(world):
     before = list(storage.lines)
     for dry_run in (True, False):
         request = Request("restore", dry_run=dry_run)
-        result = restore.restore(storage, copy, request, world.tools())
+        result = world.restore(storage, copy, request)
         assert result.before == before
     storage.faults["read"] = errors.MetadataMissing(SD, "metadata")
-    result = restore.restore(storage, copy, Request("restore"), world.tools())
+    result = world.restore(storage, copy)
     assert result.before is None

@@ -79,7 +79,7 @@ def ours(tmp_path):
 
 def change(storage, ours, vdsm, request=world.SET, **more):
     request = dataclasses.replace(request, **more)
-    return through_vdsm.change_flag(storage, request, ours.tools(), vdsm)
+    return through_vdsm.change_flag(storage, request, ours.of(storage), vdsm)
 
 
 def refused(storage, ours, vdsm, error=errors.DomainAttached, **more):

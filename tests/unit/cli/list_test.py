@@ -227,7 +227,7 @@ def test_nothing_is_waited_for_forever(monkeypatch):
     assert time.monotonic() - started < 5
     places.go.set()
     late = answers[-1]
-    assert (late.place, type(late.error)) == ("slow", errors.StorageTimeout)
+    assert (late.source, type(late.error)) == ("slow", errors.StorageTimeout)
     assert len(answers) == 2
 
 
@@ -239,7 +239,7 @@ def test_kind_of_a_place_that_never_answers(monkeypatch, place, kind):
     go = threading.Event()
     (answer,) = survey.Survey({place: lambda: go.wait(10)}, 0.2).all()
     go.set()
-    assert (answer.place, answer.kind) == (place, kind)
+    assert (answer.source, answer.kind) == (place, kind)
 
 
 def test_storage_that_never_answers(monkeypatch):

@@ -124,7 +124,7 @@ def test_odd_versions(text):
 
 def test_moved_since_it_was_flagged(tmp_path):
     storage = flagged(tmp_path)
-    storage.place = "elsewhere"
+    storage.found_at = "elsewhere"
     reading = readings.read(storage)
     assert objects.domain_object(reading)["origin_match"] == "moved"
     assert reading.notes() and reading.problems == []

@@ -58,8 +58,8 @@ def paths(tmp_path):
 def take(paths, kind="file", **values):
     storage = types.SimpleNamespace(sd_id=SD, kind=kind, io_user=None)
     values = filedomain.metadata(SD, **values)
-    tools = wiring.Wiring(config.load(os.devnull), 1, print)
-    return tools._take_lease(storage, paths, values)
+    world = wiring.HostWorld(storage, config.load(os.devnull), 1, print)
+    return world._take_lease(paths, values)
 
 
 @pytest.mark.parametrize("fs_type", ["ext4", "xfs", "btrfs", "tmpfs"])

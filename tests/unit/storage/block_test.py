@@ -67,7 +67,7 @@ def storage(runner):
 def answers(storage, runner):
     """All that may be answered by the last look."""
     runner.asked.clear()
-    storage.backup("/x")
+    storage.save_extra("/x")
     storage.open_lvs()
     assert runner.asked[0] == runner.asked[1]
     device = runner.asked[0]
@@ -78,14 +78,14 @@ def answers(storage, runner):
 
 
 def test_the_look_that_found_it(storage, runner):
-    assert storage.seen() == ["SEEN=a"]
+    assert storage.last_scan() == ["SEEN=a"]
     assert answers(storage, runner) == "a"
     assert runner.looks == 0
 
 
 def test_a_later_look(storage, runner):
     assert storage.read() == ["SEEN=b"]
-    assert storage.seen() == ["SEEN=b"]
+    assert storage.last_scan() == ["SEEN=b"]
     assert answers(storage, runner) == "b"
     assert runner.looks == 1
     runner.say("c")
@@ -146,7 +146,7 @@ def test_nothing_is_known_after_a_look_that_fails(storage, runner, look):
             storage.read()
         else:
             storage.write(None, [], lambda step: None)
-    for ask in (storage.seen, storage.origin, storage.open_lvs):
+    for ask in (storage.last_scan, storage.origin, storage.open_lvs):
         with pytest.raises(errors.DomainNotFound):
             ask()
     runner.error = None

@@ -26,13 +26,13 @@ def host(tmp_path):
     with commandline.Host(tmp_path, io_timeout=1) as host:
         host.sysfs = str(tmp_path / "sys")
         options = config.load(host.config)
-        host.nearby = direct.Nearby(options, host.sysfs)
+        host.reader = direct.DirectReader(options, host.sysfs)
         host.seen = []
         yield host
 
 
 def read(host, place):
-    return md_lines.parse(host.nearby.read(place, TIMEOUT)).values
+    return md_lines.parse(host.reader.read(place, TIMEOUT)).values
 
 
 def directory(host, sd_id):
@@ -143,7 +143,7 @@ def test_by_a_relative_link(host, no_search):
 
 
 def test_by_the_link_of_a_block_domain(host, no_search, lvm_sees):
-    host.nearby._options.lvm_devices = ["/dev/x"]
+    host.reader._options.lvm_devices = ["/dev/x"]
     asked = lvm_sees({"/dev/x": Vg})
     link(host, os.path.join(host.repo, "mnt", "blockSD", A), A)
     assert read(host, Location(A, ANY))["SDUUID"] == A
@@ -185,7 +185,7 @@ def active(host):
                 f.write(value + "\n")
     os.makedirs(os.path.join(block, "dm-1", "slaves"))
     os.symlink("../../dm-0", os.path.join(block, "dm-1", "slaves", "dm-0"))
-    host.nearby._options.lvm_devices = ["/dev/x", "/dev/mapper/36001"]
+    host.reader._options.lvm_devices = ["/dev/x", "/dev/mapper/36001"]
     return "/dev/mapper/36001"
 
 
@@ -224,7 +224,7 @@ def test_what_is_wrong_with_its_own_devices_is_the_answer(
 
 
 def test_no_active_lv(host, lvm_sees):
-    host.nearby._options.lvm_devices = ["/dev/x"]
+    host.reader._options.lvm_devices = ["/dev/x"]
     asked = lvm_sees({"/dev/x": Vg})
     assert devices.under_active(A, host.sysfs) == []
     assert read(host, Location(A, BLOCK))["SDUUID"] == A

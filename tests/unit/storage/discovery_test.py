@@ -28,7 +28,7 @@ def discovery(host):
 
 def found(host):
     storages, failures = discovery(host).all()
-    return [s.sd_id for s in storages], [f.place for f in failures]
+    return [s.sd_id for s in storages], [f.source for f in failures]
 
 
 def test_all_kinds_of_mounts(host):
@@ -101,7 +101,7 @@ def test_a_copy_in_a_slow_place(host, patient, monkeypatch):
                     discovery(host).find(A, patient=True)
             else:
                 storage, failures = discovery(host).find(A)
-                assert storage.place.startswith(host.mount)
+                assert storage.found_at.startswith(host.mount)
                 assert len(failures) == 1
         finally:
             timer.join()
