@@ -9,7 +9,6 @@ GRACE; it is left behind, with the files it inherited, and `ended` says so.
 
 import contextlib
 import os
-import re
 import selectors
 import subprocess
 import time
@@ -19,13 +18,6 @@ from vdsm_backup.processes import identity, stuck
 
 LVM = "/usr/sbin/lvm"
 SUDO = "/usr/bin/sudo"
-
-# The first version with --devices and the devices file: lvmdevices(8).
-DEVICES_SINCE = (2, 3, 12)
-
-# Where it is, --devices is, and nobody need be asked: on EL; Debian leaves
-# the command out.
-LVMDEVICES = "/usr/sbin/lvmdevices"
 
 # Seconds for a process that was killed to be gone, unless it is stuck.
 GRACE = 1.0
@@ -44,29 +36,17 @@ class Result:
     ended: bool
 
 
-def limits(devices, method, version):
+def limits(devices):
     """
-    Arguments that let lvm see these devices only.
+    Arguments that let lvm use these devices only, and pin its settings.
 
-    method: "devices", "filter", or "auto" for what this version has.
-    version: a callable; not all methods need it.
+    lvm knows --devices since 2.03.12. An older one ends with an error.
 
-    Never call it without devices: to lvm, an empty --devices is no limit.
+    Raises ValueError without devices: to lvm, an empty --devices is no limit.
     """
     if not devices:
         raise ValueError("lvm without a limit")
-    if method == "auto":
-        known = os.path.exists(LVMDEVICES) or version() >= DEVICES_SINCE
-        method = "devices" if known else "filter"
-    if method == "devices":
-        return ["--devices", ",".join(devices), "--config", _config("")]
-    accept = "".join(f'"a|^{_regex(name)}$|",' for name in devices)
-    extra = f'filter=[{accept}"r|.*|"]'
-    if version() >= DEVICES_SINCE:
-        # A filter is not looked at while the host has a devices file, which
-        # is the default of RHEL 9.
-        extra += " use_devicesfile=0"
-    return ["--config", _config(extra)]
+    return ["--devices", ",".join(devices), "--config", _PINNED]
 
 
 # Settings that the host's lvm.conf (with lvmlocal.conf and the files of host
@@ -87,8 +67,9 @@ def limits(devices, method, version):
 # pv_min_size: lvm leaves out smaller devices; this is its lower limit.
 #
 # The host decides, on purpose:
-# - which devices lvm uses (global_filter, scan, types, component detection):
-#   a device that lvm leaves out is an error, see lvm_report.left_out();
+# - which of our devices lvm uses (scan, types, component detection): a device
+#   that lvm leaves out is an error, see report.left_out(). With --devices, lvm
+#   uses neither filter, global_filter nor the devices file;
 # - what is forbidden (locking_type, system_id_source, use_lvmlockd), and what
 #   activation does (activation/*, global/activation, devices/dir): our command
 #   fails where VDSM's fails, in lvm's words;
@@ -108,24 +89,8 @@ _PINNED = (
     " global { test=0 umask=077 wait_for_locks=1 prioritise_write_locks=1 }"
     ' devices { hints="none" obtain_device_list_from_udev=0'
     ' ignore_suspended_devices=1 preferred_names=["^/dev/mapper/"]'
-    " pv_min_size=512"
+    " pv_min_size=512 }"
 )
-
-
-def _config(extra):
-    """extra: more settings of devices."""
-    return f"{_PINNED} {extra} }}"
-
-
-def _regex(name):
-    """lvm's expressions know no quoting that is the same in all versions."""
-    return re.sub(r"([.+])", r"[\1]", name)
-
-
-def parse_version(text):
-    """(2, 3, 16) of the output of `lvm version`."""
-    match = re.search(r"LVM version:\s+(\d+)\.(\d+)\.(\d+)", text)
-    return tuple(map(int, match.groups())) if match else None
 
 
 def run(args, timeout, stdin=None):

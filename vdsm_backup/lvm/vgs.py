@@ -69,27 +69,21 @@ class Lvm:
     """
     devices: paths; none means that there are no VGs, and runs no lvm.
         ConfigInvalid if lvm cannot be limited to one of them.
-    config_method: auto, devices, filter.
     timeout: seconds, for each command.
     stdin: a file that each command keeps open as long as it lives: the
     writer gives the registration of its lease (see change/writer.py).
     """
 
-    def __init__(self, devices, config_method="auto", timeout=30, stdin=None):
+    def __init__(self, devices, timeout=30, stdin=None):
         self.devices = list(devices)
         for device in self.devices:
             require_plain(device)
         self.timeout = timeout
-        self._method = config_method
         self._stdin = stdin
 
     def describe(self):
         """What it takes to make it again, with another stdin."""
-        return {
-            "devices": self.devices,
-            "config_method": self._method,
-            "timeout": self.timeout,
-        }
+        return {"devices": self.devices, "timeout": self.timeout}
 
     def only(self, devices, timeout=None):
         """The same, limited to other devices."""
@@ -261,10 +255,8 @@ class Lvm:
     # Running
 
     def _run(self, command, args):
-        limits = lvm_command.limits(self.devices, self._method, self._version)
-        return self._start(command, [command, *limits, *args])
-
-    def _start(self, command, args):
+        limits = lvm_command.limits(self.devices)
+        args = [command, *limits, *args]
         try:
             return lvm_command.run(args, self.timeout, self._stdin)
         except OSError as e:
@@ -276,15 +268,6 @@ class Lvm:
             raise errors.StorageTimeout(what, self.timeout)
         if result.rc:
             raise errors.LvmFailed(command, result.rc, _words(result))
-
-    def _version(self):
-        result = self._start("version", ["version"])
-        self._check("version", result)
-        version = lvm_command.parse_version(result.out)
-        if version is None:
-            words = f"it has no version: {printable(result.out)}"
-            raise errors.LvmFailed("version", 0, words)
-        return version
 
 
 def _orphan(device):

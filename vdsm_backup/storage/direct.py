@@ -123,8 +123,7 @@ class Nearby:
         from vdsm_backup.lvm.vgs import Lvm
         from vdsm_backup.storage.block import BlockStorage
 
-        method = self._options.lvm_config_method
-        return BlockStorage(sd_id, Lvm(names, method, timeout))
+        return BlockStorage(sd_id, Lvm(names, timeout))
 
 
 def _require_domain(io, directory):

@@ -235,7 +235,7 @@ class Discovery:
     def _scan_block(self, names):
         options = self._options
         timeout = options.io_timeout
-        runner = Lvm(names, options.lvm_config_method, timeout)
+        runner = Lvm(names, timeout)
         scan = runner.scan()
         found = [
             BlockStorage(vg.name, runner, options.lv_dir, vg.place, scan)

@@ -23,10 +23,5 @@ def from_description(described):
     from vdsm_backup.lvm.vgs import Lvm
     from vdsm_backup.storage.block import BlockStorage
 
-    runner = Lvm(
-        described["devices"],
-        described["config_method"],
-        described["timeout"],
-        stdin=0,
-    )
+    runner = Lvm(described["devices"], described["timeout"], stdin=0)
     return BlockStorage(described["sd_id"], runner, described["lv_dir"])
