@@ -131,7 +131,7 @@ def test_replica_beside_its_origin(block_domain, index):
     with pytest.raises(errors.VolumeGroupUnsafe):
         storage(block_domain, devices).read()
     (vg,) = Lvm(devices).scan().domains
-    assert copy in vg.place
+    assert copy in vg.found_at
 
 
 def test_replica_alone_is_a_domain(block_domain):

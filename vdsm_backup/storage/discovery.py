@@ -238,7 +238,7 @@ class Discovery:
         runner = Lvm(names, timeout)
         scan = runner.scan()
         found = [
-            BlockStorage(vg.name, runner, options.lv_dir, vg.place, scan)
+            BlockStorage(vg.name, runner, options.lv_dir, vg.found_at, scan)
             for vg in scan.domains
             # VDSM names all of them so; another cannot be one of its domains.
             if is_uuid(vg.name)

@@ -189,3 +189,20 @@ def test_lvm_through_sudo(script):
     )
     words = ["36", "-n", "/usr/sbin/lvm", "pvs"]
     assert run_as((36, 36), code).split() == words
+
+
+# Imports
+
+
+@pytest.mark.parametrize("module", ["vgs", "activation"])
+def test_nothing_that_is_slow_to_import(module):
+    """A hook is a process on the way of every start of a VM."""
+    code = f"import sys, vdsm_backup.lvm.{module}; print(*sys.modules)"
+    out = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert not {"dataclasses", "inspect"} & set(out.split())

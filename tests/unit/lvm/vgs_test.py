@@ -9,7 +9,8 @@ import pytest
 from tests.support.storage.fakelvm import DEVICES, REPORT, make_vg
 from vdsm_backup import errors
 from vdsm_backup.lvm import command as lvm_command
-from vdsm_backup.lvm.vgs import Lvm, Scan
+from vdsm_backup.lvm.scan import Scan
+from vdsm_backup.lvm.vgs import Lvm
 
 pytest_plugins = ["tests.support.storage.fakelvm"]
 
