@@ -24,7 +24,6 @@ from vdsm_backup.metadata import lines as md_lines
 pytest_plugins = ["tests.support.storage.blockfixtures"]
 pytestmark = needs_block
 
-METHODS = ["devices", "filter"]
 # Names of LUNs that no array gives.
 WWID = f"3600140500{os.getpid():022x}"
 OTHER_WWID = f"3600140501{os.getpid():022x}"
@@ -43,11 +42,8 @@ def test_domain_as_vdsm_makes_it(block_dir, version):
         assert ("xleases" in names) == (version > 3)
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_only_the_devices_meant_are_seen(
-    shared_block_domain, block_domain, method
-):
-    runner = Lvm(block_domain.devices, method)
+def test_only_the_given_devices_are_seen(shared_block_domain, block_domain):
+    runner = Lvm(block_domain.devices)
     assert [vg.name for vg in runner.scan().vgs] == [block_domain.sd_id]
     both = runner.only(block_domain.devices + shared_block_domain.devices)
     assert len(both.scan().vgs) == 2
@@ -57,11 +53,9 @@ def test_only_the_devices_meant_are_seen(
 
 def test_devices_with_other_names(block_dir):
     with contextlib.closing(BlockDomain(block_dir, wwids=[WWID])) as domain:
-        for method in METHODS:
-            found = storage(domain, method=method)
-            assert found.read() == domain.lines()
-            vg = Lvm(domain.devices, method).find(domain.sd_id)
-            assert vg.devices == [f"/dev/mapper/{WWID}"]
+        assert storage(domain).read() == domain.lines()
+        vg = Lvm(domain.devices).find(domain.sd_id)
+        assert vg.devices == [f"/dev/mapper/{WWID}"]
 
 
 def test_unknown_domain(shared_block_domain):
@@ -84,11 +78,10 @@ def test_no_lv_is_open(shared_block_domain):
 # Writing
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_write_is_one_commit(block_domain, method):
+def test_write_is_one_commit(block_domain):
     steps = []
     before = seqno(block_domain)
-    ours = storage(block_domain, method=method)
+    ours = storage(block_domain)
     ours.write(ours.read(), flagged(block_domain), steps.append)
     assert block_domain.lines() == flagged(block_domain)
     assert seqno(block_domain) == before + 1
@@ -223,13 +216,12 @@ def test_backup_can_be_restored(block_domain):
 
 
 def test_description_is_enough(shared_block_domain):
-    ours = storage(shared_block_domain, method="filter", timeout=7)
+    ours = storage(shared_block_domain, timeout=7)
     described = ours.describe()
     assert described == {
         "kind": "block",
         "sd_id": shared_block_domain.sd_id,
         "lv_dir": shared_block_domain.lv_dir,
         "devices": shared_block_domain.devices,
-        "config_method": "filter",
         "timeout": 7,
     }

@@ -28,8 +28,6 @@ pytest_plugins = [
 ]
 pytestmark = needs_block
 
-METHODS = ["devices", "filter"]
-
 # Seconds for lvm where it cannot answer, and where it must, on a machine that
 # may be slow.
 TIMEOUT = 2
@@ -75,19 +73,18 @@ def test_nothing_is_written_while_a_device_hangs(block_domain, faulty):
 
 
 @needs_fuse
-@pytest.mark.parametrize("method", METHODS)
 def test_a_domain_that_cannot_be_read_is_not_said_to_be_gone(
-    block_domain, faulty, method
+    block_domain, faulty
 ):
     """lvm leaves out a device with I/O errors and exits with 0."""
     replica = faulty(block_domain.files[0])
     devices = [replica.path, block_domain.devices[1]]
-    ours = storage(block_domain, devices, method)
+    ours = storage(block_domain, devices)
     assert ours.read() == block_domain.lines()
     replica.fail(errno.EIO)
     with pytest.raises(errors.LvmFailed, match="Error reading device"):
         ours.read()
-    scan = Lvm(devices, method).scan()
+    scan = Lvm(devices).scan()
     assert scan.vgs == []
     # Of the other PV nobody knows any more to which VG it belongs.
     assert sorted(scan.unread) == sorted(devices)
@@ -102,7 +99,7 @@ def test_a_device_that_is_back_when_lvm_is_asked_again(
     replica.fail(errno.EIO)
     mend = f"rm -f {replica.fs.order('read')}"
     with lvm_is(block_dir, '$LVM "$@"', "rc=$?", mend, "exit $rc"):
-        scan = Lvm([replica.path], "devices").scan()
+        scan = Lvm([replica.path]).scan()
     assert scan.vgs == []
     with pytest.raises(errors.LvmFailed, match="was left out"):
         scan.pick(block_domain.sd_id)
@@ -127,11 +124,10 @@ def attach(block_dir):
         loop.detach(device)
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_a_device_without_a_size(block_domain, attach, method):
+def test_a_device_without_a_size(block_domain, attach):
     """As of a LUN that its array has taken away."""
     device = attach(0)
-    scan = Lvm([device, *block_domain.devices], method).scan()
+    scan = Lvm([device, *block_domain.devices]).scan()
     assert list(scan.unread) == [device]
     assert scan.pick(block_domain.sd_id)
     with pytest.raises(errors.LvmFailed, match="too small"):
@@ -143,12 +139,11 @@ PARTITION = bytes([0, 0, 2, 0, 0x83, 0, 0, 0]) + struct.pack("<II", 2048, 2048)
 MBR = bytes(446) + PARTITION + bytes(48) + b"\x55\xaa"
 
 
-@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("start", [b"", MBR], ids=["empty", "partitioned"])
-def test_a_device_that_is_something_else(block_domain, attach, method, start):
+def test_a_device_that_is_something_else(block_domain, attach, start):
     """As a LUN that is a disk of a VM."""
     device = attach(64 * 1024**2, start)
-    runner = Lvm([device, *block_domain.devices], method)
+    runner = Lvm([device, *block_domain.devices])
     assert runner.scan().unread == {}
     with pytest.raises(errors.DomainNotFound):
         runner.find("unknown")

@@ -22,8 +22,6 @@ from vdsm_backup.metadata import lines as md_lines
 pytest_plugins = ["tests.support.storage.blockfixtures"]
 pytestmark = needs_block
 
-METHODS = ["devices", "filter"]
-
 
 def assert_not_written(domain, error, devices=()):
     before = domain.tags(), seqno(domain)
@@ -124,17 +122,16 @@ def test_foreign(block_domain):
 
 
 @pytest.mark.parametrize("index", [0, 1])
-@pytest.mark.parametrize("method", METHODS)
-def test_replica_beside_its_origin(block_domain, index, method):
+def test_replica_beside_its_origin(block_domain, index):
     copy = block_domain.copy_device(index)
     devices = [*block_domain.devices, copy]
     text = assert_not_written(block_domain, errors.VolumeGroupUnsafe, devices)
     # Both are named: nobody else tells which of them lvm took.
     assert block_domain.devices[index] in text and copy in text
     with pytest.raises(errors.VolumeGroupUnsafe):
-        storage(block_domain, devices, method).read()
-    (vg,) = Lvm(devices, method).scan().domains
-    assert copy in vg.place
+        storage(block_domain, devices).read()
+    (vg,) = Lvm(devices).scan().domains
+    assert copy in vg.found_at
 
 
 def test_replica_alone_is_a_domain(block_domain):

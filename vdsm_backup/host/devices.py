@@ -29,9 +29,8 @@ _MPATH = "mpath-"
 # UUID_PREFIX).
 _LVM = "LVM-"
 
-# Names that mean the same in `--devices`, a list with commas, and in a
-# filter, a regular expression. VDSM leaves out devices with other names too
-# (TOXIC_CHARS in lib/vdsm/storage/multipath.py).
+# Names that can stand in `--devices`, a list with commas. VDSM leaves out
+# devices with other names too (TOXIC_CHARS in lib/vdsm/storage/multipath.py).
 _PLAIN = re.compile(r"/[A-Za-z0-9_.:@=#~/+-]+")
 
 

@@ -4,100 +4,94 @@ Running the lvm command, always limited to some devices, always bounded.
 
 An lvm process whose device hangs cannot be killed: it sits in the kernel
 until the storage answers. Nothing here waits for such a process longer than
-GRACE; it is left behind, with the files it inherited, and `ended` says so.
+GRACE. The process is left behind, with the files that it inherited, and
+Result.ended says so.
 """
+
+from __future__ import annotations
 
 import contextlib
 import os
-import re
 import selectors
 import subprocess
 import time
-from dataclasses import dataclass
+from collections import namedtuple
 
 from vdsm_backup.processes import identity, stuck
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Sequence
+
 LVM = "/usr/sbin/lvm"
 SUDO = "/usr/bin/sudo"
-
-# The first version with --devices and the devices file: lvmdevices(8).
-DEVICES_SINCE = (2, 3, 12)
-
-# Where it is, --devices is, and nobody need be asked: on EL; Debian leaves
-# the command out.
-LVMDEVICES = "/usr/sbin/lvmdevices"
 
 # Seconds for a process that was killed to be gone, unless it is stuck.
 GRACE = 1.0
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(namedtuple("Result", "rc out err ended")):
     """
+    How a command ended.
+
     rc: exit code, negative for a signal; None if the time was over.
-    ended: no process of the command is left that could still do something.
+    out, err: what the command wrote.
+    ended: whether no process of the command is left that could still do
+        something.
     """
 
-    rc: "int | None"
+    __slots__ = ()
+    rc: int | None
     out: str
     err: str
     ended: bool
 
 
-def limits(devices, method, version):
+def limits(devices: Sequence[str]) -> list[str]:
     """
-    Arguments that let lvm see these devices only.
+    Arguments that let lvm use these devices only, and pin its settings.
 
-    method: "devices", "filter", or "auto" for what this version has.
-    version: a callable; not all methods need it.
+    lvm knows --devices since 2.03.12. An older one ends with an error.
 
-    Never call it without devices: to lvm, an empty --devices is no limit.
+    Raises ValueError without devices: to lvm, an empty --devices is no limit.
     """
     if not devices:
         raise ValueError("lvm without a limit")
-    if method == "auto":
-        known = os.path.exists(LVMDEVICES) or version() >= DEVICES_SINCE
-        method = "devices" if known else "filter"
-    if method == "devices":
-        return ["--devices", ",".join(devices), "--config", _config("")]
-    accept = "".join(f'"a|^{_regex(name)}$|",' for name in devices)
-    extra = f'filter=[{accept}"r|.*|"]'
-    if version() >= DEVICES_SINCE:
-        # A filter is not looked at while the host has a devices file, which
-        # is the default of RHEL 9.
-        extra += " use_devicesfile=0"
-    return ["--config", _config(extra)]
+    return ["--devices", ",".join(devices), "--config", _PINNED]
 
 
 # Settings that the host's lvm.conf (with lvmlocal.conf and the files of host
-# tags) must not decide for our commands. lvm knows all of them since 2.03.2:
-# under config/abort_on_errors, one that it does not know ends a command.
+# tags) must not decide for our commands. lvm knows all of them since 2.03.2,
+# so since before --devices: under config/abort_on_errors, a setting that lvm
+# does not know ends a command.
 #
 # report, log: how a report looks, and that errors go to stderr. Some of them
 # make no difference in JSON today; a family is pinned as a whole.
 #
 # test: with it, a command does nothing and says that it did. umask: for the
 # copy of a VG that is kept with the history. wait_for_locks and
-# prioritise_write_locks: as VDSM has them; a read must not fail because the VG
-# is being changed.
+# prioritise_write_locks: as VDSM has them; a read must not fail because
+# another command changes the VG at the same time.
 #
 # hints: the list of PVs that lvm remembers on this host is wrong when other
 # hosts make and remove PVs. obtain_device_list_from_udev: udev's may be late.
-# preferred_names: those that VDSM has in its metadata mapping (PV0).
-# pv_min_size: lvm leaves out smaller devices; this is its lower limit.
+# preferred_names: the names that VDSM has in its metadata mapping (PV0).
+# pv_min_size: lvm leaves out smaller devices; 512 is its lower limit.
 #
 # The host decides, on purpose:
-# - which devices lvm uses (global_filter, scan, types, component detection):
-#   a device that lvm leaves out is an error, see lvm_report.left_out();
+# - which of our devices lvm uses (scan, types, component detection): a device
+#   that lvm leaves out is an error, see report.left_out(). With --devices, lvm
+#   uses neither filter, global_filter nor the devices file;
 # - what is forbidden (locking_type, system_id_source, use_lvmlockd), and what
 #   activation does (activation/*, global/activation, devices/dir): our command
 #   fails where VDSM's fails, in lvm's words;
-# - where lvm logs to (log/file, level, syslog, journal): not to our pipes;
+# - where lvm logs to (log/file, level, syslog, journal): these are not our
+#   pipes;
 # - units, formats of times and default columns: we ask for no sizes and times,
 #   and name the columns;
 # - backup/*: we give --autobackup n or --file; allocation/*, metadata/*: we
 #   make no PV, VG or LV.
-# A value that lvm refuses ends each lvm command before it reads --config.
+# A value that lvm refuses ends each lvm command before lvm reads --config.
 _PINNED = (
     'report { output_format="basic" compact_output=0 compact_output_cols=""'
     ' headings=1 aligned=1 buffered=1 separator=" " list_item_separator=","'
@@ -108,32 +102,20 @@ _PINNED = (
     " global { test=0 umask=077 wait_for_locks=1 prioritise_write_locks=1 }"
     ' devices { hints="none" obtain_device_list_from_udev=0'
     ' ignore_suspended_devices=1 preferred_names=["^/dev/mapper/"]'
-    " pv_min_size=512"
+    " pv_min_size=512 }"
 )
 
 
-def _config(extra):
-    """extra: more settings of devices."""
-    return f"{_PINNED} {extra} }}"
-
-
-def _regex(name):
-    """lvm's expressions know no quoting that is the same in all versions."""
-    return re.sub(r"([.+])", r"[\1]", name)
-
-
-def parse_version(text):
-    """(2, 3, 16) of the output of `lvm version`."""
-    match = re.search(r"LVM version:\s+(\d+)\.(\d+)\.(\d+)", text)
-    return tuple(map(int, match.groups())) if match else None
-
-
-def run(args, timeout, stdin=None):
+def run(
+    args: Sequence[str], timeout: float, stdin: int | None = None
+) -> Result:
     """
-    Run lvm as root. Raises OSError if it cannot be started.
+    Run lvm as root, for at most timeout and GRACE seconds.
 
-    stdin: a file that lvm shall keep open as long as it lives; sudo closes
-    all but the standard ones.
+    stdin: a file descriptor that lvm keeps open as long as it lives. sudo
+        closes all but the standard ones. None: /dev/null.
+
+    Raises OSError if lvm, or sudo, cannot be started.
     """
     command = [LVM, *args]
     if os.getuid() != 0:
@@ -146,10 +128,12 @@ def run(args, timeout, stdin=None):
         env=_environment(),
         **identity.root(),
     )
+    assert process.stdout and process.stderr
     try:
         return _communicate(process, time.monotonic() + timeout)
     finally:
-        # Not in _communicate: also when we are interrupted.
+        # Here and not in _communicate(), so that it is done also when we are
+        # interrupted.
         process.stdout.close()
         process.stderr.close()
         if process.poll() is None:
@@ -157,37 +141,45 @@ def run(args, timeout, stdin=None):
             stuck.leave(process)
 
 
-def _environment():
+def _environment() -> dict[str, str]:
     env = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
     if "LVM_SYSTEM_DIR" in os.environ:
         env["LVM_SYSTEM_DIR"] = os.environ["LVM_SYSTEM_DIR"]
     return env
 
 
-def _communicate(process, deadline):
+def _communicate(process: subprocess.Popen[bytes], deadline: float) -> Result:
     """
     Like Popen.communicate(), which waits without bound after a timeout.
+
+    deadline: a time of time.monotonic().
     """
-    output = {process.stdout: b"", process.stderr: b""}
+    assert process.stdout and process.stderr
+    out, err = bytearray(), bytearray()
+    output = {process.stdout.fileno(): out, process.stderr.fileno(): err}
     if _drain(process, output, deadline):
         rc, ended = process.returncode, True
     else:
         _kill(process)
         rc, ended = None, _drain(process, output, time.monotonic() + GRACE)
-    out, err = (
-        data.decode("utf-8", "surrogateescape") for data in output.values()
-    )
-    return Result(rc, out, err, ended)
+    return Result(rc, _text(out), _text(err), ended)
 
 
-def _drain(process, output, deadline):
+def _drain(
+    process: subprocess.Popen[bytes],
+    output: dict[int, bytearray],
+    deadline: float,
+) -> bool:
     """
-    Whether the process ended until the deadline, and all who had its output:
-    under sudo, lvm is a child of the process that we know.
+    Read the output of a process until the deadline. Returns whether the
+    process has ended, and all processes that had its output: under sudo, lvm
+    is a child of the process that we know.
+
+    output: {file descriptor: what was read from it}. This is added to.
     """
     with selectors.DefaultSelector() as selector:
-        for stream in output:
-            selector.register(stream, selectors.EVENT_READ)
+        for fd in output:
+            selector.register(fd, selectors.EVENT_READ)
         while selector.get_map():
             ready = selector.select(max(0, deadline - time.monotonic()))
             if not ready:
@@ -195,8 +187,8 @@ def _drain(process, output, deadline):
             for key, _ in ready:
                 data = os.read(key.fd, 65536)
                 if not data:
-                    selector.unregister(key.fileobj)
-                output[key.fileobj] += data
+                    selector.unregister(key.fd)
+                output[key.fd] += data
     try:
         process.wait(max(0, deadline - time.monotonic()))
     except subprocess.TimeoutExpired:
@@ -204,7 +196,11 @@ def _drain(process, output, deadline):
     return True
 
 
-def _kill(process):
+def _text(data: bytearray) -> str:
+    return data.decode("utf-8", "surrogateescape")
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
     # EPERM: sudo runs as root and cannot be killed by us.
     with contextlib.suppress(PermissionError):
         process.kill()

@@ -1,97 +1,73 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-LVM, limited to the devices that are meant.
+VGs, read and changed by lvm commands that are limited to some devices.
 
-Reading is wide: over all devices meant, so that a replica beside its origin
-is seen. Changing is narrow: over the devices of that one VG, so that another
-LUN that hangs cannot stop a command that writes.
+Reading is wide: lvm uses all configured devices, so that a replica beside its
+origin is seen. Changing is narrow: lvm uses the devices of that one VG, so
+that another LUN that hangs cannot stop a command that writes.
 """
+
+from __future__ import annotations
 
 import copy
 import os
 import signal
 import threading
-from dataclasses import dataclass
 
 from vdsm_backup import errors
 from vdsm_backup.host.devices import require_plain
 from vdsm_backup.lvm import command as lvm_command
 from vdsm_backup.lvm import report as lvm_report
+from vdsm_backup.lvm.scan import Scan
 from vdsm_backup.processes.jobs import Jobs
 from vdsm_backup.text import printable
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable, Iterable, Sequence, TypedDict, TypeVar
 
-@dataclass(frozen=True)
-class Scan:
-    """
-    One look at all devices.
+    from vdsm_backup.lvm.scan import Vg
 
-    vgs: all of them, not only safe ones.
-    unread: the error of each device that hangs, cannot be read, or has a PV
-    whose VG's metadata cannot be found.
-    """
+    Parsed = TypeVar("Parsed")
 
-    vgs: list
-    unread: dict
+    class Description(TypedDict):
+        """Arguments of Lvm, as JSON."""
 
-    @property
-    def domains(self):
-        """The VGs that are storage domains."""
-        return [vg for vg in self.vgs if vg.is_domain]
-
-    def pick(self, name):
-        """
-        The VG of a domain.
-
-        Raises DomainNotFound, AmbiguousDomain if there are two of the name,
-        VolumeGroupUnsafe if it is no storage domain or one of two copies; the
-        error of a device on which it may be. "Not found" means that all
-        devices were read.
-        """
-        found = [vg for vg in self.vgs if vg.name == name]
-        if not found:
-            for error in self.unread.values():
-                raise error
-            raise errors.DomainNotFound(name)
-        if len(found) > 1:
-            places = "; ".join(f"{vg.place} ({vg.uuid})" for vg in found)
-            raise errors.AmbiguousDomain(name, places)
-        vg = found[0]
-        if not vg.is_domain:
-            reason = f"it has no tag {lvm_report.DOMAIN_TAG}"
-            raise errors.VolumeGroupUnsafe(name, reason)
-        if vg.ambiguity():
-            raise errors.VolumeGroupUnsafe(name, vg.ambiguity())
-        return vg
+        devices: list[str]
+        timeout: float
 
 
 class Lvm:
     """
-    devices: paths; none means that there are no VGs, and runs no lvm.
-        ConfigInvalid if lvm cannot be limited to one of them.
-    config_method: auto, devices, filter.
+    The lvm of this host, limited to some devices.
+
+    devices: paths. If there are none, no VGs are found and no lvm is run.
     timeout: seconds, for each command.
-    stdin: a file that each command keeps open as long as it lives: the
-    writer gives the registration of its lease (see change/writer.py).
+    stdin: a file descriptor that each command keeps open as long as it lives.
+        The writer gives the registration of its lease (change/writer.py).
+
+    Raises ConfigInvalid if lvm cannot be limited to one of the devices.
     """
 
-    def __init__(self, devices, config_method="auto", timeout=30, stdin=None):
+    def __init__(
+        self,
+        devices: Iterable[str],
+        timeout: float = 30,
+        stdin: int | None = None,
+    ) -> None:
         self.devices = list(devices)
         for device in self.devices:
             require_plain(device)
         self.timeout = timeout
-        self._method = config_method
         self._stdin = stdin
 
-    def describe(self):
-        """What it takes to make it again, with another stdin."""
-        return {
-            "devices": self.devices,
-            "config_method": self._method,
-            "timeout": self.timeout,
-        }
+    def describe(self) -> Description:
+        """The arguments to make the same again, with another stdin."""
+        return {"devices": self.devices, "timeout": self.timeout}
 
-    def only(self, devices, timeout=None):
+    def only(
+        self, devices: Iterable[str], timeout: float | None = None
+    ) -> Lvm:
         """The same, limited to other devices."""
         other = copy.copy(self)
         other.devices = list(devices)
@@ -100,130 +76,148 @@ class Lvm:
 
     # Reading
 
-    def scan(self):
+    def scan(self) -> Scan:
         """
-        The VGs on devices that answer, within the timeout, a part of it for
-        each attempt: a device that hangs does not hide those on others.
+        A Scan of the devices that answer: a device that hangs does not hide
+        the VGs on others. Where one may hang, the timeout is shared by three
+        attempts: all devices together, each device alone, and then those that
+        answered.
 
-        Raises LvmFailed; StorageTimeout if it is no single device.
+        Raises LvmFailed. Raises StorageTimeout if lvm does not answer though
+        each device does when it is asked alone.
         """
         if len(self.devices) < 2:
-            return self._all()
+            return self._scan_once()
         try:
-            return self.only(self.devices, self.timeout / 2)._all()
+            return self.only(self.devices, self.timeout / 2)._scan_once()
         except errors.StorageTimeout as timeout:
-            hung = self._hung(self.timeout / 4)
-            if not hung:
+            failed = self._failures_alone(self.timeout / 4)
+            if not failed:
                 raise timeout
-            rest = [device for device in self.devices if device not in hung]
-            seen = self.only(rest, self.timeout / 4)._all()
-            return Scan(seen.vgs, {**seen.unread, **hung})
+            rest = [device for device in self.devices if device not in failed]
+            found = self.only(rest, self.timeout / 4)._scan_once()
+            return Scan(found.vgs, {**found.unread, **failed})
 
-    def find(self, name):
+    def find(self, name: str) -> Vg:
         """
         The VG of a domain, for reading. Raises as scan() and Scan.pick().
         """
         return self.scan().pick(name)
 
-    def vg(self, name):
+    def vg(self, name: str) -> Vg:
         """
-        The VG of a domain, for changing it: no device may hang, since a
-        replica may be on any. Raises as find().
+        The VG of a domain, for changing it. Raises StorageTimeout if any
+        device hangs, since a replica may be on that device; else as find().
         """
-        return self._all().pick(name)
+        return self._scan_once().pick(name)
 
-    def lvs(self, vg):
-        args = [*_report(lvm_report.LV_FIELDS), "--", vg.name]
-        return self.only(vg.devices)._parse(lvm_report.lvs, "lvs", args)
+    def lvs(self, vg: Vg) -> list[lvm_report.Lv]:
+        """The LVs of a VG. Raises LvmFailed, StorageTimeout."""
+        args = [*_report_options(lvm_report.LV_FIELDS), "--", vg.name]
+        return self.only(vg.devices)._parsed(lvm_report.lvs, "lvs", args)
 
-    def _hung(self, timeout):
+    def _failures_alone(self, timeout: float) -> dict[str, errors.Error]:
         """The error of each device that fails when it is asked alone."""
-
         asked = Jobs(
             {
-                device: self.only([device], timeout)._all
+                device: self.only([device], timeout)._scan_once
                 for device in self.devices
             }
         )
-        hung = {}
-        # Each command has its timeout, and ends.
+        failed: dict[str, errors.Error] = {}
+        # No deadline is needed: each command has its timeout, and ends.
         for device, _, error in asked.results(lambda: threading.TIMEOUT_MAX):
             if isinstance(error, (errors.StorageTimeout, errors.LvmFailed)):
-                hung[device] = error
+                failed[device] = error
             elif error:
                 raise error
-        return hung
+        return failed
 
-    def _all(self):
-        """A Scan in one attempt."""
+    def _scan_once(self) -> Scan:
+        """A Scan of all devices, in one attempt."""
         if not self.devices:
             return Scan([], {})
         # --all: without it lvm hides duplicates. --foreign, --shared: without
-        # them it hides VGs of others, and "not found" would be wrong.
+        # them lvm hides VGs of other hosts, and "not found" would be wrong.
         args = ["--all", "--foreign", "--shared"]
-        args += _report(lvm_report.PV_FIELDS)
-        report = self._parse(lvm_report.pvs, "pvs", args)
+        args += _report_options(lvm_report.PV_FIELDS)
+        report = self._parsed(lvm_report.pvs, "pvs", args)
         listed = {os.path.realpath(name) for name in report.listed}
         unlisted = [
             name
             for name in self.devices
             if os.path.realpath(name) not in listed
         ]
-        # First what may be the cause of the rest.
-        unread = self._unread(unlisted) if unlisted else {}
+        # Devices that lvm left out come first: they may be why the metadata
+        # of a VG was not found. pick() raises the first error.
+        unread = self._left_out(unlisted) if unlisted else {}
         unread.update({name: _orphan(name) for name in report.orphans})
         return Scan(report.vgs, unread)
 
-    def _unread(self, devices):
+    def _left_out(self, devices: Sequence[str]) -> dict[str, errors.Error]:
         """
-        The error of each of these devices, which lvm left out of its report,
-        unless lvm says that the device is something else than a PV, for
-        example that it has partitions. A device that lvm says nothing about
-        has an error, too: it may be back, but nobody has seen what is on it.
+        The error of each of these devices, which lvm left out of its report.
+        A device has none if lvm says that it is something else than a PV, for
+        example that it has partitions. A device of which lvm says nothing has
+        an error, too: it may be back now, but what is on it was not read.
         """
-        # The default are columns of the host's lvm.conf. For columns of the
-        # PV's label alone lvm gives no reasons (2.03.16).
+        # Columns are named because the default is the host's lvm.conf. They
+        # are not only those of the PV's label, for which lvm gives no reasons
+        # (2.03.16).
         args = ["--options", lvm_report.PV_FIELDS, "--", *devices]
         narrow = self.only(devices)
         result = narrow._run("pvs", args)
         if result.rc is None:
             narrow._check("pvs", result)
-        said = {
-            os.path.realpath(name): words
-            for name, words in lvm_report.left_out(result.err).items()
+        reasons = {
+            os.path.realpath(name): reason
+            for name, reason in lvm_report.left_out(result.err).items()
         }
-        found = {}
+        unread: dict[str, errors.Error] = {}
         for name in devices:
-            silent = f"{name} was left out: {_words(result)}"
-            words = said.get(os.path.realpath(name), silent)
-            if words:
-                words = printable(words)
-                found[name] = errors.LvmFailed("pvs", result.rc, words)
-        return found
+            unexplained = f"{name} was left out: {_messages(result)}"
+            reason = reasons.get(os.path.realpath(name), unexplained)
+            if reason:
+                reason = printable(reason)
+                unread[name] = errors.LvmFailed("pvs", result.rc, reason)
+        return unread
 
-    def _parse(self, parser, command, args):
+    def _parsed(
+        self,
+        parse: Callable[[str], Parsed],
+        command: str,
+        args: Sequence[str],
+    ) -> Parsed:
+        """What a command reports. Raises LvmFailed, StorageTimeout."""
         result = self._run(command, args)
         self._check(command, result)
         try:
-            return parser(result.out)
+            return parse(result.out)
         except ValueError as e:
-            words = f"its report is not understood: {e}"
-            raise errors.LvmFailed(command, 0, printable(words))
+            reason = f"its report is not understood: {e}"
+            raise errors.LvmFailed(command, 0, printable(reason))
 
     # Changing
 
-    def change_tags(self, vg, add, delete, only_with=None):
+    def change_tags(
+        self,
+        vg: Vg,
+        add: Iterable[str],
+        delete: Iterable[str],
+        only_with: str | None = None,
+    ) -> None:
         """
-        One vgchange, one commit of the VG's metadata.
+        Change tags of a VG by one vgchange, which is one commit of the VG's
+        metadata.
 
-        only_with: a tag, plain text; a VG that does not have it when lvm reads
-        it for this change is not changed.
+        only_with: a tag of plain characters. If the VG does not have it when
+            vgchange reads the VG, nothing is changed.
 
-        Neither that nor a tag to delete that is not there is an error for
-        lvm: read back.
+        lvm exits with 0 also if only_with is not there, or a tag to delete is
+        not there. So the caller reads the tags back.
 
-        Raises LvmFailed, also if lvm had to be killed; StorageTimeout if even
-        that did not end it, and it may still write.
+        Raises LvmFailed, also if lvm had to be killed. Raises StorageTimeout
+        if lvm has not ended even so, and may still write.
         """
         args = ["--autobackup", "n"]
         if only_with:
@@ -234,76 +228,66 @@ class Lvm:
             args += ["--addtag", tag]
         self._change("vgchange", vg, [*args, "--", vg.name])
 
-    def activate(self, vg, names):
+    def activate(self, vg: Vg, names: Iterable[str]) -> None:
+        """Activate LVs of a VG. Raises as change_tags()."""
         self._lvchange(vg, names, "y")
 
-    def deactivate(self, vg, names):
+    def deactivate(self, vg: Vg, names: Iterable[str]) -> None:
+        """Deactivate LVs of a VG. Raises as change_tags()."""
         self._lvchange(vg, names, "n")
 
-    def cfgbackup(self, vg, path):
-        # The path is a format with %s for the name of the VG.
+    def cfgbackup(self, vg: Vg, path: str) -> None:
+        """Write the VG's metadata into a file. Raises as change_tags()."""
+        # To lvm the path is a format, with %s for the name of the VG.
         args = ["--file", path.replace("%", "%%"), "--", vg.name]
         self._change("vgcfgbackup", vg, args)
 
-    def _lvchange(self, vg, names, value):
+    def _lvchange(self, vg: Vg, names: Iterable[str], value: str) -> None:
         args = ["--autobackup", "n", "--activate", value, "--"]
         args += [f"{vg.name}/{name}" for name in names]
         self._change("lvchange", vg, args)
 
-    def _change(self, command, vg, args):
+    def _change(self, command: str, vg: Vg, args: Sequence[str]) -> None:
         narrow = self.only(vg.devices)
         result = narrow._run(command, args)
         if result.rc is None and result.ended:
-            words = f"it did not answer within {self.timeout:g} seconds"
-            raise errors.LvmFailed(command, -signal.SIGKILL, words)
+            reason = f"it did not answer within {self.timeout:g} seconds"
+            raise errors.LvmFailed(command, -signal.SIGKILL, reason)
         narrow._check(command, result)
 
     # Running
 
-    def _run(self, command, args):
-        limits = lvm_command.limits(self.devices, self._method, self._version)
-        return self._start(command, [command, *limits, *args])
-
-    def _start(self, command, args):
+    def _run(self, command: str, args: Sequence[str]) -> lvm_command.Result:
+        limits = lvm_command.limits(self.devices)
         try:
-            return lvm_command.run(args, self.timeout, self._stdin)
+            return lvm_command.run(
+                [command, *limits, *args], self.timeout, self._stdin
+            )
         except OSError as e:
             raise errors.LvmFailed(command, 127, printable(str(e)))
 
-    def _check(self, command, result):
+    def _check(self, command: str, result: lvm_command.Result) -> None:
+        """Raises StorageTimeout, LvmFailed if a command did not succeed."""
         if result.rc is None:
             what = f"lvm {command} on {', '.join(self.devices)}"
             raise errors.StorageTimeout(what, self.timeout)
         if result.rc:
-            raise errors.LvmFailed(command, result.rc, _words(result))
-
-    def _version(self):
-        result = self._start("version", ["version"])
-        self._check("version", result)
-        version = lvm_command.parse_version(result.out)
-        if version is None:
-            words = f"it has no version: {printable(result.out)}"
-            raise errors.LvmFailed("version", 0, words)
-        return version
+            raise errors.LvmFailed(command, result.rc, _messages(result))
 
 
-def _orphan(device):
-    words = f"PV {device} is in use but no VG was found using it"
-    return errors.LvmFailed("pvs", 0, words)
+def _orphan(device: str) -> errors.LvmFailed:
+    reason = f"PV {device} is in use but no VG was found using it"
+    return errors.LvmFailed("pvs", 0, reason)
 
 
-def _report(fields):
+def _report_options(fields: str) -> list[str]:
     return ["--reportformat", "json", "--options", fields]
 
 
-def _words(result):
-    """LVM's own words: its errors, its warnings only if there is no more."""
+def _messages(result: lvm_command.Result) -> str:
+    """What lvm wrote of errors, or if that is nothing, its warnings."""
     lines = [line.strip() for line in result.err.splitlines()]
-    spoken = [line for line in lines if line and not _noise(line)]
+    told = [line for line in lines if line and not line.startswith("WARNING:")]
     if result.rc is not None and result.rc < 0:
-        spoken.append(f"killed by signal {-result.rc}")
-    return printable("; ".join(spoken or lines))
-
-
-def _noise(line):
-    return line.startswith("WARNING:")
+        told.append(f"killed by signal {-result.rc}")
+    return printable("; ".join(told or lines))

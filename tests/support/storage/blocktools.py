@@ -18,8 +18,8 @@ needs_block = pytest.mark.skipif(
 )
 
 
-def storage(domain, devices=(), method="devices", timeout=30):
-    runner = Lvm(devices or domain.devices, method, timeout)
+def storage(domain, devices=(), timeout=30):
+    runner = Lvm(devices or domain.devices, timeout)
     made = BlockStorage(domain.sd_id, runner, domain.lv_dir)
     made.activation = Activation(
         os.path.join(domain.dir, "run"),

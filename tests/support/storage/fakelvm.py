@@ -14,7 +14,6 @@ from tests.unit.lvm import report_test
 from vdsm_backup.lvm import command as lvm_command
 from vdsm_backup.lvm import report as lvm_report
 
-VERSION = "  LVM version:     2.03.16(2) (2022-05-18)"
 REPORT = json.dumps({"report": [{"pv": [report_test.ROW]}]})
 DEVICES = ["/dev/mapper/a"]
 
@@ -27,10 +26,9 @@ class FakeLvm:
         self.path = path / "lvm"
         self.says(f"echo '{REPORT}'")
 
-    def says(self, *lines, version=VERSION):
+    def says(self, *lines):
         script = [
             "#!/bin/sh",
-            f'if [ "$1" = version ]; then echo "{version}"; exit 0; fi',
             f"for arg; do printf '%s\\n' \"$arg\"; done >>{self._log}",
             f"echo >>{self._log}",
             *lines,

@@ -173,7 +173,7 @@ def test_children_do_not_keep_the_lock(lvs):
 def test_without_proc_no_record_is_trusted(tmp_path, monkeypatch, boot):
     """In a rescue system nobody tells which boot this is."""
     monkeypatch.setattr(activation, "_BOOT_ID", str(tmp_path / "gone"))
-    assert activation._boot() == ""
+    assert activation._boot_id() == ""
     tidying = activation.Tidying(str(tmp_path), "sd", print)
     tidying._record.open()
     tidying._record.write({"boot": boot, "lvs": ["ids"]})

@@ -10,12 +10,12 @@ import time
 
 import pytest
 
+from tests import ROOT
 from tests.support import rundir
 from tests.support.storage.fakelvm import DEVICES, REPORT, make_vg
 from vdsm_backup import errors
 from vdsm_backup.lvm import command as lvm_command
 from vdsm_backup.lvm.vgs import Lvm
-from vdsm_backup.processes import stuck
 
 pytest_plugins = ["tests.support.storage.fakelvm"]
 
@@ -42,18 +42,18 @@ def test_child_that_cannot_be_killed_is_not_waited_for(fake):
     os.kill(int(result.err), signal.SIGKILL)
 
 
-def test_lvm_does_not_outlive_our_interruption(fake, tmp_path, monkeypatch):
-    fake.says(f"echo $$ >{tmp_path}/pid", "exec sleep 60")
+def test_lvm_does_not_outlive_our_interruption(fake, monkeypatch):
+    fake.says("exec sleep 60")
+    started = []
 
     def interrupted(process, output, deadline):
-        while not (tmp_path / "pid").exists():
-            time.sleep(0.01)
+        started.append(process)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(lvm_command, "_drain", interrupted)
     with pytest.raises(KeyboardInterrupt):
         lvm_command.run(["pvs"], timeout=60)
-    (process,) = stuck._left
+    (process,) = started
     assert process.wait(5) == -signal.SIGKILL
 
 
@@ -85,7 +85,7 @@ def test_lvm_keeps_its_stdin(fake):
         [sys.executable, "-c", _KEEP, str(fake.path)],
         stdin=readable,
         stdout=subprocess.PIPE,
-        cwd=rundir.__file__.rpartition("/tests/")[0],
+        cwd=ROOT,
     )
     os.close(readable)
     pid = int(process.stdout.readline())
@@ -189,3 +189,20 @@ def test_lvm_through_sudo(script):
     )
     words = ["36", "-n", "/usr/sbin/lvm", "pvs"]
     assert run_as((36, 36), code).split() == words
+
+
+# Imports
+
+
+@pytest.mark.parametrize("module", ["vgs", "activation"])
+def test_nothing_that_is_slow_to_import(module):
+    """A hook is a process on the way of every start of a VM."""
+    code = f"import sys, vdsm_backup.lvm.{module}; print(*sys.modules)"
+    out = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert not {"dataclasses", "inspect"} & set(out.split())

@@ -53,7 +53,7 @@ def test_vg_of_two_pvs():
     assert vg.metadata_pv.uuid == "PV-A"
     assert vg.is_domain
     assert not vg.hazard() and not vg.ambiguity()
-    assert vg.place == "VG sd1 on /dev/mapper/a, /dev/mapper/b"
+    assert vg.found_at == "VG sd1 on /dev/mapper/a, /dev/mapper/b"
 
 
 def test_all_devices_of_the_report_are_listed():
@@ -96,7 +96,7 @@ def test_duplicate_belongs_to_the_vg_by_its_pv_uuid():
         assert vg.tags == ("MDT_A=1", "RHAT_storage_domain")
         assert "/dev/mapper/a" in vg.ambiguity()
         assert "/dev/mapper/c" in vg.ambiguity()
-        assert "/dev/mapper/c" in vg.place
+        assert "/dev/mapper/c" in vg.found_at
 
 
 def test_duplicate_of_another_vg_does_not_matter():

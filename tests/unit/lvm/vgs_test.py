@@ -1,62 +1,35 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-lvm.py with a script in place of lvm; what lvm itself does is in
+Lvm with a script in place of lvm; what lvm itself does is in
 tests/integration/block_test.py.
 """
 
-
 import pytest
 
-from tests.support.storage.fakelvm import DEVICES, REPORT, VERSION, make_vg
+from tests.support.storage.fakelvm import DEVICES, REPORT, make_vg
 from vdsm_backup import errors
 from vdsm_backup.lvm import command as lvm_command
-from vdsm_backup.lvm.vgs import Lvm, Scan
+from vdsm_backup.lvm.scan import Scan
+from vdsm_backup.lvm.vgs import Lvm
 
 pytest_plugins = ["tests.support.storage.fakelvm"]
 
 # Limits
 
 
-def limits(devices, method, version=(2, 3, 16)):
-    return lvm_command.limits(devices, method, lambda: version)
-
-
-def test_devices_method():
-    args = limits(["/dev/mapper/a", "/dev/mapper/b"], "devices")
+def test_lvm_is_limited_to_the_devices():
+    args = lvm_command.limits(["/dev/mapper/a", "/dev/mapper/b"])
     assert args[:3] == ["--devices", "/dev/mapper/a,/dev/mapper/b", "--config"]
-    assert "filter" not in args[3]
+    assert len(args) == 4
 
 
-def test_filter_method():
-    args = limits(["/dev/mapper/a", "/dev/b.1+"], "filter")
-    assert args[0] == "--config"
-    assert (
-        'filter=["a|^/dev/mapper/a$|","a|^/dev/b[.]1[+]$|","r|.*|"]' in args[1]
-    )
-    # Without it the host's devices file would win over the filter.
-    assert "use_devicesfile=0" in args[1]
-
-
-def test_old_lvm_gets_no_option_that_it_does_not_know():
-    args = limits(DEVICES, "auto", version=(2, 3, 11))
-    assert "--devices" not in args
-    assert "use_devicesfile" not in args[1]
-
-
-@pytest.mark.parametrize("version", [(2, 3, 12), (2, 4, 0)])
-def test_auto_is_devices(version):
-    assert limits(DEVICES, "auto", version)[0] == "--devices"
-
-
-@pytest.mark.parametrize("method", ["auto", "devices", "filter"])
-def test_no_devices_is_never_no_limit(method):
+def test_no_devices_is_never_no_limit():
     with pytest.raises(ValueError):
-        limits([], method)
+        lvm_command.limits([])
 
 
-@pytest.mark.parametrize("method", ["auto", "devices", "filter"])
-def test_no_devices_runs_no_lvm(fake, method):
-    runner = Lvm([], method)
+def test_no_devices_runs_no_lvm(fake):
+    runner = Lvm([])
     assert runner.scan() == Scan([], {})
     for look in (runner.find, runner.vg):
         with pytest.raises(errors.DomainNotFound):
@@ -64,20 +37,18 @@ def test_no_devices_runs_no_lvm(fake, method):
     assert fake.runs == []
 
 
-def test_version():
-    assert lvm_command.parse_version(VERSION) == (2, 3, 16)
-    assert lvm_command.parse_version("nonsense") is None
-
-
-def test_unknown_version_is_an_error(fake):
-    fake.says(version="nonsense")
+def test_an_lvm_that_is_too_old_says_so(fake):
+    """Before 2.03.12 lvm does not know --devices."""
+    fake.says("echo \"lvm: unrecognized option '$2'\" >&2", "exit 3")
     with pytest.raises(errors.LvmFailed) as e:
         Lvm(DEVICES).scan()
-    assert "nonsense" in str(e.value)
+    assert e.value.rc == 3
+    assert e.value.err == "lvm: unrecognized option '--devices'"
+    assert [run[0] for run in fake.runs] == ["pvs"]
 
 
 def test_every_command_is_limited(fake):
-    runner = Lvm(DEVICES, "devices")
+    runner = Lvm(DEVICES)
     vg = make_vg()
     runner.scan()
     runner.change_tags(vg, ["A"], ["B"])
@@ -101,7 +72,7 @@ def test_every_command_is_limited(fake):
 
 
 def test_changes_are_limited_to_the_vg(fake):
-    runner = Lvm(["/dev/mapper/z", *DEVICES], "devices")
+    runner = Lvm(["/dev/mapper/z", *DEVICES])
     runner.change_tags(make_vg(), ["A"], [])
     assert fake.runs[0][2] == "/dev/mapper/a"
 
@@ -110,14 +81,14 @@ def test_changes_are_limited_to_the_vg(fake):
 
 
 def test_only_a_vg_that_still_has_a_tag(fake):
-    runner = Lvm(DEVICES, "devices")
+    runner = Lvm(DEVICES)
     runner.change_tags(make_vg(), ["A"], [], only_with="MDT__SHA_CKSUM=ab")
     (run,) = fake.runs
     assert run[7:9] == ["--select", 'vg_tags={"MDT__SHA_CKSUM=ab"}']
 
 
 def test_all_tags_in_one_vgchange(fake):
-    runner = Lvm(DEVICES, "devices")
+    runner = Lvm(DEVICES)
     runner.change_tags(make_vg(), ["MDT_B=2", "MDT_A=2"], ["MDT_A=1"])
     (run,) = fake.runs
     assert run[5:] == [
@@ -135,7 +106,7 @@ def test_all_tags_in_one_vgchange(fake):
 
 
 def test_activation(fake):
-    Lvm(DEVICES, "devices").activate(make_vg(), ["ids", "leases"])
+    Lvm(DEVICES).activate(make_vg(), ["ids", "leases"])
     (run,) = fake.runs
     assert run[7:] == ["--activate", "y", "--", "sd1/ids", "sd1/leases"]
 
@@ -211,7 +182,7 @@ def leaves_out(fake, *words):
 
 def test_devices_that_cannot_be_used_are_told(fake):
     leaves_out(fake, *LEFT_OUT.values())
-    runner = Lvm([*DEVICES, *LEFT_OUT], "devices")
+    runner = Lvm([*DEVICES, *LEFT_OUT])
     unread = runner.scan().unread
     assert {name: e.err for name, e in unread.items()} == LEFT_OUT
     assert runner.find("sd1").name == "sd1"
@@ -221,7 +192,7 @@ def test_devices_that_cannot_be_used_are_told(fake):
 def test_a_domain_may_be_on_a_device_that_cannot_be_used(fake, device):
     leaves_out(fake, LEFT_OUT[device])
     for look in ("find", "vg"):
-        runner = Lvm([*DEVICES, device], "devices")
+        runner = Lvm([*DEVICES, device])
         with pytest.raises(errors.LvmFailed) as e:
             getattr(runner, look)("another")
         assert e.value.err == LEFT_OUT[device]
@@ -241,7 +212,7 @@ def test_a_domain_may_be_on_a_device_that_cannot_be_used(fake, device):
 )
 def test_a_device_that_lvm_left_out_was_not_read(fake, words):
     leaves_out(fake, words)
-    runner = Lvm([*DEVICES, "/dev/mapper/b"], "devices")
+    runner = Lvm([*DEVICES, "/dev/mapper/b"])
     scan = runner.scan()
     assert [vg.name for vg in scan.vgs] == ["sd1"]
     assert list(scan.unread) == ["/dev/mapper/b"]
@@ -256,4 +227,4 @@ def test_devices_that_lvm_does_not_look_at_are_no_failure(fake):
         "Cannot use /dev/mapper/b: device is partitioned",
         'Failed to find physical volume "/dev/mapper/b".',
     )
-    assert Lvm([*DEVICES, "/dev/mapper/b"], "devices").scan().unread == {}
+    assert Lvm([*DEVICES, "/dev/mapper/b"]).scan().unread == {}

@@ -4,14 +4,11 @@ A block domain between two looks at LVM: what is answered by the last one. On
 real VGs it is in integration/block_test.py.
 """
 
-import dataclasses
-
 import pytest
 
 from tests.support.storage.fakelvm import make_vg
 from vdsm_backup import errors
-from vdsm_backup.lvm import report as lvm_report
-from vdsm_backup.lvm.vgs import Scan
+from vdsm_backup.lvm.scan import Pv, Scan
 from vdsm_backup.storage.block import BlockStorage
 
 NOT_FOUND = errors.DomainNotFound("sd1")
@@ -27,9 +24,9 @@ class Lvm:
         self.say("a")
 
     def say(self, wwid):
-        pv = lvm_report.Pv(f"/dev/mapper/{wwid}", f"pv-{wwid}", False, True)
+        pv = Pv(f"/dev/mapper/{wwid}", f"pv-{wwid}", False, True)
         tags = ("RHAT_storage_domain", f"MDT_SEEN={wwid}")
-        self.now = dataclasses.replace(make_vg(), pvs=(pv,), tags=tags)
+        self.now = make_vg()._replace(pvs=(pv,), tags=tags)
 
     def scan(self):
         self.looks += 1
@@ -119,17 +116,13 @@ def test_what_a_change_replaces_is_named_to_lvm(
     storage, runner, tags, expected
 ):
     lines, tags = tags, tuple(f"MDT_{tag}" for tag in tags)
-    runner.now = dataclasses.replace(
-        runner.now, tags=("RHAT_storage_domain", *tags)
-    )
+    runner.now = runner.now._replace(tags=("RHAT_storage_domain", *tags))
     named = []
 
     def change_tags(vg, add, delete, only_with):
         named.append(only_with)
         added = tuple(sorted(add))
-        runner.now = dataclasses.replace(
-            runner.now, tags=("RHAT_storage_domain", *added)
-        )
+        runner.now = runner.now._replace(tags=("RHAT_storage_domain", *added))
 
     runner.change_tags = change_tags
     runner.only = lambda devices: runner
