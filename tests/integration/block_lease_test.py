@@ -9,6 +9,7 @@ import os
 import pytest
 
 from tests.support import commandline, rundir
+from tests.support.storage import blocktools
 from tests.support.storage.blocktools import needs_block, storage
 from vdsm_backup import errors
 from vdsm_backup.lease import client
@@ -21,10 +22,14 @@ pytestmark = needs_block
 WHY = ["--reason", "x"]
 
 
+def leased(domain):
+    return storage(domain).lease(blocktools.activation(domain))
+
+
 def test_lease_on_lvs_that_are_active(shared_block_domain, monkeypatch):
     monkeypatch.setattr(Lvm, "activate", None)
     monkeypatch.setattr(Lvm, "deactivate", None)
-    with storage(shared_block_domain).lease() as paths:
+    with leased(shared_block_domain) as paths:
         for name in ("ids", "leases"):
             path = getattr(paths, name)
             assert path == shared_block_domain.lv_path(name)
@@ -34,7 +39,7 @@ def test_lease_on_lvs_that_are_active(shared_block_domain, monkeypatch):
 def test_no_device_mapper_is_said(block_domain):
     os.unlink(block_domain.lv_path("ids"))
     with pytest.raises(errors.LvmFailed, match="lvchange"):
-        with storage(block_domain).lease():
+        with leased(block_domain):
             raise AssertionError("got a lease")
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.storage.blockdomain import PV_SIZE, BlockDomain
 from tests.support.storage.blocktools import (
+    activation,
     flagged,
     needs_block,
     no_step,
@@ -32,7 +33,7 @@ def assert_not_written(domain, error, devices=()):
         ours.write(lines, flagged(domain), steps.append)
     assert steps == ["compare"]
     with pytest.raises(error):
-        with ours.lease():
+        with ours.lease(activation(domain)):
             raise AssertionError("got a lease")
     assert (domain.tags(), seqno(domain)) == before
     return str(e.value)

@@ -108,6 +108,8 @@ def _others(
     }
 
 
-def _not_clean(sd_id: str, path: str, reason: str) -> errors.WriteFailed:
+def _not_clean(
+    sd_id: str, path: str, reason: str | None
+) -> errors.WriteFailed:
     reason = f"{printable(path)}: {reason}"
     return errors.WriteFailed(sd_id, "clean", reason)

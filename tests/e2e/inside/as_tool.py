@@ -11,7 +11,6 @@ What the tests run in place of the command, by the same product code:
 """
 
 import contextlib
-import dataclasses
 import os
 import sys
 import time

@@ -20,16 +20,13 @@ needs_block = pytest.mark.skipif(
 
 def storage(domain, devices=(), timeout=30):
     runner = Lvm(devices or domain.devices, timeout)
-    made = BlockStorage(domain.sd_id, runner, domain.lv_dir)
-    made.activation = Activation(
-        os.path.join(domain.dir, "run"),
-        domain.sd_id,
-        no_step,
-        30,
-        no_step,
-        no_step,
-    )
-    return made
+    return BlockStorage(domain.sd_id, runner, domain.lv_dir)
+
+
+def activation(domain):
+    """Of the LVs of a lease."""
+    run_dir = os.path.join(domain.dir, "run")
+    return Activation(run_dir, domain.sd_id, no_step, 30, no_step, no_step)
 
 
 def flagged(domain, value="True", **more):

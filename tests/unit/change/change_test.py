@@ -31,7 +31,7 @@ def world(tmp_path):
 
 
 def read_flag(storage):
-    return change.look(storage).flag
+    return change.checked(storage).flag
 
 
 def test_set(world):
@@ -85,7 +85,7 @@ def test_nothing_to_change_writes_nothing(world):
 def test_another_reason_is_a_change_but_keeps_the_origin(world):
     storage = make()
     world.change(storage, SET)
-    storage.place = "elsewhere"
+    storage.found_at = "elsewhere"
     then = read_flag(storage).origin
     other = Request("set", reason="another")
     assert world.change(storage, other).changed
@@ -95,7 +95,7 @@ def test_another_reason_is_a_change_but_keeps_the_origin(world):
 def test_accept_origin_stamps_anew(world):
     storage = make()
     world.change(storage, SET)
-    storage.place = "elsewhere"
+    storage.found_at = "elsewhere"
     accept = Request("set", reason="why it is", accept_origin=True)
     assert world.change(storage, accept).changed
     assert read_flag(storage).origin == storage.origin()
@@ -288,7 +288,7 @@ def test_pool_is_gone(world):
     request = Request("set", reason="r", pool_is_gone=True)
     world.change(storage, request)
     assert read_flag(storage).value is True
-    assert change.look(storage).pool == POOL
+    assert change.checked(storage).pool == POOL
 
 
 def test_pool_is_not_gone_while_vdsm_runs(world):

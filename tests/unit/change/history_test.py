@@ -66,7 +66,7 @@ def test_two_at_once_keep_both(history):
 
 def test_storage_may_keep_more(history, tmp_path):
     class More(type(make())):
-        def backup(self, path):
+        def save_extra(self, path):
             with open(path, "x") as f:
                 f.write("more")
             return True
@@ -82,7 +82,7 @@ def test_extra_that_fails_is_an_error(history):
     def fail(path):
         raise errors.LvmFailed("vgcfgbackup", 5, "no")
 
-    storage.backup = fail
+    storage.save_extra = fail
     with pytest.raises(errors.LvmFailed):
         history.keep(storage, ["A=1"], "me", "set")
 

@@ -12,7 +12,7 @@ from vdsm_backup import errors
 from vdsm_backup.cli import layout, survey
 from vdsm_backup.metadata import flag
 from vdsm_backup.metadata import lines as md_lines
-from vdsm_backup.storage import discovery
+from vdsm_backup.storage import discovery, sources
 
 A = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
 B = "b1c2d3e4-5f6c-4b1c-a3d2-0c6f8ac43e25"
@@ -232,7 +232,7 @@ def test_nothing_is_waited_for_forever(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "place, kind", [(discovery.BLOCK, "block"), ("/x", "file")]
+    "place, kind", [(sources.BLOCK_DEVICES, "block"), ("/x", "file")]
 )
 def test_kind_of_a_place_that_never_answers(monkeypatch, place, kind):
     monkeypatch.setattr(discovery, "GRACE", 0)

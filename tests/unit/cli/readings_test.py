@@ -3,10 +3,9 @@ import pytest
 
 from tests.support.world import SET, World, make
 from vdsm_backup import errors
-from vdsm_backup.change import change
 from vdsm_backup.cli import objects, readings
 from vdsm_backup.metadata import lines as md_lines
-from vdsm_backup.storage.discovery import Failure
+from vdsm_backup.storage.sources import Failure
 
 KEYS = {
     "id",
@@ -31,7 +30,7 @@ KEYS = {
 
 def flagged(tmp_path):
     storage = make()
-    change.change(storage, SET, World(tmp_path).tools())
+    World(tmp_path).change(storage, SET)
     return storage
 
 
@@ -64,7 +63,7 @@ def test_unreadable_domain():
 
 def test_place_that_could_not_be_searched():
     failure = Failure("/mnt/x", errors.StorageTimeout("/mnt/x", 3))
-    said = objects.place_object(failure)
+    said = objects.failure_object(failure)
     assert set(said) == KEYS
     assert (said["kind"], said["place"]) == ("file", "/mnt/x")
     assert said["error"]["code"] == 962

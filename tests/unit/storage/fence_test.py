@@ -5,15 +5,15 @@ import socket
 
 import pytest
 
-from vdsm_backup.storage import fence, file
+from vdsm_backup.storage import fence, replacement
 
 
 @pytest.mark.parametrize("host", ["host1", "", "a b/c", "host.example.com"])
 def test_whatever_the_name_of_the_host_is(monkeypatch, host):
     monkeypatch.setattr(socket, "gethostname", lambda: host)
-    assert fence._OF_A_WRITER.fullmatch(file._temporary_name())
+    assert fence._WRITERS_FILE.fullmatch(replacement._temporary_name())
 
 
 @pytest.mark.parametrize("name", ["metadata.new", "metadata", "ids"])
 def test_vdsms_own_files_are_none(name):
-    assert not fence._OF_A_WRITER.fullmatch(name)
+    assert not fence._WRITERS_FILE.fullmatch(name)
