@@ -169,5 +169,4 @@ def _print(
         lifted = "" if each["refused"] else "not refused: "
         first = f"{lifted}error {each['code']}: {each['message']}"
         texts = [first, *(f"hint: {hint}" for hint in each["hints"])]
-        for text in texts:
-            ui.lines(layout.wrap(layout.harmless(text), ui.width, "    "))
+        ui.lines(layout.indented(map(layout.harmless, texts)))

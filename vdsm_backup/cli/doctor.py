@@ -45,7 +45,7 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
         ui.json(protected=well, checks=checks, notes=[_ONE_HOST])
     else:
         for found in findings:
-            ui.lines(_text(found, ui.width))
+            ui.lines(_text(found))
         ui.notes([_ONE_HOST])
     return Exit.DONE if well else Exit.FAILED
 
@@ -97,11 +97,9 @@ def _flagged(answers: Iterable[Answer]) -> list[Storage]:
     ]
 
 
-def _text(found: doctor_checks.Finding, width: int | None) -> list[str]:
+def _text(found: doctor_checks.Finding) -> list[str]:
     """The lines for people."""
-    first = f"{found.state:4}  {found.check}: {found.text}"
-    lines = layout.wrap(layout.harmless(first), width)
+    lines = [f"{found.state:4}  {found.check}: {found.text}"]
     if found.hint:
-        hint = layout.harmless(f"hint: {found.hint}")
-        lines += layout.wrap(hint, width, "      ")
-    return lines
+        lines.append(f"      hint: {found.hint}")
+    return [layout.harmless(line) for line in lines]

@@ -32,7 +32,6 @@ PATIENCE = 1
 _TITLES = ("UUID", "NAME", "KIND", "V", "ATTACHED", "BACKUP")
 # The cell that is cut where the table is wider than the terminal.
 _NAME = 1
-_INDENT = "    "
 
 
 def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
@@ -105,7 +104,7 @@ def _print(survey: Survey, listing: _Listing, ui: UI) -> None:
             ui.lines([layout.table_line(_TITLES, sizes)])
         for row, entry in zip(rows, entries):
             ui.lines([layout.table_line(row, sizes)])
-            ui.lines(_details(entry, ui.width))
+            ui.lines(_details(entry))
     if sizes is None:
         flagged = "flagged " if listing.flagged else ""
         ui.notes([f"no {flagged}storage domain was found"])
@@ -126,7 +125,7 @@ def _yes(value: bool | None) -> str:
     return {True: "yes", False: "no", None: "?"}[value]
 
 
-def _details(entry: _Entry, width: int | None) -> list[str]:
+def _details(entry: _Entry) -> list[str]:
     """The lines under the row of an entry."""
     domain, error = entry
     texts = []
@@ -140,6 +139,4 @@ def _details(entry: _Entry, width: int | None) -> list[str]:
     if domain["seal"] == "missing" and not error:
         texts.append("note: the metadata has no seal")
     texts += [f"note: {layout.harmless(note)}" for note in domain["notes"]]
-    return [
-        line for text in texts for line in layout.wrap(text, width, _INDENT)
-    ]
+    return layout.indented(texts)

@@ -31,8 +31,6 @@ _UNREADABLE = (
     errors.LvmFailed,
 )
 
-_INDENT = "    "
-
 
 @dataclass
 class Verified:
@@ -77,7 +75,7 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
         ui.json(domains=[_object(verified) for verified in all_verified])
     else:
         for verified in all_verified:
-            ui.lines(_text(verified, ui.width))
+            ui.lines(_text(verified))
     return _exit_code(all_verified)
 
 
@@ -157,22 +155,19 @@ def _object(verified: Verified) -> dict[str, Any]:
     }
 
 
-def _text(verified: Verified, width: int | None) -> list[str]:
+def _text(verified: Verified) -> list[str]:
     """The lines for people."""
     name, sd_id = verified.name, verified.sd_id
     subject = sd_id or printable(name or verified.place or "")
     first = f"{subject}: {verified.state}"
     if sd_id and name:
         first += f", {printable(name)}"
-    lines = layout.wrap(first, width)
     texts = []
     for problem in verified.problems:
         texts.append(output.error_line(problem))
         texts += [f"hint: {hint}" for hint in problem.hint_lines()]
     texts += [f"note: {note}" for note in verified.notes]
-    for text in texts:
-        lines += layout.wrap(layout.harmless(text), width, _INDENT)
-    return lines
+    return [first, *layout.indented(map(layout.harmless, texts))]
 
 
 def _exit_code(all_verified: Iterable[Verified]) -> Exit:
