@@ -103,8 +103,8 @@ def test_full_disk(host):
 @pytest.mark.parametrize("columns", [80, 100])
 def test_terminal(host, columns):
     """
-    Tables are as wide as the terminal, and all is plain: no colours, nothing
-    that moves.
+    Tables and the help are as wide as the terminal, and all is plain: no
+    colours, nothing that moves.
     """
     flag = {"BACKUP": "True", "BACKUP_REASON": "copies of it " * 30}
     host.domain(sd_id=A, name="n" * 100, **flag)
@@ -118,6 +118,10 @@ def test_terminal(host, columns):
         if args == ["list"]:
             assert max(map(layout.columns, rows)) == columns
             assert "    reason: " + "copies of it " * 18 in out
+    for args in (["--help"], ["check", "--help"]):
+        _, out = on_terminal(host, columns, *args)
+        widest = max(map(len, out.splitlines()))
+        assert columns - 20 < widest <= columns
 
 
 def on_terminal(host, columns, *args):
