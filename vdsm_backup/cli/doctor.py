@@ -29,7 +29,7 @@ _ONE_HOST = (
 
 
 def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
-    """FAILED if any check found something bad."""
+    """Returns FAILED if any check found something bad."""
     findings = list(_findings(args, options))
     well = all(f.state != doctor_checks.BAD for f in findings)
     if ui.as_json:
@@ -75,7 +75,7 @@ def _findings(
 
 
 def _directories(answers: Iterable[Answer]) -> list[str]:
-    """Those of file domains, and those that could not be searched."""
+    """Those of file domains, and of places that could not be searched."""
     found: list[Storage | discovery.Failure] = [
         answer.storage if isinstance(answer, readings.Reading) else answer
         for answer in answers

@@ -8,6 +8,8 @@ import enum
 
 class Exit(enum.IntEnum):
     """
+    How a command ended.
+
     PARTLY: some domains, places or copies could not be read.
     REFUSED: not a failure, but an answer (errors.Error.refusal).
     """

@@ -35,7 +35,7 @@ _NAME = 1
 
 
 def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
-    """PARTLY if some domain or place could not be read."""
+    """Returns PARTLY if some domain or place could not be read."""
     places = discovery.Discovery(options).places()
     survey = Survey(places, options.io_timeout)
     listing = _Listing(args.flagged)
@@ -48,7 +48,11 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
 
 
 class _Entry(NamedTuple):
-    """error: the one that is the ERROR in the DOMAIN."""
+    """
+    A line of the list.
+
+    error: the one that the domain has as its "error".
+    """
 
     domain: DomainObject
     error: errors.Error | None

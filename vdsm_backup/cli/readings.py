@@ -33,6 +33,8 @@ _ORIGIN_NOTES = {
 @dataclass(frozen=True)
 class Reading:
     """
+    What was read of a domain.
+
     md: None if nothing could be read.
     flag: None if it is unknown.
     error: the first reason not to trust the flag.
@@ -111,7 +113,7 @@ def _lesser_problems(
 ) -> list[errors.Error]:
     """
     All problems that can be told from the metadata, also those that do not
-    keep the flag from being read. Without those that are known.
+    keep the flag from being read; without those in `known`.
     """
     found: list[errors.Error] = []
     if md.seal == "missing":

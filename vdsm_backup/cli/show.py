@@ -29,7 +29,7 @@ _GRACE = 5
 
 def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     """
-    FAILED if the flag is unknown; what is known is shown then, too.
+    Returns FAILED if the flag is unknown; what is known is shown then, too.
 
     Raises what target.one() does.
     """

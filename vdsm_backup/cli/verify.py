@@ -66,7 +66,8 @@ class Verified:
 
 def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     """
-    FAILED if something is wrong; else PARTLY if something could not be read.
+    Returns FAILED if something is wrong; else PARTLY if something could not
+    be read.
 
     Raises what target.at_path_or_device() and target.select() do.
     """

@@ -63,8 +63,7 @@ def who_uses(storage: Storage, options: Config) -> users.Users:
 
 class Wiring:
     """
-    What one change needs from the world, and what is to be tidied up after
-    it.
+    What one change needs from the world, and how to tidy up after the change.
     """
 
     def __init__(
@@ -168,7 +167,8 @@ class Wiring:
         self, storage: Storage, paths: LeasePaths
     ) -> Iterator[lease_local.Held]:
         def require_private(fd: int) -> None:
-            # By a link that could not be followed before it is elsewhere.
+            # The mount was told by the path, without touching storage. A link
+            # in the path may have led the open file to another mount.
             mount = mounts.of_file(fd)
             if not filesystems.is_private(mount):
                 reason = f"{paths.ids}: {_shared(mount)}"
@@ -189,8 +189,10 @@ class Wiring:
         self, request: client.Request, mount: mounts.Mount | None
     ) -> Iterator[client.Held]:
         """
-        sanlock's lease of a domain that says it is local and need not be. One
-        that really is has no lockspace, and is told so.
+        Take sanlock's lease of a domain whose TYPE says that it is local,
+        though other hosts may have its file system. If the domain really is
+        local, it has no lockspace and sanlock fails. The error then also says
+        why the lock of a local domain is not enough.
         """
         with contextlib.ExitStack() as stack:
             try:
