@@ -37,7 +37,7 @@ class Error(Exception):
     #: Exit code 2: the arguments make no sense, wherever they are used.
     wrong_usage: ClassVar[bool] = False
 
-    #: What another program has said of it, in place of `msg`.
+    #: The text, if another program told of the error; replaces `msg`.
     said: str | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -63,11 +63,11 @@ class Error(Exception):
         return type(self).__name__
 
     def fields(self) -> dict[str, Any]:
-        """What the error was made with; enough to make it again."""
+        """What the error was made with, as from_fields() takes it."""
         return {name: getattr(self, name) for name in self.takes}
 
     def hint_lines(self) -> list[str]:
-        # One that was only said has no fields.
+        # An error from from_text() has no fields.
         return [
             hint.format(self=self)
             for hint in self.hints

@@ -102,7 +102,10 @@ def test_full_disk(host):
 
 @pytest.mark.parametrize("columns", [80, 100])
 def test_terminal(host, columns):
-    """As wide as the terminal, and plain: no colours, nothing that moves."""
+    """
+    Tables and the help are as wide as the terminal, and all is plain: no
+    colours, nothing that moves.
+    """
     flag = {"BACKUP": "True", "BACKUP_REASON": "copies of it " * 30}
     host.domain(sd_id=A, name="n" * 100, **flag)
     host.domain(sd_id=B, name=EVIL, MINE="x" * 200)
@@ -110,8 +113,15 @@ def test_terminal(host, columns):
         code, out = on_terminal(host, columns, *args)
         assert code == 0
         assert commandline.hidden(out) == []
-        widths = [layout.columns(line) for line in out.splitlines()]
-        assert max(widths) <= columns
+        # A text, which belongs to the line above it, is one line.
+        rows = [line for line in out.splitlines() if line[0] != " "]
+        if args == ["list"]:
+            assert max(map(layout.columns, rows)) == columns
+            assert "    reason: " + "copies of it " * 18 in out
+    for args in (["--help"], ["check", "--help"]):
+        _, out = on_terminal(host, columns, *args)
+        widest = max(map(len, out.splitlines()))
+        assert columns - 20 < widest <= columns
 
 
 def on_terminal(host, columns, *args):

@@ -24,7 +24,7 @@ What commands have in common:
     wiring      the real world for the layers below, put together
     objects     the JSON objects of docs/json.md, and texts made of them
     output      what the user sees
-    layout      text cut, wrapped, and in tables
+    layout      text made harmless, indented, and in tables
 
 Nothing but __main__ imports this package.
 """

@@ -93,10 +93,10 @@ def make(
             **more,
         )
         return Exit.DONE
-    ui.lines(layout.wrap(_sentence(domain, result, words, args), ui.width))
+    ui.lines([_sentence(domain, result, words, args)])
     if domain["flag"] and not (result.changed and args.dry_run):
-        for line in (objects.since(domain), objects.reason(domain)):
-            ui.lines(layout.wrap(line, ui.width, "    "))
+        about = [objects.since(domain), objects.reason(domain)]
+        ui.lines(layout.indented(about))
     if result.changed and (args.dry_run or copy):
         ui.lines(_difference(result))
     ui.notes(notes)

@@ -42,7 +42,7 @@ class RefusalObject(objects.ErrorObject):
 
 def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     """
-    REFUSED if the guard would refuse the operation.
+    Returns REFUSED if the guard would refuse the operation.
 
     Raises WrongUsage if --domxml cannot be read, and what target.one() does.
     """
@@ -72,8 +72,8 @@ def _check_vm(
     """
     (whether the operation is allowed, the refusals) for the VM of an XML.
 
-    As the hooks do, this follows links on the paths of disks as the user who
-    started us, before it becomes the user that reads storage.
+    As in the hooks, links on the paths of disks are followed as the user who
+    started us, before the process becomes the user that reads storage.
     """
     try:
         with open(args.domxml, "rb") as f:
@@ -100,11 +100,12 @@ def _check_domain(
 ) -> tuple[Verdict, list[str]]:
     """(verdict, notes) for one domain, whatever VM wants it."""
     if not policy.asks_storage(args.operation):
-        # Nor is it looked for.
+        # The flag does not matter, so the domain is not even looked for.
         return Verdict(args.operation, policy.settings(options)), []
     sd_id = target.plain(args.sd) if args.sd else ""
     if is_uuid(sd_id) and not (args.path or args.device):
-        # The way of the hooks: what cannot be read is refused.
+        # As the hooks do, and without a search: a search ends with an error
+        # where it does not find the domain, and the hooks refuse.
         location, notes = Location(sd_id), []
         guard = guard_host.make_guard(options, _deadline(options))
     else:
@@ -113,7 +114,7 @@ def _check_domain(
         notes = output.failure_notes(failures)
         guard = Guard(policy.settings(options), lambda _: storage.read())
     wanted = needs.Needs(known=[needs.Need("the disk", location)])
-    # A storage that was found ends by its own timeout.
+    # A storage that was found gives up by its own timeout, before that.
     deadline = _deadline(options) + discovery.GRACE
     return guard.verdict(args.operation, wanted, deadline), notes
 
@@ -124,7 +125,7 @@ def _deadline(options: Config) -> float:
 
 def _refusals(verdict: Verdict, vm: str) -> list[RefusalObject]:
     """
-    Of each finding one, also if the finding is not refused.
+    One for each finding, also if the guard would not refuse for it.
 
     vm: how to name the VM in a sentence.
     """
@@ -169,5 +170,4 @@ def _print(
         lifted = "" if each["refused"] else "not refused: "
         first = f"{lifted}error {each['code']}: {each['message']}"
         texts = [first, *(f"hint: {hint}" for hint in each["hints"])]
-        for text in texts:
-            ui.lines(layout.wrap(layout.harmless(text), ui.width, "    "))
+        ui.lines(layout.indented(map(layout.harmless, texts)))

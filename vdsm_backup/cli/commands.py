@@ -113,7 +113,7 @@ POOL_IS_GONE = _flag(
     "the domain is attached, but its data center is lost: no host alive"
     " manages it any more",
 )
-# How to make a change: of all commands that write to storage.
+# How to make a change: the options of all commands that write to storage.
 HOW = (DRY_RUN, TIMEOUT, DESPITE_OPEN_IMAGES, POOL_IS_GONE)
 
 
@@ -123,6 +123,8 @@ HOW = (DRY_RUN, TIMEOUT, DESPITE_OPEN_IMAGES, POOL_IS_GONE)
 @dataclass(frozen=True)
 class Command:
     """
+    A command of the command line.
+
     module: in this package. Its run(args, options, ui) returns the Exit.
     changes: the command writes to storage, and needs directories on this
         host.

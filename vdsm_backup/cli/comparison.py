@@ -95,7 +95,7 @@ def age_words(seconds: int | None) -> str:
     if seconds < 0:
         return "from the future, by the clock of this host"
     for size, noun in _UNITS:
-        # From two on: one that is rounded down, as "1 day", may be nearly two.
+        # A unit counts from two on: "1 day", rounded down, may be nearly two.
         if seconds >= 2 * size:
             return f"{seconds // size} {noun}s old"
     return f"{output.count(seconds, 'second')} old"

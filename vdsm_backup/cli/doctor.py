@@ -29,7 +29,7 @@ _ONE_HOST = (
 
 
 def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
-    """FAILED if any check found something bad."""
+    """Returns FAILED if any check found something bad."""
     findings = list(_findings(args, options))
     well = all(f.state != doctor_checks.BAD for f in findings)
     if ui.as_json:
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
         ui.json(protected=well, checks=checks, notes=[_ONE_HOST])
     else:
         for found in findings:
-            ui.lines(_text(found, ui.width))
+            ui.lines(_text(found))
         ui.notes([_ONE_HOST])
     return Exit.DONE if well else Exit.FAILED
 
@@ -75,7 +75,7 @@ def _findings(
 
 
 def _directories(answers: Iterable[Answer]) -> list[str]:
-    """Those of file domains, and those that could not be searched."""
+    """Those of file domains, and of sources that could not be searched."""
     found = (
         (
             (answer.storage.kind, answer.storage.found_at)
@@ -101,11 +101,9 @@ def _flagged(answers: Iterable[Answer]) -> list[Storage]:
     ]
 
 
-def _text(found: doctor_checks.Finding, width: int | None) -> list[str]:
+def _text(found: doctor_checks.Finding) -> list[str]:
     """The lines for people."""
-    first = f"{found.state:4}  {found.check}: {found.text}"
-    lines = layout.wrap(layout.harmless(first), width)
+    lines = [f"{found.state:4}  {found.check}: {found.text}"]
     if found.hint:
-        hint = layout.harmless(f"hint: {found.hint}")
-        lines += layout.wrap(hint, width, "      ")
-    return lines
+        lines.append(f"      hint: {found.hint}")
+    return [layout.harmless(line) for line in lines]

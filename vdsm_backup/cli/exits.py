@@ -8,7 +8,9 @@ import enum
 
 class Exit(enum.IntEnum):
     """
-    PARTLY: some domains, places or copies could not be read.
+    How a command ended.
+
+    PARTLY: some domains, sources or copies could not be read.
     REFUSED: not a failure, but an answer (errors.Error.refusal).
     """
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def run(args: argparse.Namespace, options: None, ui: UI) -> Exit:
     """Raises WrongUsage if there is no such error."""
     error = _find(args.code)
-    text = inspect.getdoc(error) or ""
+    text = _text(error)
     if ui.as_json:
         ui.json(
             explanation={
@@ -35,6 +35,17 @@ def run(args: argparse.Namespace, options: None, ui: UI) -> Exit:
         exits = f"Exit code: {int(main.exit_code(error))}"
         ui.lines([title, "", text, "", exits])
     return Exit.DONE
+
+
+def _text(error: type[errors.Error]) -> str:
+    """
+    The docstring of an error, each paragraph as one line: it is wrapped in the
+    source only. Paragraphs with indented lines stay as they are.
+    """
+    paragraphs = (inspect.getdoc(error) or "").split("\n\n")
+    return "\n\n".join(
+        p if "\n " in f"\n{p}" else p.replace("\n", " ") for p in paragraphs
+    )
 
 
 def _find(text: str) -> type[errors.Error]:

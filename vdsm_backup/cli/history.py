@@ -43,7 +43,7 @@ class CopyObject(TypedDict):
 
 def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     """
-    PARTLY if some copy could not be read.
+    Returns PARTLY if some copy could not be read.
 
     Raises HistoryFailed; HistoryNotFound for --show; what target.uuid_of()
     does.
@@ -82,7 +82,7 @@ def _notes(failed: Iterable[errors.Error]) -> list[str]:
 
 
 def copy_object(copy: Copy) -> CopyObject:
-    """The COPY of a copy. "flag" is None if the flag is invalid."""
+    """The COPY of a kept copy. "flag" is None if the flag there is invalid."""
     md = md_lines.parse(copy.lines)
     return {
         "number": copy.number,

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-Text for a terminal: cut, wrapped, and in tables. Pure functions.
+Text for a terminal: harmless, indented, and in tables. Pure functions.
+
+A text is one line, however long, so that it can be searched and copied: the
+terminal wraps it. Only tables are fitted to the width of the terminal.
 
 Widths are numbers of columns of the terminal. A wide character takes two of
 them, and a combining one none. A width of None has no limit.
@@ -17,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 CUT = "..."
+
+# What lines begin with that belong to the line above them.
+INDENT = "    "
 
 
 def harmless(text: str) -> str:
@@ -37,8 +43,7 @@ def cut(text: str, width: int | None) -> str:
     """The text, or its beginning and dots, in at most `width` columns."""
     if width is None or columns(text) <= width:
         return text
-    head, _ = _split(text, width - len(CUT))
-    return head + CUT
+    return _beginning(text, width - len(CUT)) + CUT
 
 
 def pad(text: str, width: int) -> str:
@@ -46,23 +51,9 @@ def pad(text: str, width: int) -> str:
     return text + " " * (width - columns(text))
 
 
-def wrap(text: str, width: int | None, indent: str = "") -> list[str]:
-    """
-    The text as lines of at most `width` columns, broken at spaces where
-    possible. Each line begins with `indent`.
-    """
-    if width is None:
-        return [indent + text]
-    room = max(width - len(indent), 1)
-    lines = []
-    while columns(text) > room:
-        head, tail = _split(text, room)
-        space = len(head) if tail.startswith(" ") else head.rfind(" ")
-        if head[:space].strip(" ") and space > 0:
-            head, tail = text[:space], text[space + 1 :]
-        lines.append(indent + head)
-        text = tail
-    return [*lines, indent + text]
+def indented(texts: Iterable[str]) -> list[str]:
+    """The texts as lines that belong to the line above them."""
+    return [INDENT + text for text in texts]
 
 
 def table(
@@ -105,29 +96,23 @@ def table_line(row: Iterable[str], sizes: Iterable[int]) -> str:
     return "  ".join(cells).rstrip(" ")
 
 
-def fields(pairs: Sequence[tuple[str, str]], width: int | None) -> list[str]:
+def fields(pairs: Sequence[tuple[str, str]]) -> list[str]:
     """
-    The lines of (name, value) pairs, with the values aligned. An empty name
-    says that the value is one more of the name before it.
+    The lines of (name, value) pairs, one line a pair, with the values aligned.
+    An empty name says that the value is one more of the name before it.
     """
     size = max(columns(name) for name, _ in pairs) + 2
-    lines: list[str] = []
-    for name, value in pairs:
-        room = None if width is None else max(width - size, 20)
-        first, *more = wrap(value, room)
-        lines.append((pad(name, size) + first).rstrip(" "))
-        lines += [" " * size + line for line in more]
-    return lines
+    return [(pad(name, size) + value).rstrip(" ") for name, value in pairs]
 
 
-def _split(text: str, width: int) -> tuple[str, str]:
-    """The longest beginning of the text that fits, and the rest."""
+def _beginning(text: str, width: int) -> str:
+    """The longest beginning of the text that fits."""
     used = 0
     for i, char in enumerate(text):
         used += _columns(char)
         if used > max(width, 1):
-            return text[:i], text[i:]
-    return text, ""
+            return text[:i]
+    return text
 
 
 def _columns(char: str) -> int:

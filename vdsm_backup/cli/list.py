@@ -2,7 +2,7 @@
 """
 list: every storage domain that this host can see.
 
-Domains of places that answer do not wait for places that do not. The table
+Domains of sources that answer do not wait for sources that do not. The table
 has what comes within a second, and later rows follow as they come.
 """
 
@@ -26,17 +26,16 @@ if TYPE_CHECKING:
     from vdsm_backup.cli.survey import Answer
     from vdsm_backup.config import Config
 
-# Seconds. All places of a healthy host have answered by then.
+# Seconds. All sources of a healthy host have answered by then.
 PATIENCE = 1
 
 _TITLES = ("UUID", "NAME", "KIND", "V", "ATTACHED", "BACKUP")
 # The cell that is cut where the table is wider than the terminal.
 _NAME = 1
-_INDENT = "    "
 
 
 def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
-    """PARTLY if some domain or place could not be read."""
+    """Returns PARTLY if some domain or source could not be read."""
     scans = Sources(options).scans()
     survey = Survey(scans, options.io_timeout)
     listing = _Listing(args.flagged)
@@ -49,7 +48,11 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
 
 
 class _Entry(NamedTuple):
-    """error: the one that is the ERROR in the DOMAIN."""
+    """
+    A line of the list.
+
+    error: the one that the domain has as its "error".
+    """
 
     domain: DomainObject
     error: errors.Error | None
@@ -60,7 +63,7 @@ class _Listing:
     All that was found until now.
 
     flagged: only domains that are flagged, or may be flagged, are listed.
-    partly: some domain or place could not be read.
+    partly: some domain or source could not be read.
     """
 
     def __init__(self, flagged: bool) -> None:
@@ -105,7 +108,7 @@ def _print(survey: Survey, listing: _Listing, ui: UI) -> None:
             ui.lines([layout.table_line(_TITLES, sizes)])
         for row, entry in zip(rows, entries):
             ui.lines([layout.table_line(row, sizes)])
-            ui.lines(_details(entry, ui.width))
+            ui.lines(_details(entry))
     if sizes is None:
         flagged = "flagged " if listing.flagged else ""
         ui.notes([f"no {flagged}storage domain was found"])
@@ -126,7 +129,7 @@ def _yes(value: bool | None) -> str:
     return {True: "yes", False: "no", None: "?"}[value]
 
 
-def _details(entry: _Entry, width: int | None) -> list[str]:
+def _details(entry: _Entry) -> list[str]:
     """The lines under the row of an entry."""
     domain, error = entry
     texts = []
@@ -140,6 +143,4 @@ def _details(entry: _Entry, width: int | None) -> list[str]:
     if domain["seal"] == "missing" and not error:
         texts.append("note: the metadata has no seal")
     texts += [f"note: {layout.harmless(note)}" for note in domain["notes"]]
-    return [
-        line for text in texts for line in layout.wrap(text, width, _INDENT)
-    ]
+    return layout.indented(texts)

@@ -76,7 +76,7 @@ def exit_code(error: errors.Error | type[errors.Error]) -> Exit:
 
 
 def _command(argv: list[str], ui: output.UI) -> Exit:
-    args = parser.parse(argv)
+    args = parser.parse(argv, ui.width)
     ui.as_json = args.json
     module = importlib.import_module(f"vdsm_backup.cli.{args.module}")
     options = None

@@ -85,7 +85,7 @@ def domain_object(reading: Reading) -> DomainObject:
 
 def failure_object(failure: Failure) -> DomainObject:
     """
-    The DOMAIN of a place that could not be searched: a domain of which
+    The DOMAIN of a source that could not be searched: a domain of which
     nothing is known.
     """
     return _unknown(None, failure.kind, failure.source, failure.error)
@@ -135,7 +135,7 @@ def _number(text: str | None) -> int | None:
 
 
 def sort_key(domain: DomainObject) -> tuple[bool, str, str]:
-    """Domains come first, by UUID; then places that could not be searched."""
+    """Domains come first, by UUID; then sources that could not be searched."""
     return (domain["id"] is None, domain["id"] or "", domain["place"])
 
 

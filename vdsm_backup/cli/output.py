@@ -2,10 +2,10 @@
 """
 What the user sees. The result goes to stdout, all else to stderr.
 
-On a terminal lines are cut and wrapped to the width of the terminal. Elsewhere
-they are not, so that text can be searched. Everything that is shown is
-harmless to a terminal. JSON is the same everywhere, with texts as they are on
-storage, escaped by JSON itself.
+Everything that is shown is harmless to a terminal. A table is cut to the width
+of the terminal; every other text is one line, which the terminal wraps. JSON
+is the same everywhere, with texts as they are on storage, escaped by JSON
+itself.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def count(number: int, noun: str) -> str:
 
 def failure_notes(failures: Iterable[Failure]) -> list[str]:
     """
-    A note on each place that could not be searched, while a domain was found
+    A note on each source that could not be searched, while a domain was found
     in another one.
     """
     return [

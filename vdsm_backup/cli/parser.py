@@ -6,6 +6,7 @@ The parser of the arguments. The commands and options are data in commands.py.
 from __future__ import annotations
 
 import argparse
+import functools
 from typing import TYPE_CHECKING
 
 import vdsm_backup
@@ -97,23 +98,31 @@ class _Parser(argparse.ArgumentParser):
         raise errors.WrongUsage(message, self.prog)
 
 
-def parse(argv: Sequence[str]) -> argparse.Namespace:
+def parse(argv: Sequence[str], width: int | None = None) -> argparse.Namespace:
     """
     The values of the arguments, and with them the attributes module, changes,
     on_host and becomes_user of the Command.
 
+    width: of the terminal, in columns, for the help. None: there is none.
+
     Raises WrongUsage, TextRequested.
     """
-    args = _build().parse_args(argv)
+    args = _build(width).parse_args(argv)
     args.config = getattr(args, "config", None)
     args.json = getattr(args, "json", False)
     _check_target(args)
     return args
 
 
-def _build() -> _Parser:
+def _build(width: int | None) -> _Parser:
+    # Of itself argparse would look at descriptor 1, which is no terminal any
+    # more (main.py). Like argparse, this leaves two columns free.
+    formatter = functools.partial(
+        argparse.HelpFormatter, width=width and width - 2
+    )
     top = _Parser(
         prog=PROGRAM,
+        formatter_class=formatter,
         description="The backup flag of oVirt storage domains: see it, change"
         " it, on the storage itself.",
         epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 partly (some"
@@ -130,6 +139,7 @@ def _build() -> _Parser:
         sub = commands.add_parser(
             command.name,
             prog=f"{PROGRAM} {command.name}",
+            formatter_class=formatter,
             help=command.help,
             description=command.help[0].upper() + command.help[1:] + ".",
         )

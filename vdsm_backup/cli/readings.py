@@ -33,6 +33,8 @@ _ORIGIN_NOTES = {
 @dataclass(frozen=True)
 class Reading:
     """
+    What was read of a domain.
+
     md: None if nothing could be read.
     flag: None if it is unknown.
     error: the first reason not to trust the flag.

@@ -54,8 +54,8 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     storage, failures = target.by_sd(args.sd, options, patient=True)
 
     def work(world: World) -> change.Result:
-        # The pool says who makes the change. Each of the two reads the
-        # metadata again.
+        # A domain that is in a pool is changed by VDSM, any other by us. In
+        # both cases the metadata is read again.
         pool = md_lines.parse(storage.last_scan()).values.get(domain.POOL)
         if request.pool_is_gone or not pool:
             return change.change(storage, request, world)

@@ -29,7 +29,7 @@ _GRACE = 5
 
 def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     """
-    FAILED if the flag is unknown; what is known is shown then, too.
+    Returns FAILED if the flag is unknown; what is known is shown then, too.
 
     Raises what target.one() does.
     """
@@ -48,8 +48,9 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
             },
         )
     else:
-        ui.lines(layout.fields(_fields(domain, found), ui.width))
-        ui.lines(_metadata(reading.lines, ui.width))
+        ui.lines(layout.fields(_fields(domain, found)))
+        ui.lines(["Metadata"])
+        ui.lines(layout.indented(map(printable, reading.lines)))
         ui.notes(_notes(domain, reading))
         if reading.error:
             ui.failure(reading.error)
@@ -119,17 +120,6 @@ def _listed(name: str, texts: Iterable[str]) -> list[tuple[str, str]]:
     """One field with several values."""
     first, *more = [layout.harmless(text) for text in texts]
     return [(name, first), *[("", text) for text in more]]
-
-
-def _metadata(lines: Iterable[str], width: int | None) -> list[str]:
-    return [
-        "Metadata",
-        *[
-            piece
-            for line in lines
-            for piece in layout.wrap(printable(line), width, "    ")
-        ],
-    ]
 
 
 def _notes(domain: DomainObject, reading: Reading) -> list[str]:

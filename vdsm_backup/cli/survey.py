@@ -2,11 +2,10 @@
 """
 All domains that this host can see, read side by side, as they answer.
 
-A place is one in which domains may be: a mount, or all block devices. Each
-place has a thread, which searches the place and then reads its domains one by
-one. More threads would not help: a mount has one FileIO, and the scan that
-found the block domains has read them all. Nothing waits for a place that
-hangs.
+Each source of domains (storage/sources.py) has a thread, which scans the
+source and then reads its domains one by one. More threads would not help: a
+mount has one FileIO, and the scan that found the block domains has read them
+all. Nothing waits for a source that hangs.
 """
 
 from __future__ import annotations
@@ -29,29 +28,29 @@ if TYPE_CHECKING:
     from vdsm_backup.storage.base import Storage
     from vdsm_backup.storage.sources import Found
 
-# What a place or a domain has answered: a Failure is a place that could not be
-# searched.
+# What a source or a domain has answered: a Failure is a source that could not
+# be scanned.
 Answer = Union[readings.Reading, Failure]
 
 
 class Survey:
-    """One search of all places, with what is found there read."""
+    """One scan of all sources, in which the domains are read, too."""
 
     def __init__(
-        self, places: Mapping[str, Callable[[], Found]], timeout: float
+        self, sources: Mapping[str, Callable[[], Found]], timeout: float
     ) -> None:
         """
-        places: of each place the job that searches it, as from
+        sources: of each source the job that scans it, as from
             Sources.scans().
         timeout: seconds that a single answer may take.
         """
         self._timeout = timeout
-        # Of each place the storages that are still to be read. None: the
-        # place is still being searched.
-        self._unread: dict[str, list[Storage] | None] = dict.fromkeys(places)
+        # Of each source the storages that are still to be read. None: the
+        # source is still being scanned.
+        self._unread: dict[str, list[Storage] | None] = dict.fromkeys(sources)
         self._jobs = Jobs({})
-        for place, job in places.items():
-            self._jobs.add(place, functools.partial(self._read, place, job))
+        for source, job in sources.items():
+            self._jobs.add(source, functools.partial(self._read, source, job))
 
     def all(self) -> list[Answer]:
         """All answers. Raises what batches() does."""
@@ -62,8 +61,8 @@ class Survey:
         Yields lists of answers: first what comes within `patience` seconds,
         which may be nothing, and then the others as they come.
 
-        Raises what the job of a place raises, and what reading raises that is
-        no error of ours.
+        Raises what the job of a source raises, and what reading raises that
+        is no error of ours.
         """
         until = time.monotonic() + patience
         yield self._answers_until(lambda: min(until, self._limit()))
@@ -85,30 +84,30 @@ class Survey:
     def _limit(self) -> float:
         """
         When to give up waiting for the next answer, by time.monotonic(). A
-        place that hangs becomes an answer before that, by its own timeout.
+        source that hangs becomes an answer before that, by its own timeout.
         """
         return time.monotonic() + self._timeout + discovery.GRACE
 
-    def _read(self, place: str, job: Callable[[], Found]) -> None:
+    def _read(self, source: str, job: Callable[[], Found]) -> None:
         storages, failures = job()
-        self._jobs.tell(place, (storages, failures))
+        self._jobs.tell(source, (storages, failures))
         for storage in storages:
-            self._jobs.tell(place, readings.last_scan(storage))
+            self._jobs.tell(source, readings.last_scan(storage))
 
     def _answers_in(
-        self, place: str, told: Any, error: Exception | None
+        self, source: str, told: Any, error: Exception | None
     ) -> list[Answer]:
         if error:
             raise error
         if told is None:
             # The end of the job.
-            del self._unread[place]
+            del self._unread[source]
             return []
-        unread = self._unread[place]
+        unread = self._unread[source]
         if unread is None:
-            self._unread[place], failures = told
+            self._unread[source], failures = told
             return failures
-        self._unread[place] = unread[1:]
+        self._unread[source] = unread[1:]
         return [told]
 
     def _give_up(self) -> list[Answer]:
@@ -117,9 +116,9 @@ class Survey:
         a backstop: no answer has come until _limit().
         """
         given_up: list[Answer] = []
-        for place, unread in self._unread.items():
+        for source, unread in self._unread.items():
             if unread is None:
-                given_up.append(no_answer(place, self._timeout))
+                given_up.append(no_answer(source, self._timeout))
                 continue
             for storage in unread:
                 error = errors.StorageTimeout(storage.found_at, self._timeout)

@@ -3,7 +3,7 @@
 Which domain the user means, by the arguments SD, --path and --device.
 
 SD is the UUID or the name of a domain. Without --path and --device the domain
-is searched in all places of this host.
+is searched in all sources of this host.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def by_sd(
     sd: str, options: Config, patient: bool = False
 ) -> tuple[Storage, list[Failure]]:
     """
-    (the storage of the domain, the places that could not be searched).
+    (the storage of the domain, the sources that could not be searched).
 
     patient: see Discovery.find(). Raises what Discovery.find() does.
     """
@@ -96,7 +96,7 @@ def one(
     args: argparse.Namespace, options: Config
 ) -> tuple[Storage, list[Failure]]:
     """
-    (the storage of the one domain that is meant, the places that could not be
+    (the storage of the one domain that is meant, the sources that could not be
     searched).
 
     Raises AmbiguousDomain, DomainNotFound, and what by_sd() and

@@ -31,13 +31,11 @@ _UNREADABLE = (
     errors.LvmFailed,
 )
 
-_INDENT = "    "
-
 
 @dataclass
 class Verified:
     """
-    What verify has to say of a domain, of a place that could not be searched,
+    What verify has to say of a domain, of a source that could not be searched,
     or of an argument SD that means no domain. VERIFIED of docs/json.md.
 
     sd_id: None if there is no domain.
@@ -62,13 +60,14 @@ class Verified:
 
     @property
     def sort_key(self) -> tuple[bool, str, str]:
-        """Domains come first, by UUID; then places."""
+        """Domains come first, by UUID; then sources."""
         return (self.sd_id is None, self.sd_id or "", self.place or "")
 
 
 def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     """
-    FAILED if something is wrong; else PARTLY if something could not be read.
+    Returns FAILED if something is wrong; else PARTLY if something could not
+    be read.
 
     Raises what target.at_path_or_device() and target.select() do.
     """
@@ -77,13 +76,13 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
         ui.json(domains=[_object(verified) for verified in all_verified])
     else:
         for verified in all_verified:
-            ui.lines(_text(verified, ui.width))
+            ui.lines(_text(verified))
     return _exit_code(all_verified)
 
 
 def _verify(args: argparse.Namespace, options: Config) -> list[Verified]:
     """
-    In the order of the SDs, if they are searched in all places; else sorted.
+    In the order of the SDs, if they are searched in all sources; else sorted.
     """
     found = target.at_path_or_device(args, options)
     if found is None and args.sd:
@@ -104,7 +103,7 @@ def _verify(args: argparse.Namespace, options: Config) -> list[Verified]:
 
 
 def _by_sd(sd: str, options: Config) -> Verified:
-    """What verify has to say of a domain that is searched in all places."""
+    """What verify has to say of a domain that is searched in all sources."""
     try:
         storage, failures = target.by_sd(sd, options)
     except errors.Error as e:
@@ -157,22 +156,19 @@ def _object(verified: Verified) -> dict[str, Any]:
     }
 
 
-def _text(verified: Verified, width: int | None) -> list[str]:
+def _text(verified: Verified) -> list[str]:
     """The lines for people."""
     name, sd_id = verified.name, verified.sd_id
     subject = sd_id or printable(name or verified.place or "")
     first = f"{subject}: {verified.state}"
     if sd_id and name:
         first += f", {printable(name)}"
-    lines = layout.wrap(first, width)
     texts = []
     for problem in verified.problems:
         texts.append(output.error_line(problem))
         texts += [f"hint: {hint}" for hint in problem.hint_lines()]
     texts += [f"note: {note}" for note in verified.notes]
-    for text in texts:
-        lines += layout.wrap(layout.harmless(text), width, _INDENT)
-    return lines
+    return [first, *layout.indented(map(layout.harmless, texts))]
 
 
 def _exit_code(all_verified: Iterable[Verified]) -> Exit:

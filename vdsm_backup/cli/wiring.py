@@ -177,7 +177,8 @@ class HostWorld:
         sd_id = self._storage.sd_id
 
         def require_private(fd: int) -> None:
-            # If a link could not be followed before, the file is elsewhere.
+            # The mount was told by the path, without touching storage. A link
+            # in the path may have led the open file to another mount.
             mount = mounts.of_file(fd)
             if not filesystems.is_private(mount):
                 reason = f"{paths.ids}: {_shared(mount)}"
@@ -198,9 +199,10 @@ class HostWorld:
         self, request: client.Request, mount: mounts.Mount | None
     ) -> Iterator[client.Held]:
         """
-        sanlock's lease of a domain whose metadata says that it is local,
-        which may be wrong. If it is right there is no lockspace, and the
-        error says so.
+        Take sanlock's lease of a domain whose TYPE says that it is local,
+        though other hosts may have its file system. If the domain really is
+        local, it has no lockspace and sanlock fails. The error then also says
+        why the lock of a local domain is not enough.
         """
         with contextlib.ExitStack() as stack:
             try:

@@ -28,16 +28,16 @@ What callers may count on
   was queued.
 - After Timeout or Closed in a call that changes something, the change may
   happen now, or later, or not at all. Only reading back tells.
-- `close` never waits, and neither does the end of this process. A call that
-  another thread waits in then ends with Closed, or with its Timeout.
+- `close` never waits, and neither does the end of this process. If another
+  thread is in a call at that moment, its call ends with Closed or Timeout.
 - A call that changes something is never killed, whatever happens here: not by
   a timeout, not by `close`, not when this process dies. The child finishes
   the call, then ends. The reason: a rename on NFS is two steps on the server,
   and a request that has left for a server is carried out also when its sender
   was killed.
 - The child inherits file descriptor 1 and has it open until the child ends.
-  So what is open there (a lease, say) outlives this process as long as a
-  request is in hand.
+  So what descriptor 1 is (in the writer it is the lease) stays open, also
+  after this process has ended, until the child has finished its request.
 - The child has our effective user and group.
 
 What callers may not count on

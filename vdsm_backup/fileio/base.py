@@ -48,7 +48,7 @@ class StatResult(
     st_blocks: int
 
 
-# These are never killed; see the package's contract.
+# A child in one of these calls is never killed; see the package's contract.
 CHANGING = frozenset(
     ("touch", "writefile", "chmod", "rename", "unlink", "fsyncPath")
 )
@@ -72,7 +72,7 @@ class FileIO:
     timeout: seconds, for each call.
     """
 
-    #: The value of [storage] ioprocess that makes this backend.
+    #: The value of the option [storage] ioprocess that chooses this backend.
     kind: ClassVar[str]
 
     def __init__(self, name: str, timeout: float) -> None:

@@ -65,10 +65,10 @@ class InstalledFileIO(FileIO):
 
     def _leave(self, busy_changing: bool) -> None:
         # ioprocess's own close() is never called. It closes descriptors by
-        # number while the thread of ioprocess may be about to write to one,
-        # and that byte then went to whatever we had opened since (seen in 1
-        # of 100). The object ends by itself when nobody uses it any more, its
-        # thread included: that thread kills the process and waits for it.
+        # number while the thread of ioprocess may be about to write to one of
+        # them. Then the byte goes to whatever we have opened since (seen in 1
+        # of 100). Without close(), the object ends when nothing refers to it
+        # any more: then its thread kills the process, waits for it, and ends.
         if busy_changing:
             threading.Thread(
                 target=_outlive, args=(self._ioproc,), daemon=True

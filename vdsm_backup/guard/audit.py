@@ -2,8 +2,8 @@
 """
 What the guard found, in the journal: one entry for each domain.
 
-What is let through is told, too: by the mode, or because a refusal would harm
-a VM that runs there already.
+A finding for which nothing was refused has an entry, too. The mode lets it
+through, or a refusal would harm a VM that runs there already.
 """
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ def fault(
     """
     Tell the journal why nothing could be found out about a VM.
 
-    refused: what became of the VM. trace: the traceback of a fault of ours.
+    refused: whether the VM was refused. trace: the traceback of a fault of
+        ours.
     """
     answer = "Refused" if refused else "Not judged"
     journal.send(

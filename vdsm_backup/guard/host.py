@@ -29,8 +29,8 @@ if TYPE_CHECKING:
         """
 
 
-# Seconds. A call may still take as long when the time is over, since no
-# timeout can be zero: whoever waits for it is about to give it up.
+# Seconds that a call gets when the time is over, since no timeout can be zero.
+# The code that waits for the call is about to give up then.
 _MIN_TIMEOUT = 0.1
 
 
@@ -50,9 +50,9 @@ class GuardedVm:
     """
     A VM, and what it needs.
 
-    Links on the paths of its disks are followed when this is made, by the
-    user of that moment. For libvirt's hook that is root, which sees as much as
-    qemu, before it becomes the user that reads storage.
+    The constructor follows the links on the paths of the disks, as the user
+    that the process is then. libvirt's hook is root then, which sees as much
+    as qemu; after that it becomes the user that reads storage.
 
     Raises VmUnclear.
     """
@@ -97,7 +97,7 @@ def make_guard(
     follow = finder.resolve
 
     def resolve(paths: UnresolvedPaths) -> Resolved:
-        # What it finds has to be read, too.
+        # Half of the time: the domains that this finds have to be read, too.
         return follow(paths, left() / 2)
 
     return Guard(policy.settings(options), read, resolve)

@@ -134,7 +134,8 @@ class Settings(
         """
         Whether an operation on a domain is refused.
 
-        readable: the domain is flagged. Otherwise its flag cannot be read.
+        readable: True if the flag was read, and is set; False if it cannot be
+            read.
         """
         if self.mode != ENFORCING or row(operation).answer != REFUSED:
             return False

@@ -3,9 +3,10 @@
 What a refusal says. Pure functions.
 
 Users of the engine see the line of a hook as `Hook Error: (b"...",)`. So it is
-ASCII, at most MAX_LINE characters, and without what the form of bytes in
-Python escapes. It stands alone: there is no second line, and portal users
-cannot look anywhere else. So it has no advice to clear the flag either.
+ASCII, at most MAX_LINE characters, and has no character that Python escapes
+when it shows bytes. It stands alone: there is no second line, and portal users
+cannot look anywhere else. They are not those who may clear the flag, so the
+line does not advise to clear it.
 """
 
 from __future__ import annotations
@@ -114,8 +115,8 @@ def plain(e: errors.Error) -> str:
 def _ascii(text: str) -> str:
     """Any text as it can be shown, at most text.MAX_SHOWN characters."""
     text = printable(text).encode("ascii", "replace").decode("ascii")
-    # The form of bytes in Python has a backslash doubled, and where both
-    # quotes are there one of them is escaped.
+    # Where Python shows bytes it doubles a backslash, and escapes one of the
+    # quotes if both kinds are there.
     return text.replace("\\", "/").replace('"', "'")
 
 

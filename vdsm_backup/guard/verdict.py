@@ -88,7 +88,7 @@ class Guard:
     """
     Finds the flags of what a VM needs.
 
-    settings: policy.Settings, those of now.
+    settings: the current ones of this host.
     read: gives the metadata lines of the domain at a Location; runs in a
         thread, and raises errors of this package, or NotADomain.
     resolve: follows the links of unresolved paths in needs.Needs, see
@@ -122,15 +122,16 @@ class Guard:
 
     def _find(self, needs: Needs, deadline: float) -> list[Finding]:
         """
-        The findings of all locations, each of which is read by a job of its
-        own, and of those that are known when the links on a mount have been
-        followed.
+        Read each location in a job of its own, and follow the links on each
+        mount in another. A location to which such links lead gets a job, too.
+
+        Returns the findings of all locations and mounts.
         """
         seconds = round(max(deadline - time.monotonic(), 0), 1)
         late = errors.StorageTimeout("its storage", seconds)
         users: dict[Location, list[Need]] = {}
-        # By Location those that read a domain, by mount point those that
-        # follow links.
+        # The key is a Location for a job that reads a domain, and a mount
+        # point for one that follows links.
         running = Jobs({})
         self._add(needs.known, users, running)
         for mount, paths in needs.unresolved.items():
@@ -197,7 +198,7 @@ class _Findings:
         name, flag = location.domain, None
         if error is None:
             try:
-                # No lines at all are no metadata either.
+                # Without any line this raises NotMetadata.
                 md = md_lines.require(lines or (), location.domain)
                 values = md.values
                 name = values.get("DESCRIPTION") or location.domain
@@ -232,8 +233,9 @@ class _Findings:
         """
         Those of the devices that are in no finding yet.
 
-        The error of a directory that only has the name of a domain tells
-        nothing more than the error of a domain that the directory is in.
+        A directory that only has the name of a domain may lie in a real
+        domain. If that cannot be read, neither can the directory, and a second
+        error would tell nothing more.
         """
         reported = {d for f in self._by_domain.values() for d in f.devices}
         return sorted(set(devices) - reported)

@@ -10,6 +10,7 @@ The SDM lease of a domain.
     connection  the connection that owns the lease: the fence
     watch       how the holder waits
     local       a local domain, which has no lockspace: a lock of this host
+    open_lock   the process that opens the file of that lock
 
 The package reads no storage. It is told which files or LVs sanlock opens.
 Both kinds of lease, client.Held and local.Held, have the same attributes: fd,

@@ -26,8 +26,8 @@ from vdsm_backup.lease import connection
 from vdsm_backup.processes import spawn
 from vdsm_backup.processes.channel import Channel, Timeout, receive_fd
 
-# Seconds. The holder gives up by itself at the timeout; this much later we no
-# longer believe that it will.
+# Seconds. The holder gives up by itself at the timeout. If it has not done so
+# this much later, we give up waiting for the holder.
 _GRACE = 5
 
 # Seconds. Leaving takes sanlock a few of them. A writer that is stuck can take
@@ -93,8 +93,8 @@ class Held:
             raise errors.LeaseLost(self._sd_id)
 
     def _holder_spoke(self) -> bool:
-        # All that the holder can say now is that the lease was lost. Its end
-        # says that nobody is left to react when sanlock loses the storage.
+        # All that the holder can say now is that the lease was lost. If it has
+        # ended, nobody is left to react when sanlock loses the storage.
         try:
             self._channel.receive(timeout=0.001)
         except Timeout:
@@ -200,7 +200,7 @@ class _HolderProcess:
         Let the holder clean up, and wait for it as long as that makes sense.
         """
         try:
-            # What the holder takes for the end of the tool.
+            # The holder takes this for the end of the tool.
             self._control.shutdown(socket.SHUT_WR)
             self._wait_for_end()
         finally:

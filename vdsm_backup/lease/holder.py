@@ -4,8 +4,8 @@ The process that takes the SDM lease, and cleans up after it.
 
 It touches no shared storage itself, so it never hangs. It ends only when
 nobody has the lease any more, and before that it leaves the lockspace, if it
-had joined. See connection.py for how the lease lives, and membership.py and
-processes/records.py for what happens where this process was killed.
+had joined. connection.py tells how long the lease lives; membership.py and
+processes/records.py tell what happens if this process is killed.
 
 The tool starts it (client.py), with two sockets. Over the first one:
 
@@ -202,7 +202,7 @@ def serve(args: Sequence[str]) -> None:
 
 @contextlib.contextmanager
 def _telling(watch: Watch) -> Iterator[None]:
-    """The tool is told of what the body raises. A tool that is gone is not."""
+    """Tell the tool what the body raises, except ToolGone."""
     try:
         yield
     except ToolGone:

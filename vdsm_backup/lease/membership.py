@@ -65,8 +65,8 @@ gap remains: a holder is killed after it wrote the record and before sanlock
 took the slot, and then somebody else of this host joins with the same host
 id. That join has the generation that is on record.
 
-*Alone* is only who sees all other slots FREE or DEAD: require_alone(). While
-a slot is UNKNOWN or FAIL, its host may be alive, and we wait.
+*Alone*: we are alone if all other slots are FREE or DEAD: require_alone().
+While a slot is UNKNOWN or FAIL, its host may be alive, and we wait.
 
 *Leaving* is always with `unused`, is tried until it works, and is done only
 where the join was ours: leave().
@@ -103,6 +103,8 @@ _TRIES = 3
 
 class Membership:
     """
+    This host in the lockspace of a domain: how it gets in, and out.
+
     host_id: by which this host is in the lockspace, once it is.
 
     All methods but leave() wait by the Watch, and raise what it raises. Where
@@ -201,8 +203,8 @@ class Membership:
                 self._space.leave(self.host_id)
             except sanlock.SanlockException as e:
                 # EBUSY: a process that we cannot see has the lease. Other
-                # errors: sanlock is leaving already, or lost the storage. No
-                # error is one that another try could not end.
+                # errors: sanlock is leaving already, or lost the storage.
+                # After each of these another try may succeed.
                 if e.errno == errno.EBUSY and time.monotonic() > since + _BUSY:
                     self._watch.tell({"writing": True})
                 time.sleep(pause)
@@ -222,7 +224,7 @@ class Membership:
             self._watch.pause(_POLL)
 
     def _require_same_path(self, joined: Joined) -> None:
-        # A replica beside its origin: the same name, another storage.
+        # A replica beside its origin has the same UUID, on other storage.
         if joined.path != self._request.ids:
             action = f"join the lockspace {self._request.ids}"
             reason = f"this host has joined it as {joined.path}"

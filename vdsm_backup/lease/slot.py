@@ -22,10 +22,10 @@ from vdsm_backup.text import printable
 
 SANLOCK = "/usr/sbin/sanlock"
 
-# A slot of a live host changes within this many I/O timeouts
-# (calc_id_renewal_seconds() in src/timeouts.c) and, since lockspace_thread()
-# in src/lockspace.c waits in steps of a second and the renewal takes its
-# time, this many seconds more.
+# A slot of a live host changes within RENEWAL I/O timeouts
+# (calc_id_renewal_seconds() in src/timeouts.c) and RENEWAL_SLACK seconds:
+# lockspace_thread() in src/lockspace.c waits in steps of a second, and the
+# renewal itself takes some time.
 RENEWAL = 2
 RENEWAL_SLACK = 2
 

@@ -79,9 +79,9 @@ class Watch:
         abort: Callable[[], object] | None = None,
     ) -> Result:
         """
-        What call() returns or raises. Raises what pause() raises when the
-        time is over. Where the wait is given up, abort() is called, and the
-        call goes on in a thread that nobody waits for.
+        Run call() in a thread, and return or raise what it does. Meanwhile
+        this raises what pause() raises. Before that abort() is called, and
+        the call goes on in its thread, for which nobody waits.
         """
         job = Jobs({"call": call})
         try:

@@ -35,8 +35,9 @@ KEYS = (BACKUP, REASON, BY, SINCE, ORIGIN)
 # For time.strftime().
 SINCE_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
-# Versions with external leases and sanlock on all kinds of storage: those
-# that VDSM can still create and that have the SDM lease where we look for it.
+# Versions that have external leases, and sanlock on all kinds of storage. VDSM
+# can still create domains of these versions, and their SDM lease is where we
+# look for it.
 VERSIONS = ("4", "5")
 DATA_CLASS = "Data"
 
@@ -100,7 +101,7 @@ def apply(values: Mapping[str, str], flag: Flag) -> dict[str, str]:
 
 def require_supported(values: Mapping[str, str], domain: str) -> None:
     """
-    Require the metadata values of a domain that can be flagged.
+    Require that these are metadata values of a domain that can be flagged.
 
     Raises UnsupportedVersion, UnsupportedClass.
     """

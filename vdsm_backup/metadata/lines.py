@@ -112,7 +112,7 @@ def require(lines: Iterable[str], domain: str) -> Metadata:
     """
     The Metadata of a domain, if these lines can be trusted for reading.
 
-    domain: the UUID that they have to be of.
+    domain: its UUID. Lines of another domain cannot be trusted.
 
     A missing seal is left to the caller, since VDSM trusts such metadata.
 
@@ -136,7 +136,7 @@ def require(lines: Iterable[str], domain: str) -> Metadata:
 
 
 def is_whole(lines: list[str] | None, domain: str) -> bool:
-    """Whether these are sealed lines of this domain; None is not."""
+    """Whether these are lines of this domain, with a valid seal."""
     try:
         return lines is not None and require(lines, domain).seal == "valid"
     except (errors.NotMetadata, errors.DamagedMetadata, errors.SealBroken):

@@ -10,6 +10,7 @@ How the processes and threads of the product run.
     script_output  what such a module imports to say its answer
     channel        messages between two of our processes
     records        a lock and a JSON file of this host, for one domain
+    directories    directories of this host, made with the modes that we mean
     jobs           threads side by side, none of which holds up the others
 
 A hook is a process on the way of every VM start, and it imports this package.

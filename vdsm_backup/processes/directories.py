@@ -1,25 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-Directories of ours on this host, with the modes that we mean: mkdir takes away
-what the umask of the caller says, and that is anything.
+Directories of ours on this host, with the modes that we mean. mkdir() alone
+would take the bits of the caller's umask off a mode, and a user may have any
+umask.
 """
 
 from __future__ import annotations
 
 import os
 
-# Of what is above the directory that is meant.
+# The mode of a directory that is made because another one is to be in it.
 _PARENT = 0o755
 
 
 def make(path: str, mode: int, owner: tuple[int, int] | None = None) -> None:
     """
-    Make a directory, and what is missing above it. One that is there stays as
-    it is, whatever it is.
+    Make a directory, and what is missing above it. A directory that exists
+    stays as it is, whatever its mode and owner.
 
-    owner: (uid, gid) of the last one, if not ours. Raises OSError.
+    owner: (uid, gid) of the directory itself, if not ours. Raises OSError.
     """
-    # Not abspath(): after a link, ".." is not what stands before it.
+    # Not abspath(), which makes "/" of "/link/..". That may be another place.
     path = path.rstrip("/") or "/"
     missing = []
     parent = os.path.dirname(path)
@@ -33,8 +34,8 @@ def make(path: str, mode: int, owner: tuple[int, int] | None = None) -> None:
 
 def open_to_all(path: str) -> None:
     """
-    Give a directory the mode of one that make() makes above another one, if
-    it is root's and there. Raises OSError.
+    Let all users enter and list a directory, if it exists and belongs to
+    root. Raises OSError.
     """
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
     try:
@@ -63,6 +64,7 @@ def why(error: OSError, path: str) -> str:
 
 
 def _closed_above(path: str) -> str | None:
+    """The first directory on the way to a path that we may not enter."""
     way = [os.path.dirname(os.path.abspath(path))]
     while way[-1] != "/":
         way.append(os.path.dirname(way[-1]))
@@ -79,8 +81,8 @@ def _make(path: str, mode: int, owner: tuple[int, int] | None) -> None:
         if os.path.isdir(path):
             return
         raise
-    # Not by its name: it may be in a directory of somebody else, who could
-    # have put a link in its place.
+    # By a descriptor and not by its name: somebody else who owns the directory
+    # above could have put a link in its place.
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         os.fchmod(fd, mode)

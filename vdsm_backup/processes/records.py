@@ -8,8 +8,8 @@ for the lock of a removed file would get it, while the next process locks
 another file of the same name.
 
 <sdUUID>.json is written before the lockspace is joined, and removed after it
-was left (lease/membership.py). A holder that was killed leaves the file; the
-next holder knows by it that the join is ours to leave.
+was left (lease/membership.py). A holder that was killed leaves the file. By it
+the next holder knows that we have joined, and that it has to leave.
 
 <sdUUID>.lvs.lock and <sdUUID>.lvs.json are the same for the tool and the LVs
 that it activates (lvm/activation.py).
@@ -42,7 +42,7 @@ _MAX_SIZE = 4096
 
 class Record:
     """
-    A lock, and a JSON object that outlives who wrote it.
+    A lock, and a JSON object that outlives the process that wrote it.
 
     name: of the two files in run_dir, without their suffixes.
 

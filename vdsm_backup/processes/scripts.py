@@ -9,8 +9,9 @@ module runs in a child process. What the child has said when the time is over
 counts. Then the child is killed, and nobody waits for it: a process in the
 kernel's hands ends when the storage answers, not before.
 
-A child has none of our files but its standard streams, and what it is given.
-A question must never keep a sanlock registration, and with it a lease, alive.
+A child inherits no open file but its standard streams and `pass_fds`. So a
+question that hangs never keeps a sanlock registration, and with it a lease,
+alive.
 """
 
 from __future__ import annotations

@@ -63,9 +63,9 @@ if TYPE_CHECKING:
 # src/remote/remote_protocol.x
 MAX_XML = 4 * 1024**2
 
-# One more than anything but a <source> is looked for, so that the text of the
-# elements on the last of these (the keys of a device in VDSM's metadata) is
-# kept apart from the text of the elements in them.
+# Below level 5 nothing but a <source> is looked for. Level 5 has the keys of a
+# device in VDSM's metadata. One level more in the tree keeps the text of a key
+# apart from the text of elements inside the key.
 MAX_LEVELS = 6
 
 # METADATA_VM_VDSM_URI in lib/vdsm/virt/xmlconstants.py
@@ -132,7 +132,8 @@ class Vm(
     """
     A VM, or what a single <disk> tells of one: its disk.
 
-    live: libvirt has run the VM: what is described was saved or migrates.
+    live: whether libvirt has run the VM already, which was saved then or
+        migrates now.
     leases: lockspaces of its leases: UUIDs of storage domains.
     """
 
@@ -179,8 +180,8 @@ def _disk(disk: _Element, domains: Mapping[str, Sequence[str]]) -> Disk:
     return Disk(
         device=disk.attributes.get("device", "disk"),
         target=target,
-        # At any depth: backingStore, mirror, dataStore. In any namespace: not
-        # all versions of libvirt look at it.
+        # At any depth: backingStore, mirror, dataStore. In any namespace: some
+        # versions of libvirt take no notice of the namespace.
         sources=[
             source
             for element in disk.descendants()

@@ -4,9 +4,9 @@ The storage domains that a VM needs, and what for.
 
 A VM needs the domains of its own disks, with their backing chains, and of its
 leases; not those of CD-ROMs and floppies, which may come from anywhere. A disk
-is on a domain if its path is, under any of the names that it has, or if VDSM's
-metadata says so: then VDSM has prepared it there, wherever a hook has moved it
-since.
+is on a domain if any name of the disk's path lies on the domain, or if VDSM's
+metadata says so. In the second case VDSM has prepared the disk on that domain,
+even if a hook has given the VM another path since.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Need(namedtuple("Need", "device location")):
     """
     A VM needs the storage domain at this location.
 
-    device: what for, for people: "disk vda" or "a lease".
+    device: what of the VM is there, for people: "disk vda" or "a lease".
     """
 
     __slots__ = ()
@@ -127,8 +127,8 @@ class Finder:
             if len(source.value) > vm_paths.MAX_PATH:
                 # No file has it, and each part of it costs time.
                 raise errors.VmUnclear(f"the path of {device} is too long")
-            # libvirt's working directory is /, and so a name that is not
-            # absolute is one below it.
+            # libvirt's working directory is /, so a path that is not absolute
+            # is one below /.
             trace = vm_paths.trace("/" + source.value, self._table)
             locations += self._locations(trace.names)
             if trace.mount is not None and trace.rest is not None:
@@ -188,8 +188,8 @@ def _require_parts(vm: Vm) -> None:
 
 def _merge(needs: list[Need]) -> list[Need]:
     """
-    The needs without duplicates. One whose domain is known by its UUID only
-    gets the location that another one has for that domain.
+    The needs without duplicates. A need whose domain is known by its UUID only
+    gets the location from another need of that domain, if there is one.
     """
     known = {
         need.location.domain: need.location

@@ -15,8 +15,8 @@ blockSD.py, sc.P_VDSM_STORAGE; lib/vdsm/virt/vm.py for transient disks):
 
 A path is followed link by link, and every name that it has on the way counts:
 a link from one domain into another is on both. A UUID in any other path makes
-the directory of that name a candidate. It is a domain if it has a dom_md, and
-whoever reads it has to look for that.
+the directory of that name a candidate. A candidate is a domain if it has a
+dom_md; the code that reads the candidate looks for that.
 
 Links in local directories are followed here. Of a path on a mount that could
 hang nothing is touched; a Trace has the part of it that is left to resolve.
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 # Kinds of a Location.
 FILE = "file"
 BLOCK = "block"
-# The domain is known by its UUID only, and somebody has to find it.
+# The domain is known by its UUID only; the code that reads it has to find it.
 ANY = "any"
 
 RUN_STORAGE = ("/run/vdsm/storage", "/var/run/vdsm/storage")
@@ -70,8 +70,8 @@ class Location(
     domain: its UUID.
     kind: FILE, BLOCK or ANY.
     directory: of a file domain, <mount>/<sd>; else "".
-    candidate: whether a directory, or a file, only has the name of a domain.
-        Where there is no such domain it means nothing.
+    candidate: whether only the name of a directory, or of a file, suggests
+        the domain. If there is no such domain, the location does not count.
     """
 
     __slots__ = ()
@@ -83,8 +83,8 @@ class Location(
 
 class NotADomain(Exception):
     """
-    There is no storage domain at a candidate Location. Raised by those who
-    read it.
+    There is no storage domain at a candidate Location. Raised by the code
+    that reads it.
     """
 
 
@@ -135,7 +135,10 @@ def gluster_locations(name: str) -> list[Location]:
 
 
 def _in_repo(parts: list[str], repo_root: str) -> list[Location] | None:
-    """None if it is not VDSM's repository that tells."""
+    """
+    The Locations of a name in VDSM's repository. None if the name is not
+    there, or not of a form that VDSM uses there.
+    """
     inside = _below(parts, repo_root)
     if inside is None:
         return None
@@ -147,14 +150,18 @@ def _in_repo(parts: list[str], repo_root: str) -> list[Location] | None:
         at = 3 if inside[1:2] == ["glusterSD"] else 2
         directory = os.path.join(repo_root, *inside[: at + 1])
         found = _location(inside, at, FILE, directory)
-    # Deeper than VDSM looks there may be a copy of a domain, as anywhere.
+    # Deeper in the repository there may be a copy of a domain, as in any other
+    # directory: then its UUID makes a candidate.
     return found or None
 
 
 def _in_known(
     name: str, parts: list[str], lv_dir: str
 ) -> list[Location] | None:
-    """None if the name is in no other form that VDSM has."""
+    """
+    The Locations of a name outside of the repository. None if the name is of
+    no form that VDSM uses there.
+    """
     for directory in RUN_STORAGE:
         inside = _below(parts, directory)
         if inside is not None:
@@ -166,7 +173,8 @@ def _in_known(
         return _mapped(name[len(_MAPPER) :])
     match = _TRANSIENT.fullmatch(parts[-1])
     if match:
-        # Or it is somebody else's file of such a name, in whatever directory.
+        # The file may also be somebody else's and only be called so, so the
+        # directories that it is in count, too.
         return [Location(match[1], candidate=True), *_candidates(parts)]
     return None
 
@@ -178,6 +186,7 @@ def _mapped(name: str) -> list[Location]:
 
 
 def _candidates(parts: list[str]) -> list[Location]:
+    """A candidate for each directory of a name that is called by a UUID."""
     return [
         Location(part, FILE, "/" + "/".join(parts[: i + 1]), candidate=True)
         for i, part in enumerate(parts[:-1])
@@ -209,8 +218,8 @@ def trace(
     path: str, table: Sequence[mounts.Mount], sysfs: str = "/sys"
 ) -> Trace:
     """
-    The Trace of a path. Never touches what could hang, and never fails: what
-    is not there has just its name.
+    The Trace of a path. Never touches what could hang, and never fails: a path
+    that does not exist has just its own name.
 
     table: of mounts.table().
     """

@@ -38,32 +38,9 @@ def test_cut(text, width, expected):
     assert layout.cut(text, width) == expected
 
 
-@pytest.mark.parametrize(
-    "text, expected",
-    [
-        ("", ["  "]),
-        ("one two", ["  one two"]),
-        ("one two three", ["  one two", "  three"]),
-        ("12345678 x", ["  12345678", "  x"]),
-        ("123456789", ["  12345678", "  9"]),
-        ("1 345678901", ["  1", "  34567890", "  1"]),
-        (WIDE * 5, ["  " + WIDE * 4, "  " + WIDE]),
-    ],
-)
-def test_wrap(text, expected):
-    assert layout.wrap(text, 10, "  ") == expected
-
-
-def test_wrap_loses_no_character():
-    text = "a bc  def " + "g" * 30 + " h i"
-    for width in range(1, 40):
-        lines = layout.wrap(text, width)
-        assert "".join(lines).replace(" ", "") == text.replace(" ", "")
-        assert max(map(layout.columns, lines)) <= width
-
-
-def test_no_width_no_wrap():
-    assert layout.wrap("a b " * 100, None, "  ") == ["  " + "a b " * 100]
+def test_indented_text_stays_one_line():
+    text = "a b " * 100
+    assert layout.indented([text, "c"]) == ["    " + text, "    c"]
 
 
 TITLES = ("ID", "NAME", "SEAL")
@@ -93,17 +70,8 @@ def test_table_keeps_its_titles():
 
 def test_fields():
     pairs = [("Name", "data1"), ("In use by", "VM web1"), ("", "VM web2")]
-    assert layout.fields(pairs, None) == [
+    assert layout.fields(pairs) == [
         "Name       data1",
         "In use by  VM web1",
         "           VM web2",
-    ]
-
-
-def test_fields_wrap():
-    pairs = [("Note", "not seen: VMs of other hosts, and more")]
-    assert layout.fields(pairs, 26) == [
-        "Note  not seen: VMs of",
-        "      other hosts, and",
-        "      more",
     ]

@@ -177,7 +177,10 @@ def test_80_columns_on_a_terminal(host):
     host.domain(sd_id=A, name="n" * 50, POOL_UUID=POOL, **long)
     host.domain(sd_id=B, name="\u4e2d\u6587" * 20)
     lines = host.run("list", terminal=True).out.splitlines()
-    assert max(map(layout.columns, lines)) == 80
+    # Only the table: a text under a row is one line.
+    rows = [line for line in lines if not line.startswith(" ")]
+    assert max(map(layout.columns, rows)) == 80
+    assert f"    reason: {long['BACKUP_REASON'][:200]}" in lines[3]
     assert lines[1].startswith(f"{A}  nnnnnnnnnnnn...  file")
     assert lines[-1].startswith(f"{B}  " + "\u4e2d\u6587" * 3 + "...  file")
     # Aligned, though a character may take two columns.

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support import commandline
 from vdsm_backup import errors
-from vdsm_backup.cli import commands, list, main
+from vdsm_backup.cli import commands, list, main, parser
 
 NAMES = [command.name for command in commands.COMMANDS]
 
@@ -82,6 +82,15 @@ def test_help_fits_80_columns(host, args):
     assert (done.code, done.err) == (0, "")
     assert "--json" in done.out
     assert max(map(len, done.out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("args", [[], ["check"]])
+@pytest.mark.parametrize("width", [60, 100])
+def test_help_is_as_wide_as_the_terminal(args, width):
+    with pytest.raises(parser.TextRequested) as e:
+        parser.parse([*args, "--help"], width)
+    # Lines end between words, so they need not be full.
+    assert width - 20 < max(map(len, str(e.value).splitlines())) <= width
 
 
 def test_version(host):

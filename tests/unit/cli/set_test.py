@@ -11,7 +11,6 @@ from tests.support import commandline
 from tests.support.storage import filedomain
 from vdsm_backup import errors
 from vdsm_backup.change import write
-from vdsm_backup.cli import layout
 from vdsm_backup.lease import client
 from vdsm_backup.metadata import encoding, flag
 from vdsm_backup.metadata import lines as md_lines
@@ -126,12 +125,14 @@ def test_progress_is_for_a_terminal_only(host):
     assert "taking a lease" not in done.out
 
 
-def test_80_columns_on_a_terminal(host):
-    host.domain(sd_id=A, name="n" * 50)
-    why = ["--reason", "why " * 50]
-    done = host.run("set", A, *why, terminal=True)
+def test_texts_are_not_wrapped_on_a_terminal(host):
+    name, why = "n" * 50, "why " * 49 + "why"
+    host.domain(sd_id=A, name=name)
+    done = host.run("set", A, "--reason", why, terminal=True)
     assert done.code == 0
-    assert max(map(layout.columns, done.out.splitlines())) <= 80
+    lines = done.out.splitlines()
+    assert lines[0] == f"Storage domain {name} ({A}) is a backup domain now."
+    assert lines[2:] == [f"    reason: {why}"]
 
 
 def test_timeout_is_that_of_the_lease(host, monkeypatch):

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support import commandline
 from tests.support.storage import filedomain
-from vdsm_backup.cli import layout, show
+from vdsm_backup.cli import show
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.users import users
 
@@ -129,11 +129,15 @@ def test_harmless(host):
     assert f"MINE={EVIL}" in data.json["metadata"]
 
 
-def test_80_columns_on_a_terminal(host):
-    host.domain(sd_id=A, **{**FLAG, "BACKUP_REASON": "why " * 60})
-    host.users.notes.append("not seen: " + "VMs of other hosts " * 10)
-    lines = host.run("show", A, terminal=True).out.splitlines()
-    assert max(map(layout.columns, lines)) <= 80
+def test_texts_are_not_wrapped_on_a_terminal(host):
+    why, note = "why " * 49 + "why", "not seen: " + "VMs of hosts " * 10
+    host.domain(sd_id=A, **{**FLAG, "BACKUP_REASON": why})
+    host.users.notes.append(note)
+    done = host.run("show", A, terminal=True)
+    assert done.out == host.run("show", A).out
+    assert f"  reason          {why}\n" in done.out
+    assert f"{note.strip()}\n" in done.out
+    assert f"    BACKUP_REASON={why}\n" in done.out
 
 
 def test_path_of_a_domain(host, tmp_path):
