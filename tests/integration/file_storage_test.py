@@ -242,7 +242,9 @@ def test_temporary_file_is_made_new(mount, backend, mocker):
     sd_id = filedomain.make(mount)
     storage = storage_on(mount, backend, sd_id)
     name = "metadata.new.host1.1.0123456789abcdef"
-    mocker.patch("vdsm_backup.storage.file._temporary_name", return_value=name)
+    mocker.patch(
+        "vdsm_backup.storage.replacement._temporary_name", return_value=name
+    )
     victim = os.path.join(mount, "victim")
     with open(victim, "w") as f:
         f.write("precious")
