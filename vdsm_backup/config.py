@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-Options and their defaults.
+The configuration of this host: the options, their defaults, and the files
+that set them.
 
-/etc/vdsm-backup/vdsm-backup.conf, then conf.d/*.conf beside it in sorted
-order, as VDSM does (lib/vdsm/config.py); a later file wins. Another main file
-brings its own conf.d, so tests and demos never see the host's.
+The main file is /etc/vdsm-backup/vdsm-backup.conf. After it the files of
+conf.d/*.conf beside it are read in sorted order, as VDSM does
+(lib/vdsm/config.py); a later file wins. Another main file has its own conf.d,
+so tests and demos never see the host's.
 
-A file or directory that is there and cannot be used is an error, never
-ignored: it may be the one that says "enforcing". Only what is not there at all
-leaves the defaults.
+A file or directory that exists and cannot be used is an error and is never
+ignored: it may be the one that says "enforcing". Only where nothing exists the
+defaults are left as they are.
 """
+
+from __future__ import annotations
 
 import configparser
 import grp
@@ -21,11 +25,18 @@ import stat
 
 from vdsm_backup import errors
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    # {(section, option): text}, of values or of the files that set them
+    Texts = dict[tuple[str, str], str]
+
 PATH = "/etc/vdsm-backup/vdsm-backup.conf"
 
-# lib/vdsm/constants.py and every oVirt host: vdsm is 36, kvm is 36. Storage
-# is owned by these numbers also where the names are unknown, or where kvm has
-# another number (Debian).
+# User vdsm and group kvm are 36 on every oVirt host, and in
+# lib/vdsm/constants.py. Storage is owned by these numbers also where the names
+# are unknown, or where kvm has another number (Debian).
 OVIRT_IDS = {"vdsm": 36, "kvm": 36}
 
 DEFAULTS = {
@@ -53,8 +64,9 @@ DEFAULTS = {
     },
 }
 
-# Options of earlier versions, and what has taken their place. They are ignored
-# and told by `doctor`: an error would refuse every VM of a host that has one.
+# Options of earlier versions, and what has taken their place. They are
+# ignored, and `doctor` tells of them. An error would refuse every VM of a host
+# that has one.
 REMOVED = {
     ("guard", "allow"): "[guard] mode = permissive, where a VM must run",
 }
@@ -74,31 +86,37 @@ MAX_ID = 2**32 - 2
 # sanlock's MAX_HOST_ID as VDSM limits it: lib/vdsm/storage/clusterlock.py
 MAX_HOST_ID = 250
 
-# Bytes of one file. Thousands of devices fit.
+# Bytes of one file. A file that names thousands of devices is smaller.
 MAX_SIZE = 256 * 1024
 
-# Characters of what the parser says, which quotes whole lines.
-_MAX_REASON = 200
+# Characters of a message of the parser, which quotes whole lines, or of a name
+# in a file.
+_MAX_SHOWN = 200
 
 
 class Config:
     """
-    The options, typed; a wrong value is ConfigInvalid when it is loaded.
-    Times are in seconds.
+    The options, each in the type that it is used in. Times are in seconds.
 
-    path: of the main file. values: {(section, option): text}. files: of those
-    that a file has, which one. removed: keys of REMOVED that a file has.
+    path: of the main file.
+    removed: the keys of REMOVED that a file sets.
     """
 
-    def __init__(self, path, values, files):
+    def __init__(self, path: str, values: Texts, files: Texts) -> None:
+        """
+        values: of all options. files: for each option that is set by a file,
+        the path of that file.
+
+        Raises ConfigInvalid for a value that makes no sense.
+        """
         self.path = path
         self.removed = sorted(REMOVED.keys() & values.keys())
         self._values = values
         self._files = files
         self.repo_root = self._text("storage", "repo_root")
         self.io_timeout = self._number("storage", "io_timeout", 0.1, 3600)
-        self.uid = self._id("user", pwd.getpwnam, "pw_uid")
-        self.gid = self._id("group", grp.getgrnam, "gr_gid")
+        self.uid = self._id("user", lambda name: pwd.getpwnam(name).pw_uid)
+        self.gid = self._id("group", lambda name: grp.getgrnam(name).gr_gid)
         self.ioprocess = self._choice("storage", "ioprocess")
         self.lvm_devices = self._list("lvm", "devices")
         self.lvm_config_method = self._choice("lvm", "config_method")
@@ -116,7 +134,7 @@ class Config:
         self.on_incompatible = self._choice("vdsm", "on_incompatible")
 
     def file_of(self, section: str, option: str) -> str:
-        """The file that the value is from; of a default, the main file."""
+        """The file that sets an option. For a default it is the main file."""
         return self._files.get((section, option), self.path)
 
     def invalid(
@@ -126,22 +144,25 @@ class Config:
         path = self.file_of(section, option)
         return errors.ConfigInvalid(path, f"[{section}] {option}", reason)
 
-    def _text(self, section, option):
+    def _text(self, section: str, option: str) -> str:
         value = self._values[section, option].strip()
         if "\0" in value:
-            # No path and no name of a user has it, and no call takes it.
+            # No path and no name of a user has a NUL, and no call takes one.
             raise self.invalid(section, option, "has a NUL")
         if not value:
             raise self.invalid(section, option, "is empty")
         return value
 
-    def _list(self, section, option):
+    def _list(self, section: str, option: str) -> list[str]:
         value = self._values[section, option]
         if "\0" in value:
             raise self.invalid(section, option, "has a NUL")
         return [item.strip() for item in value.split(",") if item.strip()]
 
-    def _number(self, section, option, low, high):
+    def _number(
+        self, section: str, option: str, low: float, high: float
+    ) -> float:
+        """The value. One that is whole is an int, which is shown as such."""
         value = self._text(section, option)
         try:
             number = float(value)
@@ -152,13 +173,13 @@ class Config:
             raise self.invalid(section, option, reason)
         return int(number) if number.is_integer() else number
 
-    def _whole(self, section, option, low, high):
+    def _whole(self, section: str, option: str, low: int, high: int) -> int:
         number = self._number(section, option, low, high)
         if not isinstance(number, int):
             raise self.invalid(section, option, f"{number} is not whole")
         return number
 
-    def _choice(self, section, option):
+    def _choice(self, section: str, option: str) -> str:
         value = self._text(section, option)
         choices = CHOICES[section, option]
         if value not in choices:
@@ -166,28 +187,35 @@ class Config:
             raise self.invalid(section, option, reason)
         return value
 
-    def _id(self, option, lookup, field):
+    def _id(self, option: str, lookup: Callable[[str], int]) -> int:
+        """
+        The number of a user or group that is configured by name or number.
+
+        lookup: the number of a name of this host; raises KeyError.
+        """
         value = self._text("storage", option)
         if value.isdecimal():
             return self._whole("storage", option, 0, MAX_ID)
         if value in OVIRT_IDS:
             return OVIRT_IDS[value]
         try:
-            return getattr(lookup(value), field)
+            return lookup(value)
         except KeyError:
             raise self.invalid("storage", option, f"{value!a} is unknown")
 
 
-def load(path=None):
+def load(path: str | None = None) -> Config:
     """
-    The options of this host. Only a `path` that was asked for must exist.
+    The options of this host.
 
-    Raises ConfigInvalid: a file or directory is there and cannot be read or
-    parsed, a section or an option is unknown, a value makes no sense.
+    path: of another main file than PATH. It must exist, while PATH need not.
+
+    Raises ConfigInvalid if a file or directory exists and cannot be read or
+    parsed, a section or an option is unknown, or a value makes no sense.
     """
     main = PATH if path is None else path
     values = {(s, o): v for s in DEFAULTS for o, v in DEFAULTS[s].items()}
-    files = {}
+    files: Texts = {}
     for name in _names(main):
         found = _read(name, required=path is not None and name == main)
         values.update(found)
@@ -195,8 +223,8 @@ def load(path=None):
     return Config(main, values, files)
 
 
-def _names(main):
-    """The files, in the order in which they count."""
+def _names(main: str) -> Iterator[str]:
+    """The paths of the files. A later one wins."""
     yield main
     directory = os.path.join(os.path.dirname(main), "conf.d")
     try:
@@ -205,25 +233,29 @@ def _names(main):
         _require_absent(directory, e)
         return
     for name in names:
-        # As a shell's *.conf: hidden ones are not meant.
+        # Hidden files do not count, as with the shell's *.conf.
         if name.endswith(".conf") and not name.startswith("."):
             yield os.path.join(directory, name)
 
 
-def _read(name, required):
-    """The options of a file: {(section, option): text}."""
+def _read(name: str, required: bool) -> Texts:
+    """
+    What a file sets.
+
+    required: the file must exist.
+    """
     try:
         data = _content(name)
     except OSError as e:
         if required:
             raise errors.ConfigInvalid(name, "file", e.strerror)
-        # A drop-in may have been taken away since it was listed.
+        # A file of conf.d may have been removed since it was listed.
         _require_absent(name, e)
         return {}
     return _parse(name, data)
 
 
-def _content(name):
+def _content(name: str) -> bytes:
     # O_NONBLOCK: a FIFO that nobody writes to must not hold up a hook.
     fd = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
@@ -240,16 +272,19 @@ def _content(name):
     return data
 
 
-def _is_null(status):
-    """/dev/null: what somebody names who wants no configuration."""
+def _is_null(status: os.stat_result) -> bool:
+    """
+    Whether this is the status of /dev/null, which somebody names who wants no
+    configuration.
+    """
     null = os.stat(os.devnull)
     return stat.S_ISCHR(status.st_mode) and status.st_rdev == null.st_rdev
 
 
-def _require_absent(path, error):
+def _require_absent(path: str, error: OSError) -> None:
     """
-    Raises ConfigInvalid unless the OSError is that nothing is there: no link
-    that leads nowhere either.
+    Raise ConfigInvalid, unless the error says that nothing exists at the path.
+    A link that leads nowhere exists.
     """
     try:
         if isinstance(error, FileNotFoundError) and _is_absent(path):
@@ -262,7 +297,11 @@ def _require_absent(path, error):
     raise errors.ConfigInvalid(path, "file", reason)
 
 
-def _is_absent(path):
+def _is_absent(path: str) -> bool:
+    """
+    Whether nothing exists at a path that cannot be opened, because the path or
+    a directory on the way to it is missing. Links that lead nowhere exist.
+    """
     try:
         os.lstat(path)
     except FileNotFoundError:
@@ -273,15 +312,15 @@ def _is_absent(path):
 
 class _Parser(configparser.ConfigParser):
     """
-    One that overlooks nothing behind the name of a section: an option there
-    would be lost. A comment may stand there.
+    A parser that accepts nothing but a comment behind [section] on one line.
+    Python's own ignores what stands there, and an option would be lost.
     """
 
     SECTCRE = re.compile(r"\[(?P<header>[^]]+)\][ \t]*(?:[#;].*)?$")
 
 
-def _parse(name, data):
-    # With no default section: it would set options of all others.
+def _parse(name: str, data: bytes) -> Texts:
+    # There is no default section, which would set options of all sections.
     parser = _Parser(interpolation=None, default_section="")
     try:
         parser.read_file(io.StringIO(data.decode("utf-8"), newline=None), name)
@@ -289,9 +328,9 @@ def _parse(name, data):
         reason = f"it is not UTF-8 text at byte {e.start}"
         raise errors.ConfigInvalid(name, "file", reason)
     except configparser.Error as e:
-        reason = str(e).replace("\n", " ")[:_MAX_REASON]
+        reason = str(e).replace("\n", " ")[:_MAX_SHOWN]
         raise errors.ConfigInvalid(name, "file", reason)
-    found = {}
+    found: Texts = {}
     for section in parser.sections():
         if section not in DEFAULTS:
             raise _unknown(name, f"[{section}]")
@@ -303,6 +342,6 @@ def _parse(name, data):
     return found
 
 
-def _unknown(name, what):
-    shown = ascii(what[:_MAX_REASON])[1:-1]
+def _unknown(name: str, what: str) -> errors.ConfigInvalid:
+    shown = ascii(what[:_MAX_SHOWN])[1:-1]
     return errors.ConfigInvalid(name, shown, "is unknown")
