@@ -47,7 +47,7 @@ DEFAULTS = {
         "group": "kvm",
         "ioprocess": "auto",
     },
-    "lvm": {"devices": "", "config_method": "auto", "lv_dir": "/dev"},
+    "lvm": {"devices": "", "lv_dir": "/dev"},
     "sanlock": {
         "host_id": "250",
         "timeout": "180",
@@ -69,11 +69,11 @@ DEFAULTS = {
 # that has one.
 REMOVED = {
     ("guard", "allow"): "[guard] mode = permissive, where a VM must run",
+    ("lvm", "config_method"): "nothing, LVM is always limited by --devices",
 }
 
 CHOICES = {
     ("storage", "ioprocess"): ("auto", "installed", "embedded"),
-    ("lvm", "config_method"): ("auto", "devices", "filter"),
     ("guard", "mode"): ("enforcing", "permissive", "disabled"),
     ("guard", "on_unreadable"): ("refuse", "allow"),
     ("vdsm", "tls"): ("auto", "yes", "no"),
@@ -119,7 +119,8 @@ class Config:
         self.gid = self._id("group", lambda name: grp.getgrnam(name).gr_gid)
         self.ioprocess = self._choice("storage", "ioprocess")
         self.lvm_devices = self._list("lvm", "devices")
-        self.lvm_config_method = self._choice("lvm", "config_method")
+        # The storage packages still ask for it; the option was removed.
+        self.lvm_config_method = "auto"
         self.lv_dir = self._text("lvm", "lv_dir")
         self.host_id = self._whole("sanlock", "host_id", 1, MAX_HOST_ID)
         self.lease_timeout = self._number("sanlock", "timeout", 1, 3600)

@@ -30,13 +30,12 @@ def make_host(directory):
     """A host that sees these devices of a domain."""
     hosts = []
 
-    def make(domain, *more, method="auto"):
+    def make(domain, *more):
         host = commandline.Host(
             os.path.join(directory, f"host{len(hosts)}"),
             io_timeout=30,
             devices=", ".join([*domain.devices, *more]),
             lv_dir=domain.lv_dir,
-            config_method=method,
         )
         hosts.append(host)
         return host
@@ -167,9 +166,8 @@ def test_tag_with_terminal_escapes(block_domain, make_host):
     assert done.json["domain"]["seal"] == "broken"
 
 
-@pytest.mark.parametrize("method", ["devices", "filter"])
-def test_device_that_is_not_there(block_domain, make_host, method):
-    host = make_host(block_domain, "/dev/nosuch", method=method)
+def test_device_that_is_not_there(block_domain, make_host):
+    host = make_host(block_domain, "/dev/nosuch")
     done = host.process("list", "--json")
     assert done.code == 3
     rows = {row["place"]: row["error"] for row in done.json["domains"]}

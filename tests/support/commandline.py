@@ -100,7 +100,6 @@ class Host:
             "settle": 0,
             "devices": "",
             "lv_dir": "/dev",
-            "config_method": "auto",
             **more,
         }
         text = f"""
@@ -113,7 +112,6 @@ class Host:
             [lvm]
             devices = {options["devices"]}
             lv_dir = {options["lv_dir"]}
-            config_method = {options["config_method"]}
             [sanlock]
             run_dir = {self.run_dir}
             settle = {options["settle"]}

@@ -24,11 +24,8 @@ from vdsm_backup.host.user import become_user, make_directories
 from vdsm_backup.storage import discovery
 from vdsm_backup.users import users
 
-# As that of the box (guest/host.sh), but that no users are looked for that
-# come later: nobody does, and it takes 3 seconds.
+# No users are looked for that come later: nobody does, and it takes 3 seconds.
 CONF = """\
-[lvm]
-config_method = devices
 [sanlock]
 settle = 0
 timeout = {timeout}

@@ -25,10 +25,6 @@ python3 -m pip install -q --no-index --no-deps --break-system-packages \
 cp -a root/. /
 chown -R root:root /usr/libexec/vdsm /etc/libvirt/hooks
 systemd-tmpfiles --create vdsm-backup.conf
-# A hypervisor has lvmdevices, which tells the same. Debian leaves it out, and
-# LVM is asked for its version before each command.
-mkdir -p /etc/vdsm-backup
-printf '[lvm]\nconfig_method = devices\n' >/etc/vdsm-backup/vdsm-backup.conf
 
 # The last thing that storage opens. `nc` is not here.
 until (: </dev/tcp/10.77.0.1/3263) 2>/dev/null; do sleep 0.5; done
