@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
 Changing the flag of a domain that is attached to a pool of this host: VDSM
-does it, on the SPM, by the verb of its plugin (vdsm/verbs.py).
+does it, on the SPM, by the verb of its plugin (plugin/verbs.py).
 
 What we add are our own looks for users of the domain: VDSM knows its VMs, and
 not who has locked an image on another host. And each way in which VDSM cannot

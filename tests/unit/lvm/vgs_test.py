@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-lvm.py with a script in place of lvm; what lvm itself does is in
+Lvm with a script in place of lvm; what lvm itself does is in
 tests/integration/block_test.py.
 """
 
