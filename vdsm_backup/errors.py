@@ -17,7 +17,11 @@ used again.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Iterator
+# A hook imports this module: see processes/__init__.py.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any, ClassVar
 
 
 class Error(Exception):

@@ -53,7 +53,7 @@ _CODE = re.compile(r"\(error (\d{3})\)")
 class Source:
     """As hooks.answer.Stdin, of bytes."""
 
-    vm = ""
+    vm_id = ""
 
     def __init__(self, data):
         self._data = data

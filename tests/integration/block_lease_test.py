@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
 The LVs that sanlock needs: activated, and deactivated again. Who does it when
-is in unit/activation_test.py and unit/activation_left_test.py.
+is in tests/unit/lvm/activation_test.py and activation_left_test.py.
 """
 
 import os

@@ -102,7 +102,7 @@ def test_the_probe_does_not_disturb_qemu(run_dir, domain):
 
     def look():
         while not stop.is_set():
-            image_locks.look(os.path.dirname(path))
+            image_locks.image_use(os.path.dirname(path))
 
     looking = threading.Thread(target=look)
     looking.start()

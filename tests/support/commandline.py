@@ -185,7 +185,7 @@ class Held:
 
 @contextlib.contextmanager
 def free_lease(request, progress):
-    """In place of lease.take()."""
+    """In place of lease.client.take()."""
     progress("taking a lease")
     held = Held()
     try:

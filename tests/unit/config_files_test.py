@@ -11,7 +11,7 @@ import pytest
 from tests.support import rundir
 from tests.support.hooks.needs import needs_other_user
 from tests.support.storage.backends import ROOT
-from vdsm_backup import config, errors
+from vdsm_backup import config, config_files, errors
 
 ENFORCING = "[guard]\nmode = enforcing\n"
 PERMISSIVE = "[guard]\nmode = permissive\n"
@@ -75,7 +75,7 @@ def make_latin1(path):
 
 
 def make_huge(path):
-    path.write_text(ENFORCING + "#" * config.MAX_SIZE)
+    path.write_text(ENFORCING + "#" * config_files.MAX_SIZE)
 
 
 def make_endless(path):
@@ -171,7 +171,7 @@ def test_other_names_in_conf_d_are_no_drop_ins(drop_ins, main):
 
 
 def test_drop_in_that_is_taken_away_meanwhile(drop_ins, main, monkeypatch):
-    monkeypatch.setattr(config.os, "listdir", lambda path: ["gone.conf"])
+    monkeypatch.setattr(config_files.os, "listdir", lambda path: ["gone.conf"])
     assert config.load(str(main)).guard_mode == "permissive"
 
 

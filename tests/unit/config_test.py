@@ -56,9 +56,14 @@ def test_list_of_devices(tmp_path):
     assert options.lvm_devices == ["/dev/a", "/dev/b"]
 
 
-@pytest.mark.parametrize("value", ["", "run", "nonsense"])
-def test_an_option_that_was_removed_is_no_error(tmp_path, value):
-    assert load(tmp_path, f"[guard]\nallow = {value}\n").guard_mode
+@pytest.mark.parametrize("section, option", config.REMOVED)
+@pytest.mark.parametrize("value", ["", "run", "filter", "nonsense"])
+def test_an_option_that_was_removed_is_no_error(
+    tmp_path, section, option, value
+):
+    options = load(tmp_path, f"[{section}]\n{option} = {value}\n")
+    assert options.removed == [(section, option)]
+    assert load(tmp_path, "").removed == []
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,12 @@ def test_configuration_lists_all_options_with_their_defaults():
     assert table(read("docs", "configuration.md")) == expected
 
 
+def test_configuration_names_the_options_that_were_removed():
+    text = read("docs", "configuration.md")
+    for section, option in config.REMOVED:
+        assert f"- `[{section}] {option}`" in text
+
+
 def test_documents_that_hints_name_are_there():
     texts = [hint for c in errors.by_code().values() for hint in c.hints]
     names = re.findall(r"docs/[\w.]+", " ".join(texts))

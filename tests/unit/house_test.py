@@ -20,7 +20,8 @@ PACKAGE = "vdsm_backup"
 MAY_IMPORT = {
     "errors": "",
     "text": "",
-    "config": "errors",
+    "config": "errors config_files",
+    "config_files": "errors",
     "metadata": "errors text",
     "processes": "errors",
     "host": "errors text config processes",

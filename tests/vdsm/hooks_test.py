@@ -184,7 +184,7 @@ def test_it_is_installed(theirs):
     }
 
 
-# What hooks.py relies on
+# What hooks/entry.py relies on
 
 
 def test_paths():

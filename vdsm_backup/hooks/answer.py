@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-The answer of a hook: from the XML to allowed or refused, and what is said.
+The answer of a hook: from the XML of a VM to allowed or refused, with the
+text of a refusal.
 
-Whatever goes wrong is an answer too, one line with a code; the trace is in
-the journal. Then [guard] says what becomes of the VM, as for a flag that
-cannot be read; without a configuration that can be read it is refused.
+A fault is an answer, too: a text of one line with a code; its trace is in the
+journal. What becomes of the VM is then for section [guard] of the
+configuration to say, as with a flag that cannot be read. If the configuration
+is what cannot be read, the VM is refused.
 """
+
+from __future__ import annotations
 
 import os
 import stat
 import sys
-from dataclasses import dataclass
+from collections import namedtuple
 
 from vdsm_backup import config, errors
 from vdsm_backup.guard import audit, policy, refusal
@@ -19,90 +23,127 @@ from vdsm_backup.host.user import become_user
 from vdsm_backup.text import is_uuid, printable
 from vdsm_backup.vm import domxml
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import BinaryIO, Protocol
 
-@dataclass(frozen=True)
-class Answer:
+    class Source(Protocol):
+        """
+        Where the XML comes from: a File or Stdin.
+
+        vm_id: the UUID of the VM by what the caller says besides the XML; ""
+        if it says nothing.
+        """
+
+        vm_id: str
+
+        def read(self) -> bytes:
+            """
+            The XML, of which the bytes behind domxml.MAX_XML + 1 are left
+            out. Raises VmUnclear if it cannot be read.
+            """
+
+
+class Answer(namedtuple("Answer", "allowed text", defaults=("",))):
     """
-    text: for the caller's stderr. Empty if allowed: where another hook has
-    refused VDSM may show ours.
+    What the hook answers to its caller.
+
+    text: for the caller's stderr. It is empty if the VM is allowed: where
+        another hook refuses the VM, VDSM may show the text of ours.
     """
 
+    __slots__ = ()
     allowed: bool
-    text: str = ""
+    text: str
 
 
 class File:
     """
     The XML in a file, as VDSM gives it.
 
-    path: None if the caller named none. vm: what the caller says which VM it
-    is: a single disk has no name of its own.
+    path: None if the caller has named no file.
+    vm_id: of the VM, as the caller says it. Anything but a UUID is left out.
+        The XML of a hot plug is a single disk, which does not name its VM.
     """
 
-    def __init__(self, path, vm):
+    def __init__(self, path: str | None, vm_id: str) -> None:
         self._path = path
-        self.vm = vm if is_uuid(vm) else ""
+        self.vm_id = vm_id if is_uuid(vm_id) else ""
 
-    def read(self):
-        """Raises VmUnclear."""
+    def read(self) -> bytes:
+        """See Source."""
         if not self._path:
             raise errors.VmUnclear("VDSM named no file with its XML")
         try:
-            return self._read()
+            return _read_file(self._path)
         except (OSError, ValueError) as e:
             reason = getattr(e, "strerror", None) or str(e)
             raise errors.VmUnclear(f"its XML cannot be read: {reason}")
-
-    def _read(self):
-        # O_NONBLOCK: a FIFO does not stop us.
-        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
-        fd = os.open(self._path, flags)
-        with open(fd, "rb") as f:
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
-                raise ValueError("it is no regular file")
-            return _bounded(f)
 
 
 class Stdin:
     """The XML on stdin, as libvirt gives it."""
 
-    vm = ""
+    vm_id = ""
 
-    def read(self):
-        """Raises VmUnclear."""
+    def read(self) -> bytes:
+        """See Source."""
         try:
-            return _bounded(sys.stdin.buffer)
+            return _read_bounded(sys.stdin.buffer)
         except (OSError, AttributeError) as e:
+            # AttributeError: the caller has closed stdin, so it is None.
             raise errors.VmUnclear(f"its XML cannot be read: {e}")
 
 
-def _bounded(f):
-    # One more than fits, so that the parser sees that it is too long.
+def _read_file(path: str) -> bytes:
+    # O_NONBLOCK: a FIFO does not stop us.
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+    fd = os.open(path, flags)
+    with open(fd, "rb") as f:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise ValueError("it is no regular file")
+        return _read_bounded(f)
+
+
+def _read_bounded(f: BinaryIO) -> bytes:
+    # One byte more than is allowed, by which the parser sees that the XML is
+    # too long.
     return f.read(domxml.MAX_XML + 1)
 
 
 class Hook:
     """
-    operation: of policy.py. path: of the configuration, None for the host's.
-    started: time.monotonic() when the hook began.
+    One call of a hook.
+
+    operation: of guard/policy.py.
+    config_path: of the configuration file; None for that of the host.
+    started: the time.monotonic() at which the hook began. [storage]
+        io_timeout is counted from there.
     """
 
-    def __init__(self, operation, path, started):
+    def __init__(
+        self, operation: str, config_path: str | None, started: float
+    ) -> None:
         self._operation = operation
-        self._path = path
+        self._config_path = config_path
         self._started = started
+        # What is known so far. A fault at any time is told with it.
         self._settings = policy.Settings()
         self._vm = "A VM"
-        self._vm_id = None
+        self._vm_id: str | None = None
 
-    def answer(self, source, skip=None):
+    def answer(
+        self, source: Source, skip: Callable[[domxml.Vm], bool] | None = None
+    ) -> Answer:
         """
-        The Answer for the XML of a File or Stdin.
+        The answer for the VM of an XML. Raises nothing.
 
-        skip: called with the Vm, says that it is judged elsewhere.
+        skip: called with the VM; says whether it is let through without a
+            look at storage, since another hook decides.
         """
         try:
-            return self._judge(source, skip)
+            return self._decide(source, skip)
         except errors.Error as e:
             return self._failed(e, None)
         except Exception as e:
@@ -111,11 +152,13 @@ class Hook:
             error = errors.InternalError(type(e).__name__, str(e))
             return self._failed(error, traceback.format_exc())
 
-    def _judge(self, source, skip):
-        options = config.load(self._path)
+    def _decide(
+        self, source: Source, skip: Callable[[domxml.Vm], bool] | None
+    ) -> Answer:
+        options = config.load(self._config_path)
         self._settings = policy.settings(options)
         vm = guard_host.parse_vm(source.read())
-        self._vm_id = vm.uuid or source.vm
+        self._vm_id = vm.uuid or source.vm_id
         self._vm = f"VM {printable(vm.name or self._vm_id or 'unknown')}"
         if skip is not None and skip(vm):
             return Answer(True)
@@ -123,13 +166,15 @@ class Hook:
         become_user(options)
         deadline = self._started + options.io_timeout
         verdict = guarded.verdict(self._operation, deadline)
-        # What is refused to the user, all that is found to the journal.
+        # The caller is told of what is refused, the journal of all that was
+        # found.
         refused = audit.tell(verdict, self._vm, self._vm_id)
         if refused:
             return Answer(False, refusal.line(refused))
         return Answer(True)
 
-    def _failed(self, error, trace):
+    def _failed(self, error: errors.Error, trace: str | None) -> Answer:
+        """The answer where no flag was read, because of this error."""
         settings, operation = self._settings, self._operation
         refused = settings.refuses(operation, readable=False)
         audit.fault(

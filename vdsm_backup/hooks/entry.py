@@ -1,27 +1,45 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-What the scripts in hooks/ call: they refuse a VM that would run from a
-flagged domain.
+The hooks, as the scripts in hooks/ call them: a hook refuses a VM that would
+run from a flagged domain.
 
-VDSM runs a hook as user vdsm with the XML in a file that the environment
-names, as JSON or XML (lib/vdsm/common/hooks.py); libvirt runs one as root
-with arguments and the XML on stdin (https://libvirt.org/hooks.html), or as the
-user of a session, whose VMs are none of VDSM's and go on. Both refuse on any
-exit code but 0. VDSM shows stderr to the user; with 2 it runs no script after
-ours, whose words would be shown instead.
+VDSM runs a hook as user vdsm, with the XML in a file that the environment
+names (lib/vdsm/common/hooks.py; at other hook points than ours it can be
+JSON). It shows the hook's stderr to the user.
 
-Two things of the caller are never used: what else is in the environment,
-which custom properties of the VM can overwrite, and its standard files,
-beyond our one line: a child of ours that is stuck in the kernel would keep
-them open, and VDSM waits for their end.
+libvirt runs a hook with arguments, and the XML on stdin
+(https://libvirt.org/hooks.html). The system's libvirt runs it as root. That
+of a session runs it as the session's user; VDSM has no VM in a session, so
+all VMs there go on.
 
-This module imports little: a hook is a process on the way of every start.
+To both, any exit code but 0 is a refusal. With exit code 2, VDSM runs no
+script after ours, whose stderr it would show instead.
+
+Two things that the caller gives us are not used. One is the rest of the
+environment: custom properties of the VM can overwrite it. The other is the
+caller's stdout and stderr, but for our one line: a child of ours that is
+stuck in the kernel would keep them open, and VDSM waits until they are
+closed.
+
+A hook is a process on the way of every start of a VM, so this module imports
+little.
 """
+
+from __future__ import annotations
 
 import os
 import sys
 import time
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn
+
+    from vdsm_backup.hooks.answer import Answer
+    from vdsm_backup.vm.domxml import Vm
+
+# Exit codes.
 ALLOW = 0
 REFUSE = 2
 
@@ -29,67 +47,85 @@ REFUSE = 2
 VDSM_RUN = "/run/vdsm"
 _LAUNCH_FLAGS = "launchflags"
 
+# The variables in which VDSM names the file with the XML, and the VM.
 _XML_FILE = "_hook_domxml"
+_VM_ID = "vmId"
 
-_OPERATIONS = {
+# VDSM's hook points, and operations of guard/policy.py.
+_VDSM_OPERATIONS = {
     "before_vm_start": "run",
     "before_vm_dehibernate": "run",
     "before_disk_hotplug": "hotplug",
     "before_vm_migrate_destination": "migrate-in",
 }
 
-# Of libvirt's hook "qemu". It calls prepare for every start, also that of a
-# VM that is restored or migrates here; then migrate comes before it. Never
-# for a VM that runs: reconnect is another one.
-_LIBVIRT = {
+# Arguments 2 and 3 of libvirt's hook "qemu", and operations of
+# guard/policy.py. libvirt calls "prepare" for every start of a VM, also for
+# one that is restored or migrates here. For the latter it calls "migrate"
+# before. For a VM that runs already it calls "reconnect", never these.
+_LIBVIRT_OPERATIONS: dict[tuple[str, ...], str] = {
     ("prepare", "begin"): "run",
     ("migrate", "begin"): "migrate-in",
 }
 
 
-def vdsm(point, config=None, vdsm_run=VDSM_RUN):
+def vdsm(
+    point: str, config: str | None = None, vdsm_run: str = VDSM_RUN
+) -> NoReturn:
     """
-    A hook of VDSM; never returns.
+    A hook of VDSM. Ends this process.
 
     point: the hook point. config: another configuration file than the
     host's. vdsm_run: where VDSM keeps what it knows of running VMs.
     """
     env = _take_environment()
 
-    def answer(hooking, started):
-        source = hooking.File(env.get(_XML_FILE), env.get("vmId", ""))
-        skip = _Resume(vdsm_run) if point == "before_vm_start" else None
-        hook = hooking.Hook(_OPERATIONS[point], config, started)
-        return hook.answer(source, skip)
+    def decide(started: float) -> Answer:
+        # Imported here, where _run() makes an answer also of a fault in it.
+        from vdsm_backup.hooks.answer import File, Hook
 
-    _run(answer)
+        source = File(env.get(_XML_FILE), env.get(_VM_ID, ""))
+        hook = Hook(_VDSM_OPERATIONS[point], config, started)
+        if point == "before_vm_start":
+            return hook.answer(source, lambda vm: _will_resume(vm, vdsm_run))
+        return hook.answer(source)
+
+    _run(decide)
 
 
-def libvirt(config=None):
-    """libvirt's hook for qemu; never returns."""
-    operation = _LIBVIRT.get(tuple(sys.argv[2:4]))
+def libvirt(config: str | None = None) -> NoReturn:
+    """
+    libvirt's hook for qemu. Ends this process.
+
+    config: another configuration file than the host's.
+    """
+    operation = _LIBVIRT_OPERATIONS.get(tuple(sys.argv[2:4]))
     if operation is None:
         os._exit(ALLOW)
     _take_environment()
     if 0 not in os.getresuid():
-        _let_session_go(operation)
+        _allow_in_session(operation)
 
-    def answer(hooking, started):
-        hook = hooking.Hook(operation, config, started)
-        return hook.answer(hooking.Stdin())
+    def decide(started: float) -> Answer:
+        # Imported here, where _run() makes an answer also of a fault in it.
+        from vdsm_backup.hooks.answer import Hook, Stdin
 
-    _run(answer)
+        return Hook(operation, config, started).answer(Stdin())
+
+    _run(decide)
 
 
-def _let_session_go(operation):
+def _allow_in_session(operation: str) -> NoReturn:
     """
-    Allows, told in the journal; never returns.
+    Allow a VM that is in a session of libvirt, and tell the journal. Ends this
+    process.
 
-    Not root, so libvirt's daemon is not that of qemu:///system, which is root
-    (src/qemu/qemu_driver.c: only a privileged driver takes that URI) and runs
-    its hooks as itself (src/util/virhook.c); in a user namespace as the root
-    of that. It is of a session, in which VDSM runs no VM: libguestfs starts
-    its appliance there to seal or sparsify a disk.
+    This process is not root, so its caller is not the daemon of
+    qemu:///system. That daemon is root (src/qemu/qemu_driver.c: only a
+    privileged driver takes that URI) and runs its hooks as itself
+    (src/util/virhook.c); in a user namespace it is the root of that. So the
+    caller is the daemon of a session. VDSM runs no VM in a session, but
+    libguestfs starts its appliance in one, to seal or sparsify a disk.
     """
     try:
         from vdsm_backup.guard import audit
@@ -100,7 +136,7 @@ def _let_session_go(operation):
             xml = sys.stdin.buffer.read(domxml.MAX_XML + 1)
             vm_id = domxml.parse(xml).uuid
         except (OSError, AttributeError, domxml.BadXml):
-            # It goes on, whatever it is.
+            # The VM goes on, whatever its XML is.
             vm_id = ""
         vm = f"VM {printable(sys.argv[1])}"
         audit.session(vm, vm_id or None, operation, os.getuid())
@@ -109,38 +145,46 @@ def _let_session_go(operation):
     os._exit(ALLOW)
 
 
-def _take_environment():
-    """What the caller has set; from now on we and our children have none."""
+def _take_environment() -> dict[str, str]:
+    """
+    The environment that the caller has set. From now on this process and its
+    children have none.
+    """
     env = dict(os.environ)
     os.environ.clear()
     return env
 
 
-def _run(answer):
-    started = time.monotonic()
-    # The caller's says nothing about what we make.
-    os.umask(0o022)
-    say = _private_stderr()
-    try:
-        # Here, so that also a fault in it is an answer and no trace.
-        from vdsm_backup.hooks import answer as hook_answer
+def _run(decide: Callable[[float], Answer]) -> NoReturn:
+    """
+    Give the caller an answer, whatever fails. Ends this process.
 
-        result = answer(hook_answer, started)
-        allowed, text = result.allowed, result.text
+    decide: called with the time.monotonic() at which the hook began.
+    """
+    started = time.monotonic()
+    # The umask of the caller must not decide the mode of files that we make.
+    os.umask(0o022)
+    say = _take_stderr()
+    try:
+        allowed, text = decide(started)
     except BaseException as e:
-        # Not even the configuration is known, so it is refused.
+        # Nobody knows what the configuration says of faults, so the VM is
+        # refused.
         allowed = False
         kind = type(e).__name__
         text = f"The hook failed, not because of a flag: {kind} (error 999)"
         _log_trace()
     if text:
         say(text)
-    # Not sys.exit: nothing that hangs may hold up who waits for us.
+    # sys.exit() would wait for threads that hang, and the caller for us.
     os._exit(ALLOW if allowed else REFUSE)
 
 
-def _log_trace():
-    """By what cannot be broken with our package."""
+def _log_trace() -> None:
+    """
+    Log the traceback of the exception that is being handled. This imports
+    nothing of our package, which may be what is broken.
+    """
     import syslog
     import traceback
 
@@ -149,34 +193,31 @@ def _log_trace():
         syslog.syslog(syslog.LOG_ERR, line)
 
 
-class _Resume:
+def _will_resume(vm: Vm, vdsm_run: str) -> bool:
     """
-    Is this the wrong XML of a VM that is about to resume?
+    Whether a VM is about to resume, and this is not the XML that it resumes
+    with.
 
-    VDSM runs before_vm_start also then, with an XML that is not the one that
-    libvirt will use; before_vm_dehibernate gets the right one. Two signs must
-    agree, else the VM is judged here too: the XML is of a VM that has run
-    (libvirt gave it an id), and VDSM has not written the flags that it writes
-    before each real start (Vm._run).
+    VDSM runs before_vm_start also for a VM that resumes, with an XML that
+    libvirt will not use. After that it runs before_vm_dehibernate, with the
+    right one. The VM is let through here only if two signs agree: the XML is
+    of a VM that has run (libvirt gave it an id), and VDSM has not written the
+    launch flags, which it writes before each real start (Vm._run).
     """
+    from vdsm_backup.text import is_uuid
 
-    def __init__(self, vdsm_run):
-        self._vdsm_run = vdsm_run
-
-    def __call__(self, vm):
-        from vdsm_backup.text import is_uuid
-
-        # A VM of VDSM has one; it becomes a part of a path.
-        if not vm.live or not is_uuid(vm.uuid):
-            return False
-        flags = os.path.join(self._vdsm_run, vm.uuid, _LAUNCH_FLAGS)
-        return not os.path.lexists(flags)
+    # A VM of VDSM has a UUID, which becomes a part of a path here.
+    if not vm.live or not is_uuid(vm.uuid):
+        return False
+    flags = os.path.join(vdsm_run, vm.uuid, _LAUNCH_FLAGS)
+    return not os.path.lexists(flags)
 
 
-def _private_stderr():
+def _take_stderr() -> Callable[[str], None]:
     """
-    Writes one text where the caller waits for it. From now on nobody, and no
-    child, has the caller's stdout and stderr.
+    A function that writes one text to the caller's stderr. From now on
+    neither this process nor a child has the caller's stdout and stderr as its
+    own.
     """
     null = os.open(os.devnull, os.O_RDWR)
     try:
@@ -187,12 +228,12 @@ def _private_stderr():
     for standard in (1, 2):
         os.dup2(null, standard)
 
-    def say(text):
+    def say(text: str) -> None:
         try:
-            # Without a line end: it would be shown as "\n".
+            # Without a line end: VDSM would show it as "\n".
             os.write(fd, text.encode("ascii", "replace"))
         except OSError:
-            # Nobody listens; the exit code tells.
+            # The caller does not listen, but it sees the exit code.
             pass
 
     return say

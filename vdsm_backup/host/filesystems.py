@@ -1,45 +1,55 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-What file systems cannot do that the flag wants. Pure functions; for people it
-is docs/filesystems.md.
+What the flag wants of a file system, and some cannot do. Pure functions;
+docs/filesystems.md tells administrators the same.
 """
+
+from __future__ import annotations
 
 from vdsm_backup.text import printable
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from vdsm_backup.host.mounts import Mount
+
 GLUSTER = "fuse.glusterfs"
 
-# They carry qemu's byte-range locks (F_OFD_SETLK) between hosts: NFS since
-# version 4 by itself, version 3 by lockd, nfs(5); Gluster 10 and ceph-fuse 16
-# as tests/e2e/cluster sees them; the kernel's CephFS asks the same MDS
-# (Linux, fs/ceph/locks.c).
+# File systems that carry qemu's byte-range locks (F_OFD_SETLK) between hosts:
+# NFS version 4 by itself and version 3 by lockd, nfs(5); Gluster 10 and
+# ceph-fuse 16, as tests/e2e/cluster sees; the kernel's CephFS, which asks the
+# same MDS (Linux, fs/ceph/locks.c).
 CARRY_LOCKS = {"nfs", "nfs4", GLUSTER, "ceph", "fuse.ceph-fuse"}
 
-# No other host has them. It is not said that they answer: the device of one
-# may be a LUN that hangs.
+# File systems that no other host has. They can hang nevertheless: the device
+# under one may be a LUN.
 LOCAL = {"ext2", "ext3", "ext4", "xfs", "btrfs", "tmpfs"}
 
-# Translators of Gluster that keep what another host has replaced since, and
-# the options of a volume that switch them off. Seen with Gluster 10 by
-# tests/e2e/cluster/rename_test.py; of open-behind Gluster's own developers say
-# so (glusterfs issue 3785).
+# Translators of Gluster that cache what another host has replaced since, and
+# the option of a volume by which each is switched off. The test
+# tests/e2e/cluster/rename_test.py has seen it with Gluster 10. Gluster's own
+# developers say it of open-behind (glusterfs issue 3785).
 GLUSTER_CACHES = {
     "md-cache": "performance.stat-prefetch",
     "open-behind": "performance.open-behind",
 }
 
 
-def is_private(mount) -> bool:
+def is_private(mount: Mount | None) -> bool:
     """
-    Whether no other host has what is on a mount. Not if it is None, one that
-    is not known; overlay has its files wherever its layers are.
+    Whether no other host has what is on a mount. False for None, a mount that
+    is not known. False for overlay, which has its files wherever its layers
+    are.
     """
     return mount is not None and mount.fs_type in LOCAL
 
 
-def unseen(mount):
+def unseen(mount: Mount | None) -> Iterator[str]:
     """
-    Uses of images that no lock tells of, on this mount; None is one that is
-    not known.
+    Uses of images on a mount that cannot be seen by qemu's locks, in words.
+
+    mount: None if it is not known.
     """
     switched_off = "a qemu that has its image locks switched off"
     if mount is None:
@@ -51,7 +61,7 @@ def unseen(mount):
         return
     options = mount.options.split(",")
     # nfs(5): `nolock`, and the options that it stands for. VDSM mounts NFSv3
-    # this way. NFSv4 has no such thing.
+    # with it. NFSv4 has no such option.
     if {"nolock", "local_lock=all", "local_lock=posix"} & set(options):
         yield "images open on other hosts, since NFSv3 is mounted nolock"
     elif mount.fs_type not in CARRY_LOCKS | LOCAL:
@@ -62,11 +72,11 @@ def unseen(mount):
     yield switched_off
 
 
-def to_switch_off(translators):
+def to_switch_off(translators: Iterable[str]) -> list[str]:
     """
-    Options of a Gluster volume that are better off.
+    Options of a Gluster volume that should be off, and are on.
 
-    translators: names of those of a mount, <volume>-<type>.
+    translators: the names of those that a mount has, <volume>-<type>.
     """
     return [
         option

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-What the kernel says of mounts, without touching any of them.
+The mounts of this host by the kernel's table, without touching any mount.
 
-/proc/self/mountinfo, proc(5): a line a mount,
+The table is /proc/self/mountinfo, proc(5), a line for each mount:
+
     36 35 98:0 /root /mount/point rw,noatime - ext3 /dev/root rw
-with blanks and backslashes in paths as octal escapes.
+
+Blanks and backslashes in paths are octal escapes.
 """
 
 from __future__ import annotations
@@ -13,10 +15,14 @@ import os
 import re
 from collections import namedtuple
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 
-# Where one of these hangs, VDSM and libvirt hang first. On oVirt Node they
-# are file systems of their own.
+# Mount points of the host's own file systems. Where one of these hangs, VDSM
+# and libvirt hang first. On oVirt Node each is a file system of its own.
 _OF_THE_HOST = {"/", "/usr", "/var", "/var/log"}
 
 _IN_MEMORY = {"tmpfs", "devtmpfs", "proc", "sysfs"}
@@ -32,8 +38,10 @@ class Mount(
     """
     One line of the table.
 
-    id, parent: numbers of this mount and of the one that its point is on; 0
-    if they are not known.
+    root: the directory of the file system that is mounted.
+    options: those of the file system, separated by commas.
+    id, parent: the number of this mount, and that of the mount on which the
+        mount point is; 0 if they are not known.
     """
 
     __slots__ = ()
@@ -46,14 +54,16 @@ class Mount(
     parent: int
 
 
-def table(path="/proc/self/mountinfo"):
+def table(path: str = "/proc/self/mountinfo") -> list[Mount]:
     """
-    All mounts of this process, in the order they were made.
+    All mounts that this process sees, in the order of the kernel's table.
 
-    In a chroot these are the ones below its root, and "/" is none of them if
-    that is a plain directory. Where proc is not mounted, no mount is known.
+    A process in a chroot sees those below its root. If the root is a plain
+    directory, "/" is none of them. Where proc is not mounted, no mount is
+    known.
     """
-    # The kernel escapes LF, and no other character that ends a line.
+    # newline: of all characters that end a line to Python, the kernel escapes
+    # LF only.
     try:
         with open(
             path, encoding="utf-8", errors="surrogateescape", newline="\n"
@@ -63,14 +73,17 @@ def table(path="/proc/self/mountinfo"):
         return []
 
 
-def holding(path, mounts):
+def holding(path: str, mounts: Iterable[Mount]) -> Mount | None:
     """
-    The mount that a path without symbolic links lies on. None if no mount of
-    the table has it: then nothing is known of what is there.
+    The mount that a path lies on. None if no mount of the table has the path:
+    then nothing is known of what is there.
 
-    From each mount on the way the nearest one that is mounted on it counts:
-    it hides what was mounted below its point before. The order of the table
-    tells nothing of that, since "/" may stand behind what is mounted on it.
+    path: absolute, without symbolic links.
+
+    The way to the path begins at the root. On each mount on the way, the next
+    mount is the one with the shortest mount point: it hides what was mounted
+    below that point before. The order of the table does not tell what hides
+    what, since "/" may stand behind the mounts that are on it.
     """
     on_the_way = [
         mount
@@ -80,30 +93,41 @@ def holding(path, mounts):
     if not all(mount.id for mount in on_the_way):
         return _last_of_the_longest(on_the_way)
     ids = {mount.id for mount in on_the_way}
-    # In a chroot the mount of the root is not in the table.
-    nearest = [m for m in on_the_way if m.parent not in ids - {m.id}]
+    # The first mount has no parent in the table: it is its own, or, in a
+    # chroot, its parent is outside.
+    candidates = [m for m in on_the_way if m.parent not in ids - {m.id}]
     found = None
-    while nearest:
-        shortest = min(len(mount.point) for mount in nearest)
-        found = [m for m in nearest if len(m.point) == shortest][-1]
-        nearest = [
-            m for m in on_the_way if m.parent == found.id and m is not found
+    while candidates:
+        shortest = min(len(mount.point) for mount in candidates)
+        nearest = [m for m in candidates if len(m.point) == shortest][-1]
+        candidates = [
+            m
+            for m in on_the_way
+            if m.parent == nearest.id and m is not nearest
         ]
+        found = nearest
     return found
 
 
-def _last_of_the_longest(mounts):
-    found = None
+def _last_of_the_longest(mounts: Iterable[Mount]) -> Mount | None:
+    """
+    The mount with the longest mount point, of several such the last one: what
+    holds a path as far as can be told without the numbers of mounts.
+    """
+    found: Mount | None = None
     for mount in mounts:
         if found is None or len(mount.point) >= len(found.point):
             found = mount
     return found
 
 
-def of_file(fd) -> "Mount | None":
+def of_file(fd: int) -> Mount | None:
     """
-    The mount of an open file, which is not touched; None if it is not known.
-    The kernel tells its number: by its path another one may be found.
+    The mount of an open file, without touching the file; None if the mount is
+    not known.
+
+    The kernel tells the number of that mount. The path of the file may lead
+    to another mount by now.
     """
     try:
         number = _mount_id(fd)
@@ -115,8 +139,11 @@ def of_file(fd) -> "Mount | None":
     return None
 
 
-def _mount_id(fd):
-    """proc(5), /proc/PID/fdinfo: a line "mnt_id: 36"."""
+def _mount_id(fd: int) -> int | None:
+    """
+    The number of the mount of an open file, from the line "mnt_id: 36" of
+    /proc/PID/fdinfo, proc(5). Raises FileNotFoundError if there is no proc.
+    """
     with open(f"/proc/self/fdinfo/{fd}", encoding="ascii") as f:
         for line in f:
             key, _, value = line.partition(":")
@@ -125,19 +152,25 @@ def _mount_id(fd):
     return None
 
 
-def where(directory):
+def where(directory: str) -> tuple[str, str]:
     """
-    (file system, source and path on it) of a domain's directory, for
-    BACKUP_ORIGIN.
+    Where the directory of a domain is, for BACKUP_ORIGIN: the type of its file
+    system, and the source of the mount with the path on it. The type is
+    "unknown" if the mount is not known.
 
-    VDSM links local domains into its repository, which is on a disk of the
-    host. A link is looked for only on such a file system and where nothing is
-    mounted over it: even lstat of a mount point can hang.
+    VDSM has a link to a local domain in its repository, which is on a disk of
+    the host. A link is looked for only on a file system that cannot hang, and
+    not at a mount point, of which even lstat can hang.
     """
     mounts = table()
     parent, name = os.path.split(os.path.abspath(directory))
     mount = holding(parent, mounts)
-    if cannot_hang(mount) and mount.point != parent and os.path.islink(parent):
+    if (
+        mount is not None
+        and cannot_hang(mount)
+        and mount.point != parent
+        and os.path.islink(parent)
+    ):
         link = os.readlink(parent)
         parent = os.path.normpath(os.path.join(os.path.dirname(parent), link))
         mount = holding(parent, mounts)
@@ -150,18 +183,18 @@ def where(directory):
     return mount.fs_type, f"{base}:{inside}"
 
 
-def cannot_hang(mount) -> bool:
+def cannot_hang(mount: Mount | None) -> bool:
     """
-    Whether a call to a file on a mount always comes back. Not if it is None,
-    one that is not known. Not on any other disk of this host: its device may
-    be a LUN.
+    Whether a call to a file on a mount always comes back. False for None, a
+    mount that is not known. False for a disk of this host that is not one of
+    the host's own file systems: the disk may be a LUN.
     """
     if mount is None:
         return False
     return mount.point in _OF_THE_HOST or mount.fs_type in _IN_MEMORY
 
 
-def _parse(line):
+def _parse(line: str) -> Mount:
     left, _, right = line.rstrip("\n").partition(" - ")
     number, parent, _, root, point = left.split(" ")[:5]
     fs_type, source, options = right.split(" ")[:3]
@@ -176,5 +209,5 @@ def _parse(line):
     )
 
 
-def _unescape(text):
+def _unescape(text: str) -> str:
     return _ESCAPE.sub(lambda m: chr(int(m[1], 8)), text)

@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-Started as root, we do file I/O as VDSM does it, as vdsm:kvm: NFS exports
-usually squash root. Only the effective user changes, so that the processes
-that need root (LVM, the holder) can have it back.
+The user that reads and writes storage, and the directories that it needs.
+
+A tool or hook that was started as root does its file I/O as VDSM does, as
+vdsm:kvm, since NFS exports usually squash root. Only the effective user
+changes: the child processes that need root (LVM, the holder of the lease) can
+become root again.
 """
+
+from __future__ import annotations
 
 import os
 import sys
@@ -11,23 +16,31 @@ import sys
 from vdsm_backup import config, errors
 from vdsm_backup.processes import directories, spawn
 
-# The package's own, see contrib/tmpfiles.d: root's, 0755.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vdsm_backup.config import Config
+
+# The directory of the product on this host: contrib/tmpfiles.d. It belongs to
+# root and has mode 0755.
 _VAR_LIB = os.path.dirname(config.DEFAULTS["history"]["dir"])
 
 
-def make_directories(options):
+def make_directories(options: Config) -> None:
     """
-    What a change needs on this host and only root can make. Who is not root
-    finds them made, or is told so by who uses them.
+    Create the run and history directories, owned by the configured user. Does
+    nothing unless we are root: the code that uses a missing directory reports
+    it.
+
+    Raises HistoryFailed, or ConfigInvalid for the run directory.
     """
     if os.getuid() != 0:
         return
     make_run_dir(options)
     path = options.history_dir
     try:
-        # An earlier run made it by root's umask, and with 027 user vdsm
-        # could not enter it. No other directory is opened: who closed that
-        # one may have meant it.
+        # Earlier versions made it with root's umask. With 027, user vdsm
+        # could not enter it. No other directory is opened: an administrator
+        # may have closed it on purpose.
         if os.path.dirname(os.path.abspath(path)) == _VAR_LIB:
             directories.open_to_all(_VAR_LIB)
         directories.make(path, 0o700, (options.uid, options.gid))
@@ -35,8 +48,11 @@ def make_directories(options):
         raise errors.HistoryFailed(path, e.strerror)
 
 
-def make_run_dir(options):
-    """By root, for what this host remembers until it boots."""
+def make_run_dir(options: Config) -> None:
+    """
+    Create the run directory, which has what this host remembers until it
+    boots. Call it as root. Raises ConfigInvalid.
+    """
     try:
         owner = options.uid, options.gid
         directories.make(options.run_dir, 0o755, owner)
@@ -45,8 +61,14 @@ def make_run_dir(options):
         raise options.invalid("sanlock", "run_dir", reason)
 
 
-def become_user(options):
-    """The configured user and group, for this process and its children."""
+def become_user(options: Config) -> None:
+    """
+    Make the configured user and group the effective ones of this process. Does
+    nothing unless we were started as root.
+
+    Raises ConfigInvalid if this cannot be done, or if that user cannot read
+    our code.
+    """
     uid, gid = options.uid, options.gid
     if os.getuid() != 0 or (os.geteuid(), os.getegid()) == (uid, gid):
         return
@@ -55,12 +77,16 @@ def become_user(options):
         os.setegid(gid)
         os.seteuid(uid)
     except OSError as e:
-        raise options.invalid("storage", "user", e.strerror)
+        reason = e.strerror or str(e)
+        raise options.invalid("storage", "user", reason)
     _require_our_code(options)
 
 
-def _require_our_code(options):
-    """The children of that user run it, and this process goes on with it."""
+def _require_our_code(options: Config) -> None:
+    """
+    Raise ConfigInvalid if the effective user cannot read our code, from which
+    this process still imports modules, and which its children run.
+    """
     for path in (spawn.__file__, sys.executable):
         if not os.access(path, os.R_OK, effective_ids=True):
             raise options.invalid(

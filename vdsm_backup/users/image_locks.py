@@ -1,32 +1,49 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-Child process: which images of a file domain does qemu have open, anywhere.
+A script (processes/scripts.py) that tells which images of a file domain qemu
+has open, on any host. It is a process of its own, since the storage can hang.
 
-qemu marks an image file with OFD byte-range locks (block/file-posix.c): for
-each permission n that it uses a shared lock on byte RAW_LOCK_PERM_BASE + n,
-n being the bit's number in enum BlockPermission (block/block-common.h):
+The locks of qemu
+=================
 
-    100 + 0  BLK_PERM_CONSISTENT_READ  it reads the image
-    100 + 1  BLK_PERM_WRITE            it writes to it
+qemu marks an image file that it has open with OFD byte-range locks
+(block/file-posix.c). For each permission n that it uses, it has a shared lock
+on byte RAW_LOCK_PERM_BASE + n, where n is the number of the bit in enum
+BlockPermission (block/block-common.h):
 
-(200 + n, RAW_LOCK_SHARED_BASE, is what others must not do; not asked here.)
+    100 + 0  BLK_PERM_CONSISTENT_READ  qemu reads the image
+    100 + 1  BLK_PERM_WRITE            qemu writes to the image
+
+The locks from byte 200 (RAW_LOCK_SHARED_BASE) say what others must not do.
+They are of no use here.
+
 The file system carries the locks to other hosts. F_OFD_GETLK tells whether a
-lock could be taken and takes none. qemu's locks are shared, so only asking for
-an exclusive one meets them; a file opened for reading is enough to ask
-(measured with qemu 7.2 on ext4, and on Gluster from another mount).
+lock could be taken, and takes none. qemu's locks are shared, so they are in
+the way of an exclusive lock only, and that is what we ask for. To ask, it is
+enough to open the file for reading (measured with qemu 7.2 on ext4, and on
+Gluster from another mount).
 
-Its argument is the domain's directory. One JSON object a line, flushed after
-each image, since it can be killed at any time:
+What the script says
+====================
+
+The argument is the directory of the domain. The script says one JSON object a
+line:
 
     {"images": 10000}, or {"failed": REASON}
     {"image": UUID, "writing": [VOLUME], "reading": [VOLUME],
      "unseen": {VOLUME: REASON}}
     {"end": true}
 
-An image is a directory of volumes, images/<image>/<volume>. `writing` means
-open for writing, `reading` open for reading only. What is not named by a UUID
-is not asked: .meta and .lease files, images that VDSM is removing.
+An image is a directory of volumes, images/<image>/<volume>. `writing` has the
+volumes that are open for writing, `reading` those that are open for reading
+only. `unseen` has the volumes whose locks could not be asked for; the volume
+"" is the image itself.
+
+Files and directories whose name is no UUID are passed over: .meta and .lease
+files, images that VDSM is removing.
 """
+
+from __future__ import annotations
 
 import fcntl
 import os
@@ -35,6 +52,21 @@ import struct
 
 from vdsm_backup.processes.script_output import say
 from vdsm_backup.text import is_uuid
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Literal, TypedDict
+
+    Use = Literal["writing", "reading"]
+
+    class ImageUse(TypedDict):
+        """What the script says of one image; see above."""
+
+        writing: list[str]
+        reading: list[str]
+        unseen: dict[str, str]
+
 
 # qemu block/file-posix.c
 RAW_LOCK_PERM_BASE = 100
@@ -46,68 +78,72 @@ BLK_PERM_WRITE = 1
 READ = RAW_LOCK_PERM_BASE + BLK_PERM_CONSISTENT_READ
 WRITE = RAW_LOCK_PERM_BASE + BLK_PERM_WRITE
 
-# struct flock of a 64 bit kernel, native alignment: l_type, l_whence,
-# l_start, l_len, l_pid. l_pid must be 0 for OFD locks, fcntl(2).
+# struct flock of a 64 bit kernel, in native alignment: l_type, l_whence,
+# l_start, l_len, l_pid. For OFD locks l_pid must be 0, fcntl(2).
 _FLOCK = struct.Struct("hhqqi4x")
 
-# O_NONBLOCK: a FIFO, or a lease of another process, does not stop us.
+# O_NONBLOCK: open() waits neither for the other end of a FIFO, nor until
+# another process gives up its lease (fcntl(2)) on the file.
 _OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def main(args):
-    """args: the directory of the domain."""
+def main(args: Sequence[str]) -> None:
     images = os.path.join(args[0], "images")
     try:
         names = _uuids(images)
     except OSError as e:
-        say({"failed": e.strerror})
+        say({"failed": _reason(e)})
         names = []
     else:
         say({"images": len(names)})
     for name in names:
-        say({"image": name, **look(os.path.join(images, name))})
+        say({"image": name, **image_use(os.path.join(images, name))})
     say({"end": True})
 
 
-def look(image):
-    """How the volumes of an image are used, and what could not be asked."""
-    found = {"writing": [], "reading": [], "unseen": {}}
+def image_use(image: str) -> ImageUse:
+    """
+    How qemu uses the volumes of an image.
+
+    image: its directory.
+    """
+    found: ImageUse = {"writing": [], "reading": [], "unseen": {}}
     try:
         image_fd = os.open(image, _OPEN | os.O_DIRECTORY)
     except FileNotFoundError:
-        # Removed meanwhile: nobody uses it.
+        # It was removed meanwhile, so nobody uses it.
         return found
     except OSError as e:
-        found["unseen"][""] = e.strerror
+        found["unseen"][""] = _reason(e)
         return found
     try:
         for volume in _uuids(image_fd):
-            _look_at(volume, image_fd, found)
+            _add_volume(volume, image_fd, found)
     finally:
         os.close(image_fd)
     return found
 
 
-def _look_at(volume, image_fd, found):
+def _add_volume(volume: str, image_fd: int, found: ImageUse) -> None:
     try:
-        use = _use(volume, image_fd)
+        use = _volume_use(volume, image_fd)
     except FileNotFoundError:
         return
     except OSError as e:
-        found["unseen"][volume] = e.strerror
+        found["unseen"][volume] = _reason(e)
         return
     if use:
         found[use].append(volume)
 
 
-def _use(volume, image_fd):
-    """How qemu uses the volume: "writing", "reading", or None."""
+def _volume_use(volume: str, image_fd: int) -> Use | None:
+    """How qemu uses a volume; None if it does not. Raises OSError."""
     fd = os.open(volume, _OPEN, dir_fd=image_fd)
     try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             return None
-        # Both bytes at once: most images are not open, and on a network file
-        # system each question goes to the server.
+        # The first question is about both bytes: most images are not open, and
+        # on a network file system each question goes to the server.
         if not _locked(fd, READ, 2):
             return None
         return "writing" if _locked(fd, WRITE, 1) else "reading"
@@ -115,11 +151,17 @@ def _use(volume, image_fd):
         os.close(fd)
 
 
-def _locked(fd, start, length):
+def _locked(fd: int, start: int, length: int) -> bool:
+    """Whether anybody has a lock on some of these bytes of a file."""
     question = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, start, length, 0)
     answer = fcntl.fcntl(fd, fcntl.F_OFD_GETLK, question)
     return _FLOCK.unpack(answer)[0] != fcntl.F_UNLCK
 
 
-def _uuids(directory):
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)
+
+
+def _uuids(directory: str | int) -> list[str]:
+    """The names in a directory that are UUIDs, in either case."""
     return sorted(n for n in os.listdir(directory) if is_uuid(n.lower()))

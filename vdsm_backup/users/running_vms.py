@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-Child process: which running VMs of this host use a storage domain.
+A script (processes/scripts.py) that tells which running VMs of this host use
+a storage domain. It is a process of its own, since calls into libvirt can hang
+for ever.
 
-Its arguments are libvirt's URI and the domain's UUID: libvirt's calls can hang
-for ever. One JSON object a line, flushed after each VM:
+The arguments are libvirt's URI and the UUID of the domain. The script says one
+JSON object a line, one for each VM that uses the domain or cannot be seen:
 
     {"vm": "web1", "uses": ["disk vda", "lease"], "cdroms": ["sdc"]}
     {"unseen": "VM web2: ..."}
     {"end": true}
 
-The connection is read-only: VDSM puts a password on the other socket.
+The connection is read-only, since VDSM puts a password on the socket that
+allows more.
 """
+
+from __future__ import annotations
 
 import re
 
@@ -18,8 +23,26 @@ from vdsm_backup.processes.script_output import say
 from vdsm_backup.text import UUID
 from vdsm_backup.vm.domxml import BadXml, parse
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, TypedDict
 
-def main(args):
+    # The module `libvirt`, which has no types and need not be installed.
+    Libvirt = Any
+
+    class Uses(TypedDict):
+        """
+        What of a storage domain a VM uses.
+
+        uses: disks and leases, in words. cdroms: targets, "sdc".
+        """
+
+        uses: list[str]
+        cdroms: list[str]
+
+
+def main(args: Sequence[str]) -> None:
     uri, sd_id = args
     try:
         import libvirt
@@ -27,14 +50,14 @@ def main(args):
         say({"unseen": "VMs of this host: libvirt is not installed"})
     else:
         try:
-            _look(libvirt, uri, sd_id)
+            _say_vms(libvirt, uri, sd_id)
         except libvirt.libvirtError as e:
             text = e.get_error_message()
             say({"unseen": f"VMs of this host: libvirt: {text}"})
     say({"end": True})
 
 
-def _look(libvirt, uri, sd_id):
+def _say_vms(libvirt: Libvirt, uri: str, sd_id: str) -> None:
     connection = libvirt.openReadOnly(uri)
     active = libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE
     for vm in connection.listAllDomains(active):
@@ -52,15 +75,16 @@ def _look(libvirt, uri, sd_id):
                 say({"vm": vm.name(), **found})
 
 
-def uses(xml, sd_id):
+def uses(xml: str | bytes, sd_id: str) -> Uses:
     """
-    What of the storage domain a VM uses: disks, with all of their backing
-    chains and mirrors, and leases in `uses`; CD-ROMs, which may stay, apart.
+    What of a storage domain a VM uses. A disk uses the domain also by its
+    backing chain or mirror. CD-ROMs are apart, since the flag does not forbid
+    them.
 
     Raises BadXml.
     """
     vm = parse(xml)
-    found = {"uses": [], "cdroms": []}
+    found: Uses = {"uses": [], "cdroms": []}
     for disk in vm.disks:
         if any(belongs(source.value, sd_id) for source in disk.sources):
             if disk.device == "cdrom":
@@ -71,14 +95,20 @@ def uses(xml, sd_id):
     return found
 
 
-def belongs(source, sd_id):
+def belongs(source: str, sd_id: str) -> bool:
     """
-    Is this path, device or network name on the storage domain.
+    Whether a path, a device or the name of a network disk is on a storage
+    domain. Links are not followed.
 
-    All forms that VDSM uses have the UUID as a component, links or not:
-    .../<sd>/images/<image>/<volume>, /run/vdsm/storage/<sd>/<image>/<volume>,
-    /dev/<sd>/<volume>, <gluster volume>/<sd>/images/... A transient disk is
-    <sd>-<volume>.<random> over the volume. Device mapper doubles the dashes.
+    In most forms that VDSM uses, the UUID of the domain is a component:
+
+        .../<sd>/images/<image>/<volume>
+        /run/vdsm/storage/<sd>/<image>/<volume>
+        /dev/<sd>/<volume>
+        <gluster volume>/<sd>/images/<image>/<volume>
+
+    A transient disk is a file <sd>-<volume>.<random>, and a device of
+    device-mapper is <sd>-<volume> with dashes doubled.
     """
     if sd_id in source.split("/"):
         return True

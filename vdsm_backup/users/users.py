@@ -2,11 +2,13 @@
 """
 Who uses a storage domain, as far as this host can see.
 
-Best effort, by three looks: running VMs of this host (libvirt), open LVs of
-this host (LVM), and image files that qemu has locked on any host. None of
-them fails: what one could not see is a note, so that nobody takes silence for
-"nobody uses it".
+There are three sources: libvirt knows the running VMs of this host, LVM knows
+the LVs that are open on this host, and qemu's locks tell which image files are
+open on any host. A source that fails, or does not know all, adds a note on
+what was not seen. So nobody takes silence for "nobody uses it".
 """
+
+from __future__ import annotations
 
 from dataclasses import dataclass, field
 
@@ -16,14 +18,22 @@ from vdsm_backup.processes import scripts
 from vdsm_backup.text import printable
 from vdsm_backup.vm.paths import mount_of
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any
+
+    # A line of JSON that a script has said.
+    Line = dict[str, Any]
+
 LIBVIRT_URI = "qemu:///system"
 
-# The looks, each a module that runs in a process of its own.
+# Two of the sources are scripts (processes/scripts.py), since they can hang.
 RUNNING_VMS = "vdsm_backup.users.running_vms"
 IMAGE_LOCKS = "vdsm_backup.users.image_locks"
 
-# VDSM's own LVs: lib/vdsm/storage/blockSD.py, SPECIAL_LVS_V4. sanlock and
-# VDSM have them open; that is no use by a VM.
+# VDSM's own LVs: lib/vdsm/storage/blockSD.py, SPECIAL_LVS_V4. sanlock and VDSM
+# have them open, and no VM uses them.
 SPECIAL_LVS = {
     "metadata",
     "leases",
@@ -38,34 +48,50 @@ SPECIAL_LVS = {
 @dataclass
 class Users:
     """
+    The users of a domain, in words.
+
     blocking: uses that the flag forbids.
-    images: images that qemu has open for writing: a VM, or a transfer.
+    images: images that qemu has open for writing, for a VM or a transfer.
     notes: uses that do no harm, and all that could not be seen.
     """
 
-    blocking: list = field(default_factory=list)
-    images: list = field(default_factory=list)
-    notes: list = field(default_factory=list)
+    blocking: list[str] = field(default_factory=list)
+    images: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
-    def unseen(self, what):
+    def unseen(self, what: str) -> None:
+        """Add a note on uses that could not be seen."""
         self.notes.append(f"not seen: {what}")
 
 
-def find(sd_id, kind, domain_dir, lvs, timeout, uri=LIBVIRT_URI):
+def find(
+    sd_id: str,
+    kind: str,
+    domain_dir: str | None,
+    lvs: Callable[[], Iterable[str]] | None,
+    timeout: float,
+    uri: str = LIBVIRT_URI,
+) -> Users:
     """
-    One look at the domain, within about `timeout` seconds.
+    The users that a domain has now. Raises none of our errors.
 
-    domain_dir: directory of a file domain; None for a block domain.
-    lvs: called for a block domain, gives the names of LVs that are open on
-        this host; may raise classes of vdsm_backup.errors.
+    kind: "file" or "block".
+    domain_dir: the directory of a file domain.
+    lvs: of a block domain, gives the names of its LVs that are open on this
+        host. It may raise classes of vdsm_backup.errors.
+    timeout: seconds for the scripts, which run side by side. lvs() has a
+        timeout of its own.
+    uri: of libvirt.
     """
     users = Users()
     running = scripts.Script(RUNNING_VMS, uri, sd_id)
     if kind == "block":
+        assert lvs is not None
         scripts.collect([running], timeout)
         _add_vms(users, running, timeout)
         _add_lvs(users, lvs)
     else:
+        assert domain_dir is not None
         locks = scripts.Script(IMAGE_LOCKS, domain_dir)
         scripts.collect([running, locks], timeout)
         _add_vms(users, running, timeout)
@@ -76,9 +102,9 @@ def find(sd_id, kind, domain_dir, lvs, timeout, uri=LIBVIRT_URI):
     return users
 
 
-def _add_vms(users, look, timeout):
-    found = []
-    for line in look.lines:
+def _add_vms(users: Users, script: scripts.Script, timeout: float) -> None:
+    found: list[tuple[str, Line]] = []
+    for line in script.lines:
         if "unseen" in line:
             users.unseen(printable(line["unseen"]))
         elif "vm" in line:
@@ -89,11 +115,11 @@ def _add_vms(users, look, timeout):
         if line["cdroms"]:
             cdroms = _listed(line["cdroms"])
             users.notes.append(f"VM {name} has a CD-ROM from it ({cdroms})")
-    if not _complete(look):
-        users.unseen(f"VMs of this host: libvirt {_stopped(look, timeout)}")
+    if not _complete(script):
+        users.unseen(f"VMs of this host: libvirt {_stopped(script, timeout)}")
 
 
-def _add_lvs(users, lvs):
+def _add_lvs(users: Users, lvs: Callable[[], Iterable[str]]) -> None:
     try:
         names = set(lvs()) - SPECIAL_LVS
     except errors.Error as e:
@@ -107,9 +133,10 @@ def _add_lvs(users, lvs):
     )
 
 
-def _add_images(users, look, timeout):
-    total, images = None, []
-    for line in look.lines:
+def _add_images(users: Users, script: scripts.Script, timeout: float) -> None:
+    total: int | None = None
+    images: list[Line] = []
+    for line in script.lines:
         if "failed" in line:
             users.unseen(f"open images: {line['failed']}")
         elif "images" in line:
@@ -124,8 +151,8 @@ def _add_images(users, look, timeout):
             f"open images: {len(failed)} could not be asked, the first is"
             f" {failed[0]}"
         )
-    if not _complete(look):
-        stopped = _stopped(look, timeout)
+    if not _complete(script):
+        stopped = _stopped(script, timeout)
         if total is None:
             users.unseen(f"open images: the storage {stopped}")
         else:
@@ -135,7 +162,7 @@ def _add_images(users, look, timeout):
             )
 
 
-def _add_image(users, line):
+def _add_image(users: Users, line: Line) -> None:
     image = line["image"]
     for volume in line["writing"]:
         users.images.append(
@@ -148,21 +175,24 @@ def _add_image(users, line):
         )
 
 
-def _failed(line):
+def _failed(line: Line) -> Iterator[str]:
+    """What of an image could not be asked, and why, in words."""
     for volume, reason in line["unseen"].items():
         path = f"{line['image']}/{volume}" if volume else line["image"]
         yield f"{path}: {reason}"
 
 
-def _complete(look):
-    return bool(look.lines) and "end" in look.lines[-1]
+def _complete(script: scripts.Script) -> bool:
+    """Whether a script has said all that it had to say."""
+    return bool(script.lines) and "end" in script.lines[-1]
 
 
-def _stopped(look, timeout):
-    if look.ended:
+def _stopped(script: scripts.Script, timeout: float) -> str:
+    """What became of a script that is not complete, in words."""
+    if script.ended:
         return "could not be asked, the look at it failed"
     return f"did not answer within {timeout:g} seconds"
 
 
-def _listed(texts):
+def _listed(texts: Iterable[str]) -> str:
     return ", ".join(printable(text) for text in texts)

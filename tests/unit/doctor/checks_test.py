@@ -142,17 +142,26 @@ def test_guard_names_the_file_with_the_value(host, tmp_path):
     assert found.hint == f"set it in {directory}/b.conf"
 
 
-def test_option_that_was_removed_is_a_note(host):
+@pytest.mark.parametrize(
+    "text, option, instead",
+    [
+        ("[guard]\nallow = run, everything\n", "[guard] allow", "permissive"),
+        ("[lvm]\nconfig_method = filter\n", "[lvm] config_method", "nothing"),
+    ],
+)
+def test_option_that_was_removed_is_a_note(host, text, option, instead):
     """An error would refuse every VM of a host that has it still."""
-    with open(host.config, "a") as f:
-        f.write("[guard]\nallow = run, everything\n")
+    path = os.path.join(os.path.dirname(host.config), "conf.d", "old.conf")
+    os.mkdir(os.path.dirname(path))
+    with open(path, "w") as f:
+        f.write(text)
     fine, removed = doctor_checks.configuration(host.config)
     assert (fine.state, removed.state) == (
         doctor_checks.OK,
         doctor_checks.NOTE,
     )
-    assert "[guard] allow" in removed.text
-    assert host.config in removed.hint and "permissive" in removed.hint
+    assert option in removed.text
+    assert path in removed.hint and instead in removed.hint
 
 
 def test_configuration_that_the_hooks_can_read(host):

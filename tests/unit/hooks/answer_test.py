@@ -67,7 +67,7 @@ def xml(*disks, name="web1", attributes=""):
 
 
 class Source:
-    vm = ""
+    vm_id = ""
 
     def __init__(self, data):
         self._data = data
@@ -79,7 +79,7 @@ class Source:
 def answer(host, data, operation="run", skip=None, vm=""):
     hook = Hook(operation, host.config, time.monotonic())
     source = Source(data)
-    source.vm = vm
+    source.vm_id = vm
     return hook.answer(source, skip)
 
 
@@ -198,7 +198,7 @@ def test_a_fault_of_ours_is_a_line_and_its_trace_is_logged(
 
 @pytest.fixture
 def resume(host):
-    return hooks_entry._Resume(host.run_vdsm)
+    return lambda vm: hooks_entry._will_resume(vm, host.run_vdsm)
 
 
 def write_launch_flags(host):
@@ -238,8 +238,8 @@ def test_a_file(tmp_path):
     path = tmp_path / "xml"
     path.write_bytes(b"<domain/>")
     assert File(str(path), VM).read() == b"<domain/>"
-    assert File(str(path), VM).vm == VM
-    assert File(str(path), "$(id)").vm == ""
+    assert File(str(path), VM).vm_id == VM
+    assert File(str(path), "$(id)").vm_id == ""
 
 
 def test_files_that_are_none(tmp_path):

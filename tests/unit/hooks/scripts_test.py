@@ -179,8 +179,8 @@ def test_libvirts_hook_fails_for_nothing_else(operation):
 
 
 def test_each_point_has_its_operation():
-    assert entry._OPERATIONS == POINTS
-    for operation in [*POINTS.values(), *entry._LIBVIRT.values()]:
+    assert entry._VDSM_OPERATIONS == POINTS
+    for operation in [*POINTS.values(), *entry._LIBVIRT_OPERATIONS.values()]:
         assert policy.row(operation).answer == policy.REFUSED
         assert policy.row(operation).verb
 

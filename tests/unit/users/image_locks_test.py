@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-The probe over a directory, with locks that the tests take themselves.
+The script over a directory, with locks that the tests take themselves.
 
 tests/integration/users_test.py has the locks of a real qemu.
 """
@@ -51,7 +51,7 @@ def run(domain_dir):
 
 
 def test_nobody(image):
-    assert image_locks.look(image) == NOBODY
+    assert image_locks.image_use(image) == NOBODY
 
 
 @pytest.mark.parametrize(
@@ -66,13 +66,13 @@ def test_nobody(image):
 )
 def test_locks(image, offsets, use):
     with lock(image / VOL, *offsets):
-        found = image_locks.look(image)
+        found = image_locks.image_use(image)
     assert found == ({**NOBODY, use: [VOL]} if use else NOBODY)
 
 
 def test_no_lock_is_taken(image):
     with lock(image / VOL, 101):
-        image_locks.look(image)
+        image_locks.image_use(image)
         with open("/proc/locks") as f:
             held = f.read()
         inode = f":{(image / VOL).stat().st_ino} "
@@ -87,7 +87,7 @@ def test_what_is_not_a_volume_is_passed_over(image):
     with contextlib.ExitStack() as stack:
         for name in names:
             stack.enter_context(lock(image / name, 101))
-        assert image_locks.look(image) == NOBODY
+        assert image_locks.image_use(image) == NOBODY
 
 
 def test_what_is_no_file_is_not_asked(image):
@@ -96,7 +96,7 @@ def test_what_is_no_file_is_not_asked(image):
     with open(image / VOL2, "rb+", buffering=0) as f:
         shared = struct.pack("hhqqi4x", fcntl.F_RDLCK, 0, 101, 1, 0)
         fcntl.fcntl(f, fcntl.F_OFD_SETLK, shared)
-        assert image_locks.look(image) == NOBODY
+        assert image_locks.image_use(image) == NOBODY
 
 
 def test_links_are_not_followed(image, tmp_path):
@@ -104,32 +104,34 @@ def test_links_are_not_followed(image, tmp_path):
     link = tmp_path / "link"
     os.symlink(image, link)
     with lock(image / VOL, 101):
-        found = image_locks.look(image)
+        found = image_locks.image_use(image)
         assert found["writing"] == [VOL]
         assert list(found["unseen"]) == [VOL2]
-        assert list(image_locks.look(link)["unseen"]) == [""]
+        assert list(image_locks.image_use(link)["unseen"]) == [""]
 
 
 def test_a_socket_cannot_be_opened(image):
     with socket.socket(socket.AF_UNIX) as s:
         at = f"/proc/self/fd/{os.open(image, os.O_PATH)}/{VOL2}"
         s.bind(at)
-    assert list(image_locks.look(image)["unseen"]) == [VOL2]
+    assert list(image_locks.image_use(image)["unseen"]) == [VOL2]
 
 
 def test_an_image_that_is_gone(image):
-    assert image_locks.look(image.parent / VOL) == NOBODY
+    assert image_locks.image_use(image.parent / VOL) == NOBODY
 
 
 def test_a_volume_that_is_gone(image, monkeypatch):
     # Listed, and removed before it is opened.
     monkeypatch.setattr(image_locks, "_uuids", lambda _: [VOL, VOL2])
     with lock(image / VOL, 100):
-        assert image_locks.look(image) == {**NOBODY, "reading": [VOL]}
+        assert image_locks.image_use(image) == {**NOBODY, "reading": [VOL]}
 
 
 def test_an_image_that_is_a_file(image):
-    assert image_locks.look(image / VOL)["unseen"] == {"": "Not a directory"}
+    assert image_locks.image_use(image / VOL)["unseen"] == {
+        "": "Not a directory"
+    }
 
 
 def test_lines(image, tmp_path):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What is made of what the looks say; the looks are scripts of the tests."""
+"""The users by what the scripts say, which are scripts of the tests here."""
 
 import json
 import os
@@ -26,20 +26,20 @@ ENGINE = (
 
 
 @pytest.fixture
-def looks(tmp_path, monkeypatch):
-    """Puts modules that say these lines, and hang, in place of the looks."""
+def scripts(tmp_path, monkeypatch):
+    """Puts modules that say these lines, and hang, in place of the scripts."""
     monkeypatch.syspath_prepend(str(tmp_path))
 
-    def say(look, lines, hang=False):
-        """look: the name of the constant that names the module."""
+    def say(script, lines, hang=False):
+        """script: the name of the constant that names the module."""
         said = "".join(json.dumps(line) + "\n" for line in lines)
         code = f"    print({said!r}, end='', flush=True)\n"
         code += "    time.sleep(60)\n" if hang else ""
-        module = f"fake_{look.lower()}"
+        module = f"fake_{script.lower()}"
         (tmp_path / f"{module}.py").write_text(
             f"import time\n\n\ndef main(args):\n{code}"
         )
-        monkeypatch.setattr(users, look, module)
+        monkeypatch.setattr(users, script, module)
 
     say("RUNNING_VMS", [END])
     say("IMAGE_LOCKS", [{"images": 0}, END])
@@ -71,7 +71,7 @@ def find_block(*lvs):
     return users.find(SD, "block", None, lambda: list(lvs), 20)
 
 
-def test_nobody(looks):
+def test_nobody(scripts):
     found = find_file()
     assert (found.blocking, found.images) == ([], [])
     assert found.notes == [LOCKING]
@@ -80,38 +80,40 @@ def test_nobody(looks):
 # VMs
 
 
-def test_vms_are_sorted(looks):
+def test_vms_are_sorted(scripts):
     web1 = {"vm": "web1", "uses": ["disk vda", "lease"], "cdroms": []}
     db = {"vm": "db", "uses": ["disk sda"], "cdroms": ["sdc"]}
-    looks("RUNNING_VMS", [web1, db, END])
+    scripts("RUNNING_VMS", [web1, db, END])
     found = find_file()
     assert found.blocking == ["VM db (disk sda)", "VM web1 (disk vda, lease)"]
     assert found.notes == ["VM db has a CD-ROM from it (sdc)", LOCKING]
 
 
-def test_a_cdrom_alone_does_not_block(looks):
-    looks("RUNNING_VMS", [{"vm": "web1", "uses": [], "cdroms": ["sdc"]}, END])
+def test_a_cdrom_alone_does_not_block(scripts):
+    scripts(
+        "RUNNING_VMS", [{"vm": "web1", "uses": [], "cdroms": ["sdc"]}, END]
+    )
     found = find_file()
     assert found.blocking == []
     assert "VM web1 has a CD-ROM from it (sdc)" in found.notes
 
 
-def test_names_of_vms_are_harmless(looks):
-    looks(
+def test_names_of_vms_are_harmless(scripts):
+    scripts(
         "RUNNING_VMS",
         [{"vm": "a\u202eb", "uses": ["disk \x1b"], "cdroms": []}, END],
     )
     assert find_file().blocking == ["VM a\\u202eb (disk \\x1b)"]
 
 
-def test_libvirt_says_what_it_did_not_see(looks):
-    looks("RUNNING_VMS", [{"unseen": "VM web2: its XML \x1b"}, END])
+def test_libvirt_says_what_it_did_not_see(scripts):
+    scripts("RUNNING_VMS", [{"unseen": "VM web2: its XML \x1b"}, END])
     assert "not seen: VM web2: its XML \\x1b" in find_file().notes
 
 
-def test_libvirt_hangs(looks):
+def test_libvirt_hangs(scripts):
     web1 = {"vm": "web1", "uses": ["disk vda"], "cdroms": []}
-    looks("RUNNING_VMS", [web1], hang=True)
+    scripts("RUNNING_VMS", [web1], hang=True)
     found = find_file(timeout=3)
     assert found.blocking == ["VM web1 (disk vda)"]
     assert found.notes[0] == (
@@ -122,8 +124,8 @@ def test_libvirt_hangs(looks):
 @pytest.mark.parametrize(
     "lines", [[], [{"vm": "a", "uses": [], "cdroms": []}]]
 )
-def test_the_look_at_libvirt_dies(looks, lines):
-    looks("RUNNING_VMS", lines)
+def test_the_script_that_asks_libvirt_dies(scripts, lines):
+    scripts("RUNNING_VMS", lines)
     assert find_file().notes[0] == (
         "not seen: VMs of this host: libvirt could not be asked, the look at"
         " it failed"
@@ -133,7 +135,7 @@ def test_the_look_at_libvirt_dies(looks, lines):
 # LVs
 
 
-def test_open_lvs(looks):
+def test_open_lvs(scripts):
     names = [f"{VOL[:-1]}{n}" for n in range(10)]
     found = find_block(*reversed(names), "ids", "leases")
     assert found.blocking == [f"LV {n} is open on this host" for n in names]
@@ -141,12 +143,12 @@ def test_open_lvs(looks):
     assert found.notes == [ENGINE]
 
 
-def test_lvs_of_vdsm_itself_are_no_use(looks):
+def test_lvs_of_vdsm_itself_are_no_use(scripts):
     special = "metadata leases ids inbox outbox xleases master".split()
     assert find_block(*special).blocking == []
 
 
-def test_lvm_fails(looks):
+def test_lvm_fails(scripts):
     def lvs():
         raise errors.StorageTimeout("lvm lvs", 30)
 
@@ -159,7 +161,7 @@ def test_lvm_fails(looks):
     ]
 
 
-def test_a_fault_of_ours_is_not_a_note(looks):
+def test_a_fault_of_ours_is_not_a_note(scripts):
     def lvs():
         raise KeyError("lv_name")
 
@@ -167,8 +169,8 @@ def test_a_fault_of_ours_is_not_a_note(looks):
         users.find(SD, "block", None, lvs, 20)
 
 
-def test_vms_of_a_block_domain(looks):
-    looks(
+def test_vms_of_a_block_domain(scripts):
+    scripts(
         "RUNNING_VMS",
         [{"vm": "web1", "uses": ["disk vda"], "cdroms": []}, END],
     )
@@ -178,8 +180,8 @@ def test_vms_of_a_block_domain(looks):
 # Images
 
 
-def test_images(looks):
-    looks(
+def test_images(scripts):
+    scripts(
         "IMAGE_LOCKS",
         [
             {"images": 2},
@@ -201,10 +203,10 @@ def test_images(looks):
     ]
 
 
-def test_images_that_cannot_be_opened(looks):
+def test_images_that_cannot_be_opened(scripts):
     denied = {VOL: "Permission denied", VOL2: "Stale file handle"}
     whole = {"": "Not a directory"}
-    looks(
+    scripts(
         "IMAGE_LOCKS",
         [{"images": 2}, image(unseen=denied), image(IMG2, unseen=whole), END],
     )
@@ -212,20 +214,20 @@ def test_images_that_cannot_be_opened(looks):
         "not seen: open images: 3 could not be asked, the first is"
         f" {IMG}/{VOL}: Permission denied"
     )
-    looks("IMAGE_LOCKS", [{"images": 1}, image(unseen=whole), END])
+    scripts("IMAGE_LOCKS", [{"images": 1}, image(unseen=whole), END])
     assert find_file().notes[0] == (
         "not seen: open images: 1 could not be asked, the first is"
         f" {IMG}: Not a directory"
     )
 
 
-def test_images_cannot_be_listed(looks):
-    looks("IMAGE_LOCKS", [{"failed": "Permission denied"}, END])
+def test_images_cannot_be_listed(scripts):
+    scripts("IMAGE_LOCKS", [{"failed": "Permission denied"}, END])
     assert find_file().notes[0] == "not seen: open images: Permission denied"
 
 
-def test_the_storage_hangs(looks):
-    looks(
+def test_the_storage_hangs(scripts):
+    scripts(
         "IMAGE_LOCKS",
         [{"images": 5}, image(writing=[VOL]), image(IMG2)],
         hang=True,
@@ -238,15 +240,15 @@ def test_the_storage_hangs(looks):
     )
 
 
-def test_the_storage_hangs_before_it_lists_images(looks):
-    looks("IMAGE_LOCKS", [], hang=True)
+def test_the_storage_hangs_before_it_lists_images(scripts):
+    scripts("IMAGE_LOCKS", [], hang=True)
     assert find_file(timeout=3).notes[0] == (
         "not seen: open images: the storage did not answer within 3 seconds"
     )
 
 
-def test_the_probe_dies(looks):
-    looks("IMAGE_LOCKS", [{"images": 5}])
+def test_the_script_that_asks_for_locks_dies(scripts):
+    scripts("IMAGE_LOCKS", [{"images": 5}])
     assert find_file().notes[0] == (
         "not seen: open images: only 0 of 5 images were looked at, the storage"
         " could not be asked, the look at it failed"
@@ -256,7 +258,7 @@ def test_the_probe_dies(looks):
 # What no lock tells
 
 
-def test_no_mount_is_known(looks, monkeypatch):
+def test_no_mount_is_known(scripts, monkeypatch):
     """As in a chroot whose "/" is not the top of a mount."""
     monkeypatch.setattr(users.mounts, "table", list)
     assert find_file().notes == [
@@ -266,7 +268,7 @@ def test_no_mount_is_known(looks, monkeypatch):
     ]
 
 
-def test_domain_behind_a_link(looks, monkeypatch, tmp_path):
+def test_domain_behind_a_link(scripts, monkeypatch, tmp_path):
     os.symlink("/mnt/share", tmp_path / "_data")
     table = [mount("tmpfs", point="/"), mount("cifs", point="/mnt/share")]
     monkeypatch.setattr(users.mounts, "table", lambda: table)
@@ -293,7 +295,7 @@ def test_domain_behind_a_link(looks, monkeypatch, tmp_path):
         ("cifs", "rw", "if cifs carries no locks"),
     ],
 )
-def test_file_systems(looks, monkeypatch, fs_type, options, note):
+def test_file_systems(scripts, monkeypatch, fs_type, options, note):
     table = [mount("cifs", point="/"), mount(fs_type, options)]
     monkeypatch.setattr(users.mounts, "table", lambda: table)
     notes = find_file().notes
