@@ -218,7 +218,7 @@ def test_no_vdsm_to_fit_into(monkeypatch):
     # What the child is given to import from: the standard library alone.
     here = [path for path in sys.path if "packages" not in path]
     monkeypatch.setattr(sys, "path", [*here, commandline.ROOT])
-    (found,) = doctor_checks.compatible()
+    (found,) = doctor_checks.plugin_fits()
     assert found.state == doctor_checks.NOTE
     assert "No module named 'vdsm'" in found.text
 
@@ -226,8 +226,8 @@ def test_no_vdsm_to_fit_into(monkeypatch):
 def test_sanlock_and_journal(tmp_path):
     there = tmp_path / "socket"
     there.write_text("")
-    assert states(doctor_checks.log(str(there))) == [doctor_checks.OK]
-    assert states(doctor_checks.log(str(tmp_path / "none"))) == [
+    assert states(doctor_checks.journald(str(there))) == [doctor_checks.OK]
+    assert states(doctor_checks.journald(str(tmp_path / "none"))) == [
         doctor_checks.NOTE
     ]
     assert states(doctor_checks.sanlock(str(tmp_path / "none"))) == [
@@ -287,7 +287,7 @@ def healthy(monkeypatch):
     def fine(*args):
         yield doctor_checks.Finding("anything", doctor_checks.OK, "fine")
 
-    for name in ("package", "hooks", "plugin", "sudo", "sanlock", "log"):
+    for name in ("package", "hooks", "plugin", "sudo", "sanlock", "journald"):
         monkeypatch.setattr(doctor_checks, name, fine)
 
 
