@@ -184,7 +184,7 @@ def plugin_fits() -> Iterator[Finding]:
         "import json, sys; sys.path[:] = json.loads(sys.argv[1])\n"
         "import vdsm\n"
         "from vdsm_backup.plugin import install\n"
-        "print(json.dumps(install.compatibility()))"
+        "print(json.dumps(install.problems()))"
     )
     done = _run([sys.executable, "-c", code, json.dumps(sys.path)], as_us=True)
     if done is None or done.returncode:
