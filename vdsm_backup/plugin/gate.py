@@ -98,10 +98,10 @@ class Gate:
             if refused:
                 raise vdsm_errors.exception(error, refusal.plain(error))
             return
-        found = audit.tell(verdict, vm, vm_id)
-        if found:
-            lines = [refusal.line([error]) for error in found]
-            raise vdsm_errors.exception(found[0], "; ".join(lines))
+        refusals = audit.tell(verdict, vm, vm_id)
+        if refusals:
+            lines = [refusal.line([error]) for error in refusals]
+            raise vdsm_errors.exception(refusals[0], "; ".join(lines))
         for finding in verdict.findings:
             log.warning(
                 "%s: %s of %s goes on, [guard] mode is %s",

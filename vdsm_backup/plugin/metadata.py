@@ -99,9 +99,10 @@ def update(original: Function) -> Function:
     """
     Wraps PersistentDict.update, which sets several keys in one transaction.
 
-    An update that has all keys of IDENTITY is the creation of a domain, and
-    nothing else may begin with no metadata on storage. So its transaction is
-    told. Must not break: the update itself, which the original does.
+    An update that has all keys of IDENTITY is the creation of a domain.
+    Nothing else may begin with no metadata on storage, so the transaction in
+    it is told (_is_creation()). Must not break: the update itself, which the
+    original does.
     """
 
     @functools.wraps(original)
@@ -138,7 +139,8 @@ def flush(original: Function) -> Function:
 
 def fresh_lines(rw: MetadataRW) -> list[str]:
     """
-    The lines on storage now, by VDSM's own I/O. None while the file is away.
+    The lines on storage now, by VDSM's own I/O. An empty list while the file
+    is away.
 
     The directory of a file is listed first: without it NFS clients give the
     old content, or ENOENT, for up to half a minute after another host has

@@ -42,8 +42,9 @@ def create_volume(original: Function, config_path: str | None) -> Function:
     or without one, in a task of the SPM.
 
     Adds a check where the new volume would branch. Where the parent is a leaf
-    the flag is not even read. Must not break: the attributes by which VDSM
-    exports the verb, and runs it synchronously; snapshots, copies, templates.
+    the flag is not even read. Must not break: the attributes of the function,
+    by which VDSM exports it and runs it synchronously; snapshots, copies,
+    templates.
     """
     gate = Gate(config_path)
     signature = inspect.signature(original)

@@ -6,17 +6,18 @@ The problem
 ===========
 
 Somebody sets the flag of a domain at the moment when a VM gets a disk from
-it. The flag may be set on another host, by another process. So no lock of
-ours covers both, and both sides can only look at what the other one has done
-so far. If each side looks too early, the VM runs on a flagged domain, and
+it. The flag may be set by another process, on another host. So there is no
+lock that both sides could take. Each side can only look at what the other one
+has done so far. If each looks too early, the VM runs on a flagged domain, and
 nobody has refused anything.
 
 What happens in which order
 ===========================
 
-The side of the VM, where the plugin adds the steps 1, 2 and 4:
+The side of the VM. The plugin adds the checks, and VDSM does the rest:
 
-1. The VM and its disk can be seen by those who search for users of a domain.
+1. The VM and its disk become known to those who search for users of a domain
+   (vms.py). For a disk that is plugged in the plugin makes them known.
 2. First check: the flag of each domain is read. A flagged one is refused.
 3. VDSM prepares the images: it activates LVs, follows chains of volumes, and
    calls hooks. This takes from milliseconds to minutes.
@@ -27,9 +28,9 @@ The side of the VM, where the plugin adds the steps 1, 2 and 4:
 The side of `set` (change/change.py):
 
 a. It searches for users of the domain, and refuses if there is one.
-b. It writes the flag, and reads it back.
+b. It writes the flag.
 c. It searches for users again, for `[sanlock] settle` seconds. If one has
-   come, the old metadata is written back.
+   come, it writes the old metadata back.
 
 Why this is enough
 ==================
@@ -37,24 +38,23 @@ Why this is enough
 Each side first shows itself (1, b), and then looks at the other one (4, c).
 So at least one of them sees the other, whatever the order:
 
-- If c sees the VM, `set` takes the flag back. The VM may run.
-- If c does not see the VM, the VM came after c, hence after b. Then step 4
-  reads the flag that b wrote, and the VM is refused. It reads what is on
-  storage at that moment: a read that began before the check is never used
-  (shared_reads.py), and neither is VDSM's copy in memory (storage.py).
-- Both may see each other. Then the VM is refused, and the flag taken back.
+- c sees the VM. Then `set` takes the flag back, and the VM may run.
+- c does not see the VM. Then step 1 came after c, and so step 4 comes after b.
+  It reads the flag that b wrote, and the VM is refused. It is sure to read
+  what is on storage at that moment: neither a read that began before the check
+  is used (shared_reads.py), nor VDSM's copy in memory (storage.py).
+- Both see each other. Then the VM is refused, and the flag is taken back too.
   Whoever asked is told so, and can ask again.
 
 Why each step is needed
 =======================
 
-*Without the second check* the flag can come between 2 and 5, and the time
-between them is as long as preparing takes. The first check cannot be the one
-that counts, since step 1 is not always before it. VM.create starts the VM's
-thread, and only then adds the VM to the list of VMs (clientIF.createVm).
+*Without the second check* a flag that comes after 2 would be missed, which is
+as long as preparing takes. The first check cannot be the one that counts,
+since step 1 is not always before it. VM.create starts the VM's thread, and
+only then adds the VM to the list of VMs (clientIF.createVm).
 diskReplicateStart makes the target known just before it prepares it. And
-VDSM's `set` runs on the SPM host, and does not see the VMs of other hosts at
-all.
+VDSM's `set` runs on the SPM host, and never sees the VMs of other hosts.
 
 *Without the first check* a refusal would be late and would leave work to undo.
 LVs would be activated on storage that the VM must not use, again for each
@@ -66,27 +66,26 @@ Vm.diskReplicateStart returns, qemu has the disk already. The one function
 between preparing and that moment that can be wrapped is
 clientIF.prepareVolumePath, which both call in their own thread. Many others
 call it too, and must not be checked: unplugging, the end of a replication,
-CD-ROMs, memory volumes, transfers. So a wrapper in gates.py says for its own
-thread that a check is due (on_prepared()), and prepare_volume_path() makes it
-if there is one.
+CD-ROMs, memory volumes. So the wrappers of these two say for their own thread
+which check is due (on_prepared()), and prepare_volume_path() makes it.
 
 *A start does not need that.* Vm._preparePathsForDrives returns when all
 images are prepared, and before there is a qemu. So its wrapper checks after
-it, once for all disks. It must not check before: VDSM calls
-prepareVolumePath there with _volPrepareLock, for which a destroy waits, and a
-read from storage that hangs would hold up the destroy.
+it, once for all disks. It must not check inside it: VDSM calls
+prepareVolumePath there with _volPrepareLock, for which a destroy waits. A read
+from storage that hangs would hold up the destroy.
 
 *Tearing down is left to us.* To VDSM our refusal is an error of preparing.
 After such an error a hot plug and a replication tear nothing down, since
 nothing should have been prepared. After a failed start VDSM tears down only
-the drives in Vm._devices, which has none yet, and before VDSM 06936b144 it
-does not even that. The LVs would stay active on this host.
+the drives in Vm._devices, which has none yet (and before its commit 06936b144
+it does not even do that). The LVs would stay active on this host.
 
 *Only what was prepared is torn down.* When a destroy is requested,
 _preparePathsForDrives ends before it has prepared all drives. An image that
 was not prepared for this VM may be in use on this host by somebody else, from
 whom a teardown would take it. prepareVolumePath puts "volumeInfo" into the
-drive when it has prepared an image, and so this is how we know.
+drive when it has prepared an image, and that is how we know.
 
 What is left
 ============
@@ -94,12 +93,12 @@ What is left
 - A VM that starts on another host after the second check there. VDSM's `set`
   does not see it. The hooks check again, later in the same start. The command
   line looks for images that qemu has locked on any host, before it asks VDSM.
-- A VM whose thread gets through 2, 3 and 4 before VM.create has added it to
-  the list, while `set` does b and c. Nothing orders them, but step 3 alone
-  asks storage several times, and c takes seconds.
+- A VM whose thread gets through step 4 before VM.create has added it to the
+  list of VMs: step 1 comes last then. Nothing prevents that, but steps 2 to 4
+  ask storage many times, and c goes on for seconds.
 - A flag that does not come by `set`, but by hand or with a replica that takes
   the place of its origin. Nobody searches for users then, so a flag that
-  comes after step 4 is seen by the hooks only, or by nobody.
+  comes after step 4 is seen by the hooks only, if one of them is still to run.
 """
 
 from __future__ import annotations
