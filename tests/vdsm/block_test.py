@@ -54,11 +54,11 @@ def plugin(monkeypatch):
     from vdsm.storage.persistent import PersistentDict
 
     for item in patches.WRAPPED:
-        _, _, name = item.place.at.rpartition("PersistentDict.")
+        _, _, name = item.expected.at.rpartition("PersistentDict.")
         if name in ("transaction", "update", "_flush"):
             original = getattr(PersistentDict, name)
             monkeypatch.setattr(
-                PersistentDict, name, item.make(original, None)
+                PersistentDict, name, item.wrap(original, None)
             )
 
 

@@ -84,7 +84,7 @@ def main():
     import json
     from vdsm_backup.plugin import install, gate
     try:
-        gate.Gate(None).judge("run", "VM x")
+        gate.Gate(None).require_allowed("run", "VM x")
     except Exception as e:
         said = str(e)
     with open({told!r}, "w") as f:

@@ -64,7 +64,7 @@ def test_hot_plug_and_a_flag_that_comes_late(host, pool, vm):
     assert (code, "disk vdb is on backup" in text) == (994, True)
     assert told(host) == ([disk.image], [disk.image], [])
     assert guests.links(host, pool[0][0]) == []
-    # The next one is not judged by what was left of this one.
+    # The next one is not checked by what was left of this one.
     other = guests.disk(host, host.sp_id, pool[1][0], "vdc")
     plug(host, vm, other)
 
@@ -240,7 +240,7 @@ def test_way_out(host, pool, vm, verb, operation):
 
 
 def test_hot_plug_by_a_path_alone(host, pool, vm):
-    """As VM.create, it is judged by the XML, too."""
+    """As VM.create, it is checked by the XML, too."""
     disk = guests.disk(host, host.sp_id, pool[0][0], "vdb")
     outside.put_flag(pool[0][1])
     path = (
@@ -280,7 +280,7 @@ UNHOOK += "virt.hooks.before_disk_hotplug = cif.hook"
 
 
 def test_a_flag_that_is_set_while_a_disk_is_plugged_in(host, pool, vm):
-    """After the second look, before VDSM knows the drive: `set` sees it."""
+    """After the second check, before VDSM knows the drive: `set` sees it."""
     disk = guests.disk(host, host.sp_id, pool[0][0], "vdb")
     host.run(HOOK, "set", pool[0][0])
     try:

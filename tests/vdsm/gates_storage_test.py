@@ -31,7 +31,7 @@ def domains(host):
     before = [outside.values(d.metafile) for d in found]
     host.run(COUNT)
     yield found
-    # None of it is judged: it would be slowed by a flag that hangs.
+    # None of it is checked: it would be slowed by a flag that hangs.
     assert host.run("say(cif.reads)") == [[]]
     assert [outside.values(d.metafile) for d in found] == before
     assert host.get_backup(found[0].sd_id)["backup"] is True

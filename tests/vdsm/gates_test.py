@@ -101,7 +101,7 @@ def test_cdrom_and_others_from_anywhere(host, pool):
 
 
 def test_flag_that_comes_while_it_is_prepared(host, pool):
-    """The second look; all that was prepared is torn down, a CD-ROM too."""
+    """The second check; all that was prepared is torn down, a CD-ROM too."""
     disks = [
         guests.disk(host, host.sp_id, pool[0][0]),
         guests.disk(host, host.sp_id, pool[1][0], "vdb"),
@@ -256,7 +256,28 @@ cif.then = then
 """
 
 
-@pytest.mark.parametrize("flagged", [False, True])
+def tears_down_after_a_failed_start():
+    """
+    Whether VDSM itself tears down the disks of a VM that failed to start.
+
+    Since VDSM 06936b144 (virt: run cleanup after failed vm start) the thread
+    of the VM calls _cleanup(). Before, the disks stayed prepared, with the
+    plugin and without it.
+    """
+    from vdsm.virt.vm import Vm
+
+    return "_cleanup" in Vm._startUnderlyingVm.__code__.co_names
+
+
+@pytest.fixture(params=[False, True])
+def flagged(request):
+    """Where the domain is flagged, it is the plugin that tears down."""
+    if not request.param and not tears_down_after_a_failed_start():
+        reason = "this VDSM tears nothing down (mended by 06936b144)"
+        request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
+    return request.param
+
+
 def test_destroyed_while_it_starts(host, pool, flagged):
     disk = guests.disk(host, host.sp_id, pool[0][0])
     vm = Guest(host, disk)

@@ -35,16 +35,16 @@ ALL = [found for name in REAL for found in functions(name)]
 def test_functions(name, attribute):
     ours = getattr(getattr(vdsmshapes, name), attribute)
     parameters = tuple(inspect.signature(ours).parameters)
-    place = shape.Place(f"{REAL[name]}.{attribute}", parameters, exact=True)
-    assert place.problem() is None
+    expected = shape.Shape(f"{REAL[name]}.{attribute}", parameters, exact=True)
+    assert expected.problem() is None
 
 
 @pytest.mark.parametrize("name", REAL)
 def test_attributes_of_instances(name):
     ours = getattr(vdsmshapes, name).__init__
     names = {n for n in ours.__code__.co_names if n.startswith("_")}
-    place = shape.Place(f"{REAL[name]}.__init__", uses=tuple(names))
-    assert place.problem() is None
+    expected = shape.Shape(f"{REAL[name]}.__init__", uses=tuple(names))
+    assert expected.problem() is None
 
 
 @pytest.mark.parametrize("ours", vdsmshapes.EXCEPTIONS)

@@ -54,7 +54,7 @@ def _findings(
     args: argparse.Namespace, options: Config
 ) -> Iterator[doctor_checks.Finding]:
     if args.vdsm:
-        yield from doctor_checks.compatible()
+        yield from doctor_checks.plugin_fits()
         return
     yield from doctor_checks.configuration(args.config)
     yield from doctor_checks.guard(options)
@@ -64,7 +64,7 @@ def _findings(
     yield from doctor_checks.sudo()
     yield from doctor_checks.storage_tools(options)
     yield from doctor_checks.sanlock()
-    yield from doctor_checks.log()
+    yield from doctor_checks.journald()
     scans = Sources(options).scans()
     answers = Survey(scans, options.io_timeout).all()
     directories = _directories(answers)

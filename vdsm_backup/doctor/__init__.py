@@ -1,2 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Is this host really protected."""
+"""
+Whether this host is really protected. Reads only.
+
+    checks.py    one function for each check
+    gluster.py   the Gluster volumes that are mounted
+"""

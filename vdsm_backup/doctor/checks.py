@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-Is this host really protected: one check a question, none of which changes
-anything.
+Whether this host is really protected: one function for each check. None of
+them changes anything.
 
-A check gives Findings: what is so, and if it is not well, the next step.
+A check gives Findings: what was found, and if that is not well, the next step.
 """
+
+from __future__ import annotations
 
 import importlib.util
 import json
@@ -12,6 +14,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from vdsm_backup import config, errors
 from vdsm_backup.guard import policy
@@ -20,10 +23,17 @@ from vdsm_backup.lvm import command as lvm_command
 from vdsm_backup.processes import identity
 from vdsm_backup.text import printable
 
+if TYPE_CHECKING:
+    from typing import Callable, Iterable, Iterator
+
+    from vdsm_backup.storage.base import Storage
+    from vdsm_backup.users.users import Users
+
+# States of a Finding.
 OK = "ok"
-#: It works, and somebody should know.
+# It works, and somebody should know of it.
 NOTE = "note"
-#: A VM could start from a flagged domain, or a change would fail.
+# A VM could start from a flagged domain, or a change would fail.
 BAD = "bad"
 
 # P_VDSM_HOOKS in lib/vdsm/common/constants.py.in
@@ -37,31 +47,41 @@ POINTS = (
     "before_vm_migrate_destination",
 )
 
-# What the hooks' first line names.
+# The interpreter that the first line of the hooks names.
 PYTHON = "/usr/bin/python3"
 
 # src/sanlock_sock.h, SANLK_SOCKET_NAME in its run directory.
 SANLOCK_SOCKET = "/run/sanlock/sanlock.sock"
 
-# Seconds for a command that does nothing much.
+# Seconds, for each command that a check runs.
 _TIMEOUT = 10
 
 
 @dataclass(frozen=True)
 class Finding:
+    """
+    What a check has found.
+
+    check: what was checked, for people. state: OK, NOTE or BAD. hint: the next
+    step, "" where there is none.
+    """
+
     check: str
     state: str
     text: str
     hint: str = ""
 
 
-def hooks(vdsm_hooks=VDSM_HOOKS, libvirt_hooks=LIBVIRT_HOOKS):
+def hooks(
+    vdsm_hooks: str = VDSM_HOOKS, libvirt_hooks: str = LIBVIRT_HOOKS
+) -> Iterator[Finding]:
+    """Whether VDSM's hooks and libvirt's are there, and can be run."""
     for point in POINTS:
         yield from _hook(f"hook {point}", os.path.join(vdsm_hooks, point))
     yield from _hook("libvirt hook", os.path.join(libvirt_hooks, "qemu.d"))
 
 
-def _hook(name, directory):
+def _hook(name: str, directory: str) -> Iterator[Finding]:
     path = os.path.join(directory, HOOK)
     if not os.access(path, os.X_OK):
         yield Finding(name, BAD, f"{path} is not there", "make install-hooks")
@@ -74,8 +94,8 @@ def _hook(name, directory):
         yield Finding(name, OK, path)
 
 
-def package(python=PYTHON):
-    """The package, as the hooks find it."""
+def package(python: str = PYTHON) -> Iterator[Finding]:
+    """Whether the Python of the hooks finds our package."""
     code = "import vdsm_backup.hooks.answer; print(vdsm_backup.__version__)"
     done = _run([python, "-I", "-c", code])
     if done is None or done.returncode:
@@ -89,11 +109,12 @@ def package(python=PYTHON):
         yield Finding("package", OK, f"{python} has {done.stdout.strip()}")
 
 
-def configuration(path):
+def configuration(path: str | None) -> Iterator[Finding]:
     """
-    May the user of the hooks, which we have become, read the configuration.
+    Whether the user of the hooks, as we are now, may read the configuration,
+    and whether it has options that are none any more.
 
-    path: that of --config, or None.
+    path: of --config, or None.
     """
     try:
         options = config.load(path)
@@ -106,13 +127,14 @@ def configuration(path):
         yield Finding("configuration", OK, options.path)
         for section, option in options.removed:
             text = f"[{section}] {option} is no option any more, and ignored"
-            place = options.file_of(section, option)
+            file = options.file_of(section, option)
             instead = config.REMOVED[section, option]
-            hint = f"take it out of {place}; instead: {instead}"
+            hint = f"take it out of {file}; instead: {instead}"
             yield Finding("configuration", NOTE, text, hint)
 
 
-def guard(options):
+def guard(options: config.Config) -> Iterator[Finding]:
+    """Whether the guard refuses anything."""
     settings = policy.settings(options)
     if settings.mode != policy.ENFORCING:
         text = f"[guard] mode is {settings.mode}: nothing is refused"
@@ -128,8 +150,8 @@ def guard(options):
         yield Finding("guard", OK, text)
 
 
-def plugin(options):
-    """Has the VDSM that runs the plugin: does it know our verb."""
+def plugin(options: config.Config) -> Iterator[Finding]:
+    """Whether the VDSM that runs has the plugin: it knows our verb then."""
     vdsm = vdsm_client.Vdsm(
         options.vdsm_host, options.vdsm_port, options.vdsm_tls
     )
@@ -151,17 +173,18 @@ def plugin(options):
         )
 
 
-def compatible():
+def plugin_fits() -> Iterator[Finding]:
     """
-    Would the plugin fit into the VDSM that is installed. In a process of its
-    own: VDSM imports libvirt, which refuses to load where the real and the
-    effective user differ.
+    Whether the plugin fits into the VDSM that is installed.
+
+    A child process tells: VDSM imports libvirt, which refuses to load where
+    the real and the effective user differ.
     """
     code = (
         "import json, sys; sys.path[:] = json.loads(sys.argv[1])\n"
         "import vdsm\n"
         "from vdsm_backup.plugin import install\n"
-        "print(json.dumps(install.compatibility()))"
+        "print(json.dumps(install.problems()))"
     )
     done = _run([sys.executable, "-c", code, json.dumps(sys.path)], as_us=True)
     if done is None or done.returncode:
@@ -176,7 +199,8 @@ def compatible():
         yield Finding("vdsm", OK, "the plugin fits into the one installed")
 
 
-def storage_tools(options):
+def storage_tools(options: config.Config) -> Iterator[Finding]:
+    """Whether the programs and modules are there that read storage."""
     if importlib.util.find_spec("ioprocess"):
         yield Finding("ioprocess", OK, "is installed")
     else:
@@ -191,8 +215,8 @@ def storage_tools(options):
         yield Finding("lvm", OK, f"limited to {count} devices")
 
 
-def sudo():
-    """May the user of the hooks, which we have become, run lvm as root."""
+def sudo() -> Iterator[Finding]:
+    """Whether the user of the hooks, as we are now, may run lvm as root."""
     if os.geteuid() == 0:
         yield Finding("sudo", OK, "we are root, and so are the hooks")
         return
@@ -206,7 +230,8 @@ def sudo():
         yield Finding("sudo", OK, f"user {os.geteuid()} may run lvm as root")
 
 
-def sanlock(path=SANLOCK_SOCKET):
+def sanlock(path: str = SANLOCK_SOCKET) -> Iterator[Finding]:
+    """Whether a lease can be taken: sanlock's module and its daemon."""
     if importlib.util.find_spec("sanlock") is None:
         text = f"{sys.executable} has no binding of it: nothing can be changed"
         yield Finding("sanlock", BAD, text, "install python3-sanlock")
@@ -217,7 +242,8 @@ def sanlock(path=SANLOCK_SOCKET):
         yield Finding("sanlock", OK, "its daemon runs")
 
 
-def log(path=journal.SOCKET):
+def journald(path: str = journal.SOCKET) -> Iterator[Finding]:
+    """Whether the journal is there, which is told of refusals."""
     if os.path.exists(path):
         yield Finding("journal", OK, path)
     else:
@@ -225,11 +251,13 @@ def log(path=journal.SOCKET):
         yield Finding("journal", NOTE, text)
 
 
-def violations(flagged, users):
+def violations(
+    flagged: Iterable[Storage], users: Callable[[Storage], Users]
+) -> Iterator[Finding]:
     """
-    VMs of this host that run from a flagged domain.
+    Whether VMs of this host run from a flagged domain.
 
-    flagged: storages. users: gives users.Users of one.
+    flagged: the domains that are flagged. users: finds the users of one.
     """
     found = False
     for storage in flagged:
@@ -248,10 +276,14 @@ def violations(flagged, users):
         )
 
 
-def _run(command, as_us=False):
+def _run(
+    command: list[str], as_us: bool = False
+) -> subprocess.CompletedProcess[str] | None:
     """
-    None if it cannot be run, or does not end. As the user that we have become
-    altogether, or as_us, whom the tool was started by.
+    Run a command. None if it cannot be run, or does not end in time.
+
+    as_us: as the user that started the tool. Otherwise as the user that we
+    are now, which is then the real user of the command, too.
     """
     options = identity.root() if as_us else identity.effective()
     try:

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-doctor's look at the Gluster volumes that are mounted: do they show at once
-what another host has changed.
+Whether the Gluster volumes that are mounted show at once what another host has
+changed.
 
-A FUSE mount tells of itself below .meta (Gluster's translator "meta"), in
-which graphs/active has an entry for each translator that is in use.
+A FUSE mount has files about itself in .meta (Gluster's translator "meta"). The
+directory graphs/active in it has an entry for each translator that is in use.
 """
 
+from __future__ import annotations
+
 import os
+from typing import TYPE_CHECKING
 
 from vdsm_backup.doctor import checks
 from vdsm_backup.fileio import base as fileio
@@ -16,22 +19,34 @@ from vdsm_backup.host import filesystems
 from vdsm_backup.text import printable
 from vdsm_backup.vm.paths import mount_of
 
+if TYPE_CHECKING:
+    from typing import Iterable, Iterator
+
+    from vdsm_backup.config import Config
+    from vdsm_backup.host.mounts import Mount
+
 _ACTIVE = os.path.join(".meta", "graphs", "active")
 
 
-def check(places, table, options):
+def check(
+    directories: Iterable[str], table: list[Mount], options: Config
+) -> Iterator[checks.Finding]:
     """
-    Findings, one for each Gluster mount that any of these places is on.
+    Findings, one for each Gluster mount that any of the directories is on.
 
-    places: directories. table: all mounts.
+    table: of mounts.table().
     """
-    on = [mount_of(place, table) for place in places]
-    found = {m.point: m for m in on if m and m.fs_type == filesystems.GLUSTER}
+    mounts = [mount_of(directory, table) for directory in directories]
+    found = {
+        mount.point: mount
+        for mount in mounts
+        if mount and mount.fs_type == filesystems.GLUSTER
+    }
     for point in sorted(found):
-        yield _look(found[point], options)
+        yield _finding(found[point], options)
 
 
-def _look(mount, options):
+def _finding(mount: Mount, options: Config) -> checks.Finding:
     source = printable(mount.source)
     name = f"gluster {source}"
     try:
@@ -43,14 +58,18 @@ def _look(mount, options):
         text = f"its options cannot be seen: {printable(str(e))}"
         hint = "docs/filesystems.md, Gluster"
         return checks.Finding(name, checks.NOTE, text, hint)
-    on = filesystems.to_switch_off(translators)
-    if not on:
+    caches = filesystems.to_switch_off(translators)
+    if not caches:
         return checks.Finding(name, checks.OK, "shows changes at once")
     text = (
-        f"{' and '.join(on)} on: after a change on another host its domains"
-        " may be unreadable for minutes, and their VMs do not start then"
+        f"{' and '.join(caches)} on: after a change on another host its"
+        " domains may be unreadable for minutes, and their VMs do not start"
+        " then"
     )
-    # host:/volume, host:volume, or with a directory of it, mount.glusterfs(8).
+    # mount.glusterfs(8): host:/volume or host:volume, and perhaps a directory
+    # of the volume behind it.
     volume = source.rpartition(":")[2].lstrip("/").partition("/")[0]
-    commands = [f"gluster volume set {volume} {option} off" for option in on]
+    commands = [
+        f"gluster volume set {volume} {option} off" for option in caches
+    ]
     return checks.Finding(name, checks.NOTE, text, "; ".join(commands))

@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-The guard inside VDSM: what a VM needs by what VDSM knows of it, read by
-VDSM's own I/O.
+The guard inside VDSM: it takes what a VM needs from what VDSM knows of it, and
+reads flags by VDSM's own I/O.
 
-Reads of a domain are shared by all VMs that wait for it, and never older than
-the call (shared_reads.py). The configuration is read at each decision.
+A read of a flag begins after the call that needs it, and is shared by all VMs
+that wait for the same domain (shared_reads.py). The configuration is read each
+time.
 """
+
+from __future__ import annotations
 
 import logging
 import threading
 import time
 import traceback
+from typing import TYPE_CHECKING
 
 from vdsm_backup import config, errors
 from vdsm_backup.guard import audit, policy, refusal
@@ -23,56 +27,81 @@ from vdsm_backup.vm import needs
 from vdsm_backup.vm.needs import Need
 from vdsm_backup.vm.paths import Location
 
+if TYPE_CHECKING:
+    from typing import Iterable
+
+    from vdsm_backup.guard.verdict import Verdict
+    from vdsm_backup.plugin.vdsm_types import Drive
+
 log = logging.getLogger("vdsm_backup")
 
-_reads = Reads()
+_reads: Reads[list[str]] = Reads()
 
-# What VDSM calls an image of its own: isVdsmImage() in lib/vdsm/virt/utils.py
+# The keys by which VDSM knows a drive for one of its images: isVdsmImage() in
+# lib/vdsm/virt/utils.py.
 _IMAGE_KEYS = frozenset(("poolID", "domainID", "imageID", "volumeID"))
 
 
 class Gate:
     """
-    Refuses by raising what VDSM makes a response, or an event, of.
+    Checks what a VM wants to do. A refusal is an exception of which VDSM makes
+    a response, or the reason of a VM's end.
 
-    path: of the configuration; None for the host's own.
+    config_path: of the configuration file; None for the host's own.
     """
 
-    def __init__(self, path):
-        self._path = path
+    def __init__(self, config_path: str | None) -> None:
+        self._config_path = config_path
 
-    def judge(self, operation, vm, vm_id=None, drives=(), xml=None):
+    def require_allowed(
+        self,
+        operation: str,
+        vm: str,
+        vm_id: str | None = None,
+        drives: Iterable[Drive] = (),
+        xml: str | None = None,
+    ) -> None:
         """
-        May a VM do this with what it needs by these drives and this XML.
+        Refuse an operation of a VM if one of the domains that it needs is
+        flagged, or has a flag that cannot be read, and the table in
+        guard/policy.py and the configuration say so. Tell the journal of such
+        domains, refused or not.
 
-        vm: how to name it, "VM web1". vm_id: its UUID.
+        vm: how to name the VM, "VM web1". vm_id: its UUID. drives, xml: what
+        the operation needs, by either of them or by both.
 
-        Never under a lock of VDSM: it reads storage. Raises a VdsmException
-        with our code and with all refusals in one line.
+        It reads storage and can take as long as `[storage] io_timeout`, so no
+        lock of VDSM may be held.
+
+        Raises a VdsmException with our code, and with all refusals in one
+        line.
         """
-        settings, trace = policy.Settings(), None
+        settings = policy.Settings()
+        trace = None
         try:
-            options = config.load(self._path)
+            options = config.load(self._config_path)
             settings = policy.settings(options)
-            found = of_drives(drives)
+            needed = needs_of_drives(drives)
             if xml is not None:
-                found += of_xml(xml, options)
-            found = list(dict.fromkeys(found))
-            verdict = _verdict(options, operation, found)
+                needed += needs_of_xml(xml, options)
+            needed = list(dict.fromkeys(needed))
+            verdict = _verdict(options, operation, needed)
         except Exception as e:
-            if not isinstance(e, errors.Error):
+            if isinstance(e, errors.Error):
+                error = e
+            else:
                 trace = traceback.format_exc()
-                e = errors.InternalError(type(e).__name__, str(e))
+                error = errors.InternalError(type(e).__name__, str(e))
             # In permissive mode a fault of ours refuses nobody either.
             refused = settings.refuses(operation, readable=False)
-            audit.fault(e, refused, settings, operation, vm, vm_id, trace)
+            audit.fault(error, refused, settings, operation, vm, vm_id, trace)
             if refused:
-                raise vdsm_errors.exception(e, refusal.plain(e))
+                raise vdsm_errors.exception(error, refusal.plain(error))
             return
-        refused = audit.tell(verdict, vm, vm_id)
-        if refused:
-            lines = [refusal.line([error]) for error in refused]
-            raise vdsm_errors.exception(refused[0], "; ".join(lines))
+        refusals = audit.tell(verdict, vm, vm_id)
+        if refusals:
+            lines = [refusal.line([error]) for error in refusals]
+            raise vdsm_errors.exception(refusals[0], "; ".join(lines))
         for finding in verdict.findings:
             log.warning(
                 "%s: %s of %s goes on, [guard] mode is %s",
@@ -82,13 +111,21 @@ class Gate:
                 settings.mode,
             )
 
-    def note(self, operation, vm, vm_id=None, drives=(), xml=None):
+    def tell_journal(
+        self,
+        operation: str,
+        vm: str,
+        vm_id: str | None = None,
+        drives: Iterable[Drive] = (),
+        xml: str | None = None,
+    ) -> None:
         """
-        Tells the journal of what is allowed in any case, when storage has
-        answered. Never waits, never fails.
+        Tell the journal if a VM needs a flagged domain for an operation that
+        is never refused. A thread does it when storage has answered: this
+        never waits, and never fails.
         """
         thread = threading.Thread(
-            target=self.judge,
+            target=self.require_allowed,
             args=(operation, vm, vm_id, drives, xml),
             name="backup-note",
             daemon=True,
@@ -99,36 +136,40 @@ class Gate:
             log.warning("%s: %s was not judged: %s", operation, vm, e)
 
 
-def _verdict(options, operation, found):
+def _verdict(
+    options: config.Config, operation: str, needed: list[Need]
+) -> Verdict:
     deadline = time.monotonic() + options.io_timeout
 
-    def read(location):
-        return _read(location.domain, deadline, options.io_timeout)
+    def read(location: Location) -> list[str]:
+        return _shared_read(location.domain, deadline, options.io_timeout)
 
     guard = Guard(policy.settings(options), read)
-    return guard.verdict(operation, needs.Needs(known=found), deadline)
+    return guard.verdict(operation, needs.Needs(known=needed), deadline)
 
 
-def _read(sd_id, deadline, seconds):
+def _shared_read(sd_id: str, deadline: float, seconds: float) -> list[str]:
+    """
+    The metadata lines of a domain, read after this call.
+
+    deadline: of time.monotonic(). seconds: how long that was, for the error.
+    """
     try:
-        return _reads.get(sd_id, lambda: _lines(sd_id), deadline)
+        return _reads.get(sd_id, lambda: _read_lines(sd_id), deadline)
     except Late:
         raise errors.StorageTimeout("its storage", seconds)
 
 
-def _lines(sd_id):
-    def unreadable(text):
+def _read_lines(sd_id: str) -> list[str]:
+    def unreadable(text: str) -> errors.Error:
         return errors.MetadataUnreadable(sd_id, text)
 
     with vdsm_errors.as_ours(unreadable):
         return storage.open_domain(sd_id).read()
 
 
-# What a VM needs
-
-
-def of_drives(drives):
-    """Needs of VDSM's drives: dictionaries as storagexml.parse() makes."""
+def needs_of_drives(drives: Iterable[Drive]) -> list[Need]:
+    """What VDSM's drives need: those that are images, CD-ROMs excepted."""
     found = []
     for drive in drives:
         image = _IMAGE_KEYS <= drive.keys() and not drive.get("managed")
@@ -138,11 +179,13 @@ def of_drives(drives):
     return found
 
 
-def of_xml(xml, options):
+def needs_of_xml(xml: str, options: config.Config) -> list[Need]:
     """
-    Needs of the XML of a whole VM, its leases too: by VDSM's metadata and by
-    the names of its disks, as far as nothing has to be touched that could
-    hang. What is only a candidate is no domain that VDSM has prepared.
+    What the XML of a VM needs, leases too: by VDSM's metadata in it and by the
+    paths of its disks. Touches nothing that could hang.
+
+    A path that only looks like one of a domain is left out: VDSM has prepared
+    no domain there.
 
     Raises VmUnclear.
     """

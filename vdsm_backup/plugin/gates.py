@@ -1,265 +1,282 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-Where VMs get disks in VDSM, and what stands before each of these places.
+The functions of VDSM by which VMs get disks, and what the plugin adds to each.
 
-Not Image.prepare: transfers, measuring and OVA go through it, and must. VMs
-come through clientIF.prepareVolumePath, from four places, which are judged
-before the first image is prepared, and once more when all are: a flag that is
-set at the same moment is seen by one side. The second look tears down what was
-prepared. Its other callers (unplug, end of a replication, CD-ROMs, memory
-volumes) are not judged.
+Not Image.prepare: transfers, measuring and OVA go through it too, and must.
+The disks of VMs go through clientIF.prepareVolumePath. Four functions call it
+to give disks to a VM:
 
-A VM that runs on a flagged domain already is left alone, and told of in the
-journal: when VDSM finds it again after a restart, and when it is snapshot.
+    Vm.preparePaths               VDSM was restarted, the VM runs on
+    Vm._preparePathsForDrives     a VM starts, resumes, or comes in
+    Vm.hotplugDisk                a disk is plugged in
+    Vm.diskReplicateStart         a disk gets a copy on another domain
 
-A refusal is an exception with our text and code: of a start it becomes the
-reason of the VM's end, which the engine shows, elsewhere the response.
+The last three are checked before the first image is prepared, and once more
+when the images are prepared and not in use yet. second_check.py explains why
+this takes two checks, and has what they need. Other callers (unplugging, the
+end of a replication, CD-ROMs, memory volumes) are not checked.
+
+A VM that runs on a flagged domain already is left alone. The journal is told:
+when VDSM finds the VM again after a restart, and when a snapshot of it is
+made or merged.
+
+A refusal is an exception with our text and code. When a VM starts it becomes
+the reason of the VM's end, which the engine shows. Elsewhere it becomes the
+verb's response.
 """
 
-import contextlib
+from __future__ import annotations
+
 import functools
-import logging
 import threading
+from typing import TYPE_CHECKING
 
 from vdsm_backup.plugin import vms
 from vdsm_backup.plugin.gate import Gate
+from vdsm_backup.plugin.second_check import (
+    on_prepared,
+    tear_down,
+    torn_down_on_error,
+)
 
-log = logging.getLogger("vdsm_backup")
+if TYPE_CHECKING:
+    from typing import Any
 
-# Of the thread: VDSM prepares disks of a VM that runs (`recovering`); what to
-# do when an image has been prepared (`look_again`); a list of those that were
-# (`prepared`).
-_state = threading.local()
+    from vdsm_backup.plugin.vdsm_types import (
+        ApiVm,
+        Drive,
+        Function,
+        Response,
+        Vm,
+    )
 
 
-def prepare_recovered(original, path):
+class _Thread(threading.local):
+    """Of this thread: whether it is in Vm.preparePaths."""
+
+    recovering: bool = False
+
+
+_thread = _Thread()
+
+
+def prepare_paths(original: Function, config_path: str | None) -> Function:
     """
-    Wraps Vm.preparePaths, which VDSM calls after its restart only.
+    Wraps Vm.preparePaths, which VDSM calls after its own restart only, for
+    each VM that runs. It prepares the disks once more, so that VDSM knows them
+    and can extend thin ones.
 
-    Must not break: the VM runs. A refusal would stop the extension of its
-    thin disks, and in the end the VM.
+    Adds an entry in the journal if one of the domains is flagged. Must not
+    break: the VM runs. A refusal would stop the extension of its thin disks,
+    and in the end the VM.
     """
-    gate = Gate(path)
+    gate = Gate(config_path)
 
     @functools.wraps(original)
-    def allowed(self):
-        with _set("recovering", True):
+    def telling(self: Vm) -> None:
+        _thread.recovering = True
+        try:
             result = original(self)
-        _note(gate, "recover", self)
+        finally:
+            _thread.recovering = False
+        _tell_journal(gate, "recover", self)
         return result
 
-    return allowed
+    return telling
 
 
-def prepare_drives(original, path):
+def prepare_paths_for_drives(
+    original: Function, config_path: str | None
+) -> Function:
     """
-    Wraps Vm._preparePathsForDrives: VM.create, a VM that resumes, an incoming
-    migration. The original takes _volPrepareLock, for which a destroy waits;
-    no storage is read under it.
+    Wraps Vm._preparePathsForDrives, which prepares the disks of a VM one by
+    one: for VM.create, for a VM that resumes, for an incoming migration, and
+    for preparePaths(). It holds _volPrepareLock, for which a destroy waits,
+    while it prepares a disk, and stops when a destroy is requested.
 
-    Must not break: recovery; a VM that is destroyed while it starts.
+    Adds both checks. No flag is read under the lock. Must not break: recovery;
+    a VM that is destroyed while it starts.
     """
-    gate = Gate(path)
+    gate = Gate(config_path)
 
     @functools.wraps(original)
-    def judged(self, drives):
-        if self.recovering or getattr(_state, "recovering", False):
+    def checking(self: Vm, drives: list[Drive]) -> None:
+        if self.recovering or _thread.recovering:
             return original(self, drives)
-        asked = (f"VM {self.name}", self.id, drives, self.domain.xml)
         incoming = _is_incoming(self)
         operation = "migrate-in" if incoming else "run"
+        vm, xml = f"VM {self.name}", self.domain.xml
+
+        def check() -> None:
+            gate.require_allowed(operation, vm, self.id, drives, xml)
+
+        # The first check of an incoming migration was in migrationCreate.
         if not incoming:
-            gate.judge(operation, *asked)
+            check()
         result = original(self, drives)
-        # An incoming migration was judged in create_migrated.
-        with _torn_down(self.cif, drives):
-            gate.judge(operation, *asked)
+        with torn_down_on_error(self.cif, drives):
+            check()
         return result
 
-    return judged
+    return checking
 
 
-def create_migrated(original, path):
+def migration_create(original: Function, config_path: str | None) -> Function:
     """
-    Wraps API.VM.migrationCreate: an error after the VM was created reaches
-    nobody in words.
+    Wraps API.VM.migrationCreate, which the source of a migration calls. It
+    creates the VM here, and waits until the VM's own thread has prepared the
+    disks. If the thread fails, it waits until its time is over, and answers
+    "createErr" without a reason.
 
-    Must not break: the response of the original, to a source of any version.
+    Adds the first check, before the VM is created, so that the source gets our
+    text. Must not break: the response of the original, to a source of any
+    version.
     """
-    gate = Gate(path)
+    gate = Gate(config_path)
 
     @functools.wraps(original)
-    def judged(self, params, incomingLimit=None):
+    def checking(
+        self: ApiVm, params: dict[str, Any], incomingLimit: int | None = None
+    ) -> Response:
         from vdsm.common.exception import VdsmException
 
+        # What the VM runs with at the source, if the source sends it.
         xml = params.get("_srcDomXML") or params.get("xml")
         try:
             if xml is not None:
                 vm = f"VM {params.get('vmName') or self._UUID}"
-                gate.judge("migrate-in", vm, self._UUID, xml=xml)
+                gate.require_allowed("migrate-in", vm, self._UUID, xml=xml)
         except VdsmException as e:
             return e.response()
         return original(self, params, incomingLimit)
 
-    return judged
+    return checking
 
 
-def plug(original, path):
+def hotplug_disk(original: Function, config_path: str | None) -> Function:
     """
-    Wraps Vm.hotplugDisk. Must not break: CD-ROMs, LUNs and managed disks.
+    Wraps Vm.hotplugDisk, which prepares a disk, runs the hooks
+    before_disk_hotplug, and gives the disk to qemu. Afterwards the disk is one
+    of the VM's.
+
+    Adds both checks, and makes the disk known to vms.find() from the start. If
+    a hook refuses the disk, VDSM leaves it prepared, and so it is torn down
+    here. Must not break: CD-ROMs, LUNs and managed disks.
     """
-    gate = Gate(path)
+    gate = Gate(config_path)
 
     @functools.wraps(original)
-    def judged(self, params):
+    def checking(self: Vm, params: dict[str, Any]) -> Response:
         from vdsm.common.exception import HookError
 
         drive, xml = _drive_of(self, params.get("xml"))
-        prepared = []
 
-        def look():
+        def check() -> None:
             vm = f"VM {self.name}"
-            gate.judge("hotplug", vm, self.id, [drive], xml)
+            gate.require_allowed("hotplug", vm, self.id, [drive], xml)
 
-        # VDSM knows the drive as one of the VM's when it is plugged in.
         with vms.plugging(self.name, drive):
-            look()
-            with _set("look_again", look), _set("prepared", prepared):
+            check()
+            with on_prepared(check) as prepared:
                 try:
                     return original(self, params)
                 except HookError:
-                    # The only end at which VDSM leaves it prepared.
-                    for drive in prepared:
-                        _tear_down(self.cif, drive)
+                    # VDSM tears down only if it is libvirt that refuses.
+                    for each in prepared:
+                        tear_down(self.cif, each)
                     raise
 
-    return judged
+    return checking
 
 
-def replicate(original, path):
+def disk_replicate_start(
+    original: Function, config_path: str | None
+) -> Function:
     """
-    Wraps Vm.diskReplicateStart. The original makes "replicaErr" of any error
-    while it prepares, so our refusal is kept, and said in its place.
+    Wraps Vm.diskReplicateStart, the begin of a live storage migration. It
+    notes the target in the drive, prepares the target, and has qemu copy the
+    disk to it. It answers any error on the way with "replicaErr".
 
-    Must not break: a replication to another domain, also from a flagged one,
-    which is the way out.
+    Adds both checks of the target. The refusal by the second one would be lost
+    in "replicaErr", so it is kept and raised when the original has ended. Must
+    not break: a replication to another domain, also from a flagged one, which
+    is the way out.
     """
-    gate = Gate(path)
+    gate = Gate(config_path)
 
     @functools.wraps(original)
-    def judged(self, srcDisk, dstDisk, *args, **kwargs):
-        refusals = []
+    def checking(
+        self: Vm, srcDisk: Drive, dstDisk: Drive, *args: Any, **kwargs: Any
+    ) -> Response:
+        refusals: list[Exception] = []
 
-        def look():
+        def check() -> None:
+            # As the original makes it from dstDisk.
             drive = {**dstDisk, "device": "disk"}
             vm = f"VM {self.name}"
-            gate.judge("replicate-to", vm, self.id, [drive])
+            gate.require_allowed("replicate-to", vm, self.id, [drive])
 
-        def look_again():
+        def check_again() -> None:
             try:
-                look()
+                check()
             except Exception as e:
                 refusals.append(e)
                 raise
 
-        look()
-        with _set("look_again", look_again):
+        check()
+        with on_prepared(check_again):
             result = original(self, srcDisk, dstDisk, *args, **kwargs)
         if refusals:
             raise refusals[0]
         return result
 
-    return judged
+    return checking
 
 
-def snapshot(original, path):
+def snapshot(original: Function, config_path: str | None) -> Function:
     """
-    Wraps Vm.snapshot: told in the journal. Must not break, or delay: it is
-    the way out.
+    Wraps Vm.snapshot, which starts a job that makes a snapshot of a running
+    VM.
+
+    Adds an entry in the journal if one of the domains is flagged. Must not
+    break, or delay: a snapshot can be a step on the way to another domain.
     """
-    return _noted("live-snapshot", original, path)
+    return _telling("live-snapshot", original, config_path)
 
 
-def merge(original, path):
-    """Wraps Vm.merge, as snapshot()."""
-    return _noted("live-merge", original, path)
+def merge(original: Function, config_path: str | None) -> Function:
+    """
+    Wraps Vm.merge, which starts a job that merges a snapshot of a running VM.
+    As snapshot().
+    """
+    return _telling("live-merge", original, config_path)
 
 
-def _noted(operation, original, path):
-    gate = Gate(path)
+def _telling(
+    operation: str, original: Function, config_path: str | None
+) -> Function:
+    gate = Gate(config_path)
 
     @functools.wraps(original)
-    def noted(self, *args, **kwargs):
-        _note(gate, operation, self)
+    def telling(self: Vm, *args: Any, **kwargs: Any) -> Any:
+        _tell_journal(gate, operation, self)
         return original(self, *args, **kwargs)
 
-    return noted
+    return telling
 
 
-def _note(gate, operation, vm):
-    gate.note(operation, f"VM {vm.name}", vm.id, xml=vm.domain.xml)
+def _tell_journal(gate: Gate, operation: str, vm: Vm) -> None:
+    gate.tell_journal(operation, f"VM {vm.name}", vm.id, xml=vm.domain.xml)
 
 
-def prepare(original, path):
-    """
-    Wraps clientIF.prepareVolumePath: the second look of a disk that is
-    plugged in or replicated to; nothing for anybody else.
-
-    Must not break: its other callers, and what it returns.
-    """
-
-    @functools.wraps(original)
-    def looked_at(self, drive, vmId=None, path=None):
-        result = original(self, drive, vmId, path)
-        look_again = getattr(_state, "look_again", None)
-        if look_again is not None:
-            with _torn_down(self, [drive]):
-                look_again()
-        if getattr(_state, "prepared", None) is not None:
-            _state.prepared.append(drive)
-        return result
-
-    return looked_at
-
-
-@contextlib.contextmanager
-def _torn_down(cif, drives):
-    """What was prepared is torn down if the body raises."""
-    try:
-        yield
-    except Exception:
-        for drive in drives:
-            # VDSM sets it when it has prepared the drive.
-            if isinstance(drive, dict) and drive.get("volumeInfo"):
-                _tear_down(cif, drive)
-        raise
-
-
-def _tear_down(cif, drive):
-    try:
-        cif.teardownVolumePath(drive)
-    except Exception:
-        # The others, and the refusal, must not be lost for it.
-        log.exception("Cannot tear down %s", drive)
-
-
-@contextlib.contextmanager
-def _set(name, value):
-    before = getattr(_state, name, None)
-    setattr(_state, name, value)
-    try:
-        yield
-    finally:
-        setattr(_state, name, before)
-
-
-def _is_incoming(vm):
+def _is_incoming(vm: Vm) -> bool:
+    """Whether a VM comes from another host by migration."""
     from vdsm.virt import vm as virt
 
     return vm._altered_state.origin == virt._MIGRATION_ORIGIN
 
 
-def _drive_of(vm, xml):
+def _drive_of(vm: Vm, xml: str | None) -> tuple[Drive, str]:
     """The drive of a hot plug, as the original will make it, and its XML."""
     from vdsm.common import xmlutils
     from vdsm.virt import vmdevices

@@ -1,67 +1,76 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-Puts the plugin in place: all of it, or nothing.
+Puts the plugin into VDSM: all of it, or nothing.
 
-install() looks at every place first. Only if all are as expected, and all
-that is new could be made, anything is set. Installing again changes nothing.
+install() first checks all that patches.py lists, and makes all that is new.
+Only if that has worked VDSM is changed. Installing again changes nothing.
 """
 
+from __future__ import annotations
+
 import logging
+from typing import TYPE_CHECKING
 
 from vdsm_backup import config
 from vdsm_backup.plugin import patches, shape
 
+if TYPE_CHECKING:
+    from typing import Any, Iterator
+
+    from vdsm_backup.plugin.vdsm_types import Function
+
 log = logging.getLogger("vdsm_backup")
 
-# On what we put into VDSM's classes, so that it is known again.
+# An attribute of all functions that we put into VDSM's classes, by which we
+# know them again.
 MARK = "__vdsm_backup__"
 
 
 class Incompatible(Exception):
-    """This VDSM does not look as expected; `problems` says where."""
+    """This VDSM is not as expected; `problems` says what is not."""
 
-    def __init__(self, problems):
+    def __init__(self, problems: list[str]) -> None:
         super().__init__("; ".join(problems))
         self.problems = problems
 
 
-def installed():
-    """Is the plugin in place in this process."""
+def installed() -> bool:
+    """Whether the plugin is in place in this process."""
     return all(_is_ours(_current(item)) for item in patches.ADDED)
 
 
-def compatibility():
+def problems() -> list[str]:
     """
-    What of this VDSM is not as expected: a list of texts, empty if all is.
-    Touches nothing; VDSM is imported.
+    What of this VDSM is not as expected. Imports VDSM, and changes nothing.
     """
-    problems = [p.problem() for p in _places()]
-    problems += [_taken(item) for item in patches.ADDED]
-    problems += [_item_problem(item) for item in patches.ITEMS]
-    return [problem for problem in problems if problem]
+    found = [expected.problem() for expected in _expected()]
+    found += [_added_problem(item) for item in patches.ADDED]
+    found += [_item_problem(item) for item in patches.ITEMS]
+    return [problem for problem in found if problem]
 
 
-def install(options=None):
+def install(options: config.Config | None = None) -> None:
     """
-    options: config.Config, of which only the path counts: the configuration
-    is read again when it is needed, and where it cannot be used then, VMs are
-    refused. None: the host's own, whether it can be used now or not.
+    Put the plugin into the VDSM of this process.
 
-    Raises Incompatible, with nothing touched.
+    options: only their path counts. The configuration is read again when it is
+    needed, and where it cannot be used then, VMs are refused. None: the host's
+    own, whether it can be used now or not.
+
+    Raises Incompatible, with nothing changed.
     """
     if installed():
         return
-    problems = compatibility()
-    if problems:
-        raise Incompatible(problems)
-    path = None
+    found = problems()
+    if found:
+        raise Incompatible(found)
+    config_path = None
     # The host's own need not be there, later either.
     if options is not None and options.path != config.PATH:
-        path = options.path
+        config_path = options.path
     # Whatever can fail comes first.
-    wrapped = (*patches.WRAPPED, *patches.GUARDED)
-    changes = [_wrapping(item, path) for item in wrapped]
-    changes += [_adding(item, path) for item in patches.ADDED]
+    changes = [_wrapping(patch, config_path) for patch in _patches()]
+    changes += [_adding(item, config_path) for item in patches.ADDED]
     dictionaries = [(shape.find(i.at), i) for i in patches.ITEMS]
     for owner, name, value in changes:
         setattr(owner, name, value)
@@ -70,40 +79,51 @@ def install(options=None):
     log.info("The backup flag plugin is in place")
 
 
-def _places():
-    yield from (item.place for item in patches.WRAPPED)
-    yield from (item.place for item in patches.GUARDED)
+def _patches() -> Iterator[patches.Patch]:
+    yield from patches.WRAPPED
+    yield from patches.GUARDED
+
+
+def _expected() -> Iterator[shape.Shape]:
+    yield from (patch.expected for patch in _patches())
     yield from patches.NEEDED
 
 
-def _wrapping(item, path):
-    owner, name = shape.owner_of(item.place.at)
-    original = shape.find(item.place.at)
-    return owner, name, _marked(item.make(original, path))
+def _wrapping(
+    patch: patches.Patch, config_path: str | None
+) -> tuple[Any, str, Function]:
+    """The arguments of setattr() that puts a patch into VDSM."""
+    owner, name = shape.owner_of(patch.expected.at)
+    original = shape.find(patch.expected.at)
+    return owner, name, _marked(patch.wrap(original, config_path))
 
 
-def _adding(item, path):
+def _adding(
+    item: patches.Added, config_path: str | None
+) -> tuple[Any, str, Function]:
+    """The arguments of setattr() that adds an attribute to VDSM."""
     owner, name = shape.owner_of(item.at)
-    return owner, name, _marked(item.make(path))
+    return owner, name, _marked(item.make(config_path))
 
 
-def _marked(function):
+def _marked(function: Function) -> Function:
     setattr(function, MARK, True)
     return function
 
 
-def _is_ours(function):
+def _is_ours(function: Function | None) -> bool:
     return getattr(function, MARK, False)
 
 
-def _current(item):
+def _current(item: patches.Added) -> Function | None:
+    """What has the name of an attribute that we add, if there is anything."""
     try:
         return shape.find(item.at)
     except shape.Missing:
         return None
 
 
-def _taken(item):
+def _added_problem(item: patches.Added) -> str | None:
     """The class must be there, and not the attribute, unless it is ours."""
     try:
         shape.owner_of(item.at)
@@ -115,7 +135,7 @@ def _taken(item):
     return None
 
 
-def _item_problem(item):
+def _item_problem(item: patches.Item) -> str | None:
     try:
         dictionary = shape.find(item.at)
     except shape.Missing as e:

@@ -2,21 +2,30 @@
 """
 The SDM lease of an attached domain, as StoragePool.attachSD takes it.
 
-The SPM holds it on the master domain already. On another one the host id is
-usually there, since the domain is monitored; one that we had to acquire is
-released, unless the monitor came to use it meanwhile: releasing a host id
-kills whoever holds a lease with it, VMs too.
+On the master domain the SPM holds the lease already. On another domain this
+host usually has its host id, since VDSM monitors the domain. A host id that we
+had to acquire is released, unless VDSM has begun to monitor the domain
+meanwhile: releasing a host id kills all processes that have a lease with it,
+VMs too.
 """
 
+from __future__ import annotations
+
 import contextlib
+from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
 
+if TYPE_CHECKING:
+    from typing import Iterator
+
+    from vdsm_backup.plugin.vdsm_types import StorageDomain, StoragePool
+
 
 @contextlib.contextmanager
-def taken(pool, domain):
+def taken(pool: StoragePool, domain: StorageDomain) -> Iterator[None]:
     """
-    The lease, for the body. Raises LeaseBusy, SanlockFailed.
+    Hold the lease while the body runs. Raises LeaseBusy, SanlockFailed.
     """
     if domain.sdUUID == pool.masterDomain.sdUUID:
         yield
@@ -30,7 +39,8 @@ def taken(pool, domain):
 
 
 @contextlib.contextmanager
-def _host_id(pool, domain):
+def _host_id(pool: StoragePool, domain: StorageDomain) -> Iterator[None]:
+    """Have the host id in the domain's lockspace while the body runs."""
     from vdsm.storage import exception as se
 
     if domain.hasHostId(pool.id):
@@ -47,7 +57,7 @@ def _host_id(pool, domain):
             domain.releaseHostId(pool.id)
 
 
-def _acquire(pool, domain):
+def _acquire(pool: StoragePool, domain: StorageDomain) -> None:
     from vdsm.storage import exception as se
 
     try:

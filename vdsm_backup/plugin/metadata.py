@@ -4,15 +4,17 @@ No lost flag: each transaction on domain metadata starts from storage.
 
 VDSM keeps the metadata of a domain in a PersistentDict
 (lib/vdsm/storage/persistent.py). transaction() starts from what the dict has
-in memory, if that is valid, and writes all of it back, so it removes what
-others wrote meanwhile. One domain has several live dicts in one VDSM: the
-monitor drops one and makes another, sdCache has its own, and the pool's
-metadata shares that of the master domain. And a metadata file that is missing
-for a moment reads as an empty dict, without an error.
+in memory, if that is valid, and writes all of it back. So it removes what
+others have written since the dict was read. One domain has several live dicts
+in one VDSM: the monitor drops one and makes another, sdCache has its own, and
+the pool's metadata shares that of the master domain. And a metadata file that
+is missing for a moment reads as an empty dict, without an error.
 
 Three wrappers mend that for all of VDSM at once, for its own changes and for
 ours. Reads outside of a transaction stay as they are.
 """
+
+from __future__ import annotations
 
 import contextlib
 import errno
@@ -21,99 +23,124 @@ import glob
 import os
 import threading
 import time
+from typing import TYPE_CHECKING
 
-# Without them it is no metadata. VDSM itself writes them when it creates a
-# domain, in one update(), and never removes them: fileSD.py
+if TYPE_CHECKING:
+    from typing import Any, Iterable, Iterator, Mapping
+
+    from vdsm_backup.plugin.vdsm_types import (
+        Function,
+        MetadataRW,
+        PersistentDict,
+    )
+
+# Lines without these keys are no metadata. VDSM itself writes them when it
+# creates a domain, in one update(), and never removes them: fileSD.py
 # _prepareMetadata(), blockSD.py create().
 IDENTITY = ("VERSION", "SDUUID")
 
-# Seconds that a metadata file which is missing, or stale, may take to come
-# back while another host replaces it, and between two attempts.
-RETRY_FOR = 10
+# Seconds. How long a metadata file which is missing, or stale, may take to
+# come back while another host replaces it, and the pause between two attempts.
+RETRY_FOR: float = 10
 RETRY_EVERY = 0.5
 _AWAY = (errno.ENOENT, errno.ESTALE)
 
-_locks: dict = {}
+# By UUID of a domain.
+_locks: dict[str | None, threading.RLock] = {}
 _locks_guard = threading.Lock()
-_creating = threading.local()
 
 
-def lock_of(domain):
+class _Thread(threading.local):
+    """Of this thread: the dict that gets the metadata of a new domain."""
+
+    creating: PersistentDict | None = None
+
+
+_thread = _Thread()
+
+
+def lock_of(sd_id: str | None) -> threading.RLock:
     """The lock of all transactions of a domain in this process."""
     with _locks_guard:
-        return _locks.setdefault(domain, threading.RLock())
+        return _locks.setdefault(sd_id, threading.RLock())
 
 
-def domain_of(rw):
+def domain_of(rw: MetadataRW) -> str | None:
     """
-    The domain whose metadata a reader and writer is for: FileMetadataRW has
-    its UUID, and VGTagMetadataRW the VG, which has the same name.
+    The UUID of the domain that a reader and writer is for. FileMetadataRW has
+    the UUID, and VGTagMetadataRW the VG, which has the UUID as its name.
     """
     return getattr(rw, "_sdUUID", None) or getattr(rw, "_vgName", None)
 
 
-def transaction(original):
+def transaction(original: Function) -> Function:
     """
-    Wraps PersistentDict.transaction: the outermost one reads storage first,
-    under one lock a domain, and fails if that has no metadata.
+    Wraps PersistentDict.transaction, a context manager: what its body changes
+    in the dict is written to storage when the body ends, and rolled back if it
+    raises. A transaction inside another one joins it.
 
-    Must not break: nested transactions, which join the outer one; the
+    The outermost one now reads storage first, under one lock for each domain,
+    and fails if there is no metadata. Must not break: nested transactions; the
     rollback of the original; creation of a domain, which begins with nothing
     on storage.
     """
 
     @contextlib.contextmanager
     @functools.wraps(original)
-    def from_storage(self):
+    def from_storage(self: PersistentDict) -> Iterator[None]:
         with lock_of(domain_of(self._metaRW)):
-            with _started(self), original(self):
+            with _read_first(self), original(self):
                 yield
 
     return from_storage
 
 
-def update(original):
+def update(original: Function) -> Function:
     """
-    Wraps PersistentDict.update: one that has all that makes metadata is the
-    creation of a domain, the only thing that may begin with nothing.
+    Wraps PersistentDict.update, which sets several keys in one transaction.
 
-    Must not break: the update itself, which the original does.
+    An update that has all keys of IDENTITY is the creation of a domain.
+    Nothing else may begin with no metadata on storage, so the transaction in
+    it is told (_is_creation()). Must not break: the update itself, which the
+    original does.
     """
 
     @functools.wraps(original)
-    def known(self, metadata):
+    def noticing(self: PersistentDict, metadata: Mapping[str, Any]) -> None:
         if not set(IDENTITY) <= set(metadata):
             return original(self, metadata)
-        _creating.dict = self
+        _thread.creating = self
         try:
             return original(self, metadata)
         finally:
-            _creating.dict = None
+            _thread.creating = None
 
-    return known
+    return noticing
 
 
-def flush(original):
+def flush(original: Function) -> Function:
     """
-    Wraps PersistentDict._flush: what is no metadata is never written.
+    Wraps PersistentDict._flush, which writes all keys to storage at the end of
+    a transaction.
 
-    The last line of defence, whatever a transaction began with. Must not
-    break: any write of a whole domain.
+    Refuses to write what is no metadata: the last line of defence, whatever a
+    transaction began with. Must not break: any write of a domain's metadata.
     """
 
     @functools.wraps(original)
-    def whole(self, overrideMD):
+    def requiring(self: PersistentDict, overrideMD: Mapping[str, Any]) -> None:
         missing = _missing(overrideMD)
         if missing:
             raise _not_metadata(self._metaRW, f"would write no {missing}")
         return original(self, overrideMD)
 
-    return whole
+    return requiring
 
 
-def fresh_lines(rw):
+def fresh_lines(rw: MetadataRW) -> list[str]:
     """
-    The lines on storage now, by VDSM's own I/O; none while the file is away.
+    The lines on storage now, by VDSM's own I/O. An empty list while the file
+    is away.
 
     The directory of a file is listed first: without it NFS clients give the
     old content, or ENOENT, for up to half a minute after another host has
@@ -128,7 +155,7 @@ def fresh_lines(rw):
         return []
 
 
-def _list_directory(rw):
+def _list_directory(rw: MetadataRW) -> None:
     metafile = getattr(rw, "_metafile", None)
     if metafile:
         directory = glob.escape(os.path.dirname(metafile))
@@ -136,10 +163,14 @@ def _list_directory(rw):
 
 
 @contextlib.contextmanager
-def _started(md):
-    """The dict has what is on storage, and nobody else reads it into it."""
+def _read_first(md: PersistentDict) -> Iterator[None]:
+    """
+    The dict has what is on storage when the body begins, and no other thread
+    reads storage into it while the body runs. A transaction inside another
+    one reads nothing.
+    """
     if md._inTransaction:
-        # In this thread, which has the lock of the domain.
+        # The outer one is of this thread, which has the lock of the domain.
         yield
         return
     deadline = time.monotonic() + RETRY_FOR
@@ -149,15 +180,18 @@ def _started(md):
             if problem is None or _is_creation(md):
                 yield
                 return
-            # Who reads it next shall look again.
+            # Whoever uses the dict next shall read storage again.
             md.invalidate()
         if time.monotonic() >= deadline:
             raise _not_metadata(md._metaRW, problem)
         time.sleep(RETRY_EVERY)
 
 
-def _read(md):
-    """Why there is no metadata, or None. Raises what VDSM's read does."""
+def _read(md: PersistentDict) -> str | None:
+    """
+    Read storage into the dict. Returns why there is no metadata, or None.
+    Raises what VDSM's own reading raises.
+    """
     try:
         _list_directory(md._metaRW)
         md._refresh()
@@ -169,22 +203,23 @@ def _read(md):
     return f"it has no {missing}" if missing else None
 
 
-def _is_creation(md):
-    created = getattr(_creating, "dict", None)
-    return created is md and md._isValid and not md._metadata
+def _is_creation(md: PersistentDict) -> bool:
+    """Whether this is the first write to a domain that has no metadata."""
+    return _thread.creating is md and md._isValid and not md._metadata
 
 
-def _missing(values):
+def _missing(values: Iterable[str]) -> str:
+    """The keys of IDENTITY that are not there, "" if all are."""
     return " and ".join(key for key in IDENTITY if key not in values)
 
 
-def _not_metadata(rw, problem):
+def _not_metadata(rw: MetadataRW, problem: str | None) -> Exception:
     from vdsm.storage import exception as se
 
-    # The engine calls the verbs that end here. With a code that is not in the
-    # list of its BrokerCommandBase it would stop the SPM and try another
-    # host; this one is.
-    place = getattr(rw, "_metafile", None) or f"tags of VG {domain_of(rw)}"
+    # The engine calls the verbs that end here. With an error code that is not
+    # in the list of its BrokerCommandBase it would stop the SPM and try
+    # another host. The code of this error is in that list.
+    source = getattr(rw, "_metafile", None) or f"tags of VG {domain_of(rw)}"
     return se.StorageDomainMetadataNotFound(
-        domain_of(rw), f"{place}: {problem}"
+        domain_of(rw), f"{source}: {problem}"
     )

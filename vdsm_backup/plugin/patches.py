@@ -1,57 +1,94 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-All that the plugin touches in VDSM, in one list, and all that it relies on.
+All that the plugin changes in VDSM, in one list, and all that it relies on.
 
-WRAPPED: functions of VDSM that ours stand before; each is named after what it
-adds and says in its docstring why, and what it must not break. GUARDED: those
-of them that judge VMs.
-ADDED: what VDSM does not have.
-NEEDED: what is only called or read. If one of them is not as expected,
-nothing is touched at all.
+WRAPPED: functions of VDSM that are replaced by ours, which call them. Each of
+ours is named after VDSM's, and its docstring says what VDSM's does, what ours
+adds, and what it must not break.
+GUARDED: those of them that check VMs.
+ADDED: attributes that VDSM's classes do not have. ITEMS: keys that its
+dictionaries do not have.
+NEEDED: what is only called or read.
 
-What is made knows the path of the configuration, None for the host's own, and
-reads it when it is needed: it may be broken now, and mended later.
+If any of these is not as expected, nothing of VDSM is changed.
+
+Our functions are made with the path of the configuration file, None for the
+host's own, and read it when they are called: it may be broken now, and mended
+later.
 """
 
-from dataclasses import dataclass
-from typing import Any, Callable
+from __future__ import annotations
 
-from vdsm_backup.plugin import gates, metadata, preview, schema, verbs
-from vdsm_backup.plugin.shape import ANY, Place
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vdsm_backup.plugin import (
+    gates,
+    metadata,
+    preview,
+    schema,
+    second_check,
+    verbs,
+)
+from vdsm_backup.plugin.shape import ANY, Shape
+
+if TYPE_CHECKING:
+    from typing import Callable, Iterable
+
+    from vdsm_backup.plugin.vdsm_types import Function
 
 _PERSISTENT = "vdsm.storage.persistent:PersistentDict"
 _DOMAIN = "vdsm.storage.sd:StorageDomain"
 
 
 @dataclass(frozen=True)
-class Wrapped:
-    """make(original, path) gives what takes its place."""
+class Patch:
+    """
+    A function of VDSM that is replaced.
 
-    place: Place
-    make: Callable
+    expected: VDSM's own. wrap: called with VDSM's own and the path of the
+    configuration, returns the one that takes over.
+    """
+
+    expected: Shape
+    wrap: Callable[[Function, str | None], Function]
 
 
 @dataclass(frozen=True)
 class Added:
-    """make(path) gives an attribute that VDSM's class does not have."""
+    """
+    An attribute that VDSM's class does not have.
+
+    at: as in Shape. make: called with the path of the configuration, returns
+    the value.
+    """
 
     at: str
-    make: Callable
+    make: Callable[[str | None], Function]
 
 
 @dataclass(frozen=True)
 class Item:
-    """A key of one of VDSM's dictionaries, that it does not have."""
+    """
+    A key that one of VDSM's dictionaries does not have.
+
+    at: of the dictionary, as in Shape.
+    """
 
     at: str
     key: str
-    value: Any
+    value: object
 
 
-def _wrap(at, parameters, make, uses=()):
+def _wrap(
+    at: str,
+    parameters: Iterable[str],
+    wrap: Callable[[Function], Function],
+    uses: Iterable[str] = (),
+) -> Patch:
     """For a wrapper that needs no configuration."""
-    place = Place(at, tuple(parameters), exact=True, uses=tuple(uses))
-    return Wrapped(place, lambda original, path: make(original))
+    expected = Shape(at, tuple(parameters), exact=True, uses=tuple(uses))
+    return Patch(expected, lambda original, config_path: wrap(original))
 
 
 WRAPPED = (
@@ -82,49 +119,54 @@ WRAPPED = (
     _wrap(
         "vdsm.storage.hsm:HSM.getStorageDomainInfo",
         ["self", "sdUUID"],
-        verbs.info,
+        verbs.get_storage_domain_info,
         ["validateSdUUID"],
     ),
 )
 
 
-def _guard(at, parameters, make, uses=()):
-    place = Place(at, tuple(parameters), exact=True, uses=tuple(uses))
-    return Wrapped(place, make)
+def _guard(
+    at: str,
+    parameters: Iterable[str],
+    wrap: Callable[[Function, str | None], Function],
+    uses: Iterable[str] = (),
+) -> Patch:
+    expected = Shape(at, tuple(parameters), exact=True, uses=tuple(uses))
+    return Patch(expected, wrap)
 
 
 _VM = "vdsm.virt.vm:Vm"
 _CLIENT = "vdsm.clientIF:clientIF"
 
 GUARDED = (
-    _guard(f"{_VM}.preparePaths", ["self"], gates.prepare_recovered),
+    _guard(f"{_VM}.preparePaths", ["self"], gates.prepare_paths),
     _guard(
         f"{_VM}._preparePathsForDrives",
         ["self", "drives"],
-        gates.prepare_drives,
+        gates.prepare_paths_for_drives,
         ["_volPrepareLock", "prepareVolumePath"],
     ),
     _guard(
         "vdsm.API:VM.migrationCreate",
         ["self", "params", "incomingLimit"],
-        gates.create_migrated,
+        gates.migration_create,
     ),
-    _guard(f"{_VM}.hotplugDisk", ["self", "params"], gates.plug),
+    _guard(f"{_VM}.hotplugDisk", ["self", "params"], gates.hotplug_disk),
     # 4.50.0 takes no more; later ones need_extend.
-    Wrapped(
-        Place(f"{_VM}.diskReplicateStart", ("self", "srcDisk", "dstDisk")),
-        gates.replicate,
+    Patch(
+        Shape(f"{_VM}.diskReplicateStart", ("self", "srcDisk", "dstDisk")),
+        gates.disk_replicate_start,
     ),
-    # They are passed on as they are.
-    Wrapped(Place(f"{_VM}.snapshot", among=("self",)), gates.snapshot),
-    Wrapped(Place(f"{_VM}.merge", among=("self",)), gates.merge),
+    # Their parameters are passed on as they are.
+    Patch(Shape(f"{_VM}.snapshot", takes=("self",)), gates.snapshot),
+    Patch(Shape(f"{_VM}.merge", takes=("self",)), gates.merge),
     _guard(
         f"{_CLIENT}.prepareVolumePath",
         ["self", "drive", "vmId", "path"],
-        gates.prepare,
+        second_check.prepare_volume_path,
     ),
-    Wrapped(
-        Place("vdsm.storage.hsm:HSM.createVolume", among=preview.PARAMETERS),
+    Patch(
+        Shape("vdsm.storage.hsm:HSM.createVolume", takes=preview.PARAMETERS),
         preview.create_volume,
     ),
 )
@@ -145,8 +187,9 @@ ITEMS = (
 )
 
 
-def _need(at, *parameters, uses=()):
-    return Place(at, parameters if parameters else None, uses=tuple(uses))
+def _need(at: str, *parameters: str, uses: Iterable[str] = ()) -> Shape:
+    """Without parameters: an attribute that is no function, or any is."""
+    return Shape(at, parameters or None, uses=tuple(uses))
 
 
 NEEDED = (
@@ -215,7 +258,7 @@ NEEDED = (
     _need("vdsm.virt.vm:Vm.domain"),
     _need("vdsm.virt.domain_descriptor:DomainDescriptor.xml"),
     _need("vdsm.virt.vmstatus:DOWN"),
-    # gates.py
+    # gates.py, second_check.py
     _need(f"{_CLIENT}.teardownVolumePath", "self", "drive"),
     _need(
         f"{_VM}.__init__", uses=["id", "recovering", "_altered_state", "cif"]

@@ -2,55 +2,73 @@
 """
 The preview of a snapshot, refused on a flagged domain.
 
-It is one SPM verb, Volume.create with a parent, which also makes a cold
-snapshot and copies a chain into a domain. They differ in structure: those
-extend a leaf, a preview branches: its parent, in the same image, has a child
-there already. A child that is not legal does not count: a live merge leaves
-such a one.
+The engine makes a preview by an SPM verb, Volume.create with a parent. The
+same verb makes a cold snapshot, and copies a chain of volumes into a domain.
+The structure tells them apart. A snapshot and a copy extend a leaf. A preview
+branches: its parent, in the same image, has a child there already. A child
+that is not legal does not count, since a live merge leaves such a child.
 
 Every refusal has the code of createIllegalVolumeSnapshotError (226): with a
 code that is not in the engine's list for this verb (BrokerCommandBase) the
 engine would stop the SPM and try the next host.
 """
 
+from __future__ import annotations
+
 import functools
 import glob
 import inspect
 import logging
 import os
+from typing import TYPE_CHECKING
 
 from vdsm_backup.plugin import storage
 from vdsm_backup.plugin.gate import Gate
 
+if TYPE_CHECKING:
+    from typing import Any
+
+    from vdsm_backup.plugin.vdsm_types import Function, Hsm, StorageDomain
+
 log = logging.getLogger("vdsm_backup")
 
-#: Of HSM.createVolume, by their names.
+#: The parameters of HSM.createVolume that we read, by their names.
 PARAMETERS = ("sdUUID", "spUUID", "imgUUID", "srcImgUUID", "srcVolUUID")
 
 
-def create_volume(original, path):
+def create_volume(original: Function, config_path: str | None) -> Function:
     """
-    Wraps HSM.createVolume.
+    Wraps HSM.createVolume, which creates a volume in an image, with a parent
+    or without one, in a task of the SPM.
 
-    Must not break: it stays exported and synchronous; snapshots, copies,
-    templates. Where the parent is a leaf the flag is not even read.
+    Adds a check where the new volume would branch. Where the parent is a leaf
+    the flag is not even read. Must not break: the attributes of the function,
+    by which VDSM exports it and runs it synchronously; snapshots, copies,
+    templates.
     """
-    gate = Gate(path)
+    gate = Gate(config_path)
     signature = inspect.signature(original)
 
     @functools.wraps(original)
-    def judged(self, *args, **kwargs):
+    def checking(self: Hsm, *args: Any, **kwargs: Any) -> Any:
         call = signature.bind(self, *args, **kwargs)
         call.apply_defaults()
         given = {name: call.arguments[name] for name in PARAMETERS}
         if _is_spm(self, given["spUUID"]) and _may_branch(**given):
-            _judge(gate, **given)
+            _require_allowed(gate, **given)
         return original(self, *args, **kwargs)
 
-    return judged
+    return checking
 
 
-def _judge(gate, sdUUID, spUUID, imgUUID, srcImgUUID, srcVolUUID):
+def _require_allowed(
+    gate: Gate,
+    sdUUID: str,
+    spUUID: str,
+    imgUUID: str,
+    srcImgUUID: str,
+    srcVolUUID: str,
+) -> None:
     from vdsm.common.exception import VdsmException
 
     drive = {
@@ -61,25 +79,29 @@ def _judge(gate, sdUUID, spUUID, imgUUID, srcImgUUID, srcVolUUID):
         "volumeID": srcVolUUID,
     }
     try:
-        gate.judge("preview", "A VM", drives=[drive])
+        gate.require_allowed("preview", "A VM", drives=[drive])
     except VdsmException as e:
         raise _snapshot_error(str(e)) from e
 
 
-def _snapshot_error(text):
+def _snapshot_error(text: str) -> Exception:
     from vdsm.storage import exception as se
 
     class PreviewRefused(se.createIllegalVolumeSnapshotError):
+        # An answer, not a fault of VDSM: no trace in its log.
         expected = True
 
-        def __str__(self):
+        def __str__(self) -> str:
             return text
 
     return PreviewRefused()
 
 
-def _is_spm(hsm, spUUID):
-    """If not, the original says so; it is a question for another host."""
+def _is_spm(hsm: Hsm, spUUID: str) -> bool:
+    """
+    Whether this host is the SPM of a pool. If it is not, the original says so,
+    and the engine asks another host, which checks.
+    """
     from vdsm.common.exception import GeneralException
 
     try:
@@ -89,10 +111,16 @@ def _is_spm(hsm, spUUID):
     return True
 
 
-def _may_branch(sdUUID, spUUID, imgUUID, srcImgUUID, srcVolUUID):
+def _may_branch(
+    sdUUID: str,
+    spUUID: str,
+    imgUUID: str,
+    srcImgUUID: str,
+    srcVolUUID: str,
+) -> bool:
     """
-    Does the new volume get a sibling in its image. If that cannot be seen it
-    may: the flag decides.
+    Whether the new volume gets a sibling in its image. Where that cannot be
+    seen it may get one, and so the flag decides.
     """
     from vdsm.storage import constants as sc
     from vdsm.storage.sdc import sdCache
@@ -110,17 +138,18 @@ def _may_branch(sdUUID, spUUID, imgUUID, srcImgUUID, srcVolUUID):
             for child in _children(domain, imgUUID, srcVolUUID)
         )
     except Exception:
-        # Whatever it is: an error from here would stop the SPM.
+        # Whatever it is: with most errors the engine would stop the SPM.
         log.warning(
             "Volume %s of domain %s", srcVolUUID, sdUUID, exc_info=True
         )
         return True
 
 
-def _children(domain, imgUUID, volUUID):
+def _children(domain: StorageDomain, imgUUID: str, volUUID: str) -> list[str]:
     """
-    Children of a volume in its image: of a block domain by the tags that LVM
-    has in memory, of a file domain through its ioprocess.
+    UUIDs of the volumes in an image whose parent is this volume. On a block
+    domain they are found by the LV tags in VDSM's LVM cache, on a file domain
+    through its ioprocess.
     """
     from vdsm.storage import constants as sc
     from vdsm.storage import lvm
@@ -129,8 +158,9 @@ def _children(domain, imgUUID, volUUID):
         tag = f"{sc.TAG_PREFIX_IMAGE}{imgUUID}"
         lvs = lvm.lvsByTag(domain.sdUUID, f"{sc.TAG_PREFIX_PARENT}{volUUID}")
         return [lv.name for lv in lvs if tag in lv.tags]
-    # Other names in the directory (.meta, .lease) begin with that of a volume.
-    # VDSM names a mount as its server: an IPv6 address is in brackets.
+    # Each volume has a file of its metadata beside it, UUID.meta. The names of
+    # directories are escaped, since VDSM names the directory of a mount after
+    # its server, and an IPv6 address is in brackets.
     directory = glob.escape(domain.getImageDir(imgUUID))
     names = domain.oop.glob.glob(os.path.join(directory, "*.meta"))
     volumes = [os.path.basename(name)[: -len(".meta")] for name in names]

@@ -4,22 +4,36 @@ Our verbs in VDSM's API schema (lib/vdsm/api/vdsm-api.yml), by which the
 bridge finds a verb, orders its arguments and, in strict mode, checks types.
 """
 
+from __future__ import annotations
+
 import functools
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any, Union
+
+    from vdsm_backup.plugin.vdsm_types import Function, Schema
+
+    # As they are in the schema.
+    Definition = dict[str, Any]
+    # A name of a primitive type, a list with one type in it, or an object.
+    Type = Union[str, list[str], Definition]
 
 _GET_INFO = "StorageDomain.getInfo"
 
 
-def init(original):
+def init(original: Function) -> Function:
     """
-    Wraps Schema.__init__: where the verbs of storage domains were loaded,
-    ours are there too, and getInfo may have `backup`.
+    Wraps Schema.__init__, which loads verbs from pickles that were made when
+    VDSM was built.
 
-    The schema is a pickle that was made when VDSM was built. Must not break:
-    the schema of events and of gluster, which have no storage domains.
+    Where it has loaded the verbs of storage domains, ours are added, and
+    `backup` in the result of getInfo. Must not break: the schema of events and
+    of gluster, which have no storage domains.
     """
 
     @functools.wraps(original)
-    def extended(self, schema_types, strict_mode):
+    def extended(self: Schema, schema_types: Any, strict_mode: bool) -> None:
         original(self, schema_types, strict_mode)
         if _GET_INFO in self._methods:
             _extend(self._methods)
@@ -27,10 +41,10 @@ def init(original):
     return extended
 
 
-def _extend(methods):
-    # Types are taken from the verb that has them, not by their names: the
-    # schema of gluster has a UUID too, which is another one, and which of
-    # the two has the name is by chance.
+def _extend(methods: dict[str, Definition]) -> None:
+    # The type of the parameter `storagedomainID` is taken from a verb that has
+    # it, not by its name: the schema of gluster has a type UUID, too, which is
+    # another one, and it is by chance which of the two the name gives.
     info = methods[_GET_INFO]
     (domain,) = info["params"]
     methods["StorageDomain.setBackup"] = {
@@ -75,15 +89,15 @@ def _extend(methods):
     )
 
 
-def _of(name, its_type, description):
+def _of(name: str, its_type: Type, description: str) -> Definition:
     return {"name": name, "type": its_type, "description": description}
 
 
-def _optional(name, its_type, description):
+def _optional(name: str, its_type: Type, description: str) -> Definition:
     return {**_of(name, its_type, description), "defaultvalue": None}
 
 
-def _object(name, *properties):
+def _object(name: str, *properties: Definition) -> Definition:
     return {
         "name": name,
         "type": "object",

@@ -1,58 +1,70 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-Does a place in VDSM look as expected: it is there, takes these parameters,
-and its code uses these names. Looking changes nothing.
+Whether an attribute of VDSM is as we expect it: it is there, takes these
+parameters, and its code mentions these names. Checking changes nothing.
 
-The names tell of attributes of instances, which cannot be seen in a class.
+Instance attributes cannot be inspected on a class, so we check that the code
+of a method mentions their names.
 """
+
+from __future__ import annotations
 
 import importlib
 import inspect
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-# A parameter that is given by its position, whatever its name.
+if TYPE_CHECKING:
+    from typing import Any
+
+    from vdsm_backup.plugin.vdsm_types import Function
+
+# A parameter that we give by its position, whatever its name.
 ANY = "_"
 
 
 class Missing(Exception):
-    """It is not there; the text says what."""
+    """An attribute is not there; the text says which, and why."""
 
 
 @dataclass(frozen=True)
-class Place:
+class Shape:
     """
+    What we expect of one attribute of VDSM.
+
     at: "module:Class.attribute".
-    parameters: names, in order, ANY for one that is given by its position;
-        None if it is no function, or any will do.
-    exact: it takes no others. Otherwise it may, if they have defaults.
-    uses: names of attributes that its code uses.
-    among: names of parameters that it has, anywhere.
+    parameters: the names of its first parameters, in order, ANY for one that
+        we give by its position. None: it is no function, or any will do.
+    exact: it has no other parameters. Otherwise it may have others that we
+        need not give.
+    uses: names of attributes that its code mentions.
+    takes: names of parameters that it has, in any order.
     """
 
     at: str
-    parameters: "tuple | None" = None
+    parameters: tuple[str, ...] | None = None
     exact: bool = False
-    uses: tuple = ()
-    among: tuple = ()
+    uses: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
 
-    def problem(self):
+    def problem(self) -> str | None:
         """What is not as expected, or None."""
         try:
             found = find(self.at)
         except Missing as e:
             return str(e)
-        # Of a class method.
+        # A class method has its function inside.
         found = getattr(found, "__func__", found)
         if self.parameters is not None:
             if not callable(found):
                 return f"{self.at} is no function"
-            if not self._takes(found):
+            if not _fits(self.parameters, self.exact, found):
                 return (
                     f"{self.at} takes {inspect.signature(found)},"
                     f" expected ({', '.join(self.parameters)})"
                 )
-        if self.among:
-            missing = set(self.among) - set(
+        if self.takes:
+            missing = set(self.takes) - set(
                 inspect.signature(found).parameters
             )
             if missing:
@@ -63,32 +75,18 @@ class Place:
             return f"{self.at} does not use {', '.join(sorted(unused))}"
         return None
 
-    def _takes(self, found):
-        given = list(inspect.signature(found).parameters.values())
-        count = len(self.parameters)
-        if len(given) < count:
-            return False
-        for expected, parameter in zip(self.parameters, given):
-            if expected not in (ANY, parameter.name):
-                return False
-        others = given[count:]
-        if self.exact:
-            return not others
-        return all(
-            p.default is not p.empty
-            or p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
-            for p in others
-        )
 
-
-def find(at):
-    """What is there now. Raises Missing."""
+def find(at: str) -> Any:
+    """The attribute as it is now. Raises Missing."""
     owner, name = owner_of(at)
     return _attribute(owner, name, at)
 
 
-def owner_of(at):
-    """(module or class, name) of a place. Raises Missing."""
+def owner_of(at: str) -> tuple[Any, str]:
+    """
+    The module or class that an attribute is in, and its name there. Raises
+    Missing.
+    """
     module, _, path = at.partition(":")
     try:
         owner = importlib.import_module(module)
@@ -100,7 +98,7 @@ def owner_of(at):
     return owner, name
 
 
-def _attribute(owner, name, at):
+def _attribute(owner: Any, name: str, at: str) -> Any:
     # Not getattr: it would make a bound method of a class method.
     try:
         return inspect.getattr_static(owner, name)
@@ -108,6 +106,25 @@ def _attribute(owner, name, at):
         raise Missing(f"{at} is not there")
 
 
-def _names(function):
+def _fits(expected: tuple[str, ...], exact: bool, function: Function) -> bool:
+    """Whether the parameters of a function are as Shape describes them."""
+    given = list(inspect.signature(function).parameters.values())
+    count = len(expected)
+    if len(given) < count:
+        return False
+    for name, parameter in zip(expected, given):
+        if name not in (ANY, parameter.name):
+            return False
+    others = given[count:]
+    if exact:
+        return not others
+    return all(
+        p.default is not p.empty or p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+        for p in others
+    )
+
+
+def _names(function: Function) -> set[str]:
+    """All names of attributes and globals that the code mentions."""
     code = getattr(inspect.unwrap(function), "__code__", None)
     return set(code.co_names) if code else set()

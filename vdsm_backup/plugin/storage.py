@@ -4,8 +4,11 @@ The metadata of a domain as a Storage, by VDSM's own I/O: its ioprocess of the
 domain, its LVM cache and commands. No second LVM or ioprocess inside VDSM.
 """
 
+from __future__ import annotations
+
 import os
 import time
+from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
 from vdsm_backup.change.world import Unsettled
@@ -16,13 +19,22 @@ from vdsm_backup.plugin import metadata, vdsm_errors
 from vdsm_backup.storage.base import Reader
 from vdsm_backup.text import printable
 
+if TYPE_CHECKING:
+    from typing import Any
 
-def open_domain(sd_id):
+    from vdsm_backup.plugin.vdsm_types import (
+        LvmObject,
+        PersistentDict,
+        StorageDomain,
+    )
+
+
+def open_domain(sd_id: str) -> VdsmStorage:
     """
     The VdsmStorage of a domain that VDSM knows or finds.
 
-    Raises DomainNotFound, or what VDSM raises when it looks at a domain for
-    the first time.
+    Raises DomainNotFound. VDSM validates a domain that it did not know, and
+    what it raises then is raised here, too.
     """
     from vdsm.storage import exception as se
     from vdsm.storage.sdc import sdCache
@@ -36,34 +48,40 @@ def open_domain(sd_id):
     return VdsmFileStorage(domain)
 
 
-def is_block(domain):
-    # Whose metadata is in a VG.
+def is_block(domain: StorageDomain) -> bool:
+    """Whether the metadata of a domain is in the tags of a VG."""
     return hasattr(dictionary(domain)._metaRW, "_vgName")
 
 
-def dictionary(domain):
+def dictionary(domain: StorageDomain) -> PersistentDict:
     """
-    VDSM's live PersistentDict of a domain. Taking the cluster lock makes a
-    new one on block domains, so it is never kept.
+    VDSM's live PersistentDict of a domain. Do not keep it: on block domains
+    VDSM makes a new one when it takes the cluster lock.
     """
     return domain._metadata._dict
 
 
 class VdsmStorage(Reader):
-    """domain: what sdCache.produce() gives."""
+    """domain: as sdCache.produce() returns it."""
 
-    def __init__(self, domain):
+    def __init__(self, domain: StorageDomain) -> None:
         super().__init__(domain.sdUUID, domain.domaindir)
         self.domain = domain
 
-    def write(self, old, new):
+    def write(self, old: list[str] | None, new: list[str]) -> None:
         """
-        As change.world.Lease.write(): one transaction of VDSM, which starts
-        from storage.
+        As change.world.Lease.write(): replace the lines in one transaction of
+        VDSM, which starts from storage.
+
+        Raises MetadataChanged, WriteFailed; Unsettled where the write may have
+        been made, or may still be.
         """
         import ioprocess
         from vdsm.common.exception import GeneralException
 
+        if old is None:
+            # Only a restore has no old lines, and VDSM restores nothing.
+            raise ValueError("VDSM writes over metadata that it can read")
         wanted = md_lines.parse(new).values
         flushing = False
         try:
@@ -83,18 +101,20 @@ class VdsmStorage(Reader):
             text = str(e) or type(e).__name__
             if not flushing:
                 raise errors.WriteFailed(self.sd_id, "reading", text) from e
-            # ioprocess gives up waiting, its thread may still be at it.
+            # We no longer wait for ioprocess, but it may still write.
             ended = not isinstance(e, (ioprocess.Timeout, ioprocess.Closed))
             raise Unsettled(text, ended) from e
 
-    def _unreadable(self, text):
+    def _unreadable(self, text: str) -> errors.Error:
         return errors.MetadataUnreadable(self.sd_id, printable(text))
 
 
 class VdsmFileStorage(VdsmStorage):
+    """A domain whose metadata is in a file."""
+
     kind = "file"
 
-    def read(self):
+    def read(self) -> list[str]:
         rw = dictionary(self.domain)._metaRW
         deadline = time.monotonic() + metadata.RETRY_FOR
         while True:
@@ -104,41 +124,46 @@ class VdsmFileStorage(VdsmStorage):
                 except UnicodeDecodeError as e:
                     reason = f"it is not UTF-8 text at byte {e.start}"
                     raise errors.NotMetadata(self.sd_id, reason)
-            # None: it may come back. What stays empty is no metadata.
+            # No lines: the file is away, and may come back. What stays empty
+            # is no metadata.
             if lines or time.monotonic() >= deadline:
                 return lines
             time.sleep(metadata.RETRY_EVERY)
 
-    def origin(self):
+    def origin(self) -> str:
         ids = os.path.join(self.domain.domaindir, "dom_md", "ids")
         with vdsm_errors.as_ours(self._unreadable):
             inode = self.domain.oop.os.stat(ids).st_ino
         fs_type, at = mounts.where(self.domain.domaindir)
         return origin.file_origin(fs_type, inode, at)
 
-    def match_origin(self, stored):
+    def match_origin(self, stored: str) -> str:
         return origin.match_file(stored, self.origin())
 
 
 class VdsmBlockStorage(VdsmStorage):
+    """A domain whose metadata is in the tags of its VG."""
+
     kind = "block"
 
-    def read(self):
+    def read(self) -> list[str]:
         from vdsm.storage import lvm
 
         with vdsm_errors.as_ours(self._unreadable):
-            # Always asks LVM, and leaves what VDSM knows of the LVs alone. To
-            # invalidate the VG and then get it may give what somebody had
-            # asked LVM for before. VDSM limits LVM to the devices by which it
-            # knows the VG, here and when it activates LVs, and asks all only
-            # if that fails: beside a replica what is read is what a VM would
-            # run from.
+            # getVGs() always asks LVM, and keeps what VDSM knows of the LVs.
+            # invalidateVG() and then getVG() could give an answer that
+            # somebody else has asked LVM for before this call.
+            #
+            # VDSM limits LVM to the devices by which it knows the VG, here and
+            # when it activates LVs, and asks all devices only if that fails.
+            # So beside a replica of a domain we read the one of the two that a
+            # VM would run from.
             found = lvm.getVGs([self.sd_id])
         if not found:
             raise self._unreadable("LVM does not find its VG")
         return encoding.decode_tags(self._known(found[0], "tags"), self.sd_id)
 
-    def origin(self):
+    def origin(self) -> str:
         from vdsm.storage import lvm
 
         with vdsm_errors.as_ours(self._unreadable):
@@ -146,7 +171,7 @@ class VdsmBlockStorage(VdsmStorage):
             uuid = self._known(lvm.getPV(name), "uuid")
         return origin.block_origin(uuid, devices.wwid(name))
 
-    def match_origin(self, stored):
+    def match_origin(self, stored: str) -> str:
         from vdsm.storage import lvm
 
         with vdsm_errors.as_ours(self._unreadable):
@@ -157,8 +182,11 @@ class VdsmBlockStorage(VdsmStorage):
             }
         return origin.match_block(stored, wwids)
 
-    def _known(self, item, attribute):
-        """VDSM's cache gives an object without attributes if LVM failed."""
+    def _known(self, item: LvmObject, attribute: str) -> Any:
+        """
+        An attribute of a VG or PV. VDSM's cache gives an object without
+        attributes where LVM has failed. Raises MetadataUnreadable.
+        """
         try:
             return getattr(item, attribute)
         except AttributeError as e:

@@ -4,14 +4,23 @@ Our errors as VDSM's exceptions, with the same codes and texts as on our
 command line, and VDSM's exceptions as our errors.
 """
 
+from __future__ import annotations
+
 import contextlib
+from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
 
+if TYPE_CHECKING:
+    from typing import Callable, Iterator
+
 
 @contextlib.contextmanager
-def as_vdsm():
-    """What VDSM's dispatcher and API make a response of."""
+def as_vdsm() -> Iterator[None]:
+    """
+    Raise our errors as exceptions of which VDSM's dispatcher and API make a
+    response.
+    """
     try:
         yield
     except errors.Error as e:
@@ -19,8 +28,12 @@ def as_vdsm():
 
 
 @contextlib.contextmanager
-def as_ours(make):
-    """make(text): our error for what VDSM's storage code raises."""
+def as_ours(make: Callable[[str], errors.Error]) -> Iterator[None]:
+    """
+    Raise what VDSM's storage code raises as one of our errors.
+
+    make: gives our error for the text of VDSM's.
+    """
     import ioprocess
     from vdsm.common.exception import GeneralException
 
@@ -32,8 +45,12 @@ def as_ours(make):
         raise make(str(e)) from e
 
 
-def exception(error, text=None):
-    """One of our errors in VDSM's clothes; `text` in place of its own."""
+def exception(error: errors.Error, text: str | None = None) -> Exception:
+    """
+    One of our errors as an exception of VDSM, with our code.
+
+    text: in place of the error's own.
+    """
     from vdsm.common.exception import GeneralException
 
     class BackupFlagError(GeneralException):
@@ -41,7 +58,7 @@ def exception(error, text=None):
         # An answer, not a fault of VDSM: no trace in its log.
         expected = error.refusal or error.wrong_usage
 
-        def __str__(self):
+        def __str__(self) -> str:
             return text or str(error)
 
     return BackupFlagError()

@@ -2,18 +2,21 @@
 """
 StorageDomain.setBackup and StorageDomain.getBackup, and `backup` in getInfo.
 
-A verb takes VDSM's usual way, on each step of it a small function:
+A verb of VDSM goes through several layers. Ours has one function in each:
 
-    API.StorageDomain.setBackup          what the bridge calls
+    API.StorageDomain.setBackup          called by the bridge (JSON-RPC)
     HSM.setStorageDomainBackup           arguments and locks
-    StoragePool.setSDBackup              SPM only
-    change.change                        the story, in the World below
+    StoragePool.setSDBackup              only on the SPM
+    change.change                        the change, in the World below
 """
+
+from __future__ import annotations
 
 import contextlib
 import functools
 import logging
 import re
+from typing import TYPE_CHECKING
 
 from vdsm_backup import config, errors
 from vdsm_backup.change import change, history
@@ -23,6 +26,19 @@ from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.plugin import lease, metadata, storage, vdsm_errors, vms
 from vdsm_backup.text import printable
 
+if TYPE_CHECKING:
+    from typing import Any, Iterator, Mapping
+
+    from vdsm_backup.change.world import Lease, Users
+    from vdsm_backup.plugin.storage import VdsmStorage
+    from vdsm_backup.plugin.vdsm_types import (
+        ApiStorageDomain,
+        Function,
+        Hsm,
+        Response,
+        StoragePool,
+    )
+
 log = logging.getLogger("vdsm_backup")
 
 _BOOLEANS = {True: True, False: False, "true": True, "false": False}
@@ -31,14 +47,20 @@ _BOOLEANS = {True: True, False: False, "true": True, "false": False}
 # API.StorageDomain
 
 
-def api_set(self, storagedomainID, backup, reason, expected=None):
+def api_set(
+    self: ApiStorageDomain,
+    storagedomainID: str,
+    backup: object,
+    reason: object,
+    expected: object = None,
+) -> Response:
     """Added as API.StorageDomain.setBackup."""
     return self._irs.setStorageDomainBackup(
         storagedomainID, backup, reason, expected
     )
 
 
-def api_get(self, storagedomainID):
+def api_get(self: ApiStorageDomain, storagedomainID: str) -> Response:
     """Added as API.StorageDomain.getBackup."""
     return self._irs.getStorageDomainBackup(storagedomainID)
 
@@ -46,25 +68,34 @@ def api_get(self, storagedomainID):
 # HSM
 
 
-def hsm_set(path):
+def hsm_set(config_path: str | None) -> Function:
     """
-    Added as HSM.setStorageDomainBackup; public, so the dispatcher exposes it.
+    Added as HSM.setStorageDomainBackup. hsm.public() makes the dispatcher
+    expose it, and run it as a task of VDSM that has the locks it takes.
 
-    path: of the configuration; None for the host's own.
+    config_path: of the configuration file; None for the host's own.
     """
     from vdsm.common.threadlocal import vars
     from vdsm.storage import hsm
 
-    def setStorageDomainBackup(self, sdUUID, backup, reason, expected=None):
+    def setStorageDomainBackup(
+        self: Hsm,
+        sdUUID: str,
+        backup: object,
+        reason: object,
+        expected: object = None,
+    ) -> dict[str, Any]:
         with vdsm_errors.as_vdsm():
             request = _request(backup, reason, expected)
-            options = config.load(path)
+            options = config.load(config_path)
             domain = storage.open_domain(sdUUID)
             pool_id = change.checked(domain).pool
             _require_attached(sdUUID, pool_id)
-            # The pool's lock first, as attach takes them: while we have it
-            # the SPM is not stopped and the domain is not moved. A shared
-            # one: an exclusive lock of the domain would wait for each copy.
+            # In the order in which attach takes them. While we have the
+            # pool's lock the SPM is not stopped and the domain not moved. The
+            # domain's is a shared one: an exclusive lock would wait for each
+            # copy of a disk. The third lock is ours alone: one change at a
+            # time.
             vars.task.getSharedLock(hsm.STORAGE, pool_id)
             vars.task.getSharedLock(hsm.STORAGE, sdUUID)
             vars.task.getExclusiveLock(hsm.STORAGE, f"{sdUUID}_backup")
@@ -75,12 +106,15 @@ def hsm_set(path):
     return hsm.public(setStorageDomainBackup)
 
 
-def hsm_get(path):
-    """Added as HSM.getStorageDomainBackup. Any host, attached or not."""
+def hsm_get(config_path: str | None) -> Function:
+    """
+    Added as HSM.getStorageDomainBackup. Any host answers it, and whether the
+    domain is attached does not matter.
+    """
     from vdsm.common.threadlocal import vars
     from vdsm.storage import hsm
 
-    def getStorageDomainBackup(self, sdUUID):
+    def getStorageDomainBackup(self: Hsm, sdUUID: str) -> dict[str, Any]:
         with vdsm_errors.as_vdsm():
             vars.task.getSharedLock(hsm.STORAGE, sdUUID)
             domain = storage.open_domain(sdUUID)
@@ -94,17 +128,18 @@ def hsm_get(path):
     return hsm.public(getStorageDomainBackup)
 
 
-def info(original):
+def get_storage_domain_info(original: Function) -> Function:
     """
-    Wraps HSM.getStorageDomainInfo: adds `backup`, if it can be read.
+    Wraps HSM.getStorageDomainInfo, which answers the verb getInfo. It first
+    validates the domain, which reads the metadata from storage.
 
-    Must not break: getInfo never fails for it, reads storage no second time
-    (the original has just validated the domain, which reads its metadata),
-    and keeps all else. The engine throws away what it does not know.
+    Adds `backup`, if it is known; the engine throws away keys that it does not
+    know. Must not break: getInfo never fails for our sake, reads storage no
+    second time, and keeps all other keys.
     """
 
     @functools.wraps(original)
-    def with_flag(self, sdUUID):
+    def with_flag(self: Hsm, sdUUID: str) -> dict[str, Any]:
         result = original(self, sdUUID)
         value = _flag_in_memory(sdUUID)
         if value is not None:
@@ -114,7 +149,8 @@ def info(original):
     return with_flag
 
 
-def _flag_in_memory(sd_id):
+def _flag_in_memory(sd_id: str) -> bool | None:
+    """The flag in VDSM's copy of the metadata; None if it is not known."""
     from vdsm.storage.sdc import sdCache
 
     try:
@@ -123,7 +159,7 @@ def _flag_in_memory(sd_id):
             return None
         return flag.read(values, sd_id).value
     except Exception as e:
-        # Whatever it is: getInfo is asked for other things.
+        # Whatever it is: callers of getInfo want the other keys.
         log.warning("No backup flag in the info of domain %s: %s", sd_id, e)
         return None
 
@@ -131,15 +167,22 @@ def _flag_in_memory(sd_id):
 # StoragePool
 
 
-def pool_set(path):
+def pool_set(config_path: str | None) -> Function:
     """
-    Added as StoragePool.setSDBackup, and secured by hand: VDSM's decorator of
-    the class has done its work when the class was made. Who is not the SPM
-    gets SecureError, which VDSM answers with 654.
+    Added as StoragePool.setSDBackup.
+
+    The decorator of the class, which makes all methods refuse a host that is
+    not the SPM, has worked when the class was made. So that is done here by
+    hand: the method raises SecureError, which VDSM answers with 654.
     """
     from vdsm.storage import securable
 
-    def setSDBackup(self, domain, request, options):
+    def setSDBackup(
+        self: StoragePool,
+        domain: VdsmStorage,
+        request: change.Request,
+        options: config.Config,
+    ) -> dict[str, Any]:
         self._assert_sd_in_pool(domain.sd_id)
         world = _World(self, domain, options)
         result = change.change(domain, request, world)
@@ -159,43 +202,48 @@ def pool_set(path):
 class _World:
     """The change.world.World of a domain, which is VDSM here."""
 
-    def __init__(self, pool, domain, options):
+    def __init__(
+        self, pool: StoragePool, domain: VdsmStorage, options: config.Config
+    ) -> None:
         self._pool = pool
         self._domain = domain
         self.history = history.History(options.history_dir)
         self.who = _caller()
-        self.settle = options.settle
-        self.progress = log.debug
+        self.settle: float = options.settle
+
+    def progress(self, text: str) -> None:
+        log.debug("%s", text)
 
     @contextlib.contextmanager
-    def lease(self, values):
+    def lease(self, values: Mapping[str, str]) -> Iterator[Lease]:
         with lease.taken(self._pool, self._domain.domain):
             yield self._domain
 
-    def users(self):
+    def users(self) -> Users:
         return vms.find(self._domain.sd_id)
 
-    def is_hosted_engine(self):
+    def is_hosted_engine(self) -> bool:
         return hosted_engine.is_hosted_engine(self._domain.sd_id)
 
-    def vdsm_runs(self):
+    def vdsm_runs(self) -> bool:
         return True
 
-    def require_may_write(self, pool, request):
+    def require_may_write(self, pool: str, request: change.Request) -> None:
         """VDSM writes domains of the pool that the verb has locked."""
         _require_attached(self._domain.sd_id, pool)
         if pool != self._pool.spUUID:
             raise errors.MetadataChanged(self._domain.sd_id)
 
 
-def _require_attached(sd_id, pool_id):
+def _require_attached(sd_id: str, pool_id: str) -> None:
     if not pool_id:
         raise errors.DomainDetached(sd_id)
 
 
-def _caller():
+def _caller() -> str:
     """
-    BACKUP_BY. VDSM knows where a call came from, and not which user it was.
+    Who changes the flag, for BACKUP_BY. VDSM knows from which address a call
+    came, and not which user made it.
     """
     from vdsm.common.threadlocal import vars
 
@@ -209,28 +257,30 @@ def _caller():
 # Arguments and results
 
 
-def _request(backup, reason, expected):
+def _request(
+    backup: object, reason: object, expected: object
+) -> change.Request:
+    """Raises InvalidArgument, InvalidReason."""
     value = _boolean("backup", backup)
-    if expected is not None:
-        expected = _boolean("expected", expected)
+    known = None if expected is None else _boolean("expected", expected)
     if not isinstance(reason, str):
         raise errors.InvalidReason("it is no text")
     return change.Request(
         action="set" if value else "clear",
         reason=flag.require_reason(reason),
-        expected=expected,
+        expected=known,
     )
 
 
-def _boolean(name, value):
-    """VDSM's command line client sends strings."""
+def _boolean(name: str, value: object) -> bool:
+    """A parameter of a verb. VDSM's command line client sends strings."""
     if isinstance(value, (bool, str)) and value in _BOOLEANS:
         return _BOOLEANS[value]
     problem = f"{printable(repr(value))} is neither true nor false"
     raise errors.InvalidArgument(name, problem)
 
 
-def _shown(found):
+def _shown(found: flag.Flag) -> dict[str, Any]:
     return {
         "backup": found.value,
         "reason": found.reason,

@@ -2,28 +2,38 @@
 """
 Who uses a domain, by VDSM's own list of the VMs of this host.
 
-A VM is looked at twice: its XML, which it has from the moment that VDSM knows
-it, and its drives, which are also there while one is replicated. A drive that
-is being plugged in is in neither until it is; gates.py tells of it.
+Two sources tell what a VM uses. Its XML is there from the moment that VDSM
+knows the VM. Its drives also tell of a disk that is being copied to another
+domain. A disk that is being plugged in is in neither of them until it is
+plugged in, so gates.hotplug_disk() tells of it by plugging().
 """
+
+from __future__ import annotations
 
 import contextlib
 import threading
+from typing import TYPE_CHECKING
 
 from vdsm_backup.text import printable
 from vdsm_backup.users import running_vms
 from vdsm_backup.users.users import Users
 
+if TYPE_CHECKING:
+    from typing import Iterable, Iterator
+
+    from vdsm_backup.plugin.vdsm_types import Drive, PluggedDrive, Vm
+
 UNSEEN = "VMs of other hosts; the engine's own check covers the data center"
 
 
-# (name of the VM, UUID of the domain) of drives that are being plugged in.
-_plugging = []
+# (name of the VM, UUID of the domain) for each drive that is being plugged in.
+# A LUN is on no domain.
+_plugging: list[tuple[str, str | None]] = []
 _plugging_lock = threading.Lock()
 
 
 @contextlib.contextmanager
-def plugging(vm_name, drive):
+def plugging(vm_name: str, drive: Drive) -> Iterator[None]:
     """As long as the body runs, the VM uses the domain of the drive."""
     entry = (vm_name, drive.get("domainID"))
     with _plugging_lock:
@@ -35,8 +45,8 @@ def plugging(vm_name, drive):
             _plugging.remove(entry)
 
 
-def find(sd_id):
-    """users.Users of a domain; touches no storage."""
+def find(sd_id: str) -> Users:
+    """The users of a domain. Touches no storage."""
     from vdsm.clientIF import clientIF
 
     users = Users()
@@ -51,10 +61,10 @@ def find(sd_id):
     return users
 
 
-def _add(users, vm, sd_id):
+def _add(users: Users, vm: Vm, sd_id: str) -> None:
     from vdsm.virt import vmstatus
 
-    # It has ended, and stays in the list until the engine has seen that.
+    # A VM that has ended stays in the list until the engine has seen that.
     if vm.lastStatus == vmstatus.DOWN:
         return
     name = printable(vm.name)
@@ -72,15 +82,17 @@ def _add(users, vm, sd_id):
         users.notes.append(f"VM {name} has a CD-ROM from it")
 
 
-def _add_drive(drive, sd_id, uses, cdroms):
+def _add_drive(
+    drive: PluggedDrive, sd_id: str, uses: list[str], cdroms: list[str]
+) -> None:
     if getattr(drive, "domainID", None) == sd_id:
         found = cdroms if drive.device == "cdrom" else uses
         found.append(f"disk {drive.name}")
-    # The target of a live storage migration; gone when it has ended.
+    # The target of a live storage migration, until that has ended.
     replica = getattr(drive, "diskReplicate", None) or {}
     if replica.get("domainID") == sd_id:
         uses.append(f"copy of disk {drive.name}")
 
 
-def _listed(uses):
+def _listed(uses: Iterable[str]) -> str:
     return ", ".join(printable(use) for use in dict.fromkeys(uses))

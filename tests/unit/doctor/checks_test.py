@@ -31,7 +31,7 @@ def configure(host, text):
 
 
 @pytest.fixture
-def places(tmp_path):
+def directories(tmp_path):
     for point in [f"vdsm/{p}" for p in doctor_checks.POINTS] + [
         "libvirt/qemu.d"
     ]:
@@ -42,9 +42,11 @@ def places(tmp_path):
     return tmp_path
 
 
-def look(places):
+def check_hooks(directories):
     return list(
-        doctor_checks.hooks(str(places / "vdsm"), str(places / "libvirt"))
+        doctor_checks.hooks(
+            str(directories / "vdsm"), str(directories / "libvirt")
+        )
     )
 
 
@@ -57,32 +59,32 @@ def test_the_points_are_those_of_our_scripts():
         assert os.listdir(os.path.join(scripts, point)) == [doctor_checks.HOOK]
 
 
-def test_hooks_in_place(places):
-    assert states(look(places)) == [doctor_checks.OK] * 5
+def test_hooks_in_place(directories):
+    assert states(check_hooks(directories)) == [doctor_checks.OK] * 5
 
 
 @pytest.mark.parametrize("what", ["missing", "not executable"])
-def test_a_hook_that_would_not_run(places, what):
-    path = places / "vdsm" / "before_vm_start" / doctor_checks.HOOK
+def test_a_hook_that_would_not_run(directories, what):
+    path = directories / "vdsm" / "before_vm_start" / doctor_checks.HOOK
     if what == "missing":
         path.unlink()
     else:
         path.chmod(0o644)
     if what == "not executable" and os.access(path, os.X_OK):
         pytest.skip("this user may run what is not executable")
-    found = look(places)
+    found = check_hooks(directories)
     assert states(found) == [doctor_checks.BAD, *[doctor_checks.OK] * 4]
     assert str(path) in found[0].text
     assert found[0].hint == "make install-hooks"
 
 
 def test_no_hooks_at_all(tmp_path):
-    assert states(look(tmp_path)) == [doctor_checks.BAD] * 5
+    assert states(check_hooks(tmp_path)) == [doctor_checks.BAD] * 5
 
 
-def test_a_hook_that_runs_after_ours(places):
-    (places / "vdsm" / "before_vm_start" / "99_w").write_text("")
-    found = look(places)
+def test_a_hook_that_runs_after_ours(directories):
+    (directories / "vdsm" / "before_vm_start" / "99_w").write_text("")
+    found = check_hooks(directories)
     assert found[0].state == doctor_checks.NOTE
     assert "99_w" in found[0].text
 
@@ -227,7 +229,7 @@ def test_no_vdsm_to_fit_into(monkeypatch):
     # What the child is given to import from: the standard library alone.
     here = [path for path in sys.path if "packages" not in path]
     monkeypatch.setattr(sys, "path", [*here, commandline.ROOT])
-    (found,) = doctor_checks.compatible()
+    (found,) = doctor_checks.plugin_fits()
     assert found.state == doctor_checks.NOTE
     assert "No module named 'vdsm'" in found.text
 
@@ -235,8 +237,8 @@ def test_no_vdsm_to_fit_into(monkeypatch):
 def test_sanlock_and_journal(tmp_path):
     there = tmp_path / "socket"
     there.write_text("")
-    assert states(doctor_checks.log(str(there))) == [doctor_checks.OK]
-    assert states(doctor_checks.log(str(tmp_path / "none"))) == [
+    assert states(doctor_checks.journald(str(there))) == [doctor_checks.OK]
+    assert states(doctor_checks.journald(str(tmp_path / "none"))) == [
         doctor_checks.NOTE
     ]
     assert states(doctor_checks.sanlock(str(tmp_path / "none"))) == [
@@ -296,7 +298,7 @@ def healthy(monkeypatch):
     def fine(*args):
         yield doctor_checks.Finding("anything", doctor_checks.OK, "fine")
 
-    for name in ("package", "hooks", "plugin", "sudo", "sanlock", "log"):
+    for name in ("package", "hooks", "plugin", "sudo", "sanlock", "journald"):
         monkeypatch.setattr(doctor_checks, name, fine)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""doctor's look at Gluster mounts: a directory of the test is the mount."""
+"""The check of Gluster mounts: a directory of the test is the mount."""
 
 import os
 
@@ -19,7 +19,7 @@ def options(host):
 
 
 @pytest.fixture
-def look(tmp_path, options):
+def check_mount(tmp_path, options):
     point = tmp_path / "mnt"
     active = point / ".meta" / "graphs" / "active"
     active.mkdir(parents=True)
@@ -27,7 +27,7 @@ def look(tmp_path, options):
     def check(
         *translators,
         fs_type="fuse.glusterfs",
-        places=("a", "b"),
+        directories=("a", "b"),
         source="server:/data",
     ):
         for name in translators:
@@ -36,15 +36,15 @@ def look(tmp_path, options):
             Mount("/", "ext4", "/dev/vda1", "rw", "/"),
             Mount(str(point), fs_type, source, "rw", "/"),
         ]
-        paths = [os.path.join(point, place) for place in places]
+        paths = [os.path.join(point, directory) for directory in directories]
         return list(gluster.check(paths, table, options))
 
     check.active = active
     return check
 
 
-def test_as_a_volume_is_made(look):
-    (found,) = look("data", "data-md-cache", "data-open-behind")
+def test_as_a_volume_is_made(check_mount):
+    (found,) = check_mount("data", "data-md-cache", "data-open-behind")
     assert (found.check, found.state) == (
         "gluster server:/data",
         doctor_checks.NOTE,
@@ -56,8 +56,8 @@ def test_as_a_volume_is_made(look):
     )
 
 
-def test_one_of_them_is_enough(look):
-    (found,) = look("data-open-behind")
+def test_one_of_them_is_enough(check_mount):
+    (found,) = check_mount("data-open-behind")
     assert found.text.startswith(f"{OPEN_BEHIND} on: ")
     assert found.hint == f"gluster volume set data {OPEN_BEHIND} off"
 
@@ -65,14 +65,14 @@ def test_one_of_them_is_enough(look):
 @pytest.mark.parametrize(
     "source", ["server:data", "server:/data/vms", "[fd00::1]:/data"]
 )
-def test_ways_to_name_a_volume(look, source):
-    (found,) = look("data-open-behind", source=source)
+def test_ways_to_name_a_volume(check_mount, source):
+    (found,) = check_mount("data-open-behind", source=source)
     assert found.hint == f"gluster volume set data {OPEN_BEHIND} off"
 
 
-def test_domain_behind_a_link(look, tmp_path):
+def test_domain_behind_a_link(check_mount, tmp_path):
     os.symlink(tmp_path / "mnt", tmp_path / "_data")
-    (found,) = look("data", places=[tmp_path / "_data" / "sd"])
+    (found,) = check_mount("data", directories=[tmp_path / "_data" / "sd"])
     assert found.check == "gluster server:/data"
 
 
@@ -80,29 +80,29 @@ def test_no_mount_is_known(options):
     assert list(gluster.check(["/a"], [], options)) == []
 
 
-def test_well(look):
-    (found,) = look("data", "data-dht")
+def test_well(check_mount):
+    (found,) = check_mount("data", "data-dht")
     assert found.state == doctor_checks.OK
 
 
-def test_what_cannot_be_seen(look):
-    os.rmdir(look.active)
-    (found,) = look()
+def test_what_cannot_be_seen(check_mount):
+    os.rmdir(check_mount.active)
+    (found,) = check_mount()
     assert found.state == doctor_checks.NOTE
     assert "No such file" in found.text
 
 
-def test_other_file_systems_are_not_touched(look):
-    assert look("data-md-cache", fs_type="nfs4") == []
-    assert look("data-md-cache", places=()) == []
-    assert look("data-md-cache", places=("/elsewhere",)) == []
+def test_other_file_systems_are_not_touched(check_mount):
+    assert check_mount("data-md-cache", fs_type="nfs4") == []
+    assert check_mount("data-md-cache", directories=()) == []
+    assert check_mount("data-md-cache", directories=("/elsewhere",)) == []
 
 
 def test_doctor_asks_for_domains_that_it_can_see(host, monkeypatch):
     asked = []
 
-    def check(places, table, options):
-        asked.extend(places)
+    def check(directories, table, options):
+        asked.extend(directories)
         yield doctor_checks.Finding("gluster x", doctor_checks.NOTE, "text")
 
     monkeypatch.setattr(gluster, "check", check)

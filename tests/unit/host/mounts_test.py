@@ -155,9 +155,9 @@ def test_a_mount_point_with_characters_that_end_lines(tmp_path):
     """The kernel escapes none but LF."""
     point = "/mnt/a\rb\x0bc\x85d\u2028e"
     path = tmp_path / "mountinfo"
-    path.write_text(
+    text = (
         f"36 35 0:5 / {point} rw - tmpfs none rw\n"
-        "37 35 0:6 / /mnt/f rw - tmpfs none rw\n",
-        newline="",
+        "37 35 0:6 / /mnt/f rw - tmpfs none rw\n"
     )
+    path.write_bytes(text.encode())
     assert [m.point for m in mounts.table(str(path))] == [point, "/mnt/f"]

@@ -53,7 +53,7 @@ class World:
 def world(monkeypatch):
     vdsmvms.be_imported(monkeypatch)
     world = World()
-    monkeypatch.setattr(plugin_gate, "_lines", world.lines)
+    monkeypatch.setattr(plugin_gate, "_read_lines", world.lines)
     monkeypatch.setattr(plugin_gate, "_reads", Reads())
     return world
 
@@ -100,23 +100,25 @@ def test_drives():
         drive("d", managed=True),
         {k: v for k, v in drive("e").items() if k != "name"},
     ]
-    assert needs(plugin_gate.of_drives(drives)) == [
+    assert needs(plugin_gate.needs_of_drives(drives)) == [
         ("disk a", ONE),
         ("disk e", "sd"),
     ]
-    assert plugin_gate.of_drives([drive("a")])[0].location == Location("sd")
+    assert plugin_gate.needs_of_drives([drive("a")])[0].location == Location(
+        "sd"
+    )
 
 
 def test_xml():
     """Not the CD-ROM; not what only looks like a domain of VDSM."""
-    found = plugin_gate.of_xml(XML, config.load())
+    found = plugin_gate.needs_of_xml(XML, config.load())
     assert needs(found) == [("disk vda", ONE), ("a lease", TWO)]
     assert {need.location for need in found} == {Location(ONE), Location(TWO)}
 
 
 def test_each_domain_is_read_once(gate, world):
     drives = [drive("vda", domainID=ONE), drive("vdx", domainID=ONE)]
-    gate.judge("run", "VM x", "id", drives, XML)
+    gate.require_allowed("run", "VM x", "id", drives, XML)
     assert sorted(world.reads) == [ONE, TWO]
 
 
@@ -131,7 +133,7 @@ def refusal(call, *args, **kwargs):
 
 def test_all_refusals_in_one_message(gate, world, entries):
     world.flags = {ONE: True, TWO: True}
-    raised = refusal(gate.judge, "run", "VM x", "id", xml=XML)
+    raised = refusal(gate.require_allowed, "run", "VM x", "id", xml=XML)
     assert raised.response()["status"] == {
         "code": 994,
         "message": (
@@ -151,7 +153,10 @@ def test_all_refusals_in_one_message(gate, world, entries):
 def test_flag_that_cannot_be_read(gate, world):
     world.flags = {ONE: errors.MetadataUnreadable(ONE, "I/O error")}
     raised = refusal(
-        gate.judge, "run", "VM x", drives=[drive("vda", domainID=ONE)]
+        gate.require_allowed,
+        "run",
+        "VM x",
+        drives=[drive("vda", domainID=ONE)],
     )
     assert raised.code == 995
     assert "not because it is flagged" in str(raised)
@@ -160,18 +165,21 @@ def test_flag_that_cannot_be_read(gate, world):
 def test_no_answer_in_time(gate, world, path, monkeypatch):
     path.write_text("[storage]\nio_timeout = 0.1\n")
     go = threading.Event()
-    monkeypatch.setattr(plugin_gate, "_lines", lambda sd_id: go.wait(60))
+    monkeypatch.setattr(plugin_gate, "_read_lines", lambda sd_id: go.wait(60))
     raised = refusal(
-        gate.judge, "run", "VM x", drives=[drive("vda", domainID=ONE)]
+        gate.require_allowed,
+        "run",
+        "VM x",
+        drives=[drive("vda", domainID=ONE)],
     )
     go.set()
     assert raised.code == 995
 
 
 def test_read_that_is_late(monkeypatch):
-    monkeypatch.setattr(plugin_gate, "_lines", lambda sd_id: None)
+    monkeypatch.setattr(plugin_gate, "_read_lines", lambda sd_id: None)
     with pytest.raises(errors.StorageTimeout):
-        plugin_gate._read(ONE, time.monotonic() - 1, 30)
+        plugin_gate._shared_read(ONE, time.monotonic() - 1, 30)
 
 
 def test_domains_are_read_side_by_side(gate, world, path, monkeypatch):
@@ -183,10 +191,10 @@ def test_domains_are_read_side_by_side(gate, world, path, monkeypatch):
         all_at_once.wait()
         return world.lines(sd_id)
 
-    monkeypatch.setattr(plugin_gate, "_lines", lines)
+    monkeypatch.setattr(plugin_gate, "_read_lines", lines)
     drives = [drive(f"vd{n}", domainID=f"{n}{ONE[1:]}") for n in range(3)]
     world.flags = {drives[2]["domainID"]: True}
-    raised = refusal(gate.judge, "run", "VM x", drives=drives)
+    raised = refusal(gate.require_allowed, "run", "VM x", drives=drives)
     assert (raised.code, "disk vd2 is on" in str(raised)) == (994, True)
 
 
@@ -197,14 +205,14 @@ def test_domains_are_read_side_by_side(gate, world, path, monkeypatch):
 def test_let_through(gate, world, path, entries, text):
     world.flags = {ONE: True}
     path.write_text(f"[guard]\n{text}\n")
-    gate.judge("run", "VM x", "id", xml=XML)
+    gate.require_allowed("run", "VM x", "id", xml=XML)
     assert [(e["domain"], e["answer"]) for e in entries] == [(ONE, "allowed")]
 
 
 def test_allow_is_no_option_any_more(gate, world, path):
     world.flags = {ONE: True}
     path.write_text("[guard]\nallow = run\n")
-    assert refusal(gate.judge, "run", "VM x", xml=XML).code == 994
+    assert refusal(gate.require_allowed, "run", "VM x", xml=XML).code == 994
 
 
 @pytest.mark.parametrize(
@@ -212,7 +220,7 @@ def test_allow_is_no_option_any_more(gate, world, path):
 )
 def test_violations_are_told(gate, world, entries, operation):
     world.flags = {ONE: True, TWO: errors.MetadataUnreadable(TWO, "I/O")}
-    gate.judge(operation, "VM x", "id", xml=XML)
+    gate.require_allowed(operation, "VM x", "id", xml=XML)
     assert {(e["domain"], e["answer"]) for e in entries} == {
         (ONE, "allowed"),
         (TWO, "allowed"),
@@ -220,13 +228,13 @@ def test_violations_are_told(gate, world, entries, operation):
 
 
 def test_cleanup_reads_nothing(gate, world):
-    gate.judge("hotunplug", "VM x", xml=XML)
+    gate.require_allowed("hotunplug", "VM x", xml=XML)
     assert world.reads == []
 
 
 def test_xml_that_is_broken(gate):
-    assert refusal(gate.judge, "run", "VM x", xml="<x/>").code == 996
-    gate.judge("recover", "VM x", xml="<x/>")
+    assert refusal(gate.require_allowed, "run", "VM x", xml="<x/>").code == 996
+    gate.require_allowed("recover", "VM x", xml="<x/>")
 
 
 @pytest.mark.parametrize(
@@ -235,31 +243,33 @@ def test_xml_that_is_broken(gate):
 def test_broken_configuration(gate, path, entries, operation, refused):
     path.write_text("[guard]\nmode = maybe\n")
     if refused:
-        raised = refusal(gate.judge, operation, "VM x")
+        raised = refusal(gate.require_allowed, operation, "VM x")
         assert raised.code == 987
         assert str(raised).startswith("Not because it is flagged: Config")
     else:
-        gate.judge(operation, "VM x")
+        gate.require_allowed(operation, "VM x")
     (entry,) = entries
     assert entry["answer"] == ("refused" if refused else "allowed")
     assert entry["code"] == 987
 
 
 def test_fault_of_ours(gate, path, entries, monkeypatch):
-    monkeypatch.setattr(plugin_gate, "of_drives", lambda drives: 1 / 0)
-    assert refusal(gate.judge, "run", "VM x").code == 999
+    monkeypatch.setattr(plugin_gate, "needs_of_drives", lambda drives: 1 / 0)
+    assert refusal(gate.require_allowed, "run", "VM x").code == 999
     assert "ZeroDivisionError" in entries[0]["trace"]
-    gate.judge("recover", "VM x")
+    gate.require_allowed("recover", "VM x")
     path.write_text("[guard]\nmode = permissive\n")
-    gate.judge("run", "VM x")
+    gate.require_allowed("run", "VM x")
     assert [e["answer"] for e in entries] == ["refused", "allowed", "allowed"]
 
 
 def test_the_hosts_own_configuration_need_not_be_there(world, monkeypatch):
     monkeypatch.setattr(config, "PATH", "/nowhere/at/all.conf")
-    plugin_gate.Gate(None).judge("run", "VM x", xml=XML)
+    plugin_gate.Gate(None).require_allowed("run", "VM x", xml=XML)
     assert (
-        refusal(plugin_gate.Gate("/nowhere/else").judge, "run", "VM x").code
+        refusal(
+            plugin_gate.Gate("/nowhere/else").require_allowed, "run", "VM x"
+        ).code
         == 987
     )
 
@@ -271,23 +281,23 @@ def test_the_hosts_own_configuration_that_cannot_be_read(
     monkeypatch.setattr(config, "PATH", str(tmp_path / "main"))
     (tmp_path / "conf.d").write_text("")
     gate = plugin_gate.Gate(None)
-    raised = refusal(gate.judge, "run", "VM x", xml=XML)
+    raised = refusal(gate.require_allowed, "run", "VM x", xml=XML)
     assert raised.code == 987
     assert str(tmp_path / "conf.d") in str(raised)
     (tmp_path / "conf.d").unlink()
-    gate.judge("run", "VM x", xml=XML)
+    gate.require_allowed("run", "VM x", xml=XML)
     assert [e["code"] for e in entries] == [987]
 
 
 # Telling without waiting
 
 
-def test_note_does_not_wait(gate, world, entries, monkeypatch):
+def test_tell_journal_does_not_wait(gate, world, entries, monkeypatch):
     go, told = threading.Event(), threading.Event()
     world.flags = {ONE: True}
     lines = world.lines
     monkeypatch.setattr(
-        plugin_gate, "_lines", lambda sd_id: go.wait(60) and lines(sd_id)
+        plugin_gate, "_read_lines", lambda sd_id: go.wait(60) and lines(sd_id)
     )
     send = journal.send
 
@@ -296,17 +306,17 @@ def test_note_does_not_wait(gate, world, entries, monkeypatch):
         told.set()
 
     monkeypatch.setattr(journal, "send", tell)
-    gate.note("recover", "VM x", "id", xml=XML)
+    gate.tell_journal("recover", "VM x", "id", xml=XML)
     assert entries == []
     go.set()
     assert told.wait(60)
     assert entries[0]["operation"] == "recover"
 
 
-def test_note_does_not_fail(gate, monkeypatch, caplog):
+def test_tell_journal_does_not_fail(gate, monkeypatch, caplog):
     def no_more(self):
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", no_more)
-    gate.note("recover", "VM x", "id", xml=XML)
+    gate.tell_journal("recover", "VM x", "id", xml=XML)
     assert "recover: VM x was not judged" in caplog.text

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.vdsm import vdsmvms
 from tests.support.vdsm.vdsmvms import VdsmException, drive
-from vdsm_backup.plugin import gates, vms
+from vdsm_backup.plugin import gates, second_check, vms
 
 
 class Refused(VdsmException):
@@ -26,13 +26,13 @@ class Gate:
     def __init__(self, path):
         assert path == "path"
 
-    def judge(self, operation, vm, vm_id=None, drives=(), xml=None):
+    def require_allowed(self, operation, vm, vm_id=None, drives=(), xml=None):
         images = [d["imageID"] for d in drives]
         self.asked.append((operation, vm, vm_id, images, xml))
         if self.answers and self.answers.pop(0):
             raise Refused
 
-    def note(self, operation, vm, vm_id=None, drives=(), xml=None):
+    def tell_journal(self, operation, vm, vm_id=None, drives=(), xml=None):
         self.asked.append((f"note {operation}", vm, vm_id, [], xml))
 
 
@@ -46,7 +46,9 @@ def vdsm(monkeypatch):
 
 @pytest.fixture
 def cif():
-    cls = guarded(vdsmvms.clientIF, prepareVolumePath=gates.prepare)
+    cls = guarded(
+        vdsmvms.clientIF, prepareVolumePath=second_check.prepare_volume_path
+    )
     return cls()
 
 
@@ -65,10 +67,10 @@ def vm(cif):
 def make_vm(cif, recover=False, **params):
     cls = guarded(
         vdsmvms.Vm,
-        preparePaths=gates.prepare_recovered,
-        _preparePathsForDrives=gates.prepare_drives,
-        hotplugDisk=gates.plug,
-        diskReplicateStart=gates.replicate,
+        preparePaths=gates.prepare_paths,
+        _preparePathsForDrives=gates.prepare_paths_for_drives,
+        hotplugDisk=gates.hotplug_disk,
+        diskReplicateStart=gates.disk_replicate_start,
         snapshot=gates.snapshot,
         merge=gates.merge,
     )
@@ -79,11 +81,11 @@ def calls(cif):
     return [f"{what} {image}" for what, image in cif.calls]
 
 
-def test_a_start_is_looked_at_twice(cif, vm):
+def test_a_start_is_checked_twice(cif, vm):
     drives = [drive("one"), drive("two")]
     assert vm._preparePathsForDrives(drives) == "prepared"
-    look = ("run", "VM web1", "vm-id", ["one", "two"], "<domain/>")
-    assert Gate.asked == [look, look]
+    check = ("run", "VM web1", "vm-id", ["one", "two"], "<domain/>")
+    assert Gate.asked == [check, check]
     assert calls(cif) == ["prepare one", "prepare two"]
 
 
@@ -111,7 +113,7 @@ def test_what_was_not_prepared_is_not_torn_down(cif, vm, monkeypatch):
     def one_only(self, drives):
         self.cif.prepareVolumePath(drives[0])
 
-    wrapped = gates.prepare_drives(one_only, "path")
+    wrapped = gates.prepare_paths_for_drives(one_only, "path")
     Gate.answers = [False, True]
     with pytest.raises(Refused):
         wrapped(vm, [drive("one"), drive("two")])
@@ -165,7 +167,7 @@ def test_recovery_of_one_vm_while_another_starts(cif, vm):
     assert len(raised) == 1
 
 
-def test_incoming_migration_is_looked_at_late_only(cif):
+def test_incoming_migration_is_checked_when_prepared_only(cif):
     vm = make_vm(cif, origin=vdsmvms.MIGRATION_ORIGIN)
     Gate.answers = [True]
     with pytest.raises(Refused):
@@ -175,7 +177,7 @@ def test_incoming_migration_is_looked_at_late_only(cif):
 
 
 def test_migration_create():
-    api = guarded(vdsmvms.ApiVM, migrationCreate=gates.create_migrated)()
+    api = guarded(vdsmvms.ApiVM, migrationCreate=gates.migration_create)()
     params = {"_srcDomXML": "source", "xml": "engine", "vmName": "x"}
     assert api.migrationCreate(params, 3) == {"params": params, "limit": 3}
     api.migrationCreate({"xml": "engine"})
@@ -257,7 +259,7 @@ def test_replicate_keeps_the_errors_of_the_original(cif, vm):
     assert answer == {"status": "replicaErr"}
 
 
-def test_others_who_prepare_are_not_judged(cif, vm):
+def test_others_who_prepare_are_not_checked(cif, vm):
     """Unplug, end of a replication, CD-ROMs, memory; also after a refusal."""
     Gate.answers = [False, True]
     with pytest.raises(Refused):
@@ -282,12 +284,12 @@ def test_snapshot_and_merge(vm):
 
 
 WRAPPED = [
-    (gates.prepare_recovered, vdsmvms.Vm.preparePaths),
-    (gates.prepare_drives, vdsmvms.Vm._preparePathsForDrives),
-    (gates.create_migrated, vdsmvms.ApiVM.migrationCreate),
-    (gates.plug, vdsmvms.Vm.hotplugDisk),
-    (gates.replicate, vdsmvms.Vm.diskReplicateStart),
-    (gates.prepare, vdsmvms.clientIF.prepareVolumePath),
+    (gates.prepare_paths, vdsmvms.Vm.preparePaths),
+    (gates.prepare_paths_for_drives, vdsmvms.Vm._preparePathsForDrives),
+    (gates.migration_create, vdsmvms.ApiVM.migrationCreate),
+    (gates.hotplug_disk, vdsmvms.Vm.hotplugDisk),
+    (gates.disk_replicate_start, vdsmvms.Vm.diskReplicateStart),
+    (second_check.prepare_volume_path, vdsmvms.clientIF.prepareVolumePath),
     (gates.snapshot, vdsmvms.Vm.snapshot),
     (gates.merge, vdsmvms.Vm.merge),
 ]

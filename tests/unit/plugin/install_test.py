@@ -11,7 +11,7 @@ from tests.support.vdsm import vdsmshapes
 from vdsm_backup import config
 from vdsm_backup.plugin import install, patches
 from vdsm_backup.plugin import shape as plugin_shape
-from vdsm_backup.plugin.shape import ANY, Place
+from vdsm_backup.plugin.shape import ANY, Shape
 
 NAME = "stand_in_for_vdsm"
 
@@ -60,11 +60,11 @@ def thing(monkeypatch):
     module.table = {"there": 1}
     monkeypatch.setitem(sys.modules, NAME, module)
     at = f"{NAME}:Thing"
-    wrapped = Place(f"{at}.wrapped", ("self", "one", "two"), exact=True)
-    monkeypatch.setattr(patches, "WRAPPED", (patches.Wrapped(wrapped, twice),))
-    guarded = Place(f"{at}.more", among=("two", "one"))
+    wrapped = Shape(f"{at}.wrapped", ("self", "one", "two"), exact=True)
+    monkeypatch.setattr(patches, "WRAPPED", (patches.Patch(wrapped, twice),))
+    guarded = Shape(f"{at}.more", takes=("two", "one"))
     monkeypatch.setattr(
-        patches, "GUARDED", (patches.Wrapped(guarded, knowing_path),)
+        patches, "GUARDED", (patches.Patch(guarded, knowing_path),)
     )
     added = [
         patches.Added(f"{at}.added", lambda path: lambda self: path),
@@ -73,7 +73,7 @@ def thing(monkeypatch):
     monkeypatch.setattr(patches, "ADDED", added)
     item = patches.Item(f"{NAME}:table", "new", {"ret": "x"})
     monkeypatch.setattr(patches, "ITEMS", (item,))
-    monkeypatch.setattr(patches, "NEEDED", (Place(f"{at}.kept"),))
+    monkeypatch.setattr(patches, "NEEDED", (Shape(f"{at}.kept"),))
     return module
 
 
@@ -96,7 +96,7 @@ def test_twice_is_once(thing):
     before = shape(thing)
     install.install(types.SimpleNamespace(path="x"))
     assert shape(thing) == before
-    assert install.compatibility() == []
+    assert install.problems() == []
 
 
 def test_without_a_configuration(thing):
@@ -113,7 +113,7 @@ def test_the_hosts_own_need_not_be_there_later_either(thing):
 
 def test_looking_touches_nothing(thing):
     before = shape(thing)
-    assert install.compatibility() == []
+    assert install.problems() == []
     assert shape(thing) == before
 
 
@@ -180,16 +180,16 @@ def test_what_cannot_be_made_leaves_all_as_it_was(thing, monkeypatch):
         ("nothing", None, False, (), "is not there"),
     ],
 )
-def test_a_place(thing, at, parameters, exact, uses, problem):
-    place = Place(f"{NAME}:Thing.{at}", parameters, exact, uses)
-    found = place.problem()
+def test_a_shape(thing, at, parameters, exact, uses, problem):
+    expected = Shape(f"{NAME}:Thing.{at}", parameters, exact, uses)
+    found = expected.problem()
     assert found is None if problem is None else problem in found
 
 
 def test_parameters_by_their_names(thing):
     at = f"{NAME}:Thing.more"
-    assert Place(at, among=("two", "one")).problem() is None
-    problem = Place(at, among=("two", "x", "y")).problem()
+    assert Shape(at, takes=("two", "one")).problem() is None
+    problem = Shape(at, takes=("two", "x", "y")).problem()
     assert problem == f"{at} has no parameters x, y"
 
 
@@ -199,7 +199,7 @@ def test_guarded_is_another_function(thing):
 
 
 def test_module_that_is_missing():
-    problem = Place("no_such_module:x.y").problem()
+    problem = Shape("no_such_module:x.y").problem()
     assert "no_such_module cannot be imported" in problem
 
 
@@ -207,15 +207,15 @@ def test_decorated_functions_are_seen_through(thing):
     thing.Thing.wrapped = twice(thing.Thing.wrapped)
     names = ("self", "one", "two")
     at = f"{NAME}:Thing.wrapped"
-    assert Place(at, names, True, ("_attribute",)).problem() is None
+    assert Shape(at, names, True, ("_attribute",)).problem() is None
 
 
 def test_stand_ins_have_what_the_plugin_wraps():
     """That they are as VDSM's is shown by tests/vdsm/shapes_test.py."""
     for item in patches.WRAPPED:
-        name = item.place.at.partition(":")[2]
+        name = item.expected.at.partition(":")[2]
         if name.startswith(("PersistentDict", "Schema")):
             at = f"{vdsmshapes.__name__}:{name}"
             plugin_shape.find(at)
-            place = Place(at, item.place.parameters, exact=True)
-            assert place.problem() is None
+            expected = Shape(at, item.expected.parameters, exact=True)
+            assert expected.problem() is None

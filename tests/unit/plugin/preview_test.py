@@ -17,7 +17,7 @@ class Gate:
     def __init__(self, path):
         pass
 
-    def judge(self, operation, vm, vm_id=None, drives=(), xml=None):
+    def require_allowed(self, operation, vm, vm_id=None, drives=(), xml=None):
         (drive,) = drives
         self.asked.append((operation, drive["domainID"], drive["imageID"]))
         if self.refuses:

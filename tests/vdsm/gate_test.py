@@ -71,7 +71,7 @@ def test_refusal(host, pool, disk):
 
 @pytest.mark.parametrize("mode", ["permissive", "disabled"])
 def test_let_through(host, pool, disk, mode):
-    """Read at each decision; each start is told, at both looks."""
+    """Read at each decision; each start is told, by both checks."""
     host.run(ENTRIES)
     outside.put_flag(pool[0][1])
     configure(host, mode=mode)
@@ -118,15 +118,15 @@ def test_fault_of_ours(host, disk):
     host.run(ENTRIES)
     host.run(
         "from vdsm_backup.plugin import gate\n"
-        "def of_drives(drives): raise ZeroDivisionError('mine')\n"
-        "gate.of_drives = of_drives"
+        "def needs_of_drives(drives): raise ZeroDivisionError('mine')\n"
+        "gate.needs_of_drives = needs_of_drives"
     )
     text = Guest(host, disk).start()
     assert "mine" in text
     assert text.endswith("(error 999)")
     (entry,) = entries(host)
     assert (entry["code"], entry["answer"]) == (999, "refused")
-    assert "of_drives" in entry["trace"]
+    assert "needs_of_drives" in entry["trace"]
     configure(host, mode="disabled")
     assert Guest(host, disk, name="web2").start() == ""
 
@@ -313,7 +313,7 @@ def start(n):
     drive = {"device": "disk", "poolID": "p", "imageID": "i", "volumeID": "v",
              "name": "vda", "domainID": args[0]}
     try:
-        one.judge("run", f"VM {n}", str(n), [drive])
+        one.require_allowed("run", f"VM {n}", str(n), [drive])
     except Exception as e:
         answers.append(e.code)
     else:
