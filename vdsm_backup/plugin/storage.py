@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-The metadata of a domain as a Storage, by VDSM's own I/O: its ioprocess of the
+The metadata of a domain as a Reader, by VDSM's own I/O: its ioprocess of the
 domain, its LVM cache and commands. No second LVM or ioprocess inside VDSM.
 """
 
