@@ -3,8 +3,8 @@
 The functions of VDSM by which VMs get disks, and what the plugin adds to each.
 
 Not Image.prepare: transfers, measuring and OVA go through it too, and must.
-The disks of VMs go through clientIF.prepareVolumePath. Four functions call it
-to give disks to a VM:
+The disks of VMs go through clientIF.prepareVolumePath. Four functions prepare
+disks by it, and give them to a VM:
 
     Vm.preparePaths               VDSM was restarted, the VM runs on
     Vm._preparePathsForDrives     a VM starts, resumes, or comes in
@@ -63,8 +63,8 @@ _thread = _Thread()
 def prepare_paths(original: Function, config_path: str | None) -> Function:
     """
     Wraps Vm.preparePaths, which VDSM calls after its own restart only, for
-    each VM that runs. It prepares the disks once more, so that VDSM knows them
-    and can extend thin ones.
+    each VM that runs. It prepares the disks once more, and then enables the
+    monitor that extends thin disks.
 
     Adds an entry in the journal if one of the domains is flagged. Must not
     break: the VM runs. A refusal would stop the extension of its thin disks,

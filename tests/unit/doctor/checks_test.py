@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 import os
 import sys
+import sysconfig
 
 import pytest
 
@@ -227,7 +228,12 @@ def test_plugin(options, monkeypatch, answer, state):
 
 def test_no_vdsm_to_fit_into(monkeypatch):
     # What the child is given to import from: the standard library alone.
-    here = [path for path in sys.path if "packages" not in path]
+    stdlib = sysconfig.get_path("stdlib")
+    here = [
+        path
+        for path in sys.path
+        if path.startswith(stdlib) and "packages" not in path
+    ]
     monkeypatch.setattr(sys, "path", [*here, commandline.ROOT])
     (found,) = doctor_checks.plugin_fits()
     assert found.state == doctor_checks.NOTE
