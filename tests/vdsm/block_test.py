@@ -224,9 +224,9 @@ def test_write(block, plugin):
     storage = inside(block)
     old = storage.read()
     new = md_lines.flush(flag.apply(md_lines.parse(old).values, FLAG))
-    storage.write(old, new, None)
+    storage.write(old, new)
     assert sorted(outside(block).read()) == sorted(new)
-    storage.write(new, old, None)
+    storage.write(new, old)
     assert sorted(outside(block).read()) == sorted(old)
 
 
@@ -235,7 +235,7 @@ def test_write_over_what_others_wrote(block, plugin):
     old = storage.read()
     put_flag(outside(block))
     with pytest.raises(errors.MetadataChanged):
-        storage.write(old, old, None)
+        storage.write(old, old)
     assert readings.read(outside(block)).flag == FLAG
 
 

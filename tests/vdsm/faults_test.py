@@ -62,10 +62,10 @@ def test_undo_that_fails(host, sd):
         """
 from vdsm_backup.plugin import storage
 original = storage.VdsmStorage.write
-def write(self, old, new, step):
+def write(self, old, new):
     if "late" in cif.vmContainer:
         raise storage.errors.WriteFailed(self.sd_id, "commit", "no more")
-    original(self, old, new, step)
+    original(self, old, new)
     xml = "<domain><devices><lease><lockspace>%s</lockspace></lease>"
     xml += "</devices></domain>"
     cif.vmContainer["late"] = Vm("late", xml % self.sd_id)

@@ -311,8 +311,8 @@ def test_vm_that_comes_while_the_flag_is_written(host, sd):
         """
 from vdsm_backup.plugin import storage
 original = storage.VdsmStorage.write
-def write(self, old, new, step):
-    original(self, old, new, step)
+def write(self, old, new):
+    original(self, old, new)
     vm = Vm(*args)
     cif.vmContainer[vm.name] = vm
 storage.VdsmStorage.write = write
