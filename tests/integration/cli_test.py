@@ -14,7 +14,8 @@ import time
 
 import pytest
 
-from tests.support import commandline
+from tests import ROOT
+from tests.support import commandline, testhost
 from tests.support.clifixtures import IO_TIMEOUT, A, B
 from vdsm_backup.cli import layout
 
@@ -25,12 +26,12 @@ EVIL = "a\x1b[2Jb\u202ec"
 
 @pytest.fixture
 def host(directory):
-    with commandline.Host(directory, IO_TIMEOUT) as host:
+    with testhost.Host(directory, IO_TIMEOUT) as host:
         yield host
 
 
 def test_it_is_the_command_of_setup_py():
-    with open(os.path.join(commandline.ROOT, "setup.py")) as f:
+    with open(os.path.join(ROOT, "setup.py")) as f:
         assert "vdsm-backup-domain = vdsm_backup.cli.main:run" in f.read()
 
 
@@ -58,7 +59,7 @@ def test_locale_that_cannot_show_a_name(host, locale):
 def test_argument_that_is_no_text(host):
     command = [os.fsencode(arg) for arg in host.command("show", "--json")]
     done = subprocess.run(
-        [*command, b"\xff\x1b[2J"], cwd=commandline.ROOT, capture_output=True
+        [*command, b"\xff\x1b[2J"], cwd=ROOT, capture_output=True
     )
     assert json.loads(done.stdout)["error"]["code"] == 956
     assert done.stdout.isascii() and b"\x1b" not in done.stdout
@@ -71,7 +72,7 @@ def test_standard_files_that_are_closed(host, closed):
     done = subprocess.run(
         ["sh", "-c", f'"$@" {closed}; echo "exit $?"', "sh"]
         + host.command("list"),
-        cwd=commandline.ROOT,
+        cwd=ROOT,
         capture_output=True,
         text=True,
     )
@@ -155,7 +156,7 @@ def test_nothing_holds_up_the_end(host):
     started = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-c", code],
-        cwd=commandline.ROOT,
+        cwd=ROOT,
         capture_output=True,
         text=True,
     )

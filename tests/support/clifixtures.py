@@ -11,6 +11,7 @@ import pytest
 
 from tests.support import rundir
 from tests.support.hooks.needs import no_other_user
+from tests.support.lease import sanlockd
 
 A = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
 B = "b1c2d3e4-5f6c-4b1c-a3d2-0c6f8ac43e25"
@@ -23,6 +24,13 @@ SLACK = 8
 
 # As on a host: root starts us, files are those of vdsm:kvm.
 OWNER = (os.getuid(), os.getgid()) if no_other_user() else (36, 36)
+
+
+@pytest.fixture(scope="module")
+def sanlock():
+    """Of tests that say needs_sanlock."""
+    with sanlockd.Host("host1") as host:
+        yield host
 
 
 @pytest.fixture

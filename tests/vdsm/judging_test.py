@@ -27,14 +27,6 @@ def disk(host, pool):
     return guests.disk(host, host.sp_id, pool[0][0])
 
 
-def configure(host, **options):
-    """[guard] and io_timeout from now on."""
-    timeout = options.pop("io_timeout", 30)
-    with open(host.config, "w") as f:
-        f.write(f"[storage]\nio_timeout = {timeout}\n[guard]\n")
-        f.writelines(f"{k} = {v}\n" for k, v in options.items())
-
-
 # What the journal is told
 
 ENTRIES = """
@@ -74,7 +66,7 @@ def test_let_through(host, pool, disk, mode):
     """Read at each decision; each start is told, at both looks."""
     host.run(ENTRIES)
     outside.put_flag(pool[0][1])
-    configure(host, mode=mode)
+    host.configure(mode=mode)
     vm = Guest(host, disk)
     assert vm.start() == ""
     found = entries(host)
@@ -84,7 +76,7 @@ def test_let_through(host, pool, disk, mode):
     }
     assert {e["domain"] for e in found} == {pool[0][0]}
     vm.destroy()
-    configure(host)
+    host.configure(mode=None)
     assert "is on backup domain" in Guest(host, disk).start()
 
 
@@ -93,7 +85,7 @@ def test_broken_configuration(host, pool, disk):
     host.run(ENTRIES)
     running = Guest(host, disk, name="running")
     assert running.start() == ""
-    configure(host, mode="maybe")
+    host.configure(mode="maybe")
     text = Guest(host, disk).start()
     assert "[guard] mode" in text
     assert text.endswith("(error 987)")
@@ -104,7 +96,7 @@ def test_broken_configuration(host, pool, disk):
     assert {e["answer"] for e in entries(host)} == {"refused"}
     assert set(host.run(RECOVER, running.id)[0][2]) == {disk.image}
     running.destroy()
-    configure(host)
+    host.configure(mode=None)
     assert Guest(host, disk, name="later").start() == ""
 
 
@@ -127,7 +119,7 @@ def test_fault_of_ours(host, disk):
     (entry,) = entries(host)
     assert (entry["code"], entry["answer"]) == (999, "refused")
     assert "of_drives" in entry["trace"]
-    configure(host, mode="disabled")
+    host.configure(mode="disabled")
     assert Guest(host, disk, name="web2").start() == ""
 
 
@@ -177,7 +169,7 @@ def test_unreadable(host, pool, disk, damage, cause):
     assert "not because it is flagged: cannot read the flag of" in text
     assert text.endswith("(error 995)")
     assert host.run("say(cif.prepared)") == [[]]
-    configure(host, on_unreadable="allow")
+    host.configure(on_unreadable="allow")
     if damage is not no_file:
         assert Guest(host, disk, name="allowed").start() == ""
 
@@ -221,7 +213,7 @@ def wait_until_stuck(host):
 
 
 def test_it_is_told_in_time(host, pool, disk):
-    configure(host, io_timeout=0.5)
+    host.configure(io_timeout=0.5)
     with stuck(host, pool[0][0]):
         text = Guest(host, disk).start()
         assert host.run("say(len(cif.stuck))") == [1]

@@ -215,6 +215,20 @@ def initialize(host, sd_id, ids, leases, align=1 * MIB, sector=512):
     )
 
 
+class Leases:
+    """Where a domain has its ids and leases; its sdm is what sanlock takes."""
+
+    def __init__(self, sd_id, directory):
+        self.sd_id = sd_id
+        self.ids = os.path.join(directory, "ids")
+        self.leases = os.path.join(directory, "leases")
+        self.sdm = [sd_id, self.leases, MIB]
+
+    def initialize(self, host):
+        initialize(host, self.sd_id, self.ids, self.leases)
+        return self
+
+
 class Domain:
     """
     ids and leases of a storage domain, as VDSM makes them

@@ -14,6 +14,7 @@ import sys
 import time
 import uuid
 
+from tests.support.configfile import ConfigFile
 from tests.support.lease import sanlockd
 from vdsm_backup.host import mounts
 
@@ -54,7 +55,14 @@ class Host:
         self.host_id = host_id
         self.history = os.path.join(directory, "history")
         os.makedirs(directory, exist_ok=True)
-        self.config = self._config()
+        self._file = ConfigFile(
+            os.path.join(directory, "vdsm-backup.conf"),
+            dir=self.history,
+            settle=0,
+        )
+        self.config = self._file.path
+        self.configure = self._file.set
+        self.drop_ins = self._file.drop_ins
         request = {
             "root": directory,
             "plugin": plugin,
@@ -295,10 +303,6 @@ class Host:
 
     # Our configuration
 
-    @property
-    def drop_ins(self):
-        return os.path.join(self.root, "conf.d")
-
     def break_config(self):
         """It cannot be listed, also by root."""
         with open(self.drop_ins, "w"):
@@ -306,13 +310,6 @@ class Host:
 
     def mend_config(self):
         os.unlink(self.drop_ins)
-
-    def _config(self):
-        path = os.path.join(self.root, "vdsm-backup.conf")
-        with open(path, "w") as f:
-            f.write(f"[history]\ndir = {self.history}\n")
-            f.write("[sanlock]\nsettle = 0\n")
-        return path
 
     def _connect(self):
         from vdsm import client

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.support import commandline
+from tests import ROOT
 from vdsm_backup import errors
 from vdsm_backup.cli import commands, list, main
 
@@ -174,7 +174,7 @@ def test_commands_load_only_what_they_need():
     )
     out = subprocess.run(
         [sys.executable, "-c", code],
-        cwd=commandline.ROOT,
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.support import rundir
+from tests.support import configfile, rundir
 from tests.support.hooks.needs import needs_other_user
 from tests.support.storage.backends import ROOT
 from vdsm_backup import config, errors
@@ -22,22 +22,15 @@ UID, GID = 36, 36
 @pytest.fixture
 def options():
     directory = rundir.make("privileges")
-    yield configured(
-        directory,
+    path = configfile.write(
+        os.path.join(directory, "conf"),
+        user=UID,
+        group=GID,
         run_dir=os.path.join(directory, "a", "run"),
-        history_dir=os.path.join(directory, "b", "history"),
+        dir=os.path.join(directory, "b", "history"),
     )
+    yield config.load(path)
     rundir.remove(directory)
-
-
-def configured(directory, run_dir, history_dir):
-    path = os.path.join(directory, "conf")
-    with open(path, "w") as f:
-        f.write(f"[storage]\nuser = {UID}\ngroup = {GID}\n")
-        f.write(f"[sanlock]\nrun_dir = {run_dir}\n")
-        f.write(f"[history]\ndir = {history_dir}\n")
-    os.chmod(path, 0o644)
-    return config.load(path)
 
 
 def owner(path):
