@@ -36,10 +36,7 @@ class Leased(testhost.Host):
         return sd_id
 
     def joined(self, sd_id):
-        spaces = self.sanlock.call(
-            "say([s['lockspace'].decode() for s in sanlock.get_lockspaces()])"
-        )
-        return sd_id in spaces
+        return sd_id in self.sanlock.call("lockspaces")
 
     def record(self, sd_id):
         return os.path.join(self.run_dir, f"{sd_id}.json")

@@ -8,14 +8,13 @@ import os
 import pty
 import struct
 import subprocess
-import sys
 import termios
 import time
 
 import pytest
 
 from tests import ROOT
-from tests.support import commandline, testhost
+from tests.support import commandline, programs, testhost
 from tests.support.clifixtures import IO_TIMEOUT, A, B
 from vdsm_backup.cli import layout
 
@@ -148,17 +147,9 @@ def test_texts_from_storage(host):
 
 def test_nothing_holds_up_the_end(host):
     """Here a thread, as one may wait for a child that is stuck."""
-    code = (
-        "import sys, threading, time; from vdsm_backup.cli import main;"
-        "threading.Thread(target=time.sleep, args=[60]).start();"
-        "sys.argv[1:] = ['explain', '956']; main.run()"
-    )
     started = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
+    done = programs.run(
+        "tests.support.processes.busy_command", "explain", "956"
     )
     assert time.monotonic() - started < 30
     assert done.stdout.startswith("Error 956")

@@ -96,14 +96,7 @@ def test_child_has_our_effective_user(backend):
     base = rundir.make("fileio")
     try:
         os.chown(base, 36, 36)
-        code = (
-            "move_stdout(); os.setgroups([]); os.setegid(36); os.seteuid(36)\n"
-            "with choose.open(sys.argv[1], 'test', 10) as io:\n"
-            "    io.touch(sys.argv[2] + '/new', os.O_EXCL, 0o600)\n"
-            "    try: io.touch('/not-allowed', 0, 0o600)\n"
-            "    except PermissionError: say('refused')\n"
-        )
-        with backends.run(code, backend, base) as proc:
+        with backends.run("touch_as_vdsm", backend, 10, base) as proc:
             assert proc.communicate(timeout=20) == ("", "refused\n")
         st = os.lstat(base + "/new")
         assert (st.st_uid, st.st_gid) == (36, 36)
@@ -117,12 +110,7 @@ def test_child_has_our_effective_user(backend):
 def test_ioprocess_is_silent(tmp_path):
     # A name that its client cannot decode.
     os.mkdir(os.fsencode(tmp_path) + b"/\xff")
-    code = (
-        "io = choose.open('installed', 'test', 10)\n"
-        "try: io.listdir(sys.argv[1])\n"
-        "except base.Closed: sys.exit(7)\n"
-    )
-    with backends.run(code, str(tmp_path)) as proc:
+    with backends.run("list_directory", "installed", 10, tmp_path) as proc:
         assert proc.communicate(timeout=20) == ("", "")
     assert proc.returncode == 7
 

@@ -5,13 +5,11 @@ Many writers, and readers beside them. Two sanlock daemons play two hosts.
 
 import json
 import os
-import subprocess
-import sys
 import threading
 
 import pytest
 
-from tests.support import rundir, testhost
+from tests.support import programs, rundir, testhost
 from tests.support.hooks.needs import needs_sanlock
 from tests.support.lease import sanlockd
 from tests.support.processes import racer
@@ -202,24 +200,6 @@ def test_race(directory, sanlocks, kind, monkeypatch):
     assert reader.readings > len(changes)
 
 
-WRITE_OFTEN = """
-import os, sys
-from vdsm_backup.fileio import choose
-from vdsm_backup.metadata import flag
-from vdsm_backup.metadata import lines as md_lines
-from vdsm_backup.storage.file import FileStorage
-backend, mount, sd_id, count = sys.argv[1:5]
-io = choose.open(backend, mount, 30)
-storage = FileStorage(sd_id, os.path.join(mount, sd_id), io, 30)
-lines = storage.read()
-for number in range(int(count)):
-    wanted = flag.Flag(number % 2 == 0, f"change {number} " + "x" * 100)
-    new = md_lines.flush(flag.apply(md_lines.parse(lines).values, wanted))
-    storage.write(lines, new, lambda step: None)
-    lines = new
-"""
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_readers_beside_2000_changes(directory, backend):
@@ -241,11 +221,8 @@ def test_readers_beside_2000_changes(directory, backend):
     reader.start()
     finder.start()
     try:
-        subprocess.run(
-            [sys.executable, "-c", WRITE_OFTEN]
-            + [backend, mount, sd_id, "2000"],
-            cwd=sanlockd.ROOT,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        programs.run(
+            *("tests.support.storage.rewriter", backend, mount, sd_id, 2000),
             check=True,
         )
     finally:

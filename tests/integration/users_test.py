@@ -3,14 +3,12 @@
 
 import os
 import subprocess
-import sys
 import threading
 import time
 
 import pytest
 
-import tests
-from tests.support import rundir
+from tests.support import programs, rundir
 from tests.support.hooks.needs import needs_fuse, needs_other_user
 from tests.support.processes import qemu
 from tests.support.storage import hangfs
@@ -176,19 +174,7 @@ def test_images_of_others(run_dir, domain):
 
 def test_a_killed_test_run_is_cleaned(run_dir, domain):
     path = volume_path(domain, IMG, VOL)
-    code = (
-        "import os, signal\n"
-        "from tests.support.processes import qemu\n"
-        f"drive = 'file={path},format=raw,if=virtio'\n"
-        f"with qemu.vm({run_dir!r}, drive) as p:\n"
-        "    print(p.pid, flush=True)\n"
-        "    os.kill(os.getpid(), signal.SIGKILL)\n"
-    )
-    killed = subprocess.run(
-        [sys.executable, "-c", code],
-        stdout=subprocess.PIPE,
-        cwd=os.path.dirname(os.path.dirname(tests.__file__)),
-    )
+    killed = programs.run("tests.support.killed_run", "qemu", run_dir, path)
     pid = int(killed.stdout)
     assert "qemu" in os.readlink(f"/proc/{pid}/exe")
     qemu.clean_stale(run_dir)

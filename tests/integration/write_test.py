@@ -11,14 +11,12 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 
 import pytest
 
-from tests.support import rundir
+from tests.support import programs, rundir
 from tests.support.hooks.needs import needs_fuse
 from tests.support.processes import proc
 from tests.support.storage import filedomain
@@ -213,42 +211,14 @@ def check_killed_at_commit(domain, held, action):
     assert domain.read() in expected
 
 
-TOOL = """
-import json, os, sys
-from tests.integration.write_test import at
-from vdsm_backup.change import write
-from vdsm_backup.fileio import choose
-from vdsm_backup.storage.file import FileStorage
-mount, sd_id, backend, step, fd = sys.argv[1:6]
-old, new = json.load(sys.stdin)
-io = choose.open(backend, mount, 1)
-storage = FileStorage(sd_id, os.path.join(mount, sd_id), io, 1)
-class Held:
-    fd = int(sys.argv[5])
-    def check(self): pass
-die = at(step, lambda: os.kill(os.getpid(), 9))
-write.run(storage, old, new, Held(), 1, die)
-"""
-
-
 @pytest.mark.parametrize("step", STEPS)
 def test_tool_killed(mount, backend, held, step):
     domain = Domain(mount, backend)
-    tool = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            TOOL,
-            mount,
-            domain.sd_id,
-            backend,
-            step,
-            str(held.fd),
-        ],
+    tool = programs.run(
+        "tests.support.processes.dying_tool",
+        *(mount, domain.sd_id, backend, step, held.fd),
         input=json.dumps([domain.old, domain.new]),
-        text=True,
         pass_fds=[held.fd],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert tool.returncode == -9
     held.release()

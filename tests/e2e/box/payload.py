@@ -14,8 +14,8 @@ import subprocess
 import sys
 import tarfile
 
+from tests import ROOT
 from tests.e2e.box.image import GUEST
-from tests.support.storage.backends import ROOT
 
 TMPFILES = "usr/lib/tmpfiles.d/vdsm-backup.conf"
 

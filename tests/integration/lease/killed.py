@@ -148,14 +148,8 @@ def left_behind(hosts, domain):
     yield domain.request(hosts.one)
 
 
-TIDY = """
-from vdsm_backup.lease import client
-client.tidy(client.Request(**args[0]), progress=lambda text: None)
-"""
-
-
 def tidy(host, request):
-    host.call(TIDY, request.__dict__)
+    host.call("tidy", request.__dict__)
 
 
 @scenario()

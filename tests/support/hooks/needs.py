@@ -7,9 +7,9 @@ import tempfile
 
 import pytest
 
+from tests import ROOT
 from tests.support.lease import sanlockd
 from tests.support.storage import hangfs
-from tests.support.storage.backends import ROOT
 from vdsm_backup.host import filesystems, mounts
 from vdsm_backup.vm.paths import mount_of
 

@@ -4,7 +4,7 @@ Real sanlock daemons, unprivileged and without a watchdog, each in a run
 directory of its own. Several of them on one storage play several hosts.
 
 The sanlock library remembers the first run directory that it was told, so
-whoever is to act on another host needs a process of its own: Host.python().
+whoever is to act on another host needs a process of its own: Host.start().
 """
 
 import contextlib
@@ -16,12 +16,10 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 import uuid
 
-from tests import ROOT
-from tests.support import rundir
+from tests.support import programs, rundir
 from tests.support.processes import proc
 from vdsm_backup.lease import client
 
@@ -103,61 +101,32 @@ class Host:
         with open(os.path.join(self._dir, "log")) as f:
             return f.read()
 
-    def python(self, code, *args):
-        """Start a Python process of this host. It talks by JSON lines."""
-        preamble = (
-            "import json, sanlock, sys\n"
-            "def say(value): print(json.dumps(value), flush=True)\n"
-            "args = json.loads(sys.argv[1])\n"
-        )
-        return subprocess.Popen(
-            [sys.executable, "-c", preamble + code, json.dumps(args)],
-            env={**os.environ, **self.env},
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+    def start(self, module, *args):
+        """A program of this host."""
+        return programs.start(module, *args, env=self.env)
 
-    def call(self, code, *args):
-        """What the code says, once it has ended."""
-        with self.python(code, *args) as process:
+    def call(self, call, *args):
+        """What the function of caller.py says, once it has ended."""
+        with self._calling(call, *args) as process:
             output, _ = process.communicate()
-        assert process.returncode == 0, code
-        return json.loads(output) if output else None
+        assert process.returncode == 0, (call, args)
+        return json.loads(output)
 
     def joined(self, domain):
         """The host id by which this host is in the lockspace, or None."""
-        found = self.call(
-            "say([(ls['lockspace'].decode(), ls['host_id'])"
-            " for ls in sanlock.get_lockspaces()])"
-        )
-        return dict(found).get(domain.sd_id)
+        return self.call("lockspaces").get(domain.sd_id)
 
     def join(self, domain, host_id, path=None):
-        self.call(
-            "name, host_id, path, io = args\n"
-            "sanlock.add_lockspace(\n"
-            "    name.encode(), host_id, path, iotimeout=io)",
-            domain.sd_id,
-            host_id,
-            path or domain.ids,
-            IO_TIMEOUT,
-        )
+        path = path or domain.ids
+        self.call("join", domain.sd_id, host_id, path, IO_TIMEOUT)
 
     def leave(self, domain, host_id):
-        self.call(
-            "name, host_id, path = args\n"
-            "sanlock.rem_lockspace(name.encode(), host_id, path)",
-            domain.sd_id,
-            host_id,
-            domain.ids,
-        )
+        self.call("leave", domain.sd_id, host_id, domain.ids)
 
     @contextlib.contextmanager
     def holding(self, domain):
         """Another process of this host has the SDM lease."""
-        with self.python(_ACQUIRE + "sys.stdin.read()", *domain.sdm) as it:
+        with self._calling("acquire", *domain.sdm) as it:
             try:
                 assert json.loads(it.stdout.readline()) == 0
                 yield it
@@ -166,7 +135,10 @@ class Host:
 
     def acquire(self, domain):
         """Take the SDM lease, give it back: 0, or sanlock's errno."""
-        return self.call(_ACQUIRE, *domain.sdm)
+        return self.call("acquire", *domain.sdm)
+
+    def _calling(self, call, *args):
+        return self.start("tests.support.lease.caller", call, json.dumps(args))
 
     def _start(self):
         user = pwd.getpwuid(os.getuid()).pw_name
@@ -200,19 +172,7 @@ class Host:
 
 def initialize(host, sd_id, ids, leases, align=1 * MIB, sector=512):
     """The lockspace and the SDM resource of a storage domain."""
-    host.call(
-        "name, ids, leases, align, sector, io = args\n"
-        "name = name.encode()\n"
-        "size = {'align': align, 'sector': sector}\n"
-        "sanlock.write_lockspace(name, ids, iotimeout=io, **size)\n"
-        "sanlock.write_resource(name, b'SDM', [(leases, align)], **size)",
-        sd_id,
-        ids,
-        leases,
-        align,
-        sector,
-        IO_TIMEOUT,
-    )
+    host.call("initialize", sd_id, ids, leases, align, sector, IO_TIMEOUT)
 
 
 class Leases:
@@ -282,17 +242,6 @@ class Domain:
             "alone": True,
         }
         return client.Request(**{**request, **options})
-
-
-_ACQUIRE = """
-name, path, offset = args
-fd = sanlock.register()
-try:
-    sanlock.acquire(name.encode(), b"SDM", [(path, offset)], slkfd=fd)
-    say(0)
-except sanlock.SanlockException as e:
-    say(e.errno)
-"""
 
 
 def clean_stale(path):

@@ -5,12 +5,11 @@ Both backends of fileio for parametrized tests, and processes that use them.
 
 import os
 import subprocess
-import sys
 import time
 
 import pytest
 
-from tests import ROOT
+from tests.support import programs
 
 
 def _ioprocess_missing():
@@ -34,26 +33,13 @@ BACKENDS = [
 ]
 
 
-def run(code, *args, stdout=subprocess.PIPE):
-    """
-    Start a Python process that can import us. It does what the command line
-    does: it moves its own standard output away. It prints to stderr.
-    """
-    preamble = (
-        "import os, sys, threading\n"
-        "from vdsm_backup.fileio import base, choose\n"
-        "def say(text): print(text, file=sys.stderr, flush=True)\n"
-        "def move_stdout():\n"
-        "    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)\n"
-    )
-    path = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    return subprocess.Popen(
-        [sys.executable, "-c", preamble + code, *args],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([ROOT, *path])},
+def run(function, backend, timeout, *args, stdout=subprocess.PIPE):
+    """A process that uses fileio: see support/fileio/user.py."""
+    return programs.start(
+        *("tests.support.fileio.user", function, backend, timeout, *args),
         stdin=subprocess.DEVNULL,
         stdout=stdout,
         stderr=subprocess.PIPE,
-        text=True,
     )
 
 

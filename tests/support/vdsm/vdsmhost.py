@@ -10,15 +10,13 @@ neither root nor sanlock.
 import json
 import os
 import subprocess
-import sys
 import time
 import uuid
 
+from tests.support import programs
 from tests.support.configfile import ConfigFile
 from tests.support.lease import sanlockd
 from vdsm_backup.host import mounts
-
-ROOT = sanlockd.ROOT
 
 LOCALFS, POSIXFS = 4, 6
 BLANK = "00000000-0000-0000-0000-000000000000"
@@ -75,19 +73,11 @@ class Host:
         if own_config:
             self.break_config()
         self._log = open(os.path.join(directory, "vdsm.log"), "w")
-        self._child = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "tests.support.vdsm.vdsmd",
-                json.dumps(request),
-            ],
-            env={**os.environ, **(sanlock.env if sanlock else {})},
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+        self._child = programs.start(
+            "tests.support.vdsm.vdsmd",
+            json.dumps(request),
+            env=sanlock.env if sanlock else {},
             stderr=self._log,
-            text=True,
         )
         try:
             self.port = self._answer()["port"]

@@ -3,12 +3,11 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 
 import pytest
 
-from tests import ROOT
+from tests.support import programs
 from vdsm_backup.lease import connection
 from vdsm_backup.lease.connection import Registration
 
@@ -79,38 +78,13 @@ def test_end_of_the_daemon_is_a_loss(pair):
     reg.hang_up()
 
 
-# In a process of its own, since it blocks SIGTERM: whom it is from is read by
-# Registration. Its listener is what it takes for the daemon: this process, or
-# one that it has started.
-WAITER = """
-import signal, socket, sys, time
-from vdsm_backup.lease.connection import Registration
-signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
-sock = socket.socket(socket.AF_UNIX)
-sock.connect(sys.argv[1])
-reg = Registration(sock.detach())
-print("ready", flush=True)
-for line in sys.stdin:
-    print(reg.lost(), flush=True)
-"""
-
-# Kills as it is told, and stays, as sanlock's helper does.
-KILLER = "import os, sys; os.kill(int(sys.argv[1]), 15); sys.stdin.read()"
-
-
 @pytest.fixture
 def waiter(tmp_path):
     path = str(tmp_path / "sock")
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen()
-        process = subprocess.Popen(
-            [sys.executable, "-c", WAITER, path],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        process = programs.start("tests.support.lease.waiter", path)
         assert process.stdout.readline() == "ready\n"
         yield process
         process.communicate()
@@ -143,9 +117,7 @@ def test_sigterm_of_the_daemon_is_a_loss(waiter):
 
 
 def test_sigterm_of_its_helper_is_a_loss(waiter):
-    helper = subprocess.Popen(
-        [sys.executable, "-c", KILLER, str(waiter.pid)], stdin=subprocess.PIPE
-    )
+    helper = programs.start("tests.support.lease.killer", waiter.pid)
     wait_pending(waiter.pid)
     assert lost(waiter)
     helper.communicate()
@@ -153,13 +125,8 @@ def test_sigterm_of_its_helper_is_a_loss(waiter):
 
 def test_sigterm_of_somebody_else_is_none(waiter):
     # A grandchild of ours.
-    code = (
-        "import subprocess, sys\n"
-        "subprocess.run([sys.executable, '-c', *sys.argv[1:]])"
-    )
-    somebody = subprocess.Popen(
-        [sys.executable, "-c", code, KILLER, str(waiter.pid)],
-        stdin=subprocess.PIPE,
+    somebody = programs.start(
+        "tests.support.lease.killer", waiter.pid, "child"
     )
     wait_pending(waiter.pid)
     assert not lost(waiter)
