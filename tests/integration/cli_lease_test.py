@@ -14,7 +14,7 @@ from tests.support.hooks.needs import (
     needs_sanlock,
 )
 from tests.support.storage import filedomain
-from tests.support.storage.backends import wait_until
+from tests.support.waiting import wait_until
 from vdsm_backup.metadata import encoding
 from vdsm_backup.metadata import lines as md_lines
 
@@ -115,7 +115,7 @@ def test_all_commands(leased):
 def test_second_writer(leased):
     leased.domain(sd_id=A)
     with leased.start("set", A, *WHY) as first:
-        wait_until(lambda: leased.kept(), 30)
+        wait_until(lambda: leased.kept())
         second = leased.process("clear", A, *WHY, "--timeout", "1", "--json")
         assert (second.error, second.code) == (976, 4)
         first.communicate()
@@ -129,13 +129,13 @@ def test_interrupted(leased):
     leased.domain(sd_id=A)
     before = leased.bytes(A)
     with leased.start("set", A, *WHY) as process:
-        wait_until(lambda: os.path.exists(leased.record(A)), 30)
+        wait_until(lambda: os.path.exists(leased.record(A)))
         process.send_signal(signal.SIGINT)
         _, err = process.communicate()
     assert err.startswith("vdsm-backup-domain: error 991: Interrupted\n")
     assert process.returncode == 1
     assert leased.bytes(A) == before
-    wait_until(lambda: not os.path.exists(leased.record(A)), 30)
+    wait_until(lambda: not os.path.exists(leased.record(A)))
     assert not leased.joined(A)
 
 
@@ -143,7 +143,7 @@ def test_interrupted(leased):
 def test_killed_run_is_tidied_by_a_run_that_changes_nothing(leased):
     leased.domain(sd_id=A)
     with leased.start("clear", A, *WHY) as process:
-        wait_until(lambda: leased.joined(A), 30)
+        wait_until(lambda: leased.joined(A))
         process.kill()
         os.kill(holder(leased, A), signal.SIGKILL)
         process.communicate()

@@ -156,7 +156,9 @@ class Frozen(threading.Thread):
 
     def __init__(self, storage, old, new, step):
         super().__init__()
-        self._write = lambda: storage.write(old, new, at(step, self._stop))
+        self._write = lambda: storage.write(
+            old, new, at(step, self._stand_still)
+        )
         self._stopped = threading.Event()
         self._go_on = threading.Event()
         self.error = None
@@ -171,7 +173,7 @@ class Frozen(threading.Thread):
         finally:
             self._stopped.set()
 
-    def _stop(self):
+    def _stand_still(self):
         self._stopped.set()
         self._go_on.wait()
 

@@ -14,6 +14,7 @@ import pytest
 from tests.support import rundir
 from tests.support.hooks.needs import needs_other_user
 from tests.support.storage import backends
+from tests.support.waiting import wait_until
 from vdsm_backup.fileio import base as fileio
 from vdsm_backup.fileio import choose
 
@@ -61,7 +62,7 @@ def test_close(backend):
     io.close()
     with pytest.raises(fileio.Closed):
         io.lstat("/")
-    backends.wait_until(lambda: not backends.running(io.pid))
+    wait_until(lambda: not backends.running(io.pid))
 
 
 @pytest.mark.parametrize("op", ["lstat", "fsyncPath"])
@@ -86,7 +87,7 @@ def test_child_killed_between_calls(io):
         except fileio.Closed:
             return True
 
-    backends.wait_until(closed)
+    wait_until(closed)
     with pytest.raises(fileio.Closed):
         io.lstat("/")
 

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from tests.support.storage import backends, hangfs
+from tests.support.waiting import wait_until
 
 pytestmark = [
     pytest.mark.timeout(60),
@@ -75,7 +76,7 @@ def test_child_finishes_when_the_parent_is_killed(backend, fs, path):
     assert backends.running(child)
     assert os.listdir(fs.root) == ["file"]
     fs.clear()
-    backends.wait_until(lambda: not backends.running(child))
+    wait_until(lambda: not backends.running(child))
     assert os.listdir(fs.root) == ["file.new"]
 
 
@@ -89,7 +90,7 @@ def test_change_of_two_steps_when_the_parent_is_killed(backend, fs, path):
         proc.wait()
     time.sleep(0.5)
     fs.clear()
-    backends.wait_until(lambda: not backends.running(child))
+    wait_until(lambda: not backends.running(child))
     with open(os.path.join(fs.root, "file")) as f:
         assert f.read() == "new data"
 
@@ -104,7 +105,7 @@ def test_child_finishes_after_ctrl_c(backend, fs, path):
     time.sleep(0.5)
     assert backends.running(child)
     fs.clear()
-    backends.wait_until(lambda: not backends.running(child))
+    wait_until(lambda: not backends.running(child))
     with open(os.path.join(fs.root, "file")) as f:
         assert f.read() == "new data"
 
@@ -113,7 +114,7 @@ def test_idle_child_ends_with_its_parent(backend):
     with backends.run("stay", backend, 10) as proc:
         child = int(proc.stderr.readline())
         proc.kill()
-    backends.wait_until(lambda: not backends.running(child))
+    wait_until(lambda: not backends.running(child))
 
 
 def test_child_holds_descriptor_1_until_it_ends(backend, fs, path):

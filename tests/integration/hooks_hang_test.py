@@ -15,8 +15,9 @@ from tests.support.hooks.needs import needs_fuse
 from tests.support.processes.namespace import Namespace, needs_namespace
 from tests.support.processes.proc import find
 from tests.support.storage import hangfs
-from tests.support.storage.backends import BACKENDS, running, wait_until
+from tests.support.storage.backends import BACKENDS, running
 from tests.support.storage.blocktools import needs_block
+from tests.support.waiting import wait_until
 
 pytest_plugins = ["tests.support.hooks.hookfixtures"]
 pytestmark = [needs_fuse, needs_namespace, pytest.mark.timeout(60)]

@@ -17,9 +17,10 @@ from tests.support.hooks.needs import needs_sanlock
 from tests.support.lease import sanlockd
 from tests.support.processes import proc
 from tests.support.storage import loop
-from tests.support.storage.backends import MISSING, wait_until
+from tests.support.storage.backends import MISSING
 from tests.support.storage.blockdomain import BlockDomain
 from tests.support.storage.blocktools import needs_block
+from tests.support.waiting import wait_until
 from vdsm_backup import config
 from vdsm_backup.cli import readings
 from vdsm_backup.storage import discovery
@@ -226,5 +227,5 @@ def test_no_second_vgchange_beside_one_of_ours(host, block_place, dies):
         assert codes[done.code] in done.err
         assert host.acquire(place.leases) != 0
         proc.kill(lvm, signal.SIGCONT)
-        wait_until(lambda: not any(map(proc.command, lvm)), 20)
+        wait_until(lambda: not any(map(proc.command, lvm)))
         place.check()

@@ -15,9 +15,9 @@ import pytest
 from tests.support import testhost
 from tests.support.lvmsettings import others
 from tests.support.storage import loop
-from tests.support.storage.backends import wait_until
 from tests.support.storage.blockdomain import BlockDomain
 from tests.support.storage.blocktools import needs_block
+from tests.support.waiting import wait_until
 from vdsm_backup import errors
 from vdsm_backup.lvm import command as lvm_command
 from vdsm_backup.lvm.vgs import Lvm

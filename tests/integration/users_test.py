@@ -12,6 +12,7 @@ from tests.support import programs, rundir
 from tests.support.hooks.needs import needs_fuse, needs_other_user
 from tests.support.processes import qemu
 from tests.support.storage import hangfs
+from tests.support.waiting import wait_until
 from vdsm_backup.users import image_locks, users
 
 SD = "2f6d9d54-5d0c-4f8b-9c1e-6a9a6ff0d001"
@@ -178,7 +179,4 @@ def test_a_killed_test_run_is_cleaned(run_dir, domain):
     pid = int(killed.stdout)
     assert "qemu" in os.readlink(f"/proc/{pid}/exe")
     qemu.clean_stale(run_dir)
-    deadline = time.monotonic() + 10
-    while os.path.exists(f"/proc/{pid}/exe"):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: not os.path.exists(f"/proc/{pid}/exe"))

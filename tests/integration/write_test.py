@@ -20,7 +20,7 @@ from tests.support import programs, rundir
 from tests.support.hooks.needs import needs_fuse
 from tests.support.processes import proc
 from tests.support.storage import filedomain
-from tests.support.storage.backends import wait_until
+from tests.support.waiting import wait_until
 from vdsm_backup import errors
 from vdsm_backup.change import write
 from vdsm_backup.fileio import choose

@@ -20,10 +20,13 @@ _SECTIONS = {
 
 
 def text(**options):
-    """Of a file with these options, each in its section."""
+    """
+    Of a file with these options, each in its section; options that do not
+    exist are in [guard].
+    """
     sections = {}
     for option, value in options.items():
-        lines = sections.setdefault(_SECTIONS[option], [])
+        lines = sections.setdefault(_SECTIONS.get(option, "guard"), [])
         lines.append(f"{option} = {value}\n")
     return "".join(f"[{s}]\n{''.join(sections[s])}" for s in sections)
 

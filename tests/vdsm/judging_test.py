@@ -6,13 +6,13 @@ flags read through VDSM's own I/O, also where that does not answer.
 
 import contextlib
 import os
-import time
 
 import pytest
 
 from tests.support import outside
 from tests.support.vdsm import vdsmguest as guests
 from tests.support.vdsm.vdsmguest import Guest
+from tests.support.waiting import wait_until
 from tests.vdsm.gates_test import RECOVER, make_pool
 
 
@@ -206,10 +206,7 @@ def stuck(host, sd_id):
 
 
 def wait_until_stuck(host):
-    deadline = time.monotonic() + 30
-    while not host.run("say(len(cif.stuck))")[0]:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: host.run("say(len(cif.stuck))")[0])
 
 
 def test_it_is_told_in_time(host, pool, disk):
@@ -276,9 +273,12 @@ def test_what_is_only_told_does_not_wait(host, pool, disk):
         wait_until_stuck(host)
         assert entries(host) == []
     found = []
-    deadline = time.monotonic() + 60
-    while len(found) < 2 and time.monotonic() < deadline:
-        found += entries(host)
+
+    def told():
+        found.extend(entries(host))
+        return len(found) >= 2
+
+    wait_until(told, 60, lambda: f"two entries: {found}")
     assert {(e["operation"], e["answer"], e["code"]) for e in found} == {
         ("recover", "allowed", 994),
         ("live-snapshot", "allowed", 994),

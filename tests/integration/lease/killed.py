@@ -15,9 +15,9 @@ from tests.integration.lease.scenarios import (
     record,
     scenario,
     wait_left,
-    wait_until,
 )
 from tests.support.lease.leasetool import Tool
+from tests.support.waiting import wait_until
 
 HOLDER_CALLS = (
     "get_lockspaces",

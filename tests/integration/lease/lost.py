@@ -12,13 +12,13 @@ from tests.integration.lease.scenarios import (
     is_running,
     scenario,
     wait_left,
-    wait_until,
 )
 from tests.support import rundir
 from tests.support.hooks.needs import needs_fuse, needs_other_user
 from tests.support.lease.leasetool import Tool
 from tests.support.lease.sanlockd import Domain, Host
 from tests.support.storage import hangfs
+from tests.support.waiting import wait_until
 
 
 @scenario()

@@ -8,7 +8,6 @@ import concurrent.futures
 import os
 import sys
 import threading
-import time
 import traceback
 
 import pytest
@@ -17,6 +16,7 @@ from tests.support import rundir
 from tests.support.lease import sanlockd
 from tests.support.lease.leasetool import Tool
 from tests.support.lease.sanlockd import Domain, Host
+from tests.support.waiting import wait_until
 
 # sanlock's errno where another live host has the lease (src/sanlock_rv.h).
 IDLIVE = -243
@@ -87,13 +87,6 @@ class Running:
             self._future.set_result(function(*args))
         except BaseException as e:
             self._future.set_exception(e)
-
-
-def wait_until(condition, timeout=20):
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, "not in time"
-        time.sleep(0.1)
 
 
 def record(host, domain):

@@ -11,11 +11,12 @@ import signal
 
 import pytest
 
-from tests.integration.lease.scenarios import PATIENCE, scenario, wait_until
+from tests.integration.lease.scenarios import PATIENCE, scenario
 from tests.support import testhost
 from tests.support.lease.sanlockd import Host
 from tests.support.processes import proc
 from tests.support.storage.backends import MISSING
+from tests.support.waiting import wait_until
 from vdsm_backup.metadata import encoding
 from vdsm_backup.metadata import lines as md_lines
 

@@ -47,6 +47,7 @@ class HookHost:
             os.path.join(directory, "hooks"), self.cli.config, self.vdsm_run
         )
         self._blocks = []
+        self._guard = {}
 
     def __enter__(self):
         return self
@@ -58,8 +59,8 @@ class HookHost:
 
     def guard(self, **options):
         """Replaces what was set before."""
-        none = dict.fromkeys(("mode", "on_unreadable", "allow"))
-        self.configure(**{**none, **options})
+        self.configure(**{**dict.fromkeys(self._guard), **options})
+        self._guard = options
 
     # Storage
 

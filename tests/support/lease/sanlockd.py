@@ -16,11 +16,11 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 import uuid
 
 from tests.support import programs, rundir
 from tests.support.processes import proc
+from tests.support.waiting import wait_until
 from vdsm_backup.lease import client
 
 SANLOCK = "/usr/sbin/sanlock"
@@ -60,7 +60,7 @@ class Host:
         self.env = {"SANLOCK_RUN_DIR": self._dir, "SANLOCK_PRIVILEGED": "0"}
         self._daemon = self._start()
         try:
-            self._wait_ready()
+            wait_until(self._is_ready, what=self.log)
         except BaseException:
             self.stop()
             raise
@@ -158,16 +158,12 @@ class Host:
                 start_new_session=True,
             )
 
-    def _wait_ready(self):
+    def _is_ready(self):
+        if self._daemon.poll() is not None:
+            raise RuntimeError(f"sanlock ended: {self.log()}")
         path = os.path.join(self._dir, "sanlock.sock")
-        deadline = time.monotonic() + 10
         with socket.socket(socket.AF_UNIX) as sock:
-            while sock.connect_ex(path):
-                if self._daemon.poll() is not None:
-                    raise RuntimeError(f"sanlock ended: {self.log()}")
-                if time.monotonic() > deadline:
-                    raise RuntimeError(f"sanlock is not ready: {self.log()}")
-                time.sleep(0.02)
+            return not sock.connect_ex(path)
 
 
 def initialize(host, sd_id, ids, leases, align=1 * MIB, sector=512):
@@ -268,7 +264,8 @@ def _kill(path):
     helpers = [pid for pid in pids if _parent(pid) in pids]
     for pid in helpers:
         _end(pid)
-    _wait(lambda: not any(_stat(pid)[0] for pid in helpers), 1)
+    with contextlib.suppress(AssertionError):
+        wait_until(lambda: not any(_stat(pid)[0] for pid in helpers), 1)
     for pid in set(pids) - set(helpers):
         _end(pid)
 
@@ -276,17 +273,8 @@ def _kill(path):
 def _end(pid):
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    if not _wait(lambda: _stat(pid)[0] in ("", "Z"), 10):
-        raise RuntimeError(f"sanlock's process {pid} does not end")
-
-
-def _wait(condition, timeout):
-    deadline = time.monotonic() + timeout
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True
+    end = f"the end of sanlock's process {pid}"
+    wait_until(lambda: _stat(pid)[0] in ("", "Z"), what=end)
 
 
 def _using(path):

@@ -15,9 +15,9 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 
 from tests.support import rundir
+from tests.support.waiting import wait_until
 
 _SYSTEM = "qemu-system-x86_64"
 _IO = "qemu-io"
@@ -45,7 +45,7 @@ def vm(directory, *drives):
         stdout=subprocess.DEVNULL,
     )
     with _recorded(directory, process):
-        _wait(lambda: _answers(monitor), process)
+        wait_until(lambda: _answers(monitor, process), what="a VM's answer")
         yield process
 
 
@@ -99,11 +99,12 @@ def _kill(pid, started):
         pass  # it has ended by itself
 
 
-def _answers(monitor):
+def _answers(monitor, process):
     """
     Does the VM obey. It greets before its disks are open (another thread
     does that), but obeys only after.
     """
+    assert process.poll() is None, f"{_SYSTEM} ended: {process.returncode}"
     with socket.socket(socket.AF_UNIX) as s:
         s.settimeout(_TIMEOUT)
         try:
@@ -115,11 +116,3 @@ def _answers(monitor):
             assert "QMP" in json.loads(answers.readline())
             assert "return" in json.loads(answers.readline())
         return True
-
-
-def _wait(condition, process):
-    deadline = time.monotonic() + _TIMEOUT
-    while not condition():
-        assert process.poll() is None, f"{_SYSTEM} ended: {process.returncode}"
-        assert time.monotonic() < deadline, f"{_SYSTEM} does not answer"
-        time.sleep(0.05)

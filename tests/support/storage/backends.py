@@ -5,7 +5,6 @@ Both backends of fileio for parametrized tests, and processes that use them.
 
 import os
 import subprocess
-import time
 
 import pytest
 
@@ -61,11 +60,3 @@ def _state(pid, tid):
             return f.read().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
         return None
-
-
-def wait_until(condition, timeout=10):
-    deadline = time.monotonic() + timeout
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {timeout} seconds")
-        time.sleep(0.01)

@@ -10,12 +10,12 @@ neither root nor sanlock.
 import json
 import os
 import subprocess
-import time
 import uuid
 
 from tests.support import programs
 from tests.support.configfile import ConfigFile
 from tests.support.lease import sanlockd
+from tests.support.waiting import wait_until
 from vdsm_backup.host import mounts
 
 LOCALFS, POSIXFS = 4, 6
@@ -214,16 +214,19 @@ class Host:
 
     def wait(self, task, timeout=120):
         """Until an SPM task has ended well."""
-        deadline = time.monotonic() + timeout
-        while True:
-            status = self.call("Task.getStatus", taskID=task)
-            if status["taskState"] == "finished":
-                break
-            assert time.monotonic() < deadline, status
-            time.sleep(0.1)
+
+        def status():
+            return self.call("Task.getStatus", taskID=task)
+
+        wait_until(
+            lambda: status()["taskState"] == "finished",
+            *(timeout, status),
+            pause=0.1,
+        )
+        ended = status()
         self.call("Task.clear", taskID=task)
-        if status["taskResult"] != "success":
-            raise Failed(status["code"], status["message"])
+        if ended["taskResult"] != "success":
+            raise Failed(ended["code"], ended["message"])
 
     def run_job(self, verb, **params):
         """A verb that starts a job of this host; until it has ended well."""
@@ -232,13 +235,16 @@ class Host:
         self.wait_for_job(job)
 
     def wait_for_job(self, job, timeout=120):
-        deadline = time.monotonic() + timeout
-        while True:
-            found = self.call("Host.getJobs", job_ids=[job])[job]
-            if found["status"] not in ("pending", "running"):
-                break
-            assert time.monotonic() < deadline, found
-            time.sleep(0.1)
+
+        def job_now():
+            return self.call("Host.getJobs", job_ids=[job])[job]
+
+        wait_until(
+            lambda: job_now()["status"] not in ("pending", "running"),
+            *(timeout, job_now),
+            pause=0.1,
+        )
+        found = job_now()
         if found["status"] != "done":
             raise Failed(found["error"]["code"], found["error"]["message"])
 

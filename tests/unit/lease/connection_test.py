@@ -3,11 +3,11 @@ import os
 import signal
 import socket
 import subprocess
-import time
 
 import pytest
 
 from tests.support import programs
+from tests.support.waiting import wait_until
 from vdsm_backup.lease import connection
 from vdsm_backup.lease.connection import Registration
 
@@ -102,13 +102,6 @@ def pending(pid):
     return int(masks["ShdPnd"], 16) & 1 << (signal.SIGTERM - 1)
 
 
-def wait_pending(pid):
-    deadline = time.monotonic() + 10
-    while not pending(pid):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def test_sigterm_of_the_daemon_is_a_loss(waiter):
     assert not lost(waiter)
     os.kill(waiter.pid, signal.SIGTERM)
@@ -118,7 +111,7 @@ def test_sigterm_of_the_daemon_is_a_loss(waiter):
 
 def test_sigterm_of_its_helper_is_a_loss(waiter):
     helper = programs.start("tests.support.lease.killer", waiter.pid)
-    wait_pending(waiter.pid)
+    wait_until(lambda: pending(waiter.pid))
     assert lost(waiter)
     helper.communicate()
 
@@ -128,7 +121,7 @@ def test_sigterm_of_somebody_else_is_none(waiter):
     somebody = programs.start(
         "tests.support.lease.killer", waiter.pid, "child"
     )
-    wait_pending(waiter.pid)
+    wait_until(lambda: pending(waiter.pid))
     assert not lost(waiter)
     somebody.communicate()
 

@@ -6,11 +6,11 @@ import os
 import socket
 import subprocess
 import threading
-import time
 
 import pytest
 
 from tests.support.processes import failing, hanging
+from tests.support.waiting import wait_until
 from vdsm_backup import errors
 from vdsm_backup.lease import local
 
@@ -84,9 +84,7 @@ def test_not_inherited_by_chance(ids):
     with take(ids):
         other = subprocess.Popen(["sleep", "1000"], close_fds=False)
     try:
-        deadline = time.monotonic() + 10
-        while not is_free(ids):
-            assert time.monotonic() < deadline
+        wait_until(lambda: is_free(ids))
     finally:
         other.kill()
         other.wait()
