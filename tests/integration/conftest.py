@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 import pytest
 
-from tests.support.storage import hangfs
+from tests.support import rundir
+from tests.support.storage import filedomain, hangfs
 from tests.support.storage.backends import BACKENDS
 
 # Before a test imports them.
@@ -14,6 +15,26 @@ pytest.register_assert_rewrite(
 def backend(request):
     """[storage] ioprocess."""
     return request.param
+
+
+@pytest.fixture
+def run_dir():
+    """A directory that other users may enter."""
+    path = rundir.make("test")
+    yield path
+    rundir.remove(path)
+
+
+@pytest.fixture
+def mount(run_dir):
+    """In place of a mount, with nothing on it."""
+    return run_dir
+
+
+@pytest.fixture
+def sd_id(mount):
+    """A file domain on it."""
+    return filedomain.make(mount)
 
 
 @pytest.fixture

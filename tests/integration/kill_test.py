@@ -20,14 +20,12 @@ from tests.support.storage import loop
 from tests.support.storage.backends import MISSING
 from tests.support.storage.blockdomain import BlockDomain
 from tests.support.storage.blocktools import needs_block
+from tests.support.storage.filewriting import BEFORE_CONFIRM, STEPS
 from tests.support.waiting import wait_until
 from vdsm_backup import config
 from vdsm_backup.cli import readings
 from vdsm_backup.storage import discovery
 
-STEPS = ["compare", "create", "write", "check", "commit", "confirm"]
-# The writer does not wait at "confirm": it has ended, or is about to.
-BEFORE_COMMIT = STEPS[:-1]
 BACKENDS = ["embedded"] if MISSING else ["embedded", "installed"]
 
 pytestmark = [
@@ -134,7 +132,7 @@ def test_holder(host, backend):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_writer(host, backend):
-    results = kill_at_each(host, backend, "writer", BEFORE_COMMIT)
+    results = kill_at_each(host, backend, "writer", BEFORE_CONFIRM)
     for step, said, reason in results:
         assert said.startswith(("hit\nWriteFailed", "hit\nOutcomeUnknown"))
         assert reason == "", step
@@ -142,7 +140,7 @@ def test_writer(host, backend):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_worker(host, backend):
-    results = kill_at_each(host, backend, "worker", BEFORE_COMMIT[1:])
+    results = kill_at_each(host, backend, "worker", BEFORE_CONFIRM[1:])
     for step, said, reason in results:
         if step == "commit":
             # Nobody is left to ask, or ioprocess did it after all.

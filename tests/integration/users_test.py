@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.support import programs, rundir
+from tests.support import programs
 from tests.support.hooks.needs import needs_fuse, needs_other_user
 from tests.support.processes import qemu
 from tests.support.storage import hangfs
@@ -29,13 +29,6 @@ URI = "test:///default"
 pytestmark = pytest.mark.skipif(
     bool(qemu.missing()), reason=qemu.missing() or "qemu is here"
 )
-
-
-@pytest.fixture
-def run_dir():
-    path = rundir.make("users")
-    yield path
-    rundir.remove(path)
 
 
 @pytest.fixture

@@ -16,10 +16,11 @@ import time
 
 import pytest
 
-from tests.support import programs, rundir
+from tests.support import programs
 from tests.support.hooks.needs import needs_fuse
 from tests.support.processes import proc
 from tests.support.storage import filedomain
+from tests.support.storage.filewriting import BEFORE_CONFIRM, STEPS, at
 from tests.support.waiting import wait_until
 from vdsm_backup import errors
 from vdsm_backup.change import write
@@ -28,8 +29,6 @@ from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.storage.file import FileStorage
 
 TIMEOUT = 1
-STEPS = ["compare", "create", "write", "check", "commit", "confirm"]
-BEFORE_COMMIT = STEPS[: STEPS.index("commit") + 1]
 
 
 class Held:
@@ -57,13 +56,6 @@ class Held:
     def close(self):
         self._lease.close()
         self._watch.close()
-
-
-@pytest.fixture
-def mount():
-    path = rundir.make("write")
-    yield path
-    rundir.remove(path)
 
 
 @pytest.fixture
@@ -97,14 +89,6 @@ class Domain:
         return self.open().read()
 
 
-def at(wanted, action):
-    def on_step(name):
-        if name == wanted:
-            action()
-
-    return on_step
-
-
 def kill_below(*words):
     """Kill what runs below this process; wait until it is gone."""
 
@@ -127,7 +111,7 @@ def test_write(mount, backend, held):
     wait_until(held.ended)
 
 
-@pytest.mark.parametrize("step", BEFORE_COMMIT)
+@pytest.mark.parametrize("step", BEFORE_CONFIRM)
 def test_writer_killed_before_the_commit(mount, backend, held, step):
     domain = Domain(mount, backend)
     with pytest.raises(errors.WriteFailed) as e:
@@ -172,7 +156,7 @@ def test_writer_killed_after_the_commit(hang, backend, held, op):
 WORKERS = ("vdsm_backup.fileio.worker", "libexec/ioprocess")
 
 
-@pytest.mark.parametrize("step", BEFORE_COMMIT[1:])
+@pytest.mark.parametrize("step", BEFORE_CONFIRM[1:])
 def test_worker_killed_before_the_commit(mount, backend, held, step):
     domain = Domain(mount, backend)
     ours = proc.find(os.getpid(), *WORKERS)
@@ -228,7 +212,7 @@ def test_tool_killed(mount, backend, held, step):
     assert domain.read() == expected
 
 
-@pytest.mark.parametrize("step", BEFORE_COMMIT)
+@pytest.mark.parametrize("step", BEFORE_CONFIRM)
 def test_lease_lost_before_the_commit(mount, backend, held, step):
     domain = Domain(mount, backend)
     with pytest.raises(errors.LeaseLost):
@@ -277,7 +261,7 @@ def test_rename_that_fails_has_ended(hang, backend, held, code):
     assert os.strerror(code) in str(e.value.cause)
 
 
-@pytest.mark.parametrize("step", BEFORE_COMMIT)
+@pytest.mark.parametrize("step", BEFORE_CONFIRM)
 def test_frozen_while_another_host_changes_it(mount, backend, held, step):
     """The lease is no help: it has expired, and nobody was told."""
     domain = Domain(mount, backend)

@@ -7,25 +7,11 @@ import os
 import pytest
 
 from tests.support import programs, rundir
+from tests.support.configfixtures import ENFORCING, PERMISSIVE
 from tests.support.hooks.needs import needs_other_user
 from vdsm_backup import config, errors
 
-ENFORCING = "[guard]\nmode = enforcing\n"
-PERMISSIVE = "[guard]\nmode = permissive\n"
-
-
-@pytest.fixture
-def main(tmp_path):
-    path = tmp_path / "vdsm-backup.conf"
-    path.write_text(PERMISSIVE)
-    return path
-
-
-@pytest.fixture
-def drop_ins(tmp_path):
-    path = tmp_path / "conf.d"
-    path.mkdir()
-    return path
+pytest_plugins = ["tests.support.configfixtures"]
 
 
 def load_in_time(path):

@@ -6,9 +6,11 @@ from vdsm_backup.host import hosted_engine
 from vdsm_backup.lease import client
 from vdsm_backup.users import users
 
-# Before a test imports it.
+# Before a test imports them.
 pytest.register_assert_rewrite(
-    "tests.support.storage.fakelvm", "tests.support.storage.lvs"
+    "tests.support.configfixtures",
+    "tests.support.storage.fakelvm",
+    "tests.support.storage.lvs",
 )
 
 
