@@ -52,7 +52,9 @@ def _show(ns, path, root):
 def test_no_mount_is_known(chroot):
     path = "/tmp/x/sd"
     assert mounts.holding(path, mounts.table()) is not None
-    done = programs.run("tests.support.host.mounts_seen", path, inside=chroot)
+    done = programs.run(
+        "tests.support.host.ask", "mount_of", path, inside=chroot
+    )
     assert done.stdout == "True None ('unknown', '/tmp/x/sd')\n", done.stderr
 
 

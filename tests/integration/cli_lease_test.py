@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from tests.support import commandline, testhost
-from tests.support.clifixtures import IO_TIMEOUT, OWNER, WHY, A
+from tests.support.clifixtures import OWNER, WHY, A
 from tests.support.hooks.needs import (
     needs_private_tmp,
     needs_sanlock,
@@ -19,12 +19,6 @@ from vdsm_backup.metadata import encoding
 from vdsm_backup.metadata import lines as md_lines
 
 pytest_plugins = ["tests.support.clifixtures"]
-
-
-@pytest.fixture
-def host(directory):
-    with testhost.Host(directory, IO_TIMEOUT) as host:
-        yield host
 
 
 class Leased(testhost.Host):

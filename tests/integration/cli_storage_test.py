@@ -26,12 +26,6 @@ from vdsm_backup.users import users
 pytest_plugins = ["tests.support.clifixtures"]
 
 
-@pytest.fixture
-def host(directory):
-    with testhost.Host(directory, IO_TIMEOUT) as host:
-        yield host
-
-
 @needs_fuse
 class TestHungMount:
     @pytest.fixture

@@ -14,19 +14,13 @@ import time
 import pytest
 
 from tests import ROOT
-from tests.support import commandline, programs, testhost
-from tests.support.clifixtures import IO_TIMEOUT, A, B
+from tests.support import commandline, programs
+from tests.support.clifixtures import A, B
 from vdsm_backup.cli import layout
 
 pytest_plugins = ["tests.support.clifixtures"]
 
 EVIL = "a\x1b[2Jb\u202ec"
-
-
-@pytest.fixture
-def host(directory):
-    with testhost.Host(directory, IO_TIMEOUT) as host:
-        yield host
 
 
 def test_it_is_the_command_of_setup_py():

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+import os
+
 import pytest
 
 from tests.support import rundir
@@ -41,3 +43,16 @@ def sd_id(mount):
 def hang():
     with hangfs.Hangfs() as fs:
         yield fs
+
+
+@pytest.fixture
+def fs(hang):
+    """With a file."""
+    with open(os.path.join(hang.root, "file"), "w") as f:
+        f.write("data")
+    return hang
+
+
+@pytest.fixture
+def path(fs):
+    return os.path.join(fs.mount, "file")

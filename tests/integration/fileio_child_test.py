@@ -13,6 +13,7 @@ import pytest
 
 from tests.support import rundir
 from tests.support.hooks.needs import needs_other_user
+from tests.support.processes import proc
 from tests.support.storage import backends
 from tests.support.waiting import wait_until
 from vdsm_backup.fileio import base as fileio
@@ -62,7 +63,7 @@ def test_close(backend):
     io.close()
     with pytest.raises(fileio.Closed):
         io.lstat("/")
-    wait_until(lambda: not backends.running(io.pid))
+    wait_until(lambda: not proc.running(io.pid))
 
 
 @pytest.mark.parametrize("op", ["lstat", "fsyncPath"])

@@ -21,19 +21,6 @@ pytestmark = [
 ]
 
 
-@pytest.fixture
-def fs():
-    with hangfs.Hangfs() as fs:
-        with open(os.path.join(fs.root, "file"), "w") as f:
-            f.write("data")
-        yield fs
-
-
-@pytest.fixture
-def path(fs):
-    return os.path.join(fs.mount, "file")
-
-
 def start_user(backend, timeout, *args, function="call", **options):
     """The process, and its child, which makes the call on the hung mount."""
     proc = backends.run(function, backend, timeout, *args, **options)
@@ -53,7 +40,7 @@ def test_exit_after_timeout(backend, fs, path, op, call):
     assert out == ""
     assert "Timeout" in err
     assert proc.returncode == 1
-    assert fs.stuck(op) and backends.running(child)
+    assert fs.stuck(op) and proc.running(child)
 
 
 def test_exit_while_a_thread_waits(backend, fs, path):
@@ -73,10 +60,10 @@ def test_child_finishes_when_the_parent_is_killed(backend, fs, path):
         proc.kill()
         proc.wait()
     time.sleep(0.5)
-    assert backends.running(child)
+    assert proc.running(child)
     assert os.listdir(fs.root) == ["file"]
     fs.clear()
-    wait_until(lambda: not backends.running(child))
+    wait_until(lambda: not proc.running(child))
     assert os.listdir(fs.root) == ["file.new"]
 
 
@@ -90,7 +77,7 @@ def test_change_of_two_steps_when_the_parent_is_killed(backend, fs, path):
         proc.wait()
     time.sleep(0.5)
     fs.clear()
-    wait_until(lambda: not backends.running(child))
+    wait_until(lambda: not proc.running(child))
     with open(os.path.join(fs.root, "file")) as f:
         assert f.read() == "new data"
 
@@ -103,9 +90,9 @@ def test_child_finishes_after_ctrl_c(backend, fs, path):
         os.killpg(proc.pid, signal.SIGINT)
         assert "KeyboardInterrupt" in proc.communicate(timeout=10)[1]
     time.sleep(0.5)
-    assert backends.running(child)
+    assert proc.running(child)
     fs.clear()
-    wait_until(lambda: not backends.running(child))
+    wait_until(lambda: not proc.running(child))
     with open(os.path.join(fs.root, "file")) as f:
         assert f.read() == "new data"
 
@@ -114,7 +101,7 @@ def test_idle_child_ends_with_its_parent(backend):
     with backends.run("stay", backend, 10) as proc:
         child = int(proc.stderr.readline())
         proc.kill()
-    wait_until(lambda: not backends.running(child))
+    wait_until(lambda: not proc.running(child))
 
 
 def test_child_holds_descriptor_1_until_it_ends(backend, fs, path):
@@ -137,7 +124,7 @@ def test_child_holds_descriptor_1_until_it_ends(backend, fs, path):
             proc.wait()
         # Readable means the end of the file: nobody has the other side.
         assert select.select([ours], [], [], 0.5)[0] == []
-        assert backends.running(child)
+        assert proc.running(child)
         fs.clear()
         assert select.select([ours], [], [], 10)[0] == [ours]
         assert os.read(ours, 1) == b""

@@ -13,7 +13,8 @@ import pytest
 
 from tests.support import programs, rundir
 from tests.support.hooks.needs import needs_other_user
-from tests.support.storage import backends, hangfs
+from tests.support.processes import proc
+from tests.support.storage import hangfs
 from tests.support.waiting import wait_until
 
 pytestmark = [
@@ -154,7 +155,7 @@ def test_clean_up_after_a_killed_run():
     for _ in range(2):
         hangfs.clean_stale(base)
     assert hangfs._connection(mount) is None
-    wait_until(lambda: not backends.running(server))
+    wait_until(lambda: not proc.running(server))
     reader.wait(5)
     rundir.remove(base)
 

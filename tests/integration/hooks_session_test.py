@@ -19,7 +19,7 @@ from tests.support.hooks.hookhost import (
     assert_line,
     assert_refused,
 )
-from tests.support.hooks.needs import needs_other_user
+from tests.support.hooks.needs import VDSM, needs_other_user
 from tests.support.processes import become as become_module
 from tests.support.processes.namespace import (
     Journal,
@@ -31,7 +31,6 @@ from vdsm_backup.host import journal
 
 pytestmark = [needs_other_user, needs_namespace]
 
-VDSM = (36, 36)
 OPERATIONS = {"prepare": "run", "migrate": "migrate-in"}
 
 

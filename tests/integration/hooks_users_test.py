@@ -14,7 +14,7 @@ from tests.support import configfile, rundir
 from tests.support.hooks import hookhost, hookrunner, vmxml
 from tests.support.hooks.hookhost import assert_allowed, assert_refused
 from tests.support.hooks.hookrunner import POINTS
-from tests.support.hooks.needs import needs_other_user
+from tests.support.hooks.needs import AS_VDSM, VDSM, needs_other_user
 from tests.support.processes.namespace import Namespace, needs_namespace
 from tests.support.storage import filedomain, loop
 from tests.support.storage.backends import BACKENDS
@@ -22,8 +22,6 @@ from tests.support.storage.blocktools import needs_block
 
 pytestmark = needs_other_user
 
-VDSM = (36, 36)
-AS_VDSM = "setpriv --reuid=36 --regid=36 --clear-groups --".split()
 
 # NFS servers squash root: to them it is somebody who may nothing. Here it is
 # root without the right to read what is closed to it.

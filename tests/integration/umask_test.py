@@ -12,14 +12,13 @@ import pytest
 
 from tests.support import testhost
 from tests.support.clifixtures import WHY, A
-from tests.support.hooks.needs import needs_other_user, needs_sanlock
+from tests.support.hooks.needs import VDSM, needs_other_user, needs_sanlock
 from tests.support.processes.namespace import Namespace, needs_namespace
 from tests.support.storage import filedomain
 
 pytest_plugins = ["tests.support.clifixtures"]
 pytestmark = [needs_other_user, needs_sanlock]
 
-VDSM = (36, 36)
 OURS = "/var/lib/vdsm-backup"
 UMASKS = [0, 0o027, 0o077, 0o777]
 

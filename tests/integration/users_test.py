@@ -168,8 +168,9 @@ def test_images_of_others(run_dir, domain):
 
 def test_a_killed_test_run_is_cleaned(run_dir, domain):
     path = volume_path(domain, IMG, VOL)
-    killed = programs.run("tests.support.killed_run", "qemu", run_dir, path)
-    pid = int(killed.stdout)
+    module = "tests.support.killed_run"
+    with programs.start(module, "qemu", run_dir, path) as killed:
+        pid = int(killed.stdout.readline())
     assert "qemu" in os.readlink(f"/proc/{pid}/exe")
     qemu.clean_stale(run_dir)
     wait_until(lambda: not os.path.exists(f"/proc/{pid}/exe"))

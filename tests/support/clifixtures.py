@@ -9,7 +9,7 @@ import os
 
 import pytest
 
-from tests.support import rundir
+from tests.support import rundir, testhost
 from tests.support.hooks.needs import no_other_user
 from tests.support.lease import sanlockd
 
@@ -38,3 +38,9 @@ def directory():
     path = rundir.make("cli")
     yield path
     rundir.remove(path)
+
+
+@pytest.fixture
+def host(directory):
+    with testhost.Host(directory, IO_TIMEOUT) as host:
+        yield host

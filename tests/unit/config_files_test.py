@@ -8,7 +8,7 @@ import pytest
 
 from tests.support import programs, rundir
 from tests.support.configfixtures import ENFORCING, PERMISSIVE
-from tests.support.hooks.needs import needs_other_user
+from tests.support.hooks.needs import AS_VDSM, needs_other_user
 from vdsm_backup import config, errors
 
 pytest_plugins = ["tests.support.configfixtures"]
@@ -20,7 +20,9 @@ def load_in_time(path):
 
 
 def guard_mode(path, **options):
-    done = programs.run("tests.support.host.guard_mode", path, **options)
+    done = programs.run(
+        "tests.support.host.ask", "guard_mode", path, **options
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -176,9 +178,6 @@ def write(path, text):
     with open(path, "w") as f:
         f.write(text)
     os.chmod(path, 0o644)
-
-
-AS_VDSM = "setpriv --reuid=36 --regid=36 --clear-groups --".split()
 
 
 def load_as_vdsm(path):

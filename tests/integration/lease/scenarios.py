@@ -105,14 +105,6 @@ def wait_left(host, domain):
     assert_left(host, domain)
 
 
-def is_running(pid):
-    try:
-        with open(f"/proc/{pid}/stat") as f:
-            return f.read().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
 def assert_can_take(host, domain, **options):
     """The next run gets the lease, and leaves nothing behind."""
     with Tool(host, domain.request(host, **options)) as tool:

@@ -13,6 +13,10 @@ from tests.support.storage import hangfs
 from vdsm_backup.host import filesystems, mounts
 from vdsm_backup.vm.paths import mount_of
 
+# As VDSM and libvirt have it, also where kvm has another number.
+VDSM = (36, 36)
+AS_VDSM = "setpriv --reuid=36 --regid=36 --clear-groups --".split()
+
 needs_fuse = pytest.mark.skipif(
     hangfs.missing() is not None, reason=str(hangfs.missing())
 )

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-Holders that misbehave, in place of lease/holder.py. Arguments: the name of a
-function, then those of a holder.
+Holders that misbehave, in place of lease/holder.py. Arguments: what one does,
+step by step, then those of a holder.
 """
 
 import os
 import signal
 import socket
+import sys
 import time
 
 from vdsm_backup import errors
@@ -20,8 +21,10 @@ class Tool:
     def __init__(self, control, handover):
         self._channel = Channel(socket.socket(fileno=int(control)))
         self._handover = socket.socket(fileno=int(handover))
-        self.asked = self._channel.receive()
-        self.receive = self._channel.receive
+        self.asked = self.receive()
+
+    def receive(self):
+        return self._channel.receive()
 
     def tell(self, **message):
         self._channel.send(message)
@@ -29,85 +32,37 @@ class Tool:
     def fail(self, error):
         self.tell(error=errors.to_fields(error))
 
-    def hand_over(self):
+    def hold(self):
         fd = os.open(os.devnull, os.O_RDONLY)
         socket.send_fds(self._handover, [b"x"], [fd])
         self.tell(held=7)
 
+    def show_request(self):
+        assert self.asked["task"] == "hold"
+        self.tell(progress=client.Request(**self.asked["request"]).ids)
 
-def hold(tool):
-    tool.tell(progress="one")
-    tool.hand_over()
-
-
-def show_request(tool):
-    assert tool.asked["task"] == "hold"
-    tool.tell(progress=client.Request(**tool.asked["request"]).ids)
-    tool.hand_over()
+    def expect(self, task):
+        assert self.asked["task"] == task
 
 
-def be_refused(tool):
-    tool.fail(errors.LeaseBusy("x", "host id 3"))
-    tool.tell(progress="leaving")
-
-
-def say_nothing_more(tool):
-    tool.tell(progress="one")
-    stay(tool)
-
-
-def stay(tool):
-    time.sleep(100)
-
-
-def be_killed(tool):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def exit_with_3(tool):
-    raise SystemExit(3)
-
-
-def leave(tool):
-    tool.hand_over()
-    tool.receive()
-    tool.tell(progress="left")
-
-
-def never_leave(tool):
-    tool.hand_over()
-    stay(tool)
-
-
-def wait_for_a_writer(tool):
-    tool.hand_over()
-    tool.receive()
-    tidy_beside_a_writer(tool)
-
-
-def fail_to_leave(tool):
-    tool.hand_over()
-    tool.receive()
-    fail(tool)
-
-
-def expect_tidy(tool):
-    assert tool.asked["task"] == "tidy"
-
-
-def expect_probe(tool):
-    assert tool.asked["task"] == "probe"
-
-
-def fail(tool):
-    tool.fail(ValueError("no"))
-
-
-def tidy_beside_a_writer(tool):
-    tool.tell(writing=True)
-    stay(tool)
+STEPS = {
+    "be killed": lambda tool: os.kill(os.getpid(), signal.SIGKILL),
+    "be refused": lambda tool: tool.fail(errors.LeaseBusy("x", "host id 3")),
+    "exit": lambda tool: sys.exit(3),
+    "expect probe": lambda tool: tool.expect("probe"),
+    "expect tidy": lambda tool: tool.expect("tidy"),
+    "fail": lambda tool: tool.fail(ValueError("no")),
+    "hold": Tool.hold,
+    "receive": Tool.receive,
+    "show request": Tool.show_request,
+    "stay": lambda tool: time.sleep(100),
+    "writing": lambda tool: tool.tell(writing=True),
+}
 
 
 def main(args):
-    name, *rest = args
-    globals()[name](Tool(*rest))
+    """A step that is none is what it says."""
+    *steps, control, handover = args
+    tool = Tool(control, handover)
+    for step in steps:
+        STEPS.get(step, lambda t, text=step: t.tell(progress=text))(tool)

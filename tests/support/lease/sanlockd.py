@@ -251,8 +251,7 @@ def _kill_frozen(path):
     with contextlib.suppress(FileNotFoundError):
         with open(os.path.join(path, "frozen")) as f:
             for pid, started in map(str.split, f):
-                if _stat(pid)[0] and rundir.start_time(int(pid)) == started:
-                    _end(int(pid))
+                proc.kill_recorded(pid, started)
 
 
 def _kill(path):
@@ -261,11 +260,11 @@ def _kill(path):
     always takes note of the end of its child, which is no zombie then.
     """
     pids = _using(path)
-    helpers = [pid for pid in pids if _parent(pid) in pids]
+    helpers = [pid for pid in pids if proc.parent(pid) in pids]
     for pid in helpers:
         _end(pid)
     with contextlib.suppress(AssertionError):
-        wait_until(lambda: not any(_stat(pid)[0] for pid in helpers), 1)
+        wait_until(lambda: not any(proc.state(pid) for pid in helpers), 1)
     for pid in set(pids) - set(helpers):
         _end(pid)
 
@@ -274,7 +273,7 @@ def _end(pid):
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
     end = f"the end of sanlock's process {pid}"
-    wait_until(lambda: _stat(pid)[0] in ("", "Z"), what=end)
+    wait_until(lambda: proc.state(pid) in ("", "Z"), what=end)
 
 
 def _using(path):
@@ -288,16 +287,3 @@ def _using(path):
                     if wanted in f.read().split(b"\0"):
                         found.append(int(name))
     return found
-
-
-def _parent(pid):
-    return int(_stat(pid)[1])
-
-
-def _stat(pid):
-    """State and parent; of a process that is gone, nothing."""
-    try:
-        with open(f"/proc/{pid}/stat") as f:
-            return f.read().rpartition(")")[2].split()[:2]
-    except (FileNotFoundError, ProcessLookupError):
-        return "", "0"

@@ -200,7 +200,7 @@ def _end(path):
 def _kill(pid, started):
     def ended():
         try:
-            if rundir.start_time(pid) != started or _state(pid) == "Z":
+            if rundir.start_time(pid) != started or proc.state(pid) == "Z":
                 return True
             os.kill(int(pid), signal.SIGKILL)
         except (FileNotFoundError, ProcessLookupError):
@@ -208,11 +208,6 @@ def _kill(pid, started):
         return False
 
     wait_until(ended, _TIMEOUT, f"the end of {pid}")
-
-
-def _state(pid):
-    with open(f"/proc/{pid}/stat") as f:
-        return f.read().rpartition(")")[2].split()[0]
 
 
 def _lines(path, name):

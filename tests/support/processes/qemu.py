@@ -12,11 +12,11 @@ import glob
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 
 from tests.support import rundir
+from tests.support.processes import proc
 from tests.support.waiting import wait_until
 
 _SYSTEM = "qemu-system-x86_64"
@@ -73,7 +73,7 @@ def clean_stale(directory):
         with contextlib.suppress(FileNotFoundError):
             with open(path) as f:
                 pid, started = f.read().split()
-            _kill(int(pid), started)
+            proc.kill_recorded(pid, started)
             os.unlink(path)
 
 
@@ -89,14 +89,6 @@ def _recorded(directory, process):
         process.kill()
         process.wait()
         os.unlink(path)
-
-
-def _kill(pid, started):
-    try:
-        if rundir.start_time(pid) == started:
-            os.kill(pid, signal.SIGKILL)
-    except (FileNotFoundError, ProcessLookupError):
-        pass  # it has ended by itself
 
 
 def _answers(monitor, process):

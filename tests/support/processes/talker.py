@@ -1,71 +1,45 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A child of scripts.Script. Arguments: the name of a function, its own."""
+"""
+A child of scripts.Script. Arguments: what it does, step by step. A step that
+is none is a line that it says.
+"""
 
 import json
 import os
 import time
 
 
-def say(*texts):
-    """Lines of JSON."""
-    for text in texts:
-        print(text, flush=True)
+def say(text, end="\n"):
+    print(text, end=end, flush=True)
 
 
-def say_arguments(*args):
-    print(json.dumps(args))
-
-
-def say_much():
-    """More than a pipe holds."""
-    for _ in range(20000):
-        print('"0123456789"')
-
-
-def say_for_ever():
-    while True:
-        print(1, flush=True)
-
-
-def break_off():
-    """In the middle of a line, and hang."""
-    print('1\n2\n"cut', end="", flush=True)
-    time.sleep(60)
-
-
-def hang():
-    time.sleep(60)
-
-
-def say_pid_and_hang():
-    print(os.getpid(), flush=True)
-    hang()
-
-
-def die():
-    print(1, flush=True)
-    raise ZeroDivisionError
-
-
-def fail():
-    raise SystemExit(1)
-
-
-def say_and_hang(text):
-    say(text)
-    hang()
-
-
-def say_files():
+def files():
     """
     The names of the standard files, and how many others there are; of these,
     one is the directory that it lists.
     """
     names = [os.readlink(f"/proc/self/fd/{n}") for n in range(3)]
     others = [n for n in os.listdir("/proc/self/fd") if int(n) > 2]
-    print(json.dumps({"names": names, "others": len(others)}))
+    say(json.dumps({"names": names, "others": len(others)}))
+
+
+def say_for_ever():
+    while True:
+        say(1)
+
+
+STEPS = {
+    "cut": lambda: say('"cut', end=""),
+    "die": lambda: 1 / 0,
+    "files": files,
+    "for ever": say_for_ever,
+    "hang": lambda: time.sleep(60),
+    # More than a pipe holds.
+    "much": lambda: say('"0123456789"\n' * 20000, end=""),
+    "pid": lambda: say(os.getpid()),
+}
 
 
 def main(args):
-    name, *rest = args
-    globals()[name](*rest)
+    for step in args:
+        STEPS.get(step, lambda text=step: say(text))()

@@ -3,7 +3,6 @@
 Both backends of fileio for parametrized tests, and processes that use them.
 """
 
-import os
 import subprocess
 
 import pytest
@@ -40,23 +39,3 @@ def run(function, backend, timeout, *args, stdout=subprocess.PIPE):
         stdout=stdout,
         stderr=subprocess.PIPE,
     )
-
-
-def running(pid):
-    """
-    A thread of it is there, and no zombie that nobody has waited for. Of a
-    killed process, the first thread is one while another one is stuck.
-    """
-    try:
-        tasks = os.listdir(f"/proc/{pid}/task")
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return any(_state(pid, tid) not in ("Z", None) for tid in tasks)
-
-
-def _state(pid, tid):
-    try:
-        with open(f"/proc/{pid}/task/{tid}/stat") as f:
-            return f.read().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return None

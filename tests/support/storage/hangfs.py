@@ -20,14 +20,15 @@ Gluster and NFS do the same. A rename that hangs is held by libfuse with both
 its names: whoever looks them up through the mount hangs too.
 """
 
+import contextlib
 import errno
 import json
 import os
-import signal
 import subprocess
 import sys
 
 from tests.support import rundir
+from tests.support.processes import proc
 from tests.support.waiting import wait_until
 
 SERVER = os.path.join(os.path.dirname(__file__), "hangfs_server.py")
@@ -159,13 +160,10 @@ def _abort(connection):
 
 
 def _kill_server(path):
-    try:
+    # It may never have started.
+    with contextlib.suppress(FileNotFoundError):
         with open(os.path.join(path, "server")) as f:
-            pid, started = f.read().split()
-        if rundir.start_time(int(pid)) == started:
-            os.kill(int(pid), signal.SIGKILL)
-    except (FileNotFoundError, ProcessLookupError):
-        pass  # It never started, or has ended.
+            proc.kill_recorded(*f.read().split())
 
 
 def _unmount(mount):

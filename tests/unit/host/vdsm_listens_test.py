@@ -62,7 +62,7 @@ def test_unreachable_counts_as_running():
 @pytest.mark.parametrize("listens", [False, True])
 def test_localhost_is_also_an_address_that_this_host_lacks(listens):
     run = programs.run(
-        "tests.support.host.listening",
+        *("tests.support.host.ask", "vdsm_listens"),
         *(["listen"] if listens else []),
         inside=["unshare", "-n", "sh", "-ec", NO_IPV6, "sh"],
         check=True,

@@ -40,7 +40,7 @@ def test_request_is_about_a_uuid(sd_id):
 
 @pytest.fixture
 def holder(monkeypatch):
-    """Let a holder do this, one of tests/support/lease/bad_holder.py."""
+    """Let a holder do this: steps of tests/support/lease/bad_holder.py."""
     monkeypatch.setattr(client, "_GRACE", 0.3)
     monkeypatch.setattr(client, "_LEAVE", 1)
     started, does = [], []
@@ -52,7 +52,7 @@ def holder(monkeypatch):
         return child
 
     monkeypatch.setattr(spawn, "start", start)
-    yield does.append
+    yield lambda *steps: does.extend(steps)
     for child in started:
         child.kill()
         child.wait()
@@ -69,17 +69,17 @@ def take(**options):
 
 
 def test_held(holder):
-    holder("hold")
+    holder("one", "hold")
     assert take() == (7, ["one"])
 
 
 def test_holder_gets_the_request(holder):
-    holder("show_request")
+    holder("show request", "hold")
     assert take(ids="/some:where/ids")[1] == ["/some:where/ids"]
 
 
 def test_errors_cross(holder):
-    holder("be_refused")
+    holder("be refused", "leaving")
     with pytest.raises(errors.LeaseBusy) as e:
         take()
     assert e.value.owner == "host id 3"
@@ -87,27 +87,27 @@ def test_errors_cross(holder):
 
 
 def test_holder_that_says_nothing(holder):
-    holder("say_nothing_more")
+    holder("one", "stay")
     with pytest.raises(errors.LeaseTimeout) as e:
         take()
     assert e.value.step == "one"
 
 
 def test_holder_that_was_killed(holder):
-    holder("be_killed")
+    holder("be killed")
     with pytest.raises(errors.LeaseLost):
         take()
 
 
 def test_holder_that_broke(holder):
-    holder("exit_with_3")
+    holder("exit")
     with pytest.raises(errors.InternalError) as e:
         take(timeout=10)
     assert "holder" in e.value.kind and e.value.text == "3"
 
 
 def test_body_that_fails_gives_the_lease_back(holder):
-    holder("leave")
+    holder("hold", "receive", "left")
     told = []
     with pytest.raises(ZeroDivisionError):
         with client.take(request(timeout=10), told.append) as held:
@@ -118,7 +118,7 @@ def test_body_that_fails_gives_the_lease_back(holder):
 
 
 def test_end_is_not_waited_for_for_ever(holder):
-    holder("never_leave")
+    holder("hold", "stay")
     started = time.monotonic()
     assert take(timeout=10)[1] == [
         "not waiting any longer for sanlock to leave"
@@ -127,21 +127,21 @@ def test_end_is_not_waited_for_for_ever(holder):
 
 
 def test_end_is_not_waited_for_while_somebody_writes(holder):
-    holder("wait_for_a_writer")
+    holder("hold", "receive", "writing", "stay")
     assert take(timeout=10)[1] == [
         "not waiting for the writer, which is stuck"
     ]
 
 
 def test_error_of_the_cleaning_up_is_shown(holder):
-    holder("fail_to_leave")
+    holder("hold", "receive", "fail")
     assert take(timeout=10)[1] == [
         "cleaning up failed: Unexpected ValueError: no"
     ]
 
 
 def test_tidy(holder):
-    holder("expect_tidy")
+    holder("expect tidy")
     client.tidy(request(timeout=10), None)
 
 
@@ -152,7 +152,7 @@ def test_tidy_that_fails(holder):
 
 
 def test_tidy_does_not_wait_for_a_writer(holder):
-    holder("tidy_beside_a_writer")
+    holder("writing", "stay")
     told = []
     client.tidy(request(timeout=10), told.append)
     assert len(told) == 1
@@ -171,7 +171,7 @@ def no_progress(text):
 
 
 def test_require_daemon(holder):
-    holder("expect_probe")
+    holder("expect probe")
     client.require_daemon(SD, 10, no_progress)
 
 

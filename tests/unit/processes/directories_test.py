@@ -7,7 +7,7 @@ import stat
 import pytest
 
 from tests.support import programs, rundir
-from tests.support.hooks.needs import needs_other_user
+from tests.support.hooks.needs import AS_VDSM, needs_other_user
 from tests.support.world import SD, make
 from vdsm_backup import errors
 from vdsm_backup.change import history
@@ -96,9 +96,6 @@ def test_run_dir_without_root(tmp_path, umask):
     assert {mode(path) for path in run_dir.iterdir()} == {0o600}
 
 
-AS_VDSM = "setpriv --reuid=36 --regid=36 --clear-groups --".split()
-
-
 @needs_other_user
 def test_what_keeps_a_user_from_a_path():
     directory = rundir.make("directories")
@@ -106,8 +103,7 @@ def test_what_keeps_a_user_from_a_path():
 
     def why(path):
         done = programs.run(
-            "tests.support.processes.why",
-            f"{directory}/{path}",
+            *("tests.support.host.ask", "why_denied", f"{directory}/{path}"),
             inside=AS_VDSM,
             check=True,
         )

@@ -21,27 +21,27 @@ def spoken(one):
 
 
 def test_lines():
-    one = talker("say", '{"a": 1}', "[2]")
+    one = talker('{"a": 1}', "[2]")
     scripts.collect([one], 10)
     assert one.lines == [{"a": 1}, [2]]
     assert one.ended
 
 
 def test_arguments():
-    one = talker("say_arguments", "a b", "ü")
+    one = scripts.Script("tests.support.processes.probe", "a b", "ü")
     scripts.collect([one], 10)
-    assert one.lines == [["a b", "ü"]]
+    assert one.lines[0]["args"] == ["a b", "ü"]
 
 
 def test_many_lines_of_two_at_once():
-    # More than a pipe holds: one that is not read would stand still.
-    both = [talker("say_much"), talker("say_much")]
+    # One that is not read would stand still.
+    both = [talker("much"), talker("much")]
     scripts.collect(both, 30)
     assert [len(one.lines) for one in both] == [20000, 20000]
 
 
 def test_what_was_said_before_the_timeout_counts():
-    one = spoken(talker("break_off"))
+    one = spoken(talker("1", "2", "cut", "hang"))
     start = time.monotonic()
     scripts.collect([one], 1)
     assert time.monotonic() - start < 3
@@ -50,7 +50,7 @@ def test_what_was_said_before_the_timeout_counts():
 
 
 def test_one_that_never_stops_talking():
-    one = spoken(talker("say_for_ever"))
+    one = spoken(talker("for ever"))
     start = time.monotonic()
     scripts.collect([one], 1)
     assert time.monotonic() - start < 3
@@ -59,20 +59,20 @@ def test_one_that_never_stops_talking():
 
 def test_a_slow_one_does_not_delay_another():
     slow = talker("hang")
-    fast = spoken(talker("say", "1"))
+    fast = spoken(talker("1"))
     scripts.collect([slow, fast], 1)
     assert (slow.ended, fast.ended, fast.lines) == (False, True, [1])
 
 
 def test_killed_at_the_timeout():
-    one = spoken(talker("say_pid_and_hang"))
+    one = spoken(talker("pid", "hang"))
     scripts.collect([one], 1)
     with pytest.raises(ProcessLookupError):
         os.kill(one.lines[0], 0)
 
 
 def test_one_that_dies():
-    one = talker("die")
+    one = talker("1", "die")
     scripts.collect([one], 10)
     assert one.lines == [1]
     assert one.ended
@@ -84,7 +84,7 @@ def test_it_has_no_file_of_ours():
     os.set_inheritable(write, True)
     os.dup2(read, 0)
     try:
-        one = talker("say_files")
+        one = talker("files")
         scripts.collect([one], 10)
     finally:
         os.dup2(stdin, 0)
@@ -99,7 +99,7 @@ def test_it_has_no_file_of_ours():
 def test_environment_brings_no_code(tmp_path, monkeypatch):
     (tmp_path / "json.py").write_text("raise SystemExit(1)")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    one = talker("say", "1")
+    one = talker("1")
     scripts.collect([one], 10)
     assert one.lines == [1]
 
