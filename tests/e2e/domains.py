@@ -5,6 +5,7 @@ import dataclasses
 from dataclasses import dataclass
 
 from tests.e2e.box.box import together
+from tests.e2e.box.vm import program
 
 MOUNT = "/rhev/data-center/mnt/storage:_srv_nfs"
 SLOW = "/rhev/data-center/mnt/storage:_srv_slow"
@@ -80,8 +81,7 @@ def make(host, domain):
 
 
 def _make(host, *args, user=None):
-    command = ["env", "PYTHONPATH=/opt/box/lib", "python3", "-m"]
-    command += ["tests.e2e.inside.domains", *map(str, args)]
+    command = program("tests.e2e.inside.domains", *args)
     return host.run(command, user=user).out.strip()
 
 

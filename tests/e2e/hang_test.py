@@ -12,6 +12,7 @@ import pytest
 from tests.e2e.box.box import together
 from tests.e2e.stories import disk
 from tests.e2e.vmxml import vm
+from tests.support import configfile
 
 HANGING = ("slow", "hang")
 FAST = ("nfs4", "iscsi5")
@@ -41,7 +42,8 @@ def hung(box, cleared, all_domains):
             name: stack.enter_context(disk(host, all_domains[name]))
             for name in HANGING + FAST
         }
-        host.run(f"mkdir -p $(dirname {CONF}); cat >{CONF}", input=_conf())
+        text = configfile.text(io_timeout=PATIENCE)
+        host.run(f"mkdir -p $(dirname {CONF}); cat >{CONF}", input=text)
         stack.callback(host.run, f"rm {CONF}")
         with box.storage.hang(*HANGING, cached=False):
             stuck = {name: hook(paths[name]) for name in HANGING}
@@ -55,10 +57,6 @@ def hung(box, cleared, all_domains):
         for name in HANGING:
             seen["again", name] = hook(paths[name]).wait()
     return seen
-
-
-def _conf():
-    return f"[storage]\nio_timeout = {PATIENCE}\n"
 
 
 @pytest.mark.parametrize("name", HANGING)

@@ -8,6 +8,7 @@ import contextlib
 import os
 
 from tests.e2e.box.box import Host, together
+from tests.e2e.box.vm import program
 from tests.e2e.domains import NAMES, RACED
 
 # Why the flags of all domains are set and cleared.
@@ -29,22 +30,6 @@ SHORT = 15
 
 # By which the race begins.
 HELD = "held for the other"
-
-_HOLD = """
-import sys, time
-with open(sys.argv[1]) as f:
-    f.read()
-    print("open", flush=True)
-    time.sleep(3600)
-"""
-
-_VM = """
-import sys, tempfile, time
-from tests.support.processes import qemu
-with qemu.vm(tempfile.mkdtemp(), *sys.argv[1:]):
-    print("open", flush=True)
-    time.sleep(3600)
-"""
 
 
 def in_use(box, all_domains):
@@ -171,7 +156,7 @@ def race(box, all_domains):
 @contextlib.contextmanager
 def held_open(host, domain):
     """Its metadata is open, as VDSM's monitor has it."""
-    command = ["python3", "-c", _HOLD, domain.metadata]
+    command = program("tests.e2e.inside.holding", "file", domain.metadata)
     with _open(host.start(command, user="vdsm")):
         yield
 
@@ -204,8 +189,7 @@ def disk(host, domain):
 def qemu(host, *paths):
     """A VM that was never started: it has its locks all the same."""
     drives = [f"file={path},format=raw,if=virtio" for path in paths]
-    command = ["env", "PYTHONPATH=/opt/box/lib", "python3", "-c", _VM]
-    with _open(host.start([*command, *drives])):
+    with _open(host.start(program("tests.e2e.inside.holding", "vm", *drives))):
         yield
 
 

@@ -10,8 +10,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from tests import ROOT
 from tests.e2e import vdsmtree
-from tests.support.storage.backends import ROOT
 from tests.support.vdsm.vdsmblock import LUNS
 
 TESTS = "tests/vdsm/block_dm_test.py"

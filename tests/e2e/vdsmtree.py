@@ -16,50 +16,19 @@ import subprocess
 import sys
 import tarfile
 
-from tests.support.storage.backends import ROOT
+from tests import ROOT
+from tests.e2e.box import vdsm_imports
+from tests.e2e.box.vm import program
 
 # Where tests/ is in the box.
 HOME = "/opt/vdsm-tests"
-
-# What the tests in there import; VDSM's own packages are whole in any case.
-_IMPORTS = """
-import json, sys, sysconfig
-import pytest, ioprocess.config
-import vdsm.API, vdsm.client, vdsm.clientIF
-import vdsm.rpc.bindingjsonrpc, vdsm.storage.dispatcher, vdsm.storage.hsm
-import vdsm.virt.vm, yajsonrpc.stompserver
-found = {
-    name: getattr(module, "__file__", None)
-    for name, module in sys.modules.items()
-    if "." not in name and name not in ("__main__", "vdsm_backup")
-}
-stdlib = sysconfig.get_path("stdlib")
-print(json.dumps({
-    "files": {
-        name: path for name, path in found.items()
-        if path and not path.startswith(f"{stdlib}/")
-        and "__editable__" not in name
-    },
-    "path": sys.path,
-    "commands": [ioprocess.config.IOPROCESS_PATH],
-}))
-"""
-
-_LACKS = """
-import importlib.util, json, os, sys
-print(json.dumps({
-    "modules": [n for n in args[0] if not importlib.util.find_spec(n)],
-    "files": [path for path in args[1] if not os.path.exists(path)],
-    "version": sys.version_info[:2],
-}))
-"""
 
 
 @functools.lru_cache(maxsize=None)
 def find():
     """{"files": {module: file}, "path", "commands"}; a text: why not."""
     done = subprocess.run(
-        [sys.executable, "-c", _IMPORTS],
+        [sys.executable, vdsm_imports.__file__],
         cwd="/",
         capture_output=True,
         text=True,
@@ -96,8 +65,8 @@ def bring(vm):
 
 
 def _ask(vm, *args):
-    code = f"import json\nargs = json.loads({json.dumps(args)!r})\n"
-    return vm.python(code + _LACKS).json
+    command = program("tests.e2e.inside.lacking", *map(json.dumps, args))
+    return vm.run(command).json
 
 
 def _tree(path):

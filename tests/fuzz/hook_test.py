@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tests.fuzz import mutate
 from tests.fuzz.world import CLEAN, World
+from tests.support import configfile
 from tests.support.hooks import domxmldata
 
 INPUTS = int(os.environ.get("FUZZ_INPUTS", 3000))
@@ -42,7 +43,7 @@ def world(tmp_path_factory):
     repo_root = top / "data-center"
     repo_root.mkdir()
     config = top / "hook.conf"
-    config.write_text(f"[storage]\nrepo_root = {repo_root}\nio_timeout = 5\n")
+    configfile.write(config, repo_root=repo_root, io_timeout=5)
     with World(str(repo_root), str(config)).running() as world:
         world.repo_root = str(repo_root)
         world.by_name = {sample.name: sample for sample in world.samples}

@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from tests.support import commandline, rundir
+from tests.support import commandline, rundir, testhost
 from tests.support.storage import blocktools
 from tests.support.storage.blocktools import needs_block, storage
 from vdsm_backup import errors
@@ -83,11 +83,10 @@ def lvs(block_domain, monkeypatch):
 @pytest.fixture
 def host(block_domain):
     directory = rundir.make("cli")
-    with commandline.Host(
+    with testhost.Host(
         os.path.join(directory, "host"),
         io_timeout=30,
-        devices=", ".join(block_domain.devices),
-        lv_dir=block_domain.lv_dir,
+        block=[block_domain],
     ) as host:
         yield host
     rundir.remove(directory)

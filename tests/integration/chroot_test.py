@@ -5,15 +5,14 @@ it, the kernel tells of no mount that holds a path there.
 """
 
 import os
-import subprocess
 import sys
 
 import pytest
 
-from tests.support import rundir
+from tests import ROOT
+from tests.support import programs, rundir
 from tests.support.hooks.needs import needs_sanlock
 from tests.support.processes.namespace import Namespace, needs_namespace
-from tests.support.storage.backends import ROOT
 from vdsm_backup.host import mounts
 
 pytestmark = [needs_namespace, needs_sanlock]
@@ -50,39 +49,22 @@ def _show(ns, path, root):
         ns.run("mount", "--rbind", path, target)
 
 
-def run(chroot, code):
-    """What a Python program with our code says there."""
-    return subprocess.run(
-        [*chroot, sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": ROOT},
-        capture_output=True,
-        text=True,
-    )
-
-
 def test_no_mount_is_known(chroot):
-    code = (
-        "from vdsm_backup.host import mounts\n"
-        "from vdsm_backup.vm import paths\n"
-        "table = mounts.table()\n"
-        "print(len(table) > 3, paths.mount_of('/tmp/x/sd', table),"
-        " mounts.where('/tmp/x/sd'))"
+    path = "/tmp/x/sd"
+    assert mounts.holding(path, mounts.table()) is not None
+    done = programs.run(
+        "tests.support.host.ask", "mount_of", path, inside=chroot
     )
-    assert mounts.holding("/tmp/x/sd", mounts.table()) is not None
-    done = run(chroot, code)
     assert done.stdout == "True None ('unknown', '/tmp/x/sd')\n", done.stderr
 
 
 def test_the_main_job(chroot):
     """Real changes under real leases, on domains in the chroot's /tmp."""
-    done = subprocess.run(
-        [*chroot, sys.executable, "-m", "pytest", "-q", "-rs"]
-        + ["-p", "no:cacheprovider", "--rootdir", ROOT]
-        + [os.path.join(ROOT, "tests/integration/cli_lease_test.py")]
-        + ["-k", "all_commands"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
+    done = programs.run(
+        *("pytest", "-q", "-rs", "-p", "no:cacheprovider", "--rootdir", ROOT),
+        os.path.join(ROOT, "tests/integration/cli_lease_test.py"),
+        *("-k", "all_commands"),
+        inside=chroot,
     )
     assert done.returncode == 0, done.stdout
     assert "1 passed" in done.stdout

@@ -8,7 +8,7 @@ import uuid
 
 import pytest
 
-from tests.support import commandline
+from tests.support import commandline, testhost
 from tests.support.hooks.needs import needs_sanlock
 from tests.support.lease import sanlockd
 from tests.support.storage.blockdomain import BlockDomain
@@ -31,11 +31,11 @@ def make_host(directory):
     hosts = []
 
     def make(domain, *more):
-        host = commandline.Host(
+        host = testhost.Host(
             os.path.join(directory, f"host{len(hosts)}"),
             io_timeout=30,
+            block=[domain],
             devices=", ".join([*domain.devices, *more]),
-            lv_dir=domain.lv_dir,
         )
         hosts.append(host)
         return host
@@ -50,12 +50,9 @@ def test_all_commands(block_domain, make_host):
     host = make_host(block_domain)
     sd_id = block_domain.sd_id
     before = block_domain.lines()
-    with sanlockd.Host("host1") as sanlock:
-        paths = [block_domain.lv_path(name) for name in ("ids", "leases")]
-        sanlockd.initialize(sanlock, sd_id, *paths)
-
-        def run(*args):
-            return host.process(*args, env=sanlock.env)
+    with sanlockd.Host("host1") as host.sanlock:
+        block_domain.initialize(host.sanlock)
+        run = host.process
 
         done = run("set", "block1", *WHY, "--json")
         assert done.code == 0
@@ -190,7 +187,7 @@ def test_a_list_of_devices_is_no_device(block_domain, make_host):
 
 def test_no_device_runs_no_lvm(directory, monkeypatch):
     monkeypatch.setattr(lvm_command, "LVM", "/nonexistent")
-    with commandline.Host(os.path.join(directory, "host")) as host:
+    with testhost.Host(os.path.join(directory, "host")) as host:
         assert host.json("list").json["domains"] == []
 
 

@@ -7,76 +7,49 @@ import signal
 
 import pytest
 
-from tests.support import commandline
-from tests.support.clifixtures import IO_TIMEOUT, OWNER, WHY, A
+from tests.support import commandline, testhost
+from tests.support.clifixtures import OWNER, WHY, A
 from tests.support.hooks.needs import (
     needs_private_tmp,
     needs_sanlock,
 )
-from tests.support.lease import sanlockd
 from tests.support.storage import filedomain
-from tests.support.storage.backends import wait_until
+from tests.support.waiting import wait_until
 from vdsm_backup.metadata import encoding
 from vdsm_backup.metadata import lines as md_lines
 
 pytest_plugins = ["tests.support.clifixtures"]
 
 
-@pytest.fixture
-def host(directory):
-    with commandline.Host(directory, IO_TIMEOUT) as host:
-        yield host
-
-
-@pytest.fixture(scope="module")
-def sanlock():
-    with sanlockd.Host("host1") as host:
-        yield host
-
-
-class Leased:
+class Leased(testhost.Host):
     """A host whose domains have leases."""
 
-    def __init__(self, host, sanlock):
-        self.host = host
-        self.sanlock = sanlock
-
     def domain(self, **values):
-        sd_id = self.host.domain(owner=OWNER, **values)
-        dom_md = os.path.join(self.host.mount, sd_id, "dom_md")
-        paths = [os.path.join(dom_md, name) for name in ("ids", "leases")]
-        sanlockd.initialize(self.sanlock, sd_id, *paths)
+        sd_id = super().domain(owner=OWNER, **values)
+        self.initialize(sd_id)
         return sd_id
 
-    def process(self, *args):
-        return self.host.process(*args, env=self.sanlock.env)
-
-    def start(self, *args):
-        env = {**os.environ, **self.sanlock.env}
-        return self.host.start(*args, env=env)
-
     def joined(self, sd_id):
-        spaces = self.sanlock.call(
-            "say([s['lockspace'].decode() for s in sanlock.get_lockspaces()])"
-        )
-        return sd_id in spaces
+        return sd_id in self.sanlock.call("lockspaces")
 
     def record(self, sd_id):
-        return os.path.join(self.host.run_dir, f"{sd_id}.json")
+        return os.path.join(self.run_dir, f"{sd_id}.json")
 
 
 @pytest.fixture
 def leased(directory, sanlock):
     path = os.path.join(directory, "host")
     user, group = OWNER
-    with commandline.Host(path, user=user, group=group, settle=3) as host:
-        yield Leased(host, sanlock)
+    with Leased(
+        path, sanlock=sanlock, user=user, group=group, settle=3
+    ) as host:
+        yield host
 
 
 @needs_sanlock
 def test_all_commands(leased):
     """The main job, and the schema of docs/json.md."""
-    host = leased.host
+    host = leased
     leased.domain(sd_id=A, name="data1")
     before = host.bytes(A)
 
@@ -136,29 +109,27 @@ def test_all_commands(leased):
 def test_second_writer(leased):
     leased.domain(sd_id=A)
     with leased.start("set", A, *WHY) as first:
-        wait_until(lambda: leased.host.kept(), 30)
+        wait_until(lambda: leased.kept())
         second = leased.process("clear", A, *WHY, "--timeout", "1", "--json")
         assert (second.error, second.code) == (976, 4)
         first.communicate()
     assert first.returncode == 0
-    values = md_lines.parse(
-        encoding.decode_file(leased.host.bytes(A), A)
-    ).values
+    values = md_lines.parse(encoding.decode_file(leased.bytes(A), A)).values
     assert values["BACKUP"] == "True"
 
 
 @needs_sanlock
 def test_interrupted(leased):
     leased.domain(sd_id=A)
-    before = leased.host.bytes(A)
+    before = leased.bytes(A)
     with leased.start("set", A, *WHY) as process:
-        wait_until(lambda: os.path.exists(leased.record(A)), 30)
+        wait_until(lambda: os.path.exists(leased.record(A)))
         process.send_signal(signal.SIGINT)
         _, err = process.communicate()
     assert err.startswith("vdsm-backup-domain: error 991: Interrupted\n")
     assert process.returncode == 1
-    assert leased.host.bytes(A) == before
-    wait_until(lambda: not os.path.exists(leased.record(A)), 30)
+    assert leased.bytes(A) == before
+    wait_until(lambda: not os.path.exists(leased.record(A)))
     assert not leased.joined(A)
 
 
@@ -166,13 +137,13 @@ def test_interrupted(leased):
 def test_killed_run_is_tidied_by_a_run_that_changes_nothing(leased):
     leased.domain(sd_id=A)
     with leased.start("clear", A, *WHY) as process:
-        wait_until(lambda: leased.joined(A), 30)
+        wait_until(lambda: leased.joined(A))
         process.kill()
         os.kill(holder(leased, A), signal.SIGKILL)
         process.communicate()
     assert leased.joined(A)
     filedomain.put(
-        leased.host.mount,
+        leased.mount,
         A,
         md_lines.flush(filedomain.metadata(A, CLASS="Data", BACKUP="maybe")),
     )
@@ -181,7 +152,7 @@ def test_killed_run_is_tidied_by_a_run_that_changes_nothing(leased):
     assert "error 966: " in done.err
     assert "note: a killed run may have left the lockspace" in done.err
     filedomain.put(
-        leased.host.mount,
+        leased.mount,
         A,
         md_lines.flush(
             filedomain.metadata(A, BACKUP="False", BACKUP_REASON=WHY[1])
@@ -195,7 +166,7 @@ def test_killed_run_is_tidied_by_a_run_that_changes_nothing(leased):
 
 
 def holder(leased, sd_id):
-    with open(os.path.join(leased.host.run_dir, f"{sd_id}.lock")) as f:
+    with open(os.path.join(leased.run_dir, f"{sd_id}.lock")) as f:
         return int(f.read())
 
 

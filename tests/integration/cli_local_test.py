@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from tests.support import commandline
+from tests.support import testhost
 from tests.support.clifixtures import WHY, A
 from tests.support.hooks.needs import needs_fuse, needs_sanlock
 from tests.support.lease import sanlockd
@@ -26,7 +26,7 @@ NO_SANLOCK = {"SANLOCK_RUN_DIR": "/nonexistent"}
 
 @pytest.fixture
 def host(directory):
-    with commandline.Host(os.path.join(directory, "host")) as host:
+    with testhost.Host(os.path.join(directory, "host")) as host:
         yield host
 
 
@@ -38,24 +38,13 @@ def shared(host, hang):
     return hang.mount
 
 
-class Leases:
-    """Of a domain, as sanlockd.Host wants them."""
-
-    def __init__(self, host, mount):
-        dom_md = os.path.join(mount, A, "dom_md")
-        self.sd_id = A
-        self.ids = os.path.join(dom_md, "ids")
-        self.leases = os.path.join(dom_md, "leases")
-        self.sdm = [A, self.leases, sanlockd.MIB]
-        sanlockd.initialize(host, A, self.ids, self.leases)
-
-
 @needs_fuse
 @needs_sanlock
 def test_another_host_has_the_lease(host, shared):
     before = filedomain.get_bytes(shared, A)
     with sanlockd.Host("host1") as one, sanlockd.Host("host2") as two:
-        leases = Leases(two, shared)
+        dom_md = os.path.join(shared, A, "dom_md")
+        leases = sanlockd.Leases(A, dom_md).initialize(two)
         two.join(leases, 2)
         with two.holding(leases):
             done = host.process("set", A, *WHY, "--json", env=one.env)
@@ -141,16 +130,12 @@ def test_without_sanlock(host, directory, make, code, name):
         outside = os.path.join(directory, "outside")
         filedomain.make(outside, sd_id=A, TYPE="LOCALFS")
         ns.run("cp", "-a", os.path.join(outside, A), mnt)
-        done = subprocess.run(
-            [*ns.enter(), *host.command("set", A, *WHY)],
-            cwd=commandline.ROOT,
-            env={**os.environ, **NO_SANLOCK},
-            capture_output=True,
-            text=True,
+        done = host.process(
+            *["set", A, *WHY], inside=ns.enter(), env=NO_SANLOCK
         )
-    assert done.returncode == code, done.stderr
-    assert ("error 978" in done.stderr) == bool(code)
-    assert ("it is on overlay, which other" in done.stderr) == bool(code)
+    assert done.code == code, done.err
+    assert ("error 978" in done.err) == bool(code)
+    assert ("it is on overlay, which other" in done.err) == bool(code)
 
 
 @needs_fuse

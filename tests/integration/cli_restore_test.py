@@ -9,10 +9,9 @@ import os
 
 import pytest
 
-from tests.support import commandline
+from tests.support import testhost
 from tests.support.clifixtures import IO_TIMEOUT, OWNER, WHY, A
 from tests.support.hooks.needs import needs_sanlock
-from tests.support.lease import sanlockd
 from tests.support.storage import filedomain
 from tests.support.storage.blocktools import needs_block, seqno
 from vdsm_backup.metadata import encoding
@@ -40,23 +39,15 @@ DAMAGES = {
 }
 
 
-@pytest.fixture(scope="module")
-def sanlock():
-    with sanlockd.Host("host1") as host:
-        yield host
-
-
 class Tool:
     """The command on a host, about one domain."""
 
-    def __init__(self, host, sanlock, sd_id):
+    def __init__(self, host, sd_id):
         self.host = host
         self.sd_id = sd_id
-        self._env = sanlock.env
 
     def __call__(self, command, *args):
-        args = ["--json", command, self.sd_id, *args]
-        return self.host.process(*args, env=self._env)
+        return self.host.process("--json", command, self.sd_id, *args)
 
     def restore_is_refused(self, state):
         before, copies = state(), self.host.kept()
@@ -85,15 +76,14 @@ class Files:
         first = self._host("a")
         self.mount = first.mount
         first.domain(sd_id=A, owner=OWNER)
-        dom_md = os.path.join(self.mount, A, "dom_md")
-        paths = [os.path.join(dom_md, name) for name in ("ids", "leases")]
-        sanlockd.initialize(sanlock, A, *paths)
-        self.a = Tool(first, sanlock, A)
+        first.initialize(A)
+        self.a = Tool(first, A)
 
     def _host(self, name):
         user, group = OWNER
         path = os.path.join(self._dir, name)
-        host = commandline.Host(path, IO_TIMEOUT, user=user, group=group)
+        options = {"sanlock": self._sanlock, "user": user, "group": group}
+        host = testhost.Host(path, IO_TIMEOUT, **options)
         return self._hosts.enter_context(host)
 
     def another(self):
@@ -101,7 +91,7 @@ class Files:
         host = self._host("b")
         os.rmdir(host.mount)
         os.symlink(self.mount, host.mount)
-        return Tool(host, self._sanlock, A)
+        return Tool(host, A)
 
     def bytes(self):
         if not os.path.exists(filedomain.path(self.mount, A)):
@@ -198,15 +188,14 @@ def test_what_vdsm_wrote_since_is_shown(files):
 @needs_block
 def test_block_domain(block_domain, directory, sanlock):
     sd_id = block_domain.sd_id
-    paths = [block_domain.lv_path(name) for name in ("ids", "leases")]
-    sanlockd.initialize(sanlock, sd_id, *paths)
-    with commandline.Host(
+    block_domain.initialize(sanlock)
+    with testhost.Host(
         os.path.join(directory, "host"),
         io_timeout=30,
-        devices=", ".join(block_domain.devices),
-        lv_dir=block_domain.lv_dir,
+        sanlock=sanlock,
+        block=[block_domain],
     ) as host:
-        tool = Tool(host, sanlock, sd_id)
+        tool = Tool(host, sd_id)
         before = block_domain.lines()
         assert tool("set", *WHY).code == 0
         flagged = set(block_domain.tags())

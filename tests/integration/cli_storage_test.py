@@ -12,7 +12,8 @@ import time
 
 import pytest
 
-from tests.support import commandline
+from tests import ROOT
+from tests.support import commandline, testhost
 from tests.support.clifixtures import IO_TIMEOUT, OWNER, SLACK, WHY, A, B
 from tests.support.hooks.needs import (
     needs_fuse,
@@ -25,17 +26,11 @@ from vdsm_backup.users import users
 pytest_plugins = ["tests.support.clifixtures"]
 
 
-@pytest.fixture
-def host(directory):
-    with commandline.Host(directory, IO_TIMEOUT) as host:
-        yield host
-
-
 @needs_fuse
 class TestHungMount:
     @pytest.fixture
     def fs(self, directory, backend):
-        with commandline.Host(
+        with testhost.Host(
             os.path.join(directory, "host"), IO_TIMEOUT, ioprocess=backend
         ) as self.host:
             with hangfs.Hangfs() as fs:
@@ -73,7 +68,7 @@ class TestHungMount:
         started = time.monotonic()
         done = subprocess.run(
             ["sh", "-c", '{ "$@"; echo "$?" >&2; } | cat', "sh", *command],
-            cwd=commandline.ROOT,
+            cwd=ROOT,
             capture_output=True,
             text=True,
         )
@@ -151,7 +146,7 @@ class TestUser:
     @pytest.fixture
     def squashed(self, directory):
         path = os.path.join(directory, "host")
-        with commandline.Host(path, IO_TIMEOUT, user=36, group=36) as host:
+        with testhost.Host(path, IO_TIMEOUT, user=36, group=36) as host:
             yield host
 
     def test_what_the_user_may_read(self, squashed):
@@ -163,7 +158,7 @@ class TestUser:
     def test_code_that_the_user_cannot_read(self, squashed, directory):
         closed = os.path.join(directory, "closed")
         shutil.copytree(
-            os.path.join(commandline.ROOT, "vdsm_backup"),
+            os.path.join(ROOT, "vdsm_backup"),
             os.path.join(closed, "vdsm_backup"),
         )
         os.chmod(closed, 0o700)

@@ -8,14 +8,14 @@ import os
 import pty
 import struct
 import subprocess
-import sys
 import termios
 import time
 
 import pytest
 
-from tests.support import commandline
-from tests.support.clifixtures import IO_TIMEOUT, A, B
+from tests import ROOT
+from tests.support import commandline, programs
+from tests.support.clifixtures import A, B
 from vdsm_backup.cli import layout
 
 pytest_plugins = ["tests.support.clifixtures"]
@@ -23,14 +23,8 @@ pytest_plugins = ["tests.support.clifixtures"]
 EVIL = "a\x1b[2Jb\u202ec"
 
 
-@pytest.fixture
-def host(directory):
-    with commandline.Host(directory, IO_TIMEOUT) as host:
-        yield host
-
-
 def test_it_is_the_command_of_setup_py():
-    with open(os.path.join(commandline.ROOT, "setup.py")) as f:
+    with open(os.path.join(ROOT, "setup.py")) as f:
         assert "vdsm-backup-domain = vdsm_backup.cli.main:run" in f.read()
 
 
@@ -58,7 +52,7 @@ def test_locale_that_cannot_show_a_name(host, locale):
 def test_argument_that_is_no_text(host):
     command = [os.fsencode(arg) for arg in host.command("show", "--json")]
     done = subprocess.run(
-        [*command, b"\xff\x1b[2J"], cwd=commandline.ROOT, capture_output=True
+        [*command, b"\xff\x1b[2J"], cwd=ROOT, capture_output=True
     )
     assert json.loads(done.stdout)["error"]["code"] == 956
     assert done.stdout.isascii() and b"\x1b" not in done.stdout
@@ -71,7 +65,7 @@ def test_standard_files_that_are_closed(host, closed):
     done = subprocess.run(
         ["sh", "-c", f'"$@" {closed}; echo "exit $?"', "sh"]
         + host.command("list"),
-        cwd=commandline.ROOT,
+        cwd=ROOT,
         capture_output=True,
         text=True,
     )
@@ -157,17 +151,9 @@ def test_texts_from_storage(host):
 
 def test_nothing_holds_up_the_end(host):
     """Here a thread, as one may wait for a child that is stuck."""
-    code = (
-        "import sys, threading, time; from vdsm_backup.cli import main;"
-        "threading.Thread(target=time.sleep, args=[60]).start();"
-        "sys.argv[1:] = ['explain', '956']; main.run()"
-    )
     started = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=commandline.ROOT,
-        capture_output=True,
-        text=True,
+    done = programs.run(
+        "tests.support.processes.busy_command", "explain", "956"
     )
     assert time.monotonic() - started < 30
     assert done.stdout.startswith("Error 956")

@@ -8,13 +8,13 @@ import time
 
 import pytest
 
-from tests.integration.file_storage_test import (
+from tests.support.hooks.needs import needs_fuse
+from tests.support.storage import filedomain
+from tests.support.storage.filewriting import (
     flagged_lines,
     no_steps,
     storage_on,
 )
-from tests.support.hooks.needs import needs_fuse
-from tests.support.storage import filedomain
 from vdsm_backup import errors
 from vdsm_backup.metadata import lines as md_lines
 

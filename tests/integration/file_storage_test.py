@@ -11,39 +11,17 @@ import time
 
 import pytest
 
-from tests.support import rundir
 from tests.support.storage import filedomain
+from tests.support.storage.filewriting import (
+    dom_md,
+    flagged_lines,
+    no_steps,
+    storage_on,
+)
 from vdsm_backup import errors
 from vdsm_backup.fileio import base as fileio
-from vdsm_backup.fileio import choose
 from vdsm_backup.metadata import lines as md_lines
-from vdsm_backup.storage.file import MAX_SIZE, FileStorage
-
-TIMEOUT = 2
-
-
-@pytest.fixture
-def mount():
-    path = rundir.make("file-storage")
-    yield path
-    rundir.remove(path)
-
-
-def storage_on(mount, backend, sd_id, timeout=TIMEOUT):
-    io = choose.open(backend, mount, timeout)
-    return FileStorage(sd_id, os.path.join(mount, sd_id), io, timeout)
-
-
-def dom_md(mount, sd_id):
-    return os.path.join(mount, sd_id, "dom_md")
-
-
-def flagged_lines(sd_id):
-    return md_lines.flush(filedomain.metadata(sd_id, BACKUP="True"))
-
-
-def no_steps(name):
-    pass
+from vdsm_backup.storage.file import MAX_SIZE
 
 
 @pytest.mark.parametrize("version", [3, 4, 5])
@@ -277,25 +255,21 @@ def test_a_value_that_would_break_the_seal_is_not_written(
 
 
 @pytest.mark.parametrize("char", ["\x0b", "\u2028", "\n", "\udcff"])
-def test_origin_is_one_line_whatever_the_path(backend, char):
-    top = rundir.make("odd")
-    mount = os.path.join(top, f"server:_a{char}b")
+def test_origin_is_one_line_whatever_the_path(run_dir, backend, char):
+    mount = os.path.join(run_dir, f"server:_a{char}b")
     os.mkdir(mount)
-    try:
-        sd_id = filedomain.make(mount)
-        if char == "\udcff" and backend == "installed":
-            # ioprocess cannot name it: a clear error, not a broken domain.
-            with pytest.raises(errors.Error):
-                storage_on(mount, backend, sd_id).origin()
-            return
-        storage = storage_on(mount, backend, sd_id)
-        stored = storage.origin()
-        values = filedomain.metadata(sd_id, BACKUP_ORIGIN=stored)
-        storage.write(storage.read(), md_lines.flush(values), no_steps)
-        assert md_lines.parse(storage.read()).seal == "valid"
-        assert storage.match_origin(stored) == "same"
-    finally:
-        rundir.remove(top)
+    sd_id = filedomain.make(mount)
+    if char == "\udcff" and backend == "installed":
+        # ioprocess cannot name it: a clear error, not a broken domain.
+        with pytest.raises(errors.Error):
+            storage_on(mount, backend, sd_id).origin()
+        return
+    storage = storage_on(mount, backend, sd_id)
+    stored = storage.origin()
+    values = filedomain.metadata(sd_id, BACKUP_ORIGIN=stored)
+    storage.write(storage.read(), md_lines.flush(values), no_steps)
+    assert md_lines.parse(storage.read()).seal == "valid"
+    assert storage.match_origin(stored) == "same"
 
 
 @pytest.mark.parametrize("left", ["nothing", "garbage"])

@@ -13,7 +13,9 @@ import pytest
 
 from tests.support import rundir
 from tests.support.hooks.needs import needs_other_user
+from tests.support.processes import proc
 from tests.support.storage import backends
+from tests.support.waiting import wait_until
 from vdsm_backup.fileio import base as fileio
 from vdsm_backup.fileio import choose
 
@@ -61,7 +63,7 @@ def test_close(backend):
     io.close()
     with pytest.raises(fileio.Closed):
         io.lstat("/")
-    backends.wait_until(lambda: not backends.running(io.pid))
+    wait_until(lambda: not proc.running(io.pid))
 
 
 @pytest.mark.parametrize("op", ["lstat", "fsyncPath"])
@@ -86,7 +88,7 @@ def test_child_killed_between_calls(io):
         except fileio.Closed:
             return True
 
-    backends.wait_until(closed)
+    wait_until(closed)
     with pytest.raises(fileio.Closed):
         io.lstat("/")
 
@@ -96,14 +98,7 @@ def test_child_has_our_effective_user(backend):
     base = rundir.make("fileio")
     try:
         os.chown(base, 36, 36)
-        code = (
-            "move_stdout(); os.setgroups([]); os.setegid(36); os.seteuid(36)\n"
-            "with choose.open(sys.argv[1], 'test', 10) as io:\n"
-            "    io.touch(sys.argv[2] + '/new', os.O_EXCL, 0o600)\n"
-            "    try: io.touch('/not-allowed', 0, 0o600)\n"
-            "    except PermissionError: say('refused')\n"
-        )
-        with backends.run(code, backend, base) as proc:
+        with backends.run("touch_as_vdsm", backend, 10, base) as proc:
             assert proc.communicate(timeout=20) == ("", "refused\n")
         st = os.lstat(base + "/new")
         assert (st.st_uid, st.st_gid) == (36, 36)
@@ -117,12 +112,7 @@ def test_child_has_our_effective_user(backend):
 def test_ioprocess_is_silent(tmp_path):
     # A name that its client cannot decode.
     os.mkdir(os.fsencode(tmp_path) + b"/\xff")
-    code = (
-        "io = choose.open('installed', 'test', 10)\n"
-        "try: io.listdir(sys.argv[1])\n"
-        "except base.Closed: sys.exit(7)\n"
-    )
-    with backends.run(code, str(tmp_path)) as proc:
+    with backends.run("list_directory", "installed", 10, tmp_path) as proc:
         assert proc.communicate(timeout=20) == ("", "")
     assert proc.returncode == 7
 

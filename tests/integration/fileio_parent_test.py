@@ -11,6 +11,7 @@ import time
 import pytest
 
 from tests.support.storage import backends, hangfs
+from tests.support.waiting import wait_until
 
 pytestmark = [
     pytest.mark.timeout(60),
@@ -19,31 +20,10 @@ pytestmark = [
     ),
 ]
 
-# Says its child's pid, then makes one call on the hung mount.
-USER = """
-backend, timeout, call, *args = sys.argv[1:]
-io = choose.open(backend, "test", float(timeout))
-io.lstat("/")
-say(io.pid)
-getattr(io, call)(*args)
-"""
 
-
-@pytest.fixture
-def fs():
-    with hangfs.Hangfs() as fs:
-        with open(os.path.join(fs.root, "file"), "w") as f:
-            f.write("data")
-        yield fs
-
-
-@pytest.fixture
-def path(fs):
-    return os.path.join(fs.mount, "file")
-
-
-def start_user(backend, timeout, *args, code="move_stdout()" + USER, **kwargs):
-    proc = backends.run(code, backend, str(timeout), *args, **kwargs)
+def start_user(backend, timeout, *args, function="call", **options):
+    """The process, and its child, which makes the call on the hung mount."""
+    proc = backends.run(function, backend, timeout, *args, **options)
     return proc, int(proc.stderr.readline())
 
 
@@ -60,19 +40,12 @@ def test_exit_after_timeout(backend, fs, path, op, call):
     assert out == ""
     assert "Timeout" in err
     assert proc.returncode == 1
-    assert fs.stuck(op) and backends.running(child)
+    assert fs.stuck(op) and proc.running(child)
 
 
 def test_exit_while_a_thread_waits(backend, fs, path):
-    code = (
-        "import time; move_stdout()\n"
-        "io = choose.open(sys.argv[1], 'test', 1000)\n"
-        "read = lambda: io.readfile(sys.argv[2], True)\n"
-        "threading.Thread(target=read, daemon=True).start()\n"
-        "time.sleep(1); io.close(); say('end')\n"
-    )
     fs.hang("read")
-    with backends.run(code, backend, path) as proc:
+    with backends.run("read_in_a_thread", backend, 1000, path) as proc:
         fs.wait_stuck("read")
         assert proc.communicate(timeout=10) == ("", "end\n")
     assert proc.returncode == 0
@@ -87,62 +60,48 @@ def test_child_finishes_when_the_parent_is_killed(backend, fs, path):
         proc.kill()
         proc.wait()
     time.sleep(0.5)
-    assert backends.running(child)
+    assert proc.running(child)
     assert os.listdir(fs.root) == ["file"]
     fs.clear()
-    backends.wait_until(lambda: not backends.running(child))
+    wait_until(lambda: not proc.running(child))
     assert os.listdir(fs.root) == ["file.new"]
 
 
 def test_change_of_two_steps_when_the_parent_is_killed(backend, fs, path):
     # A process that was killed in the first step would not come to the next.
     fs.hang("truncate")
-    code = (
-        "move_stdout()\n"
-        "io = choose.open(sys.argv[1], 'test', 1000); say(io.pid)\n"
-        "io.writefile(sys.argv[2], b'new data')\n"
-    )
-    with backends.run(code, backend, path) as proc:
+    with backends.run("write", backend, 1000, path) as proc:
         child = int(proc.stderr.readline())
         fs.wait_stuck("truncate")
         proc.kill()
         proc.wait()
     time.sleep(0.5)
     fs.clear()
-    backends.wait_until(lambda: not backends.running(child))
+    wait_until(lambda: not proc.running(child))
     with open(os.path.join(fs.root, "file")) as f:
         assert f.read() == "new data"
 
 
 def test_child_finishes_after_ctrl_c(backend, fs, path):
     fs.hang("truncate")
-    code = (
-        "os.setpgid(0, 0); move_stdout()\n"
-        "io = choose.open(sys.argv[1], 'test', 1000); say(io.pid)\n"
-        "io.writefile(sys.argv[2], b'new data')\n"
-    )
-    with backends.run(code, backend, path) as proc:
+    with backends.run("write_in_a_group", backend, 1000, path) as proc:
         child = int(proc.stderr.readline())
         fs.wait_stuck("truncate")
         os.killpg(proc.pid, signal.SIGINT)
         assert "KeyboardInterrupt" in proc.communicate(timeout=10)[1]
     time.sleep(0.5)
-    assert backends.running(child)
+    assert proc.running(child)
     fs.clear()
-    backends.wait_until(lambda: not backends.running(child))
+    wait_until(lambda: not proc.running(child))
     with open(os.path.join(fs.root, "file")) as f:
         assert f.read() == "new data"
 
 
 def test_idle_child_ends_with_its_parent(backend):
-    code = (
-        "io = choose.open(sys.argv[1], 'test', 10)\n"
-        "io.lstat('/'); say(io.pid); import time; time.sleep(1000)\n"
-    )
-    with backends.run(code, backend) as proc:
+    with backends.run("stay", backend, 10) as proc:
         child = int(proc.stderr.readline())
         proc.kill()
-    backends.wait_until(lambda: not backends.running(child))
+    wait_until(lambda: not proc.running(child))
 
 
 def test_child_holds_descriptor_1_until_it_ends(backend, fs, path):
@@ -155,7 +114,7 @@ def test_child_holds_descriptor_1_until_it_ends(backend, fs, path):
             "rename",
             path,
             path + ".new",
-            code=USER,
+            function="call_with_stdout",
             stdout=theirs,
         )
         os.close(theirs)
@@ -165,7 +124,7 @@ def test_child_holds_descriptor_1_until_it_ends(backend, fs, path):
             proc.wait()
         # Readable means the end of the file: nobody has the other side.
         assert select.select([ours], [], [], 0.5)[0] == []
-        assert backends.running(child)
+        assert proc.running(child)
         fs.clear()
         assert select.select([ours], [], [], 10)[0] == [ours]
         assert os.read(ours, 1) == b""

@@ -11,9 +11,11 @@ import threading
 
 import pytest
 
-from tests.support import rundir
+from tests.support import programs, rundir
 from tests.support.hooks.needs import needs_other_user
-from tests.support.storage import backends, hangfs
+from tests.support.processes import proc
+from tests.support.storage import hangfs
+from tests.support.waiting import wait_until
 
 pytestmark = [
     pytest.mark.timeout(60),
@@ -140,19 +142,7 @@ def test_close_ends_who_is_stuck():
 
 
 def test_clean_up_after_a_killed_run():
-    code = (
-        "import sys, time\n"
-        "from tests.support.storage import hangfs\n"
-        "fs = hangfs.Hangfs()\n"
-        "open(fs.root + '/file', 'w').write('text')\n"
-        "fs.hang('read'); print(fs.mount, flush=True); time.sleep(1000)\n"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", code],
-        cwd=backends.ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as run:
+    with programs.start("tests.support.killed_run", "hangfs") as run:
         mount = run.stdout.readline().strip()
         reader = direct_reader(mount)
         base = os.path.dirname(mount)
@@ -165,16 +155,14 @@ def test_clean_up_after_a_killed_run():
     for _ in range(2):
         hangfs.clean_stale(base)
     assert hangfs._connection(mount) is None
-    backends.wait_until(lambda: not backends.running(server))
+    wait_until(lambda: not proc.running(server))
     reader.wait(5)
     rundir.remove(base)
 
 
 def direct_reader(mount):
-    code = (
-        "import mmap, os, sys\n"
-        "fd = os.open(sys.argv[1], os.O_RDONLY | os.O_DIRECT)\n"
-        "os.readv(fd, [mmap.mmap(-1, 4096)])\n"
+    return programs.start(
+        "tests.support.storage.direct_reader",
+        os.path.join(mount, "file"),
+        stderr=subprocess.DEVNULL,
     )
-    cmd = [sys.executable, "-c", code, os.path.join(mount, "file")]
-    return subprocess.Popen(cmd, stderr=subprocess.DEVNULL)

@@ -10,10 +10,10 @@ import sys
 
 import pytest
 
+from tests import ROOT
 from tests.support.hooks import hookrunner, importtrace, vmxml
 from tests.support.hooks.hookhost import assert_allowed, assert_refused
 from tests.support.hooks.hookrunner import POINTS
-from tests.support.storage.backends import ROOT
 
 pytest_plugins = ["tests.support.hooks.hookfixtures"]
 

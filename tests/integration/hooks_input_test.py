@@ -185,9 +185,9 @@ def way_of(request, quick):
 @pytest.fixture
 def quick(host):
     """Metadata that is missing is looked for until the time is over."""
-    host.configure("storage", io_timeout=1)
+    host.configure(io_timeout=1)
     yield host
-    host.configure("storage")
+    host.configure(io_timeout=None)
 
 
 def test_domain_whose_seal_is_broken(host, domain):
@@ -230,7 +230,7 @@ def test_metadata_that_is_no_file(quick, nfs, make):
         if os.path.isdir(nfs.metadata):
             os.rmdir(nfs.metadata)
         os.rename(nfs.metadata + ".kept", nfs.metadata)
-    quick.configure("storage")
+    quick.configure(io_timeout=None)
     assert_allowed(quick.start(vmxml.vm(nfs.disk())))
 
 

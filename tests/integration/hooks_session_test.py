@@ -19,7 +19,8 @@ from tests.support.hooks.hookhost import (
     assert_line,
     assert_refused,
 )
-from tests.support.hooks.needs import needs_other_user
+from tests.support.hooks.needs import VDSM, needs_other_user
+from tests.support.processes import become as become_module
 from tests.support.processes.namespace import (
     Journal,
     Namespace,
@@ -30,7 +31,6 @@ from vdsm_backup.host import journal
 
 pytestmark = [needs_other_user, needs_namespace]
 
-VDSM = (36, 36)
 OPERATIONS = {"prepare": "run", "migrate": "migrate-in"}
 
 
@@ -105,18 +105,10 @@ def test_the_same_vm_of_root_is_refused(host, data, ns, log, operation):
     assert entry["VDSM_BACKUP_ANSWER"] == "refused"
 
 
-# Who is root in one of three ways may be of the system's libvirt.
-AS = """
-import os, sys
-os.setresgid(36, 36, 36)
-os.setresuid(*map(int, sys.argv[1].split(",")))
-os.execv(sys.argv[2], sys.argv[2:])
-"""
-
-
 @pytest.mark.parametrize("uids", ["0,36,0", "36,36,0"])
 def test_who_can_be_root_again_is_judged(host, data, uids):
-    become = [sys.executable, "-c", AS, uids]
+    """Who is root in one of three ways may be of the system's libvirt."""
+    become = [sys.executable, become_module.__file__, uids]
     outcome = host.libvirt("prepare", data, as_user=become)
     # exec makes the saved one that is effective.
     if uids == "0,36,0":

@@ -80,14 +80,14 @@ def host(hook_dir, ns):
 @pytest.fixture(scope="module")
 def san(host):
     made = host.block_domain(name="with LVs")
-    host.configure("lvm", devices="")
+    host.configure(devices="")
     return made
 
 
 @pytest.fixture
 def configured(host):
     def configure(devices):
-        host.configure("lvm", devices=", ".join(devices))
+        host.configure(devices=", ".join(devices))
 
     yield configure
     configure([])

@@ -5,15 +5,16 @@ read, which is vdsm in both cases.
 """
 
 import os
+import shutil
 import subprocess
 
 import pytest
 
-from tests.support import rundir
+from tests.support import configfile, rundir
 from tests.support.hooks import hookhost, hookrunner, vmxml
 from tests.support.hooks.hookhost import assert_allowed, assert_refused
 from tests.support.hooks.hookrunner import POINTS
-from tests.support.hooks.needs import needs_other_user
+from tests.support.hooks.needs import AS_VDSM, VDSM, needs_other_user
 from tests.support.processes.namespace import Namespace, needs_namespace
 from tests.support.storage import filedomain, loop
 from tests.support.storage.backends import BACKENDS
@@ -21,8 +22,6 @@ from tests.support.storage.blocktools import needs_block
 
 pytestmark = needs_other_user
 
-VDSM = (36, 36)
-AS_VDSM = "setpriv --reuid=36 --regid=36 --clear-groups --".split()
 
 # NFS servers squash root: to them it is somebody who may nothing. Here it is
 # root without the right to read what is closed to it.
@@ -52,7 +51,7 @@ def shared(directory):
 @pytest.fixture
 def host(shared):
     shared.guard()
-    shared.configure("storage")
+    shared.configure(ioprocess=None)
     return shared
 
 
@@ -74,7 +73,7 @@ def flag(domain, value):
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("point", POINTS)
 def test_vdsm_runs_them_as_vdsm(host, closed, point, backend):
-    host.configure("storage", ioprocess=backend)
+    host.configure(ioprocess=backend)
     data = closed.disk().encode()
     if point != "before_disk_hotplug":
         data = vmxml.vm(closed.disk())
@@ -97,7 +96,7 @@ def test_another_user_cannot_read_the_flag(host, closed):
 def test_libvirt_runs_it_as_root_that_may_not_read(
     host, closed, operation, backend
 ):
-    host.configure("storage", ioprocess=backend)
+    host.configure(ioprocess=backend)
     flag(closed, "True")
     done = subprocess.run(
         [*SQUASHED, "cat", closed.metadata], capture_output=True, text=True
@@ -121,22 +120,28 @@ def test_a_configuration_that_vdsm_cannot_read(host, closed):
         os.chmod(host.cli.config, 0o644)
 
 
+@pytest.fixture
+def drop_ins(host):
+    os.mkdir(host.cli.drop_ins)
+    yield host.cli.drop_ins
+    shutil.rmtree(host.cli.drop_ins)
+
+
 @pytest.mark.parametrize("what", ["directory", "drop-in"])
-def test_an_enforcing_drop_in_that_vdsm_cannot_read(host, closed, what):
+def test_an_enforcing_drop_in_that_vdsm_cannot_read(
+    host, closed, drop_ins, what
+):
     """It wins over a permissive file beside it, and is not just lost."""
     flag(closed, "True")
     data = vmxml.vm(closed.disk())
-    host.configure("guard", mode="enforcing")
-    drop_ins = os.path.join(os.path.dirname(host.cli.config), "conf.d")
+    host.guard(mode="permissive")
+    drop_in = os.path.join(drop_ins, "guard.conf")
+    configfile.write(drop_in, mode="enforcing")
     paths = {
         "directory": (drop_ins, 0o755, 0o711),
-        "drop-in": (os.path.join(drop_ins, "guard.conf"), 0o644, 0o600),
+        "drop-in": (drop_in, 0o644, 0o600),
     }
     path, before, mode = paths[what]
-    with open(host.cli.config) as f:
-        text = f.read()
-    with open(host.cli.config, "w") as f:
-        f.write(f"{text}\n[guard]\nmode = permissive\n")
     os.chmod(path, mode)
     try:
         outcome = host.start(data, as_user=AS_VDSM)
@@ -146,22 +151,17 @@ def test_an_enforcing_drop_in_that_vdsm_cannot_read(host, closed, what):
         assert_refused(host.libvirt("prepare", data), 994)
     finally:
         os.chmod(path, before)
-        with open(host.cli.config, "w") as f:
-            f.write(text)
 
 
-def test_a_drop_in_that_is_a_fifo(host, closed):
+def test_a_drop_in_that_is_a_fifo(host, closed, drop_ins):
     """Nobody waits for who may write into it."""
     flag(closed, "False")
-    fifo = os.path.join(os.path.dirname(host.cli.config), "conf.d", "x.conf")
+    fifo = os.path.join(drop_ins, "x.conf")
     os.mkfifo(fifo, 0o644)
-    try:
-        data = vmxml.vm(closed.disk())
-        outcome = host.start(data, as_user=["timeout", "60", *AS_VDSM])
-        assert_refused(outcome, 987)
-        assert fifo in outcome.err
-    finally:
-        os.unlink(fifo)
+    data = vmxml.vm(closed.disk())
+    outcome = host.start(data, as_user=["timeout", "60", *AS_VDSM])
+    assert_refused(outcome, 987)
+    assert fifo in outcome.err
 
 
 # VDSM runs lvm by sudo

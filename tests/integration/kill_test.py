@@ -8,46 +8,24 @@ the next command of a user just works and leaves no lockspace joined.
 import contextlib
 import os
 import signal
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.support import rundir
+from tests.support import rundir, testhost
 from tests.support.hooks.needs import needs_sanlock
 from tests.support.lease import sanlockd
 from tests.support.processes import proc
-from tests.support.storage import filedomain, loop
-from tests.support.storage.backends import MISSING, ROOT, wait_until
+from tests.support.storage import loop
+from tests.support.storage.backends import MISSING
 from tests.support.storage.blockdomain import BlockDomain
+from tests.support.storage.blocktools import needs_block
+from tests.support.storage.filewriting import BEFORE_CONFIRM, STEPS
+from tests.support.waiting import wait_until
 from vdsm_backup import config
 from vdsm_backup.cli import readings
 from vdsm_backup.storage import discovery
 
-CONF = """\
-[storage]
-repo_root = {directory}/repo
-user = {uid}
-group = {gid}
-io_timeout = 10
-ioprocess = {backend}
-[lvm]
-devices = {devices}
-lv_dir = {lv_dir}
-[sanlock]
-run_dir = {directory}/run
-timeout = 60
-settle = 0
-[history]
-dir = {directory}/history
-[vdsm]
-host = 127.0.0.1
-port = 1
-"""
-STEPS = ["compare", "create", "write", "check", "commit", "confirm"]
-# The writer does not wait at "confirm": it has ended, or is about to.
-BEFORE_COMMIT = STEPS[:-1]
 BACKENDS = ["embedded"] if MISSING else ["embedded", "installed"]
 
 pytestmark = [
@@ -62,71 +40,45 @@ def host():
         yield host
 
 
-class Place:
-    """A domain, and the configuration of a host that sees only it."""
+class Place(testhost.Host):
+    """A host that sees one domain, with a file system or on LVM."""
 
-    def __init__(self, host, backend="embedded"):
-        self.host = host
-        self.env = {**os.environ, **host.env}
+    def __init__(self, sanlock, backend="embedded", block=False):
         self.directory = rundir.make("kill")
         # The reason on storage.
         self.before = ""
-        self.conf = os.path.join(self.directory, "conf")
-        self._make()
-        with open(self.conf, "w") as f:
-            f.write(
-                CONF.format(
-                    directory=self.directory,
-                    uid=os.getuid(),
-                    gid=os.getgid(),
-                    backend=backend,
-                    devices=",".join(self.devices),
-                    lv_dir=self.lv_dir,
-                )
-            )
-        sanlockd.initialize(host, self.sd_id, self.ids, self.leases)
-        self.sdm = [self.sd_id, self.leases, sanlockd.MIB]
-
-    def __enter__(self):
-        return self
+        sees = {"devices": "/dev/null"}
+        if block:
+            os.environ["LVM_SYSTEM_DIR"] = loop.lvm_system_dir(self.directory)
+            sees = {"block": [BlockDomain(self.directory)]}
+        super().__init__(
+            os.path.join(self.directory, "host"),
+            sanlock=sanlock,
+            ioprocess=backend,
+            timeout=60,
+            **sees,
+        )
+        if block:
+            self.leases = sees["block"][0].initialize(sanlock)
+        else:
+            self.leases = self.initialize(self.domain())
+        self.sd_id = self.leases.sd_id
 
     def __exit__(self, *_):
+        super().__exit__()
         loop.clean_stale(self.directory)
         rundir.remove(self.directory)
 
-    def _make(self):
-        mount = os.path.join(self.directory, "repo", "mnt", "server:_data")
-        os.makedirs(mount)
-        self.sd_id = filedomain.make(mount)
-        dom_md = os.path.join(mount, self.sd_id, "dom_md")
-        self.ids = os.path.join(dom_md, "ids")
-        self.leases = os.path.join(dom_md, "leases")
-        self.devices, self.lv_dir = ["/dev/null"], "/dev"
-
     def victim(self, *args):
-        """What the tool said; it may have been killed."""
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.support.processes.victim"]
-            + [self.conf, self.sd_id, "of the victim", *args],
-            cwd=ROOT,
-            env=self.env,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        return done.stdout
-
-    def command(self, *args):
-        return subprocess.run(
-            [sys.executable, "-m", "vdsm_backup", "--config", self.conf]
-            + list(args),
-            cwd=ROOT,
-            env=self.env,
-            capture_output=True,
-            text=True,
+        """The tool, of which something is hit; its words say so."""
+        return self.start(
+            *(self.config, self.sd_id, "of the victim", *args),
+            module="tests.support.processes.victim",
+            stderr=None,
         )
 
     def reading(self):
-        options = config.load(self.conf)
+        options = config.load(self.config)
         storage, _ = discovery.Discovery(options).find(self.sd_id)
         return readings.read(storage)
 
@@ -135,36 +87,22 @@ class Place:
         reading = self.reading()
         assert reading.problems == []
         assert reading.flag.reason in (self.before, "of the victim")
-        done = self.command("set", self.sd_id, "--reason", "of the next")
-        assert done.returncode == 0, done.stderr
+        done = self.process("set", self.sd_id, "--reason", "of the next")
+        assert done.code == 0, done.err
         assert self.reading().flag.reason == "of the next"
         self.before = "of the next"
-        assert self.host.joined(self) is None
+        assert self.sanlock.joined(self) is None
         # No record of something left behind.
-        kept = os.listdir(os.path.join(self.directory, "run"))
+        kept = os.listdir(self.run_dir)
         assert f"{self.sd_id}.lock" in kept
         assert [name for name in kept if not name.endswith(".lock")] == []
         return reading.flag.reason
 
 
-class BlockPlace(Place):
-    def _make(self):
-        system_dir = loop.lvm_system_dir(self.directory)
-        os.environ["LVM_SYSTEM_DIR"] = system_dir
-        self.env["LVM_SYSTEM_DIR"] = system_dir
-        self.env["LVM_SUPPRESS_FD_WARNINGS"] = "1"
-        domain = BlockDomain(self.directory)
-        os.makedirs(os.path.join(self.directory, "repo", "mnt"))
-        self.sd_id = domain.sd_id
-        self.ids = domain.lv_path("ids")
-        self.leases = domain.lv_path("leases")
-        self.devices, self.lv_dir = domain.devices, domain.lv_dir
-
-
 def kill_at_each(host, backend, target, steps):
     def play(step):
         with Place(host, backend) as place:
-            said = place.victim(target, step)
+            said, _ = place.victim(target, step).communicate()
             return step, said, place.check()
 
     with ThreadPoolExecutor(3) as pool:
@@ -194,7 +132,7 @@ def test_holder(host, backend):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_writer(host, backend):
-    results = kill_at_each(host, backend, "writer", BEFORE_COMMIT)
+    results = kill_at_each(host, backend, "writer", BEFORE_CONFIRM)
     for step, said, reason in results:
         assert said.startswith(("hit\nWriteFailed", "hit\nOutcomeUnknown"))
         assert reason == "", step
@@ -202,7 +140,7 @@ def test_writer(host, backend):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_worker(host, backend):
-    results = kill_at_each(host, backend, "worker", BEFORE_COMMIT[1:])
+    results = kill_at_each(host, backend, "worker", BEFORE_CONFIRM[1:])
     for step, said, reason in results:
         if step == "commit":
             # Nobody is left to ask, or ioprocess did it after all.
@@ -213,7 +151,12 @@ def test_worker(host, backend):
         assert reason == "", step
 
 
-needs_block = pytest.mark.skipif(bool(loop.missing()), reason=loop.missing())
+@pytest.fixture
+def block_place(host, monkeypatch):
+    monkeypatch.setenv("LVM_SYSTEM_DIR", "")
+    monkeypatch.setenv("LVM_SUPPRESS_FD_WARNINGS", "1")
+    with Place(host, block=True) as place:
+        yield place
 
 
 @needs_block
@@ -228,16 +171,14 @@ needs_block = pytest.mark.skipif(bool(loop.missing()), reason=loop.missing())
         ("lvm", "commit"),
     ],
 )
-def test_block(host, monkeypatch, target, step):
-    monkeypatch.setenv("LVM_SYSTEM_DIR", "")
-    with BlockPlace(host) as place:
-        # On a busy machine vgchange may have ended before it is met.
-        for _ in range(20):
-            said = place.victim(target, step)
-            place.check()
-            if said.startswith("hit") or target == "tool":
-                return
-        pytest.fail(f"{target} was never met: {said}")
+def test_block(block_place, target, step):
+    # On a busy machine vgchange may have ended before it is met.
+    for _ in range(20):
+        said, _ = block_place.victim(target, step).communicate()
+        block_place.check()
+        if said.startswith("hit") or target == "tool":
+            return
+    pytest.fail(f"{target} was never met: {said}")
 
 
 def stopped_in_the_middle(place, stack):
@@ -246,20 +187,7 @@ def stopped_in_the_middle(place, stack):
     ended before it is met.
     """
     for _ in range(20):
-        tool = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "tests.support.processes.victim",
-                place.conf,
-            ]
-            + [place.sd_id, "of the victim", "lvm", "commit"]
-            + [str(int(signal.SIGSTOP))],
-            cwd=ROOT,
-            env=place.env,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        tool = place.victim("lvm", "commit", int(signal.SIGSTOP))
         stack.callback(tool.wait)
         stack.callback(tool.kill)
         if tool.stdout.readline() == "hit\n":
@@ -274,13 +202,13 @@ def stopped_in_the_middle(place, stack):
 
 @needs_block
 @pytest.mark.parametrize("dies", ["tool", "holder", "writer"])
-def test_no_second_vgchange_beside_one_of_ours(host, monkeypatch, dies):
+def test_no_second_vgchange_beside_one_of_ours(host, block_place, dies):
     """
     Ours is stopped in the middle, and one of its processes is killed: nobody
     gets the lease until it has ended.
     """
-    monkeypatch.setenv("LVM_SYSTEM_DIR", "")
-    with BlockPlace(host) as place, contextlib.ExitStack() as stack:
+    place = block_place
+    with contextlib.ExitStack() as stack:
         tool, lvm = stopped_in_the_middle(place, stack)
         victims = {
             "tool": [tool.pid],
@@ -288,14 +216,14 @@ def test_no_second_vgchange_beside_one_of_ours(host, monkeypatch, dies):
             "writer": proc.find(tool.pid, "vdsm_backup.change.writer"),
         }
         proc.kill(victims[dies])
-        done = place.command(
+        done = place.process(
             *["set", place.sd_id, "--reason", "too early", "--timeout", "8"]
         )
         # Where ours was stopped with lvm's own lock of the VG, even to read
         # it waits.
         codes = {4: "error 976", 1: "error 962"}
-        assert codes[done.returncode] in done.stderr
-        assert host.acquire(place) != 0
+        assert codes[done.code] in done.err
+        assert host.acquire(place.leases) != 0
         proc.kill(lvm, signal.SIGCONT)
-        wait_until(lambda: not any(map(proc.command, lvm)), 20)
+        wait_until(lambda: not any(map(proc.command, lvm)))
         place.check()

@@ -3,31 +3,18 @@
 
 import os
 import subprocess
-import sys
 
-from tests.support import rundir, stale
+from tests.support import programs, rundir, stale
 from tests.support.storage import loop
 from tests.support.storage.blocktools import needs_block
 
 pytestmark = needs_block
 
-# Dies with a domain of two devices, of which one has an alias.
-KILLED = """
-import os, sys
-from tests.support.storage import loop
-from tests.support.storage.blockdomain import BlockDomain
-os.environ["LVM_SYSTEM_DIR"] = loop.lvm_system_dir(sys.argv[1])
-BlockDomain(sys.argv[1], wwids=[sys.argv[2], sys.argv[2] + "x"])
-os.kill(os.getpid(), 9)
-"""
-
 
 def test_devices_of_a_killed_run_are_detached():
     directory = rundir.make("loop")
     wwid = f"3600140502{os.getpid():022x}"
-    root = rundir.__file__.rpartition("/tests/")[0]
-    command = [sys.executable, "-c", KILLED, directory, wwid]
-    subprocess.run(command, cwd=root)
+    programs.run("tests.support.killed_run", "block", directory, wwid)
     # Two PVs, and the LVs ids and leases.
     assert len(attached(directory)) == 4
     assert os.path.islink(f"/dev/mapper/{wwid}")

@@ -12,12 +12,12 @@ import threading
 
 import pytest
 
-from tests.support import commandline
+from tests.support import testhost
 from tests.support.lvmsettings import others
 from tests.support.storage import loop
-from tests.support.storage.backends import wait_until
 from tests.support.storage.blockdomain import BlockDomain
 from tests.support.storage.blocktools import needs_block
+from tests.support.waiting import wait_until
 from vdsm_backup import errors
 from vdsm_backup.lvm.vgs import Lvm
 
@@ -256,10 +256,10 @@ def blocked_on(inode):
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_commands(directory, scene, lvm_conf, name):
-    with commandline.Host(
+    with testhost.Host(
         os.path.join(directory, "host"),
-        devices=", ".join(scene.whole.devices),
         io_timeout=30,
+        block=[scene.whole],
     ) as host:
         lvm_conf(HOSTILE[name])
         sd_id = scene.whole.sd_id

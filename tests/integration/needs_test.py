@@ -2,12 +2,12 @@
 """What a VM needs of a mount that hangs, by real mounts and processes."""
 
 import os
-import time
 
 import pytest
 
 from tests.support.hooks.needs import needs_fuse
 from tests.support.storage import hangfs
+from tests.support.waiting import wait_until
 from vdsm_backup import errors
 from vdsm_backup.host import mounts
 from vdsm_backup.processes import stuck
@@ -93,10 +93,7 @@ def test_who_hangs_is_left_alone_and_ends_with_the_storage(mounted, tmp_path):
     mounted.hang("readlink")
     finder(str(tmp_path)).resolve([("disk vda", path)], 0.5)
     mounted.clear()
-    deadline = time.monotonic() + 20
-    while any(process.poll() is None for process in stuck._left):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: all(p.poll() is not None for p in stuck._left))
 
 
 def test_another_mount_is_not_delayed(mounted, tmp_path):

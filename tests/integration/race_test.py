@@ -5,13 +5,11 @@ Many writers, and readers beside them. Two sanlock daemons play two hosts.
 
 import json
 import os
-import subprocess
-import sys
 import threading
 
 import pytest
 
-from tests.support import rundir
+from tests.support import programs, rundir, testhost
 from tests.support.hooks.needs import needs_sanlock
 from tests.support.lease import sanlockd
 from tests.support.processes import racer
@@ -34,23 +32,6 @@ ROUNDS = 50  # of each process
 
 pytestmark = needs_sanlock
 
-CONF = """\
-[storage]
-repo_root = {directory}/{name}/repo
-user = {uid}
-group = {gid}
-io_timeout = 30
-[lvm]
-devices = {devices}
-lv_dir = {lv_dir}
-[sanlock]
-run_dir = {directory}/{name}/run
-timeout = 60
-settle = 0
-[history]
-dir = {directory}/{name}/history
-"""
-
 
 @pytest.fixture
 def directory():
@@ -61,38 +42,54 @@ def directory():
 
 
 @pytest.fixture
-def hosts():
+def sanlocks():
     with sanlockd.Host("host1") as a, sanlockd.Host("host2") as b:
         yield [a, b]
+
+
+class Host(testhost.Host):
+    """One of those that race, about the one domain that it sees."""
+
+    def __init__(self, directory, sanlock, env, **options):
+        path = os.path.join(directory, sanlock.name)
+        more = {"sanlock": sanlock, "timeout": 60, **options}
+        super().__init__(path, io_timeout=30, **more)
+        self.name = sanlock.name
+        self.env = env
+
+    def race(self, sd_id, name):
+        return self.start(
+            *(self.config, sd_id, name, ROUNDS),
+            module="tests.support.processes.racer",
+            env=self.env,
+            stderr=None,
+        )
 
 
 class FileRace:
     """One mount, seen by both hosts."""
 
-    def __init__(self, directory, hosts):
-        mount = os.path.join(directory, "export")
-        os.mkdir(mount)
-        self.sd_id = filedomain.make(mount, version=4)
-        dom_md = os.path.join(mount, self.sd_id, "dom_md")
-        self.ids = os.path.join(dom_md, "ids")
-        self.leases = os.path.join(dom_md, "leases")
-        self.devices, self.lv_dir = ["/dev/null"], "/dev"
-        self._mount = mount
-        self._directory = directory
-        for host in hosts:
-            os.makedirs(self._repo(host))
-            os.symlink(mount, os.path.join(self._repo(host), "_export"))
+    def __init__(self, directory, sanlocks):
+        self._mount = os.path.join(directory, "export")
+        os.mkdir(self._mount)
+        self.sd_id = filedomain.make(self._mount, version=4)
+        self.hosts = [
+            Host(directory, sanlock, {}, devices="/dev/null")
+            for sanlock in sanlocks
+        ]
+        for host in self.hosts:
+            host.add_mount("_export", self._mount)
 
-    def _repo(self, host):
-        return os.path.join(self._directory, host.name, "repo", "mnt")
+    def initialize(self, sanlock):
+        return self.leases(self._mount).initialize(sanlock)
 
     def ids_on(self, host):
         """The path by which the product finds it there, as VDSM does."""
-        domain = os.path.join(self._repo(host), "_export", self.sd_id)
-        return os.path.join(domain, "dom_md", "ids")
+        return self.leases(os.path.join(host.repo, "mnt", "_export")).ids
 
-    def env(self, directory, host):
-        return {}
+    def leases(self, mount):
+        dom_md = os.path.join(mount, self.sd_id, "dom_md")
+        return sanlockd.Leases(self.sd_id, dom_md)
 
     def storage(self):
         io = choose.open("embedded", self._mount, 30)
@@ -101,42 +98,27 @@ class FileRace:
 
 
 class BlockRace:
-    def __init__(self, directory, hosts):
-        conf = loop.lvm_system_dir(directory)
-        os.environ["LVM_SYSTEM_DIR"] = conf
-        domain = BlockDomain(directory)
-        self.sd_id = domain.sd_id
-        self.ids = domain.lv_path("ids")
-        self.leases = domain.lv_path("leases")
-        self.devices, self.lv_dir = domain.devices, domain.lv_dir
-        for host in hosts:
-            os.makedirs(os.path.join(directory, host.name, "repo", "mnt"))
+    def __init__(self, directory, sanlocks):
+        os.environ["LVM_SYSTEM_DIR"] = loop.lvm_system_dir(directory)
+        self._domain = BlockDomain(directory)
+        self.sd_id = self._domain.sd_id
+        self.initialize = self._domain.initialize
+        # Locks of its own: lvm on two hosts does not exclude each other.
+        self.hosts = [
+            Host(
+                *(directory, sanlock),
+                {"LVM_SYSTEM_DIR": loop.lvm_system_dir(directory, name)},
+                block=[self._domain],
+            )
+            for name, sanlock in ((s.name, s) for s in sanlocks)
+        ]
 
     def ids_on(self, host):
-        return self.ids
-
-    def env(self, directory, host):
-        # Locks of its own: lvm on two hosts does not exclude each other.
-        return {"LVM_SYSTEM_DIR": loop.lvm_system_dir(directory, host.name)}
+        return self._domain.lv_path("ids")
 
     def storage(self):
-        return BlockStorage(self.sd_id, Lvm(self.devices), self.lv_dir)
-
-
-def write_conf(directory, host, domain):
-    path = os.path.join(directory, f"{host.name}.conf")
-    with open(path, "w") as f:
-        f.write(
-            CONF.format(
-                directory=directory,
-                name=host.name,
-                uid=os.getuid(),
-                gid=os.getgid(),
-                devices=",".join(domain.devices),
-                lv_dir=domain.lv_dir,
-            )
-        )
-    return path
+        domain = self._domain
+        return BlockStorage(self.sd_id, Lvm(domain.devices), domain.lv_dir)
 
 
 class Reader(threading.Thread):
@@ -182,32 +164,21 @@ class Reader(threading.Thread):
         ),
     ],
 )
-def test_race(directory, hosts, kind, monkeypatch):
+def test_race(directory, sanlocks, kind, monkeypatch):
     monkeypatch.setenv("LVM_SYSTEM_DIR", "")
     monkeypatch.setenv("LVM_SUPPRESS_FD_WARNINGS", "1")
-    domain = kind(directory, hosts)
-    sanlockd.initialize(hosts[0], domain.sd_id, domain.ids, domain.leases)
-    for number, host in enumerate(hosts, 1):
-        host.join(domain, number, domain.ids_on(host))
+    domain = kind(directory, sanlocks)
+    domain.initialize(sanlocks[0])
+    for number, host in enumerate(domain.hosts, 1):
+        host.sanlock.join(domain, number, domain.ids_on(host))
     storage = domain.storage()
     reader = Reader(lambda: storage)
     reader.start()
-    racers = []
-    for host in hosts:
-        conf = write_conf(directory, host, domain)
-        env = {**os.environ, **host.env, **domain.env(directory, host)}
-        for number in range(PROCESSES):
-            name = f"{host.name}-{number}"
-            racers.append(
-                subprocess.Popen(
-                    [sys.executable, "-m", "tests.support.processes.racer"]
-                    + [conf, domain.sd_id, name, str(ROUNDS)],
-                    cwd=sanlockd.ROOT,
-                    env=env,
-                    stdout=subprocess.PIPE,
-                    text=True,
-                )
-            )
+    racers = [
+        host.race(domain.sd_id, f"{host.name}-{number}")
+        for host in domain.hosts
+        for number in range(PROCESSES)
+    ]
     outputs = [racer.communicate()[0] for racer in racers]
     reader.stop()
     assert [racer.returncode for racer in racers] == [0] * len(racers)
@@ -229,24 +200,6 @@ def test_race(directory, hosts, kind, monkeypatch):
     assert reader.readings > len(changes)
 
 
-WRITE_OFTEN = """
-import os, sys
-from vdsm_backup.fileio import choose
-from vdsm_backup.metadata import flag
-from vdsm_backup.metadata import lines as md_lines
-from vdsm_backup.storage.file import FileStorage
-backend, mount, sd_id, count = sys.argv[1:5]
-io = choose.open(backend, mount, 30)
-storage = FileStorage(sd_id, os.path.join(mount, sd_id), io, 30)
-lines = storage.read()
-for number in range(int(count)):
-    wanted = flag.Flag(number % 2 == 0, f"change {number} " + "x" * 100)
-    new = md_lines.flush(flag.apply(md_lines.parse(lines).values, wanted))
-    storage.write(lines, new, lambda step: None)
-    lines = new
-"""
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_readers_beside_2000_changes(directory, backend):
@@ -255,26 +208,21 @@ def test_readers_beside_2000_changes(directory, backend):
     sd_id = filedomain.make(mount)
     io = choose.open(backend, mount, 30)
     storage = FileStorage(sd_id, os.path.join(mount, sd_id), io, 30)
-    os.makedirs(os.path.join(directory, "repo", "mnt"))
-    os.symlink(mount, os.path.join(directory, "repo", "mnt", "_export"))
-    conf = os.path.join(directory, "conf")
-    with open(conf, "w") as f:
-        f.write(
-            f"[storage]\nrepo_root = {directory}/repo\n"
-            f"ioprocess = {backend}\n[lvm]\ndevices = /dev/null\n"
-        )
-    places = discovery.Discovery(config.load(conf))
+    host = testhost.Host(
+        *(os.path.join(directory, "host"), 30),
+        ioprocess=backend,
+        devices="/dev/null",
+    )
+    host.add_mount("_export", mount)
+    places = discovery.Discovery(config.load(host.config))
     reader = Reader(lambda: storage)
     # Never "no such domain" either.
     finder = Reader(lambda: places.find(sd_id)[0])
     reader.start()
     finder.start()
     try:
-        subprocess.run(
-            [sys.executable, "-c", WRITE_OFTEN]
-            + [backend, mount, sd_id, "2000"],
-            cwd=sanlockd.ROOT,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        programs.run(
+            *("tests.support.storage.rewriter", backend, mount, sd_id, 2000),
             check=True,
         )
     finally:

@@ -4,80 +4,53 @@ What is made has the modes that are meant, whatever the umask is: by root, who
 works as vdsm, and by what root starts.
 """
 
+import contextlib
 import os
 import stat
 
 import pytest
 
-from tests.support import commandline
+from tests.support import testhost
 from tests.support.clifixtures import WHY, A
-from tests.support.hooks.needs import needs_other_user, needs_sanlock
-from tests.support.lease import sanlockd
+from tests.support.hooks.needs import VDSM, needs_other_user, needs_sanlock
 from tests.support.processes.namespace import Namespace, needs_namespace
 from tests.support.storage import filedomain
 
 pytest_plugins = ["tests.support.clifixtures"]
 pytestmark = [needs_other_user, needs_sanlock]
 
-VDSM = (36, 36)
 OURS = "/var/lib/vdsm-backup"
 UMASKS = [0, 0o027, 0o077, 0o777]
 
 
-@pytest.fixture(scope="module")
-def sanlock():
-    with sanlockd.Host("host1") as host:
-        yield host
-
-
-class Host:
-    """A host whose directories are not there yet."""
+class Host(testhost.Host):
+    """A host with a domain, whose directories are not there yet."""
 
     def __init__(self, directory, sanlock, run_dir, history):
-        self.dir = directory
-        self.sanlock = sanlock
-        path = os.path.join(directory, "host")
-        self.cli = commandline.Host(path, user=VDSM[0], group=VDSM[1])
-        self.sd_id = self.cli.domain(sd_id=A, owner=VDSM)
-        self.metadata = filedomain.path(self.cli.mount, A)
-        dom_md = os.path.dirname(self.metadata)
-        paths = [os.path.join(dom_md, name) for name in ("ids", "leases")]
-        sanlockd.initialize(sanlock, A, *paths)
-        self._drop_ins = os.path.join(path, "conf.d")
-        os.mkdir(self._drop_ins)
-        self.configure("sanlock", run_dir=run_dir)
-        self.configure("history", dir=history)
+        more = {"user": VDSM[0], "group": VDSM[1]}
+        super().__init__(
+            os.path.join(directory, "host"),
+            sanlock=sanlock,
+            run_dir=run_dir,
+            dir=history,
+            **more,
+        )
+        self.domain(sd_id=A, owner=VDSM)
+        self.metadata = filedomain.path(self.mount, A)
+        self.initialize(A)
 
-    def configure(self, section, **options):
-        lines = [f"[{section}]", *(f"{k} = {v}" for k, v in options.items())]
-        path = os.path.join(self._drop_ins, f"{section}.conf")
-        with open(path, "w") as f:
-            f.write("\n".join(lines))
-
-    def run(self, *args, umask=0o022, inside=()):
-        """inside: a command that runs another one elsewhere."""
+    def process(self, *args, umask=0o022, **options):
         # Python's own files are not what is tested here.
-        env = {**os.environ, **self.sanlock.env}
-        env["PYTHONDONTWRITEBYTECODE"] = "1"
-        command = self.cli.command
-        self.cli.command = lambda *args: [*inside, *command(*args)]
-        with self.cli.start(*args, env=env, umask=umask) as process:
-            out, err = process.communicate()
-        self.cli.command = command
-        return commandline.Done(process.returncode, out, err)
+        env = {"PYTHONDONTWRITEBYTECODE": "1"}
+        return super().process(*args, env=env, umask=umask, **options)
 
 
 @pytest.fixture
 def make(directory, sanlock):
-    made = []
-
-    def make_host(run_dir, history):
-        made.append(Host(directory, sanlock, run_dir, history))
-        return made[-1]
-
-    yield make_host
-    for host in made:
-        host.cli.__exit__()
+    with contextlib.ExitStack() as stack:
+        yield lambda run_dir, history: stack.enter_context(
+            Host(directory, sanlock, run_dir, history)
+        )
 
 
 def modes(top, within=()):
@@ -99,9 +72,9 @@ def modes(top, within=()):
 )
 def test_set(make, directory, umask, mode, backend):
     host = make(f"{directory}/new/c/run", f"{directory}/new/a/b/history")
-    host.configure("storage", ioprocess=backend)
+    host.configure(ioprocess=backend)
     os.chmod(host.metadata, mode)
-    done = host.run("set", A, *WHY, umask=umask)
+    done = host.process("set", A, *WHY, umask=umask)
     assert (done.code, done.out[:14]) == (0, "Storage domain"), done
     root, closed = (0, 0, 0o755), (*VDSM, 0o700)
     assert modes(directory, ["new"]) == {
@@ -119,9 +92,9 @@ def test_set(make, directory, umask, mode, backend):
     assert dom_md["metadata"] == (*VDSM, mode)
     assert not [name for name in dom_md if name.startswith("metadata.")]
     # Who comes next can use all of it.
-    done = host.run("clear", A, "--reason", "no more", umask=umask)
+    done = host.process("clear", A, "--reason", "no more", umask=umask)
     assert done.code == 0, done
-    done = host.run("history", A, "--json", umask=umask)
+    done = host.process("history", A, "--json", umask=umask)
     assert [copy["action"] for copy in done.json["copies"]] == ["set", "clear"]
 
 
@@ -134,15 +107,15 @@ def test_a_history_that_vdsm_cannot_reach(make, directory):
     os.makedirs(os.path.join(top, "more"), 0o700)
     os.chmod(top, 0o750)
     host = make(f"{directory}/run", f"{top}/more/history")
-    before = host.cli.bytes(A)
+    before = host.bytes(A)
     for _ in range(2):
-        done = host.run("set", A, *WHY)
+        done = host.process("set", A, *WHY)
         assert done.code == 1
         assert "error 984" in done.err
         assert f"Permission denied: user 36 may not enter {top}\n" in done.err
-    assert host.cli.bytes(A) == before
+    assert host.bytes(A) == before
     assert modes(directory, ["closed"])["closed"] == (0, 0, 0o750)
-    done = host.run("history", A)
+    done = host.process("history", A)
     assert f"may not enter {top}" in done.err
 
 
@@ -182,7 +155,7 @@ def test_the_directory_of_the_package(make, inside, directory, umask, before):
         os.chown(f"{ours}/history", *VDSM)
         os.chmod(f"{ours}/history", 0o700)
     host = make("/run/vdsm-backup", f"{OURS}/history")
-    done = host.run("set", A, *WHY, umask=umask, inside=inside)
+    done = host.process("set", A, *WHY, umask=umask, inside=inside)
     assert done.code == 0, done
     found = modes(directory, ["var-lib"])
     mode = 0o755 | (before or 0)
@@ -204,7 +177,7 @@ def test_what_is_not_ours_is_not_opened(make, inside, directory, what):
         os.chown(ours, 1234, 1234)
         other = ours
     host = make("/run/vdsm-backup", f"{OURS}/history")
-    done = host.run("set", A, *WHY, inside=inside)
+    done = host.process("set", A, *WHY, inside=inside)
     assert "error 984" in done.err
     assert f"user 36 may not enter {OURS}" in done.err
     assert stat.S_IMODE(os.stat(other).st_mode) == 0o750
@@ -215,7 +188,7 @@ def test_only_where_it_is_used(make, inside, directory):
     ours = f"{directory}/var-lib/vdsm-backup"
     os.mkdir(ours, 0o750)
     host = make("/run/vdsm-backup", f"{directory}/history")
-    assert host.run("set", A, *WHY, inside=inside).code == 0
+    assert host.process("set", A, *WHY, inside=inside).code == 0
     assert stat.S_IMODE(os.stat(ours).st_mode) == 0o750
 
 
@@ -226,6 +199,6 @@ def test_a_group_that_may_enter(make, inside, directory):
     os.mkdir(ours, 0o750)
     os.chown(ours, 0, VDSM[1])
     host = make("/run/vdsm-backup", f"{OURS}/history")
-    assert host.run("set", A, *WHY, inside=inside).code == 0
+    assert host.process("set", A, *WHY, inside=inside).code == 0
     found = modes(directory, ["var-lib"])["var-lib/vdsm-backup"]
     assert found == (0, VDSM[1], 0o750)

@@ -3,17 +3,16 @@
 
 import os
 import subprocess
-import sys
 import threading
 import time
 
 import pytest
 
-import tests
-from tests.support import rundir
+from tests.support import programs
 from tests.support.hooks.needs import needs_fuse, needs_other_user
 from tests.support.processes import qemu
 from tests.support.storage import hangfs
+from tests.support.waiting import wait_until
 from vdsm_backup.users import image_locks, users
 
 SD = "2f6d9d54-5d0c-4f8b-9c1e-6a9a6ff0d001"
@@ -30,13 +29,6 @@ URI = "test:///default"
 pytestmark = pytest.mark.skipif(
     bool(qemu.missing()), reason=qemu.missing() or "qemu is here"
 )
-
-
-@pytest.fixture
-def run_dir():
-    path = rundir.make("users")
-    yield path
-    rundir.remove(path)
 
 
 @pytest.fixture
@@ -176,23 +168,9 @@ def test_images_of_others(run_dir, domain):
 
 def test_a_killed_test_run_is_cleaned(run_dir, domain):
     path = volume_path(domain, IMG, VOL)
-    code = (
-        "import os, signal\n"
-        "from tests.support.processes import qemu\n"
-        f"drive = 'file={path},format=raw,if=virtio'\n"
-        f"with qemu.vm({run_dir!r}, drive) as p:\n"
-        "    print(p.pid, flush=True)\n"
-        "    os.kill(os.getpid(), signal.SIGKILL)\n"
-    )
-    killed = subprocess.run(
-        [sys.executable, "-c", code],
-        stdout=subprocess.PIPE,
-        cwd=os.path.dirname(os.path.dirname(tests.__file__)),
-    )
-    pid = int(killed.stdout)
+    module = "tests.support.killed_run"
+    with programs.start(module, "qemu", run_dir, path) as killed:
+        pid = int(killed.stdout.readline())
     assert "qemu" in os.readlink(f"/proc/{pid}/exe")
     qemu.clean_stale(run_dir)
-    deadline = time.monotonic() + 10
-    while os.path.exists(f"/proc/{pid}/exe"):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: not os.path.exists(f"/proc/{pid}/exe"))

@@ -8,7 +8,6 @@ import time
 
 import pytest
 
-from tests.support import rundir
 from tests.support.hooks.needs import needs_other_user
 from vdsm_backup.users import users
 
@@ -20,13 +19,6 @@ POOL = "00000001-0001-0001-0001-000000000001"
 IMG = "9b8f5a5e-7a6b-4c5d-8e9f-000000000001"
 VOL = "3c1a7a80-1111-4222-8333-000000000001"
 MNT = "/rhev/data-center/mnt"
-
-
-@pytest.fixture
-def run_dir():
-    path = rundir.make("vms")
-    yield path
-    rundir.remove(path)
 
 
 def host(tmp_path, *vms):

@@ -11,18 +11,17 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 
 import pytest
 
-from tests.support import rundir
+from tests.support import programs
 from tests.support.hooks.needs import needs_fuse
 from tests.support.processes import proc
 from tests.support.storage import filedomain
-from tests.support.storage.backends import wait_until
+from tests.support.storage.filewriting import BEFORE_CONFIRM, STEPS, at
+from tests.support.waiting import wait_until
 from vdsm_backup import errors
 from vdsm_backup.change import write
 from vdsm_backup.fileio import choose
@@ -30,8 +29,6 @@ from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.storage.file import FileStorage
 
 TIMEOUT = 1
-STEPS = ["compare", "create", "write", "check", "commit", "confirm"]
-BEFORE_COMMIT = STEPS[: STEPS.index("commit") + 1]
 
 
 class Held:
@@ -59,13 +56,6 @@ class Held:
     def close(self):
         self._lease.close()
         self._watch.close()
-
-
-@pytest.fixture
-def mount():
-    path = rundir.make("write")
-    yield path
-    rundir.remove(path)
 
 
 @pytest.fixture
@@ -99,14 +89,6 @@ class Domain:
         return self.open().read()
 
 
-def at(wanted, action):
-    def on_step(name):
-        if name == wanted:
-            action()
-
-    return on_step
-
-
 def kill_below(*words):
     """Kill what runs below this process; wait until it is gone."""
 
@@ -129,7 +111,7 @@ def test_write(mount, backend, held):
     wait_until(held.ended)
 
 
-@pytest.mark.parametrize("step", BEFORE_COMMIT)
+@pytest.mark.parametrize("step", BEFORE_CONFIRM)
 def test_writer_killed_before_the_commit(mount, backend, held, step):
     domain = Domain(mount, backend)
     with pytest.raises(errors.WriteFailed) as e:
@@ -174,7 +156,7 @@ def test_writer_killed_after_the_commit(hang, backend, held, op):
 WORKERS = ("vdsm_backup.fileio.worker", "libexec/ioprocess")
 
 
-@pytest.mark.parametrize("step", BEFORE_COMMIT[1:])
+@pytest.mark.parametrize("step", BEFORE_CONFIRM[1:])
 def test_worker_killed_before_the_commit(mount, backend, held, step):
     domain = Domain(mount, backend)
     ours = proc.find(os.getpid(), *WORKERS)
@@ -213,42 +195,14 @@ def check_killed_at_commit(domain, held, action):
     assert domain.read() in expected
 
 
-TOOL = """
-import json, os, sys
-from tests.integration.write_test import at
-from vdsm_backup.change import write
-from vdsm_backup.fileio import choose
-from vdsm_backup.storage.file import FileStorage
-mount, sd_id, backend, step, fd = sys.argv[1:6]
-old, new = json.load(sys.stdin)
-io = choose.open(backend, mount, 1)
-storage = FileStorage(sd_id, os.path.join(mount, sd_id), io, 1)
-class Held:
-    fd = int(sys.argv[5])
-    def check(self): pass
-die = at(step, lambda: os.kill(os.getpid(), 9))
-write.run(storage, old, new, Held(), 1, die)
-"""
-
-
 @pytest.mark.parametrize("step", STEPS)
 def test_tool_killed(mount, backend, held, step):
     domain = Domain(mount, backend)
-    tool = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            TOOL,
-            mount,
-            domain.sd_id,
-            backend,
-            step,
-            str(held.fd),
-        ],
+    tool = programs.run(
+        "tests.support.processes.dying_tool",
+        *(mount, domain.sd_id, backend, step, held.fd),
         input=json.dumps([domain.old, domain.new]),
-        text=True,
         pass_fds=[held.fd],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert tool.returncode == -9
     held.release()
@@ -258,7 +212,7 @@ def test_tool_killed(mount, backend, held, step):
     assert domain.read() == expected
 
 
-@pytest.mark.parametrize("step", BEFORE_COMMIT)
+@pytest.mark.parametrize("step", BEFORE_CONFIRM)
 def test_lease_lost_before_the_commit(mount, backend, held, step):
     domain = Domain(mount, backend)
     with pytest.raises(errors.LeaseLost):
@@ -307,7 +261,7 @@ def test_rename_that_fails_has_ended(hang, backend, held, code):
     assert os.strerror(code) in str(e.value.cause)
 
 
-@pytest.mark.parametrize("step", BEFORE_COMMIT)
+@pytest.mark.parametrize("step", BEFORE_CONFIRM)
 def test_frozen_while_another_host_changes_it(mount, backend, held, step):
     """The lease is no help: it has expired, and nobody was told."""
     domain = Domain(mount, backend)

@@ -3,55 +3,28 @@
 
 import json
 import os
-import subprocess
-import sys
 
 import pytest
 
-from tests.support import rundir
-from tests.support.hooks.needs import needs_other_user
-from tests.support.storage.backends import ROOT
+from tests.support import programs, rundir
+from tests.support.configfixtures import ENFORCING, PERMISSIVE
+from tests.support.hooks.needs import AS_VDSM, needs_other_user
 from vdsm_backup import config, config_files, errors
 
-ENFORCING = "[guard]\nmode = enforcing\n"
-PERMISSIVE = "[guard]\nmode = permissive\n"
-
-
-@pytest.fixture
-def main(tmp_path):
-    path = tmp_path / "vdsm-backup.conf"
-    path.write_text(PERMISSIVE)
-    return path
-
-
-@pytest.fixture
-def drop_ins(tmp_path):
-    path = tmp_path / "conf.d"
-    path.mkdir()
-    return path
+pytest_plugins = ["tests.support.configfixtures"]
 
 
 def load_in_time(path):
     """In a process of its own: a FIFO must not hang the tests."""
-    done = subprocess.run(
-        [sys.executable, "-c", TELL, str(path)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
+    return guard_mode(path, timeout=60)
+
+
+def guard_mode(path, **options):
+    done = programs.run(
+        "tests.support.host.ask", "guard_mode", path, **options
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
-
-
-TELL = """
-import json, sys
-from vdsm_backup import config, errors
-try:
-    print(json.dumps([config.load(sys.argv[1]).guard_mode, None]))
-except errors.ConfigInvalid as e:
-    print(json.dumps([e.path, str(e)]))
-"""
 
 
 def make_directory(path):
@@ -207,18 +180,8 @@ def write(path, text):
     os.chmod(path, 0o644)
 
 
-AS_VDSM = "setpriv --reuid=36 --regid=36 --clear-groups --".split()
-
-
 def load_as_vdsm(path):
-    done = subprocess.run(
-        [*AS_VDSM, sys.executable, "-c", TELL, path],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return guard_mode(path, inside=AS_VDSM)
 
 
 @needs_other_user

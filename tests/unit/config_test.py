@@ -5,7 +5,10 @@ import os
 
 import pytest
 
+from tests.support.configfixtures import ENFORCING
 from vdsm_backup import config, errors
+
+pytest_plugins = ["tests.support.configfixtures"]
 
 
 def load(tmp_path, text, **drop_ins):
@@ -109,23 +112,6 @@ def test_percent_is_a_character(tmp_path):
 # The file that a value came from
 
 
-PERMISSIVE = "[guard]\nmode = permissive\n"
-
-
-@pytest.fixture
-def main(tmp_path):
-    path = tmp_path / "vdsm-backup.conf"
-    path.write_text(PERMISSIVE)
-    return path
-
-
-@pytest.fixture
-def drop_ins(tmp_path):
-    path = tmp_path / "conf.d"
-    path.mkdir()
-    return path
-
-
 def named(path):
     with pytest.raises(errors.ConfigInvalid) as e:
         config.load(str(path))
@@ -157,7 +143,7 @@ def named(path):
     ],
 )
 def test_messages_name_the_file_with_the_value(main, drop_ins, text):
-    (drop_ins / "a.conf").write_text("[guard]\nmode = enforcing\n")
+    (drop_ins / "a.conf").write_text(ENFORCING)
     (drop_ins / "b.conf").write_text(text)
     (drop_ins / "c.conf").write_text("[sanlock]\nsettle = 1\n")
     assert named(main) == "b.conf"
@@ -170,7 +156,7 @@ def test_messages_name_the_file_with_the_value(main, drop_ins, text):
 def test_a_value_that_a_later_file_replaces_is_not_looked_at(main, drop_ins):
     """As ever: the last value wins."""
     main.write_text("[guard]\nmode = maybe\n")
-    (drop_ins / "a.conf").write_text("[guard]\nmode = enforcing\n")
+    (drop_ins / "a.conf").write_text(ENFORCING)
     assert config.load(str(main)).guard_mode == "enforcing"
 
 

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 import pytest
 
-from tests.support import commandline
+from tests.support import commandline, testhost
 from vdsm_backup.host import hosted_engine
 from vdsm_backup.lease import client
 from vdsm_backup.users import users
 
-# Before a test imports it.
+# Before a test imports them.
 pytest.register_assert_rewrite(
-    "tests.support.storage.fakelvm", "tests.support.storage.lvs"
+    "tests.support.configfixtures",
+    "tests.support.storage.fakelvm",
+    "tests.support.storage.lvs",
 )
 
 
@@ -18,7 +20,7 @@ def host(tmp_path, monkeypatch):
     A host for the command line in this process. The lease is free, and who
     uses domains is what the test says.
     """
-    with commandline.Host(tmp_path, io_timeout=1.5) as host:
+    with testhost.Host(tmp_path, io_timeout=1.5) as host:
         host.users = users.Users(notes=["not seen: anything"])
         host.hosted_engine = None
         monkeypatch.setattr(users, "find", lambda *args: host.users)

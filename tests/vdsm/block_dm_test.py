@@ -7,7 +7,6 @@ change it for good are its last ones. tests/e2e/vdsm_test.py runs them in a
 virtual machine.
 """
 
-import time
 
 import pytest
 
@@ -15,6 +14,7 @@ from tests.support.outside import FLAG
 from tests.support.vdsm import vdsmblock
 from tests.support.vdsm import vdsmguest as guests
 from tests.support.vdsm.vdsmguest import Guest
+from tests.support.waiting import wait_until
 from tests.vdsm.gates_live_test import plug, replicate
 from tests.vdsm.gates_test import told
 from tests.vdsm.preview_test import REFUSED
@@ -276,10 +276,7 @@ def test_conversion_to_v5(pool, host):
     host.run(CONVERT, {one.sd_id: one.device for one in domains})
     host.become_spm(pool.sp_id, version=5)
     for one in domains:
-        deadline = time.monotonic() + 120
-        while one.values()["VERSION"] != "5":
-            assert time.monotonic() < deadline
-            time.sleep(1)
+        wait_until(lambda sd=one: sd.values()["VERSION"] == "5", 120, pause=1)
         assert one.values()["BLOCK_SIZE"] == "512"
         assert one.flag() == FLAG
         assert host.get_backup(one.sd_id)["backup"] is True

@@ -4,57 +4,39 @@ set and clear of domains that are attached, by the command line in a process
 of its own, over VDSM's JSON-RPC.
 """
 
-import json
 import os
-import subprocess
-import sys
 
 import pytest
 
-from tests.support import outside
-from tests.support.lease.sanlockd import ROOT
+from tests.support import outside, testhost
 from tests.support.storage.memory import MemoryStorage
 from tests.support.vdsm import vdsmhost
 from vdsm_backup.change import history
 from vdsm_backup.metadata import lines as md_lines
 
 
-class Cli:
+class Cli(testhost.Host):
     """The command line on a vdsmhost.Host."""
 
     def __init__(self, host, directory):
-        self._host = host
-        self._path = os.path.join(directory, "cli.conf")
-        self.configure()
-
-    def configure(self, port=None, tls="no"):
-        directory = os.path.dirname(self._path)
-        with open(self._path, "w") as f:
-            f.write(
-                f"[storage]\nrepo_root = {self._host.root}/dc\n"
-                f"user = {os.getuid()}\ngroup = {os.getgid()}\n"
-                f"[sanlock]\nsettle = 0\nrun_dir = {directory}/run\n"
-                f"[history]\ndir = {directory}/kept\n"
-                "[vdsm]\nhost = 127.0.0.1\n"
-                f"port = {port or self._host.port}\ntls = {tls}\n"
-            )
+        super().__init__(
+            *(os.path.join(directory, "cli"), 30),
+            repo_root=f"{host.root}/dc",
+            ioprocess="auto",
+            port=host.port,
+            tls="no",
+        )
 
     def run(self, *args):
         """(exit code, what is in JSON)"""
-        command = [sys.executable, "-m", "vdsm_backup", "--json"]
-        done = subprocess.run(
-            [*command, "--config", self._path, *args],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-        )
-        assert done.stderr == ""
-        return done.returncode, json.loads(done.stdout)
+        done = self.process("--json", *args)
+        return done.code, done.json
 
 
 @pytest.fixture
 def cli(host, tmp_path):
-    return Cli(host, str(tmp_path))
+    with Cli(host, str(tmp_path)) as cli:
+        yield cli
 
 
 def refused(answer, *words):
@@ -106,8 +88,8 @@ def test_no_plugin(tmp_path):
     with vdsmhost.Host(str(tmp_path / "host"), plugin=False) as host:
         sd_id, metafile = host.local_domain()
         host.pool(sd_id)
-        cli = Cli(host, str(tmp_path))
-        refused(cli.run("set", sd_id, "--reason", "x"), "no plugin")
+        with Cli(host, str(tmp_path)) as cli:
+            refused(cli.run("set", sd_id, "--reason", "x"), "no plugin")
         assert not outside.read_flag(metafile).value
 
 
@@ -146,7 +128,7 @@ def test_restore_after_vdsm_wrote_two_lines(start, tmp_path, version):
     cli = Cli(host, str(tmp_path))
     sd_id, metafile = host.local_domain(version)
     storage = MemoryStorage(sd_id, md_lines.flush(outside.values(metafile)))
-    kept = history.History(str(tmp_path / "kept"))
+    kept = history.History(cli.history)
     kept.keep(storage, storage.lines, "admin@host1", "set")
     host.pool(sd_id)
     outside.put_flag(metafile)

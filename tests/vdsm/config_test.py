@@ -13,8 +13,8 @@ import syslog
 
 import pytest
 
+from tests import ROOT
 from tests.support import outside
-from tests.support.storage.backends import ROOT
 from tests.support.vdsm import launching
 from tests.support.vdsm import vdsmguest as guests
 from tests.support.vdsm.vdsmguest import Guest

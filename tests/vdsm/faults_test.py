@@ -14,7 +14,7 @@ def sd(host):
     """A domain of this host's pool: (UUID, path of metadata)."""
     found = host.local_domain()
     host.pool(found[0])
-    host.run("from vdsm_backup import change; change.LINGER = 1")
+    host.run("from vdsm_backup.change import change; change.LINGER = 1")
     return found
 
 

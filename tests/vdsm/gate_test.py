@@ -6,13 +6,13 @@ flags read through VDSM's own I/O, also where that does not answer.
 
 import contextlib
 import os
-import time
 
 import pytest
 
 from tests.support import outside
 from tests.support.vdsm import vdsmguest as guests
 from tests.support.vdsm.vdsmguest import Guest
+from tests.support.waiting import wait_until
 from tests.vdsm.gates_test import RECOVER, make_pool
 
 
@@ -25,14 +25,6 @@ def pool(host):
 def disk(host, pool):
     """Of the first domain."""
     return guests.disk(host, host.sp_id, pool[0][0])
-
-
-def configure(host, **options):
-    """[guard] and io_timeout from now on."""
-    timeout = options.pop("io_timeout", 30)
-    with open(host.config, "w") as f:
-        f.write(f"[storage]\nio_timeout = {timeout}\n[guard]\n")
-        f.writelines(f"{k} = {v}\n" for k, v in options.items())
 
 
 # What the journal is told
@@ -74,7 +66,7 @@ def test_let_through(host, pool, disk, mode):
     """Read at each decision; each start is told, by both checks."""
     host.run(ENTRIES)
     outside.put_flag(pool[0][1])
-    configure(host, mode=mode)
+    host.configure(mode=mode)
     vm = Guest(host, disk)
     assert vm.start() == ""
     found = entries(host)
@@ -84,7 +76,7 @@ def test_let_through(host, pool, disk, mode):
     }
     assert {e["domain"] for e in found} == {pool[0][0]}
     vm.destroy()
-    configure(host)
+    host.configure(mode=None)
     assert "is on backup domain" in Guest(host, disk).start()
 
 
@@ -93,7 +85,7 @@ def test_broken_configuration(host, pool, disk):
     host.run(ENTRIES)
     running = Guest(host, disk, name="running")
     assert running.start() == ""
-    configure(host, mode="maybe")
+    host.configure(mode="maybe")
     text = Guest(host, disk).start()
     assert "[guard] mode" in text
     assert text.endswith("(error 987)")
@@ -104,7 +96,7 @@ def test_broken_configuration(host, pool, disk):
     assert {e["answer"] for e in entries(host)} == {"refused"}
     assert set(host.run(RECOVER, running.id)[0][2]) == {disk.image}
     running.destroy()
-    configure(host)
+    host.configure(mode=None)
     assert Guest(host, disk, name="later").start() == ""
 
 
@@ -127,7 +119,7 @@ def test_fault_of_ours(host, disk):
     (entry,) = entries(host)
     assert (entry["code"], entry["answer"]) == (999, "refused")
     assert "needs_of_drives" in entry["trace"]
-    configure(host, mode="disabled")
+    host.configure(mode="disabled")
     assert Guest(host, disk, name="web2").start() == ""
 
 
@@ -177,7 +169,7 @@ def test_unreadable(host, pool, disk, damage, cause):
     assert "not because it is flagged: cannot read the flag of" in text
     assert text.endswith("(error 995)")
     assert host.run("say(cif.prepared)") == [[]]
-    configure(host, on_unreadable="allow")
+    host.configure(on_unreadable="allow")
     if damage is not no_file:
         assert Guest(host, disk, name="allowed").start() == ""
 
@@ -214,14 +206,11 @@ def stuck(host, sd_id):
 
 
 def wait_until_stuck(host):
-    deadline = time.monotonic() + 30
-    while not host.run("say(len(cif.stuck))")[0]:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: host.run("say(len(cif.stuck))")[0])
 
 
 def test_it_is_told_in_time(host, pool, disk):
-    configure(host, io_timeout=0.5)
+    host.configure(io_timeout=0.5)
     with stuck(host, pool[0][0]):
         text = Guest(host, disk).start()
         assert host.run("say(len(cif.stuck))") == [1]
@@ -284,9 +273,12 @@ def test_what_is_only_told_does_not_wait(host, pool, disk):
         wait_until_stuck(host)
         assert entries(host) == []
     found = []
-    deadline = time.monotonic() + 60
-    while len(found) < 2 and time.monotonic() < deadline:
-        found += entries(host)
+
+    def told():
+        found.extend(entries(host))
+        return len(found) >= 2
+
+    wait_until(told, 60, lambda: f"two entries: {found}")
     assert {(e["operation"], e["answer"], e["code"]) for e in found} == {
         ("recover", "allowed", 994),
         ("live-snapshot", "allowed", 994),

@@ -4,13 +4,13 @@ Disks of VMs that run, in a real VDSM: hot plug, live storage migration, and
 all that must go on on a flagged domain.
 """
 
-import time
 
 import pytest
 
 from tests.support import outside
 from tests.support.vdsm import vdsmguest as guests
 from tests.support.vdsm.vdsmguest import Guest
+from tests.support.waiting import wait_until
 from tests.vdsm.gates_test import set_when_prepared
 
 
@@ -207,12 +207,14 @@ cif.entries = entries
 
 
 def entries(host, count):
-    deadline = time.monotonic() + 30
-    while True:
-        (found,) = host.run("say(cif.entries)")
-        if len(found) >= count or time.monotonic() > deadline:
-            return found
-        time.sleep(0.05)
+    found = []
+
+    def told():
+        found[:] = host.run("say(cif.entries)")[0]
+        return len(found) >= count
+
+    wait_until(told, what=lambda: f"{count} entries: {found}", pause=0.05)
+    return found
 
 
 @pytest.mark.parametrize(

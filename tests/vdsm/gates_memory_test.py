@@ -6,7 +6,6 @@ is a question of where its disks are. libvirt's test driver writes the memory
 volume, and starts the VM from it again.
 """
 
-import time
 import uuid
 
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from tests.support import outside
 from tests.support.vdsm import vdsmguest as guests
 from tests.support.vdsm.vdsmguest import Guest
+from tests.support.waiting import wait_until
 from tests.vdsm.gates_live_test import ENTRIES
 from vdsm_backup.metadata import flag
 
@@ -48,10 +48,7 @@ class Memory:
         self.host.call(
             "VM.hibernate", vmID=vm.id, hibernationVolHandle=self.handle()
         )
-        deadline = time.monotonic() + 60
-        while vm.stats()["status"] != "Down":
-            assert time.monotonic() < deadline, vm.stats()
-            time.sleep(0.05)
+        wait_until(lambda: vm.stats()["status"] == "Down", 60, vm.stats)
         assert vm.stats()["exitMessage"] == "SaveState succeeded"
         vm.destroy()
         assert running(self.host) == []

@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
+from tests import ROOT
 from tests.support import outside
-from tests.support.storage.backends import ROOT
 from tests.support.vdsm import launching
 from tests.support.vdsm.vdsmhost import Failed
 

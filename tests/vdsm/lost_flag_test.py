@@ -17,6 +17,7 @@ import pytest
 from tests.support import outside
 from tests.support.outside import FLAG
 from tests.support.vdsm.vdsmhost import Failed
+from tests.support.waiting import wait_until
 
 NOT_FOUND = 364  # StorageDomainMetadataNotFound
 
@@ -141,10 +142,7 @@ def test_conversion_of_a_regular_domain(host):
     sp_id = host.pool(one[0], two[0], spm=False)
     known_and_flagged(host, two[1], two[0])
     host.become_spm(sp_id, version=5)
-    deadline = time.monotonic() + 30
-    while outside.values(two[1])["VERSION"] != "5":
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until(lambda: outside.values(two[1])["VERSION"] == "5", pause=0.1)
     assert outside.read_flag(two[1]) == FLAG
 
 

@@ -170,8 +170,7 @@ def test_flag_that_cannot_be_read(chain):
 
 
 def test_configuration_that_is_broken(chain):
-    with open(chain.host.config, "a") as f:
-        f.write("[guard]\nmode = maybe\n")
+    chain.host.configure(mode="maybe")
     code, text = chain.refused(chain.base)
     assert (code, "(error 987)" in text) == (REFUSED, True)
     chain.volume(chain.leaf)

@@ -7,12 +7,12 @@ them: real HSM, Dispatcher, Bridge, API and file domains.
 import fcntl
 import os
 import threading
-import time
 
 import pytest
 
 from tests.support import outside
 from tests.support.vdsm.vdsmhost import Failed
+from tests.support.waiting import wait_until
 from vdsm_backup import errors
 from vdsm_backup.change import history
 from vdsm_backup.metadata import flag
@@ -196,10 +196,7 @@ say(sdCache.produce(args[0]).hasHostId(1))
 
 def wait_for_host_id(host, sd_id):
     """The monitor acquires it in the background."""
-    deadline = time.monotonic() + 20
-    while host.run(HAS_HOST_ID, sd_id) != [True]:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until(lambda: host.run(HAS_HOST_ID, sd_id)[0], pause=0.1)
 
 
 def test_host_id_of_the_monitor_stays(host, sd):

@@ -18,14 +18,11 @@ import time
 
 from tests.e2e.box import image, payload
 from tests.e2e.box.channel import Gone
-from tests.e2e.box.vm import Vm
+from tests.e2e.box.vm import Vm, program
 from tests.support import rundir
 from tests.support.processes import qemu
 
 LUN_SIZE = 8 * 1024**3
-
-# See inside/domains.py, which cannot be imported here: it needs sanlock.
-IO_TIMEOUT = 4
 
 # WWNs of the raw disks; multipath puts a 3 before them.
 SHARED = ("0x5000c50000000a01", "0x5000c50000000a02", "0x5000c50000000a03")
@@ -67,10 +64,7 @@ class Host(Vm):
 
     def as_tool(self, *args, env=()):
         """A Job of inside/as_tool.py."""
-        command = ["env", "PYTHONPATH=/opt/box/lib", *env, "python3", "-m"]
-        return self.start(
-            [*command, "tests.e2e.inside.as_tool", *map(str, args)]
-        )
+        return self.start(program("tests.e2e.inside.as_tool", *args, env=env))
 
     def go_on(self, *domains):
         """What as_tool does with them, and has stopped."""
@@ -82,27 +76,19 @@ class Host(Vm):
             lvs = " ".join(f"{domain.sd_id}/{n}" for n in ("ids", "leases"))
             devices = f"/dev/mapper/{domain.place}"
             self.run(f"lvm lvchange -qq -ay --devices {devices} {lvs}")
-        self.python(
-            "import sanlock, sys\n"
-            "sd_id, host_id, path, io = sys.argv[1:]\n"
-            "sanlock.add_lockspace(sd_id.encode(), int(host_id), path,"
-            " iotimeout=int(io))",
-            *(domain.sd_id, self.number, domain.path("ids"), IO_TIMEOUT),
-        )
+        self._lockspace("join", domain)
 
     def leave(self, domain):
-        self.python(
-            "import sanlock, sys\n"
-            "sd_id, host_id, path = sys.argv[1:]\n"
-            "sanlock.rem_lockspace(sd_id.encode(), int(host_id), path,"
-            " unused=True)",
-            *(domain.sd_id, self.number, domain.path("ids")),
-        )
+        self._lockspace("leave", domain)
         if domain.block:
             devices = f"/dev/mapper/{domain.place}"
             self.run(
                 f"lvm lvchange -qq -an --devices {devices} {domain.sd_id}"
             )
+
+    def _lockspace(self, action, domain):
+        args = (domain.sd_id, self.number, domain.path("ids"))
+        self.run(program("tests.e2e.inside.domains", action, *args))
 
     def hook(self, point, xml):
         """A Job of a hook, run as VDSM does."""

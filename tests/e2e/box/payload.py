@@ -14,8 +14,8 @@ import subprocess
 import sys
 import tarfile
 
+from tests import ROOT
 from tests.e2e.box.image import GUEST
-from tests.support.storage.backends import ROOT
 
 TMPFILES = "usr/lib/tmpfiles.d/vdsm-backup.conf"
 
@@ -43,8 +43,10 @@ def _copy_tests(target):
         source = os.path.join(ROOT, "tests", name)
         shutil.copytree(source, os.path.join(target, name), ignore=ignored)
     for name in ("", "e2e"):
-        with open(os.path.join(target, name, "__init__.py"), "w"):
-            pass
+        init = os.path.join(name, "__init__.py")
+        shutil.copy(
+            os.path.join(ROOT, "tests", init), os.path.join(target, init)
+        )
 
 
 def _build(directory, product):

@@ -21,6 +21,12 @@ CPU = "qemu64"
 FASTER = "mitigations=off norandmaps tsc=reliable"
 
 
+def program(module, *args, env=()):
+    """A command: one of the tests' own modules, by the VM's system Python."""
+    command = ["env", "PYTHONPATH=/opt/box/lib", *env, "python3", "-m", module]
+    return [*command, *map(str, args)]
+
+
 class Vm:
     """
     name: its host name. directory: of the run, a rundir. logs: a directory.
@@ -105,11 +111,6 @@ class Vm:
         if isinstance(command, str):
             argv = ["bash", "-c", command]
         return self.channel.start(argv, user, input)
-
-    def python(self, code, *args):
-        """Of the VM's system, with the tests' own modules."""
-        command = ["env", "PYTHONPATH=/opt/box/lib", "python3", "-c", code]
-        return self.run([*command, *map(str, args)])
 
     def kill(self):
         """The power is gone."""

@@ -7,9 +7,8 @@ each, a sanlock daemon each, and a configuration and history each.
 import contextlib
 import os
 from dataclasses import dataclass
-from types import SimpleNamespace
 
-from tests.support import commandline
+from tests.support import testhost
 from tests.support.hooks.needs import no_other_user
 from tests.support.lease import sanlockd
 from tests.support.storage import filedomain
@@ -19,30 +18,24 @@ from vdsm_backup.storage.file import FileStorage
 # VDSM's user, whom the tool becomes.
 OWNER = (os.getuid(), os.getgid()) if no_other_user() else (36, 36)
 
-# V4 has the geometry that sanlock takes by default.
-_ALIGN = 1024**2
 
-
-class Host(commandline.Host):
+class Host(testhost.Host):
     """mount: of the storage, where VDSM would have mounted it."""
 
     def __init__(self, name, cluster, place):
         user, group = OWNER
         super().__init__(
             cluster.path(name),
+            sanlock=sanlockd.Host(name),
             user=user,
             group=group,
         )
-        self.sanlock = sanlockd.Host(name)
         self.mount = self.add_mount(place)
         cluster.mount(self.mount)
 
     def __exit__(self, *exc):
         self.sanlock.stop()
         super().__exit__(*exc)
-
-    def process(self, *args):
-        return super().process(*args, env=self.sanlock.env)
 
     def does(self, *args):
         """What the command says in JSON; it must do what it was told."""
@@ -65,12 +58,7 @@ class Host(commandline.Host):
 
     def lease(self, domain):
         """Of the domain, by the paths of this host."""
-        leases = self.path(domain, "dom_md", "leases")
-        return SimpleNamespace(
-            sd_id=domain.sd_id,
-            ids=self.path(domain, "dom_md", "ids"),
-            sdm=[domain.sd_id, leases, _ALIGN],
-        )
+        return sanlockd.Leases(domain.sd_id, self.path(domain, "dom_md"))
 
 
 @contextlib.contextmanager
@@ -97,6 +85,5 @@ def make_domain(host, version, name, kind):
         host.mount, version, name=name, owner=OWNER, TYPE=kind.TYPE
     )
     domain = Domain(sd_id, name, version)
-    lease = host.lease(domain)
-    sanlockd.initialize(host.sanlock, sd_id, lease.ids, lease.sdm[1])
+    host.lease(domain).initialize(host.sanlock)
     return domain

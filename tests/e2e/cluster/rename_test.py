@@ -11,7 +11,7 @@ import time
 import pytest
 
 from tests.e2e.cluster import ceph, gluster, hosts
-from tests.support.storage.backends import wait_until
+from tests.support.waiting import wait_until
 from vdsm_backup import errors
 from vdsm_backup.cli import readings
 from vdsm_backup.host import filesystems

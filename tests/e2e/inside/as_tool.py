@@ -15,6 +15,7 @@ import os
 import sys
 import time
 
+from tests.support import configfile
 from tests.support.processes import racer
 from vdsm_backup import config, errors
 from vdsm_backup.change import change, write
@@ -24,11 +25,7 @@ from vdsm_backup.storage import discovery
 from vdsm_backup.users import users
 
 # No users are looked for that come later: nobody does, and it takes 3 seconds.
-CONF = """\
-[sanlock]
-settle = 0
-timeout = {timeout}
-"""
+CONF = {"settle": 0}
 TIMEOUT = 180
 
 GO_ON = "/run/go-on."
@@ -73,8 +70,7 @@ def main(what, *args):
     timeout = TIMEOUT
     if what == "race":
         *args, timeout = args
-    with open(conf, "w") as f:
-        f.write(CONF.format(timeout=timeout))
+    configfile.write(conf, timeout=timeout, **CONF)
     if what == "stop":
         with contextlib.suppress(FileNotFoundError):
             os.unlink(GO_ON + args[0])

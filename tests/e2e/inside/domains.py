@@ -5,8 +5,10 @@ Storage domains in the box, laid out as VDSM lays them out. Run in a VM:
     python3 -m tests.e2e.inside.domains file MOUNT VERSION NAME
     python3 -m tests.e2e.inside.domains block WWID VERSION NAME TYPE
     python3 -m tests.e2e.inside.domains init SD IDS LEASES
+    python3 -m tests.e2e.inside.domains join SD HOST_ID IDS
+    python3 -m tests.e2e.inside.domains leave SD HOST_ID IDS
 
-The first one as the user vdsm, the others as root; says the UUID.
+The first one as the user vdsm, the others as root; what is made says its UUID.
 """
 
 import os
@@ -61,6 +63,22 @@ def initialize(sd_id, ids, leases):
     sanlock.write_resource(name, b"SDM", [(leases, MIB)], **size)
 
 
+def join(sd_id, host_id, ids):
+    name, number = sd_id.encode(), int(host_id)
+    sanlock.add_lockspace(name, number, ids, iotimeout=IO_TIMEOUT)
+
+
+def leave(sd_id, host_id, ids):
+    sanlock.rem_lockspace(sd_id.encode(), int(host_id), ids, unused=True)
+
+
+ACTIONS = {
+    "file": make_file,
+    "block": make_block,
+    "init": initialize,
+    "join": join,
+    "leave": leave,
+}
+
 if __name__ == "__main__":
-    made = {"file": make_file, "block": make_block, "init": initialize}
-    print(made[sys.argv[1]](*sys.argv[2:]) or "")
+    print(ACTIONS[sys.argv[1]](*sys.argv[2:]) or "")

@@ -15,10 +15,10 @@ from tests.integration.lease.scenarios import (
     record,
     scenario,
     wait_left,
-    wait_until,
 )
 from tests.support.lease.leasetool import Tool
 from tests.support.lease.sanlockd import MIB, Host
+from tests.support.waiting import wait_until
 
 
 @scenario()

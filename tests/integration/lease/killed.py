@@ -11,13 +11,13 @@ from tests.integration.lease.scenarios import (
     IDLIVE,
     assert_can_take,
     assert_left,
-    is_running,
     record,
     scenario,
     wait_left,
-    wait_until,
 )
 from tests.support.lease.leasetool import Tool
+from tests.support.processes import proc
+from tests.support.waiting import wait_until
 
 HOLDER_CALLS = (
     "get_lockspaces",
@@ -73,7 +73,7 @@ def tool_is_killed(hosts, step):
             if step in said or said.get("progress", "").startswith(step):
                 break
         tool.kill()
-        wait_until(lambda: not is_running(tool.holder))
+        wait_until(lambda: not proc.running(tool.holder))
     assert_left(hosts.one, domain)
     hosts.two.join(domain, 2)
     assert hosts.two.acquire(domain) == 0
@@ -126,11 +126,11 @@ def tool_does_not_wait_for_a_stuck_writer(hosts):
         started = time.monotonic()
         tool.done()
         assert time.monotonic() - started < 20
-        assert is_running(tool.holder)
+        assert proc.running(tool.holder)
         assert hosts.one.joined(domain) == 250
         assert hosts.one.acquire(domain) == errno.EEXIST
         os.kill(tool.child, signal.SIGKILL)
-        wait_until(lambda: not is_running(tool.holder))
+        wait_until(lambda: not proc.running(tool.holder))
     assert_left(hosts.one, domain)
 
 
@@ -148,14 +148,8 @@ def left_behind(hosts, domain):
     yield domain.request(hosts.one)
 
 
-TIDY = """
-from vdsm_backup.lease import client
-client.tidy(client.Request(**args[0]), progress=lambda text: None)
-"""
-
-
 def tidy(host, request):
-    host.call(TIDY, request.__dict__)
+    host.call("tidy", request.__dict__)
 
 
 @scenario()

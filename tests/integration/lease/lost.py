@@ -9,16 +9,16 @@ import time
 from tests.integration.lease.scenarios import (
     assert_can_take,
     assert_left,
-    is_running,
     scenario,
     wait_left,
-    wait_until,
 )
 from tests.support import rundir
 from tests.support.hooks.needs import needs_fuse, needs_other_user
 from tests.support.lease.leasetool import Tool
 from tests.support.lease.sanlockd import Domain, Host
+from tests.support.processes import proc
 from tests.support.storage import hangfs
+from tests.support.waiting import wait_until
 
 
 @scenario()
@@ -47,11 +47,11 @@ def lost_storage_ends_the_lease_for_all(hosts, tool_is):
             fs.fail("write", errno.EIO, "ids")
             # The child still has the descriptor.
             wait_until(lambda: hosts.one.joined(domain) is None)
-            assert is_running(tool.child)
+            assert proc.running(tool.child)
             if tool_is != "done":
                 wait_until(lambda: not tool.check())
             # A second change of this host still has to wait for it.
-            assert is_running(tool.holder)
+            assert proc.running(tool.holder)
             fs.clear()
             os.kill(tool.child, signal.SIGKILL)
             if tool_is != "done":
@@ -76,7 +76,7 @@ def hanging_storage_does_not_hold_up_the_tool(hosts):
             assert tool.read() is None
         # sanlock itself gives its read up after 10.
         assert time.monotonic() - started < 9
-        wait_until(lambda: not is_running(tool.holder))
+        wait_until(lambda: not proc.running(tool.holder))
 
 
 @scenario()
@@ -89,7 +89,7 @@ def daemon_that_dies_loses_the_lease(hosts):
         host.stop()
         wait_until(lambda: not tool.check())
         tool.done()
-        wait_until(lambda: not is_running(tool.holder))
+        wait_until(lambda: not proc.running(tool.holder))
     assert set(os.listdir(run_dir)) == {"pid", f"{domain.sd_id}.lock"}
     rundir.remove(run_dir)
 

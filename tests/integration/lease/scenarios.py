@@ -8,7 +8,6 @@ import concurrent.futures
 import os
 import sys
 import threading
-import time
 import traceback
 
 import pytest
@@ -17,6 +16,7 @@ from tests.support import rundir
 from tests.support.lease import sanlockd
 from tests.support.lease.leasetool import Tool
 from tests.support.lease.sanlockd import Domain, Host
+from tests.support.waiting import wait_until
 
 # sanlock's errno where another live host has the lease (src/sanlock_rv.h).
 IDLIVE = -243
@@ -89,13 +89,6 @@ class Running:
             self._future.set_exception(e)
 
 
-def wait_until(condition, timeout=20):
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, "not in time"
-        time.sleep(0.1)
-
-
 def record(host, domain):
     path = os.path.join(host.run_dir, f"{domain.sd_id}.json")
     return path if os.path.exists(path) else None
@@ -110,14 +103,6 @@ def assert_left(host, domain):
 def wait_left(host, domain):
     wait_until(lambda: record(host, domain) is None)
     assert_left(host, domain)
-
-
-def is_running(pid):
-    try:
-        with open(f"/proc/{pid}/stat") as f:
-            return f.read().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 def assert_can_take(host, domain, **options):

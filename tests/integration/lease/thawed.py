@@ -8,29 +8,17 @@ flag.
 import contextlib
 import os
 import signal
-import subprocess
-import sys
 
 import pytest
 
-from tests.integration.lease.scenarios import PATIENCE, scenario, wait_until
-from tests.support import commandline
-from tests.support.lease import sanlockd
+from tests.integration.lease.scenarios import PATIENCE, scenario
+from tests.support import testhost
 from tests.support.lease.sanlockd import Host
 from tests.support.processes import proc
-from tests.support.storage.backends import MISSING, ROOT
+from tests.support.storage.backends import MISSING
+from tests.support.waiting import wait_until
 from vdsm_backup.metadata import encoding
 from vdsm_backup.metadata import lines as md_lines
-
-
-def _shared_domain(host, one, two):
-    """The UUID of a domain that both hosts see."""
-    sd_id = one.domain()
-    os.symlink(one.mount, os.path.join(two.repo, "mnt", "_data"))
-    dom_md = os.path.join(one.mount, sd_id, "dom_md")
-    ids, leases = (os.path.join(dom_md, name) for name in ("ids", "leases"))
-    sanlockd.initialize(host, sd_id, ids, leases)
-    return sd_id
 
 
 @scenario(
@@ -45,25 +33,22 @@ def thawed_host_changes_nothing(hosts, backend, step):
         frozen = stack.enter_context(Host("frozen"))
         one, two = (
             stack.enter_context(
-                commandline.Host(os.path.join(path, name), ioprocess=backend)
+                testhost.Host(
+                    os.path.join(path, name),
+                    sanlock=sanlock,
+                    ioprocess=backend,
+                )
             )
-            for name in ("one", "two")
+            for name, sanlock in (("one", frozen), ("two", hosts.two))
         )
-        sd_id = _shared_domain(frozen, one, two)
+        sd_id = one.domain()
+        two.add_mount("_data", one.mount)
+        one.initialize(sd_id)
         # It stops by itself, at the step.
-        tool = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "tests.support.processes.victim",
-                one.config,
-            ]
-            + [sd_id, "of the frozen one", "tool", step]
-            + [str(int(signal.SIGSTOP))],
-            cwd=ROOT,
-            env={**os.environ, **frozen.env},
-            stdout=subprocess.PIPE,
-            text=True,
+        tool = one.start(
+            *(one.config, sd_id, "of the frozen one", "tool", step),
+            int(signal.SIGSTOP),
+            module="tests.support.processes.victim",
         )
         pids = [tool.pid]
         stack.enter_context(tool)
@@ -75,8 +60,7 @@ def thawed_host_changes_nothing(hosts, backend, step):
         # It waits until the lease of the other one has expired.
         patience = str(PATIENCE)
         done = two.process(
-            *["set", sd_id, "--reason", "of the other", "--timeout", patience],
-            env=hosts.two.env,
+            *["set", sd_id, "--reason", "of the other", "--timeout", patience]
         )
         assert done.code == 0, done.err
         # At worst, the one that would tell of the lost lease comes last.

@@ -14,7 +14,7 @@ devices. They get another configuration, and another /run/vdsm, nothing else.
 import os
 import re
 
-from tests.support import commandline
+from tests.support import testhost
 from tests.support.hooks import hookrunner, vmxml
 from tests.support.storage import filedomain
 from tests.support.storage.blockdomain import BlockDomain
@@ -30,28 +30,24 @@ FLAG = {
 
 class HookHost:
     """
-    config: options of commandline.Host. as_user: see hookrunner.vdsm().
+    config: options of testhost.Host. as_user: see hookrunner.vdsm().
     """
 
-    def __init__(self, directory, as_user=(), hooks_config=True, **config):
+    def __init__(self, directory, as_user=(), **config):
         self.dir = directory
         self.as_user = list(as_user)
         self.lv_dir = os.path.join(directory, "dev")
         os.mkdir(self.lv_dir)
-        self.cli = commandline.Host(
+        self.cli = testhost.Host(
             os.path.join(directory, "host"), lv_dir=self.lv_dir, **config
         )
+        self.configure = self.cli.configure
         self.vdsm_run = os.path.join(directory, "run-vdsm")
         self.hooks = hookrunner.install(
-            os.path.join(directory, "hooks"),
-            self.cli.config,
-            self.vdsm_run,
+            os.path.join(directory, "hooks"), self.cli.config, self.vdsm_run
         )
-        self._drop_ins = os.path.join(
-            os.path.dirname(self.cli.config), "conf.d"
-        )
-        os.mkdir(self._drop_ins)
         self._blocks = []
+        self._guard = {}
 
     def __enter__(self):
         return self
@@ -61,16 +57,10 @@ class HookHost:
             block.close()
         self.cli.__exit__()
 
-    # Configuration
-
-    def configure(self, section, **options):
-        """Replaces what was set of the section before."""
-        lines = [f"[{section}]", *(f"{k} = {v}" for k, v in options.items())]
-        with open(os.path.join(self._drop_ins, f"{section}.conf"), "w") as f:
-            f.write("\n".join(lines) + "\n")
-
     def guard(self, **options):
-        self.configure("guard", **options)
+        """Replaces what was set before."""
+        self.configure(**{**dict.fromkeys(self._guard), **options})
+        self._guard = options
 
     # Storage
 
@@ -82,7 +72,7 @@ class HookHost:
         made = LvDomain(self, version, name)
         self._blocks.append(made.block)
         devices = [d for block in self._blocks for d in block.devices]
-        self.configure("lvm", devices=", ".join(devices))
+        self.configure(devices=", ".join(devices))
         return made
 
     # Hooks

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.support.storage.backends import ROOT
+from tests import ROOT
 
 SCRIPTS = os.path.join(ROOT, "hooks")
 NAME = "99_vdsm_backup"

@@ -7,11 +7,15 @@ import tempfile
 
 import pytest
 
+from tests import ROOT
 from tests.support.lease import sanlockd
 from tests.support.storage import hangfs
-from tests.support.storage.backends import ROOT
 from vdsm_backup.host import filesystems, mounts
 from vdsm_backup.vm.paths import mount_of
+
+# As VDSM and libvirt have it, also where kvm has another number.
+VDSM = (36, 36)
+AS_VDSM = "setpriv --reuid=36 --regid=36 --clear-groups --".split()
 
 needs_fuse = pytest.mark.skipif(
     hangfs.missing() is not None, reason=str(hangfs.missing())

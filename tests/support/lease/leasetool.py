@@ -16,57 +16,12 @@ import json
 import os
 import signal
 
-_CODE = """
-import os, subprocess
-from vdsm_backup import errors
-from vdsm_backup.lease import client
-from vdsm_backup.processes import spawn
-
-request, child, die, euid = args
-if euid is not None:
-    os.seteuid(euid)
-if die:
-    def start(module, argv, real=spawn.start, **options):
-        module = "tests.support.lease.dying_holder"
-        return real(module, [*argv, *die], **options)
-    spawn.start = start
-holders = []
-def spy(*argv, real=spawn.start, **options):
-    holders.append(real(*argv, **options))
-    return holders[-1]
-spawn.start = spy
-
-def progress(text):
-    say({"progress": text, "holder": holders[0].pid})
-
-try:
-    with client.take(client.Request(**request), progress) as held:
-        pid = None
-        if child:
-            pid = subprocess.Popen(
-                ["sleep", "1000"],
-                stdin=held.fd,
-                stdout=held.fd,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            ).pid
-        say({"held": held.host_id, "holder": holders[0].pid, "child": pid})
-        for line in sys.stdin:
-            try:
-                held.check()
-                say({"check": True})
-            except errors.LeaseLost:
-                say({"check": False})
-    say({"done": True})
-except errors.Error as e:
-    say({"error": e.name, "text": str(e), "fields": e.fields()})
-"""
-
 
 class Tool:
     def __init__(self, host, request, child=False, die=None, euid=None):
-        self._process = host.python(
-            _CODE, dataclasses.asdict(request), child, die, euid
+        args = [dataclasses.asdict(request), child, die, euid]
+        self._process = host.start(
+            "tests.support.lease.taker", json.dumps(args)
         )
         self.pid = self._process.pid
         self.holder = None

@@ -4,7 +4,7 @@ Real sanlock daemons, unprivileged and without a watchdog, each in a run
 directory of its own. Several of them on one storage play several hosts.
 
 The sanlock library remembers the first run directory that it was told, so
-whoever is to act on another host needs a process of its own: Host.python().
+whoever is to act on another host needs a process of its own: Host.start().
 """
 
 import contextlib
@@ -16,13 +16,11 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
-import time
 import uuid
 
-from tests import ROOT
-from tests.support import rundir
+from tests.support import programs, rundir
 from tests.support.processes import proc
+from tests.support.waiting import wait_until
 from vdsm_backup.lease import client
 
 SANLOCK = "/usr/sbin/sanlock"
@@ -62,7 +60,7 @@ class Host:
         self.env = {"SANLOCK_RUN_DIR": self._dir, "SANLOCK_PRIVILEGED": "0"}
         self._daemon = self._start()
         try:
-            self._wait_ready()
+            wait_until(self._is_ready, what=self.log)
         except BaseException:
             self.stop()
             raise
@@ -103,61 +101,32 @@ class Host:
         with open(os.path.join(self._dir, "log")) as f:
             return f.read()
 
-    def python(self, code, *args):
-        """Start a Python process of this host. It talks by JSON lines."""
-        preamble = (
-            "import json, sanlock, sys\n"
-            "def say(value): print(json.dumps(value), flush=True)\n"
-            "args = json.loads(sys.argv[1])\n"
-        )
-        return subprocess.Popen(
-            [sys.executable, "-c", preamble + code, json.dumps(args)],
-            env={**os.environ, **self.env},
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+    def start(self, module, *args):
+        """A program of this host."""
+        return programs.start(module, *args, env=self.env)
 
-    def call(self, code, *args):
-        """What the code says, once it has ended."""
-        with self.python(code, *args) as process:
+    def call(self, call, *args):
+        """What the function of caller.py says, once it has ended."""
+        with self._calling(call, *args) as process:
             output, _ = process.communicate()
-        assert process.returncode == 0, code
-        return json.loads(output) if output else None
+        assert process.returncode == 0, (call, args)
+        return json.loads(output)
 
     def joined(self, domain):
         """The host id by which this host is in the lockspace, or None."""
-        found = self.call(
-            "say([(ls['lockspace'].decode(), ls['host_id'])"
-            " for ls in sanlock.get_lockspaces()])"
-        )
-        return dict(found).get(domain.sd_id)
+        return self.call("lockspaces").get(domain.sd_id)
 
     def join(self, domain, host_id, path=None):
-        self.call(
-            "name, host_id, path, io = args\n"
-            "sanlock.add_lockspace(\n"
-            "    name.encode(), host_id, path, iotimeout=io)",
-            domain.sd_id,
-            host_id,
-            path or domain.ids,
-            IO_TIMEOUT,
-        )
+        path = path or domain.ids
+        self.call("join", domain.sd_id, host_id, path, IO_TIMEOUT)
 
     def leave(self, domain, host_id):
-        self.call(
-            "name, host_id, path = args\n"
-            "sanlock.rem_lockspace(name.encode(), host_id, path)",
-            domain.sd_id,
-            host_id,
-            domain.ids,
-        )
+        self.call("leave", domain.sd_id, host_id, domain.ids)
 
     @contextlib.contextmanager
     def holding(self, domain):
         """Another process of this host has the SDM lease."""
-        with self.python(_ACQUIRE + "sys.stdin.read()", *domain.sdm) as it:
+        with self._calling("acquire", *domain.sdm) as it:
             try:
                 assert json.loads(it.stdout.readline()) == 0
                 yield it
@@ -166,7 +135,10 @@ class Host:
 
     def acquire(self, domain):
         """Take the SDM lease, give it back: 0, or sanlock's errno."""
-        return self.call(_ACQUIRE, *domain.sdm)
+        return self.call("acquire", *domain.sdm)
+
+    def _calling(self, call, *args):
+        return self.start("tests.support.lease.caller", call, json.dumps(args))
 
     def _start(self):
         user = pwd.getpwuid(os.getuid()).pw_name
@@ -186,33 +158,31 @@ class Host:
                 start_new_session=True,
             )
 
-    def _wait_ready(self):
+    def _is_ready(self):
+        if self._daemon.poll() is not None:
+            raise RuntimeError(f"sanlock ended: {self.log()}")
         path = os.path.join(self._dir, "sanlock.sock")
-        deadline = time.monotonic() + 10
         with socket.socket(socket.AF_UNIX) as sock:
-            while sock.connect_ex(path):
-                if self._daemon.poll() is not None:
-                    raise RuntimeError(f"sanlock ended: {self.log()}")
-                if time.monotonic() > deadline:
-                    raise RuntimeError(f"sanlock is not ready: {self.log()}")
-                time.sleep(0.02)
+            return not sock.connect_ex(path)
 
 
 def initialize(host, sd_id, ids, leases, align=1 * MIB, sector=512):
     """The lockspace and the SDM resource of a storage domain."""
-    host.call(
-        "name, ids, leases, align, sector, io = args\n"
-        "name = name.encode()\n"
-        "size = {'align': align, 'sector': sector}\n"
-        "sanlock.write_lockspace(name, ids, iotimeout=io, **size)\n"
-        "sanlock.write_resource(name, b'SDM', [(leases, align)], **size)",
-        sd_id,
-        ids,
-        leases,
-        align,
-        sector,
-        IO_TIMEOUT,
-    )
+    host.call("initialize", sd_id, ids, leases, align, sector, IO_TIMEOUT)
+
+
+class Leases:
+    """Where a domain has its ids and leases; its sdm is what sanlock takes."""
+
+    def __init__(self, sd_id, directory):
+        self.sd_id = sd_id
+        self.ids = os.path.join(directory, "ids")
+        self.leases = os.path.join(directory, "leases")
+        self.sdm = [sd_id, self.leases, MIB]
+
+    def initialize(self, host):
+        initialize(host, self.sd_id, self.ids, self.leases)
+        return self
 
 
 class Domain:
@@ -270,17 +240,6 @@ class Domain:
         return client.Request(**{**request, **options})
 
 
-_ACQUIRE = """
-name, path, offset = args
-fd = sanlock.register()
-try:
-    sanlock.acquire(name.encode(), b"SDM", [(path, offset)], slkfd=fd)
-    say(0)
-except sanlock.SanlockException as e:
-    say(e.errno)
-"""
-
-
 def clean_stale(path):
     """End the daemon whose run directory this is, and what was frozen."""
     if os.path.basename(path).startswith("sanlock-"):
@@ -292,8 +251,7 @@ def _kill_frozen(path):
     with contextlib.suppress(FileNotFoundError):
         with open(os.path.join(path, "frozen")) as f:
             for pid, started in map(str.split, f):
-                if _stat(pid)[0] and rundir.start_time(int(pid)) == started:
-                    _end(int(pid))
+                proc.kill_recorded(pid, started)
 
 
 def _kill(path):
@@ -302,10 +260,11 @@ def _kill(path):
     always takes note of the end of its child, which is no zombie then.
     """
     pids = _using(path)
-    helpers = [pid for pid in pids if _parent(pid) in pids]
+    helpers = [pid for pid in pids if proc.parent(pid) in pids]
     for pid in helpers:
         _end(pid)
-    _wait(lambda: not any(_stat(pid)[0] for pid in helpers), 1)
+    with contextlib.suppress(AssertionError):
+        wait_until(lambda: not any(proc.state(pid) for pid in helpers), 1)
     for pid in set(pids) - set(helpers):
         _end(pid)
 
@@ -313,17 +272,8 @@ def _kill(path):
 def _end(pid):
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    if not _wait(lambda: _stat(pid)[0] in ("", "Z"), 10):
-        raise RuntimeError(f"sanlock's process {pid} does not end")
-
-
-def _wait(condition, timeout):
-    deadline = time.monotonic() + timeout
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True
+    end = f"the end of sanlock's process {pid}"
+    wait_until(lambda: proc.state(pid) in ("", "Z"), what=end)
 
 
 def _using(path):
@@ -337,16 +287,3 @@ def _using(path):
                     if wanted in f.read().split(b"\0"):
                         found.append(int(name))
     return found
-
-
-def _parent(pid):
-    return int(_stat(pid)[1])
-
-
-def _stat(pid):
-    """State and parent; of a process that is gone, nothing."""
-    try:
-        with open(f"/proc/{pid}/stat") as f:
-            return f.read().rpartition(")")[2].split()[:2]
-    except (FileNotFoundError, ProcessLookupError):
-        return "", "0"

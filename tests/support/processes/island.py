@@ -19,10 +19,10 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 
 from tests.support import rundir
 from tests.support.processes import proc
+from tests.support.waiting import wait_until
 from vdsm_backup.host import mounts
 
 _TIMEOUT = 60
@@ -126,17 +126,20 @@ class Island:
 
     def wait(self, said, *command):
         """Until the command says so."""
-        deadline = time.monotonic() + _TIMEOUT
-        while True:
+        heard = []
+
+        def says():
             try:
-                if said in self.run(*command):
-                    return
-            except RuntimeError:
-                if time.monotonic() > deadline:
-                    raise
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"{command} never said {said!r}")
-            time.sleep(0.1)
+                heard.append(self.run(*command))
+            except RuntimeError as e:
+                heard.append(str(e))
+                return False
+            return said in heard[-1]
+
+        def what():
+            return f"{command} says {said!r}: {heard[-1]}"
+
+        wait_until(says, _TIMEOUT, what, pause=0.1)
 
     def mount(self, point, *command):
         """
@@ -147,11 +150,13 @@ class Island:
         daemon = self._daemon(["--net"], command)
         with open(self.path("mounts"), "a") as f:
             f.write(f"{daemon.pid} {rundir.start_time(daemon.pid)} {point}\n")
-        deadline = time.monotonic() + _TIMEOUT
-        while point not in {m.point for m in mounts.table()}:
-            if daemon.poll() is not None or time.monotonic() > deadline:
+
+        def mounted():
+            if daemon.poll() is not None:
                 raise RuntimeError(f"not mounted: {self._said(command)}")
-            time.sleep(0.02)
+            return point in {m.point for m in mounts.table()}
+
+        wait_until(mounted, _TIMEOUT, lambda: self._said(command))
 
     def _enter(self, namespaces, command):
         return ["nsenter", f"--target={self._first}", *namespaces, *command]
@@ -193,19 +198,16 @@ def _end(path):
 
 
 def _kill(pid, started):
-    deadline = time.monotonic() + _TIMEOUT
-    try:
-        while rundir.start_time(pid) == started and _state(pid) != "Z":
+    def ended():
+        try:
+            if rundir.start_time(pid) != started or proc.state(pid) == "Z":
+                return True
             os.kill(int(pid), signal.SIGKILL)
-            assert time.monotonic() < deadline, f"{pid} does not end"
-            time.sleep(0.01)
-    except (FileNotFoundError, ProcessLookupError):
-        pass  # It has ended.
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        return False
 
-
-def _state(pid):
-    with open(f"/proc/{pid}/stat") as f:
-        return f.read().rpartition(")")[2].split()[0]
+    wait_until(ended, _TIMEOUT, f"the end of {pid}")
 
 
 def _lines(path, name):

@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Finding and killing the processes of the product, by what they are."""
 
+import contextlib
 import os
 import signal
+
+from tests.support import rundir
 
 
 def children(pid):
     """Pids of the children of a process, and of their children, and so on."""
     below = {}
     for name in filter(str.isdecimal, os.listdir("/proc")):
-        below.setdefault(_parent(name), []).append(int(name))
+        below.setdefault(parent(name), []).append(int(name))
     found = [pid]
-    for parent in found:
-        found += below.get(parent, [])
+    for one in found:
+        found += below.get(one, [])
     return found[1:]
 
 
@@ -42,13 +45,28 @@ def kill(pids, number=signal.SIGKILL):
             pass  # It has ended by itself.
 
 
+def kill_recorded(pid, started):
+    """Unless it has ended by itself: see rundir.start_time()."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        if rundir.start_time(pid) == started:
+            os.kill(int(pid), signal.SIGKILL)
+
+
 def stopped(pid):
     """By a signal, or it has ended."""
+    return state(pid) in ("T", "Z", "")
+
+
+def running(pid):
+    """
+    A thread of it is there, and no zombie that nobody has waited for. Of a
+    killed process, the first thread is one while another one is stuck.
+    """
     try:
-        with open(f"/proc/{pid}/stat") as f:
-            return f.read().rpartition(")")[2].split()[0] in "TZ"
+        tasks = os.listdir(f"/proc/{pid}/task")
     except (FileNotFoundError, ProcessLookupError):
-        return True
+        return False
+    return any(state(f"{pid}/task/{tid}") not in ("Z", "") for tid in tasks)
 
 
 def alive(pid):
@@ -59,9 +77,18 @@ def alive(pid):
         return False
 
 
-def _parent(pid):
+def state(pid):
+    """A letter; "" for a process that is gone."""
+    return _stat(pid)[0]
+
+
+def parent(pid):
+    return int(_stat(pid)[1])
+
+
+def _stat(pid):
     try:
         with open(f"/proc/{pid}/stat") as f:
-            return int(f.read().rpartition(")")[2].split()[1])
+            return f.read().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
-        return None
+        return "", "0"

@@ -12,12 +12,12 @@ import glob
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
-import time
 
 from tests.support import rundir
+from tests.support.processes import proc
+from tests.support.waiting import wait_until
 
 _SYSTEM = "qemu-system-x86_64"
 _IO = "qemu-io"
@@ -45,7 +45,7 @@ def vm(directory, *drives):
         stdout=subprocess.DEVNULL,
     )
     with _recorded(directory, process):
-        _wait(lambda: _answers(monitor), process)
+        wait_until(lambda: _answers(monitor, process), what="a VM's answer")
         yield process
 
 
@@ -73,7 +73,7 @@ def clean_stale(directory):
         with contextlib.suppress(FileNotFoundError):
             with open(path) as f:
                 pid, started = f.read().split()
-            _kill(int(pid), started)
+            proc.kill_recorded(pid, started)
             os.unlink(path)
 
 
@@ -91,19 +91,12 @@ def _recorded(directory, process):
         os.unlink(path)
 
 
-def _kill(pid, started):
-    try:
-        if rundir.start_time(pid) == started:
-            os.kill(pid, signal.SIGKILL)
-    except (FileNotFoundError, ProcessLookupError):
-        pass  # it has ended by itself
-
-
-def _answers(monitor):
+def _answers(monitor, process):
     """
     Does the VM obey. It greets before its disks are open (another thread
     does that), but obeys only after.
     """
+    assert process.poll() is None, f"{_SYSTEM} ended: {process.returncode}"
     with socket.socket(socket.AF_UNIX) as s:
         s.settimeout(_TIMEOUT)
         try:
@@ -115,11 +108,3 @@ def _answers(monitor):
             assert "QMP" in json.loads(answers.readline())
             assert "return" in json.loads(answers.readline())
         return True
-
-
-def _wait(condition, process):
-    deadline = time.monotonic() + _TIMEOUT
-    while not condition():
-        assert process.poll() is None, f"{_SYSTEM} ended: {process.returncode}"
-        assert time.monotonic() < deadline, f"{_SYSTEM} does not answer"
-        time.sleep(0.05)

@@ -13,9 +13,9 @@ import os
 import signal
 import sys
 import threading
-import time
 
 from tests.support.processes import proc
+from tests.support.waiting import wait_until
 from vdsm_backup import config, errors
 from vdsm_backup.change import change, write
 from vdsm_backup.cli.wiring import HostWorld
@@ -55,16 +55,16 @@ class Victim(HostWorld):
         above = os.getpid()
         if self._target in ("worker", "lvm"):
             above = proc.find(above, *WORDS["writer"])[0]
-        deadline = time.monotonic() + 5
-        while time.monotonic() < deadline:
-            found = proc.find(above, *WORDS[self._target])
-            if found:
-                proc.kill(found, self._number)
-                if self._number == signal.SIGKILL:
-                    while any(map(proc.alive, found)):
-                        time.sleep(0.01)
-                print("hit", flush=True)
-                return
+        words = WORDS[self._target]
+        try:
+            # At once: it may end by itself, and is not met then.
+            found = wait_until(lambda: proc.find(above, *words), 5, pause=0)
+        except AssertionError:
+            return
+        proc.kill(found, self._number)
+        if self._number == signal.SIGKILL:
+            wait_until(lambda: not any(map(proc.alive, found)))
+        print("hit", flush=True)
 
 
 def main(conf, sd_id, reason, target, step, number=signal.SIGKILL):

@@ -14,6 +14,7 @@ import os
 import subprocess
 import uuid
 
+from tests.support.lease import sanlockd
 from tests.support.storage import loop
 from vdsm_backup.lvm import command as lvm_command
 from vdsm_backup.metadata import encoding
@@ -157,6 +158,11 @@ class BlockDomain:
                     size=int(row["lv_size"]),
                 )
                 os.symlink(target, self.lv_path(row["lv_name"]))
+
+    def initialize(self, sanlock):
+        """Its lockspace and its lease: sanlockd.Leases."""
+        directory = os.path.join(self.lv_dir, self.sd_id)
+        return sanlockd.Leases(self.sd_id, directory).initialize(sanlock)
 
     def lv_path(self, name):
         return os.path.join(self.lv_dir, self.sd_id, name)

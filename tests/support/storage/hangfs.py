@@ -20,15 +20,16 @@ Gluster and NFS do the same. A rename that hangs is held by libfuse with both
 its names: whoever looks them up through the mount hangs too.
 """
 
+import contextlib
 import errno
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 
 from tests.support import rundir
+from tests.support.processes import proc
+from tests.support.waiting import wait_until
 
 SERVER = os.path.join(os.path.dirname(__file__), "hangfs_server.py")
 FUSECTL = "/sys/fs/fuse/connections"
@@ -39,8 +40,6 @@ OPS = frozenset(
     truncate utimens statfs readdir open create read write fsync fsyncdir
     """.split()
 )
-
-START_TIMEOUT = 10
 
 
 def missing():
@@ -65,7 +64,7 @@ class Hangfs:
             os.mkdir(path)
         self._server = self._start()
         try:
-            self._wait_mounted()
+            wait_until(self._is_mounted, what=self._log)
         except BaseException:
             self.close()
             raise
@@ -97,12 +96,8 @@ class Hangfs:
         """How many calls of `op` wait now."""
         return sum(n.startswith(f"{op}-") for n in os.listdir(self._dir))
 
-    def wait_stuck(self, op, timeout=10):
-        deadline = time.monotonic() + timeout
-        while not self.stuck(op):
-            if time.monotonic() > deadline:
-                raise AssertionError(f"nobody came to {op}")
-            time.sleep(0.01)
+    def wait_stuck(self, op):
+        wait_until(lambda: self.stuck(op), what=f"somebody comes to {op}")
 
     def close(self):
         clean_stale(self._dir)
@@ -128,13 +123,14 @@ class Hangfs:
                 start_new_session=True,
             )
 
-    def _wait_mounted(self):
-        deadline = time.monotonic() + START_TIMEOUT
-        while _connection(self.mount) is None:
-            if self._server.poll() is not None or time.monotonic() > deadline:
-                with open(os.path.join(self._dir, "log")) as log:
-                    raise RuntimeError(f"hangfs did not start: {log.read()}")
-            time.sleep(0.01)
+    def _is_mounted(self):
+        if self._server.poll() is not None:
+            raise RuntimeError(f"hangfs has ended: {self._log()}")
+        return _connection(self.mount) is not None
+
+    def _log(self):
+        with open(os.path.join(self._dir, "log")) as log:
+            return log.read()
 
 
 def clean_stale(path):
@@ -164,13 +160,10 @@ def _abort(connection):
 
 
 def _kill_server(path):
-    try:
+    # It may never have started.
+    with contextlib.suppress(FileNotFoundError):
         with open(os.path.join(path, "server")) as f:
-            pid, started = f.read().split()
-        if rundir.start_time(int(pid)) == started:
-            os.kill(int(pid), signal.SIGKILL)
-    except (FileNotFoundError, ProcessLookupError):
-        pass  # It never started, or has ended.
+            proc.kill_recorded(*f.read().split())
 
 
 def _unmount(mount):

@@ -12,12 +12,10 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
-import sys
 
 import pytest
 
-from tests.support.storage.backends import ROOT
+from tests.support import programs
 from vdsm_backup import errors
 from vdsm_backup.lvm import activation
 
@@ -115,29 +113,12 @@ def lvs(tmp_path, monkeypatch):
     return Lvs(str(lv_dir), str(tmp_path / "run"))
 
 
-TOOL = """
-import sys
-from tests.support.storage.lvs import Lvs
-from vdsm_backup.lvm import activation
-activation.CLOSING = activation.RETRY = 0.1
-lvs = Lvs(*sys.argv[1:])
-with lvs.active():
-    print("active", flush=True)
-    sys.stdin.read()
-print(lvs.lvm.calls)
-"""
-
-
 class Tool:
     """One in a process of its own, which is active until done()."""
 
     def __init__(self, lvs):
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", TOOL, lvs.dir, lvs.run_dir],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
+        self._process = programs.start(
+            "tests.support.storage.activator", lvs.dir, lvs.run_dir
         )
         self.pid = self._process.pid
 

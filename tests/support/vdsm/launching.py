@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 
-from tests.support.storage.backends import ROOT
+from tests import ROOT
 
 LAUNCHER = os.path.join(ROOT, "contrib", "libexec", "vdsmd")
 

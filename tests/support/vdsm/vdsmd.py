@@ -17,9 +17,10 @@ import logging
 import os
 import sys
 import threading
-import time
 import types
 from collections import defaultdict
+
+from tests.support.waiting import wait_until
 
 
 class NoHelper:
@@ -113,8 +114,7 @@ def start(request):
     connection = vdsmvirt.replace_libvirt()
     cif = vdsmvirt.ClientIF(Dispatcher(hsm))
     clientIF.getInstance = staticmethod(lambda *args, **kwargs: cif)
-    while not hsm.ready:
-        time.sleep(0.05)
+    wait_until(lambda: hsm.ready)
     reached = {
         "hsm": hsm,
         "cif": cif,

@@ -2,11 +2,11 @@
 """VMs of a vdsmhost.Host, as the engine makes them: by VDSM's own verbs."""
 
 import os
-import time
 import uuid
 from dataclasses import dataclass
 
 from tests.support.vdsm.vdsmhost import BLANK, Failed
+from tests.support.waiting import wait_until
 
 RAW, COW = 5, 4
 PREALLOCATED, SPARSE = 1, 2
@@ -98,15 +98,13 @@ class Guest:
         return self.ended()
 
     def ended(self):
-        deadline = time.monotonic() + 60
-        while True:
+        def ended():
             stats = self.stats()
-            if stats["status"] == "Down":
-                return stats["exitMessage"]
-            if stats["status"] in ("Up", "Powering up"):
-                return ""
-            assert time.monotonic() < deadline, stats
-            time.sleep(0.05)
+            if stats["status"] in ("Down", "Up", "Powering up"):
+                return stats
+
+        stats = wait_until(ended, 60, self.stats, pause=0.05)
+        return stats["exitMessage"] if stats["status"] == "Down" else ""
 
     def stats(self):
         (found,) = self.host.call("VM.getStats", vmID=self.id)

@@ -10,14 +10,13 @@ neither root nor sanlock.
 import json
 import os
 import subprocess
-import sys
-import time
 import uuid
 
+from tests.support import programs
+from tests.support.configfile import ConfigFile
 from tests.support.lease import sanlockd
+from tests.support.waiting import wait_until
 from vdsm_backup.host import mounts
-
-ROOT = sanlockd.ROOT
 
 LOCALFS, POSIXFS = 4, 6
 BLANK = "00000000-0000-0000-0000-000000000000"
@@ -54,7 +53,14 @@ class Host:
         self.host_id = host_id
         self.history = os.path.join(directory, "history")
         os.makedirs(directory, exist_ok=True)
-        self.config = self._config()
+        self._file = ConfigFile(
+            os.path.join(directory, "vdsm-backup.conf"),
+            dir=self.history,
+            settle=0,
+        )
+        self.config = self._file.path
+        self.configure = self._file.set
+        self.drop_ins = self._file.drop_ins
         request = {
             "root": directory,
             "plugin": plugin,
@@ -67,19 +73,11 @@ class Host:
         if own_config:
             self.break_config()
         self._log = open(os.path.join(directory, "vdsm.log"), "w")
-        self._child = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "tests.support.vdsm.vdsmd",
-                json.dumps(request),
-            ],
-            env={**os.environ, **(sanlock.env if sanlock else {})},
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+        self._child = programs.start(
+            "tests.support.vdsm.vdsmd",
+            json.dumps(request),
+            env=sanlock.env if sanlock else {},
             stderr=self._log,
-            text=True,
         )
         try:
             self.port = self._answer()["port"]
@@ -216,16 +214,19 @@ class Host:
 
     def wait(self, task, timeout=120):
         """Until an SPM task has ended well."""
-        deadline = time.monotonic() + timeout
-        while True:
-            status = self.call("Task.getStatus", taskID=task)
-            if status["taskState"] == "finished":
-                break
-            assert time.monotonic() < deadline, status
-            time.sleep(0.1)
+
+        def status():
+            return self.call("Task.getStatus", taskID=task)
+
+        wait_until(
+            lambda: status()["taskState"] == "finished",
+            *(timeout, status),
+            pause=0.1,
+        )
+        ended = status()
         self.call("Task.clear", taskID=task)
-        if status["taskResult"] != "success":
-            raise Failed(status["code"], status["message"])
+        if ended["taskResult"] != "success":
+            raise Failed(ended["code"], ended["message"])
 
     def run_job(self, verb, **params):
         """A verb that starts a job of this host; until it has ended well."""
@@ -234,13 +235,16 @@ class Host:
         self.wait_for_job(job)
 
     def wait_for_job(self, job, timeout=120):
-        deadline = time.monotonic() + timeout
-        while True:
-            found = self.call("Host.getJobs", job_ids=[job])[job]
-            if found["status"] not in ("pending", "running"):
-                break
-            assert time.monotonic() < deadline, found
-            time.sleep(0.1)
+
+        def job_now():
+            return self.call("Host.getJobs", job_ids=[job])[job]
+
+        wait_until(
+            lambda: job_now()["status"] not in ("pending", "running"),
+            *(timeout, job_now),
+            pause=0.1,
+        )
+        found = job_now()
         if found["status"] != "done":
             raise Failed(found["error"]["code"], found["error"]["message"])
 
@@ -295,10 +299,6 @@ class Host:
 
     # Our configuration
 
-    @property
-    def drop_ins(self):
-        return os.path.join(self.root, "conf.d")
-
     def break_config(self):
         """It cannot be listed, also by root."""
         with open(self.drop_ins, "w"):
@@ -306,13 +306,6 @@ class Host:
 
     def mend_config(self):
         os.unlink(self.drop_ins)
-
-    def _config(self):
-        path = os.path.join(self.root, "vdsm-backup.conf")
-        with open(path, "w") as f:
-            f.write(f"[history]\ndir = {self.history}\n")
-            f.write("[sanlock]\nsettle = 0\n")
-        return path
 
     def _connect(self):
         from vdsm import client

@@ -25,12 +25,6 @@ def xml(host, tmp_path, *sds):
     return str(path)
 
 
-def guard(host, **options):
-    with open(host.config, "a") as f:
-        f.write("[guard]\n")
-        f.writelines(f"{key} = {value}\n" for key, value in options.items())
-
-
 @pytest.mark.parametrize("row", policy.TABLE, ids=lambda r: r.operation)
 @pytest.mark.parametrize("by", ["uuid", "name"])
 def test_every_operation(host, flagged, row, by):
@@ -89,7 +83,7 @@ def test_a_vm_elsewhere(host, tmp_path):
 
 
 def test_permissive_tells_what_it_would_refuse(host, flagged):
-    guard(host, mode="permissive")
+    host.configure(mode="permissive")
     done = host.json("check", "--operation", "run", flagged)
     assert done.code == 0
     assert done.json["allowed"] is True
@@ -103,7 +97,7 @@ def test_a_domain_that_cannot_be_found_is_refused(host):
     done = host.json("check", "--operation", "run", MISSING)
     assert done.code == 4
     assert done.json["refusals"][0]["code"] == 995
-    guard(host, on_unreadable="allow")
+    host.configure(on_unreadable="allow")
     assert host.json("check", "--operation", "run", MISSING).code == 0
 
 
@@ -147,7 +141,7 @@ def test_an_xml_of_no_vm(host, tmp_path, text):
     assert set(refusal) == commandline.REFUSAL
     assert (refusal["code"], refusal["refused"]) == (996, True)
     assert host.json(*args, "cdrom").code == 0
-    guard(host, mode="permissive")
+    host.configure(mode="permissive")
     done = host.json(*args, "run")
     assert (done.code, done.json["allowed"]) == (0, True)
     assert done.json["refusals"][0]["refused"] is False

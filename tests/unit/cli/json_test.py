@@ -6,10 +6,11 @@ import re
 
 import pytest
 
+from tests import ROOT
 from tests.support import commandline
 from vdsm_backup.cli import commands, output
 
-PATH = os.path.join(commandline.ROOT, "docs", "json.md")
+PATH = os.path.join(ROOT, "docs", "json.md")
 
 
 @pytest.fixture

@@ -3,12 +3,10 @@
 
 import errno
 import io
-import subprocess
-import sys
 
 import pytest
 
-from tests.support import commandline
+from tests.support import programs
 from vdsm_backup import errors
 from vdsm_backup.cli import commands, list, main, parser
 
@@ -176,18 +174,8 @@ def test_result_that_cannot_be_printed_is_a_failure(host):
 
 
 def test_commands_load_only_what_they_need():
-    code = (
-        "import sys; from vdsm_backup.cli import main;"
-        "main.main(['explain', '960'], sys.stdout, sys.stderr);"
-        "print(*sys.modules)"
-    )
-    out = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=commandline.ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+    module = "tests.support.processes.loaded_modules"
+    out = programs.run(module, "explain", "960", check=True).stdout
     modules = set(out.splitlines()[-1].split())
     ours = {name for name in modules if name.startswith("vdsm_backup.")}
     assert "vdsm_backup.cli.explain" in ours

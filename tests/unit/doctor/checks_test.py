@@ -5,7 +5,8 @@ import sysconfig
 
 import pytest
 
-from tests.support import commandline, rundir
+from tests import ROOT
+from tests.support import commandline, configfile, rundir, testhost
 from tests.support.hooks.needs import needs_other_user
 from vdsm_backup import config, errors
 from vdsm_backup.doctor import checks as doctor_checks
@@ -20,12 +21,6 @@ def options(host):
 
 def states(findings):
     return [found.state for found in findings]
-
-
-def configure(host, text):
-    with open(host.config, "a") as f:
-        f.write(text)
-    return config.load(host.config)
 
 
 # Hooks
@@ -52,7 +47,7 @@ def check_hooks(directories):
 
 
 def test_the_points_are_those_of_our_scripts():
-    scripts = os.path.join(commandline.ROOT, "hooks")
+    scripts = os.path.join(ROOT, "hooks")
     assert sorted([*doctor_checks.POINTS, "qemu.d"]) == sorted(
         os.listdir(scripts)
     )
@@ -109,62 +104,57 @@ def test_the_package_of_this_python():
 
 
 @pytest.mark.parametrize(
-    "text, state, words",
+    "options, state, words",
     [
-        ("", doctor_checks.OK, "enforcing"),
-        ("[guard]\nmode = permissive\n", doctor_checks.BAD, "permissive"),
-        ("[guard]\nmode = disabled\n", doctor_checks.BAD, "disabled"),
+        ({}, doctor_checks.OK, "enforcing"),
+        ({"mode": "permissive"}, doctor_checks.BAD, "permissive"),
+        ({"mode": "disabled"}, doctor_checks.BAD, "disabled"),
         # Not an option any more: it lifts nothing.
-        ("[guard]\nallow = run\n", doctor_checks.OK, "enforcing"),
+        ({"allow": "run"}, doctor_checks.OK, "enforcing"),
         (
-            "[guard]\non_unreadable = allow\n",
+            {"on_unreadable": "allow"},
             doctor_checks.NOTE,
             "on_unreadable = allow",
         ),
     ],
 )
-def test_guard(host, text, state, words):
-    (found,) = doctor_checks.guard(configure(host, text))
+def test_guard(host, options, state, words):
+    host.configure(**options)
+    (found,) = doctor_checks.guard(config.load(host.config))
     assert found.state == state
     assert words in found.text
     assert state == doctor_checks.OK or host.config in found.hint
 
 
 def test_guard_names_the_file_with_the_value(host, tmp_path):
-    directory = os.path.join(os.path.dirname(host.config), "conf.d")
-    os.mkdir(directory)
-    for name, text in (("a", "settle = 1"), ("b", "on_unreadable = allow")):
-        section = "guard" if name == "b" else "sanlock"
-        with open(os.path.join(directory, f"{name}.conf"), "w") as f:
-            f.write(f"[{section}]\n{text}\n")
+    os.mkdir(host.drop_ins)
+    path = f"{host.drop_ins}/b.conf"
+    configfile.write(f"{host.drop_ins}/a.conf", settle=1)
+    configfile.write(path, on_unreadable="allow")
     (found,) = doctor_checks.guard(config.load(host.config))
-    assert found.hint == f"see {directory}/b.conf"
-    with open(os.path.join(directory, "b.conf"), "w") as f:
-        f.write("[guard]\nmode = disabled\n")
+    assert found.hint == f"see {path}"
+    configfile.write(path, mode="disabled")
     (found,) = doctor_checks.guard(config.load(host.config))
-    assert found.hint == f"set it in {directory}/b.conf"
+    assert found.hint == f"set it in {path}"
 
 
 @pytest.mark.parametrize(
-    "text, option, instead",
+    "old, option, instead",
     [
-        ("[guard]\nallow = run, everything\n", "[guard] allow", "permissive"),
-        ("[lvm]\nconfig_method = filter\n", "[lvm] config_method", "nothing"),
+        ({"allow": "run, everything"}, "[guard] allow", "permissive"),
+        ({"config_method": "filter"}, "[lvm] config_method", "nothing"),
     ],
 )
-def test_option_that_was_removed_is_a_note(host, text, option, instead):
+def test_option_that_was_removed_is_a_note(host, old, option, instead):
     """An error would refuse every VM of a host that has it still."""
-    path = os.path.join(os.path.dirname(host.config), "conf.d", "old.conf")
-    os.mkdir(os.path.dirname(path))
-    with open(path, "w") as f:
-        f.write(text)
+    host.configure(**old)
     fine, removed = doctor_checks.configuration(host.config)
     assert (fine.state, removed.state) == (
         doctor_checks.OK,
         doctor_checks.NOTE,
     )
     assert option in removed.text
-    assert path in removed.hint and instead in removed.hint
+    assert host.config in removed.hint and instead in removed.hint
 
 
 def test_configuration_that_the_hooks_can_read(host):
@@ -177,8 +167,8 @@ def test_configuration_that_the_hooks_cannot_read():
     """Root reads all; the hooks are vdsm, and refuse every VM."""
     directory = rundir.make("doctor")
     options = {"user": 36, "group": 36}
-    with commandline.Host(os.path.join(directory, "host"), **options) as host:
-        drop_ins = os.path.join(os.path.dirname(host.config), "conf.d")
+    with testhost.Host(os.path.join(directory, "host"), **options) as host:
+        drop_ins = host.drop_ins
         os.mkdir(drop_ins, 0o700)
         checks = host.process("--json", "doctor").json["checks"]
         (found,) = [c for c in checks if c["name"] == "configuration"]
@@ -234,7 +224,7 @@ def test_no_vdsm_to_fit_into(monkeypatch):
         for path in sys.path
         if path.startswith(stdlib) and "packages" not in path
     ]
-    monkeypatch.setattr(sys, "path", [*here, commandline.ROOT])
+    monkeypatch.setattr(sys, "path", [*here, ROOT])
     (found,) = doctor_checks.plugin_fits()
     assert found.state == doctor_checks.NOTE
     assert "No module named 'vdsm'" in found.text

@@ -15,7 +15,7 @@ import weakref
 
 import pytest
 
-from tests.support.storage import backends
+from tests.support.waiting import wait_until
 from vdsm_backup import errors
 from vdsm_backup.fileio import base as fileio
 from vdsm_backup.fileio import choose, worker, worker_client
@@ -183,7 +183,7 @@ def test_change_in_hand_keeps_ioprocess(fake_ioprocess, monkeypatch):
         fake_ioprocess.rename("/a", "/b")
     # A ping without a time limit. With one thread it is answered when the
     # rename has ended.
-    backends.wait_until(lambda: FakeIOProcess.pings == [None])
+    wait_until(lambda: FakeIOProcess.pings == [None])
     assert child() is not None
     FakeIOProcess.pong.set()
-    backends.wait_until(lambda: child() is None)
+    wait_until(lambda: child() is None)

@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from tests.support import commandline
+from tests.support import testhost
 from vdsm_backup import errors
 from vdsm_backup.guard import host as guard_host
 from vdsm_backup.guard import refusal
@@ -32,7 +32,7 @@ def entries(monkeypatch):
 
 @pytest.fixture
 def host(tmp_path, entries):
-    with commandline.Host(tmp_path, io_timeout=0.5) as host:
+    with testhost.Host(tmp_path, io_timeout=0.5) as host:
         host.flagged = host.domain(
             5,
             name="backups",
@@ -43,12 +43,6 @@ def host(tmp_path, entries):
         host.plain = host.domain(5, name="data")
         host.run_vdsm = str(tmp_path / "vdsm")
         yield host
-
-
-def configure(host, **options):
-    with open(host.config, "a") as f:
-        f.write("[guard]\n")
-        f.writelines(f"{key} = {value}\n" for key, value in options.items())
 
 
 def disk(host, sd_id, target="vda"):
@@ -122,7 +116,7 @@ def test_all_that_is_found_is_logged(host, entries):
 
 @pytest.mark.parametrize("mode", ["permissive", "disabled"])
 def test_what_other_modes_let_through_is_logged(host, entries, mode):
-    configure(host, mode=mode)
+    host.configure(mode=mode)
     found = answer(host, xml(disk(host, host.flagged)))
     assert found == Answer(True)
     (entry,) = entries
@@ -136,7 +130,7 @@ def test_what_other_modes_let_through_is_logged(host, entries, mode):
 )
 def test_allow_is_no_option_any_more(host, value):
     """Nor is it an error: that would refuse every VM of hosts that have it."""
-    configure(host, allow=value)
+    host.configure(allow=value)
     assert answer(host, xml(disk(host, host.plain)), "migrate-in").allowed
     data = xml(disk(host, host.flagged))
     for operation in ("migrate-in", "run"):
@@ -163,7 +157,7 @@ def test_no_xml(host, entries):
 
 
 def test_on_unreadable_is_for_faults_too(host, entries):
-    configure(host, on_unreadable="allow")
+    host.configure(on_unreadable="allow")
     found = answer(host, b"<domain")
     assert found == Answer(True)
     assert entries[0]["answer"] == "allowed"
@@ -172,7 +166,7 @@ def test_on_unreadable_is_for_faults_too(host, entries):
 
 
 def test_a_configuration_that_cannot_be_used(host, entries):
-    configure(host, mode="permisive")
+    host.configure(mode="permisive")
     found = answer(host, xml(disk(host, host.plain)))
     assert not found.allowed
     assert "[guard] mode" in found.text and "(error 987)" in found.text

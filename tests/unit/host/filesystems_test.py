@@ -4,11 +4,11 @@ import re
 
 import pytest
 
-from tests.support import commandline
+from tests import ROOT
 from vdsm_backup.host import filesystems
 from vdsm_backup.host.mounts import Mount
 
-DOC = os.path.join(commandline.ROOT, "docs", "filesystems.md")
+DOC = os.path.join(ROOT, "docs", "filesystems.md")
 
 DEFAULT = ["top", "data", "data-md-cache", "data-open-behind", "data-dht"]
 

@@ -3,14 +3,11 @@
 
 import os
 import stat
-import subprocess
-import sys
 
 import pytest
 
-from tests.support import rundir
+from tests.support import configfile, programs, rundir
 from tests.support.hooks.needs import needs_other_user
-from tests.support.storage.backends import ROOT
 from vdsm_backup import config, errors
 from vdsm_backup.host.user import make_directories
 
@@ -22,22 +19,15 @@ UID, GID = 36, 36
 @pytest.fixture
 def options():
     directory = rundir.make("privileges")
-    yield configured(
-        directory,
+    path = configfile.write(
+        os.path.join(directory, "conf"),
+        user=UID,
+        group=GID,
         run_dir=os.path.join(directory, "a", "run"),
-        history_dir=os.path.join(directory, "b", "history"),
+        dir=os.path.join(directory, "b", "history"),
     )
+    yield config.load(path)
     rundir.remove(directory)
-
-
-def configured(directory, run_dir, history_dir):
-    path = os.path.join(directory, "conf")
-    with open(path, "w") as f:
-        f.write(f"[storage]\nuser = {UID}\ngroup = {GID}\n")
-        f.write(f"[sanlock]\nrun_dir = {run_dir}\n")
-        f.write(f"[history]\ndir = {history_dir}\n")
-    os.chmod(path, 0o644)
-    return config.load(path)
 
 
 def owner(path):
@@ -67,44 +57,10 @@ def test_something_else_is_there(options):
     assert e.value.path == options.path
 
 
-BOTH = """
-import os, subprocess, sys
-from vdsm_backup import config
-from vdsm_backup.host import user
-from vdsm_backup.processes.records import Record
-
-def use(name):
-    record = Record(run_dir, name)
-    record.open()
-    assert record.lock()
-    record.write([name])
-    assert record.read() == [name]
-    return record
-
-run_dir, path = sys.argv[1:3]
-if path:
-    user.become_user(config.load(path))
-    tools = use("sd.lvs")
-    holder = [sys.executable, "-c", sys.argv[3], run_dir, ""]
-    subprocess.run(holder, check=True, user=0, group=0)
-    # What root keeps is seen, but is not ours to read.
-    kept = Record(run_dir, "sd")
-    assert kept.exists() and not kept.readable()
-    assert tools.readable()
-else:
-    assert Record(run_dir, "sd.lvs").readable()
-    use("sd")
-"""
-
-
 @needs_other_user
 def test_tool_and_holder_can_both_use_run_dir(options):
     make_directories(options)
-    subprocess.run(
-        [sys.executable, "-c", BOTH, options.run_dir, options.path, BOTH],
-        cwd=ROOT,
-        check=True,
-    )
+    programs.run("tests.support.host.run_dir_user", options.path, check=True)
     owners = {n: owner(os.path.join(options.run_dir, n)) for n in FILES}
     assert owners == FILES
 

@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 import os
 import socket
-import subprocess
-import sys
 import time
 
 import pytest
 
-import tests
+from tests.support import programs
 from vdsm_backup.host.vdsm_client import vdsm_listens
 
 # A network of its own, of which only the loopback is up, without IPv6.
@@ -15,23 +13,6 @@ NO_IPV6 = """
 ip link set lo up
 echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6
 exec "$@"
-"""
-
-ASK = """
-import socket
-import sys
-from vdsm_backup.host import vdsm_client
-
-server = socket.socket()
-server.bind(("127.0.0.1", 0))
-if sys.argv[1]:
-    server.listen()
-port = server.getsockname()[1]
-socket.getaddrinfo = lambda *args, **kwargs: [
-    (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", port, 0, 0)),
-    (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)),
-]
-print(vdsm_client.vdsm_listens("localhost", port))
 """
 
 
@@ -80,12 +61,10 @@ def test_unreachable_counts_as_running():
 @pytest.mark.skipif(os.geteuid() != 0, reason="a network needs root")
 @pytest.mark.parametrize("listens", [False, True])
 def test_localhost_is_also_an_address_that_this_host_lacks(listens):
-    run = subprocess.run(
-        ["unshare", "-n", "sh", "-ec", NO_IPV6, "sh"]
-        + [sys.executable, "-c", ASK, "listen" if listens else ""],
-        cwd=os.path.dirname(os.path.dirname(tests.__file__)),
-        stdout=subprocess.PIPE,
-        text=True,
+    run = programs.run(
+        *("tests.support.host.ask", "vdsm_listens"),
+        *(["listen"] if listens else []),
+        inside=["unshare", "-n", "sh", "-ec", NO_IPV6, "sh"],
         check=True,
     )
     assert run.stdout == f"{listens}\n"

@@ -3,11 +3,11 @@
 
 import os
 import socket
-import textwrap
 import time
 
 import pytest
 
+from tests.support.lease import bad_holder
 from vdsm_backup import errors
 from vdsm_backup.lease import client
 from vdsm_backup.processes import spawn
@@ -38,39 +38,21 @@ def test_request_is_about_a_uuid(sd_id):
         request(sd_id=sd_id)
 
 
-PREAMBLE = """
-import os, signal, socket, sys, time
-from vdsm_backup import errors
-from vdsm_backup.processes.channel import Channel
-
-
-def main(args):
-    control, handover = [socket.socket(fileno=int(fd)) for fd in args]
-    channel = Channel(control)
-    message = channel.receive()
-"""
-
-
 @pytest.fixture
-def holder(tmp_path, monkeypatch):
-    """Make a holder that runs this code."""
-    monkeypatch.syspath_prepend(str(tmp_path))
+def holder(monkeypatch):
+    """Let a holder do this: steps of tests/support/lease/bad_holder.py."""
     monkeypatch.setattr(client, "_GRACE", 0.3)
     monkeypatch.setattr(client, "_LEAVE", 1)
-    started = []
+    started, does = [], []
     real = spawn.start
 
-    def start(module, *args, **options):
-        started.append(real("fake_holder", *args, **options))
-        return started[0]
+    def start(module, args, **options):
+        child = real(bad_holder.__name__, [*does, *args], **options)
+        started.append(child)
+        return child
 
     monkeypatch.setattr(spawn, "start", start)
-
-    def make(code):
-        text = PREAMBLE + textwrap.indent(code, "    ")
-        (tmp_path / "fake_holder.py").write_text(text)
-
-    yield make
+    yield lambda *steps: does.extend(steps)
     for child in started:
         child.kill()
         child.wait()
@@ -86,33 +68,18 @@ def take(**options):
         raise
 
 
-HELD = """
-socket.send_fds(handover, [b"x"], [os.open(os.devnull, os.O_RDONLY)])
-channel.send({"held": 7})
-"""
-
-
 def test_held(holder):
-    holder("channel.send({'progress': 'one'})" + HELD)
+    holder("one", "hold")
     assert take() == (7, ["one"])
 
 
 def test_holder_gets_the_request(holder):
-    holder(
-        "assert message['task'] == 'hold'\n"
-        "from vdsm_backup.lease import client\n"
-        "channel.send({'progress': client.Request(**message['request']).ids})"
-        + HELD
-    )
+    holder("show request", "hold")
     assert take(ids="/some:where/ids")[1] == ["/some:where/ids"]
 
 
 def test_errors_cross(holder):
-    holder(
-        "e = errors.LeaseBusy('x', 'host id 3')\n"
-        "channel.send({'error': errors.to_fields(e)})\n"
-        "channel.send({'progress': 'leaving'})"
-    )
+    holder("be refused", "leaving")
     with pytest.raises(errors.LeaseBusy) as e:
         take()
     assert e.value.owner == "host id 3"
@@ -120,27 +87,27 @@ def test_errors_cross(holder):
 
 
 def test_holder_that_says_nothing(holder):
-    holder("channel.send({'progress': 'one'}); time.sleep(100)")
+    holder("one", "stay")
     with pytest.raises(errors.LeaseTimeout) as e:
         take()
     assert e.value.step == "one"
 
 
 def test_holder_that_was_killed(holder):
-    holder("os.kill(os.getpid(), signal.SIGKILL)")
+    holder("be killed")
     with pytest.raises(errors.LeaseLost):
         take()
 
 
 def test_holder_that_broke(holder):
-    holder("raise SystemExit(3)")
+    holder("exit")
     with pytest.raises(errors.InternalError) as e:
         take(timeout=10)
     assert "holder" in e.value.kind and e.value.text == "3"
 
 
 def test_body_that_fails_gives_the_lease_back(holder):
-    holder(HELD + "channel.receive()\nchannel.send({'progress': 'left'})")
+    holder("hold", "receive", "left")
     told = []
     with pytest.raises(ZeroDivisionError):
         with client.take(request(timeout=10), told.append) as held:
@@ -151,7 +118,7 @@ def test_body_that_fails_gives_the_lease_back(holder):
 
 
 def test_end_is_not_waited_for_for_ever(holder):
-    holder(HELD + "time.sleep(100)")
+    holder("hold", "stay")
     started = time.monotonic()
     assert take(timeout=10)[1] == [
         "not waiting any longer for sanlock to leave"
@@ -160,39 +127,32 @@ def test_end_is_not_waited_for_for_ever(holder):
 
 
 def test_end_is_not_waited_for_while_somebody_writes(holder):
-    holder(
-        HELD
-        + "channel.receive(); channel.send({'writing': True}); time.sleep(100)"
-    )
+    holder("hold", "receive", "writing", "stay")
     assert take(timeout=10)[1] == [
         "not waiting for the writer, which is stuck"
     ]
 
 
 def test_error_of_the_cleaning_up_is_shown(holder):
-    holder(
-        HELD
-        + "channel.receive()\n"
-        + "channel.send({'error': errors.to_fields(ValueError('no'))})"
-    )
+    holder("hold", "receive", "fail")
     assert take(timeout=10)[1] == [
         "cleaning up failed: Unexpected ValueError: no"
     ]
 
 
 def test_tidy(holder):
-    holder("assert message['task'] == 'tidy'")
+    holder("expect tidy")
     client.tidy(request(timeout=10), None)
 
 
 def test_tidy_that_fails(holder):
-    holder("channel.send({'error': errors.to_fields(ValueError('no'))})")
+    holder("fail")
     with pytest.raises(errors.InternalError):
         client.tidy(request(timeout=10), None)
 
 
 def test_tidy_does_not_wait_for_a_writer(holder):
-    holder("channel.send({'writing': True}); time.sleep(100)")
+    holder("writing", "stay")
     told = []
     client.tidy(request(timeout=10), told.append)
     assert len(told) == 1
@@ -211,7 +171,7 @@ def no_progress(text):
 
 
 def test_require_daemon(holder):
-    holder("assert message['task'] == 'probe'")
+    holder("expect probe")
     client.require_daemon(SD, 10, no_progress)
 
 
@@ -223,7 +183,7 @@ def test_require_daemon_that_is_not_there(monkeypatch, tmp_path):
 
 
 def test_require_daemon_that_does_not_answer(holder):
-    holder("time.sleep(100)")
+    holder("stay")
     with pytest.raises(errors.LeaseTimeout):
         client.require_daemon(SD, 0.3, lambda text: None)
 

@@ -3,12 +3,11 @@ import os
 import signal
 import socket
 import subprocess
-import sys
-import time
 
 import pytest
 
-from tests import ROOT
+from tests.support import programs
+from tests.support.waiting import wait_until
 from vdsm_backup.lease import connection
 from vdsm_backup.lease.connection import Registration
 
@@ -79,38 +78,13 @@ def test_end_of_the_daemon_is_a_loss(pair):
     reg.hang_up()
 
 
-# In a process of its own, since it blocks SIGTERM: whom it is from is read by
-# Registration. Its listener is what it takes for the daemon: this process, or
-# one that it has started.
-WAITER = """
-import signal, socket, sys, time
-from vdsm_backup.lease.connection import Registration
-signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
-sock = socket.socket(socket.AF_UNIX)
-sock.connect(sys.argv[1])
-reg = Registration(sock.detach())
-print("ready", flush=True)
-for line in sys.stdin:
-    print(reg.lost(), flush=True)
-"""
-
-# Kills as it is told, and stays, as sanlock's helper does.
-KILLER = "import os, sys; os.kill(int(sys.argv[1]), 15); sys.stdin.read()"
-
-
 @pytest.fixture
 def waiter(tmp_path):
     path = str(tmp_path / "sock")
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen()
-        process = subprocess.Popen(
-            [sys.executable, "-c", WAITER, path],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        process = programs.start("tests.support.lease.waiter", path)
         assert process.stdout.readline() == "ready\n"
         yield process
         process.communicate()
@@ -128,13 +102,6 @@ def pending(pid):
     return int(masks["ShdPnd"], 16) & 1 << (signal.SIGTERM - 1)
 
 
-def wait_pending(pid):
-    deadline = time.monotonic() + 10
-    while not pending(pid):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def test_sigterm_of_the_daemon_is_a_loss(waiter):
     assert not lost(waiter)
     os.kill(waiter.pid, signal.SIGTERM)
@@ -143,25 +110,18 @@ def test_sigterm_of_the_daemon_is_a_loss(waiter):
 
 
 def test_sigterm_of_its_helper_is_a_loss(waiter):
-    helper = subprocess.Popen(
-        [sys.executable, "-c", KILLER, str(waiter.pid)], stdin=subprocess.PIPE
-    )
-    wait_pending(waiter.pid)
+    helper = programs.start("tests.support.lease.killer", waiter.pid)
+    wait_until(lambda: pending(waiter.pid))
     assert lost(waiter)
     helper.communicate()
 
 
 def test_sigterm_of_somebody_else_is_none(waiter):
     # A grandchild of ours.
-    code = (
-        "import subprocess, sys\n"
-        "subprocess.run([sys.executable, '-c', *sys.argv[1:]])"
+    somebody = programs.start(
+        "tests.support.lease.killer", waiter.pid, "child"
     )
-    somebody = subprocess.Popen(
-        [sys.executable, "-c", code, KILLER, str(waiter.pid)],
-        stdin=subprocess.PIPE,
-    )
-    wait_pending(waiter.pid)
+    wait_until(lambda: pending(waiter.pid))
     assert not lost(waiter)
     somebody.communicate()
 

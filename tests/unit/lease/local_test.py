@@ -6,10 +6,11 @@ import os
 import socket
 import subprocess
 import threading
-import time
 
 import pytest
 
+from tests.support.processes import failing, hanging
+from tests.support.waiting import wait_until
 from vdsm_backup import errors
 from vdsm_backup.lease import local
 
@@ -83,9 +84,7 @@ def test_not_inherited_by_chance(ids):
     with take(ids):
         other = subprocess.Popen(["sleep", "1000"], close_fds=False)
     try:
-        deadline = time.monotonic() + 10
-        while not is_free(ids):
-            assert time.monotonic() < deadline
+        wait_until(lambda: is_free(ids))
     finally:
         other.kill()
         other.wait()
@@ -124,23 +123,16 @@ def test_no_lock_no_lease(ids, spoil, reason):
     assert f"{ids}: {reason}" in str(e.value)
 
 
-def script(monkeypatch, tmp_path, text):
-    """In place of the one that opens the file."""
-    monkeypatch.syspath_prepend(str(tmp_path))
-    (tmp_path / "opener.py").write_text(f"{text}\n")
-    monkeypatch.setattr(local, "OPEN_LOCK", "opener")
-
-
-def test_opening_hangs(ids, monkeypatch, tmp_path):
-    script(monkeypatch, tmp_path, "import time; time.sleep(1000)")
+def test_opening_hangs(ids, monkeypatch):
+    monkeypatch.setattr(local, "OPEN_LOCK", hanging.__name__)
     with pytest.raises(errors.StorageTimeout) as e:
         with local.take(SD, ids, 60, print, io_timeout=0.5):
             pass
     assert ids in str(e.value)
 
 
-def test_opening_dies(ids, monkeypatch, tmp_path):
-    script(monkeypatch, tmp_path, "import sys; sys.exit(1)")
+def test_opening_dies(ids, monkeypatch):
+    monkeypatch.setattr(local, "OPEN_LOCK", failing.__name__)
     with pytest.raises(errors.WriteFailed) as e:
         with take(ids):
             pass

@@ -10,8 +10,8 @@ import subprocess
 
 import pytest
 
-from tests.support.storage.backends import wait_until
 from tests.support.storage.lvs import NAMES, Lvs, Tool
+from tests.support.waiting import wait_until
 from vdsm_backup import errors
 from vdsm_backup.lvm import activation
 

@@ -4,14 +4,11 @@
 import os
 import select
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
 
-from tests import ROOT
-from tests.support import rundir
+from tests.support import programs, rundir
 from tests.support.storage.fakelvm import DEVICES, REPORT, make_vg
 from vdsm_backup import errors
 from vdsm_backup.lvm import command as lvm_command
@@ -81,11 +78,8 @@ def test_slow_scan_of_devices_that_all_answer_alone(fake):
 def test_lvm_keeps_its_stdin(fake):
     fake.says("exec sleep 60")
     readable, writable = os.pipe()
-    process = subprocess.Popen(
-        [sys.executable, "-c", _KEEP, str(fake.path)],
-        stdin=readable,
-        stdout=subprocess.PIPE,
-        cwd=ROOT,
+    process = programs.start(
+        "tests.support.lvm.keeper", fake.path, stdin=readable
     )
     os.close(readable)
     pid = int(process.stdout.readline())
@@ -98,21 +92,6 @@ def test_lvm_keeps_its_stdin(fake):
     os.kill(pid, signal.SIGKILL)
     _wait_no_reader(writable, 5)
     os.close(writable)
-
-
-_KEEP = """
-import os, sys, threading, time
-from vdsm_backup.lvm import command as lvm_command
-os.getuid = os.geteuid = lambda: 0
-lvm_command.LVM = sys.argv[1]
-start = lvm_command.subprocess.Popen
-def popen(*args, **kwargs):
-    process = start(*args, **kwargs)
-    print(process.pid, flush=True)
-    return process
-lvm_command.subprocess.Popen = popen
-lvm_command.run(["vgchange"], 60, stdin=0)
-"""
 
 
 def _wait_no_reader(writable, timeout):
@@ -151,19 +130,10 @@ BEGIN {
 """
 
 
-def run_as(ids, code):
-    """Code in a new process with real and effective ids."""
-    ruid, euid = ids
-    setup = (
-        "import os; from vdsm_backup.lvm import command as lvm_command;"
-        f"os.setresgid({ruid}, {euid}, {euid});"
-        f"os.setresuid({ruid}, {euid}, {euid});"
-    )
-    return subprocess.run(
-        [sys.executable, "-c", setup + code],
-        capture_output=True,
-        text=True,
-        check=True,
+def run_as(ids, name, path):
+    """What lvm says, by real and effective ids and a script in its place."""
+    return programs.run(
+        "tests.support.lvm.as_user", *ids, name, path, check=True
     ).stdout
 
 
@@ -173,36 +143,12 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 @needs_root
 @pytest.mark.parametrize("euid", [0, 36])
 def test_lvm_is_root_whoever_does_the_file_io(script, euid):
-    code = (
-        f"lvm_command.LVM = {script(IDENTITY)!r};"
-        "print(lvm_command.run(['pvs'], 9).out)"
-    )
-    assert run_as((0, euid), code).split() == ["0"] * 6
+    said = run_as((0, euid), "LVM", script(IDENTITY))
+    assert said.split() == ["0"] * 6
 
 
 @needs_root
 def test_lvm_through_sudo(script):
     text = '#!/bin/sh\necho "$(id -u) $*"\n'
-    code = (
-        f"lvm_command.SUDO = {script(text)!r};"
-        "print(lvm_command.run(['pvs'], 9).out)"
-    )
     words = ["36", "-n", "/usr/sbin/lvm", "pvs"]
-    assert run_as((36, 36), code).split() == words
-
-
-# Imports
-
-
-@pytest.mark.parametrize("module", ["vgs", "activation"])
-def test_nothing_that_is_slow_to_import(module):
-    """A hook is a process on the way of every start of a VM."""
-    code = f"import sys, vdsm_backup.lvm.{module}; print(*sys.modules)"
-    out = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    assert not {"dataclasses", "inspect"} & set(out.split())
+    assert run_as((36, 36), "SUDO", script(text)).split() == words

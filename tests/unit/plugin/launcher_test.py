@@ -9,13 +9,13 @@ import syslog
 
 import pytest
 
+from tests import ROOT
 from tests.support import rundir
 from tests.support.processes.namespace import (
     Namespace,
     Syslog,
     needs_namespace,
 )
-from tests.support.storage.backends import ROOT
 from tests.support.vdsm.launching import LAUNCHER, Place
 
 GOOD = "def install(options):\n    import builtins; builtins.put = options\n"

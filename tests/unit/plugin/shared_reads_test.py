@@ -3,9 +3,12 @@
 
 import threading
 import time
+import types
 
 import pytest
 
+from tests.support.waiting import wait_until
+from vdsm_backup.plugin import shared_reads
 from vdsm_backup.plugin.shared_reads import Late, Reads
 
 LONG = 60
@@ -32,11 +35,11 @@ class Caller(threading.Thread):
     def __init__(self, reads, work, key="sd", timeout=LONG):
         super().__init__(daemon=True)
         self.result = self.error = None
-        self._args = (reads, key, work, timeout)
+        self._read = (reads, key, work, timeout)
         self.start()
 
     def run(self):
-        reads, key, work, timeout = self._args
+        reads, key, work, timeout = self._read
         try:
             self.result = reads.get(key, work, time.monotonic() + timeout)
         except BaseException as e:
@@ -50,8 +53,24 @@ class Caller(threading.Thread):
         return self.result
 
 
+class Event(threading.Event):
+    """How many callers a read has is not kept: its event counts them."""
+
+    def __init__(self):
+        super().__init__()
+        self.lock = threading.Lock()
+        self.waiters = 0
+
+    def wait(self, timeout=None):
+        with self.lock:
+            self.waiters += 1
+        return super().wait(timeout)
+
+
 @pytest.fixture
-def reads():
+def reads(monkeypatch):
+    ours = types.SimpleNamespace(**{**vars(threading), "Event": Event})
+    monkeypatch.setattr(shared_reads, "threading", ours)
     return Reads()
 
 
@@ -60,17 +79,9 @@ def storage():
     return Storage()
 
 
-def wait_until(condition):
-    end = time.monotonic() + LONG
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.001)
-
-
 def waiting(reads, key="sd"):
-    """How many callers the waiting read has is not kept: ask its event."""
     read = reads._waiting.get(key)
-    return len(read.done._cond._waiters) if read else 0
+    return read.done.waiters if read else 0
 
 
 def test_a_read_gives_its_result(reads):

@@ -3,14 +3,11 @@
 
 import os
 import stat
-import subprocess
-import sys
 
 import pytest
 
-from tests.support import rundir
-from tests.support.hooks.needs import needs_other_user
-from tests.support.storage.backends import ROOT
+from tests.support import programs, rundir
+from tests.support.hooks.needs import AS_VDSM, needs_other_user
 from tests.support.world import SD, make
 from vdsm_backup import errors
 from vdsm_backup.change import history
@@ -99,25 +96,15 @@ def test_run_dir_without_root(tmp_path, umask):
     assert {mode(path) for path in run_dir.iterdir()} == {0o600}
 
 
-WHY = """
-import sys
-from vdsm_backup.processes import directories
-print(directories.why(PermissionError(13, "denied"), sys.argv[1]))
-"""
-
-
 @needs_other_user
 def test_what_keeps_a_user_from_a_path():
     directory = rundir.make("directories")
     os.makedirs(f"{directory}/a/b/c")
 
     def why(path):
-        done = subprocess.run(
-            ["setpriv", "--reuid=36", "--regid=36", "--clear-groups", "--"]
-            + [sys.executable, "-c", WHY, f"{directory}/{path}"],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
+        done = programs.run(
+            *("tests.support.host.ask", "why_denied", f"{directory}/{path}"),
+            inside=AS_VDSM,
             check=True,
         )
         return done.stdout.strip().replace(directory, "")

@@ -9,35 +9,13 @@ import pytest
 import vdsm_backup
 from vdsm_backup.processes import spawn
 
-PROBE = """
-import json, os, sys
-import vdsm_backup
-def main(args):
-    # The one that lists the directory is gone when it is looked at.
-    fds = [fd for fd in range(100) if os.path.exists(f"/proc/self/fd/{fd}")]
-    print(json.dumps({
-            "args": args,
-        "fds": fds,
-        "cwd": os.getcwd(),
-        "leads session": os.getsid(0) == os.getpid(),
-        "stdin": os.readlink("/proc/self/fd/0"),
-        "stderr": os.readlink("/proc/self/fd/2"),
-        "package": vdsm_backup.__file__,
-        "path": sys.path,
-        "site": "site" in sys.modules,
-    }))
-"""
-
 
 @pytest.fixture
-def probe(tmp_path, monkeypatch):
-    (tmp_path / "process_probe.py").write_text(PROBE)
-    monkeypatch.syspath_prepend(str(tmp_path))
-
+def probe():
     def run(*args, **options):
-        with spawn.start(
-            "process_probe", args, stdout=subprocess.PIPE, **options
-        ) as child:
+        module = "tests.support.processes.probe"
+        options["stdout"] = subprocess.PIPE
+        with spawn.start(module, args, **options) as child:
             return json.loads(child.stdout.read())
 
     return run

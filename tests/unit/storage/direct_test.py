@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tests.support import commandline
+from tests.support import testhost
 from tests.support.processes import proc
 from tests.support.storage import filedomain
 from vdsm_backup import config, errors
@@ -23,7 +23,7 @@ TIMEOUT = 10
 
 @pytest.fixture
 def host(tmp_path):
-    with commandline.Host(tmp_path, io_timeout=1) as host:
+    with testhost.Host(tmp_path, io_timeout=1) as host:
         host.sysfs = str(tmp_path / "sys")
         options = config.load(host.config)
         host.reader = direct.DirectReader(options, host.sysfs)

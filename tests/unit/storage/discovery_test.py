@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from tests.support import commandline
+from tests.support import configfile, testhost
 from tests.support.hooks.needs import needs_fuse
 from tests.support.storage import filedomain, hangfs
 from vdsm_backup import config, errors
@@ -18,7 +18,7 @@ B = "bbbbbbbb-0000-4000-8000-000000000002"
 
 @pytest.fixture
 def host(tmp_path):
-    with commandline.Host(tmp_path / "host", io_timeout=3) as host:
+    with testhost.Host(tmp_path / "host", io_timeout=3) as host:
         yield host
 
 
@@ -119,12 +119,12 @@ def test_path_of_a_directory_that_is_no_uuid(host, tmp_path, name):
 
 def test_repo_root_that_is_none(host, tmp_path):
     (tmp_path / "file").write_text("")
-    drop_in = tmp_path / "host" / "conf.d" / "a.conf"
-    drop_in.parent.mkdir()
-    drop_in.write_text(f"[storage]\nrepo_root = {tmp_path / 'file'}\n")
+    drop_in = os.path.join(host.drop_ins, "a.conf")
+    os.mkdir(host.drop_ins)
+    configfile.write(drop_in, repo_root=tmp_path / "file")
     with pytest.raises(errors.ConfigInvalid) as e:
         Discovery(config.load(host.config)).all()
     assert (e.value.path, e.value.option) == (
-        str(drop_in),
+        drop_in,
         "[storage] repo_root",
     )

@@ -3,6 +3,8 @@
 
 
 from tests.support.hooks import domxmldata
+from tests.support.processes import failing
+from tests.support.vm import slow_links
 from vdsm_backup import errors
 from vdsm_backup.host.mounts import Mount
 from vdsm_backup.processes import stuck
@@ -61,10 +63,8 @@ def test_an_option_is_a_path():
     assert finder().resolve([("disk vda", "--help")], 20) == ([], [], None)
 
 
-def test_the_look_fails(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(str(tmp_path))
-    (tmp_path / "broken.py").write_text("raise SystemExit(1)")
-    monkeypatch.setattr(needs, "RESOLVE_LINKS", "broken")
+def test_the_look_fails(monkeypatch):
+    monkeypatch.setattr(needs, "RESOLVE_LINKS", failing.__name__)
     asked = [("disk vda", "/\x1b[2J")]
     found, left, why = finder().resolve(asked, 20)
     assert (found, left) == ([], asked)
@@ -72,15 +72,8 @@ def test_the_look_fails(tmp_path, monkeypatch):
     assert str(why).endswith("/\\x1b[2J: the look failed")
 
 
-def test_the_look_hangs(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(str(tmp_path))
-    (tmp_path / "slow.py").write_text(
-        "import time\n"
-        "def main(args):\n"
-        f'    print(\'{{"path": "/b", "real": "/srv/{SD}/x"}}\', flush=True)\n'
-        "    time.sleep(1000)\n"
-    )
-    monkeypatch.setattr(needs, "RESOLVE_LINKS", "slow")
+def test_the_look_hangs(monkeypatch):
+    monkeypatch.setattr(needs, "RESOLVE_LINKS", slow_links.__name__)
     asked = [("disk vda", "/b"), ("disk vdb", "/\x1b")]
     found, left, why = finder().resolve(asked, 2)
     # What it has said before counts.

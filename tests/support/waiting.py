@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Waiting for what other processes and threads do."""
+
+import inspect
+import time
+
+# Seconds: for what comes soon where the machine is idle.
+TIMEOUT = 30
+
+
+def wait_until(condition, timeout=TIMEOUT, what=None, pause=0.01):
+    """
+    Call condition() until it is true; returns what it gave, or fails after
+    `timeout` seconds. A condition raises where there is no hope any more.
+
+    what: is waited for, or a function that says so at the end; by default the
+    condition itself is shown. pause: seconds between two calls.
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        found = condition()
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            what = what() if callable(what) else what
+            raise AssertionError(
+                f"not within {timeout} seconds: {what or _source(condition)}"
+            )
+        time.sleep(pause)
+
+
+def _source(condition):
+    try:
+        return " ".join(inspect.getsource(condition).split())
+    except (OSError, TypeError):
+        return repr(condition)
