@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from tests.support.processes import talker
 from vdsm_backup import errors
 from vdsm_backup.host.mounts import Mount
 from vdsm_backup.users import users
@@ -26,23 +27,21 @@ ENGINE = (
 
 
 @pytest.fixture
-def looks(tmp_path, monkeypatch):
-    """Puts modules that say these lines, and hang, in place of the looks."""
-    monkeypatch.syspath_prepend(str(tmp_path))
+def looks(monkeypatch):
+    """Lets the looks say these lines, and hang."""
+    said, real = {}, users.scripts.Script
+
+    def start(module, *args, **options):
+        return real(talker.__name__, *said[module])
 
     def say(look, lines, hang=False):
         """look: the name of the constant that names the module."""
-        said = "".join(json.dumps(line) + "\n" for line in lines)
-        code = f"    print({said!r}, end='', flush=True)\n"
-        code += "    time.sleep(60)\n" if hang else ""
-        module = f"fake_{look.lower()}"
-        (tmp_path / f"{module}.py").write_text(
-            f"import time\n\n\ndef main(args):\n{code}"
-        )
-        monkeypatch.setattr(users, look, module)
+        steps = [json.dumps(line) for line in lines]
+        said[getattr(users, look)] = steps + ["hang"] * hang
 
     say("RUNNING_VMS", [END])
     say("IMAGE_LOCKS", [{"images": 0}, END])
+    monkeypatch.setattr(users.scripts, "Script", start)
     monkeypatch.setattr(users.mounts, "table", lambda: [mount("nfs4")])
     return say
 
