@@ -42,7 +42,7 @@ def make_host(directory):
 
     yield make
     for host in hosts:
-        host.__exit__()
+        host.close()
 
 
 @needs_sanlock

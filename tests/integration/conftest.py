@@ -6,6 +6,7 @@ import pytest
 from tests.support import rundir
 from tests.support.storage import filedomain, hangfs
 from tests.support.storage.backends import BACKENDS
+from vdsm_backup.fileio import choose
 
 # Before a test imports them.
 pytest.register_assert_rewrite(
@@ -17,6 +18,12 @@ pytest.register_assert_rewrite(
 def backend(request):
     """[storage] ioprocess."""
     return request.param
+
+
+@pytest.fixture
+def io(backend):
+    with choose.open(backend, "test", 10) as io:
+        yield io
 
 
 @pytest.fixture

@@ -13,19 +13,13 @@ import pytest
 
 from tests.support import rundir
 from tests.support.hooks.needs import needs_other_user
-from tests.support.processes import proc
+from tests.support.processes.proc import running
 from tests.support.storage import backends
 from tests.support.waiting import wait_until
 from vdsm_backup.fileio import base as fileio
 from vdsm_backup.fileio import choose
 
 pytestmark = pytest.mark.timeout(60)
-
-
-@pytest.fixture
-def io(backend):
-    with choose.open(backend, "test", 10) as io:
-        yield io
 
 
 def test_auto_takes_ioprocess_where_it_is(tmp_path):
@@ -63,7 +57,7 @@ def test_close(backend):
     io.close()
     with pytest.raises(fileio.Closed):
         io.lstat("/")
-    wait_until(lambda: not proc.running(io.pid))
+    wait_until(lambda: not running(io.pid))
 
 
 @pytest.mark.parametrize("op", ["lstat", "fsyncPath"])

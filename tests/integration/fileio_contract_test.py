@@ -9,15 +9,7 @@ import stat
 
 import pytest
 
-from vdsm_backup.fileio import choose
-
 pytestmark = pytest.mark.timeout(60)
-
-
-@pytest.fixture
-def io(backend):
-    with choose.open(backend, "test", 10) as io:
-        yield io
 
 
 @pytest.fixture

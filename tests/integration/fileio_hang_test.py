@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from tests.support.processes import proc
+from tests.support.processes.proc import running
 from tests.support.storage import hangfs
 from tests.support.waiting import wait_until
 from vdsm_backup.fileio import base as fileio
@@ -88,7 +88,7 @@ def test_every_step_can_hang(backend, fs, path, op):
         fs.clear()
         with pytest.raises(fileio.Timeout):
             io.lstat("/")
-        wait_until(lambda: not proc.running(io.pid))
+        wait_until(lambda: not running(io.pid))
 
 
 def test_hang_does_not_delay_another_mount(backend, fs, path):
@@ -142,7 +142,7 @@ def test_reader_is_killed_by_timeout(backend, fs, path):
     with choose.open(backend, "test", 0.5) as io:
         with pytest.raises(fileio.Timeout):
             io.readfile(path)
-        wait_until(lambda: not proc.running(io.pid))
+        wait_until(lambda: not running(io.pid))
     assert fs.stuck("read")
 
 
@@ -153,9 +153,9 @@ def test_change_is_finished_after_timeout(backend, fs, path):
         with pytest.raises(fileio.Timeout):
             io.writefile(path, b"new data")
     time.sleep(0.5)
-    assert proc.running(io.pid)
+    assert running(io.pid)
     fs.clear()
-    wait_until(lambda: not proc.running(io.pid))
+    wait_until(lambda: not running(io.pid))
     with open(os.path.join(fs.root, "file")) as f:
         assert f.read() == "new data"
 
@@ -204,9 +204,9 @@ def test_close_while_a_thread_waits(backend, fs, path, op, changes):
     # ioprocess's thread is not told.
     assert ends[0] - start < (4 if backend == "installed" else 1)
     if not changes:
-        wait_until(lambda: not proc.running(io.pid))
+        wait_until(lambda: not running(io.pid))
         assert fs.stuck(op)
     fs.clear()
-    wait_until(lambda: not proc.running(io.pid))
+    wait_until(lambda: not running(io.pid))
     with open(os.path.join(fs.root, "file")) as f:
         assert f.read() == ("new data" if changes else "data")

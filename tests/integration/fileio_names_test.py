@@ -9,7 +9,6 @@ import os
 import pytest
 
 from vdsm_backup.fileio import base as fileio
-from vdsm_backup.fileio import choose
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -24,12 +23,6 @@ ODD_NAMES = [
     "\U0001f600",
     "%s&amp;",
 ]
-
-
-@pytest.fixture
-def io(backend):
-    with choose.open(backend, "test", 10) as io:
-        yield io
 
 
 @pytest.mark.parametrize("name", ODD_NAMES, ids=ascii)

@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from tests.support.processes.proc import running
 from tests.support.storage import backends, hangfs
 from tests.support.waiting import wait_until
 
@@ -40,7 +41,7 @@ def test_exit_after_timeout(backend, fs, path, op, call):
     assert out == ""
     assert "Timeout" in err
     assert proc.returncode == 1
-    assert fs.stuck(op) and proc.running(child)
+    assert fs.stuck(op) and running(child)
 
 
 def test_exit_while_a_thread_waits(backend, fs, path):
@@ -60,10 +61,10 @@ def test_child_finishes_when_the_parent_is_killed(backend, fs, path):
         proc.kill()
         proc.wait()
     time.sleep(0.5)
-    assert proc.running(child)
+    assert running(child)
     assert os.listdir(fs.root) == ["file"]
     fs.clear()
-    wait_until(lambda: not proc.running(child))
+    wait_until(lambda: not running(child))
     assert os.listdir(fs.root) == ["file.new"]
 
 
@@ -77,7 +78,7 @@ def test_change_of_two_steps_when_the_parent_is_killed(backend, fs, path):
         proc.wait()
     time.sleep(0.5)
     fs.clear()
-    wait_until(lambda: not proc.running(child))
+    wait_until(lambda: not running(child))
     with open(os.path.join(fs.root, "file")) as f:
         assert f.read() == "new data"
 
@@ -90,9 +91,9 @@ def test_child_finishes_after_ctrl_c(backend, fs, path):
         os.killpg(proc.pid, signal.SIGINT)
         assert "KeyboardInterrupt" in proc.communicate(timeout=10)[1]
     time.sleep(0.5)
-    assert proc.running(child)
+    assert running(child)
     fs.clear()
-    wait_until(lambda: not proc.running(child))
+    wait_until(lambda: not running(child))
     with open(os.path.join(fs.root, "file")) as f:
         assert f.read() == "new data"
 
@@ -101,7 +102,7 @@ def test_idle_child_ends_with_its_parent(backend):
     with backends.run("stay", backend, 10) as proc:
         child = int(proc.stderr.readline())
         proc.kill()
-    wait_until(lambda: not proc.running(child))
+    wait_until(lambda: not running(child))
 
 
 def test_child_holds_descriptor_1_until_it_ends(backend, fs, path):
@@ -124,7 +125,7 @@ def test_child_holds_descriptor_1_until_it_ends(backend, fs, path):
             proc.wait()
         # Readable means the end of the file: nobody has the other side.
         assert select.select([ours], [], [], 0.5)[0] == []
-        assert proc.running(child)
+        assert running(child)
         fs.clear()
         assert select.select([ours], [], [], 10)[0] == [ours]
         assert os.read(ours, 1) == b""

@@ -12,9 +12,8 @@ from tests.support import rundir
 from tests.support.hooks import hookhost, hookrunner, vmxml
 from tests.support.hooks.hookhost import assert_allowed, assert_refused
 from tests.support.hooks.needs import needs_fuse
-from tests.support.processes import proc
 from tests.support.processes.namespace import Namespace, needs_namespace
-from tests.support.processes.proc import find
+from tests.support.processes.proc import find, running
 from tests.support.storage import hangfs
 from tests.support.storage.backends import BACKENDS
 from tests.support.storage.blocktools import needs_block
@@ -212,10 +211,10 @@ def test_a_worker_in_the_kernel_keeps_nobody(slow, fs, hung):
     assert hook.wait(BUDGET) == 2
     hook.stdout.close()
     hook.stderr.close()
-    assert any(map(proc.running, workers))
+    assert any(map(running, workers))
     assert fs.stuck("read")
     fs.clear()
-    wait_until(lambda: not any(map(proc.running, workers)))
+    wait_until(lambda: not any(map(running, workers)))
 
 
 @needs_block

@@ -30,15 +30,8 @@ SQUASHED = "setpriv --bounding-set=-dac_override,-dac_read_search --".split()
 
 @pytest.fixture(scope="module")
 def directory():
-    path = rundir.make("block")
-    with pytest.MonkeyPatch.context() as patch:
-        if not loop.missing():
-            system_dir = loop.lvm_system_dir(path)
-            patch.setenv("LVM_SYSTEM_DIR", system_dir)
+    with loop.own_directory() as path:
         yield path
-    if not loop.missing():
-        loop.clean_stale(path)
-    rundir.remove(path)
 
 
 @pytest.fixture(scope="module")

@@ -64,8 +64,8 @@ class Place(testhost.Host):
             self.leases = self.initialize(self.domain())
         self.sd_id = self.leases.sd_id
 
-    def __exit__(self, *_):
-        super().__exit__()
+    def close(self):
+        super().close()
         loop.clean_stale(self.directory)
         rundir.remove(self.directory)
 

@@ -10,6 +10,7 @@ import socket
 import subprocess
 
 from tests.support import programs
+from tests.support.closing import Closing
 from tests.support.commandline import Done, Screen
 from tests.support.configfile import ConfigFile
 from tests.support.lease import sanlockd
@@ -17,7 +18,7 @@ from tests.support.storage import filedomain
 from vdsm_backup.cli import main
 
 
-class Host:
+class Host(Closing):
     """
     VDSM is stopped: nobody listens on its port, until start_vdsm().
 
@@ -59,10 +60,7 @@ class Host:
         self.config = self._file.path
         self.drop_ins = self._file.drop_ins
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
+    def close(self):
         self._vdsm.close()
 
     def start_vdsm(self):

@@ -17,6 +17,7 @@ from tests.support.vdsm.vdsmguest import Guest
 from tests.support.waiting import wait_until
 from tests.vdsm.gates_live_test import plug, replicate
 from tests.vdsm.gates_test import told
+from tests.vdsm.inside import storage, vms
 from tests.vdsm.preview_test import REFUSED
 from vdsm_backup.metadata import flag
 
@@ -113,22 +114,9 @@ def test_start(pool, host, domain):
     assert pool.active() == []
 
 
-# LVs that VDSM activates from now on.
-ACTIVATED = """
-from vdsm.storage import lvm
-cif.activated = []
-original = lvm._setLVAvailability
-def seen(vg, lvs, available):
-    if available == "y":
-        cif.activated.extend(lvs)
-    return original(vg, lvs, available)
-lvm._setLVAvailability = seen
-"""
-
-
 def test_start_on_a_flagged_domain(pool, host, domain):
     disk = pool.disk(domain)
-    host.run(ACTIVATED)
+    host.do(vms.record_activated)
     domain.put_flag()
     assert Guest(host, disk).start() == (
         "VM web1 cannot start: disk vda is on backup domain data"
@@ -140,23 +128,11 @@ def test_start_on_a_flagged_domain(pool, host, domain):
     assert guests.links(host, domain.sd_id) == []
 
 
-# When the image of a disk has just been prepared: what is active then is kept,
-# and another host sets the flag.
-THEN = """
-from tests.support.vdsm import vdsmblock
-image, sd_id, device, asked = args
-def then():
-    if cif.prepared[-1] == image:
-        cif.active = [sorted(vdsmblock.mapped(one)) for one in asked]
-        vdsmblock.put_flag(sd_id, device)
-cif.then = then
-"""
-
-
 def set_when_prepared(pool, disk):
     domain = pool.domain
     asked = [pool.master.sd_id, domain.sd_id]
-    pool.host.run(THEN, disk.image, domain.sd_id, domain.device, asked)
+    args = (disk.image, domain.sd_id, domain.device, asked)
+    pool.host.do(vms.flag_vg_when_prepared, *args)
 
 
 def was_active(host):
@@ -207,7 +183,7 @@ def test_hot_plug(pool, host, domain, vm):
 def test_hot_plug_from_a_flagged_domain(pool, host, domain, vm):
     before = pool.active()
     disk = pool.disk(domain, name="vdb")
-    host.run(ACTIVATED)
+    host.do(vms.record_activated)
     domain.put_flag()
     code, text = guests.refused(plug, host, vm, disk)
     assert (code, "disk vdb is on backup domain data" in text) == (994, True)
@@ -255,25 +231,12 @@ def test_snapshot_and_preview(pool, host, domain):
 # The last ones
 
 
-# When a domain is converted, VDSM has it in memory, and another host sets the
-# flag.
-CONVERT = """
-from tests.support.vdsm import vdsmblock
-from vdsm.storage.formatconverter import FormatConverter
-original = FormatConverter.convert
-def convert(self, repo, host_id, domain, *more):
-    domain.getVersion()
-    vdsmblock.put_flag(domain.sdUUID, args[0][domain.sdUUID])
-    return original(self, repo, host_id, domain, *more)
-FormatConverter.convert = convert
-"""
-
-
 @pytest.mark.parametrize("pool_of_version", [4], indirect=True)
 def test_conversion_to_v5(pool, host):
     domains = (pool.master, pool.domain)
     host.stop_spm(pool.sp_id)
-    host.run(CONVERT, {one.sd_id: one.device for one in domains})
+    devices = {one.sd_id: one.device for one in domains}
+    host.do(storage.flag_when_converted, devices)
     host.become_spm(pool.sp_id, version=5)
     for one in domains:
         wait_until(lambda sd=one: sd.values()["VERSION"] == "5", 120, pause=1)

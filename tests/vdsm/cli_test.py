@@ -11,6 +11,7 @@ import pytest
 from tests.support import outside, testhost
 from tests.support.storage.memory import MemoryStorage
 from tests.support.vdsm import vdsmhost
+from tests.vdsm.inside import storage, vms
 from vdsm_backup.change import history
 from vdsm_backup.metadata import lines as md_lines
 
@@ -97,11 +98,8 @@ def test_vdsms_refusal_is_our_own(host, cli):
     """It sees a VM that we do not: its own list is the source."""
     sd_id, metafile = host.local_domain()
     host.pool(sd_id)
-    host.run(
-        "cif.vmContainer['x'] = Vm('web1', drives=[{'domainID': args[0],"
-        " 'device': 'disk', 'name': 'vda'}])",
-        sd_id,
-    )
+    drive = {"domainID": sd_id, "device": "disk", "name": "vda"}
+    host.do(vms.run_vm, {"name": "web1", "drives": [drive]})
     try:
         code, result = cli.run("set", sd_id, "--reason", "x")
     finally:
@@ -112,28 +110,19 @@ def test_vdsms_refusal_is_our_own(host, cli):
     assert not outside.read_flag(metafile).value
 
 
-# A dict that reads storage next time, as any that was invalidated.
-RENAME = """
-from vdsm.storage.sdc import sdCache
-dom = sdCache.produce(args[0])
-dom.invalidateMetadata()
-dom.setDescription("renamed")
-"""
-
-
 @pytest.mark.parametrize("version", [4, 5])
 def test_restore_after_vdsm_wrote_two_lines(start, tmp_path, version):
     """VDSM without the plugin, while the metadata was missing for a moment."""
     host = start(plugin=False)
     cli = Cli(host, str(tmp_path))
     sd_id, metafile = host.local_domain(version)
-    storage = MemoryStorage(sd_id, md_lines.flush(outside.values(metafile)))
+    before = MemoryStorage(sd_id, md_lines.flush(outside.values(metafile)))
     kept = history.History(cli.history)
-    kept.keep(storage, storage.lines, "admin@host1", "set")
+    kept.keep(before, before.lines, "admin@host1", "set")
     host.pool(sd_id)
     outside.put_flag(metafile)
     os.rename(metafile, metafile + ".away")
-    host.run(RENAME, sd_id)
+    host.do(storage.describe_stale, sd_id, "renamed")
     assert outside.values(metafile) == {"DESCRIPTION": "renamed"}
 
     for _ in range(2):

@@ -10,10 +10,12 @@ import os
 import pytest
 
 from tests.support import outside
+from tests.support.vdsm import inside
 from tests.support.vdsm import vdsmguest as guests
 from tests.support.vdsm.vdsmguest import Guest
 from tests.support.waiting import wait_until
-from tests.vdsm.gates_test import RECOVER, make_pool
+from tests.vdsm.gates_test import make_pool
+from tests.vdsm.inside import guard, vms
 
 
 @pytest.fixture
@@ -29,22 +31,13 @@ def disk(host, pool):
 
 # What the journal is told
 
-ENTRIES = """
-from vdsm_backup.host import journal
-cif.entries = []
-def send(message, priority, path=None, **fields):
-    cif.entries.append({"message": message, "priority": priority, **fields})
-    return True
-journal.send = send
-"""
-
 
 def entries(host):
     return host.run("say(list(cif.entries)); cif.entries.clear()")[0]
 
 
 def test_refusal(host, pool, disk):
-    host.run(ENTRIES)
+    host.do(guard.record_journal)
     outside.put_flag(pool[0][1])
     vm = Guest(host, disk)
     vm.start()
@@ -64,7 +57,7 @@ def test_refusal(host, pool, disk):
 @pytest.mark.parametrize("mode", ["permissive", "disabled"])
 def test_let_through(host, pool, disk, mode):
     """Read at each decision; each start is told, by both checks."""
-    host.run(ENTRIES)
+    host.do(guard.record_journal)
     outside.put_flag(pool[0][1])
     host.configure(mode=mode)
     vm = Guest(host, disk)
@@ -82,7 +75,7 @@ def test_let_through(host, pool, disk, mode):
 
 def test_broken_configuration(host, pool, disk):
     """All that could be refused is; what never is, is not."""
-    host.run(ENTRIES)
+    host.do(guard.record_journal)
     running = Guest(host, disk, name="running")
     assert running.start() == ""
     host.configure(mode="maybe")
@@ -94,7 +87,7 @@ def test_broken_configuration(host, pool, disk):
     plug = {"vmID": running.id, "params": params}
     assert guests.refused(host.call, "VM.hotplugDisk", **plug)[0] == 987
     assert {e["answer"] for e in entries(host)} == {"refused"}
-    assert set(host.run(RECOVER, running.id)[0][2]) == {disk.image}
+    assert set(host.do(vms.recover, running.id)) == {disk.image}
     running.destroy()
     host.configure(mode=None)
     assert Guest(host, disk, name="later").start() == ""
@@ -107,12 +100,8 @@ def test_configuration_is_gone(host, disk):
 
 def test_fault_of_ours(host, disk):
     """A refusal with its own code; not when nothing is to be refused."""
-    host.run(ENTRIES)
-    host.run(
-        "from vdsm_backup.plugin import gate\n"
-        "def needs_of_drives(drives): raise ZeroDivisionError('mine')\n"
-        "gate.needs_of_drives = needs_of_drives"
-    )
+    host.do(guard.record_journal)
+    host.do(guard.break_needs_of_drives)
     text = Guest(host, disk).start()
     assert "mine" in text
     assert text.endswith("(error 999)")
@@ -164,7 +153,8 @@ def no_identity(metafile):
 )
 def test_unreadable(host, pool, disk, damage, cause):
     damage(pool[0][1])
-    host.run(SHORT_RETRY)
+    # Not for long here.
+    host.do(inside.retry_for, 0.3)
     text = Guest(host, disk).start()
     assert "not because it is flagged: cannot read the flag of" in text
     assert text.endswith("(error 995)")
@@ -174,31 +164,12 @@ def test_unreadable(host, pool, disk, damage, cause):
         assert Guest(host, disk, name="allowed").start() == ""
 
 
-# A file that is missing is waited for; not for long here.
-SHORT_RETRY = """
-from vdsm_backup.plugin import metadata
-metadata.RETRY_FOR = 0.3
-"""
-
-
 # Storage that does not answer: the read is stuck until the test lets it go
-
-STICK = """
-import threading
-from vdsm_backup.plugin import metadata
-real, cif.go, cif.stuck = metadata.fresh_lines, threading.Event(), []
-def fresh_lines(rw):
-    if rw._sdUUID == args[0]:
-        cif.stuck.append(rw._sdUUID)
-        cif.go.wait(100)
-    return real(rw)
-metadata.fresh_lines = fresh_lines
-"""
 
 
 @contextlib.contextmanager
 def stuck(host, sd_id):
-    host.run(STICK, sd_id)
+    host.do(guard.stick, sd_id)
     try:
         yield
     finally:
@@ -219,12 +190,6 @@ def test_it_is_told_in_time(host, pool, disk):
     assert host.run("say(cif.prepared)") == [[]]
 
 
-LOCKS = """
-vm = cif.vmContainer[args[0]]
-say([vm._volPrepareLock.locked(), cif.vm_start_stop_lock.locked()])
-"""
-
-
 def test_a_read_that_is_stuck_stops_nobody_else(host, pool, disk):
     """Neither a start, a destroy, nor the end of the VM itself."""
     others = [
@@ -236,7 +201,7 @@ def test_a_read_that_is_stuck_stops_nobody_else(host, pool, disk):
         waiting = Guest(host, disk, name="waiting")
         waiting.create()
         wait_until_stuck(host)
-        assert host.run(LOCKS, waiting.id) == [[False, False]]
+        assert host.do(vms.locked, waiting.id) == [False, False]
         assert Guest(host, others[1], name="second").start() == ""
         running.destroy()
         waiting.destroy()
@@ -245,16 +210,11 @@ def test_a_read_that_is_stuck_stops_nobody_else(host, pool, disk):
 
 
 def test_the_second_look_holds_no_lock_either(host, pool, disk):
-    host.run(
-        "def then(): exec(args[1], {'cif': cif, 'args': args})\n"
-        "cif.then, cif.stuck = then, []",
-        pool[0][0],
-        STICK,
-    )
+    host.do(guard.stick_when_prepared, pool[0][0])
     waiting = Guest(host, disk, name="waiting")
     waiting.create()
     wait_until_stuck(host)
-    assert host.run(LOCKS, waiting.id) == [[False, False]]
+    assert host.do(vms.locked, waiting.id) == [False, False]
     # Releasing the drives takes the lock of the VM.
     waiting.destroy()
     host.run("cif.go.set()")
@@ -262,13 +222,13 @@ def test_the_second_look_holds_no_lock_either(host, pool, disk):
 
 def test_what_is_only_told_does_not_wait(host, pool, disk):
     """Recovery and live snapshots, while their domain does not answer."""
-    host.run(ENTRIES)
+    host.do(guard.record_journal)
     vm = Guest(host, disk)
     assert vm.start() == ""
     outside.put_flag(pool[0][1])
     drive = {**disk.pdiv(), "baseVolumeID": disk.volume, "volumeID": "x"}
     with stuck(host, pool[0][0]):
-        assert host.run(RECOVER, vm.id)[0][2] == [disk.image]
+        assert host.do(vms.recover, vm.id) == [disk.image]
         host.call("VM.snapshot", vmID=vm.id, snapDrives=[drive])
         wait_until_stuck(host)
         assert entries(host) == []
@@ -287,52 +247,10 @@ def test_what_is_only_told_does_not_wait(host, pool, disk):
 
 # Many at once
 
-STORM = """
-import threading
-from vdsm_backup.plugin import metadata, gate
-from tests.support import outside
-real, reads = metadata.fresh_lines, []
-first = threading.Event()
-def fresh_lines(rw):
-    reads.append(rw)
-    first.wait(60)
-    return real(rw)
-metadata.fresh_lines = fresh_lines
-
-one = gate.Gate(args[2])
-answers = []
-def start(n):
-    drive = {"device": "disk", "poolID": "p", "imageID": "i", "volumeID": "v",
-             "name": "vda", "domainID": args[0]}
-    try:
-        one.require_allowed("run", f"VM {n}", str(n), [drive])
-    except Exception as e:
-        answers.append(e.code)
-    else:
-        answers.append(0)
-
-threads = [threading.Thread(target=start, args=(n,)) for n in range(100)]
-threads[0].start()
-while not reads:
-    pass
-# The read that runs is from before the flag, and from before the others.
-outside.put_flag(args[1])
-for thread in threads[1:]:
-    thread.start()
-while len(gate._reads._waiting) != 1:
-    pass
-first.set()
-for thread in threads:
-    thread.join()
-say([len(reads), sorted(set(answers[1:])), len(answers)])
-"""
-
 
 def test_boot_storm(host, pool):
     host.get_backup(pool[0][0])
-    ((reads, answers, count),) = host.run(
-        STORM, pool[0][0], pool[0][1], host.config
-    )
+    reads, answers, count = host.do(guard.storm, *pool[0], host.config)
     assert count == 100
     # All who came in after the flag was set have seen it.
     assert answers == [994]
@@ -342,27 +260,8 @@ def test_boot_storm(host, pool):
 
 # The tags of a VG, as VDSM's LVM cache has them
 
-INVALIDATED = """
-import types
-from vdsm.storage import lvm
-from vdsm_backup.plugin import storage
-calls = []
-lvm.invalidateVG = lambda *a, **k: calls.append("invalidated")
-lvm._lvminfo._vgs["sd"] = types.SimpleNamespace(tags=["MDT_BACKUP=old"])
-lvm._lvminfo._lvs[("sd", "lv")] = "an LV"
-
-def reload(names):
-    calls.append(names)
-    return {"sd": types.SimpleNamespace(tags=["MDT_VERSION=5", "x"])}
-
-lvm._lvminfo._reloadvgs = reload
-domain = types.SimpleNamespace(sdUUID="sd", domaindir="")
-read = storage.VdsmBlockStorage(domain).read
-say([read(), read(), calls, lvm._lvminfo._lvs[("sd", "lv")]])
-"""
-
 
 def test_reading_a_block_domain_asks_lvm_and_keeps_its_lvs(host):
-    assert host.run(INVALIDATED) == [
-        [["VERSION=5"], ["VERSION=5"], [["sd"], ["sd"]], "an LV"]
-    ]
+    first, second, calls, lv = host.do(guard.read_tags_twice)
+    assert (first, second) == (["VERSION=5"], ["VERSION=5"])
+    assert (calls, lv) == ([["sd"], ["sd"]], "an LV")

@@ -11,7 +11,7 @@ from tests.support.lease import sanlockd
 from tests.support.storage import loop
 from tests.support.vdsm import vdsmguest as guests
 from tests.support.vdsm.vdsmguest import Guest
-from tests.vdsm.preview_test import COUNT
+from tests.vdsm.inside import guard, vms
 from tests.vdsm.two_hosts_test import Shared
 
 
@@ -25,7 +25,7 @@ class Running:
         self.vm = Guest(host, guests.disk(host, host.sp_id, other))
         assert self.vm.start() == ""
         host.run("cif.prepared.clear()")
-        host.run(COUNT)
+        host.do(guard.count_reads)
 
     def done(self):
         """What libvirt was asked, once: (function, XML)."""
@@ -65,13 +65,6 @@ def test_cd_change(host, key):
     running.assert_untouched()
 
 
-UNPLUGGED = """
-from vdsm.virt.vmdevices import hwclass
-for lease in cif.vmContainer[args[0]]._devices[hwclass.LEASE]:
-    lease.hotunplug_event.set()
-"""
-
-
 @pytest.mark.slow
 @needs.needs_sanlock
 @pytest.mark.skipif(bool(loop.missing()), reason=loop.missing())
@@ -95,7 +88,7 @@ def test_lease(start, directory):
         name, xml = running.done()
         assert name == "attachDevice"
         assert f"<lockspace>{sd_id}</lockspace>" in xml
-        host.run(UNPLUGGED, running.vm.id)
+        host.do(vms.leases_unplugged, running.vm.id)
         host.call("VM.hotunplugLease", **device)
         assert running.done()[0] == "detachDevice"
         host.wait(host.call("Lease.delete", lease=ids))

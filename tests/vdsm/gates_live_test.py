@@ -12,6 +12,7 @@ from tests.support.vdsm import vdsmguest as guests
 from tests.support.vdsm.vdsmguest import Guest
 from tests.support.waiting import wait_until
 from tests.vdsm.gates_test import set_when_prepared
+from tests.vdsm.inside import guard, vms
 
 
 @pytest.fixture
@@ -73,12 +74,7 @@ def test_hot_unplug_from_a_flagged_domain(host, pool, vm):
     disk = guests.disk(host, host.sp_id, pool[0][0], "vdb")
     plug(host, vm, disk)
     outside.put_flag(pool[0][1])
-    # The event of libvirt, that VDSM waits for.
-    code = (
-        "for d in cif.vmContainer[args[0]].getDiskDevices():"
-        " d.hotunplug_event.set()"
-    )
-    host.run(code, vm.id)
+    host.do(vms.disks_unplugged, vm.id)
     plug(host, vm, disk, "VM.hotunplugDisk")
     assert told(host)[2] == ["attachDevice", "detachDevice"]
     # Also one that VDSM does not know: it prepares it to find it.
@@ -98,11 +94,7 @@ def replicate(host, vm, source, target, verb="VM.diskReplicateStart"):
 
 
 def disk_of(host, vm):
-    code = (
-        "d = cif.vmContainer[args[0]].getDiskDevices()[0]\n"
-        "say([d.poolID, d.domainID, d.imageID, d.volumeID])"
-    )
-    return guests.Disk(*host.run(code, vm.id)[0])
+    return guests.Disk(*host.do(vms.first_disk, vm.id))
 
 
 REPLICA = (
@@ -195,22 +187,20 @@ def test_image_verbs(host, pool):
 
 # A VM that runs on a flagged domain is left alone, and told of
 
-ENTRIES = """
-from vdsm_backup.host import journal
-entries = []
-def send(message, priority, path=None, **fields):
-    entries.append([fields["operation"], fields["answer"], fields["vm"]])
-    return True
-journal.send = send
-cif.entries = entries
-"""
+
+def told_of(host):
+    """[operation, answer, VM] of each entry of the journal."""
+    return [
+        [entry["operation"], entry["answer"], entry["vm"]]
+        for entry in host.run("say(cif.entries)")[0]
+    ]
 
 
 def entries(host, count):
     found = []
 
     def told():
-        found[:] = host.run("say(cif.entries)")[0]
+        found[:] = told_of(host)
         return len(found) >= count
 
     wait_until(told, what=lambda: f"{count} entries: {found}", pause=0.05)
@@ -221,7 +211,7 @@ def entries(host, count):
     "verb, operation", [("snapshot", "live-snapshot"), ("merge", "live-merge")]
 )
 def test_way_out(host, pool, vm, verb, operation):
-    host.run(ENTRIES)
+    host.do(guard.record_journal)
     outside.put_flag(pool[1][1])
     disk = disk_of(host, vm)
     if verb == "snapshot":
@@ -261,34 +251,14 @@ def test_hot_plug_by_a_path_alone(host, pool, vm):
     assert (code, "disk vdb is on backup" in text) == (994, True)
 
 
-HOOK = """
-import threading
-from vdsm.common.exception import HookError
-from vdsm.virt import vm as virt
-def hook(xml, *more, **others):
-    if args[0] == "refuse":
-        raise HookError("no")
-    def work():
-        cif.answer = cif.irs.setStorageDomainBackup(args[1], True, "why")
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-    return xml
-cif.hook = virt.hooks.before_disk_hotplug
-virt.hooks.before_disk_hotplug = hook
-"""
-UNHOOK = "virt = __import__('vdsm.virt.vm').virt.vm\n"
-UNHOOK += "virt.hooks.before_disk_hotplug = cif.hook"
-
-
 def test_a_flag_that_is_set_while_a_disk_is_plugged_in(host, pool, vm):
     """After the second check, before VDSM knows the drive: `set` sees it."""
     disk = guests.disk(host, host.sp_id, pool[0][0], "vdb")
-    host.run(HOOK, "set", pool[0][0])
+    host.do(vms.hook_into_hotplug, pool[0][0])
     try:
         plug(host, vm, disk)
     finally:
-        host.run(UNHOOK)
+        host.do(vms.unhook)
     status = host.run("say(cif.answer['status'])")[0]
     assert status["code"] == 975
     assert "VM web1 (a disk that is being plugged in)" in status["message"]
@@ -297,9 +267,9 @@ def test_a_flag_that_is_set_while_a_disk_is_plugged_in(host, pool, vm):
 
 def test_a_hook_that_refuses_leaves_nothing_prepared(host, pool, vm):
     disk = guests.disk(host, host.sp_id, pool[1][0], "vdb")
-    host.run(HOOK, "refuse")
+    host.do(vms.hook_into_hotplug)
     try:
         guests.refused(plug, host, vm, disk)
     finally:
-        host.run(UNHOOK)
+        host.do(vms.unhook)
     assert told(host) == ([disk.image], [disk.image], [])

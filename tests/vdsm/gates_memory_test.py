@@ -14,7 +14,8 @@ from tests.support import outside
 from tests.support.vdsm import vdsmguest as guests
 from tests.support.vdsm.vdsmguest import Guest
 from tests.support.waiting import wait_until
-from tests.vdsm.gates_live_test import ENTRIES
+from tests.vdsm.gates_live_test import told_of
+from tests.vdsm.inside import guard
 from vdsm_backup.metadata import flag
 
 
@@ -105,21 +106,12 @@ def test_disks_on_a_flagged_domain(host, pool):
     assert running(host) == ["web1"]
 
 
-# What the journal is told, it is told in the background.
-NOTED = """
-import threading
-for thread in threading.enumerate():
-    if thread.name == "backup-note":
-        thread.join()
-"""
-
-
 @pytest.mark.parametrize(
     "flagged, told", [(0, []), (1, [["live-snapshot", "allowed", "VM web1"]])]
 )
 def test_live_snapshot_with_memory(host, pool, flagged, told):
     """The domain of the memory, which is nothing to tell; or of the disk."""
-    host.run(ENTRIES)
+    host.do(guard.record_journal)
     disk = guests.disk(host, host.sp_id, pool[1][0])
     vm = Guest(host, disk)
     assert vm.start() == ""
@@ -145,5 +137,5 @@ def test_live_snapshot_with_memory(host, pool, flagged, told):
     images = [disk.image, memory.dump.image, memory.conf.image]
     assert prepared(host) == sorted(images)
     assert guests.links(host, pool[0][0]) == []
-    host.run(NOTED)
-    assert host.run("say(cif.entries)") == [told]
+    host.do(guard.wait_for_notes)
+    assert told_of(host) == told

@@ -16,7 +16,8 @@ from tests.support.vdsm import vdsmimages as images
 from tests.support.vdsm.vdsmguest import Guest
 from tests.support.vdsm.vdsmhost import BLANK
 from tests.support.vdsm.vdsmimages import Domain
-from tests.vdsm.preview_test import COUNT
+from tests.vdsm.inside import guard
+from tests.vdsm.inside import images as inside_images
 
 COPY, MOVE = 1, 2
 SHARED = 6
@@ -29,7 +30,7 @@ def domains(host):
     found = [Domain(*one) for one in guests.regular_domains(host)]
     host.set_backup(found[0].sd_id)
     before = [outside.values(d.metafile) for d in found]
-    host.run(COUNT)
+    host.do(guard.count_reads)
     yield found
     # None of it is checked: it would be slowed by a flag that hangs.
     assert host.run("say(cif.reads)") == [[]]
@@ -180,19 +181,8 @@ def test_reduce(host, domains):
     assert image.content() == images.expected("ab")
 
 
-# In place of virt-sparsify, which needs libguestfs and a file system in the
-# disk: the zeros of the file are given back.
-SPARSIFY = """
-import subprocess
-from vdsm import virtsparsify
-def sparsify_inplace(path):
-    subprocess.run(["fallocate", "--dig-holes", path], check=True)
-virtsparsify.sparsify_inplace = sparsify_inplace
-"""
-
-
 def test_sparsify(host, domains):
-    host.run(SPARSIFY)
+    host.do(inside_images.replace_sparsify)
     image = images.make(host, host.sp_id, domains[0], "a")
     path = image.domain.path(image.id, image.volumes[0])
     with open(path, "r+b") as f:
@@ -232,29 +222,9 @@ def test_extend(host, domains, layers):
     assert image.content() == images.expected(layers) + bytes(images.SIZE)
 
 
-# In place of a systemd unit; VDSM's own arguments are about access.
-NBD = """
-import os, subprocess, types
-from vdsm.storage import nbd
-servers = {}
-def start(server_id, config):
-    command = ["setpriv", "--pdeathsig", "TERM", str(nbd.QEMU_NBD),
-        "--persistent", "--socket", nbd._socket_path(server_id),
-        nbd.json_uri(config)]
-    servers[nbd._service_name(server_id)] = subprocess.Popen(command)
-def stop(service):
-    servers[service].terminate()
-    servers[service].wait()
-nbd.RUN_DIR = args[0]
-nbd.start_transient_service = start
-nbd.systemctl = types.SimpleNamespace(
-    show=lambda *args, **more: [{"LoadState": "loaded"}], stop=stop)
-"""
-
-
 def test_nbd_server(host, domains):
     """What a transfer up or down, and a backup, read and write through."""
-    host.run(NBD, os.path.join(host.root, "nbd"))
+    host.do(inside_images.replace_nbd_units, os.path.join(host.root, "nbd"))
     image = images.make(host, host.sp_id, domains[0], "ab")
     server = str(uuid.uuid4())
     config = {"readonly": False, **image.vol_info(image.volumes[-1])}
@@ -267,22 +237,10 @@ def test_nbd_server(host, domains):
     assert image.content() == images.expected("abc")
 
 
-# In place of virt-sysprep, which needs a guest that can be sealed.
-SEAL = """
-import subprocess
-from vdsm import virtsysprep
-def sysprep(vm_id, paths):
-    for path in paths:
-        command = ["qemu-io", "-f", "raw", "-c", args[0], path]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-virtsysprep.sysprep = sysprep
-"""
-
-
 def test_seal(host, domains):
     """A template whose disks are there."""
     image = images.make(host, host.sp_id, domains[0], "a")
-    host.run(SEAL, images.write_command(1, "s"))
+    host.do(inside_images.replace_sysprep, images.write_command(1, "s"))
     job = str(uuid.uuid4())
     host.call(
         "VM.seal",

@@ -10,6 +10,7 @@ import pytest
 from tests.support import outside
 from tests.support.vdsm import vdsmguest as guests
 from tests.support.vdsm.vdsmguest import Guest
+from tests.vdsm.inside import vms
 
 WHY = outside.FLAG.reason
 
@@ -118,14 +119,7 @@ def test_flag_that_comes_while_it_is_prepared(host, pool):
 
 
 def set_when_prepared(host, disk, metafile):
-    host.run(
-        "from tests.support import outside\n"
-        "def then():\n"
-        "    if cif.prepared[-1] == args[0]: outside.put_flag(args[1])\n"
-        "cif.then = then",
-        disk.image,
-        metafile,
-    )
+    host.do(vms.flag_when_prepared, disk.image, metafile)
 
 
 # Resuming. The saved memory is what a real libvirt would need.
@@ -133,10 +127,7 @@ def set_when_prepared(host, disk, metafile):
 
 def resume(host, vm):
     """VM.create as of a hibernated VM, but for its memory volumes."""
-    code = """
-cif.createVm({"vmId": args[0], "xml": args[1], "restoreState": "/dev/null"})
-"""
-    host.run(code, vm.id, vm.xml)
+    host.do(vms.resume, vm.id, vm.xml)
     return vm.ended()
 
 
@@ -155,26 +146,13 @@ def test_resume(host, pool):
 
 # After a restart of VDSM
 
-RECOVER = """
-import threading, time
-from vdsm.virt import recovery
-vm = cif.vmContainer.pop(args[0])
-cif.prepared.clear()
-recovery.all_domains(cif)
-vm = cif.vmContainer[args[0]]
-while vm.recovering:
-    time.sleep(0.05)
-cif._preparePathsForRecoveredVMs()
-say([vm is not None, vm.lastStatus, cif.prepared])
-"""
-
 
 def test_recovery_is_never_refused(host, pool):
     disk = guests.disk(host, host.sp_id, pool[0][0])
     vm = Guest(host, disk)
     assert vm.start() == ""
     outside.put_flag(pool[0][1])
-    assert host.run(RECOVER, vm.id)[0][2] == [disk.image]
+    assert host.do(vms.recover, vm.id) == [disk.image]
     assert guests.links(host, pool[0][0]) == [disk.image]
     assert told(host)[1:] == ([], ["web1"])
 
@@ -211,20 +189,10 @@ def test_incoming_migration(host, pool, old_style):
     assert told(host) == ([], [], [])
 
 
-COMES_IN = """
-from vdsm.API import VM
-from vdsm.virt.vm import Vm
-Vm._updateDevicesDomxmlCache = lambda self, xml: None
-vm = VM(args[0])
-params = {"_srcDomXML": args[1], "xml": args[1], "migrationDest": "libvirt"}
-say(vm.migrationCreate(params, 2))
-"""
-
-
 def test_incoming_migration_from_elsewhere(host, pool):
     outside.put_flag(pool[1][1])
     vm = Guest(host, guests.disk(host, host.sp_id, pool[0][0]))
-    (answer,) = host.run(COMES_IN, vm.id, vm.xml)
+    answer = host.do(vms.come_in, vm.id, vm.xml)
     assert answer["status"]["code"] == 0
     assert answer["migrationPort"] == 0
 
@@ -232,28 +200,12 @@ def test_incoming_migration_from_elsewhere(host, pool):
 def test_incoming_migration_and_a_flag_that_comes_late(host, pool):
     disk = guests.disk(host, host.sp_id, pool[0][0])
     set_when_prepared(host, disk, pool[0][1])
-    host.run(
-        "from vdsm.config import config\n"
-        "config.set('vars', 'max_migration_listener_timeout', '1')"
-    )
+    host.do(vms.set_listener_timeout, 1)
     vm = Guest(host, disk)
-    (answer,) = host.run(COMES_IN, vm.id, vm.xml)
+    answer = host.do(vms.come_in, vm.id, vm.xml)
     assert answer["status"]["code"] != 0
     assert "VM web1 cannot migrate here" in vm.ended()
     assert told(host) == ([disk.image], [disk.image], [])
-
-
-# A VM that is destroyed meanwhile
-
-DESTROY = """
-def then():
-    import threading
-    vm = cif.vmContainer[args[0]]
-    cif.creation = vm._creationThread
-    threading.Thread(target=vm.destroy).start()
-    vm._destroy_requested.wait(30)
-cif.then = then
-"""
 
 
 def tears_down_after_a_failed_start():
@@ -281,21 +233,10 @@ def flagged(request):
 def test_destroyed_while_it_starts(host, pool, flagged):
     disk = guests.disk(host, host.sp_id, pool[0][0])
     vm = Guest(host, disk)
-    host.run(DESTROY, vm.id)
+    host.do(vms.destroy_when_prepared, vm.id)
     if flagged:
-        host.run(
-            "from tests.support import outside\n"
-            "before = cif.then\n"
-            "def then(): before(); outside.put_flag(args[0])\n"
-            "cif.then = then",
-            pool[0][1],
-        )
+        host.do(vms.flag_after_then, pool[0][1])
     vm.create()
-    host.run(
-        "import time\n" "while args[0] in cif.vmContainer: time.sleep(0.05)\n"
-        # It ends after what it began is undone.
-        "cif.creation.join()",
-        vm.id,
-    )
+    host.do(vms.wait_destroyed, vm.id)
     assert told(host)[2] == []
     assert guests.links(host, pool[0][0]) == []

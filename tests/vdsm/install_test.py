@@ -10,56 +10,10 @@ import sys
 import pytest
 
 from tests import ROOT
-from tests.support import outside
+from tests.support import outside, programs
 from tests.support.vdsm import launching
 from tests.support.vdsm.vdsmhost import Failed
-
-# Runs in a process of its own: what is put in place stays.
-CHECK = """
-import importlib, json, sys
-from vdsm_backup import config
-from vdsm_backup.plugin import install
-
-OWNERS = [
-    "storage.persistent:PersistentDict", "storage.sp:StoragePool",
-    "storage.hsm:HSM", "API:StorageDomain", "api.vdsmapi:Schema",
-    "API:VM", "virt.vm:Vm", "clientIF:clientIF",
-]
-
-def snapshot():
-    found = {}
-    for owner in OWNERS:
-        module, _, name = owner.partition(":")
-        module = importlib.import_module("vdsm." + module)
-        cls = getattr(module, name, None)
-        for attribute, value in vars(cls).items() if cls else ():
-            found[f"{name}.{attribute}"] = id(value)
-    bridge = importlib.import_module("vdsm.rpc.Bridge")
-    for key in getattr(bridge, "command_info", ()):
-        found[key] = True
-    return found
-
-def touch():
-    before = snapshot()
-    try:
-        install.install(config.load())
-    except install.Incompatible as e:
-        problems = e.problems
-    else:
-        problems = []
-    after = snapshot()
-    return problems, sorted(k for k in after if after[k] != before.get(k))
-
-module, name = json.loads(sys.argv[1])
-if module:
-    owner = importlib.import_module(module)
-    *classes, name = name.split(".")
-    for part in classes:
-        owner = getattr(owner, part)
-    delattr(owner, name)
-print(json.dumps([touch(), touch(), install.installed()]))
-"""
-
+from tests.vdsm.inside import storage
 
 MODULES = [
     name[: -len(".py")]
@@ -69,12 +23,7 @@ MODULES = [
 
 
 def check(module="", attribute=""):
-    done = subprocess.run(
-        [sys.executable, "-c", CHECK, json.dumps([module, attribute])],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
+    done = programs.run("tests.vdsm.inside.install", module, attribute)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -111,12 +60,8 @@ def test_in_place_once():
 
 def test_import_touches_nothing():
     """Only install() does."""
-    lines = CHECK.partition("def touch")[0].splitlines()
-    check_code = "\n".join(x for x in lines if "vdsm_backup" not in x)
-    modules = ", ".join(f"vdsm_backup.plugin.{name}" for name in MODULES)
-    code = f"{check_code}\nbefore = snapshot()\nimport {modules}\n"
-    code += "assert snapshot() == before"
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+    modules = [f"vdsm_backup.plugin.{name}" for name in MODULES]
+    programs.run("tests.vdsm.inside.install", *modules, "import", check=True)
 
 
 @pytest.mark.parametrize(
@@ -212,7 +157,7 @@ def test_started_by_vdsms_own_adapter(tmp_path):
 
 def test_verbs_in_strict_mode(start):
     host = start(strict=True)
-    sd_id, metafile = host.run(CREATE_AND_POOL, host.root)[0]
+    sd_id, metafile = host.do(storage.create_and_pool, host.root)
     result = host.set_backup(sd_id, True, "why", expected=False)
     assert (result["changed"], result["backup"]) == (True, True)
     host.set_backup(sd_id, False, "why")
@@ -224,47 +169,9 @@ def test_verbs_in_strict_mode(start):
     assert outside.read_flag(metafile).value is False
 
 
-# VDSM's own verbs do not pass its own strict mode; these calls are not sent.
-CREATE_AND_POOL = """
-import os, time, uuid
-irs = cif.irs
-path = args[0] + "/local"
-os.mkdir(path, 0o777)
-sd, sp = str(uuid.uuid4()), str(uuid.uuid4())
-def ok(result):
-    assert not result["status"]["code"], result
-    return result
-ok(irs.connectStorageServer(4, sp, [
-    {"id": str(uuid.uuid4()), "connection": path}]))
-ok(irs.createStorageDomain(4, sd, "data", path, 1, 5))
-ok(irs.createStoragePool(sp, "pool", sd, [sd], 1))
-ok(irs.connectStoragePool(sp, 1, sd, 1, {sd: "active"}))
-task = ok(irs.spmStart(sp, -1, -1, 250))["uuid"]
-while ok(irs.getTaskStatus(task))["taskStatus"]["taskState"] != "finished":
-    time.sleep(0.1)
-say([sd, path + "/" + sd + "/dom_md/metadata"])
-"""
-
-# What VDSM's schema says of the result of getInfo, with and without `backup`.
-COMPLAINTS = """
-from vdsm.api import vdsmapi
-said = []
-vdsmapi._log_inconsistency = lambda form, text: said.append(text)
-schema = vdsmapi.Schema.vdsm_api(False)
-rep = vdsmapi.MethodRep("StorageDomain", "getInfo")
-info = cif.irs.getStorageDomainInfo(args[0])["info"]
-assert "backup" in info
-schema.verify_retval(rep, info)
-with_it, said[:] = list(said), []
-del info["backup"]
-schema.verify_retval(rep, info)
-say([with_it, list(said)])
-"""
-
-
 def test_info_adds_no_inconsistency_of_its_own(host):
     sd_id, _ = host.local_domain()
-    ((with_it, without),) = host.run(COMPLAINTS, sd_id)
+    with_it, without = host.do(storage.complaints, sd_id)
     assert with_it == without != []
 
 

@@ -6,6 +6,7 @@ import os
 import pytest
 
 from tests.support.storage import filedomain
+from tests.vdsm.inside import storage
 from vdsm_backup import errors
 from vdsm_backup.lease import local
 
@@ -72,15 +73,6 @@ def test_the_plugin_goes_by_the_place_that_vdsm_found(host):
     mount = os.path.join(host.root, "dc", "mnt", "server:_data")
     os.makedirs(mount)
     sd_id = filedomain.make(mount, TYPE="LOCALFS")
-    said = host.run(
-        "from vdsm.storage import exception, localFsSD, nfsSD\n"
-        "try:\n"
-        "    localFsSD.findDomain(args[0])\n"
-        "except exception.StorageDomainDoesNotExist:\n"
-        "    say('not local')\n"
-        "manifest = nfsSD.NfsStorageDomain(args[1])._manifest\n"
-        "say(type(manifest._domainLock).__name__)\n",
-        sd_id,
-        os.path.join(mount, sd_id),
-    )
-    assert said == ["not local", "SANLock"]
+    path = os.path.join(mount, sd_id)
+    found = host.do(storage.found_as_local, sd_id, path)
+    assert found == [False, "SANLock"]

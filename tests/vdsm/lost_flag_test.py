@@ -16,8 +16,10 @@ import pytest
 
 from tests.support import outside
 from tests.support.outside import FLAG
+from tests.support.vdsm import inside
 from tests.support.vdsm.vdsmhost import Failed
 from tests.support.waiting import wait_until
+from tests.vdsm.inside import storage
 
 NOT_FOUND = 364  # StorageDomainMetadataNotFound
 
@@ -155,28 +157,16 @@ def test_vdsm_without_the_plugin_writes_what_is_no_metadata(start):
     sd_id, metafile = host.local_domain()
     host.pool(sd_id)
     os.rename(metafile, metafile + ".away")
-    host.run(STALE, sd_id)
+    host.do(storage.describe_stale, sd_id, "x")
     assert outside.values(metafile) == {"DESCRIPTION": "x"}
-
-
-# A dict that reads storage next time, as any that was invalidated.
-STALE = """
-from vdsm.storage.sdc import sdCache
-dom = sdCache.produce(args[0])
-dom.invalidateMetadata()
-try:
-    dom.setDescription("x")
-except Exception as e:
-    say(e.code)
-"""
 
 
 def test_nothing_is_written_while_the_metadata_is_missing(host):
     sd_id, metafile = host.local_domain()
     host.pool(sd_id)
     os.rename(metafile, metafile + ".away")
-    host.run("from vdsm_backup.plugin import metadata; metadata.RETRY_FOR = 1")
-    assert host.run(STALE, sd_id) == [NOT_FOUND]
+    host.do(inside.retry_for, 1)
+    assert host.do(storage.describe_stale, sd_id, "x") == NOT_FOUND
     assert not os.path.exists(metafile)
     with pytest.raises(Failed):
         host.describe(sd_id, "y")
@@ -206,12 +196,9 @@ def test_whole_update_does_not_pass_for_a_creation_over_missing(host):
     sd_id, metafile = host.local_domain()
     host.pool(sd_id)
     os.rename(metafile, metafile + ".away")
-    host.run("from vdsm_backup.plugin import metadata; metadata.RETRY_FOR = 1")
-    code = STALE.replace(
-        'dom.setDescription("x")', "dom.setMetadata(args[1])"
-    ).replace("dom.invalidateMetadata()", "")
+    host.do(inside.retry_for, 1)
     whole = {"VERSION": 5, "SDUUID": sd_id, "DESCRIPTION": "x"}
-    assert host.run(code, sd_id, whole) == [NOT_FOUND]
+    assert host.do(storage.set_metadata, sd_id, whole) == NOT_FOUND
     assert not os.path.exists(metafile)
 
 
@@ -222,36 +209,14 @@ def test_two_live_dicts_and_many_threads(host):
     """Each change starts from storage, so none takes back another's."""
     sd_id, metafile = host.local_domain()
     host.pool(sd_id)
-    host.run(
-        """
-import threading
-from vdsm.storage import fileSD
-from vdsm.storage.sdc import sdCache
-
-dicts = [fileSD.FileSDMetadata(args[0])._dict for n in range(3)]
-dicts.append(sdCache.produce(args[1])._metadata._dict)
-def change(md, n):
-    for i in range(10):
-        md["KEY_%d_%d" % (n, i)] = "x"
-threads = [
-    threading.Thread(target=change, args=(md, n))
-    for n, md in enumerate(dicts)
-]
-[t.start() for t in threads]
-[t.join() for t in threads]
-""",
-        metafile,
-        sd_id,
-    )
+    host.do(storage.change_by_threads, metafile, sd_id)
     keys = {k for k in outside.values(metafile) if k.startswith("KEY_")}
     assert len(keys) == 40
 
 
 def test_creation_of_a_domain_does_not_wait(host):
     started = time.monotonic()
-    host.run(
-        "from vdsm_backup.plugin import metadata; metadata.RETRY_FOR = 60"
-    )
+    host.do(inside.retry_for, 60)
     sd_id, metafile = host.local_domain()
     assert outside.values(metafile)["SDUUID"] == sd_id
     # It would have waited for all of the minute.
@@ -263,19 +228,7 @@ def test_transaction_that_fails_changes_nothing(host):
     host.pool(sd_id)
     outside.put_flag(metafile)
     before = outside.values(metafile)
-    host.run(
-        """
-from vdsm.storage.sdc import sdCache
-dom = sdCache.produce(args[0])
-try:
-    with dom._metadata.transaction():
-        dom.setDescription("x")
-        raise ZeroDivisionError
-except ZeroDivisionError:
-    pass
-""",
-        sd_id,
-    )
+    host.do(storage.fail_in_a_transaction, sd_id)
     assert outside.values(metafile) == before
     host.describe(sd_id, str(uuid.uuid4()))
     assert outside.read_flag(metafile) == FLAG

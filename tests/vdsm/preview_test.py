@@ -12,19 +12,10 @@ import pytest
 from tests.support import outside
 from tests.support.vdsm import vdsmguest as guests
 from tests.support.vdsm.vdsmhost import BLANK
+from tests.vdsm.inside import guard, storage
 
 # What the engine knows for this verb: createIllegalVolumeSnapshotError.
 REFUSED = 226
-
-# How often flags were looked for.
-COUNT = """
-from vdsm_backup.plugin import storage
-real, cif.reads = storage.open_domain, []
-def open_domain(sd_id):
-    cif.reads.append(sd_id)
-    return real(sd_id)
-storage.open_domain = open_domain
-"""
 
 
 class Chain:
@@ -38,7 +29,7 @@ class Chain:
         self.image = str(uuid.uuid4())
         self.base = self.volume()
         self.leaf = self.volume(self.base)
-        host.run(COUNT)
+        host.do(guard.count_reads)
 
     def volume(self, parent=None, source=BLANK, image=None):
         image = image or self.image
@@ -205,33 +196,13 @@ def test_what_vdsm_answered_before(start):
 
 
 def test_exported_as_before(start):
-    """The dispatcher finds it by what VDSM's decorator has put on it."""
     host = start()
-    code = (
-        "from vdsm.storage.hsm import HSM\n"
-        "say([HSM.createVolume.__name__, callable(cif.irs.createVolume)])"
-    )
-    assert host.run(code) == [["createVolume", True]]
+    found = host.do(storage.create_volume_exported)
+    assert found == ["createVolume", True]
 
 
 # LVs of block domains as VDSM's LVM cache has them; block_dm_test.py has real
 # ones
-
-LVS = """
-import types
-from vdsm.storage import lvm
-from vdsm_backup.plugin import preview, storage
-
-def lv(name, *tags):
-    fields = dict.fromkeys(lvm.LV._fields, "")
-    return lvm.LV(**{**fields, "name": name, "tags": tags})
-
-lvs = [lv(*one) for one in args[0]]
-lvm.getAllLVs = lambda vg: lvs if vg == "sd" else []
-storage.is_block = lambda domain: True
-domain = types.SimpleNamespace(sdUUID="sd")
-say(preview._children(domain, "image", "parent"))
-"""
 
 
 def test_children_on_a_block_domain(host):
@@ -242,7 +213,7 @@ def test_children_on_a_block_domain(host):
         ["parent", "IU_image", f"PU_{BLANK}", "MD_4"],
         ["metadata"],
     ]
-    assert host.run(LVS, lvs) == [["child"]]
+    assert host.do(guard.children, lvs) == ["child"]
 
 
 def test_a_mount_of_a_server_with_an_ipv6_address(host, monkeypatch):

@@ -16,6 +16,7 @@ from tests.support.hooks import needs
 from tests.support.lease import sanlockd
 from tests.support.storage import loop
 from tests.support.vdsm.vdsmhost import POSIXFS, Failed
+from tests.vdsm.inside import storage
 from vdsm_backup import errors
 
 pytestmark = [
@@ -135,17 +136,9 @@ def test_a_new_spm_without_the_plugin_loses_it(hosts, pool, start):
     assert outside.read_flag(regular.metafile(two)).value is False
 
 
-HELD = """
-import sanlock
-say([o["host_id"] for o in sanlock.read_resource_owners(
-    args[0].encode(), b"SDM", [(args[1], args[2])], align=args[2],
-    sector=512)])
-"""
-
-
 def sdm_owners(host, domain):
     leases = os.path.join(os.path.dirname(domain.metafile(host)), "leases")
-    return host.run(HELD, domain.sd_id, leases, MIB)[0]
+    return host.do(storage.sdm_owners, domain.sd_id, leases, MIB)
 
 
 def test_the_spm_keeps_sdm_on_the_master_and_gives_it_back_elsewhere(
@@ -164,20 +157,12 @@ def test_lease_that_another_host_has(hosts, pool):
     one, two = hosts()
     sp_id, master, regular = pool(one)
     join(two, sp_id, master, regular)
-    code = """
-from vdsm.storage.sdc import sdCache
-dom = sdCache.produce(args[0])
-dom.acquireHostId(2)
-dom.acquireClusterLock(2)
-"""
-    two.run(code, regular.sd_id)
+    two.do(storage.take_lease, regular.sd_id)
     with pytest.raises(Failed) as e:
         one.set_backup(regular.sd_id)
     assert e.value.code == errors.LeaseBusy.code
     assert "BACKUP" not in outside.values(regular.metafile(one))
-    two.run(
-        code.split("dom.acq")[0] + "dom.releaseClusterLock()", regular.sd_id
-    )
+    two.do(storage.give_lease_back, regular.sd_id)
     assert one.set_backup(regular.sd_id)["changed"]
 
 

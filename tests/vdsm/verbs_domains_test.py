@@ -8,6 +8,7 @@ engine.
 import uuid
 
 from tests.support import outside
+from tests.vdsm.inside import storage
 from tests.vdsm.verbs_test import refused
 from vdsm_backup import errors
 from vdsm_backup.metadata import flag
@@ -32,22 +33,11 @@ def test_domain_that_the_pool_has_given_up(host, sd):
     assert flag.BACKUP not in outside.values(sd[1])
 
 
-SET_BY_ITS_POOL = """
-from vdsm_backup import config, errors
-from vdsm_backup.plugin import storage, verbs
-domain, request = storage.open_domain(args[0]), verbs._request(True, "x", None)
-try:
-    hsm._pool.setSDBackup(domain, request, config.load(args[1]))
-except errors.Error as e:
-    say(e.code)
-"""
-
-
 def test_domain_that_another_pool_took_meanwhile(host, sd):
     other = {**outside.values(sd[1]), "POOL_UUID": str(uuid.uuid4())}
     outside.put(sd[1], other)
-    found = host.run(SET_BY_ITS_POOL, sd[0], host.config)
-    assert found == [errors.MetadataChanged.code]
+    found = host.do(storage.set_by_its_pool, sd[0], host.config)
+    assert found == errors.MetadataChanged.code
     assert outside.values(sd[1]) == other
 
 
@@ -72,10 +62,6 @@ def test_version_without_a_flag(host):
 
 
 def test_domain_of_the_hosted_engine(host, sd):
-    host.run(
-        "from vdsm_backup.host import hosted_engine as h;"
-        " h.is_hosted_engine = lambda sd_id: sd_id == args[0]",
-        sd[0],
-    )
+    host.do(storage.be_hosted_engines, sd[0])
     refused(errors.HostedEngineDomain, host.set_backup, sd[0])
     host.set_backup(sd[0], False)

@@ -13,6 +13,7 @@ import pytest
 from tests.support import outside
 from tests.support.vdsm.vdsmhost import Failed
 from tests.support.waiting import wait_until
+from tests.vdsm.inside import storage, vms
 from vdsm_backup import errors
 from vdsm_backup.change import history
 from vdsm_backup.metadata import flag
@@ -82,21 +83,10 @@ def test_strings_of_the_command_line_client(host, sd):
     assert outside.read_flag(sd[1]).value is False
 
 
-CALLER = """
-from vdsm.common.api import Context
-from vdsm.common.threadlocal import vars
-from vdsm_backup.plugin import verbs
-for host in args:
-    vars.context = Context("flow", host, 54321)
-    say(verbs._caller())
-vars.context = None
-"""
-
-
 def test_address_of_the_caller(host):
     """VDSM listens on IPv6, where an IPv4 address has a prefix."""
     addresses = ["::ffff:192.0.2.7", "192.0.2.7", "2001:db8::ffff:7"]
-    assert host.run(CALLER, *addresses) == [
+    assert host.do(storage.callers, *addresses) == [
         "api@192.0.2.7",
         "api@192.0.2.7",
         "api@2001:db8::ffff:7",
@@ -149,13 +139,7 @@ def test_method_of_the_pool_is_secured_itself(host):
     """Whatever it calls first."""
     sd_id, _ = host.local_domain()
     host.pool(sd_id, spm=False)
-    code = """
-try:
-    hsm._pool.setSDBackup(None, None, None)
-except Exception as e:
-    say(type(e).__name__)
-"""
-    assert host.run(code) == ["SecureError"]
+    assert host.do(storage.set_unsecured) == "SecureError"
 
 
 def test_invalid_value_is_never_guessed(host, sd):
@@ -188,21 +172,15 @@ def test_lease_is_given_back(host, sd):
         fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-HAS_HOST_ID = """
-from vdsm.storage.sdc import sdCache
-say(sdCache.produce(args[0]).hasHostId(1))
-"""
-
-
 def wait_for_host_id(host, sd_id):
     """The monitor acquires it in the background."""
-    wait_until(lambda: host.run(HAS_HOST_ID, sd_id)[0], pause=0.1)
+    wait_until(lambda: host.do(storage.has_host_id, sd_id), pause=0.1)
 
 
 def test_host_id_of_the_monitor_stays(host, sd):
     wait_for_host_id(host, sd[0])
     host.set_backup(sd[0])
-    assert host.run(HAS_HOST_ID, sd[0]) == [True]
+    assert host.do(storage.has_host_id, sd[0]) is True
 
 
 def test_host_id_that_we_acquired_is_released(host):
@@ -211,9 +189,9 @@ def test_host_id_that_we_acquired_is_released(host):
     sd_id, metafile = host.local_domain()
     sp_id = host.pool(master, sd_id)
     host.deactivate(sp_id, sd_id)
-    assert host.run(HAS_HOST_ID, sd_id) == [False]
+    assert host.do(storage.has_host_id, sd_id) is False
     host.set_backup(sd_id)
-    assert host.run(HAS_HOST_ID, sd_id) == [False]
+    assert host.do(storage.has_host_id, sd_id) is False
     assert outside.read_flag(metafile).value is True
 
 
@@ -234,25 +212,15 @@ def test_no_copy_no_change(host, sd):
     assert flag.BACKUP not in outside.values(sd[1])
 
 
-LOCK = """
-import builtins
-from vdsm.storage import resourceManager as rm, constants as sc
-how = {"shared": rm.SHARED, "exclusive": rm.EXCLUSIVE}[args[1]]
-builtins.held = rm.acquireResource(sc.STORAGE, args[0], how)
-held.__enter__()
-"""
-UNLOCK = "held.__exit__(None, None, None)"
-
-
 @pytest.mark.parametrize("name", ["{pool}", "{sd}", "{sd}_backup"])
 def test_locks_that_are_waited_for(host, sd, name):
     pool = outside.values(sd[1])["POOL_UUID"]
-    host.run(LOCK, name.format(sd=sd[0], pool=pool), "exclusive")
+    host.do(storage.lock, name.format(sd=sd[0], pool=pool), "exclusive")
     waiting = threading.Thread(target=host.set_backup, args=[sd[0]])
     waiting.start()
     waiting.join(0.5)
     assert flag.BACKUP not in outside.values(sd[1])
-    host.run(UNLOCK)
+    host.do(storage.unlock)
     waiting.join()
     assert outside.read_flag(sd[1]).value is True
 
@@ -261,16 +229,16 @@ def test_locks_that_are_waited_for(host, sd, name):
 def test_locks_that_are_shared(host, sd, name):
     """Copies have them: they do not wait for us, nor we for them."""
     pool = outside.values(sd[1])["POOL_UUID"]
-    host.run(LOCK, name.format(sd=sd[0], pool=pool), "shared")
+    host.do(storage.lock, name.format(sd=sd[0], pool=pool), "shared")
     host.set_backup(sd[0])
-    host.run(UNLOCK)
+    host.do(storage.unlock)
 
 
 # VMs of this host
 
 
 def run_vm(host, **vm):
-    host.run("vm = Vm(**args[0]); cif.vmContainer[vm.name] = vm", {**vm})
+    host.do(vms.run_vm, vm)
 
 
 def test_refused_while_a_vm_of_this_host_runs_there(host, sd):
@@ -304,19 +272,8 @@ def test_vms_that_do_no_harm(host, sd):
 
 
 def test_vm_that_comes_while_the_flag_is_written(host, sd):
-    host.run(
-        """
-from vdsm_backup.plugin import storage
-original = storage.VdsmStorage.write
-def write(self, old, new):
-    original(self, old, new)
-    vm = Vm(*args)
-    cif.vmContainer[vm.name] = vm
-storage.VdsmStorage.write = write
-""",
-        "late",
-        XML.format(sd=sd[0], device="disk"),
-    )
+    xml = XML.format(sd=sd[0], device="disk")
+    host.do(storage.run_vm_when_written, "late", xml)
     text = refused(errors.FlagUndone, host.set_backup, sd[0])
     assert "VM late" in text
     assert flag.BACKUP not in outside.values(sd[1])

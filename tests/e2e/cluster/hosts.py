@@ -33,9 +33,9 @@ class Host(testhost.Host):
         self.mount = self.add_mount(place)
         cluster.mount(self.mount)
 
-    def __exit__(self, *exc):
+    def close(self):
         self.sanlock.stop()
-        super().__exit__(*exc)
+        super().close()
 
     def does(self, *args):
         """What the command says in JSON; it must do what it was told."""

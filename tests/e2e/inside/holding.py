@@ -18,8 +18,9 @@ def hold(what, *args):
         with open(*args) as f:
             f.read()
             stay()
-    with qemu.vm(tempfile.mkdtemp(), *args):
-        stay()
+    else:
+        with qemu.vm(tempfile.mkdtemp(), *args):
+            stay()
 
 
 def stay():

@@ -7,7 +7,6 @@ Fixtures of the tests of hooks; a test leaves the flags as it likes.
 
 import pytest
 
-from tests.support import rundir
 from tests.support.hooks import hookhost
 from tests.support.storage import loop
 from tests.support.storage.blocktools import needs_block
@@ -16,13 +15,8 @@ from tests.support.storage.blocktools import needs_block
 @pytest.fixture(scope="module")
 def hook_dir():
     """A directory of this module; all lvm in this process is ours alone."""
-    path = rundir.make("block")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LVM_SYSTEM_DIR", loop.lvm_system_dir(path))
+    with loop.own_directory() as path:
         yield path
-    if not loop.missing():
-        loop.clean_stale(path)
-    rundir.remove(path)
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ import os
 import re
 
 from tests.support import testhost
+from tests.support.closing import Closing
 from tests.support.hooks import hookrunner, vmxml
 from tests.support.storage import filedomain
 from tests.support.storage.blockdomain import BlockDomain
@@ -28,7 +29,7 @@ FLAG = {
 }
 
 
-class HookHost:
+class HookHost(Closing):
     """
     config: options of testhost.Host. as_user: see hookrunner.vdsm().
     """
@@ -49,13 +50,10 @@ class HookHost:
         self._blocks = []
         self._guard = {}
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
+    def close(self):
         for block in self._blocks:
             block.close()
-        self.cli.__exit__()
+        self.cli.close()
 
     def guard(self, **options):
         """Replaces what was set before."""

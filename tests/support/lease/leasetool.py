@@ -16,8 +16,10 @@ import json
 import os
 import signal
 
+from tests.support.closing import Closing
 
-class Tool:
+
+class Tool(Closing):
     def __init__(self, host, request, child=False, die=None, euid=None):
         args = [dataclasses.asdict(request), child, die, euid]
         self._process = host.start(
@@ -28,10 +30,7 @@ class Tool:
         self.child = None
         self.progress = []
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
+    def close(self):
         # A writer that was left is of no use to anybody, and no holder would
         # end before it.
         for pid in (self.pid, self.child):

@@ -19,6 +19,7 @@ import subprocess
 import uuid
 
 from tests.support import programs, rundir
+from tests.support.closing import Closing
 from tests.support.processes import proc
 from tests.support.waiting import wait_until
 from vdsm_backup.lease import client
@@ -44,7 +45,7 @@ def missing():
     return None
 
 
-class Host:
+class Host(Closing):
     """
     A sanlock daemon.
 
@@ -65,10 +66,7 @@ class Host:
             self.stop()
             raise
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
+    def close(self):
         self.stop()
 
     def stop(self):

@@ -21,6 +21,7 @@ import signal
 import subprocess
 
 from tests.support import rundir
+from tests.support.closing import Closing
 from tests.support.processes import proc
 from tests.support.waiting import wait_until
 from vdsm_backup.host import mounts
@@ -54,7 +55,7 @@ def missing(*commands):
         return str(e)
 
 
-class Island:
+class Island(Closing):
     """
     dir: a directory for it, which it sees where we see it.
     env: of all that is started in it.
@@ -82,12 +83,6 @@ class Island:
         (self._first,) = proc.children(self._process.pid)
         with open(self.path("first"), "w") as f:
             f.write(f"{self._first} {rundir.start_time(self._first)}")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
 
     def close(self):
         _end(self.dir)

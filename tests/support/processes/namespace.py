@@ -20,6 +20,7 @@ import subprocess
 
 import pytest
 
+from tests.support.closing import Closing
 from vdsm_backup.host import journal
 
 
@@ -35,7 +36,7 @@ def missing():
         return f"there can be no mount namespace: {e}"
 
 
-class Namespace:
+class Namespace(Closing):
     """Its /run is new and empty."""
 
     def __init__(self):
@@ -49,12 +50,6 @@ class Namespace:
         if self._process.stdout.readline() != b"up\n":
             self.close()
             raise RuntimeError("a mount was refused")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
 
     def close(self):
         self._process.communicate()

@@ -9,7 +9,6 @@ import contextlib
 
 import pytest
 
-from tests.support import rundir
 from tests.support.storage import loop
 from tests.support.storage.blockdomain import BlockDomain
 
@@ -17,12 +16,8 @@ from tests.support.storage.blockdomain import BlockDomain
 @pytest.fixture(scope="module")
 def block_dir():
     """A directory for domains; all lvm in this process is ours alone."""
-    path = rundir.make("block")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LVM_SYSTEM_DIR", loop.lvm_system_dir(path))
+    with loop.own_directory() as path:
         yield path
-    loop.clean_stale(path)
-    rundir.remove(path)
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ import subprocess
 import sys
 
 from tests.support import rundir
+from tests.support.closing import Closing
 from tests.support.processes import proc
 from tests.support.waiting import wait_until
 
@@ -53,7 +54,7 @@ def missing():
     return None
 
 
-class Hangfs:
+class Hangfs(Closing):
 
     def __init__(self):
         self._dir = rundir.make("hangfs")
@@ -68,12 +69,6 @@ class Hangfs:
         except BaseException:
             self.close()
             raise
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        self.close()
 
     def hang(self, op, name=""):
         """Let `op` wait on files whose name begins with `name`."""

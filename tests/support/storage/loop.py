@@ -6,12 +6,15 @@ All state is in the kernel and names the file, so the devices of a run that
 was killed are found by the directory of their files.
 """
 
+import contextlib
 import glob
 import json
 import os
 import shutil
 import subprocess
+from unittest import mock
 
+from tests.support import rundir
 from vdsm_backup.lvm import command as lvm_command
 
 # activation=0: these tests never touch device-mapper, also where there is
@@ -40,6 +43,18 @@ def missing():
     if not os.path.exists("/dev/loop-control"):
         return "block domains need loop devices"
     return ""
+
+
+@contextlib.contextmanager
+def own_directory():
+    """A new one; all lvm in this process is ours alone meanwhile."""
+    path = rundir.make("block")
+    # Also a virtual machine has this module, which has no pytest.
+    with mock.patch.dict(os.environ, LVM_SYSTEM_DIR=lvm_system_dir(path)):
+        yield path
+    if not missing():
+        clean_stale(path)
+    rundir.remove(path)
 
 
 def make_file(path, size):

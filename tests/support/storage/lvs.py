@@ -16,6 +16,7 @@ import signal
 import pytest
 
 from tests.support import programs
+from tests.support.closing import Closing
 from vdsm_backup import errors
 from vdsm_backup.lvm import activation
 
@@ -113,7 +114,7 @@ def lvs(tmp_path, monkeypatch):
     return Lvs(str(lv_dir), str(tmp_path / "run"))
 
 
-class Tool:
+class Tool(Closing):
     """One in a process of its own, which is active until done()."""
 
     def __init__(self, lvs):
@@ -122,10 +123,7 @@ class Tool:
         )
         self.pid = self._process.pid
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
+    def close(self):
         self._process.kill()
         self._process.communicate()
 

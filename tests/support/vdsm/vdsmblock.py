@@ -12,8 +12,8 @@ import uuid
 from tests.support import outside, rundir
 from tests.support.lease import sanlockd
 from tests.support.storage.blockdomain import EXTENT
+from tests.support.vdsm import inside, vdsmhost
 from tests.support.vdsm import vdsmguest as guests
-from tests.support.vdsm import vdsmhost
 from vdsm_backup.host import mounts
 from vdsm_backup.lvm.vgs import Lvm
 from vdsm_backup.metadata import flag
@@ -62,11 +62,7 @@ class Domain:
         host.create_domain(FCP, vg_uuid, version, name, self.sd_id)
         # VDSM has it in memory with LVs that are not active, until storage is
         # connected: HSM.connectStorageServer forgets the domains of LUNs.
-        host.run(
-            "from vdsm.storage.sdc import sdCache\n"
-            "sdCache.manuallyRemoveDomain(args[0])",
-            self.sd_id,
-        )
+        host.do(inside.forget_domain, self.sd_id)
 
     def values(self):
         return values(self.sd_id, self.device)
@@ -182,10 +178,7 @@ class Pool:
         """No VM, no flag, nothing told so far."""
         for vm in self.host.call("Host.getVMList"):
             self.host.call("VM.destroy", vmID=vm["vmId"])
-        self.host.run(
-            "cif.then = lambda: None\n"
-            "for told in (cif.prepared, cif.torn_down, done): told.clear()"
-        )
+        self.host.do(inside.forget)
         self.domain.put_flag(flag.Flag(False))
 
     def _domains(self):

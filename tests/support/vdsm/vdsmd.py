@@ -9,9 +9,12 @@ repository, what looks for new LUNs, udev, whether qemu may enter a directory.
 Its VMs are in vdsmvirt.py; tests of verbs put stand-ins into the list of them.
 
 Run by vdsmhost.py with JSON as the argument. Afterwards it takes lines of
-{"code": TEXT, "args": LIST}, runs them here, and answers what they say().
+{"module": NAME, "name": NAME, "args": LIST}, calls that function here, which
+reaches all this by inside.py, and answers what it returns. For what is a line
+of code, {"code": TEXT, "args": LIST}: it answers what that say()s.
 """
 
+import importlib
 import json
 import logging
 import os
@@ -20,6 +23,7 @@ import threading
 import types
 from collections import defaultdict
 
+from tests.support.vdsm import inside
 from tests.support.waiting import wait_until
 
 
@@ -88,7 +92,7 @@ def replace_the_host(root, io_timeout, luns):
 
 
 def start(request):
-    """Returns the port, and what tests reach by code."""
+    """Returns the port."""
     from vdsm.config import config
 
     config.set("devel", "api_strict_mode", str(request["strict"]))
@@ -115,14 +119,10 @@ def start(request):
     cif = vdsmvirt.ClientIF(Dispatcher(hsm))
     clientIF.getInstance = staticmethod(lambda *args, **kwargs: cif)
     wait_until(lambda: hsm.ready)
-    reached = {
-        "hsm": hsm,
-        "cif": cif,
-        "Vm": Vm,
-        "libvirt": connection,
-        "done": vdsmvirt.done,
-    }
-    return serve(cif), reached
+    vars(inside).update(
+        hsm=hsm, cif=cif, Vm=Vm, libvirt=connection, done=vdsmvirt.done
+    )
+    return serve(cif)
 
 
 def serve(cif):
@@ -152,17 +152,22 @@ def say(value):
     answers.flush()
 
 
-def obey(names):
+def obey():
     for line in sys.stdin:
-        request = json.loads(line)
-        said = []
-        scope = {**names, "say": said.append, "args": request["args"]}
         try:
-            exec(request["code"], scope)
+            said = run(**json.loads(line))
         except Exception as e:  # whatever the code of a test does
             say({"failed": f"{type(e).__name__}: {e}"})
         else:
             say({"said": said})
+
+
+def run(args, module=None, name=None, code=None):
+    if module:
+        return getattr(importlib.import_module(module), name)(*args)
+    said = []
+    exec(code, {**vars(inside), "say": said.append, "args": args})
+    return said
 
 
 if __name__ == "__main__":
@@ -173,8 +178,7 @@ if __name__ == "__main__":
         level=os.environ.get("VDSM_TEST_LOG", "WARNING"),
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
     )
-    port, reached = start(json.loads(sys.argv[1]))
-    say({"port": port})
-    obey(reached)
+    say({"port": start(json.loads(sys.argv[1]))})
+    obey()
     # Threads of VDSM that wait for storage do not end.
     os._exit(0)

@@ -13,6 +13,7 @@ import subprocess
 import uuid
 
 from tests.support import programs
+from tests.support.closing import Closing
 from tests.support.configfile import ConfigFile
 from tests.support.lease import sanlockd
 from tests.support.waiting import wait_until
@@ -31,7 +32,7 @@ class Failed(Exception):
         self.text = text
 
 
-class Host:
+class Host(Closing):
     """
     plugin: is it installed; sanlock: a sanlockd.Host; strict: does VDSM
     check all types of its API; host_id: in pools; luns: WWIDs of all that
@@ -86,10 +87,7 @@ class Host:
             self.stop()
             raise
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
+    def close(self):
         self.stop()
 
     def stop(self):
@@ -116,9 +114,20 @@ class Host:
         except client.ServerError as e:
             raise Failed(e.code, e.resp_msg) from None
 
+    def do(self, function, *args):
+        """
+        Call a function of a module inside VDSM's process; what it returns, in
+        the types of JSON.
+        """
+        name = function.__name__
+        return self._ask(module=function.__module__, name=name, args=args)
+
     def run(self, code, *args):
-        """Code inside VDSM's process; what it says, in a list."""
-        json.dump({"code": code, "args": args}, self._child.stdin)
+        """A line of code inside VDSM's process; what it says, in a list."""
+        return self._ask(code=code, args=args)
+
+    def _ask(self, **request):
+        json.dump(request, self._child.stdin)
         self._child.stdin.write("\n")
         self._child.stdin.flush()
         answer = self._answer()

@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from tests.support.processes import talker
 from vdsm_backup import errors
 from vdsm_backup.host.mounts import Mount
 from vdsm_backup.users import users
@@ -26,23 +27,21 @@ ENGINE = (
 
 
 @pytest.fixture
-def scripts(tmp_path, monkeypatch):
-    """Puts modules that say these lines, and hang, in place of the scripts."""
-    monkeypatch.syspath_prepend(str(tmp_path))
+def scripts(monkeypatch):
+    """Lets the scripts say these lines, and hang."""
+    said, real = {}, users.scripts.Script
+
+    def start(module, *args, **options):
+        return real(talker.__name__, *said[module])
 
     def say(script, lines, hang=False):
         """script: the name of the constant that names the module."""
-        said = "".join(json.dumps(line) + "\n" for line in lines)
-        code = f"    print({said!r}, end='', flush=True)\n"
-        code += "    time.sleep(60)\n" if hang else ""
-        module = f"fake_{script.lower()}"
-        (tmp_path / f"{module}.py").write_text(
-            f"import time\n\n\ndef main(args):\n{code}"
-        )
-        monkeypatch.setattr(users, script, module)
+        steps = [json.dumps(line) for line in lines]
+        said[getattr(users, script)] = steps + ["hang"] * hang
 
     say("RUNNING_VMS", [END])
     say("IMAGE_LOCKS", [{"images": 0}, END])
+    monkeypatch.setattr(users.scripts, "Script", start)
     monkeypatch.setattr(users.mounts, "table", lambda: [mount("nfs4")])
     return say
 
