@@ -64,7 +64,11 @@ class Event(threading.Event):
     def wait(self, timeout=None):
         with self.lock:
             self.waiters += 1
-        return super().wait(timeout)
+        try:
+            return super().wait(timeout)
+        finally:
+            with self.lock:
+                self.waiters -= 1
 
 
 @pytest.fixture
