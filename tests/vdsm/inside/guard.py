@@ -6,6 +6,7 @@ import types
 
 from tests.support import outside
 from tests.support.vdsm import inside
+from tests.support.waiting import wait_until
 
 
 def count_reads():
@@ -73,7 +74,7 @@ def stick_when_prepared(sd_id):
 
 def storm(sd_id, metafile, config):
     """
-    100 VMs are judged; the flag is set when the first one's read runs. How
+    100 VMs start; the flag is set when the first one's read runs. How
     many reads there were, the answers but the first, and how many there are.
     """
     from vdsm_backup.plugin import gate, metadata
@@ -91,7 +92,7 @@ def storm(sd_id, metafile, config):
         ids = {"poolID": "p", "imageID": "i", "volumeID": "v"}
         drive = {"device": "disk", "name": "vda", "domainID": sd_id, **ids}
         try:
-            one.judge("run", f"VM {n}", str(n), [drive])
+            one.require_allowed("run", f"VM {n}", str(n), [drive])
         except Exception as e:
             answers.append(e.code)
         else:
@@ -100,14 +101,12 @@ def storm(sd_id, metafile, config):
     metadata.fresh_lines = fresh_lines
     threads = [threading.Thread(target=start, args=(n,)) for n in range(100)]
     threads[0].start()
-    while not reads:
-        pass
+    wait_until(lambda: reads)
     # The read that runs is from before the flag, and before the others.
     outside.put_flag(metafile)
     for thread in threads[1:]:
         thread.start()
-    while len(gate._reads._waiting) != 1:
-        pass
+    wait_until(lambda: len(gate._reads._waiting) == 1)
     first.set()
     for thread in threads:
         thread.join()
