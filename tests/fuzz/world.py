@@ -150,7 +150,7 @@ class World:
                 _mapper_name=self._mapper_name,
             ),
             mock.patch.object(needs.Finder, "resolve", _resolve),
-            mock.patch.object(direct, "Nearby", _Reader),
+            mock.patch.object(direct, "DirectReader", _Reader),
             mock.patch("vdsm_backup.host.mounts.table", self._table),
             mock.patch("vdsm_backup.hooks.answer.become_user"),
             mock.patch("vdsm_backup.host.journal.send"),
@@ -184,7 +184,7 @@ def _resolve(self, paths, timeout):
 
 class _Reader:
     """
-    In place of direct.Nearby: four domains are there, wherever somebody looks
+    In place of direct.DirectReader: four domains are there, wherever somebody looks
     for them.
     """
 
