@@ -184,8 +184,8 @@ def _resolve(self, paths, timeout):
 
 class _Reader:
     """
-    In place of direct.DirectReader: four domains are there, wherever somebody looks
-    for them.
+    In place of direct.DirectReader: four domains are there, wherever somebody
+    looks for them.
     """
 
     def __init__(self, options):
