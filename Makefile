@@ -7,25 +7,22 @@ SYSTEM_PYTHON = /usr/bin/python3
 # Where losetup, lvm and sanlock are; not in the PATH of Debian's users.
 export PATH := $(PATH):/usr/sbin:/sbin
 
-# Tries this many XMLs on a hook; see tests/fuzz.
-FUZZ_INPUTS = 200000
+# Most tests wait for daemons and timeouts most of the time.
+WORKERS = $(shell expr 3 \* $$(nproc))
+PARALLEL = -n $(WORKERS) --dist loadscope
 
-# SKIP=e2e: `make check` without the machines of tests/e2e.
-SKIP =
-skipped = $(filter e2e,$(SKIP))
-$(if $(filter-out e2e,$(SKIP)),$(error SKIP can be e2e, not $(SKIP)))
+# What `make soak` does at random; SEED=NUMBER repeats it.
+SEED := $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
 
 # What contrib/setup-dev gets this machine ready for.
 GOAL = check
-check: GOAL = $(if $(skipped),check,e2e)
-e2e e2e-shell: GOAL = e2e
+e2e e2e-shell soak: GOAL = e2e
 
-.PHONY: check e2e e2e-shell fuzz demo lint setup install-hooks clean
+.PHONY: check coverage e2e e2e-shell soak demo lint setup install-hooks clean
 
-# Install what the tests need, then run them all.
+# Install what the tests need, then run all that need no virtual machine.
 check: lint
-	$(PYTHON) -m pytest -rsfE tests $(if $(skipped),--ignore=tests/e2e; \
-	    rc=$$?; echo "left out by SKIP=e2e: tests/e2e"; exit $$rc)
+	$(PYTHON) -m pytest -rsfE $(PARALLEL) tests --ignore=tests/e2e
 
 # In virtual machines: tests/e2e. E2E="-k nfs" and the like choose.
 e2e: setup
@@ -36,8 +33,17 @@ e2e: setup
 e2e-shell: setup
 	$(PYTHON) -m tests.e2e.box.shell $(VM)
 
-fuzz: setup
-	FUZZ_INPUTS=$(FUZZ_INPUTS) $(PYTHON) -m pytest -s -rfE tests/fuzz
+# What only repeats, more often than the others do. SOAK="tests/fuzz" and the
+# like choose.
+soak: setup
+	SOAK=1 SEED=$(SEED) $(PYTHON) -m pytest -rsfE -s -m soak \
+	    --hypothesis-seed=$(SEED) $(or $(SOAK),tests)
+
+# Which lines `make check` runs. Children that start without the site module,
+# as most of ours do, are not counted.
+coverage: setup
+	$(PYTHON) -m pytest -q $(PARALLEL) --cov --cov-report=term \
+	    --cov-report=html tests --ignore=tests/e2e
 
 # The main job, on storage that it makes itself.
 demo:
@@ -71,4 +77,5 @@ install-hooks:
 
 clean:
 	rm -rf .venv .tox .hypothesis .pytest_cache .ruff_cache build dist
+	rm -rf .coverage htmlcov
 	rm -rf *.egg-info

@@ -1,10 +1,81 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 import os
 
-from tests.support import stale
+import hypothesis
+import pytest
+
+from tests.support import soak, stale
+
+# Seconds for a test that is marked with `slow`, which says why.
+SLOW = 300
+
+# Always the same inputs in `make check`: what nobody has changed does not fail
+# by chance. `make soak` gives new ones, by the seed.
+hypothesis.settings.register_profile(
+    "check", derandomize=True, database=None, deadline=None
+)
+hypothesis.settings.register_profile(
+    "soak", max_examples=1000, database=None, deadline=None
+)
+hypothesis.settings.load_profile(soak.times("check", "soak"))
+
+# Files whose tests take long each, and share nothing that takes long to make:
+# workers share these tests. All other files are run by one worker each.
+SPREAD = (
+    "chroot_test.py",
+    "cli_block_test.py",
+    "cli_lease_test.py",
+    "cli_local_test.py",
+    "cli_restore_test.py",
+    "fence_test.py",
+    "kill_test.py",
+    "race_test.py",
+    "umask_test.py",
+)
+
+
+def pytest_configure(config):
+    # Before there are workers, so that they have the same one.
+    soak.seed()
+
+
+def pytest_report_header(config):
+    return f"seed: {soak.seed()} (SEED={soak.seed()} repeats it)"
 
 
 def pytest_sessionstart(session):
     # Other users use what tests make. What depends on it sets its own.
     os.umask(0o022)
     stale.clean()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    for item in items:
+        if item.get_closest_marker("soak") and soak.SOAK:
+            item.add_marker(pytest.mark.timeout(0), append=False)
+        elif item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.timeout(SLOW))
+    if hasattr(config, "workerinput"):
+        # First what takes longest, so that workers end at the same time.
+        items.sort(key=_rank)
+
+
+def _rank(item):
+    if item.path.name == "lease_test.py" or item.get_closest_marker("slow"):
+        return 0
+    return 1 if item.path.name in SPREAD else 2
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            path = nodeid.partition("::")[0]
+            return nodeid if os.path.basename(path) in SPREAD else path
+
+    if config.getvalue("dist") == "loadscope":
+        return Scheduling(config, log)
+    return None

@@ -16,6 +16,9 @@ from tests.support.processes.racer import explain
 NAMES = [domain.name for domain in RACED]
 
 
+pytestmark = pytest.mark.soak
+
+
 @pytest.fixture(scope="module")
 def raced(box, racing):
     """{name: (*what the race says, [listed after it by each host])}"""
@@ -49,7 +52,8 @@ def test_race(raced, name):
     assert {r["refused"] for r in refused} <= {"LeaseBusy", "MetadataChanged"}
     order = explain(changes, HELD)
     hosts = [reason.partition("-")[0] for reason in order]
-    assert sum(a != b for a, b in zip(hosts, hosts[1:])) > 1, order
+    # Both won at times, or it was no race.
+    assert len(set(hosts)) == 2, order
     for shown in after:
         assert (shown["seal"], shown["error"]) == ("valid", None)
         assert shown["reason"] == order[-1]

@@ -5,11 +5,11 @@ storage at the same time, since each takes long in an emulated machine.
 """
 
 import contextlib
-import os
 
 from tests.e2e.box.box import Host, together
 from tests.e2e.box.vm import program
 from tests.e2e.domains import NAMES, RACED
+from tests.support import soak
 
 # Why the flags of all domains are set and cleared.
 SET = "nightly copies, site B"
@@ -22,7 +22,7 @@ VOLUME = "c01c243c-145d-5c4a-95d5-5d36247d001c"
 CHECKED = ("nfs5", "iscsi4", "shared5")
 
 # Of the race: tries on each kind of storage, half of them by each host.
-ROUNDS = int(os.environ.get("E2E_ROUNDS", "50"))
+ROUNDS = soak.times(10, 50)
 
 # Seconds for the lease: of those that race, and of one who is to give up.
 PATIENCE = 180
@@ -141,7 +141,8 @@ def race(box, all_domains):
     def tries(pair):
         host, domain = pair
         rounds = (domain.sd_id, host.name, ROUNDS // 2, PATIENCE)
-        return host.as_tool("race", *rounds).wait(timeout=3600)
+        env = (f"SEED={soak.seed()}",)
+        return host.as_tool("race", *rounds, env=env).wait(timeout=3600)
 
     late = together(told, domains)
     pairs = [(host, domain) for domain in domains for host in box.hosts]

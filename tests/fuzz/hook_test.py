@@ -2,12 +2,11 @@
 """
 Whatever XML a hook is given, its answer is one of the two that it has.
 
-`make fuzz` tries FUZZ_INPUTS inputs, at random. `make check` tries a few,
-always the same, so that this cannot rot and never fails by chance.
+`make soak` tries 200,000 inputs, at random. `make check` tries a few, always
+the same, so that this cannot rot and never fails by chance.
 """
 
 import collections
-import os
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,11 +14,12 @@ from hypothesis import strategies as st
 
 from tests.fuzz import mutate
 from tests.fuzz.world import CLEAN, World
-from tests.support import configfile
+from tests.support import configfile, soak
 from tests.support.hooks import domxmldata
 
-INPUTS = int(os.environ.get("FUZZ_INPUTS", 3000))
-SHORT = "FUZZ_INPUTS" not in os.environ
+INPUTS = soak.times(3000, 200000)
+
+pytestmark = pytest.mark.soak
 
 # Inputs that are made of one example: what is drawn costs more than to try it.
 VARIANTS = 10
@@ -28,9 +28,6 @@ KINDS = ("trees", "bytes", "both", "disks", "noise")
 
 tries = settings(
     max_examples=max(INPUTS // (len(KINDS) * VARIANTS), 1),
-    deadline=None,
-    database=None,
-    derandomize=SHORT,
     suppress_health_check=list(HealthCheck),
 )
 NAMES = st.sampled_from(domxmldata.names())

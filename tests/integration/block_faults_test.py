@@ -29,7 +29,10 @@ pytest_plugins = [
     "tests.support.storage.blockfixtures",
     "tests.support.storage.faultydevice",
 ]
-pytestmark = needs_block
+pytestmark = [
+    pytest.mark.slow("lvm is started again and again, and hangs"),
+    needs_block,
+]
 
 # A vgchange that goes wrong
 

@@ -26,7 +26,10 @@ pytest_plugins = [
     "tests.support.storage.blockfixtures",
     "tests.support.storage.faultydevice",
 ]
-pytestmark = needs_block
+pytestmark = [
+    pytest.mark.slow("lvm waits for devices that hang"),
+    needs_block,
+]
 
 # Seconds for lvm where it cannot answer, and where it must, on a machine that
 # may be slow.

@@ -15,7 +15,11 @@ from tests.support.hooks.needs import needs_sanlock
 from tests.support.processes.namespace import Namespace, needs_namespace
 from vdsm_backup.host import mounts
 
-pytestmark = [needs_namespace, needs_sanlock]
+pytestmark = [
+    pytest.mark.slow("sanlock takes 3 s to join a lockspace, 2 to leave it"),
+    needs_namespace,
+    needs_sanlock,
+]
 
 # What the chroot has of its own: there the tests inside make their domains.
 OWN = {"tmp", "run"}

@@ -20,7 +20,10 @@ pytest_plugins = [
     "tests.support.storage.blockfixtures",
     "tests.support.clifixtures",
 ]
-pytestmark = needs_block
+pytestmark = [
+    pytest.mark.slow("sanlock takes 3 s to join a lockspace, 2 to leave it"),
+    needs_block,
+]
 
 WHY = ["--reason", "nightly copies, & more"]
 

@@ -19,6 +19,9 @@ from vdsm_backup.metadata import encoding
 from vdsm_backup.metadata import lines as md_lines
 
 pytest_plugins = ["tests.support.clifixtures"]
+pytestmark = pytest.mark.slow(
+    "sanlock takes 3 s to join a lockspace, 2 to leave it"
+)
 
 
 class Leased(testhost.Host):

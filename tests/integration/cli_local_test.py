@@ -19,6 +19,9 @@ from vdsm_backup import errors
 from vdsm_backup.lease import local
 
 pytest_plugins = ["tests.support.clifixtures"]
+pytestmark = pytest.mark.slow(
+    "sanlock takes 3 s to join a lockspace, 2 to leave it"
+)
 
 # Nobody answers there.
 NO_SANLOCK = {"SANLOCK_RUN_DIR": "/nonexistent"}

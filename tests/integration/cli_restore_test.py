@@ -21,7 +21,10 @@ pytest_plugins = [
     "tests.support.storage.blockfixtures",
     "tests.support.clifixtures",
 ]
-pytestmark = needs_sanlock
+pytestmark = [
+    pytest.mark.slow("sanlock takes 3 s to join a lockspace, 2 to leave it"),
+    needs_sanlock,
+]
 
 POOL = "11111111-2222-3333-4444-555555555555"
 

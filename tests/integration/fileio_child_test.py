@@ -19,8 +19,6 @@ from tests.support.waiting import wait_until
 from vdsm_backup.fileio import base as fileio
 from vdsm_backup.fileio import choose
 
-pytestmark = pytest.mark.timeout(60)
-
 
 def test_auto_takes_ioprocess_where_it_is(tmp_path):
     with choose.open("auto", "test", 10) as io:

@@ -9,8 +9,6 @@ import stat
 
 import pytest
 
-pytestmark = pytest.mark.timeout(60)
-
 
 @pytest.fixture
 def path(tmp_path):

@@ -18,7 +18,6 @@ from vdsm_backup.fileio import base as fileio
 from vdsm_backup.fileio import choose
 
 pytestmark = [
-    pytest.mark.timeout(60),
     pytest.mark.skipif(
         hangfs.missing() is not None, reason=str(hangfs.missing())
     ),

@@ -10,8 +10,6 @@ import pytest
 
 from vdsm_backup.fileio import base as fileio
 
-pytestmark = pytest.mark.timeout(60)
-
 ODD_NAMES = [
     "a b",
     'quo"te',

@@ -15,7 +15,6 @@ from tests.support.storage import backends, hangfs
 from tests.support.waiting import wait_until
 
 pytestmark = [
-    pytest.mark.timeout(60),
     pytest.mark.skipif(
         hangfs.missing() is not None, reason=str(hangfs.missing())
     ),

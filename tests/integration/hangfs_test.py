@@ -18,7 +18,6 @@ from tests.support.storage import hangfs
 from tests.support.waiting import wait_until
 
 pytestmark = [
-    pytest.mark.timeout(60),
     pytest.mark.skipif(
         hangfs.missing() is not None, reason=str(hangfs.missing())
     ),

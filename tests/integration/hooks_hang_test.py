@@ -20,7 +20,7 @@ from tests.support.storage.blocktools import needs_block
 from tests.support.waiting import wait_until
 
 pytest_plugins = ["tests.support.hooks.hookfixtures"]
-pytestmark = [needs_fuse, needs_namespace, pytest.mark.timeout(60)]
+pytestmark = [needs_fuse, needs_namespace]
 
 # Seconds; a machine that is busy needs one for a hook without a fault.
 IO_TIMEOUT = 3

@@ -15,7 +15,7 @@ from vdsm_backup import config
 from vdsm_backup.vm import domxml
 
 pytest_plugins = ["tests.support.hooks.hookfixtures"]
-pytestmark = pytest.mark.timeout(60)
+
 
 BOMB = (
     b"<!DOCTYPE d [<!ENTITY a 'aaaaaaaaaa'>"

@@ -8,7 +8,6 @@ the next command of a user just works and leaves no lockspace joined.
 import contextlib
 import os
 import signal
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -29,7 +28,7 @@ from vdsm_backup.storage import discovery
 BACKENDS = ["embedded"] if MISSING else ["embedded", "installed"]
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.slow("sanlock takes 3 s to join a lockspace, 2 to leave it"),
     needs_sanlock,
 ]
 
@@ -99,56 +98,52 @@ class Place(testhost.Host):
         return reading.flag.reason
 
 
-def kill_at_each(host, backend, target, steps):
-    def play(step):
-        with Place(host, backend) as place:
-            said, _ = place.victim(target, step).communicate()
-            return step, said, place.check()
-
-    with ThreadPoolExecutor(3) as pool:
-        results = list(pool.map(play, steps))
-    print(results)
-    return results
+@pytest.fixture(params=BACKENDS)
+def place(request, host):
+    with Place(host, request.param) as place:
+        yield place
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_tool(host, backend):
-    for step, said, reason in kill_at_each(host, backend, "tool", STEPS):
-        assert said == ""
-        # The word to commit was not given before "confirm".
-        expected = "of the victim" if step == "confirm" else ""
-        assert reason == expected, step
+def killed(place, target, step):
+    """What the tool said of it, and the reason that is on storage then."""
+    said, _ = place.victim(target, step).communicate()
+    return said, place.check()
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_holder(host, backend):
-    for step, said, reason in kill_at_each(host, backend, "holder", STEPS):
-        if step == "confirm":
-            assert (said, reason) == ("hit\nchanged\n", "of the victim")
-        else:
-            assert said.startswith("hit\nLeaseLost"), step
-            assert reason == ""
+@pytest.mark.parametrize("step", STEPS)
+def test_tool(place, step):
+    said, reason = killed(place, "tool", step)
+    assert said == ""
+    # The word to commit was not given before "confirm".
+    assert reason == ("of the victim" if step == "confirm" else "")
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_writer(host, backend):
-    results = kill_at_each(host, backend, "writer", BEFORE_CONFIRM)
-    for step, said, reason in results:
-        assert said.startswith(("hit\nWriteFailed", "hit\nOutcomeUnknown"))
-        assert reason == "", step
+@pytest.mark.parametrize("step", STEPS)
+def test_holder(place, step):
+    said, reason = killed(place, "holder", step)
+    if step == "confirm":
+        assert (said, reason) == ("hit\nchanged\n", "of the victim")
+    else:
+        assert said.startswith("hit\nLeaseLost")
+        assert reason == ""
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_worker(host, backend):
-    results = kill_at_each(host, backend, "worker", BEFORE_CONFIRM[1:])
-    for step, said, reason in results:
-        if step == "commit":
-            # Nobody is left to ask, or ioprocess did it after all.
-            known = ("hit\nOutcomeUnknown", "hit\nchanged")
-            assert said.startswith(known), said
-            continue
+@pytest.mark.parametrize("step", BEFORE_CONFIRM)
+def test_writer(place, step):
+    said, reason = killed(place, "writer", step)
+    assert said.startswith(("hit\nWriteFailed", "hit\nOutcomeUnknown"))
+    assert reason == ""
+
+
+@pytest.mark.parametrize("step", BEFORE_CONFIRM[1:])
+def test_worker(place, step):
+    said, reason = killed(place, "worker", step)
+    if step == "commit":
+        # Nobody is left to ask, or ioprocess did it after all.
+        assert said.startswith(("hit\nOutcomeUnknown", "hit\nchanged")), said
+    else:
         assert said.startswith("hit\nWriteFailed"), said
-        assert reason == "", step
+        assert reason == ""
 
 
 @pytest.fixture

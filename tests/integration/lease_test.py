@@ -22,9 +22,12 @@ from tests.integration.lease import (  # noqa: F401
 from tests.integration.lease.scenarios import MARKS, SCENARIOS, Hosts, Running
 from tests.support.lease import sanlockd
 
-pytestmark = pytest.mark.skipif(
-    sanlockd.missing() is not None, reason=str(sanlockd.missing())
-)
+pytestmark = [
+    pytest.mark.slow("sanlock takes a minute to give up a host"),
+    pytest.mark.skipif(
+        sanlockd.missing() is not None, reason=str(sanlockd.missing())
+    ),
+]
 
 
 @pytest.fixture(scope="module")

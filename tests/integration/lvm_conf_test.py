@@ -25,7 +25,10 @@ pytest_plugins = [
     "tests.support.storage.blockfixtures",
     "tests.support.clifixtures",
 ]
-pytestmark = needs_block
+pytestmark = [
+    pytest.mark.slow("lvm runs for each of its settings"),
+    needs_block,
+]
 
 TAG = "nightly"
 

@@ -15,7 +15,7 @@ from vdsm_backup.vm import needs
 from vdsm_backup.vm.domxml import Disk, Source, Vm
 from vdsm_backup.vm.paths import FILE, Location
 
-pytestmark = [needs_fuse, pytest.mark.timeout(60)]
+pytestmark = [needs_fuse]
 
 SD = "0c6bf0d4-2f5e-4d6e-8d0a-51a3c74b1101"
 OTHER = "0c6bf0d4-2f5e-4d6e-8d0a-51a3c74b1102"

@@ -17,7 +17,11 @@ from tests.support.processes.namespace import Namespace, needs_namespace
 from tests.support.storage import filedomain
 
 pytest_plugins = ["tests.support.clifixtures"]
-pytestmark = [needs_other_user, needs_sanlock]
+pytestmark = [
+    pytest.mark.slow("sanlock takes 3 s to join a lockspace, 2 to leave it"),
+    needs_other_user,
+    needs_sanlock,
+]
 
 OURS = "/var/lib/vdsm-backup"
 UMASKS = [0, 0o027, 0o077, 0o777]

@@ -22,7 +22,6 @@ from tests.vdsm.preview_test import REFUSED
 from vdsm_backup.metadata import flag
 
 pytestmark = [
-    pytest.mark.slow,
     # In an emulated machine a domain alone takes a minute.
     pytest.mark.timeout(1800),
     pytest.mark.skipif(bool(vdsmblock.missing()), reason=vdsmblock.missing()),

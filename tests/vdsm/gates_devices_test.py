@@ -65,7 +65,7 @@ def test_cd_change(host, key):
     running.assert_untouched()
 
 
-@pytest.mark.slow
+@pytest.mark.slow("VDSM joins a lockspace")
 @needs.needs_sanlock
 @pytest.mark.skipif(bool(loop.missing()), reason=loop.missing())
 def test_lease(start, directory):

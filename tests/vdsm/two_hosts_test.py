@@ -20,7 +20,7 @@ from tests.vdsm.inside import storage
 from vdsm_backup import errors
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.slow("two VDSMs join a lockspace"),
     needs.needs_sanlock,
     pytest.mark.skipif(bool(loop.missing()), reason=loop.missing()),
 ]

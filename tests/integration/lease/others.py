@@ -3,8 +3,6 @@
 
 import time
 
-import pytest
-
 from tests.integration.lease.scenarios import (
     RENEWALS,
     assert_can_take,
@@ -129,7 +127,7 @@ def hosts_that_may_live_are_refused(hosts):
     assert_left(hosts.one, domain)
 
 
-@scenario(marks=pytest.mark.slow)
+@scenario()
 def dead_hosts_do_not_matter(hosts):
     domain = hosts.domain()
     with Host("host3") as crashed:
@@ -138,7 +136,7 @@ def dead_hosts_do_not_matter(hosts):
     assert_can_take(hosts.one, domain, timeout=100)
 
 
-@scenario(marks=pytest.mark.slow)
+@scenario()
 def own_host_id_left_by_a_crash(hosts):
     domain = hosts.domain()
     with Host("other") as crashed:

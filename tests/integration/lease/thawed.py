@@ -9,8 +9,6 @@ import contextlib
 import os
 import signal
 
-import pytest
-
 from tests.integration.lease.scenarios import PATIENCE, scenario
 from tests.support import testhost
 from tests.support.lease.sanlockd import Host
@@ -25,7 +23,6 @@ from vdsm_backup.metadata import lines as md_lines
     ("embedded", "create"),
     ("embedded", "commit"),
     *([] if MISSING else [("installed", "commit")]),
-    marks=pytest.mark.slow,
 )
 def thawed_host_changes_nothing(hosts, backend, step):
     path = os.path.join(hosts.dir, f"thawed-{backend}-{step}")

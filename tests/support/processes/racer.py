@@ -8,9 +8,9 @@ meet at the SDM lease.
 
 import dataclasses
 import json
-import random
 import sys
 
+from tests.support import soak
 from vdsm_backup import config, errors
 from vdsm_backup.change import change
 from vdsm_backup.cli.wiring import HostWorld
@@ -31,9 +31,10 @@ def race(conf, sd_id, name, rounds, world=Racing):
     """
     options = config.load(conf)
     storage, _ = discovery.Discovery(options).find(sd_id)
+    choices = soak.choices("race", name)
     for number in range(rounds):
         here = world(storage, options, None, lambda text: None)
-        action = random.choice(["set", "clear"])
+        action = choices.choice(["set", "clear"])
         request = change.Request(action, reason=f"{name}-{number}-{action}")
         try:
             change.change(storage, request, here)
