@@ -403,9 +403,11 @@ class LvmFailed(Unreadable):
     """
     An LVM command failed. The message holds LVM's own words.
 
-    Check the devices, and which of them are meant ([lvm] devices; multipath
-    devices by default). Who is not root runs LVM through sudo, which VDSM's
-    installation allows to the user vdsm only: run the command as root.
+    Check the devices, and which of them are configured ([lvm] devices;
+    multipath devices by default). A user who is not root runs LVM through
+    sudo, which VDSM's installation allows to the user vdsm only: run the
+    command as root. "Unrecognised option --devices" means that lvm2 is older
+    than 2.03.12.
     """
 
     code = 969
@@ -459,10 +461,11 @@ class DomainAttached(Error):
     The domain is attached to a pool: only VDSM may change its metadata.
 
     VDSM keeps the metadata of attached domains in memory and would write the
-    old state back. So it is asked to make the change, and it does so on the
-    SPM host of the pool and with the plugin; what is in the way is in the
-    message. Run the command on the SPM host; or detach the domain in the
-    engine first; or, when the whole data center is lost, use --pool-is-gone.
+    old state back. So the command asks VDSM to make the change, which VDSM
+    can do on the SPM host of the pool, with the plugin. The message says why
+    it could not be asked. Run the command on the SPM host; or detach the
+    domain in the engine first; or, when the whole data center is lost, use
+    --pool-is-gone.
     """
 
     code = 972
@@ -539,8 +542,9 @@ class OutcomeUnknown(Error):
 
     The write had begun when the storage stopped answering, and it cannot be
     read back. The domain has the old or the new metadata, whole. When the
-    storage answers again, look: `show` tells which, `verify` that it is
-    sound. The writer keeps its lease as long as it lives.
+    storage answers again, `show` tells which of them is there, and `verify`
+    whether it is sound. The writer process keeps its lease as long as it
+    lives.
     """
 
     code = 982
@@ -857,9 +861,9 @@ class ConfigInvalid(Error):
 
     An option is unknown, its value makes no sense, or a file or directory of
     the configuration is there and cannot be read; the message names the file.
-    Mend it; another configuration can be given with --config. What user vdsm
-    cannot read counts for the hooks and for VDSM: until it is mended they
-    refuse every VM.
+    Mend it; another configuration can be given with --config. A file that
+    only user vdsm cannot read stops the hooks and VDSM, too: they refuse
+    every VM until it is mended.
     """
 
     code = 987

@@ -7,7 +7,10 @@ of ours: a child process imports what it is started as.
 """
 
 import ast
+import contextlib
 import os
+import re
+import sys
 
 import pytest
 
@@ -33,7 +36,7 @@ MAY_IMPORT = {
     "lease": "errors text processes",
     "users": "errors text vm host processes",
     "guard": "errors text metadata vm processes host.mounts host.journal"
-    " storage.direct",
+    " storage.base storage.direct",
     "change": "errors text metadata processes storage.base",
     "hooks": "errors text config vm.domxml vm.paths host.user guard",
     "plugin": "errors text config metadata processes host vm users"
@@ -48,12 +51,15 @@ MAY_IMPORT = {
 # One module may more than its package.
 EXCEPTIONS = {
     "change.writer": "storage.locate",
+    # A child is asked.
+    "doctor.checks": "hooks.answer plugin.install",
     "change.through_vdsm": "host.vdsm_client",
 }
 
-# Modules outside the standard library; all others are no requirement of
-# ours.
+# Modules outside the standard library. We may count on no other.
 FOREIGN = {
+    # In a child, too.
+    "doctor.checks": {"vdsm"},
     "host.vdsm_client": {"vdsm"},
     "fileio.ioprocess": {"ioprocess"},
     "users.running_vms": {"libvirt"},
@@ -86,6 +92,11 @@ def imported(text):
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.Attribute):
+            # What it says of itself, like __version__, is no door.
+            if isinstance(node.value, ast.Name) and node.value.id == PACKAGE:
+                if not node.attr.startswith("__"):
+                    yield f"{PACKAGE}.{node.attr}"
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "a relative import hides the door"
             for alias in node.names:
@@ -93,9 +104,30 @@ def imported(text):
                 below = whole.partition(".")[2]
                 is_module = below in MODULES or f"{below}.__init__" in MODULES
                 yield whole if is_module else node.module
+        elif isinstance(node, ast.JoinedStr):
+            yield from imported_by_text(_beginning(node))
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if node.value.partition(".")[2] in MODULES:
-                yield node.value
+            yield from imported_by_text(node.value)
+
+
+def imported_by_text(text):
+    """
+    What a string imports: one that names a module or a package, and code. A
+    string with fields counts by what is before the first one.
+    """
+    if re.fullmatch(rf"{PACKAGE}\.[\w.]+", text):
+        below = text.rstrip(".").partition(".")[2]
+        if below in MODULES or f"{below}.__init__" in MODULES:
+            yield f"{PACKAGE}.{below}"
+    elif f"import {PACKAGE}" in text or f"from {PACKAGE}" in text:
+        with contextlib.suppress(SyntaxError):
+            yield from imported(text)
+
+
+def _beginning(node):
+    first = node.values[0] if node.values else None
+    value = getattr(first, "value", None)
+    return value if isinstance(value, str) else ""
 
 
 def ours(text):
@@ -136,18 +168,31 @@ def test_imports_of_ours(module):
     assert forbidden(module, read(MODULES[module])) == set()
 
 
-def test_nothing_of_vdsm_outside_the_plugin():
+@pytest.mark.skipif(
+    sys.version_info < (3, 10), reason="Python tells its modules since 3.10"
+)
+def test_nothing_from_elsewhere():
+    known = {*sys.stdlib_module_names, PACKAGE}
     found = {}
     for module, path in MODULES.items():
-        foreign = {"vdsm", "sanlock", "libvirt", "ioprocess"} & {
-            door(name) for name in imported(read(path))
-        }
-        foreign -= FOREIGN.get(module, set()) | FOREIGN.get(
-            door(module), set()
-        )
+        foreign = {door(name) for name in imported(read(path))} - known
+        foreign -= FOREIGN.get(module, set())
+        foreign -= FOREIGN.get(door(module), set())
         if foreign:
             found[module] = foreign
     assert found == {}
+
+
+def test_the_client_of_vdsm_is_imported_when_it_is_needed():
+    tree = ast.parse(read(MODULES["host.vdsm_client"]))
+    at_once = {
+        node.module
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom) and door(node.module) == "vdsm"
+    }
+    names = set(imported(read(MODULES["host.vdsm_client"])))
+    assert at_once == set()
+    assert {n for n in names if door(n) == "vdsm"} == {"vdsm", "vdsm.config"}
 
 
 def test_metadata_is_pure():
@@ -180,8 +225,32 @@ def test_a_package_is_a_docstring():
         "class A:\n    def f(self):\n        import vdsm_backup.storage.file",
         "if TYPE_CHECKING:\n    from vdsm_backup.storage import file",
         "CHILD = 'vdsm_backup.storage.file'",
+        "import vdsm_backup.storage.file as x",
+        "importlib.import_module('vdsm_backup.storage.file')",
+        "__import__('vdsm_backup.storage.file')",
+        "exec('from vdsm_backup.storage import file')",
+        "CODE = 'import sys; import vdsm_backup.storage.file'",
     ],
 )
 def test_an_import_is_seen_wherever_it_stands(text):
     assert forbidden("lease.client", text) == {"storage.file"}
     assert forbidden("storage.block", text) == set()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from vdsm_backup import storage",
+        "import_module('vdsm_backup.storage')",
+        "import_module(f'vdsm_backup.storage.{name}')",
+        "from vdsm_backup.storage import *",
+        "import vdsm_backup\nvdsm_backup.storage.file.FileStorage",
+    ],
+)
+def test_an_import_of_a_package_is_seen(text):
+    assert forbidden("lease.client", text) == {"storage"}
+
+
+def test_a_relative_import_would_hide_the_door():
+    with pytest.raises(AssertionError):
+        forbidden("lease.client", "from .storage import file")

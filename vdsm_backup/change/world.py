@@ -34,8 +34,8 @@ class World(Protocol):
     @property
     def settle(self) -> float:
         """
-        Seconds to look for users again after the flag was set: one that had
-        looked at the flag before may begin after.
+        Seconds to search for users again after the flag was set. A VM that
+        has read the flag before may still start afterwards.
         """
 
     def lease(

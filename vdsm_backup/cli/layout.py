@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 CUT = "..."
 
-# What lines begin with that belong to the line above them.
+# A line that belongs to the line above it begins with this.
 INDENT = "    "
 
 

@@ -32,14 +32,14 @@ from vdsm_backup.text import printable
 from vdsm_backup.users import users
 from vdsm_backup.vm.paths import mount_of
 
-_LOCAL = lease_local.TYPE
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
     from vdsm_backup.config import Config
     from vdsm_backup.storage.base import LeasePaths, Storage
+
+_LOCAL = lease_local.TYPE
 
 
 def make_history(options: Config) -> history.History:

@@ -206,10 +206,16 @@ def storage_tools(options: config.Config) -> Iterator[Finding]:
     else:
         text = "is not installed: a worker of our own takes its place"
         yield Finding("ioprocess", NOTE, text)
-    done = _run([lvm_command.LVM, "version"], as_us=True)
-    if done is None or done.returncode:
+    # Whether it knows the options by which we limit it: older ones do not.
+    limits = lvm_command.limits([os.devnull])
+    done = _run([lvm_command.LVM, "pvs", *limits, "--version"], as_us=True)
+    if done is None:
         text = f"{lvm_command.LVM} does not run"
         yield Finding("lvm", BAD, text, "install lvm2")
+    elif done.returncode:
+        text = f"{lvm_command.LVM} cannot be limited to devices: no flag of a"
+        text += f" block domain can be read: {printable(done.stderr.strip())}"
+        yield Finding("lvm", BAD, text, "install lvm2 2.03.12 or later")
     else:
         count = len(devices.configured_or_multipath(options.lvm_devices))
         yield Finding("lvm", OK, f"limited to {count} devices")

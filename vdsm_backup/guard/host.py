@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from vdsm_backup.guard.verdict import Verdict
+    from vdsm_backup.storage import base as storage_base
     from vdsm_backup.vm.needs import Resolved, UnresolvedPaths
     from vdsm_backup.vm.paths import Location
 
-    class Options(policy.Options, direct.Options, Protocol):
+    class Options(policy.Options, storage_base.Options, Protocol):
         """
         The configuration, as far as the guard and the reading of a domain
         need it.

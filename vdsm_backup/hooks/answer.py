@@ -128,7 +128,7 @@ class Hook:
         self._operation = operation
         self._config_path = config_path
         self._started = started
-        # What is known so far. A fault at any time is told with it.
+        # What is known so far: an answer names it, also if we fail.
         self._settings = policy.Settings()
         self._vm = "A VM"
         self._vm_id: str | None = None

@@ -58,8 +58,8 @@ class Watch:
 
     def pause(self, seconds: float, late: errors.Error | None = None) -> None:
         """
-        Wait. When the time is over after that, raises `late`, or LeaseTimeout
-        if there is none.
+        Wait. If the deadline has passed then, raises `late`, or LeaseTimeout
+        without one.
         """
         self.listen(seconds)
         if time.monotonic() >= self._deadline:

@@ -189,7 +189,8 @@ def torn_down_on_error(
         yield
     except Exception:
         for drive in drives:
-            # Not a dictionary: a path, of which nothing has to be torn down.
+            # A drive that is no dictionary is a path, for which VDSM has
+            # prepared nothing.
             if isinstance(drive, dict) and drive.get("volumeInfo"):
                 tear_down(cif, drive)
         raise

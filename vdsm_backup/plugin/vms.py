@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from vdsm_backup.text import printable
 from vdsm_backup.users import running_vms
 from vdsm_backup.users.users import Users
+from vdsm_backup.vm import domxml
 
 if TYPE_CHECKING:
     from typing import Iterable, Iterator
@@ -70,7 +71,7 @@ def _add(users: Users, vm: Vm, sd_id: str) -> None:
     name = printable(vm.name)
     try:
         found = running_vms.uses(vm.domain.xml, sd_id)
-    except running_vms.BadXml as e:
+    except domxml.BadXml as e:
         users.unseen(f"VM {name}: its XML {e}")
         found = {"uses": [], "cdroms": []}
     uses, cdroms = list(found["uses"]), list(found["cdroms"])

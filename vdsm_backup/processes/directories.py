@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-Directories of ours on this host, with the modes that we mean. mkdir() alone
-would take the bits of the caller's umask off a mode, and a user may have any
-umask.
+Makes our directories on this host, with exactly the modes that are asked for.
+mkdir() alone would take the bits of the caller's umask off a mode, and a user
+may have any umask.
 """
 
 from __future__ import annotations

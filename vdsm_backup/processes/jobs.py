@@ -27,7 +27,7 @@ class Jobs:
     """
 
     def __init__(self, jobs: Mapping[Any, Callable[[], Any]]) -> None:
-        self._results: queue.Queue = queue.Queue()
+        self._results: queue.Queue[Any] = queue.Queue()
         self.waiting: set[Any] = set()
         for key, job in jobs.items():
             self.add(key, job)

@@ -11,9 +11,13 @@ from __future__ import annotations
 
 import subprocess
 
-_left: list[subprocess.Popen] = []
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_left: list[subprocess.Popen[Any]] = []
 
 
-def leave(process: subprocess.Popen) -> None:
+def leave(process: subprocess.Popen[Any]) -> None:
     """Keep a process that nobody waits for any more."""
     _left[:] = [p for p in (*_left, process) if p.poll() is None]

@@ -4,8 +4,8 @@ What can be done with the metadata of one storage domain.
 
 Three interfaces, each with all that the one before it has:
 
-- A Reader reads. The guard, `list` and `show` need no more. Inside VDSM there
-  is no more: VDSM writes by a transaction of its own.
+- A Reader reads. The story of a change (change/change.py) needs no more.
+  Inside VDSM there is no more: VDSM writes by a transaction of its own.
 - A Writer also writes. The writer process needs one.
 - A Storage can also be leased by sanlock, and described to another process.
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from typing import Any, Callable, Mapping, Protocol
 
     from vdsm_backup import errors
-    from vdsm_backup.lvm.report import Vg
+    from vdsm_backup.lvm.scan import Vg
     from vdsm_backup.lvm.vgs import Lvm
 
     class Options(Protocol):

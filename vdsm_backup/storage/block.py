@@ -36,8 +36,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Iterable, Iterator
 
-    from vdsm_backup.lvm.report import Vg
-    from vdsm_backup.lvm.vgs import Lvm, Scan
+    from vdsm_backup.lvm.scan import Scan, Vg
+    from vdsm_backup.lvm.vgs import Lvm
     from vdsm_backup.storage.base import Activator
 
 IDS = "ids"

@@ -102,16 +102,16 @@ class DirectReader:
     def _read_file(self, location: Location, timeout: float) -> list[str]:
         from vdsm_backup.fileio import base as fileio
         from vdsm_backup.fileio import choose
-        from vdsm_backup.storage.file import FileStorage
+        from vdsm_backup.storage.file import FileStorage, io_user
 
         options = self._options
         # A location of this kind always has its directory.
         directory = location.directory
-        user = (options.uid, options.gid) if os.getuid() == 0 else None
         try:
             with choose.open(options.ioprocess, directory, timeout) as io:
                 if location.candidate:
                     _require_domain(io, directory)
+                user = io_user(options)
                 storage = FileStorage(
                     location.domain, directory, io, timeout, user
                 )

@@ -14,11 +14,15 @@ over `metadata` before it has, in this order,
 3. compared `metadata` once more with what it began with.
 
 Of two writers that began with the same metadata at most one gets to its end,
-wherever they are stopped and for how long. If A does not see B's file listed,
-B makes it later, and lists later still: then B takes A's file away, or A has
-renamed it already, and B's comparison shows that. A file that cannot be taken
-away refuses the write. The files that are there at the start are taken away
-at once, so that the one who has the lease now comes first.
+wherever they are stopped and for how long. Say that A lists the directory and
+does not see B's file. Then B makes its file after that, and lists the
+directory later still. If A's file is there then, B takes it away, and A's
+rename fails. If it is not there, A has renamed it already, and B's comparison
+shows that.
+
+A file that cannot be taken away refuses the write. The files that are there at
+the start are taken away at once, so that the writer who has the lease now
+comes first.
 
 Where `metadata` is not whole, the file of another writer may be all that is
 left: on NFS a rename is two steps, and one that was killed between them leaves

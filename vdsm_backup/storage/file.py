@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from typing import Any, Callable, Iterator
 
     from vdsm_backup.fileio.base import FileIO
-    from vdsm_backup.storage.base import Activator
+    from vdsm_backup.storage.base import Activator, Options
 
 DOM_MD = "dom_md"
 METADATA = "metadata"
@@ -185,3 +185,11 @@ class FileStorage(Storage):
 
     def match_origin(self, stored: str) -> str:
         return origin.match_file(stored, self.origin())
+
+
+def io_user(options: Options) -> tuple[int, int] | None:
+    """
+    The (uid, gid) that file I/O is done by: the configured user where we are
+    root, otherwise None, which means that we do it as we are.
+    """
+    return (options.uid, options.gid) if os.getuid() == 0 else None

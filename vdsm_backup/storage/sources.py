@@ -23,7 +23,7 @@ from vdsm_backup.fileio import choose
 from vdsm_backup.host import devices
 from vdsm_backup.lvm.vgs import Lvm
 from vdsm_backup.storage.block import BlockStorage
-from vdsm_backup.storage.file import DOM_MD, FileStorage
+from vdsm_backup.storage.file import DOM_MD, FileStorage, io_user
 from vdsm_backup.text import is_uuid, printable
 
 TYPE_CHECKING = False
@@ -195,7 +195,7 @@ class Sources:
     def file(self, sd_id: str, directory: str, io: FileIO) -> FileStorage:
         """The domain of a directory, by a FileIO of its mount."""
         options = self._options
-        user = (options.uid, options.gid) if os.getuid() == 0 else None
+        user = io_user(options)
         return FileStorage(sd_id, directory, io, options.io_timeout, user)
 
     def _ours(self, source: str, error: Exception) -> errors.Error:

@@ -224,7 +224,7 @@ def _domains_by_target(root: _Element) -> dict[str, list[str]]:
 # The tree
 
 
-class _Element(list):
+class _Element(list["str | _Element"]):
     """
     An element: the list of its texts and elements, in their order.
 

@@ -10,7 +10,8 @@ from tests.support import commandline, configfile, rundir, testhost
 from tests.support.hooks.needs import needs_other_user
 from vdsm_backup import config, errors
 from vdsm_backup.doctor import checks as doctor_checks
-from vdsm_backup.host import vdsm_client
+from vdsm_backup.host import devices, vdsm_client
+from vdsm_backup.lvm import command as lvm_command
 from vdsm_backup.users import users
 
 
@@ -244,12 +245,39 @@ def test_sanlock_and_journal(tmp_path):
         assert states(doctor_checks.sanlock(str(there))) == [doctor_checks.OK]
 
 
-def test_lvm(options, monkeypatch):
-    monkeypatch.setattr(doctor_checks.lvm_command, "LVM", "/nowhere/lvm")
-    assert (
-        list(doctor_checks.storage_tools(options))[1].state
-        == doctor_checks.BAD
-    )
+@pytest.mark.parametrize(
+    "script, state, words",
+    [
+        (None, "BAD", "does not run"),
+        # As 2.03.11 says it.
+        (
+            "case $* in *--devices*)"
+            " echo \"pvs: unrecognized option '--devices'\" >&2; exit 3; esac",
+            "BAD",
+            "unrecognized option '--devices'",
+        ),
+        ("exit 0", "OK", "limited to 0 devices"),
+    ],
+)
+def test_lvm(options, monkeypatch, tmp_path, script, state, words):
+    lvm = tmp_path / "lvm"
+    if script:
+        lvm.write_text(f"#!/bin/sh\n{script}\n")
+        lvm.chmod(0o755)
+    options.lvm_devices = []
+    monkeypatch.setattr(devices, "multipath", lambda *args: [])
+    monkeypatch.setattr(doctor_checks.lvm_command, "LVM", str(lvm))
+    found = list(doctor_checks.storage_tools(options))[1]
+    assert found.state == getattr(doctor_checks, state)
+    assert words in found.text
+
+
+@pytest.mark.skipif(
+    not os.path.exists(lvm_command.LVM), reason=f"no {lvm_command.LVM}"
+)
+def test_the_lvm_of_this_host(options):
+    found = list(doctor_checks.storage_tools(options))[1]
+    assert found.state == doctor_checks.OK
 
 
 def test_a_command_that_does_not_end(monkeypatch):

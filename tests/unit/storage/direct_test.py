@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 import os
-import time
 
 import pytest
 
 from tests.support import testhost
 from tests.support.processes import proc
 from tests.support.storage import filedomain
+from tests.support.waiting import wait_until
 from vdsm_backup import config, errors
 from vdsm_backup.fileio import choose
 from vdsm_backup.host import devices
@@ -117,8 +117,7 @@ def test_no_child_is_left(host, monkeypatch):
     sd = host.domain(5)
     read(host, Location(sd, FILE, directory(host, sd)))
     (io,) = opened
-    while proc.alive(io.pid):
-        time.sleep(0.01)
+    wait_until(lambda: not proc.alive(io.pid))
 
 
 # A domain of which only the UUID is known
