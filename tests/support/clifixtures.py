@@ -20,7 +20,7 @@ WHY = ["--reason", "nightly copies"]
 # Of the storage here. A run that waits for what hangs for ever takes longer
 # than all slack.
 IO_TIMEOUT = 2
-SLACK = 8
+SLACK = 25
 
 # As on a host: root starts us, files are those of vdsm:kvm.
 OWNER = (os.getuid(), os.getgid()) if no_other_user() else (36, 36)

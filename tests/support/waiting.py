@@ -7,6 +7,9 @@ import time
 # Seconds: for what comes soon where the machine is idle.
 TIMEOUT = 30
 
+# Seconds within which all ends that waits for nothing, on a busy machine.
+SOON = 20
+
 
 def wait_until(condition, timeout=TIMEOUT, what=None, pause=0.01):
     """

@@ -125,7 +125,7 @@ def tool_does_not_wait_for_a_stuck_writer(hosts):
         tool.held()
         started = time.monotonic()
         tool.done()
-        assert time.monotonic() - started < 20
+        assert time.monotonic() - started < 60
         assert proc.running(tool.holder)
         assert hosts.one.joined(domain) == 250
         assert hosts.one.acquire(domain) == errno.EEXIST
@@ -186,7 +186,7 @@ def tidy_does_not_wait_for_a_writer(hosts):
         tool.kill()
         started = time.monotonic()
         tidy(hosts.one, domain.request(hosts.one))
-        assert time.monotonic() - started < 15
+        assert time.monotonic() - started < 60
         assert hosts.one.joined(domain) == 250
         os.kill(tool.child, signal.SIGKILL)
         wait_left(hosts.one, domain)

