@@ -3,8 +3,8 @@
 Every error a user can meet: one class a code.
 
 The style is the one of VDSM's own errors: `takes` names the fields that an
-error is made with, in their order, and `msg` is a format string that sees the
-error as `self`. The docstring of a class is what `vdsm-backup-domain explain
+error is made with, in their order. `msg` is a format string in which {self} is
+the error. The docstring of a class is what `vdsm-backup-domain explain
 CODE` prints: what the code means and what to do. `hints` are the next steps,
 shown under the message.
 
@@ -22,6 +22,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any, ClassVar
+
+# First and last code: of what may cross a verb or a hook, and of all else.
+RANGES = ((956, 999), (9600, 9699))
 
 
 class Error(Exception):

@@ -10,6 +10,7 @@ from tests.support import commandline, configfile, rundir, testhost
 from tests.support.hooks.needs import needs_other_user
 from vdsm_backup import config, errors
 from vdsm_backup.doctor import checks as doctor_checks
+from vdsm_backup.hooks import entry
 from vdsm_backup.host import devices, vdsm_client
 from vdsm_backup.lvm import command as lvm_command
 from vdsm_backup.users import users
@@ -54,6 +55,7 @@ def test_the_points_are_those_of_our_scripts():
     )
     for point in os.listdir(scripts):
         assert os.listdir(os.path.join(scripts, point)) == [doctor_checks.HOOK]
+    assert set(doctor_checks.POINTS) == set(entry._VDSM_OPERATIONS)
 
 
 def test_hooks_in_place(directories):
