@@ -261,7 +261,7 @@ def violations(
     flagged: Iterable[Storage], users: Callable[[Storage], Users]
 ) -> Iterator[Finding]:
     """
-    Whether VMs of this host run from a flagged domain.
+    Whether this host uses a flagged domain as the flag forbids.
 
     flagged: the domains that are flagged. users: finds the users of one.
     """
@@ -274,7 +274,7 @@ def violations(
             continue
         for use in blocking:
             found = True
-            text = f"{use} runs from flagged domain {storage.sd_id}"
+            text = f"flagged domain {storage.sd_id}: {use}"
             yield Finding("VMs", BAD, text, "move its disks elsewhere")
     if not found:
         yield Finding(
