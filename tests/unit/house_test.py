@@ -215,6 +215,26 @@ def test_a_package_is_a_docstring():
             assert all(s.startswith("__version__ = ") for s in rest), module
 
 
+def packages():
+    return sorted({os.path.dirname(path) for path in MODULES.values()})
+
+
+@pytest.mark.parametrize(
+    "package", packages(), ids=lambda path: os.path.relpath(path, ROOT)
+)
+def test_a_package_names_its_modules(package):
+    """Each once: `    name.py   what it is for`, and packages as `name/`."""
+    text = ast.get_docstring(ast.parse(read(f"{package}/__init__.py")))
+    listed = re.findall(r"^    (\w+(?:\.py|/)) +\S", text, re.M)
+    expected = {name for name in os.listdir(package) if name.endswith(".py")}
+    expected |= {
+        f"{os.path.basename(below)}/"
+        for below in packages()
+        if os.path.dirname(below) == package
+    }
+    assert sorted(listed) == sorted(expected - {"__init__.py"})
+
+
 @pytest.mark.parametrize(
     "text",
     [
