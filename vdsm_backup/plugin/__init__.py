@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-The plugin: what runs inside VDSM. The only package that imports VDSM.
+The plugin: what runs inside VDSM. No other package imports VDSM itself;
+host/vdsm_client.py imports its client.
 
     install.py        checks VDSM, then puts everything in place, or nothing
     patches.py        all of VDSM that is wrapped, added to, or called
