@@ -109,7 +109,7 @@ class HostWorld:
         storage = self._storage
         if isinstance(storage, BlockStorage):
             self._activation = self._make_activation()
-        with storage.lease(self._activation) as paths:
+        with storage.lease_paths(self._activation) as paths:
             with self._take_lease(paths, values) as held:
                 yield _Lease(functools.partial(self._write, held))
 
@@ -137,7 +137,7 @@ class HostWorld:
         if not joined and not active:
             return
         try:
-            with storage.lease(tidying) as paths:
+            with storage.lease_paths(tidying) as paths:
                 if joined:
                     values = change.checked(storage).values
                     request = self._request(paths, values)
@@ -237,7 +237,7 @@ class HostWorld:
             host_id=self._options.host_id,
             timeout=timeout,
             run_dir=os.path.abspath(self._options.run_dir),
-            alone=True,
+            require_alone=True,
             dump_uid=uid,
             dump_gid=gid,
         )

@@ -45,7 +45,7 @@ class Request:
     ids, leases: the file or LV of the lockspace, and that of the resources.
     offset: of the SDM resource in leases.
     host_id: to join with if this host is not in the lockspace.
-    alone: refuse while another host of the lockspace may be alive.
+    require_alone: refuse while another host of the lockspace may be alive.
     dump_uid, dump_gid: the user that may read ids, where root may not (NFS).
     """
 
@@ -58,7 +58,7 @@ class Request:
     host_id: int
     timeout: float
     run_dir: str
-    alone: bool
+    require_alone: bool
     dump_uid: int | None = None
     dump_gid: int | None = None
 
@@ -152,7 +152,7 @@ def require_daemon(
         host_id=0,
         timeout=timeout,
         run_dir="",
-        alone=False,
+        require_alone=False,
     )
     with _HolderProcess(request, progress, "probe") as holder:
         holder.wait()

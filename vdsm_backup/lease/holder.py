@@ -85,7 +85,7 @@ class Holder:
         self.probe()
         self._membership.lock()
         self._membership.join()
-        if self._request.alone:
+        if self._request.require_alone:
             self._membership.require_alone()
         registration = self._acquire()
         self._hand_over(registration)

@@ -233,7 +233,7 @@ class Domain:
             "host_id": 250,
             "timeout": 60,
             "run_dir": host.run_dir,
-            "alone": True,
+            "require_alone": True,
         }
         return client.Request(**{**request, **options})
 

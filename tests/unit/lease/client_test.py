@@ -27,7 +27,7 @@ def request(**options):
         "host_id": 250,
         "timeout": 0.3,
         "run_dir": "/nonexistent",
-        "alone": True,
+        "require_alone": True,
     }
     return client.Request(**{**values, **options})
 

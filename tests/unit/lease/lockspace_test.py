@@ -23,7 +23,7 @@ REQUEST = client.Request(
     host_id=250,
     timeout=1,
     run_dir="/run",
-    alone=True,
+    require_alone=True,
 )
 
 
