@@ -33,7 +33,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from vdsm_backup.plugin import vms
-from vdsm_backup.plugin.gate import Gate
+from vdsm_backup.plugin.gatekeeper import Gate
 from vdsm_backup.plugin.second_check import (
     on_prepared,
     tear_down,
