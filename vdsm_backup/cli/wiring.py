@@ -196,7 +196,7 @@ class HostWorld:
 
     @contextlib.contextmanager
     def _take_in_spite_of_type(
-        self, request: client.Request, mount: mounts.Mount | None
+        self, request: client.LeaseRequest, mount: mounts.Mount | None
     ) -> Iterator[client.Held]:
         """
         Take sanlock's lease of a domain whose TYPE says that it is local,
@@ -218,7 +218,7 @@ class HostWorld:
 
     def _request(
         self, paths: LeasePaths, values: Mapping[str, str]
-    ) -> client.Request:
+    ) -> client.LeaseRequest:
         storage = self._storage
         alignment, sector = domain.geometry(values, storage.sd_id)
         uid, gid = storage.io_user or (None, None)
@@ -226,7 +226,7 @@ class HostWorld:
         if self._activation and self._activation.waited:
             left = math.ceil(timeout - self._activation.waited)
             timeout = max(1, left)
-        return client.Request(
+        return client.LeaseRequest(
             sd_id=storage.sd_id,
             ids=paths.ids,
             leases=paths.leases,

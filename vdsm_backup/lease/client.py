@@ -38,7 +38,7 @@ _UUID = re.compile(r"[0-9a-fA-F-]{36}")
 
 
 @dataclass(frozen=True)
-class Request:
+class LeaseRequest:
     """
     Which lease, and how to get it. Sizes are in bytes, times in seconds.
 
@@ -103,7 +103,9 @@ class Held:
 
 
 @contextlib.contextmanager
-def take(request: Request, progress: Callable[[str], None]) -> Iterator[Held]:
+def take(
+    request: LeaseRequest, progress: Callable[[str], None]
+) -> Iterator[Held]:
     """
     The lease, for the body.
 
@@ -121,7 +123,7 @@ def take(request: Request, progress: Callable[[str], None]) -> Iterator[Held]:
             os.close(fd)
 
 
-def tidy(request: Request, progress: Callable[[str], None]) -> None:
+def tidy(request: LeaseRequest, progress: Callable[[str], None]) -> None:
     """
     Leave the lockspace if a holder that was killed has not left it, and no
     other holder is at work: for runs that do not take the lease.
@@ -142,7 +144,7 @@ def require_daemon(
     Raises SanlockFailed if sanlock does not run or cannot be used;
     LeaseTimeout if it does not answer.
     """
-    request = Request(
+    request = LeaseRequest(
         sd_id=sd_id,
         ids="",
         leases="",
@@ -166,7 +168,7 @@ class _HolderProcess:
     """
 
     def __init__(
-        self, request: Request, progress: Callable[[str], None], task: str
+        self, request: LeaseRequest, progress: Callable[[str], None], task: str
     ) -> None:
         self._request = request
         self._progress = progress

@@ -63,7 +63,10 @@ class Holder:
     """
 
     def __init__(
-        self, request: client.Request, watch: Watch, handover: socket.socket
+        self,
+        request: client.LeaseRequest,
+        watch: Watch,
+        handover: socket.socket,
     ) -> None:
         self._request = request
         self._watch = watch
@@ -187,7 +190,7 @@ def serve(args: Sequence[str]) -> None:
     message = channel.receive()
     if message is None:
         return
-    request = client.Request(**message["request"])
+    request = client.LeaseRequest(**message["request"])
     watch = Watch(channel, request.sd_id, request.timeout)
     with _telling(watch):
         if sanlock is None:

@@ -235,7 +235,7 @@ class Domain:
             "run_dir": host.run_dir,
             "require_alone": True,
         }
-        return client.Request(**{**request, **options})
+        return client.LeaseRequest(**{**request, **options})
 
 
 def clean_stale(path):

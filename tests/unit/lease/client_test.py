@@ -29,7 +29,7 @@ def request(**options):
         "run_dir": "/nonexistent",
         "require_alone": True,
     }
-    return client.Request(**{**values, **options})
+    return client.LeaseRequest(**{**values, **options})
 
 
 @pytest.mark.parametrize("sd_id", ["", "..", "../" * 12, SD + "/x", SD + "\n"])
