@@ -33,8 +33,8 @@ from collections.abc import Iterator, Sequence
 from vdsm_backup import errors
 from vdsm_backup.lease import client
 from vdsm_backup.lease.connection import Registration
-from vdsm_backup.lease.watch import ToolGone, Watch
-from vdsm_backup.processes.channel import Channel
+from vdsm_backup.lease.watch import Watch
+from vdsm_backup.processes.channel import Channel, ToolGone
 
 try:
     import sanlock
