@@ -51,7 +51,7 @@ demo:
 	contrib/demo
 
 lint: setup
-	$(PYTHON) -m black --check . contrib/demo contrib/libexec/vdsmd
+	$(PYTHON) -m black --check .
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
 

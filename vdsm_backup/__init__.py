@@ -2,24 +2,26 @@
 """
 The backup flag of oVirt storage domains, on the storage itself.
 
-    errors.py    every error: one class a code
-    text.py      text from outside, harmless to show
-    config.py    the options of this host; config_files.py reads the files
-    metadata/    what is on storage
-    processes/   how our processes and threads run
-    host/        this host, without touching storage
-    fileio/      file I/O that can hang
-    lvm/         LVM limited to some devices
-    storage/     where the metadata of a domain is
-    lease/       the SDM lease
-    vm/          what a VM uses
-    users/       who uses a domain
-    guard/       may a VM do this
-    change/      changing the flag
-    hooks/       VDSM's and libvirt's hooks
-    plugin/      inside VDSM
-    doctor/      is this host protected
-    cli/         the command line; wiring.py puts the world together
+    errors.py         every error: one class a code
+    text.py           text from outside, harmless to show
+    config.py         the options of this host
+    config_files.py   the files that set them
+    metadata/         what is on storage
+    processes/        how our processes and threads run
+    host/             this host, without touching storage
+    fileio/           file I/O that can hang
+    lvm/              LVM limited to some devices
+    storage/          where the metadata of a domain is
+    lease/            the SDM lease
+    vm/               what a VM uses
+    users/            who uses a domain
+    guard/            may a VM do this
+    change/           changing the flag
+    hooks/            VDSM's and libvirt's hooks
+    plugin/           inside VDSM
+    doctor/           is this host protected
+    cli/              the command line; wiring.py puts the world together
+    __main__.py       python3 -m vdsm_backup: the command line
 
 CONTRIBUTING.md says which may import which.
 """

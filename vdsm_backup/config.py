@@ -3,8 +3,8 @@
 The configuration of this host: the options and their defaults.
 
 Files set the options (config_files.py): /etc/vdsm-backup/vdsm-backup.conf and
-conf.d/*.conf beside it. Only where nothing exists the defaults are left as
-they are.
+conf.d/*.conf beside it. An option that no file sets has its default. A file
+that exists and cannot be used is an error.
 """
 
 from __future__ import annotations

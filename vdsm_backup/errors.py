@@ -3,16 +3,15 @@
 Every error a user can meet: one class a code.
 
 The style is the one of VDSM's own errors: `takes` names the fields that an
-error is made with, in their order, and `msg` is a format string that sees the
-error as `self`. The docstring of a class is what `vdsm-backup-domain explain
+error is made with, in their order. `msg` is a format string in which {self} is
+the error. The docstring of a class is what `vdsm-backup-domain explain
 CODE` prints: what the code means and what to do. `hints` are the next steps,
 shown under the message.
 
-Codes 956 to 999 are free both in VDSM (lib/vdsm/storage/exception.py and
-lib/vdsm/common/exception.py end below) and in the engine's VdcBllErrors, so
-the same code may travel through VDSM's API. Those of what never crosses a
-verb or a hook are 9600 to 9699. A code never changes its meaning and is never
-used again.
+Neither VDSM nor the engine's VdcBllErrors has a code from 956 to 999; VDSM's
+(lib/vdsm/storage/exception.py and lib/vdsm/common/exception.py) end below. So
+errors that cross a verb of VDSM or a hook have these codes. All other errors
+have 9600 to 9699. A code never changes its meaning and is never used again.
 """
 
 from __future__ import annotations
@@ -22,6 +21,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any, ClassVar
+
+# First and last code: of what may cross a verb or a hook, and of all else.
+RANGES = ((956, 999), (9600, 9699))
 
 
 class Error(Exception):

@@ -23,7 +23,7 @@ WHY = ["--reason", "x"]
 
 
 def leased(domain):
-    return storage(domain).lease(blocktools.activation(domain))
+    return storage(domain).lease_paths(blocktools.activation(domain))
 
 
 def test_lease_on_lvs_that_are_active(shared_block_domain, monkeypatch):

@@ -48,19 +48,19 @@ def test_only_the_given_devices_are_seen(shared_block_domain, block_domain):
     both = runner.only(block_domain.devices + shared_block_domain.devices)
     assert len(both.scan().vgs) == 2
     with pytest.raises(errors.DomainNotFound):
-        runner.find(shared_block_domain.sd_id)
+        runner.find_to_read(shared_block_domain.sd_id)
 
 
 def test_devices_with_other_names(block_dir):
     with contextlib.closing(BlockDomain(block_dir, wwids=[WWID])) as domain:
         assert storage(domain).read() == domain.lines()
-        vg = Lvm(domain.devices).find(domain.sd_id)
+        vg = Lvm(domain.devices).find_to_read(domain.sd_id)
         assert vg.devices == [f"/dev/mapper/{WWID}"]
 
 
 def test_unknown_domain(shared_block_domain):
     with pytest.raises(errors.DomainNotFound):
-        Lvm(shared_block_domain.devices).find(
+        Lvm(shared_block_domain.devices).find_to_read(
             "00000000-0000-4000-8000-000000000000"
         )
 

@@ -41,10 +41,10 @@ PATIENT = 16
 def test_a_device_that_hangs_was_not_read_by_others(block_domain, faulty):
     """Else these tests would tell of the kernel's memory, not of lvm."""
     device = faulty(block_domain.files[0])
-    assert Lvm([device.path]).find(block_domain.sd_id)
+    assert Lvm([device.path]).find_to_read(block_domain.sd_id)
     device.hang("read")
     with pytest.raises(errors.StorageTimeout):
-        Lvm([device.path], timeout=TIMEOUT).find(block_domain.sd_id)
+        Lvm([device.path], timeout=TIMEOUT).find_to_read(block_domain.sd_id)
 
 
 @needs_fuse
@@ -149,4 +149,4 @@ def test_a_device_that_is_something_else(block_domain, attach, start):
     runner = Lvm([device, *block_domain.devices])
     assert runner.scan().unread == {}
     with pytest.raises(errors.DomainNotFound):
-        runner.find("unknown")
+        runner.find_to_read("unknown")

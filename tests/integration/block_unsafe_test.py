@@ -33,7 +33,7 @@ def assert_not_written(domain, error, devices=()):
         ours.write(lines, flagged(domain), steps.append)
     assert steps == ["compare"]
     with pytest.raises(error):
-        with ours.lease(activation(domain)):
+        with ours.lease_paths(activation(domain)):
             raise AssertionError("got a lease")
     assert (domain.tags(), seqno(domain)) == before
     return str(e.value)

@@ -88,7 +88,7 @@ class TestHungMount:
         assert time.monotonic() - started < IO_TIMEOUT + SLACK
         assert done.code == 0
         assert done.out.startswith(f"{A}: ok, good\n")
-        assert "hung:_x could not be looked at: " in done.out
+        assert "hung:_x could not be searched: " in done.out
 
     def test_all_commands_end(self, fs):
         fs.hang("read", "metadata")

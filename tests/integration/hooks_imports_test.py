@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from tests import ROOT
-from tests.support.hooks import hookrunner, importtrace, vmxml
+from tests.support.hooks import hookrunner, importone, importtrace, vmxml
 from tests.support.hooks.hookhost import assert_allowed, assert_refused
 from tests.support.hooks.hookrunner import POINTS
 
@@ -97,13 +97,8 @@ CHILDREN = ["vdsm_backup.fileio.worker", "vdsm_backup.vm.resolve_links"]
 
 @pytest.mark.parametrize("child", CHILDREN)
 def test_what_a_hook_waits_for_loads_nothing_slow(child):
-    code = (
-        "import sys; sys.path.insert(0, sys.argv[1]);"
-        f" import {child}; print(*sys.modules)"
-    )
-    done = subprocess.run(
-        [*BARE, "-c", code, ROOT], capture_output=True, text=True, check=True
-    )
+    command = [*BARE, importone.__file__, ROOT, child]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert child in loaded
     assert loaded & SLOW == set()

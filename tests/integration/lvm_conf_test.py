@@ -54,7 +54,7 @@ class Scene:
             orphan.devices[1],
             "/dev/nosuch",
         ]
-        self.vg = Lvm(self.whole.devices).find(self.whole.sd_id)
+        self.vg = Lvm(self.whole.devices).find_to_read(self.whole.sd_id)
         self.lines = self.whole.lines()
         self.extra = os.path.join(directory, "extra")
         self.tagged = False
@@ -159,12 +159,12 @@ def test_no_setting_hides_a_domain(scene, lvm_conf, section):
     """What is left to the host may be an error, but not "not found"."""
     settings = others(section)
     runner = Lvm(scene.whole.devices)
-    expected = runner.find(scene.whole.sd_id)
+    expected = runner.find_to_read(scene.whole.sd_id)
     wrong = {}
     for name, value in settings:
         lvm_conf(f"{name} = {value}")
         try:
-            found = runner.find(scene.whole.sd_id)
+            found = runner.find_to_read(scene.whole.sd_id)
         except errors.LvmFailed:
             continue
         except errors.Error as e:
@@ -240,7 +240,7 @@ def test_lvm_waits_for_another_command(scene, lvm_dir, lvm_conf):
         found = []
         reader = threading.Thread(
             target=lambda: found.append(
-                Lvm(scene.whole.devices).find(scene.whole.sd_id)
+                Lvm(scene.whole.devices).find_to_read(scene.whole.sd_id)
             )
         )
         reader.start()

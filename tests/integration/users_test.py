@@ -132,7 +132,7 @@ def test_storage_that_hangs(run_dir, op):
     seen = 1 if op == "readdir" else 0
     assert len(found.images) == seen
     assert found.notes[0] == (
-        f"not seen: open images: only {seen} of 2 images were looked at, the"
+        f"not seen: open images: only {seen} of 2 images were checked, the"
         " storage did not answer within 3 seconds"
     )
 

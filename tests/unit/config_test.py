@@ -28,6 +28,29 @@ def test_defaults(tmp_path):
     assert options.host_id == 250
 
 
+def test_every_option_is_read():
+    """A default that no attribute comes from would be set in vain."""
+    read = set()
+
+    class Values(dict):
+        def __getitem__(self, key):
+            read.add(key)
+            return super().__getitem__(key)
+
+    values = Values(
+        ((section, option), default)
+        for section, options in config.DEFAULTS.items()
+        for option, default in options.items()
+    )
+    config.Config("path", values, {})
+    assert read == set(values)
+
+
+def test_choices_are_of_options_that_exist():
+    for (section, option), choices in config.CHOICES.items():
+        assert config.DEFAULTS[section][option] in choices
+
+
 def test_ovirt_ids_are_numbers_everywhere(tmp_path):
     options = load(tmp_path, "")
     assert (options.uid, options.gid) == (36, 36)

@@ -10,8 +10,10 @@ import pytest
 from tests import ROOT
 from vdsm_backup import config, errors
 from vdsm_backup.guard import policy
+from vdsm_backup.hooks import entry
 from vdsm_backup.metadata import encoding, flag
 from vdsm_backup.metadata import lines as md_lines
+from vdsm_backup.plugin import patches, schema
 
 SD = "5e6f1d2a-9c47-4b0e-8d1f-3a7b9c0d2e41"
 
@@ -58,19 +60,25 @@ def test_example_of_tags(example):
 
 
 def table(text):
-    """{option: default} of the tables of configuration.md."""
+    """{(section, option): default} of the table of configuration.md."""
     found = {}
+    section = None
     for row in re.findall(r"^\|(.*)\|$", text, re.M):
         cells = [re.findall(r"`([^`]*)`", c) for c in row.split("|")]
+        if cells[0]:
+            section = cells[0][0].strip("[]")
         for i, option in enumerate(cells[1]):
-            found[option] = cells[2][i] if cells[2] else ""
+            assert (section, option) not in found
+            found[section, option] = cells[2][i] if cells[2] else ""
     return found
 
 
 def test_configuration_lists_all_options_with_their_defaults():
-    expected = {}
-    for options in config.DEFAULTS.values():
-        expected.update(options)
+    expected = {
+        (section, option): default
+        for section, options in config.DEFAULTS.items()
+        for option, default in options.items()
+    }
     assert table(read("docs", "configuration.md")) == expected
 
 
@@ -94,18 +102,32 @@ def test_guard_lists_the_table():
     assert rows == [(r.operation, r.about, r.answer) for r in policy.TABLE]
 
 
+def test_guard_lists_the_hooks():
+    text = read("docs", "guard.md").partition("## Hooks")[2]
+    rows = re.findall(r"^\| `(before_\w+)` \| `([\w-]+)`", text, re.M)
+    assert dict(rows) == entry._VDSM_OPERATIONS
+    (libvirt,) = re.findall(r"^\| libvirt's `qemu.d` \| (.*) \|$", text, re.M)
+    known = re.findall(r"`([\w-]+)`", libvirt)
+    assert known == list(entry._LIBVIRT_OPERATIONS.values())
+
+
+def test_plugin_counts_what_it_changes():
+    wrapped = len(patches.WRAPPED) + len(patches.GUARDED)
+    count = f"{wrapped} functions are wrapped, {len(patches.ADDED)} are added,"
+    count += f" and {len(patches.ITEMS)} keys of a table."
+    assert count in " ".join(read("docs", "vdsm.md").split())
+
+
 def test_codes_of_the_verbs_are_ours():
     text = read("docs", "vdsm.md").partition("## Errors")[2]
     codes = re.findall(
-        r"\d{3}", "".join(re.findall(r"^\|(.*?)\|", text, re.M))
+        r"\b\d{3,4}\b", " ".join(re.findall(r"^\|(.*?)\|", text, re.M))
     )
     assert set(map(int, codes)) - {654, 309} <= set(errors.by_code())
     assert len(codes) > 20
 
 
 def test_verbs_are_shown_as_they_are():
-    from vdsm_backup.plugin import schema
-
     text = read("docs", "vdsm.md")
     methods = {
         "StorageDomain.getInfo": {

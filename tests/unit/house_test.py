@@ -163,6 +163,23 @@ def test_all_doors_are_known():
     assert {door(name) for name in MODULES} - {"__init__"} == set(MAY_IMPORT)
 
 
+def test_contributing_shows_the_doors():
+    with open(os.path.join(ROOT, "CONTRIBUTING.md"), encoding="utf-8") as f:
+        text = f.read().partition("## The map")[2].partition("\n## ")[0]
+    shown = {}
+    for name, allowed in re.findall(
+        r"^\| `(.*?)` \|.*\| (.*) \|$", text, re.M
+    ):
+        names = re.findall(r"`([\w.]+)`", allowed)
+        assert names or allowed == "nothing"
+        shown[re.sub(r"\.py$|/$", "", name)] = names
+    assert shown == {name: may.split() for name, may in MAY_IMPORT.items()}
+    for module, more in EXCEPTIONS.items():
+        assert f"`{module.replace('.', '/')}.py`" in text, module
+        for name in more.split():
+            assert f"`{name}`" in text or f"`{door(name)}`" in text, name
+
+
 @pytest.mark.parametrize("module", sorted(set(MODULES) - {"__init__"}))
 def test_imports_of_ours(module):
     assert forbidden(module, read(MODULES[module])) == set()
@@ -213,6 +230,26 @@ def test_a_package_is_a_docstring():
             rest = [ast.unparse(node) for node in body[1:]]
             assert ast.get_docstring(ast.parse(read(path))), module
             assert all(s.startswith("__version__ = ") for s in rest), module
+
+
+def packages():
+    return sorted({os.path.dirname(path) for path in MODULES.values()})
+
+
+@pytest.mark.parametrize(
+    "package", packages(), ids=lambda path: os.path.relpath(path, ROOT)
+)
+def test_a_package_names_its_modules(package):
+    """Each once: `    name.py   what it is for`, and packages as `name/`."""
+    text = ast.get_docstring(ast.parse(read(f"{package}/__init__.py")))
+    listed = re.findall(r"^    (\w+(?:\.py|/)) +\S", text, re.M)
+    expected = {name for name in os.listdir(package) if name.endswith(".py")}
+    expected |= {
+        f"{os.path.basename(below)}/"
+        for below in packages()
+        if os.path.dirname(below) == package
+    }
+    assert sorted(listed) == sorted(expected - {"__init__.py"})
 
 
 @pytest.mark.parametrize(

@@ -82,9 +82,9 @@ config.PATH = {path!r}
 from vdsm import vdsmd
 def main():
     import json
-    from vdsm_backup.plugin import install, gate
+    from vdsm_backup.plugin import gatekeeper, install
     try:
-        gate.Gate(None).require_allowed("run", "VM x")
+        gatekeeper.Gate(None).require_allowed("run", "VM x")
     except Exception as e:
         said = str(e)
     with open({told!r}, "w") as f:

@@ -205,8 +205,9 @@ def write_lines(
     """
     Replace the lines `old` by `new`.
 
-    Raises what Lease.write() does. If only a reader can tell the outcome, we
-    read: WriteFailed, MetadataChanged and OutcomeUnknown tell of it.
+    Raises what Lease.write() does, but for Unsettled: where only storage tells
+    the outcome, we read it, and raise WriteFailed, MetadataChanged or
+    OutcomeUnknown if it is not the new lines.
     """
     world.progress("writing")
     try:

@@ -23,16 +23,12 @@ import signal
 import socket
 
 from vdsm_backup import errors
-from vdsm_backup.processes.channel import Channel
+from vdsm_backup.processes.channel import Channel, ToolGone
 from vdsm_backup.storage import locate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Sequence
-
-
-class ToolGone(Exception):
-    """The tool died while there was nothing to finish."""
 
 
 class Steps:

@@ -2,29 +2,39 @@
 """
 The command line: vdsm-backup-domain.
 
-    main        the process and the command; makes words and an exit code of
-                an error
-    commands    the commands and their options, as data
-    parser      the parser of the arguments
-    exits       the exit codes
+    main.py         the process and the command; makes words and an exit code
+                    of an error
+    commands.py     the commands and their options, as data
+    parser.py       the parser of the arguments
+    exits.py        the exit codes
 
 Each command is a module that is imported when the command is used, and has
-run(args, options, ui), which returns the exit code:
+run(args, options, ui), which returns the exit code. These only read:
 
-    list show verify history explain check doctor      read only
-    set (also clear) restore                           change the metadata
+    list.py         all domains that this host can see
+    show.py         all about one domain
+    verify.py       what is wrong with the metadata of domains
+    history.py      copies of the metadata, kept before each change
+    explain.py      what an error code means
+    check.py        what the guard of this host would do
+    doctor.py       is this host really protected
+
+These change the metadata:
+
+    set.py          set and clear the flag
+    restore.py      puts a kept copy back
 
 What commands have in common:
 
-    target      which domain the user means
-    survey      all domains that this host can see
-    readings    what was read of a domain, and what of that is wrong
-    changes     make a change, and show it
-    comparison  a kept copy beside the metadata that it replaces
-    wiring      the real world for the layers below, put together
-    objects     the JSON objects of docs/json.md, and texts made of them
-    output      what the user sees
-    layout      text made harmless, indented, and in tables
+    target.py       which domain the user means
+    survey.py       all domains that this host can see
+    readings.py     what was read of a domain, and what of that is wrong
+    changes.py      make a change, and show it
+    comparison.py   a kept copy beside the metadata that it replaces
+    wiring.py       the real world for the layers below, put together
+    objects.py      the JSON objects of docs/json.md, and texts made of them
+    output.py       what the user sees
+    layout.py       text made harmless, indented, and in tables
 
 Nothing but __main__ imports this package.
 """

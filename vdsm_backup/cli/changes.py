@@ -124,14 +124,13 @@ def _sentence(
     words: Words,
     args: argparse.Namespace,
 ) -> str:
-    # Without its first letter, which may begin the sentence.
-    subject = f"torage domain {objects.title(domain)}"
+    title = objects.title(domain)
     if not result.changed:
-        return f"Nothing to change: s{subject} {words.unchanged}."
+        return f"Nothing to change: storage domain {title} {words.unchanged}."
     if args.dry_run:
-        begin = "Dry run, nothing was written: s"
-        return f"{begin}{subject} {words.would_change}."
-    return f"S{subject} {words.changed}."
+        begin = "Dry run, nothing was written: storage domain"
+        return f"{begin} {title} {words.would_change}."
+    return f"Storage domain {title} {words.changed}."
 
 
 def _difference(result: Result) -> list[str]:

@@ -86,7 +86,7 @@ def _check_vm(
         guarded = guard_host.GuardedVm(options, machine)
     except errors.VmUnclear as e:
         settings = policy.settings(options)
-        refused = settings.refuses(args.operation, readable=False)
+        refused = settings.refuses(args.operation, known_flagged=False)
         found = _refusal(e, None, None, args.operation, refused)
         return not refused, [found]
     become_user(options)

@@ -50,12 +50,11 @@ def _text(error: type[errors.Error]) -> str:
 
 def _find(text: str) -> type[errors.Error]:
     """The error of this code, or of this name, which is the one in JSON."""
-    codes = errors.by_code()
-    for code, error in codes.items():
+    for code, error in errors.by_code().items():
         if text in (str(code), error.__name__):
             return error
-    known = f"{min(codes)} and {max(codes)}"
+    known = " or ".join(f"{first} to {last}" for first, last in errors.RANGES)
     raise errors.WrongUsage(
-        f"there is no error {text!a}, codes lie between {known}",
+        f"there is no error {text!a}, codes are {known}",
         f"{PROGRAM} explain",
     )

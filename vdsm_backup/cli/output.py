@@ -136,7 +136,7 @@ def failure_notes(failures: Iterable[Failure]) -> list[str]:
     in another one.
     """
     return [
-        f"{failure.source} could not be looked at: {failure.error}"
+        f"{failure.source} could not be searched: {failure.error}"
         for failure in failures
         if isinstance(failure.error, errors.Error)
     ]

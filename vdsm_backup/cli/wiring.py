@@ -109,7 +109,7 @@ class HostWorld:
         storage = self._storage
         if isinstance(storage, BlockStorage):
             self._activation = self._make_activation()
-        with storage.lease(self._activation) as paths:
+        with storage.lease_paths(self._activation) as paths:
             with self._take_lease(paths, values) as held:
                 yield _Lease(functools.partial(self._write, held))
 
@@ -137,7 +137,7 @@ class HostWorld:
         if not joined and not active:
             return
         try:
-            with storage.lease(tidying) as paths:
+            with storage.lease_paths(tidying) as paths:
                 if joined:
                     values = change.checked(storage).values
                     request = self._request(paths, values)
@@ -196,7 +196,7 @@ class HostWorld:
 
     @contextlib.contextmanager
     def _take_in_spite_of_type(
-        self, request: client.Request, mount: mounts.Mount | None
+        self, request: client.LeaseRequest, mount: mounts.Mount | None
     ) -> Iterator[client.Held]:
         """
         Take sanlock's lease of a domain whose TYPE says that it is local,
@@ -218,7 +218,7 @@ class HostWorld:
 
     def _request(
         self, paths: LeasePaths, values: Mapping[str, str]
-    ) -> client.Request:
+    ) -> client.LeaseRequest:
         storage = self._storage
         alignment, sector = domain.geometry(values, storage.sd_id)
         uid, gid = storage.io_user or (None, None)
@@ -226,7 +226,7 @@ class HostWorld:
         if self._activation and self._activation.waited:
             left = math.ceil(timeout - self._activation.waited)
             timeout = max(1, left)
-        return client.Request(
+        return client.LeaseRequest(
             sd_id=storage.sd_id,
             ids=paths.ids,
             leases=paths.leases,
@@ -237,7 +237,7 @@ class HostWorld:
             host_id=self._options.host_id,
             timeout=timeout,
             run_dir=os.path.abspath(self._options.run_dir),
-            alone=True,
+            require_alone=True,
             dump_uid=uid,
             dump_gid=gid,
         )

@@ -88,7 +88,8 @@ def _hook(name: str, directory: str) -> Iterator[Finding]:
         return
     later = [n for n in sorted(os.listdir(directory)) if n > HOOK]
     if later:
-        text = f"runs before {printable(later[0])}, which it does not judge"
+        text = f"runs before {printable(later[0])}: changes by that one are"
+        text += " not checked"
         yield Finding(name, NOTE, text, f"see what {later[0]} changes")
     else:
         yield Finding(name, OK, path)
@@ -112,7 +113,7 @@ def package(python: str = PYTHON) -> Iterator[Finding]:
 def configuration(path: str | None) -> Iterator[Finding]:
     """
     Whether the user of the hooks, as we are now, may read the configuration,
-    and whether it has options that are none any more.
+    and whether it sets options that were removed.
 
     path: of --config, or None.
     """
@@ -189,7 +190,7 @@ def plugin_fits() -> Iterator[Finding]:
     done = _run([sys.executable, "-c", code, json.dumps(sys.path)], as_us=True)
     if done is None or done.returncode:
         said = done.stderr.strip().rpartition("\n")[2] if done else "no answer"
-        text = f"{sys.executable} cannot look: {printable(said)}"
+        text = f"{sys.executable} cannot check: {printable(said)}"
         yield Finding("vdsm", NOTE, text, f"run with {PYTHON} on a host")
         return
     problems = json.loads(done.stdout.strip().rpartition("\n")[2])
@@ -261,7 +262,7 @@ def violations(
     flagged: Iterable[Storage], users: Callable[[Storage], Users]
 ) -> Iterator[Finding]:
     """
-    Whether VMs of this host run from a flagged domain.
+    Whether this host uses a flagged domain as the flag forbids.
 
     flagged: the domains that are flagged. users: finds the users of one.
     """
@@ -274,7 +275,7 @@ def violations(
             continue
         for use in blocking:
             found = True
-            text = f"{use} runs from flagged domain {storage.sd_id}"
+            text = f"flagged domain {storage.sd_id}: {use}"
             yield Finding("VMs", BAD, text, "move its disks elsewhere")
     if not found:
         yield Finding(

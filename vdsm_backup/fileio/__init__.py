@@ -2,11 +2,11 @@
 """
 File I/O that may hang for ever, done in another process.
 
-    base           FileIO: the calls, and what both backends share
-    choose         which backend a mount gets
-    ioprocess      `installed`: VDSM's ioprocess, which every VDSM host has
-    worker_client  `embedded`: a worker of our own, for hosts without ioprocess
-    worker         the process of `embedded`
+    base.py            FileIO: the calls, and what both backends share
+    choose.py          which backend a mount gets
+    ioprocess.py       `installed`: VDSM's ioprocess, which every VDSM host has
+    worker_client.py   `embedded`: a worker of our own, where ioprocess is not
+    worker.py          the process of `embedded`
 
 One FileIO is one child process for one mount. It does one call at a time;
 threads that share it wait for each other. The two backends keep one contract.

@@ -130,16 +130,16 @@ class Settings(
     mode: str
     on_unreadable: str
 
-    def refuses(self, operation: str, readable: bool) -> bool:
+    def refuses(self, operation: str, known_flagged: bool) -> bool:
         """
         Whether an operation on a domain is refused.
 
-        readable: True if the flag was read, and is set; False if it cannot be
-            read.
+        known_flagged: True if the flag was read, and is set; False if it
+            cannot be read.
         """
         if self.mode != ENFORCING or row(operation).answer != REFUSED:
             return False
-        return readable or self.on_unreadable == REFUSE
+        return known_flagged or self.on_unreadable == REFUSE
 
 
 def settings(options: Options) -> Settings:

@@ -72,8 +72,8 @@ class Verdict(
 
     def refuses(self, finding: Finding) -> bool:
         """Whether it is this finding that the operation is refused for."""
-        readable = finding.flag is not None
-        return self.settings.refuses(self.operation, readable)
+        known_flagged = finding.flag is not None
+        return self.settings.refuses(self.operation, known_flagged)
 
     @property
     def allowed(self) -> bool:
@@ -129,11 +129,11 @@ class Guard:
         """
         seconds = round(max(deadline - time.monotonic(), 0), 1)
         late = errors.StorageTimeout("its storage", seconds)
-        users: dict[Location, list[Need]] = {}
+        needs_at: dict[Location, list[Need]] = {}
         # The key is a Location for a job that reads a domain, and a mount
         # point for one that follows links.
         running = Jobs({})
-        self._add(needs.known, users, running)
+        self._add(needs.known, needs_at, running)
         for mount, paths in needs.unresolved.items():
             running.add(mount, functools.partial(self._resolve, paths))
         answers: dict[Any, tuple[Any, Exception | None]] = {}
@@ -145,11 +145,11 @@ class Guard:
                 unresolved[key] = (needs.unresolved[key], error)
             else:
                 more, left, why = result
-                self._add(more, users, running)
+                self._add(more, needs_at, running)
                 unresolved[key] = (left, why)
         findings = _Findings()
-        for location, wanting in users.items():
-            findings.add(wanting, *answers.get(location, (None, late)))
+        for location, there in needs_at.items():
+            findings.add(there, *answers.get(location, (None, late)))
         for mount, paths in needs.unresolved.items():
             left, why = unresolved.get(mount, (paths, late))
             findings.add_unresolved(mount, left, why)
@@ -158,18 +158,18 @@ class Guard:
     def _add(
         self,
         needs: Iterable[Need],
-        users: dict[Location, list[Need]],
+        needs_at: dict[Location, list[Need]],
         running: Jobs,
     ) -> None:
         """
-        Add needs to users, which has the Needs of each location. A location
+        Add needs to needs_at, which has those of each location. A location
         that is new there is read.
         """
         for need in needs:
-            if need.location not in users:
+            if need.location not in needs_at:
                 read = functools.partial(self._read, need.location)
                 running.add(need.location, read)
-            users.setdefault(need.location, []).append(need)
+            needs_at.setdefault(need.location, []).append(need)
 
 
 class _Findings:
@@ -234,8 +234,8 @@ class _Findings:
         Those of the devices that are in no finding yet.
 
         A directory that only has the name of a domain may lie in a real
-        domain. If that cannot be read, neither can the directory, and a second
-        error would tell nothing more.
+        domain. If the real domain cannot be read, neither can the directory,
+        and a second error would tell nothing more.
         """
         reported = {d for f in self._by_domain.values() for d in f.devices}
         return sorted(set(devices) - reported)

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
         """
         Where the XML comes from: a File or Stdin.
 
-        vm_id: the UUID of the VM by what the caller says besides the XML; ""
-        if it says nothing.
+        vm_id: the UUID of the VM if the caller tells it apart from the XML,
+            else "".
         """
 
         vm_id: str
@@ -176,7 +176,7 @@ class Hook:
     def _failed(self, error: errors.Error, trace: str | None) -> Answer:
         """The answer where no flag was read, because of this error."""
         settings, operation = self._settings, self._operation
-        refused = settings.refuses(operation, readable=False)
+        refused = settings.refuses(operation, known_flagged=False)
         audit.fault(
             error, refused, settings, operation, self._vm, self._vm_id, trace
         )

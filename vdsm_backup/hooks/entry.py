@@ -15,11 +15,13 @@ all VMs there go on.
 To both, any exit code but 0 is a refusal. With exit code 2, VDSM runs no
 script after ours, whose stderr it would show instead.
 
-Two things that the caller gives us are not used. One is the rest of the
-environment: custom properties of the VM can overwrite it. The other is the
-caller's stdout and stderr, but for our one line: a child of ours that is
-stuck in the kernel would keep them open, and VDSM waits until they are
-closed.
+Two things that the caller gives us are not used any further:
+
+- The environment, but for the variables named below: custom properties of the
+  VM can overwrite it.
+- The caller's stdout and stderr, but for our one line on stderr. A child of
+  ours that is stuck in the kernel would keep them open, and VDSM waits until
+  they are closed.
 
 A hook is a process on the way of every start of a VM, so this module imports
 little.

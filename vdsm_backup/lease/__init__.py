@@ -2,15 +2,15 @@
 """
 The SDM lease of a domain.
 
-    client      the tool's side: takes the lease by a holder process
-    holder      the process that takes the lease, and cleans up after it
-    membership  how this host gets into the domain's lockspace, and out of it
-    lockspace   what sanlock is asked and told about one domain
-    slot        whether the host id to join with is free
-    connection  the connection that owns the lease: the fence
-    watch       how the holder waits
-    local       a local domain, which has no lockspace: a lock of this host
-    open_lock   the process that opens the file of that lock
+    client.py       the tool's side: takes the lease by a holder process
+    holder.py       the process that takes the lease, and cleans up after it
+    membership.py   how this host gets into the domain's lockspace and out
+    lockspace.py    what sanlock is asked and told about one domain
+    slot.py         whether the host id to join with is free
+    connection.py   the connection that owns the lease: the fence
+    watch.py        how the holder waits
+    local.py        a local domain has no lockspace: a lock of this host
+    open_lock.py    the process that opens the file of that lock
 
 The package reads no storage. It is told which files or LVs sanlock opens.
 Both kinds of lease, client.Held and local.Held, have the same attributes: fd,

@@ -38,14 +38,14 @@ _UUID = re.compile(r"[0-9a-fA-F-]{36}")
 
 
 @dataclass(frozen=True)
-class Request:
+class LeaseRequest:
     """
     Which lease, and how to get it. Sizes are in bytes, times in seconds.
 
     ids, leases: the file or LV of the lockspace, and that of the resources.
     offset: of the SDM resource in leases.
     host_id: to join with if this host is not in the lockspace.
-    alone: refuse while another host of the lockspace may be alive.
+    require_alone: refuse while another host of the lockspace may be alive.
     dump_uid, dump_gid: the user that may read ids, where root may not (NFS).
     """
 
@@ -58,7 +58,7 @@ class Request:
     host_id: int
     timeout: float
     run_dir: str
-    alone: bool
+    require_alone: bool
     dump_uid: int | None = None
     dump_gid: int | None = None
 
@@ -103,7 +103,9 @@ class Held:
 
 
 @contextlib.contextmanager
-def take(request: Request, progress: Callable[[str], None]) -> Iterator[Held]:
+def take(
+    request: LeaseRequest, progress: Callable[[str], None]
+) -> Iterator[Held]:
     """
     The lease, for the body.
 
@@ -121,7 +123,7 @@ def take(request: Request, progress: Callable[[str], None]) -> Iterator[Held]:
             os.close(fd)
 
 
-def tidy(request: Request, progress: Callable[[str], None]) -> None:
+def tidy(request: LeaseRequest, progress: Callable[[str], None]) -> None:
     """
     Leave the lockspace if a holder that was killed has not left it, and no
     other holder is at work: for runs that do not take the lease.
@@ -142,7 +144,7 @@ def require_daemon(
     Raises SanlockFailed if sanlock does not run or cannot be used;
     LeaseTimeout if it does not answer.
     """
-    request = Request(
+    request = LeaseRequest(
         sd_id=sd_id,
         ids="",
         leases="",
@@ -152,7 +154,7 @@ def require_daemon(
         host_id=0,
         timeout=timeout,
         run_dir="",
-        alone=False,
+        require_alone=False,
     )
     with _HolderProcess(request, progress, "probe") as holder:
         holder.wait()
@@ -166,7 +168,7 @@ class _HolderProcess:
     """
 
     def __init__(
-        self, request: Request, progress: Callable[[str], None], task: str
+        self, request: LeaseRequest, progress: Callable[[str], None], task: str
     ) -> None:
         self._request = request
         self._progress = progress

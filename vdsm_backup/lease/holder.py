@@ -33,8 +33,8 @@ from collections.abc import Iterator, Sequence
 from vdsm_backup import errors
 from vdsm_backup.lease import client
 from vdsm_backup.lease.connection import Registration
-from vdsm_backup.lease.watch import ToolGone, Watch
-from vdsm_backup.processes.channel import Channel
+from vdsm_backup.lease.watch import Watch
+from vdsm_backup.processes.channel import Channel, ToolGone
 
 try:
     import sanlock
@@ -63,7 +63,10 @@ class Holder:
     """
 
     def __init__(
-        self, request: client.Request, watch: Watch, handover: socket.socket
+        self,
+        request: client.LeaseRequest,
+        watch: Watch,
+        handover: socket.socket,
     ) -> None:
         self._request = request
         self._watch = watch
@@ -85,7 +88,7 @@ class Holder:
         self.probe()
         self._membership.lock()
         self._membership.join()
-        if self._request.alone:
+        if self._request.require_alone:
             self._membership.require_alone()
         registration = self._acquire()
         self._hand_over(registration)
@@ -187,7 +190,7 @@ def serve(args: Sequence[str]) -> None:
     message = channel.receive()
     if message is None:
         return
-    request = client.Request(**message["request"])
+    request = client.LeaseRequest(**message["request"])
     watch = Watch(channel, request.sd_id, request.timeout)
     with _telling(watch):
         if sanlock is None:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import sanlock
 
 from vdsm_backup import errors
-from vdsm_backup.lease.client import Request
+from vdsm_backup.lease.client import LeaseRequest
 
 # lib/vdsm/storage/sd.py, SDM_LEASE_NAME.
 SDM = b"SDM"
@@ -78,9 +78,9 @@ class Host:
 
 
 class Lockspace:
-    """The lockspace and the SDM lease that a Request is about."""
+    """The lockspace and the SDM lease that a LeaseRequest is about."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: LeaseRequest) -> None:
         self._name = request.sd_id.encode("ascii")
         self._ids = request.ids
         self._disks = [(request.leases, request.offset)]

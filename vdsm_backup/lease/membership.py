@@ -81,7 +81,7 @@ import sanlock
 
 from vdsm_backup import errors
 from vdsm_backup.lease import lockspace
-from vdsm_backup.lease.client import Request
+from vdsm_backup.lease.client import LeaseRequest
 from vdsm_backup.lease.lockspace import Host, Joined, Lockspace
 from vdsm_backup.lease.slot import Slot, SlotReader
 from vdsm_backup.lease.watch import Watch
@@ -112,7 +112,7 @@ class Membership:
     """
 
     def __init__(
-        self, request: Request, space: Lockspace, watch: Watch
+        self, request: LeaseRequest, space: Lockspace, watch: Watch
     ) -> None:
         self._request = request
         self._space = space

@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass
 
 from vdsm_backup import errors
-from vdsm_backup.lease.client import Request
+from vdsm_backup.lease.client import LeaseRequest
 from vdsm_backup.lease.watch import Watch
 from vdsm_backup.processes import identity
 from vdsm_backup.text import printable
@@ -53,11 +53,11 @@ class Slot:
 
 class SlotReader:
     """
-    Reads the slot of the host id that a Request would join with. Waits by the
-    Watch, and raises what it raises.
+    Reads the slot of the host id that a LeaseRequest would join with. Waits
+    by the Watch, and raises what it raises.
     """
 
-    def __init__(self, request: Request, watch: Watch) -> None:
+    def __init__(self, request: LeaseRequest, watch: Watch) -> None:
         self._request = request
         self._watch = watch
 

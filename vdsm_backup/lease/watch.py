@@ -15,17 +15,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from vdsm_backup import errors
-from vdsm_backup.processes.channel import Channel
+from vdsm_backup.processes.channel import Channel, ToolGone
 from vdsm_backup.processes.jobs import Jobs
 
 # Seconds between two checks of the tool and the clock.
 _POLL = 0.05
 
 Result = TypeVar("Result")
-
-
-class ToolGone(Exception):
-    """The tool has ended, or is done."""
 
 
 class Watch:

@@ -1,2 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""LVM, limited to some devices, each command bounded."""
+"""
+LVM, limited to some devices, each command bounded.
+
+    command.py      runs the lvm command
+    vgs.py          VGs, read and changed
+    scan.py         the VGs of a scan, and which of them may be used
+    report.py       what pvs and lvs report, as data
+    activation.py   the LVs of a lease, active while they are needed
+"""

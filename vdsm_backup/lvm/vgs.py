@@ -62,7 +62,10 @@ class Lvm:
         self._stdin = stdin
 
     def describe(self) -> Description:
-        """The arguments to make the same again, with another stdin."""
+        """
+        The arguments but stdin, by which another process makes an Lvm of its
+        own.
+        """
         return {"devices": self.devices, "timeout": self.timeout}
 
     def only(
@@ -98,16 +101,18 @@ class Lvm:
             found = self.only(rest, self.timeout / 4)._scan_once()
             return Scan(found.vgs, {**found.unread, **failed})
 
-    def find(self, name: str) -> Vg:
+    def find_to_read(self, name: str) -> Vg:
         """
-        The VG of a domain, for reading. Raises as scan() and Scan.pick().
+        The VG of a domain, by the devices that answer. Raises as scan() and
+        Scan.pick().
         """
         return self.scan().pick(name)
 
-    def vg(self, name: str) -> Vg:
+    def find_to_change(self, name: str) -> Vg:
         """
-        The VG of a domain, for changing it. Raises StorageTimeout if any
-        device hangs, since a replica may be on that device; else as find().
+        The VG of a domain, if all devices answer. Raises StorageTimeout if
+        one hangs, since a replica may be on that device; else as
+        find_to_read().
         """
         return self._scan_once().pick(name)
 

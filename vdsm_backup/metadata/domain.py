@@ -70,9 +70,9 @@ def check(lines: list[str], sd_id: str) -> Checked:
 
 def lesser_problems(md: Metadata, sd_id: str) -> list[errors.Error]:
     """
-    Problems that md_lines.require() and flag.read() do not tell of, since
-    they keep nobody from reading the flag, or since another one was told
-    before. One that they have told may be among them.
+    Further problems: those that keep nobody from reading the flag, and those
+    behind the first one that md_lines.require() or flag.read() raised. That
+    one may be repeated here; the caller drops repeats.
     """
     found: list[errors.Error] = []
     if md.seal == "missing":

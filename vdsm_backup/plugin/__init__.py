@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-The plugin: what runs inside VDSM. The only package that imports VDSM.
+The plugin: what runs inside VDSM. No other package imports VDSM itself;
+host/vdsm_client.py imports its client.
 
     install.py        checks VDSM, then puts everything in place, or nothing
     patches.py        all of VDSM that is wrapped, added to, or called
@@ -12,7 +13,7 @@ The plugin: what runs inside VDSM. The only package that imports VDSM.
     gates.py          the functions of VDSM by which VMs get disks
     second_check.py   why their flags are read twice, and how
     preview.py        the preview of a snapshot
-    gate.py           the guard, with what VDSM knows of a VM
+    gatekeeper.py     the guard, with what VDSM knows of a VM
     shared_reads.py   reads of flags, shared by all who wait for a domain
     lease.py          the SDM lease, as VDSM takes it
     vms.py            who uses a domain, by VDSM's own list of VMs

@@ -2,7 +2,8 @@
 """
 The functions of VDSM by which VMs get disks, and what the plugin adds to each.
 
-Not Image.prepare: transfers, measuring and OVA go through it too, and must.
+Image.prepare is not one of them: transfers, measuring and OVA go through it,
+too, and must not be refused.
 The disks of VMs go through clientIF.prepareVolumePath. Four functions prepare
 disks by it, and give them to a VM:
 
@@ -32,7 +33,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from vdsm_backup.plugin import vms
-from vdsm_backup.plugin.gate import Gate
+from vdsm_backup.plugin.gatekeeper import Gate
 from vdsm_backup.plugin.second_check import (
     on_prepared,
     tear_down,
@@ -94,8 +95,8 @@ def prepare_paths_for_drives(
     for preparePaths(). It holds _volPrepareLock, for which a destroy waits,
     while it prepares a disk, and stops when a destroy is requested.
 
-    Adds both checks. No flag is read under the lock. Must not break: recovery;
-    a VM that is destroyed while it starts.
+    Adds both checks (see second_check.py). No flag is read under the lock.
+    Must not break: recovery; a VM that is destroyed while it starts.
     """
     gate = Gate(config_path)
 

@@ -192,6 +192,7 @@ def _need(at: str, *parameters: str, uses: Iterable[str] = ()) -> Shape:
     return Shape(at, parameters or None, uses=tuple(uses))
 
 
+# After the module that needs them first.
 NEEDED = (
     # metadata.py
     _need(
@@ -231,8 +232,6 @@ NEEDED = (
     _need("vdsm.storage.lvm:invalidateVG", "vgName", "invalidateLVs"),
     _need("vdsm.storage.lvm:getVG", "vgName"),
     _need("vdsm.storage.lvm:getVGs", "vgNames"),
-    _need("vdsm.common.exception:HookError"),
-    _need("vdsm.common.xmlutils:tostring"),
     _need("vdsm.storage.lvm:getPV", ANY),
     _need("vdsm.storage.lvm:getVgMetadataPv", "vgName"),
     # lease.py
@@ -267,6 +266,8 @@ NEEDED = (
     _need("vdsm.virt.vmdevices.common:dev_elems_from_xml", "vm", "xml"),
     _need("vdsm.virt.vmdevices.storagexml:parse", "dev", "meta"),
     _need("vdsm.common.exception:VdsmException.response", "self"),
+    _need("vdsm.common.exception:HookError"),
+    _need("vdsm.common.xmlutils:tostring"),
     # preview.py
     _need("vdsm.storage.sp:StoragePool.validateSPM", "self"),
     _need(f"{_DOMAIN}.produceVolume", "self", "imgUUID", "volUUID"),

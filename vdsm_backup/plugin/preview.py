@@ -23,7 +23,7 @@ import os
 from typing import TYPE_CHECKING
 
 from vdsm_backup.plugin import storage
-from vdsm_backup.plugin.gate import Gate
+from vdsm_backup.plugin.gatekeeper import Gate
 
 if TYPE_CHECKING:
     from typing import Any

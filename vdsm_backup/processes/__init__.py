@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-How the processes and threads of the product run.
+How the processes and threads of the product run. "The tool" is the process
+of the command line; others are named after their modules.
 
-    spawn          starts a module of the product as a process, by its name
-    bootstrap      the first code of such a process
-    identity       user and group of a process
-    stuck          processes that were killed and have not ended yet
-    scripts        starts modules that answer a question which may hang
-    script_output  what such a module imports to say its answer
-    channel        messages between two of our processes
-    records        a lock and a JSON file of this host, for one domain
-    directories    directories of this host, made with the modes that we mean
-    jobs           threads side by side, none of which holds up the others
+    spawn.py           starts a module of the product as a process, by its name
+    bootstrap.py       the first code of such a process
+    identity.py        user and group of a process
+    stuck.py           processes that were killed and have not ended yet
+    scripts.py         starts modules that answer a question which may hang
+    script_output.py   what such a module imports to say its answer
+    channel.py         messages between two of our processes
+    records.py         a lock and a JSON file of this host, for one domain
+    directories.py     directories of this host, made with fixed modes
+    jobs.py            threads side by side, none of which holds up the others
 
 A hook is a process on the way of every VM start, and it imports this package.
 Importing `typing` and `dataclasses` takes longer than importing our own code.

@@ -19,6 +19,13 @@ class Timeout(Exception):
     """The other side said nothing in time."""
 
 
+class ToolGone(Exception):
+    """
+    For a process that the tool has started: the tool has ended, or is done,
+    and there is nothing to finish.
+    """
+
+
 class Channel:
     """Our end of a stream socket, whose other end is a Channel, too."""
 

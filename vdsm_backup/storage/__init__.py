@@ -1,2 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Where the metadata of a domain is: readers and writers."""
+"""
+Where the metadata of a domain is: readers and writers.
+
+    base.py            what can be done with the metadata of one domain
+    file.py            metadata of a file domain
+    block.py           metadata of a block domain
+    replacement.py     how a write replaces the metadata file of a file domain
+    other_writers.py   the files of other writers, taken away before that
+    sources.py         what is scanned for domains, and how
+    discovery.py       finds all domains that this host can see
+    direct.py          finds and reads one domain by the shortest way
+    locate.py          makes a Writer again in the writer process
+
+The layers above use a domain by the interfaces of base.py.
+"""

@@ -159,7 +159,7 @@ class Storage(Writer):
     io_user: tuple[int, int] | None = None
 
     @abc.abstractmethod
-    def lease(
+    def lease_paths(
         self, activator: Activator | None = None
     ) -> AbstractContextManager[LeasePaths]:
         """

@@ -86,7 +86,7 @@ class BlockStorage(Storage):
         Raises DomainNotFound, AmbiguousDomain, VolumeGroupUnsafe,
         DamagedMetadata, LvmFailed, StorageTimeout.
         """
-        return self._lines(self._scanned(self._lvm.find))
+        return self._lines(self._scanned(self._lvm.find_to_read))
 
     def last_scan(self) -> list[str]:
         return self._lines(self._scanned_vg())
@@ -138,7 +138,7 @@ class BlockStorage(Storage):
         step("confirm")
         # Limited to the VG's own devices, as the write was: whether other
         # LUNs answer does not matter now.
-        now = self._lvm.only(vg.devices).vg(self.sd_id)
+        now = self._lvm.only(vg.devices).find_to_change(self.sd_id)
         if _metadata_tags(now) == wanted:
             return
         if _metadata_tags(now) == found:
@@ -181,14 +181,14 @@ class BlockStorage(Storage):
 
     def _whole_vg(self) -> Vg:
         """The VG, fit to be changed. Raises what read() does."""
-        vg = self._scanned(self._lvm.vg)
+        vg = self._scanned(self._lvm.find_to_change)
         hazard = vg.hazard()
         if hazard:
             raise errors.VolumeGroupUnsafe(self.sd_id, hazard)
         return vg
 
     @contextlib.contextmanager
-    def lease(
+    def lease_paths(
         self, activator: Activator | None = None
     ) -> Iterator[LeasePaths]:
         """Raises what read() does, and what the activator raises."""

@@ -169,7 +169,7 @@ class FileStorage(Storage):
             raise errors.WriteFailed(self.sd_id, step, str(e))
 
     @contextlib.contextmanager
-    def lease(
+    def lease_paths(
         self, activator: Activator | None = None
     ) -> Iterator[LeasePaths]:
         yield LeasePaths(

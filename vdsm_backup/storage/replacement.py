@@ -8,7 +8,8 @@ follows links. Then come fsync, reading back, rename, and fsync of the
 directory. The name is new each time: a stuck old writer can then never write
 into a file that a newer writer has made live.
 
-Before the rename the files of all other writers are taken away: see fence.py.
+Before the rename the files of all other writers are taken away: see
+other_writers.py.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from vdsm_backup import errors
 from vdsm_backup.fileio import base as fileio
 from vdsm_backup.metadata import encoding
 from vdsm_backup.metadata import lines as md_lines
-from vdsm_backup.storage import fence
+from vdsm_backup.storage import other_writers
 from vdsm_backup.storage.file import IDS, METADATA
 
 TYPE_CHECKING = False
@@ -183,7 +184,7 @@ class Replacement:
         self, take_away: Callable[[str], T], own: str | None = None
     ) -> list[T]:
         with self._storage.failing("clean"):
-            return fence.take_away_others(
+            return other_writers.take_away_others(
                 self._io, self._sd_id, self._dir, take_away, own
             )
 

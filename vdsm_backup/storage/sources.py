@@ -47,8 +47,8 @@ BLOCK_DEVICES = "block devices"
 
 class Failure(namedtuple("Failure", "source error kind", defaults=["file"])):
     """
-    A source, or a part of one, that could not be scanned: storage of no known
-    domain.
+    A source, or a part of one, that could not be scanned. Which domains are
+    there is unknown.
 
     source: a mount, a directory of a domain, a device, or BLOCK_DEVICES.
     kind: "file" or "block".
@@ -58,9 +58,6 @@ class Failure(namedtuple("Failure", "source error kind", defaults=["file"])):
     source: str
     error: errors.Error
     kind: str
-
-    # Those who show failures beside domains ask for it.
-    sd_id = None
 
 
 def no_answer(source: str, timeout: float) -> Failure:

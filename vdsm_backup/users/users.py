@@ -158,7 +158,7 @@ def _add_images(users: Users, script: scripts.Script, timeout: float) -> None:
         else:
             users.unseen(
                 f"open images: only {len(images)} of {total} images were"
-                f" looked at, the storage {stopped}"
+                f" checked, the storage {stopped}"
             )
 
 
@@ -190,7 +190,7 @@ def _complete(script: scripts.Script) -> bool:
 def _stopped(script: scripts.Script, timeout: float) -> str:
     """What became of a script that is not complete, in words."""
     if script.ended:
-        return "could not be asked, the look at it failed"
+        return "could not be asked, the check failed"
     return f"did not answer within {timeout:g} seconds"
 
 

@@ -175,7 +175,7 @@ def _why(
         return None
     path = printable(left[0][1])
     if script.ended:
-        return errors.MetadataUnreadable(path, "the look failed")
+        return errors.MetadataUnreadable(path, "following links failed")
     return errors.StorageTimeout(path, timeout)
 
 

@@ -11,12 +11,13 @@ What the tests run in place of the command, by the same product code:
 """
 
 import contextlib
+import math
 import os
 import sys
-import time
 
 from tests.support import configfile
 from tests.support.processes import racer
+from tests.support.waiting import wait_until
 from vdsm_backup import config, errors
 from vdsm_backup.change import change, write
 from vdsm_backup.cli.wiring import HostWorld
@@ -40,8 +41,9 @@ class Stopping(HostWorld):
         def at(name):
             if name == self._step:
                 print(f"at {name}", flush=True)
-                while not os.path.exists(GO_ON + self._storage.sd_id):
-                    time.sleep(0.2)
+                path = GO_ON + self._storage.sd_id
+                # Without a timeout: the host may be frozen meanwhile.
+                wait_until(lambda: os.path.exists(path), math.inf, pause=0.2)
 
         timeout = self._options.io_timeout
         write.run(self._storage, old, new, held, timeout, at)

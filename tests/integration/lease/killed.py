@@ -43,7 +43,7 @@ def holder_is_killed_before_the_lease_is_ours(hosts, call, when):
     # Nobody has it.
     hosts.two.join(domain, 2)
     assert hosts.two.acquire(domain) == 0
-    assert_can_take(hosts.one, domain, alone=False)
+    assert_can_take(hosts.one, domain, require_alone=False)
     hosts.two.leave(domain, 2)
 
 
@@ -95,7 +95,7 @@ def nobody_gets_the_lease_while_a_writer_lives(hosts, *victims):
         hosts.two.join(domain, 2)
         for _ in range(5):
             assert hosts.two.acquire(domain) == IDLIVE
-        request = domain.request(hosts.one, alone=False, timeout=4)
+        request = domain.request(hosts.one, require_alone=False, timeout=4)
         owner = "host id 250 (this host)"
         if "holder" not in victims:
             owner = (

@@ -18,7 +18,7 @@ from tests.support.lease.sanlockd import Host
 def lease_of_another_host_is_busy(hosts):
     domain = hosts.domain()
     hosts.two.join(domain, 3)
-    request = domain.request(hosts.one, alone=False, timeout=12)
+    request = domain.request(hosts.one, require_alone=False, timeout=12)
     with hosts.two.holding(domain):
         started = time.monotonic()
         assert_refused(hosts.one, request, "LeaseBusy", owner="host id 3")
@@ -33,7 +33,7 @@ def lease_of_another_host_is_waited_for(hosts):
     domain = hosts.domain()
     hosts.two.join(domain, 3)
     with hosts.two.holding(domain) as other:
-        request = domain.request(hosts.one, alone=False)
+        request = domain.request(hosts.one, require_alone=False)
         with Tool(hosts.one, request) as tool:
             while "waiting for the SDM lease of host id 3" != tool.read().get(
                 "progress"
@@ -109,7 +109,9 @@ def live_hosts_are_refused(hosts):
         hosts.one, domain.request(hosts.one), "HostsLive", hosts="3"
     )
     assert_left(hosts.one, domain)
-    with Tool(hosts.one, domain.request(hosts.one, alone=False)) as tool:
+    with Tool(
+        hosts.one, domain.request(hosts.one, require_alone=False)
+    ) as tool:
         assert tool.held() == 250
         tool.done()
     hosts.two.leave(domain, 3)

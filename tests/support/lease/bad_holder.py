@@ -39,7 +39,7 @@ class Tool:
 
     def show_request(self):
         assert self.asked["task"] == "hold"
-        self.tell(progress=client.Request(**self.asked["request"]).ids)
+        self.tell(progress=client.LeaseRequest(**self.asked["request"]).ids)
 
     def expect(self, task):
         assert self.asked["task"] == task

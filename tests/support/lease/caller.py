@@ -48,7 +48,7 @@ def acquire(name, path, offset):
 
 
 def tidy(request):
-    client.tidy(client.Request(**request), progress=lambda text: None)
+    client.tidy(client.LeaseRequest(**request), progress=lambda text: None)
 
 
 if __name__ == "__main__":

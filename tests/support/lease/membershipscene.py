@@ -111,7 +111,7 @@ class Scene:
         self.watch = Watch(self.clock)
         self.space = Space()
         monkeypatch.setattr(SlotReader, "read", lambda _: self.space.slot())
-        self._request = client.Request(
+        self._request = client.LeaseRequest(
             SD, IDS, "", 0, 0, 512, 250, TIMEOUT, run_dir, True
         )
         self.run_dir = run_dir

@@ -233,9 +233,9 @@ class Domain:
             "host_id": 250,
             "timeout": 60,
             "run_dir": host.run_dir,
-            "alone": True,
+            "require_alone": True,
         }
-        return client.Request(**{**request, **options})
+        return client.LeaseRequest(**{**request, **options})
 
 
 def clean_stale(path):

@@ -67,7 +67,7 @@ def main(request, child, die, euid):
         say(progress=text, holder=holders.pid)
 
     try:
-        with client.take(client.Request(**request), progress) as held:
+        with client.take(client.LeaseRequest(**request), progress) as held:
             pid = writer(held) if child else None
             say(held=held.host_id, holder=holders.pid, child=pid)
             for _ in sys.stdin:

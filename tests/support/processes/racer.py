@@ -21,7 +21,9 @@ from vdsm_backup.storage import discovery
 
 class Racing(HostWorld):
     def _request(self, *args):
-        return dataclasses.replace(super()._request(*args), alone=False)
+        return dataclasses.replace(
+            super()._request(*args), require_alone=False
+        )
 
 
 def race(conf, sd_id, name, rounds, world=Racing):

@@ -154,7 +154,7 @@ def drive(image, **more):
 
 
 def be_imported(monkeypatch):
-    """What gates.py, gate.py and preview.py import of VDSM is this."""
+    """What gates.py, gatekeeper.py and preview.py import of VDSM is this."""
     exception = types.SimpleNamespace(
         VdsmException=VdsmException,
         GeneralException=GeneralException,

@@ -61,10 +61,12 @@ def test_needs_no_configuration(host):
     assert host.run("--config", "/nonexistent", "explain", "956").code == 0
 
 
-@pytest.mark.parametrize("code", ["955", "0", "seal", "\x1b[2J", "../956"])
+@pytest.mark.parametrize(
+    "code", ["955", "9700", "0", "seal", "\x1b[2J", "../956"]
+)
 def test_unknown_code(host, code):
     done = host.run("explain", code)
     assert "error 990" in done.err
-    assert "codes lie between 956 and 999" in done.err
+    assert "codes are 956 to 999 or 9600 to 9699\n" in done.err
     assert "\x1b" not in done.err
     assert done.code == 2

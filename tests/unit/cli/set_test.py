@@ -152,7 +152,7 @@ def test_timeout_is_that_of_the_lease(host, monkeypatch):
     assert first.ids == os.path.join(dom_md, "ids")
     assert first.leases == os.path.join(dom_md, "leases")
     assert (first.align, first.offset, first.sector) == (2**20, 2**20, 512)
-    assert (first.sd_id, first.alone) == (A, True)
+    assert (first.sd_id, first.require_alone) == (A, True)
 
 
 def test_refused_while_in_use(host):

@@ -196,7 +196,7 @@ def test_place_that_failed_is_a_note(host):
     os.symlink("/nonexistent", os.path.join(host.repo, "mnt", "broken"))
     done = host.run("show", A)
     assert done.code == 0
-    assert "broken could not be looked at: " in done.err
+    assert "broken could not be searched: " in done.err
     (note,) = host.json("show", A).json["domain"]["notes"]
     assert "broken" in note
 

@@ -10,6 +10,7 @@ from tests.support import commandline, configfile, rundir, testhost
 from tests.support.hooks.needs import needs_other_user
 from vdsm_backup import config, errors
 from vdsm_backup.doctor import checks as doctor_checks
+from vdsm_backup.hooks import entry
 from vdsm_backup.host import devices, vdsm_client
 from vdsm_backup.lvm import command as lvm_command
 from vdsm_backup.users import users
@@ -54,6 +55,7 @@ def test_the_points_are_those_of_our_scripts():
     )
     for point in os.listdir(scripts):
         assert os.listdir(os.path.join(scripts, point)) == [doctor_checks.HOOK]
+    assert set(doctor_checks.POINTS) == set(entry._VDSM_OPERATIONS)
 
 
 def test_hooks_in_place(directories):
@@ -289,14 +291,18 @@ class Storage:
     sd_id = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
 
 
-def test_vms_that_break_the_rule():
-    used = users.Users(["VM web1 (disk vda)"], ["image x is open"], ["note"])
+def test_uses_that_break_the_rule():
+    """Not an image that is open: that may be a transfer."""
+    blocking = ["VM web1 (disk vda)", "LV vol1 is open on this host"]
+    used = users.Users(blocking, ["image x is open"], ["note"])
     found = list(
         doctor_checks.violations([Storage(), Storage()], lambda s: used)
     )
-    assert states(found) == [doctor_checks.BAD] * 2
-    assert "VM web1 (disk vda)" in found[0].text
-    assert Storage.sd_id in found[0].text
+    assert states(found) == [doctor_checks.BAD] * 4
+    assert [f.text for f in found[:2]] == [
+        f"flagged domain {Storage.sd_id}: VM web1 (disk vda)",
+        f"flagged domain {Storage.sd_id}: LV vol1 is open on this host",
+    ]
 
 
 def test_no_vm_breaks_the_rule():
@@ -344,7 +350,9 @@ def test_a_vm_on_a_flagged_domain(host, healthy):
     assert done.json["protected"] is False
     assert done.json["checks"][-1]["state"] == doctor_checks.BAD
     out = host.run("doctor").out
-    assert "bad   VMs: VM web1 (disk vda) runs from flagged domain" in out
+    (line,) = [line for line in out.splitlines() if "bad   VMs" in line]
+    assert line.endswith(": VM web1 (disk vda)")
+    assert line.startswith("bad   VMs: flagged domain ")
     assert "      hint: move its disks elsewhere" in out
 
 

@@ -35,9 +35,9 @@ def test_a_refusal_has_words():
 
 
 @pytest.mark.parametrize("row", policy.TABLE, ids=lambda r: r.operation)
-@pytest.mark.parametrize("readable", [True, False])
-def test_enforcing_refuses_by_the_table(row, readable):
-    refused = Settings().refuses(row.operation, readable)
+@pytest.mark.parametrize("known_flagged", [True, False])
+def test_enforcing_refuses_by_the_table(row, known_flagged):
+    refused = Settings().refuses(row.operation, known_flagged)
     assert refused == (row.answer == policy.REFUSED)
 
 
@@ -54,17 +54,17 @@ def test_what_is_not_listed_is_allowed():
 
 
 @pytest.mark.parametrize("mode", [policy.PERMISSIVE, policy.DISABLED])
-@pytest.mark.parametrize("readable", [True, False])
-def test_other_modes_refuse_nothing(mode, readable):
+@pytest.mark.parametrize("known_flagged", [True, False])
+def test_other_modes_refuse_nothing(mode, known_flagged):
     settings = Settings(mode=mode)
     for operation in REFUSED:
-        assert not settings.refuses(operation, readable)
+        assert not settings.refuses(operation, known_flagged)
 
 
 def test_on_unreadable_allow_still_refuses_a_flag():
     settings = Settings(on_unreadable=policy.ALLOW)
-    assert not settings.refuses("run", readable=False)
-    assert settings.refuses("run", readable=True)
+    assert not settings.refuses("run", known_flagged=False)
+    assert settings.refuses("run", known_flagged=True)
 
 
 def test_the_configuration_has_the_same_words():

@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from tests.support import rundir
+from tests.support.hooks import scriptbeside
 from tests.support.hooks.hookrunner import NAME, POINTS, SCRIPTS
 from tests.support.hooks.needs import needs_other_user
 from vdsm_backup.guard import policy
@@ -134,9 +135,8 @@ def half_a_package(directory, text):
 
 def run_beside(directory, script, as_user=()):
     """With the package in this directory."""
-    code = "import runpy, sys; sys.path.insert(0, sys.argv.pop(1));"
-    code += " sys.argv.pop(0); runpy.run_path(sys.argv[0], run_name='x')"
-    python = [sys.executable, "-IBSc", code, str(directory)]
+    program = scriptbeside.__file__
+    python = [sys.executable, "-IBS", program, str(directory)]
     return subprocess.run(
         [*as_user, *python, script, *START], capture_output=True, text=True
     )

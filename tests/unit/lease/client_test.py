@@ -28,9 +28,9 @@ def request(**options):
         "host_id": 250,
         "timeout": 0.3,
         "run_dir": "/nonexistent",
-        "alone": True,
+        "require_alone": True,
     }
-    return client.Request(**{**values, **options})
+    return client.LeaseRequest(**{**values, **options})
 
 
 @pytest.mark.parametrize("sd_id", ["", "..", "../" * 12, SD + "/x", SD + "\n"])

@@ -13,7 +13,7 @@ from vdsm_backup.lease import client, lockspace
 SD = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
 
 
-REQUEST = client.Request(
+REQUEST = client.LeaseRequest(
     sd_id=SD,
     ids="/ids",
     leases="/leases",
@@ -23,7 +23,7 @@ REQUEST = client.Request(
     host_id=250,
     timeout=1,
     run_dir="/run",
-    alone=True,
+    require_alone=True,
 )
 
 

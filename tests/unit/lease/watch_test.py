@@ -7,8 +7,8 @@ import pytest
 
 from tests.support.waiting import SOON
 from vdsm_backup import errors
-from vdsm_backup.lease.watch import ToolGone, Watch
-from vdsm_backup.processes.channel import Channel
+from vdsm_backup.lease.watch import Watch
+from vdsm_backup.processes.channel import Channel, ToolGone
 
 SD = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
 

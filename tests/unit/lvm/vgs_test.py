@@ -31,7 +31,7 @@ def test_no_devices_is_never_no_limit():
 def test_no_devices_runs_no_lvm(fake):
     runner = Lvm([])
     assert runner.scan() == Scan([], {})
-    for look in (runner.find, runner.vg):
+    for look in (runner.find_to_read, runner.find_to_change):
         with pytest.raises(errors.DomainNotFound):
             look("sd1")
     assert fake.runs == []
@@ -185,13 +185,13 @@ def test_devices_that_cannot_be_used_are_told(fake):
     runner = Lvm([*DEVICES, *LEFT_OUT])
     unread = runner.scan().unread
     assert {name: e.err for name, e in unread.items()} == LEFT_OUT
-    assert runner.find("sd1").name == "sd1"
+    assert runner.find_to_read("sd1").name == "sd1"
 
 
 @pytest.mark.parametrize("device", LEFT_OUT)
 def test_a_domain_may_be_on_a_device_that_cannot_be_used(fake, device):
     leaves_out(fake, LEFT_OUT[device])
-    for look in ("find", "vg"):
+    for look in ("find_to_read", "find_to_change"):
         runner = Lvm([*DEVICES, device])
         with pytest.raises(errors.LvmFailed) as e:
             getattr(runner, look)("another")
@@ -217,7 +217,7 @@ def test_a_device_that_lvm_left_out_was_not_read(fake, words):
     assert [vg.name for vg in scan.vgs] == ["sd1"]
     assert list(scan.unread) == ["/dev/mapper/b"]
     with pytest.raises(errors.LvmFailed, match="/dev/mapper/b"):
-        runner.find("another")
+        runner.find_to_read("another")
 
 
 def test_devices_that_lvm_does_not_look_at_are_no_failure(fake):

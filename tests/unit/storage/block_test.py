@@ -34,10 +34,10 @@ class Lvm:
             raise self.error
         return Scan([self.now], {})
 
-    def find(self, name):
+    def find_to_read(self, name):
         return self.scan().pick(name)
 
-    vg = find
+    find_to_change = find_to_read
 
     def lvs(self, vg):
         self.asked += vg.devices

@@ -51,18 +51,18 @@ def no_search(monkeypatch):
 
 @pytest.fixture
 def lvm_sees(monkeypatch):
-    """{device: what find() gives or raises}, tells which were asked."""
+    """{device: what lvm finds, or raises}; tells which were asked."""
     asked = []
 
     def see(answers):
-        def find(self, name):
+        def find_to_read(self, name):
             asked.append(list(self.devices))
             answer = answers["+".join(self.devices)]
             if isinstance(answer, Exception):
                 raise answer
             return answer
 
-        monkeypatch.setattr(Lvm, "find", find)
+        monkeypatch.setattr(Lvm, "find_to_read", find_to_read)
         return asked
 
     return see

@@ -126,8 +126,8 @@ def test_libvirt_hangs(scripts):
 def test_the_script_that_asks_libvirt_dies(scripts, lines):
     scripts("RUNNING_VMS", lines)
     assert find_file().notes[0] == (
-        "not seen: VMs of this host: libvirt could not be asked, the look at"
-        " it failed"
+        "not seen: VMs of this host: libvirt could not be asked, the check"
+        " failed"
     )
 
 
@@ -234,7 +234,7 @@ def test_the_storage_hangs(scripts):
     found = find_file(timeout=3)
     assert len(found.images) == 1
     assert found.notes[0] == (
-        "not seen: open images: only 2 of 5 images were looked at, the storage"
+        "not seen: open images: only 2 of 5 images were checked, the storage"
         " did not answer within 3 seconds"
     )
 
@@ -249,8 +249,8 @@ def test_the_storage_hangs_before_it_lists_images(scripts):
 def test_the_script_that_asks_for_locks_dies(scripts):
     scripts("IMAGE_LOCKS", [{"images": 5}])
     assert find_file().notes[0] == (
-        "not seen: open images: only 0 of 5 images were looked at, the storage"
-        " could not be asked, the look at it failed"
+        "not seen: open images: only 0 of 5 images were checked, the storage"
+        " could not be asked, the check failed"
     )
 
 

@@ -69,7 +69,7 @@ def test_the_look_fails(monkeypatch):
     found, left, why = finder().resolve(asked, 20)
     assert (found, left) == ([], asked)
     assert isinstance(why, errors.MetadataUnreadable)
-    assert str(why).endswith("/\\x1b[2J: the look failed")
+    assert str(why).endswith("/\\x1b[2J: following links failed")
 
 
 def test_the_look_hangs(monkeypatch):

@@ -44,12 +44,12 @@ def wait_for_notes():
 
 
 def break_needs_of_drives():
-    from vdsm_backup.plugin import gate
+    from vdsm_backup.plugin import gatekeeper
 
     def needs_of_drives(drives):
         raise ZeroDivisionError("mine")
 
-    gate.needs_of_drives = needs_of_drives
+    gatekeeper.needs_of_drives = needs_of_drives
 
 
 def stick(sd_id):
@@ -77,11 +77,11 @@ def storm(sd_id, metafile, config):
     100 VMs start; the flag is set when the first one's read runs. How
     many reads there were, the answers but the first, and how many there are.
     """
-    from vdsm_backup.plugin import gate, metadata
+    from vdsm_backup.plugin import gatekeeper, metadata
 
     real, reads, answers = metadata.fresh_lines, [], []
     first = threading.Event()
-    one = gate.Gate(config)
+    one = gatekeeper.Gate(config)
 
     def fresh_lines(rw):
         reads.append(rw)
@@ -106,7 +106,7 @@ def storm(sd_id, metafile, config):
     outside.put_flag(metafile)
     for thread in threads[1:]:
         thread.start()
-    wait_until(lambda: len(gate._reads._waiting) == 1)
+    wait_until(lambda: len(gatekeeper._reads._waiting) == 1)
     first.set()
     for thread in threads:
         thread.join()

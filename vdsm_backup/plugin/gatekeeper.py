@@ -93,7 +93,7 @@ class Gate:
                 trace = traceback.format_exc()
                 error = errors.InternalError(type(e).__name__, str(e))
             # In permissive mode a fault of ours refuses nobody either.
-            refused = settings.refuses(operation, readable=False)
+            refused = settings.refuses(operation, known_flagged=False)
             audit.fault(error, refused, settings, operation, vm, vm_id, trace)
             if refused:
                 raise vdsm_errors.exception(error, refusal.plain(error))

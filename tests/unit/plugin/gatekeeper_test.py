@@ -12,7 +12,7 @@ from vdsm_backup import config, errors
 from vdsm_backup.host import journal
 from vdsm_backup.metadata import flag
 from vdsm_backup.metadata import lines as md_lines
-from vdsm_backup.plugin import gate as plugin_gate
+from vdsm_backup.plugin import gatekeeper
 from vdsm_backup.plugin.shared_reads import Reads
 from vdsm_backup.vm.paths import Location
 
@@ -53,8 +53,8 @@ class World:
 def world(monkeypatch):
     vdsmvms.be_imported(monkeypatch)
     world = World()
-    monkeypatch.setattr(plugin_gate, "_read_lines", world.lines)
-    monkeypatch.setattr(plugin_gate, "_reads", Reads())
+    monkeypatch.setattr(gatekeeper, "_read_lines", world.lines)
+    monkeypatch.setattr(gatekeeper, "_reads", Reads())
     return world
 
 
@@ -77,7 +77,7 @@ def path(tmp_path):
 @pytest.fixture
 def gate(path, world, entries):
     path.write_text("")
-    return plugin_gate.Gate(str(path))
+    return gatekeeper.Gate(str(path))
 
 
 def needs(found):
@@ -100,18 +100,18 @@ def test_drives():
         drive("d", managed=True),
         {k: v for k, v in drive("e").items() if k != "name"},
     ]
-    assert needs(plugin_gate.needs_of_drives(drives)) == [
+    assert needs(gatekeeper.needs_of_drives(drives)) == [
         ("disk a", ONE),
         ("disk e", "sd"),
     ]
-    assert plugin_gate.needs_of_drives([drive("a")])[0].location == Location(
+    assert gatekeeper.needs_of_drives([drive("a")])[0].location == Location(
         "sd"
     )
 
 
 def test_xml():
     """Not the CD-ROM; not what only looks like a domain of VDSM."""
-    found = plugin_gate.needs_of_xml(XML, config.load())
+    found = gatekeeper.needs_of_xml(XML, config.load())
     assert needs(found) == [("disk vda", ONE), ("a lease", TWO)]
     assert {need.location for need in found} == {Location(ONE), Location(TWO)}
 
@@ -165,7 +165,7 @@ def test_flag_that_cannot_be_read(gate, world):
 def test_no_answer_in_time(gate, world, path, monkeypatch):
     path.write_text("[storage]\nio_timeout = 0.1\n")
     go = threading.Event()
-    monkeypatch.setattr(plugin_gate, "_read_lines", lambda sd_id: go.wait(60))
+    monkeypatch.setattr(gatekeeper, "_read_lines", lambda sd_id: go.wait(60))
     raised = refusal(
         gate.require_allowed,
         "run",
@@ -177,9 +177,9 @@ def test_no_answer_in_time(gate, world, path, monkeypatch):
 
 
 def test_read_that_is_late(monkeypatch):
-    monkeypatch.setattr(plugin_gate, "_read_lines", lambda sd_id: None)
+    monkeypatch.setattr(gatekeeper, "_read_lines", lambda sd_id: None)
     with pytest.raises(errors.StorageTimeout):
-        plugin_gate._shared_read(ONE, time.monotonic() - 1, 30)
+        gatekeeper._shared_read(ONE, time.monotonic() - 1, 30)
 
 
 def test_domains_are_read_side_by_side(gate, world, path, monkeypatch):
@@ -191,7 +191,7 @@ def test_domains_are_read_side_by_side(gate, world, path, monkeypatch):
         all_at_once.wait()
         return world.lines(sd_id)
 
-    monkeypatch.setattr(plugin_gate, "_read_lines", lines)
+    monkeypatch.setattr(gatekeeper, "_read_lines", lines)
     drives = [drive(f"vd{n}", domainID=f"{n}{ONE[1:]}") for n in range(3)]
     world.flags = {drives[2]["domainID"]: True}
     raised = refusal(gate.require_allowed, "run", "VM x", drives=drives)
@@ -254,7 +254,7 @@ def test_broken_configuration(gate, path, entries, operation, refused):
 
 
 def test_fault_of_ours(gate, path, entries, monkeypatch):
-    monkeypatch.setattr(plugin_gate, "needs_of_drives", lambda drives: 1 / 0)
+    monkeypatch.setattr(gatekeeper, "needs_of_drives", lambda drives: 1 / 0)
     assert refusal(gate.require_allowed, "run", "VM x").code == 999
     assert "ZeroDivisionError" in entries[0]["trace"]
     gate.require_allowed("recover", "VM x")
@@ -265,10 +265,10 @@ def test_fault_of_ours(gate, path, entries, monkeypatch):
 
 def test_the_hosts_own_configuration_need_not_be_there(world, monkeypatch):
     monkeypatch.setattr(config, "PATH", "/nowhere/at/all.conf")
-    plugin_gate.Gate(None).require_allowed("run", "VM x", xml=XML)
+    gatekeeper.Gate(None).require_allowed("run", "VM x", xml=XML)
     assert (
         refusal(
-            plugin_gate.Gate("/nowhere/else").require_allowed, "run", "VM x"
+            gatekeeper.Gate("/nowhere/else").require_allowed, "run", "VM x"
         ).code
         == 987
     )
@@ -280,7 +280,7 @@ def test_the_hosts_own_configuration_that_cannot_be_read(
     """When VDSM starts, and until it is mended; no restart."""
     monkeypatch.setattr(config, "PATH", str(tmp_path / "main"))
     (tmp_path / "conf.d").write_text("")
-    gate = plugin_gate.Gate(None)
+    gate = gatekeeper.Gate(None)
     raised = refusal(gate.require_allowed, "run", "VM x", xml=XML)
     assert raised.code == 987
     assert str(tmp_path / "conf.d") in str(raised)
@@ -297,7 +297,7 @@ def test_tell_journal_does_not_wait(gate, world, entries, monkeypatch):
     world.flags = {ONE: True}
     lines = world.lines
     monkeypatch.setattr(
-        plugin_gate, "_read_lines", lambda sd_id: go.wait(60) and lines(sd_id)
+        gatekeeper, "_read_lines", lambda sd_id: go.wait(60) and lines(sd_id)
     )
     send = journal.send
 
