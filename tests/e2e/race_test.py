@@ -12,6 +12,7 @@ from tests.e2e.box.box import Host, together
 from tests.e2e.domains import RACED
 from tests.e2e.stories import HELD, ROUNDS
 from tests.support.processes.racer import explain
+from tests.support.soak import SOAK
 
 NAMES = [domain.name for domain in RACED]
 
@@ -52,8 +53,9 @@ def test_race(raced, name):
     assert {r["refused"] for r in refused} <= {"LeaseBusy", "MetadataChanged"}
     order = explain(changes, HELD)
     hosts = [reason.partition("-")[0] for reason in order]
-    # Both won at times, or it was no race.
-    assert len(set(hosts)) == 2, order
+    # They met, or it was no race. In a few rounds one may win each time.
+    both = len(set(hosts)) == 2
+    assert both or (refused and not SOAK), order
     for shown in after:
         assert (shown["seal"], shown["error"]) == ("valid", None)
         assert shown["reason"] == order[-1]
