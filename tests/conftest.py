@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 import os
+import signal
 
 import hypothesis
 import pytest
@@ -46,6 +47,10 @@ def pytest_report_header(config):
 def pytest_sessionstart(session):
     # Other users use what tests make. What depends on it sets its own.
     os.umask(0o022)
+    # A shell's job in the background ignores it, and so would all that tests
+    # start and interrupt.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     stale.clean()
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A test run that is killed leaves devices; the next one finds them."""
 
+import json
 import os
 import subprocess
 
@@ -30,6 +31,13 @@ def test_two_runs_that_clean_up_at_once(monkeypatch, tmp_path):
     gone = str(tmp_path / "users-gone")
     monkeypatch.setattr(rundir, "stale", lambda: [gone])
     stale.clean()
+
+
+def test_device_that_another_run_detaches(monkeypatch, tmp_path):
+    """losetup lists it, and has its file no more."""
+    found = {"loopdevices": [{"name": "/dev/loop0", "back-file": None}]}
+    monkeypatch.setattr(loop, "_run", lambda command: json.dumps(found))
+    loop.clean_stale(str(tmp_path))
 
 
 def attached(directory):

@@ -71,10 +71,17 @@ class Host:
 
     state: sanlock.HOST_LIVE, HOST_DEAD and so on.
     generation: of its slot.
+    timestamp: of its last renewal, by its own clock.
     """
 
     state: int
     generation: int
+    timestamp: int
+
+    def has_renewed(self, before: Host | None) -> bool:
+        """Whether its slot is another one than `before`; None: not used."""
+        slot = (self.generation, self.timestamp)
+        return not before or slot != (before.generation, before.timestamp)
 
 
 class Lockspace:
@@ -134,7 +141,9 @@ class Lockspace:
             return None
         return {
             host["host_id"]: Host(
-                host["flags"] & _HOST_MASK, host["generation"]
+                host["flags"] & _HOST_MASK,
+                host["generation"],
+                host["timestamp"],
             )
             for host in found
         }

@@ -22,7 +22,8 @@ which is a slot of `ids` that its sanlock renews. Three things make this hard.
 What sanlock does
 =================
 
-(Files and functions are those of sanlock 3.8.5.)
+(Files and functions are those of sanlock 3.8.5. 3.9.5 differs where it is
+said.)
 
 *Joining*: add_lockspace_start() in src/lockspace.c refuses a lockspace that
 this host is in, joins or leaves just now (lockspace.JOINED_ALREADY). Then
@@ -41,6 +42,9 @@ slot each 2 I/O timeouts (calc_id_renewal_seconds() in src/timeouts.c).
 timestamp 0. Any other slot is UNKNOWN until it has changed while we are in
 the lockspace, and then LIVE. After 8 I/O timeouts without a change it is
 FAIL, and 60 seconds later DEAD: its host must have been reset by its watchdog.
+3.9.5 says UNKNOWN only until it has read the slot twice, and then LIVE, also
+where the slot has not changed. So its LIVE proves nothing: a host that crashed
+before we joined is LIVE for 8 I/O timeouts, then FAIL and DEAD as above.
 
 *Leaving*: rem_lockspace() kills every process that has a lease. With `unused`
 it kills nobody, and fails with EBUSY while any process has one
@@ -66,7 +70,12 @@ took the slot, and then somebody else of this host joins with the same host
 id. That join has the generation that is on record.
 
 *Alone*: we are alone if all other slots are FREE or DEAD: require_alone().
-While a slot is UNKNOWN or FAIL, its host may be alive, and we wait.
+Any other slot may belong to a live host. If it changes while we look, the
+host is alive, and we refuse. Until it does, we wait. LIVE alone is no reason
+to refuse: with 3.9.5 a host that crashed would be LIVE after each join of
+ours, and would keep us from the domain for ever. So a host that is LIVE at
+our first look, where this host was in the lockspace before, is refused after
+its next renewal, once our sanlock has read that: within 4 I/O timeouts.
 
 *Leaving* is always with `unused`, is tried until it works, and is done only
 where the join was ours: leave().
@@ -174,8 +183,9 @@ class Membership:
     def require_alone(self) -> None:
         """Raises HostsLive unless all other hosts are known to be dead."""
         late = self._hosts_live("not known yet")
+        first = self._hosts(late)
+        hosts = first
         while True:
-            hosts = self._hosts(late)
             may_live = sorted(
                 host_id
                 for host_id, host in hosts.items()
@@ -184,12 +194,13 @@ class Membership:
             )
             if not may_live:
                 return
-            live = [i for i in may_live if hosts[i].state == sanlock.HOST_LIVE]
+            live = [i for i in may_live if hosts[i].has_renewed(first.get(i))]
             if live:
                 raise self._hosts_live(lockspace.numbers(live))
             late = self._hosts_live(lockspace.numbers(may_live))
             self._watch.step(f"looking whether hosts are alive: {late.hosts}")
             self._watch.pause(_POLL, late)
+            hosts = self._hosts(late)
 
     def leave(self) -> None:
         """Leave what is ours to leave, however long it takes."""

@@ -64,7 +64,7 @@ class Space:
         self.answers = {
             "daemon_runs": [True],
             "joined": [None],
-            "hosts": [{250: Host(sanlock.HOST_LIVE, 1)}],
+            "hosts": [{250: Host(sanlock.HOST_LIVE, 1, 1)}],
             "join": [None],
             "leave": [None],
             "slots": [Slot()],

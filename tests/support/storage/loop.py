@@ -112,7 +112,8 @@ def clean_stale(directory):
     """Detach all devices over files in a directory, and their aliases."""
     found = json.loads(_run(["losetup", "--json", "--list"]) or "{}")
     for item in found.get("loopdevices", []):
-        if item["back-file"].startswith(directory + "/"):
+        # None: another run detaches the device just now.
+        if (item["back-file"] or "").startswith(directory + "/"):
             for alias in glob.glob("/dev/mapper/*"):
                 if _points_to(alias, item["name"]):
                     os.unlink(alias)

@@ -91,6 +91,15 @@ def test_asks_sanlock(calls, method, args, result, call):
     assert calls == [call]
 
 
+def test_hosts_by_their_ids(monkeypatch):
+    found = {"host_id": 3, "generation": 2, "timestamp": 9, "io_timeout": 1}
+    # Higher bits are not about the state.
+    found["flags"] = sanlock.HOST_LIVE | 0x10
+    monkeypatch.setattr(sanlock, "get_hosts", lambda name: [found])
+    hosts = lockspace.Lockspace(REQUEST).hosts()
+    assert hosts == {3: lockspace.Host(sanlock.HOST_LIVE, 2, 9)}
+
+
 @pytest.mark.parametrize("code", [errno.ECONNREFUSED, errno.ENOENT])
 def test_daemon_that_is_gone(monkeypatch, code):
     def fail():
