@@ -166,11 +166,14 @@ def test_images_of_others(run_dir, domain):
     assert os.waitpid(pid, 0)[1] == 0
 
 
-def test_a_killed_test_run_is_cleaned(run_dir, domain):
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_killed_test_run_is_cleaned(run_dir, domain, recorded):
     path = volume_path(domain, IMG, VOL)
     module = "tests.support.killed_run"
     with programs.start(module, "qemu", run_dir, path) as killed:
         pid = int(killed.stdout.readline())
     assert "qemu" in os.readlink(f"/proc/{pid}/exe")
+    if not recorded:
+        os.unlink(f"{run_dir}/qemu-{pid}")
     qemu.clean_stale(run_dir)
     wait_until(lambda: not os.path.exists(f"/proc/{pid}/exe"))

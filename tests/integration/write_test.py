@@ -24,6 +24,7 @@ from tests.support.storage.filewriting import BEFORE_CONFIRM, STEPS, at
 from tests.support.waiting import wait_until
 from vdsm_backup import errors
 from vdsm_backup.change import write
+from vdsm_backup.change.world import Unsettled
 from vdsm_backup.fileio import choose
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.storage.file import FileStorage
@@ -141,7 +142,7 @@ def test_writer_killed_after_the_commit(hang, backend, held, op):
 
     killer = threading.Thread(target=kill_when_stuck)
     killer.start()
-    with pytest.raises(write.Unsettled) as e:
+    with pytest.raises(Unsettled) as e:
         domain.write(held)
     killer.join()
     assert not e.value.ended
@@ -185,7 +186,7 @@ def check_killed_at_commit(domain, held, action):
     try:
         domain.write(held, at("commit", action))
         expected = [domain.new]
-    except write.Unsettled as e:
+    except Unsettled as e:
         assert not e.ended
         expected = [domain.old]
         if domain.backend == "installed":
@@ -224,7 +225,7 @@ def test_lease_lost_before_the_commit(mount, backend, held, step):
 def test_lease_lives_as_long_as_a_stuck_write(hang, backend, held):
     domain = Domain(hang.mount, backend)
     hang.hang("rename")
-    with pytest.raises(write.Unsettled) as e:
+    with pytest.raises(Unsettled) as e:
         domain.write(held)
     assert not e.value.ended
     held.release()
@@ -255,7 +256,7 @@ def test_lease_lives_as_long_as_a_stuck_preparation(hang, backend, held, op):
 def test_rename_that_fails_has_ended(hang, backend, held, code):
     domain = Domain(hang.mount, backend)
     hang.fail("rename", code)
-    with pytest.raises(write.Unsettled) as e:
+    with pytest.raises(Unsettled) as e:
         domain.write(held)
     assert e.value.ended
     assert os.strerror(code) in str(e.value.cause)
@@ -281,10 +282,10 @@ def test_frozen_while_another_host_changes_it(mount, backend, held, step):
         finally:
             proc.kill(frozen, signal.SIGCONT)
 
-    failures = (errors.WriteFailed, errors.MetadataChanged, write.Unsettled)
+    failures = (errors.WriteFailed, errors.MetadataChanged, Unsettled)
     with pytest.raises(failures) as e:
         domain.write(held, at(step, freeze))
-    if isinstance(e.value, write.Unsettled):
+    if isinstance(e.value, Unsettled):
         assert e.value.ended and e.value.failed
     held.release()
     wait_until(held.ended)
@@ -315,7 +316,7 @@ def test_rename_that_is_on_its_way_while_another_host_changes_it(
     hang.hang("rename")
     changing = threading.Thread(target=change)
     changing.start()
-    with pytest.raises(write.Unsettled):
+    with pytest.raises(Unsettled):
         domain.write(held)
     changing.join()
     held.release()

@@ -75,6 +75,13 @@ def clean_stale(directory):
                 pid, started = f.read().split()
             proc.kill_recorded(pid, started)
             os.unlink(path)
+    # A run that was killed between the start and the record.
+    proc.kill(
+        pid
+        for pid in map(int, filter(str.isdecimal, os.listdir("/proc")))
+        if proc.command(pid).startswith((_SYSTEM, _IO))
+        and f"{directory}/" in proc.command(pid)
+    )
 
 
 @contextlib.contextmanager
