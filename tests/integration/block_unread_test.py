@@ -19,6 +19,7 @@ from tests.support.storage.blocktools import (
     no_step,
     storage,
 )
+from tests.support.waiting import RUNS_OUT
 from vdsm_backup import errors
 from vdsm_backup.lvm.vgs import Lvm
 
@@ -33,7 +34,7 @@ pytestmark = [
 
 # Seconds for lvm where it cannot answer, and where it must, on a machine that
 # may be slow.
-TIMEOUT = 2
+TIMEOUT = RUNS_OUT
 PATIENT = 16
 
 

@@ -23,6 +23,7 @@ from tests.support.storage.filewriting import (
     storage_on,
     temporaries,
 )
+from tests.support.waiting import RUNS_OUT
 from vdsm_backup import errors
 from vdsm_backup.fileio import base as fileio
 from vdsm_backup.metadata import encoding
@@ -77,7 +78,7 @@ def test_one_whose_removal_fails(hang, backend, code):
 def test_one_whose_removal_hangs(hang, backend):
     sd_id = filedomain.make(hang.mount)
     leave(hang.root, sd_id)
-    storage = storage_on(hang.mount, backend, sd_id, timeout=1)
+    storage = storage_on(hang.mount, backend, sd_id, timeout=RUNS_OUT)
     hang.hang("unlink", LEFTOVER)
     assert_refused(hang.root, sd_id, storage, errors.StorageTimeout)
 
@@ -124,7 +125,7 @@ def test_a_listing_that_broke_off(hang, backend):
     """ioprocess gives it as if it were whole."""
     sd_id = filedomain.make(hang.mount)
     leave(hang.root, sd_id)
-    storage = storage_on(hang.mount, backend, sd_id, timeout=1)
+    storage = storage_on(hang.mount, backend, sd_id, timeout=RUNS_OUT)
     before = storage.read()
     fail = at("check", lambda: hang.fail("readdir", errno.EIO))
     with pytest.raises(errors.WriteFailed) as e:

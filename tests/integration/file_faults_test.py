@@ -15,6 +15,7 @@ from tests.support.storage.filewriting import (
     no_steps,
     storage_on,
 )
+from tests.support.waiting import RUNS_OUT
 from vdsm_backup import errors
 from vdsm_backup.metadata import lines as md_lines
 
@@ -71,7 +72,7 @@ CODES = [errno.EIO, errno.ENOSPC, errno.ESTALE, errno.EDQUOT, errno.EROFS]
 @pytest.mark.parametrize("code", CODES, ids=errno.errorcode.get)
 def test_fault_before_the_rename(hang, backend, op, name, code):
     sd_id = filedomain.make(hang.mount)
-    storage = storage_on(hang.mount, backend, sd_id, timeout=0.5)
+    storage = storage_on(hang.mount, backend, sd_id, timeout=RUNS_OUT)
     before = storage.read()
     hang.fail(op, code, name)
     steps = []
@@ -87,7 +88,7 @@ def test_fault_before_the_rename(hang, backend, op, name, code):
 @pytest.mark.parametrize("op, name", BEFORE_COMMIT)
 def test_hang_before_the_rename(hang, backend, op, name):
     sd_id = filedomain.make(hang.mount)
-    storage = storage_on(hang.mount, backend, sd_id, timeout=0.5)
+    storage = storage_on(hang.mount, backend, sd_id, timeout=RUNS_OUT)
     before = storage.read()
     hang.hang(op, name)
     steps = []

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.processes.proc import running
 from tests.support.storage import hangfs
-from tests.support.waiting import SOON, wait_until
+from tests.support.waiting import RUNS_OUT, SOON, wait_until
 from vdsm_backup.fileio import base as fileio
 from vdsm_backup.fileio import choose
 
@@ -69,13 +69,13 @@ def test_failing_listdir(backend, fs):
 @pytest.mark.parametrize("op", [*CALLS, "readdir"])
 def test_every_step_can_hang(backend, fs, path, op):
     call = CALLS.get(op, lambda io, path: io.listdir(os.path.dirname(path)))
-    with choose.open(backend, "test", 1) as io:
+    with choose.open(backend, "test", RUNS_OUT) as io:
         io.lstat("/")
         fs.hang(op)
         start = time.monotonic()
         with pytest.raises(fileio.Timeout):
             call(io, path)
-        assert 1 <= time.monotonic() - start < SOON
+        assert RUNS_OUT <= time.monotonic() - start < SOON
 
         start = time.monotonic()
         for _ in range(10):
@@ -118,7 +118,7 @@ def test_threads_that_share_it_time_out_together(backend, fs, path):
 
     ends = []
     fs.hang("read")
-    with choose.open(backend, "test", 4) as io:
+    with choose.open(backend, "test", RUNS_OUT) as io:
         io.lstat("/")
         start = time.monotonic()
         threads = [threading.Thread(target=call) for _ in range(3)]
@@ -133,7 +133,7 @@ def test_threads_that_share_it_time_out_together(backend, fs, path):
 def test_reader_is_killed_by_timeout(backend, fs, path):
     # Not direct: the kernel lets a process be killed that waits for a page.
     fs.hang("read")
-    with choose.open(backend, "test", 0.5) as io:
+    with choose.open(backend, "test", RUNS_OUT) as io:
         with pytest.raises(fileio.Timeout):
             io.readfile(path)
         wait_until(lambda: not running(io.pid))
@@ -143,7 +143,7 @@ def test_reader_is_killed_by_timeout(backend, fs, path):
 def test_change_is_finished_after_timeout(backend, fs, path):
     # Who is killed in the first step does not come to the second one.
     fs.hang("truncate")
-    with choose.open(backend, "test", 0.5) as io:
+    with choose.open(backend, "test", RUNS_OUT) as io:
         with pytest.raises(fileio.Timeout):
             io.writefile(path, b"new data")
     time.sleep(0.5)
@@ -185,7 +185,7 @@ def test_close_while_a_thread_waits(backend, fs, path, op, changes):
             ends.append(time.monotonic())
 
     fs.hang(op)
-    io = choose.open(backend, "test", 3)
+    io = choose.open(backend, "test", RUNS_OUT)
     thread = threading.Thread(target=call)
     thread.start()
     fs.wait_stuck(op)

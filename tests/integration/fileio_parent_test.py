@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.processes.proc import running
 from tests.support.storage import backends, hangfs
-from tests.support.waiting import wait_until
+from tests.support.waiting import RUNS_OUT, SOON, wait_until
 
 pytestmark = [
     pytest.mark.skipif(
@@ -33,10 +33,10 @@ def start_user(backend, timeout, *args, function="call", **options):
 def test_exit_after_timeout(backend, fs, path, op, call):
     fs.hang(op)
     args = [path, path + ".new"] if call == "rename" else [path, "direct"]
-    proc, child = start_user(backend, 0.5, call, *args)
+    proc, child = start_user(backend, RUNS_OUT, call, *args)
     with proc:
         # Until the end of both pipes, as `vdsm-backup-domain ... | cat` waits.
-        out, err = proc.communicate(timeout=10)
+        out, err = proc.communicate(timeout=SOON)
     assert out == ""
     assert "Timeout" in err
     assert proc.returncode == 1
@@ -47,7 +47,7 @@ def test_exit_while_a_thread_waits(backend, fs, path):
     fs.hang("read")
     with backends.run("read_in_a_thread", backend, 1000, path) as proc:
         fs.wait_stuck("read")
-        assert proc.communicate(timeout=10) == ("", "end\n")
+        assert proc.communicate(timeout=SOON) == ("", "end\n")
     assert proc.returncode == 0
     assert fs.stuck("read")
 
@@ -88,7 +88,7 @@ def test_child_finishes_after_ctrl_c(backend, fs, path):
         child = int(proc.stderr.readline())
         fs.wait_stuck("truncate")
         os.killpg(proc.pid, signal.SIGINT)
-        assert "KeyboardInterrupt" in proc.communicate(timeout=10)[1]
+        assert "KeyboardInterrupt" in proc.communicate(timeout=SOON)[1]
     time.sleep(0.5)
     assert running(child)
     fs.clear()

@@ -11,6 +11,7 @@ from tests.support.hooks import hookrunner, vmxml
 from tests.support.hooks.hookhost import assert_allowed, assert_refused
 from tests.support.hooks.hookrunner import POINTS
 from tests.support.hooks.needs import needs_other_user
+from tests.support.waiting import RUNS_OUT
 from vdsm_backup import config
 from vdsm_backup.vm import domxml
 
@@ -185,7 +186,7 @@ def way_of(request, quick):
 @pytest.fixture
 def quick(host):
     """Metadata that is missing is looked for until the time is over."""
-    host.configure(io_timeout=1)
+    host.configure(io_timeout=RUNS_OUT)
     yield host
     host.configure(io_timeout=None)
 

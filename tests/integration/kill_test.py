@@ -181,6 +181,10 @@ def stopped_in_the_middle(place, stack):
     A tool, and its vgchange that is stopped; on a busy machine that may have
     ended before it is met.
     """
+    # The writer of this tool kills a vgchange that takes longer; what runs
+    # beside it waits less long.
+    place.configure(io_timeout=200)
+    stack.callback(place.configure, io_timeout=10)
     for _ in range(20):
         tool = place.victim("lvm", "commit", int(signal.SIGSTOP))
         stack.callback(tool.wait)
@@ -189,6 +193,7 @@ def stopped_in_the_middle(place, stack):
             lvm = proc.find(tool.pid, "vgchange")
             stack.callback(proc.kill, lvm)
             if any(map(proc.alive, lvm)):
+                place.configure(io_timeout=10)
                 return tool, lvm
         tool.wait()
         place.check()

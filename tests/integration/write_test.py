@@ -21,7 +21,7 @@ from tests.support.hooks.needs import needs_fuse
 from tests.support.processes import proc
 from tests.support.storage import filedomain
 from tests.support.storage.filewriting import BEFORE_CONFIRM, STEPS, at
-from tests.support.waiting import wait_until
+from tests.support.waiting import RUNS_OUT, wait_until
 from vdsm_backup import errors
 from vdsm_backup.change import write
 from vdsm_backup.change.world import Unsettled
@@ -29,7 +29,7 @@ from vdsm_backup.fileio import choose
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.storage.file import FileStorage
 
-TIMEOUT = 1
+TIMEOUT = RUNS_OUT
 
 
 class Held:

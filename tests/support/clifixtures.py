@@ -12,6 +12,7 @@ import pytest
 from tests.support import rundir, testhost
 from tests.support.hooks.needs import no_other_user
 from tests.support.lease import sanlockd
+from tests.support.waiting import RUNS_OUT
 
 A = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
 B = "b1c2d3e4-5f6c-4b1c-a3d2-0c6f8ac43e25"
@@ -19,7 +20,7 @@ WHY = ["--reason", "nightly copies"]
 
 # Of the storage here. A run that waits for what hangs for ever takes longer
 # than all slack.
-IO_TIMEOUT = 2
+IO_TIMEOUT = RUNS_OUT
 SLACK = 25
 
 # As on a host: root starts us, files are those of vdsm:kvm.

@@ -10,6 +10,10 @@ TIMEOUT = 30
 # Seconds within which all ends that waits for nothing, on a busy machine.
 SOON = 20
 
+# Seconds: a timeout that is to run out. Processes are started within it, on a
+# busy machine too, and the storage is met.
+RUNS_OUT = 4
+
 
 def wait_until(condition, timeout=TIMEOUT, what=None, pause=0.01):
     """

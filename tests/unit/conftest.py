@@ -20,7 +20,7 @@ def host(tmp_path, monkeypatch):
     A host for the command line in this process. The lease is free, and who
     uses domains is what the test says.
     """
-    with testhost.Host(tmp_path, io_timeout=1.5) as host:
+    with testhost.Host(tmp_path, io_timeout=3) as host:
         host.users = users.Users(notes=["not seen: anything"])
         host.hosted_engine = None
         monkeypatch.setattr(users, "find", lambda *args: host.users)

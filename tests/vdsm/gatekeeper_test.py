@@ -13,7 +13,7 @@ from tests.support import outside
 from tests.support.vdsm import inside
 from tests.support.vdsm import vdsmguest as guests
 from tests.support.vdsm.vdsmguest import Guest
-from tests.support.waiting import wait_until
+from tests.support.waiting import RUNS_OUT, wait_until
 from tests.vdsm.gates_test import make_pool
 from tests.vdsm.inside import guard, vms
 
@@ -181,7 +181,7 @@ def wait_until_stuck(host):
 
 
 def test_it_is_told_in_time(host, pool, disk):
-    host.configure(io_timeout=0.5)
+    host.configure(io_timeout=RUNS_OUT)
     with stuck(host, pool[0][0]):
         text = Guest(host, disk).start()
         assert host.run("say(len(cif.stuck))") == [1]

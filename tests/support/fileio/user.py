@@ -45,7 +45,8 @@ def read_in_a_thread(io, path):
         io.readfile(path, True)
 
     threading.Thread(target=read, daemon=True).start()
-    time.sleep(1)
+    # Until the test has seen it wait.
+    sys.stdin.readline()
     io.close()
     say("end")
 

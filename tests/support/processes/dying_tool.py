@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 
+from tests.support.waiting import RUNS_OUT
 from vdsm_backup.change import write
 from vdsm_backup.fileio import choose
 from vdsm_backup.storage.file import FileStorage
@@ -27,14 +28,14 @@ class Held:
 
 def main(mount, sd_id, backend, step, fd):
     old, new = json.load(sys.stdin)
-    io = choose.open(backend, mount, 1)
-    storage = FileStorage(sd_id, os.path.join(mount, sd_id), io, 1)
+    io = choose.open(backend, mount, RUNS_OUT)
+    storage = FileStorage(sd_id, os.path.join(mount, sd_id), io, RUNS_OUT)
 
     def die(name):
         if name == step:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    write.run(storage, old, new, Held(int(fd)), 1, die)
+    write.run(storage, old, new, Held(int(fd)), RUNS_OUT, die)
 
 
 if __name__ == "__main__":

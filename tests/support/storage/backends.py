@@ -35,7 +35,7 @@ def run(function, backend, timeout, *args, stdout=subprocess.PIPE):
     """A process that uses fileio: see support/fileio/user.py."""
     return programs.start(
         *("tests.support.fileio.user", function, backend, timeout, *args),
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=stdout,
         stderr=subprocess.PIPE,
     )

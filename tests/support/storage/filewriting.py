@@ -4,11 +4,12 @@
 import os
 
 from tests.support.storage import filedomain
+from tests.support.waiting import RUNS_OUT
 from vdsm_backup.fileio import choose
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.storage.file import FileStorage
 
-TIMEOUT = 2
+TIMEOUT = RUNS_OUT
 
 # The writer does not wait at the last one: it has ended, or is about to.
 STEPS = ["compare", "create", "write", "check", "commit", "confirm"]

@@ -8,6 +8,7 @@ import uuid
 import pytest
 
 from tests.support import testhost
+from tests.support.waiting import RUNS_OUT
 from vdsm_backup import errors
 from vdsm_backup.guard import host as guard_host
 from vdsm_backup.guard import refusal
@@ -32,7 +33,7 @@ def entries(monkeypatch):
 
 @pytest.fixture
 def host(tmp_path, entries):
-    with testhost.Host(tmp_path, io_timeout=0.5) as host:
+    with testhost.Host(tmp_path, io_timeout=RUNS_OUT) as host:
         host.flagged = host.domain(
             5,
             name="backups",

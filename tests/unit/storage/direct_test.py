@@ -6,7 +6,7 @@ import pytest
 from tests.support import testhost
 from tests.support.processes import proc
 from tests.support.storage import filedomain
-from tests.support.waiting import wait_until
+from tests.support.waiting import RUNS_OUT, wait_until
 from vdsm_backup import config, errors
 from vdsm_backup.fileio import choose
 from vdsm_backup.host import devices
@@ -23,7 +23,7 @@ TIMEOUT = 10
 
 @pytest.fixture
 def host(tmp_path):
-    with testhost.Host(tmp_path, io_timeout=1) as host:
+    with testhost.Host(tmp_path, io_timeout=RUNS_OUT) as host:
         host.sysfs = str(tmp_path / "sys")
         options = config.load(host.config)
         host.reader = direct.DirectReader(options, host.sysfs)

@@ -9,6 +9,7 @@ import pytest
 from tests.support import configfile, testhost
 from tests.support.hooks.needs import needs_fuse
 from tests.support.storage import filedomain, hangfs
+from tests.support.waiting import RUNS_OUT
 from vdsm_backup import config, errors
 from vdsm_backup.storage.discovery import Discovery
 
@@ -18,7 +19,7 @@ B = "bbbbbbbb-0000-4000-8000-000000000002"
 
 @pytest.fixture
 def host(tmp_path):
-    with testhost.Host(tmp_path / "host", io_timeout=3) as host:
+    with testhost.Host(tmp_path / "host", io_timeout=RUNS_OUT) as host:
         yield host
 
 
