@@ -167,7 +167,7 @@ def test_long_tag_of_others_stays(block_domain):
 
 
 @settings(
-    max_examples=20,
+    max_examples=10,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -27,7 +27,7 @@ class Host(Closing):
     """
 
     def __init__(
-        self, directory, io_timeout=10, sanlock=None, block=(), **options
+        self, directory, io_timeout=30, sanlock=None, block=(), **options
     ):
         self._dir = str(directory)
         self.repo = os.path.join(self._dir, "repo")
