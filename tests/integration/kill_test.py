@@ -15,7 +15,7 @@ from tests.support import rundir, testhost
 from tests.support.hooks.needs import needs_sanlock
 from tests.support.lease import sanlockd
 from tests.support.processes import proc
-from tests.support.storage import loop
+from tests.support.storage import filedomain, loop
 from tests.support.storage.backends import MISSING
 from tests.support.storage.blockdomain import BlockDomain
 from tests.support.storage.blocktools import needs_block
@@ -23,6 +23,7 @@ from tests.support.storage.filewriting import BEFORE_CONFIRM, STEPS
 from tests.support.waiting import wait_until
 from vdsm_backup import config
 from vdsm_backup.cli import readings
+from vdsm_backup.metadata import encoding
 from vdsm_backup.storage import discovery
 
 BACKENDS = ["embedded"] if MISSING else ["embedded", "installed"]
@@ -68,6 +69,10 @@ class Place(testhost.Host):
         loop.clean_stale(self.directory)
         rundir.remove(self.directory)
 
+    @property
+    def dom_md(self):
+        return os.path.join(self.mount, self.sd_id, "dom_md")
+
     def victim(self, *args):
         """The tool, of which something is hit; its words say so."""
         return self.start(
@@ -102,6 +107,59 @@ class Place(testhost.Host):
 def place(request, host):
     with Place(host, request.param) as place:
         yield place
+
+
+# Metadata whose checksum somebody has deleted.
+
+
+def flagged_and_resealed(place, target, step):
+    """
+    What the tool said that was hit, and whether the checksum is there then.
+    Whatever it is: the domain stays refused, and the next run makes it whole.
+    """
+    assert place.process("set", place.sd_id, "--reason", "why").code == 0
+    lines = encoding.decode_file(place.bytes(place.sd_id), place.sd_id)
+    filedomain.put(place.mount, place.sd_id, lines[:-1])
+    kill = str(int(signal.SIGKILL))
+    said, _ = place.victim(target, step, kill, "reseal").communicate()
+    # Before anything else is run.
+    assert place.reading().flag.value is True
+    done = place.process("check", place.sd_id, "--operation", "run")
+    assert (done.code, "error 994" in done.out) == (4, True)
+    seal = place.reading().md.seal
+    done = place.process("reseal", place.sd_id, "--reason", "again")
+    assert done.code == 0, done.err
+    assert place.bytes(place.sd_id) == encoding.encode_file(lines)
+    # It has left what the other run had left.
+    assert place.sanlock.joined(place) is None
+    left = os.listdir(place.dom_md)
+    assert [name for name in left if name.startswith("metadata.new")] == []
+    place.before = "why"
+    place.check()
+    return said, seal
+
+
+@pytest.fixture
+def embedded_place(host):
+    with Place(host) as place:
+        yield place
+
+
+@pytest.mark.parametrize("target", ["tool", "holder", "writer", "worker"])
+@pytest.mark.parametrize("step", STEPS)
+def test_reseal(embedded_place, target, step):
+    if (target, step) in (
+        # It has ended, or has no worker yet.
+        ("writer", "confirm"),
+        ("worker", "confirm"),
+        ("worker", "compare"),
+    ):
+        pytest.skip("nobody is there to be killed")
+    _, seal = flagged_and_resealed(embedded_place, target, step)
+    if step == "confirm":
+        assert seal == "valid"
+    elif step != "commit":
+        assert seal == "missing"
 
 
 def killed(place, target, step):
