@@ -49,11 +49,10 @@ class Leased(testhost.Host):
     """A host that sees one domain of a pool, which is flagged or not."""
 
     def __init__(self, directory, sanlock, flagged, **options):
-        user, group = OWNER
+        if "block" not in options:
+            options.update(zip(("user", "group"), OWNER))
         super().__init__(
-            *(os.path.join(directory, "host"), 2),
-            sanlock=sanlock,
-            **{"user": user, "group": group, **options},
+            os.path.join(directory, "host"), sanlock=sanlock, **options
         )
         self.values = {"POOL_UUID": POOL}
         if flagged:
