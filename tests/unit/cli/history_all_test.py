@@ -153,6 +153,16 @@ def test_export_of_what_is_not_there(host):
     assert "error 984: " in done.err
 
 
+def test_export_through_a_pipe_whose_reader_has_enough(host):
+    keep(host, name="x" * 2**20)
+    with host.start("history", A, "--export", "1") as process:
+        cut = process.stdout.read(10)
+        process.stdout.close()
+        err = process.stderr.read()
+    assert cut and process.returncode == 1
+    assert "cannot print the result: Broken pipe" in err
+
+
 class Cut(io.StringIO):
     """A pipe that is closed, or a disk that is full."""
 

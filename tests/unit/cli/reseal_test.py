@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+import contextlib
 import os
 
 import pytest
@@ -6,6 +7,7 @@ import pytest
 from tests.support import commandline
 from tests.support.storage import filedomain
 from vdsm_backup.host import vdsm_client
+from vdsm_backup.lease import client
 from vdsm_backup.metadata import encoding
 from vdsm_backup.metadata import lines as md_lines
 
@@ -211,6 +213,23 @@ def test_vdsm_has_it_active(host, vdsm, more):
     assert host.bytes(A) == before
     vdsm.answer = False
     assert host.json("reseal", A, *WHY, *more).code == 0
+
+
+def test_vdsm_activates_it_while_the_lease_is_taken(host, vdsm, monkeypatch):
+    broken(host)
+    before = host.bytes(A)
+    vdsm.answer = False
+
+    @contextlib.contextmanager
+    def take(request, progress):
+        vdsm.answer = True
+        with commandline.free_lease(request, progress) as held:
+            yield held
+
+    monkeypatch.setattr(client, "take", take)
+    assert host.json("reseal", A, *WHY).error == 974
+    assert host.bytes(A) == before
+    assert host.kept() == []
 
 
 @pytest.mark.parametrize(
