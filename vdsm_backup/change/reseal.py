@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from vdsm_backup.storage.base import Reader
 
 
-class Inactive(World, Protocol):
+class ResealWorld(World, Protocol):
     """A World that also knows whether VDSM of this host uses the domain."""
 
     def require_inactive(self, values: Mapping[str, str]) -> tuple[str, ...]:
@@ -77,7 +77,7 @@ class Stored:
 
 
 def reseal(
-    storage: Reader, request: change.Request, world: Inactive
+    storage: Reader, request: change.Request, world: ResealWorld
 ) -> change.Result:
     """
     Write the lines on storage again, with a right checksum.

@@ -107,7 +107,7 @@ class HostWorld:
         change.require_may_write(sd_id, pool, request, self.vdsm_runs)
 
     def require_inactive(self, values: Mapping[str, str]) -> tuple[str, ...]:
-        """As reseal.Inactive has it."""
+        """As reseal.ResealWorld has it."""
         if not self.vdsm_runs():
             return ()
         local = values.get("TYPE") == _LOCAL
@@ -115,7 +115,7 @@ class HostWorld:
 
     @contextlib.contextmanager
     def lease_of_inactive(self, values: Mapping[str, str]) -> Iterator[_Lease]:
-        """As reseal.Inactive has it."""
+        """As reseal.ResealWorld has it."""
         self._must_be_inactive = True
         with self.lease(values) as lease:
             # VDSM may have activated it while the lease was taken.
