@@ -314,7 +314,9 @@ class SealBroken(Untrustworthy):
 
     Somebody edited the metadata by hand, or it is damaged. VDSM refuses such
     a domain too (its error 752). We change nothing here. Find out what
-    changed (`show`, `history`), then put a good copy back with `restore`.
+    changed (`show`, `history`), then put a good copy back with `restore`. If
+    there is no copy and the other lines are as they should be, `reseal` gives
+    them a right checksum.
     """
 
     code = 964
@@ -325,6 +327,8 @@ class SealBroken(Untrustworthy):
     )
     hints = (
         "copies kept on this host: vdsm-backup-domain history {self.domain}",
+        "no copy, and all other lines are right: vdsm-backup-domain reseal"
+        " {self.domain} --reason TEXT",
     )
 
 
@@ -340,7 +344,10 @@ class SealMissing(Untrustworthy):
     code = 965
     takes = ("domain",)
     msg = "The metadata of storage domain {self.domain} has no seal"
-    hints = ("any change by VDSM seals it, for example of the description",)
+    hints = (
+        "any change by VDSM seals it, for example of the description",
+        "without VDSM: vdsm-backup-domain reseal {self.domain} --reason TEXT",
+    )
 
 
 class InvalidFlag(Untrustworthy):
@@ -370,7 +377,8 @@ class DamagedMetadata(Untrustworthy):
     A key twice with two values, a line without "=", or a VG tag that cannot
     be decoded: another tool, or a write that was torn by somebody else. No
     one can say which value is meant, so nothing is changed. Put a good copy
-    back with `restore`.
+    back with `restore`. If it is only the checksum that is there twice,
+    `reseal` leaves the right one.
     """
 
     code = 967
@@ -381,6 +389,8 @@ class DamagedMetadata(Untrustworthy):
     )
     hints = (
         "copies kept on this host: vdsm-backup-domain history {self.domain}",
+        "nothing but _SHA_CKSUM has several values: vdsm-backup-domain reseal"
+        " {self.domain} --reason TEXT",
     )
 
 
@@ -659,6 +669,49 @@ class FlagWouldBeLost(Error):
     )
 
 
+class ResealRefused(Error):
+    """
+    The metadata cannot be given a new checksum as it is.
+
+    `reseal` keeps all lines and writes the right checksum (_SHA_CKSUM) for
+    them. That makes no sense where the lines are no metadata of this domain,
+    or where nobody can say which of two values is meant. Put a good copy back
+    with `restore`. A host that has changed the domain keeps copies: there,
+    `history --all` lists them and `history SD --export N` prints one, which
+    `restore SD --file FILE` takes here.
+    """
+
+    code = 9602
+    takes = ("domain", "reason")
+    refusal = True
+    msg = (
+        "The metadata of storage domain {self.domain} cannot be given a new"
+        " checksum: {self.reason}"
+    )
+    hints = (
+        "copies kept on this host: vdsm-backup-domain history {self.domain}",
+        "a copy of another host: there, vdsm-backup-domain history"
+        " {self.domain} --export N >FILE; here, vdsm-backup-domain restore"
+        " {self.domain} --file FILE",
+    )
+
+
+class CopyUnusable(Error):
+    """
+    The file is no copy that can be put back.
+
+    `restore SD --file FILE` takes what `history SD --export N` has printed, on
+    this host or on another one. The file must be whole, must be a regular
+    file that not every user can write, and the metadata in it must be that of
+    the same domain (SDUUID). Export the copy again.
+    """
+
+    code = 9610
+    takes = ("path", "reason")
+    msg = "{self.path} is no copy that can be put back: {self.reason}"
+    hints = ("export one: vdsm-backup-domain history SD --export N >FILE",)
+
+
 class FlagUndone(Error):
     """
     A user of the domain appeared while the flag was being set.
@@ -688,17 +741,23 @@ class HostsLive(Error):
     sanlock sees host ids that are alive, or cannot tell yet that they are
     dead (this takes up to 140 seconds after a crash). Those hosts may hold
     the old metadata and write it back. The host id is the one that the
-    engine shows in the host's general tab as SPM id.
+    engine shows in the host's general tab as SPM id. `reseal` is also refused
+    while VDSM of this host has the domain active, since it may write what it
+    has in memory: put the domain into maintenance in the engine.
     """
 
     code = 974
     takes = ("domain", "hosts")
     refusal = True
-    msg = (
-        "Storage domain {self.domain} is used by other hosts, host ids:"
-        " {self.hosts}"
-    )
+    msg = "Storage domain {self.domain} is used by {self.users}"
     hints = ("put those hosts, or the domain, into maintenance first",)
+
+    @property
+    def users(self) -> str:
+        # What is said of this host is no list of host ids.
+        if self.hosts.startswith("this host"):
+            return self.hosts
+        return f"other hosts, host ids: {self.hosts}"
 
 
 class LeaseBusy(Error):
@@ -878,8 +937,8 @@ class InvalidTag(Error):
     """
     A metadata line does not fit a VG tag.
 
-    Tags are limited to 1024 characters, the limit of older LVM. The line
-    belongs to somebody else, so it is not shortened and nothing is written.
+    Our own tags are limited to 1024 characters, the limit of older LVM. The
+    line is not shortened, and nothing is written.
     """
 
     code = 988

@@ -156,6 +156,25 @@ def test_the_flag_is_on_another_host(files):
     files.a.vm_is_refused()
 
 
+def test_a_copy_travels_to_another_host(files, directory):
+    """In a file that root alone can read, as root's umask may have it."""
+    other = files.another()
+    assert other("set", *WHY).code == 0
+    flagged = files.lines()
+    assert other("clear", "--reason", "no more").code == 0
+    path = os.path.join(directory, "copy.json")
+    with open(path, "w", opener=lambda p, f: os.open(p, f, 0o600)) as f:
+        f.write(other("history", "--export", "2").out)
+    filedomain.put(files.mount, A, DAMAGES["two lines"](files.lines()))
+    assert files.a("restore").error == 985
+    done = files.a("restore", "--file", path)
+    assert (done.code, done.json["domain"]["flag"]) == (0, True)
+    assert files.lines() == flagged
+    st = os.stat(filedomain.path(files.mount, A))
+    assert (st.st_uid, st.st_gid) == OWNER
+    files.a.vm_is_refused()
+
+
 def test_what_vdsm_wrote_since_is_shown(files):
     assert files.a("set", *WHY).code == 0
     assert files.a("clear", "--reason", "no more").code == 0

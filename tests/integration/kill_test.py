@@ -15,14 +15,19 @@ from tests.support import rundir, testhost
 from tests.support.hooks.needs import needs_sanlock
 from tests.support.lease import sanlockd
 from tests.support.processes import proc
-from tests.support.storage import loop
+from tests.support.storage import filedomain, loop
 from tests.support.storage.backends import MISSING
 from tests.support.storage.blockdomain import BlockDomain
 from tests.support.storage.blocktools import needs_block
-from tests.support.storage.filewriting import BEFORE_CONFIRM, STEPS
+from tests.support.storage.filewriting import (
+    BEFORE_CONFIRM,
+    STEPS,
+    flagged_lines,
+)
 from tests.support.waiting import wait_until
 from vdsm_backup import config
 from vdsm_backup.cli import readings
+from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.storage import discovery
 
 BACKENDS = ["embedded"] if MISSING else ["embedded", "installed"]
@@ -49,7 +54,8 @@ class Place(testhost.Host):
         sees = {"devices": "/dev/null"}
         if block:
             os.environ["LVM_SYSTEM_DIR"] = loop.lvm_system_dir(self.directory)
-            sees = {"block": [BlockDomain(self.directory)]}
+            self.block = [BlockDomain(self.directory)]
+            sees = {"block": self.block}
         super().__init__(
             os.path.join(self.directory, "host"),
             sanlock=sanlock,
@@ -58,7 +64,7 @@ class Place(testhost.Host):
             **sees,
         )
         if block:
-            self.leases = sees["block"][0].initialize(sanlock)
+            self.leases = self.block[0].initialize(sanlock)
         else:
             self.leases = self.initialize(self.domain())
         self.sd_id = self.leases.sd_id
@@ -102,6 +108,55 @@ class Place(testhost.Host):
 def place(request, host):
     with Place(host, request.param) as place:
         yield place
+
+
+# Metadata whose checksum somebody has deleted.
+
+
+def is_resealed(place, target, step, lines):
+    """
+    Whether the checksum of a flagged domain is there when the target was hit.
+    In any case the domain stays refused, and the next run makes it whole.
+    """
+    kill = str(int(signal.SIGKILL))
+    place.victim(target, step, kill, "reseal").communicate()
+    # Before anything else is run.
+    assert sorted(place.reading().lines)[: len(lines) - 1] == lines[:-1]
+    done = place.process("check", place.sd_id, "--operation", "run")
+    assert (done.code, "error 994" in done.out) == (4, True)
+    seal = place.reading().md.seal
+    done = place.process("reseal", place.sd_id, "--reason", "again")
+    assert done.code == 0, done.err
+    assert list(place.reading().lines) == lines
+    # It has left what the other run had left.
+    assert place.sanlock.joined(place) is None
+    kept = os.listdir(place.run_dir)
+    assert [name for name in kept if not name.endswith(".lock")] == []
+    return {"valid": True, "missing": False}[seal]
+
+
+@pytest.fixture
+def embedded_place(host):
+    with Place(host) as place:
+        yield place
+
+
+@pytest.mark.parametrize(
+    "target, step, is_there",
+    [
+        *[("tool", step, step == "confirm") for step in STEPS],
+        *[("holder", step, step == "confirm") for step in STEPS],
+        *[("writer", step, False) for step in BEFORE_CONFIRM],
+        *[("worker", step, False) for step in BEFORE_CONFIRM[1:-1]],
+    ],
+)
+def test_reseal(embedded_place, target, step, is_there):
+    place = embedded_place
+    lines = flagged_lines(place.sd_id, "why")
+    filedomain.put(place.mount, place.sd_id, lines[:-1])
+    assert is_resealed(place, target, step, lines) is is_there
+    left = os.listdir(os.path.join(place.mount, place.sd_id, "dom_md"))
+    assert [name for name in left if name.startswith("metadata.new")] == []
 
 
 def killed(place, target, step):
@@ -174,6 +229,21 @@ def test_block(block_place, target, step):
         if said.startswith("hit") or target == "tool":
             return
     pytest.fail(f"{target} was never met: {said}")
+
+
+@needs_block
+@pytest.mark.parametrize("step", ["compare", "commit", "confirm"])
+def test_block_reseal(block_place, step):
+    place = block_place
+    (domain,) = place.block
+    lines = sorted(md_lines.flush({**domain.values, "BACKUP": "True"}))
+    domain.change_tags(
+        add=["MDT_BACKUP=True"],
+        delete=[x for x in domain.tags() if md_lines.SEAL in x],
+    )
+    seal = is_resealed(place, "tool", step, lines)
+    # The word to commit was not given before "confirm".
+    assert seal is (step == "confirm")
 
 
 def stopped_in_the_middle(place, stack):

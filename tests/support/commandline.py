@@ -25,6 +25,8 @@ USERS = {"blocking", "images", "notes"}
 CHECK = {"name", "state", "text", "hint"}
 CHANGED = {"schema", "domain", "changed", "dry_run", "notes"}
 RESTORED = CHANGED | {"copy", "age", "difference"}
+RESEALED = CHANGED | {"metadata", "difference"}
+HISTORY = {"domain", "copies"}
 DIFFERENCE = {"removed", "added"}
 COPY = {"number", "time", "by", "action", "place", "flag", "seal"}
 

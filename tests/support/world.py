@@ -8,7 +8,8 @@ import contextlib
 
 from tests.support.storage import filedomain
 from tests.support.storage.memory import MemoryStorage
-from vdsm_backup.change import change, history, restore
+from vdsm_backup import errors
+from vdsm_backup.change import change, history, reseal, restore
 from vdsm_backup.change.change import Request
 from vdsm_backup.metadata import domain, flag
 from vdsm_backup.metadata import lines as md_lines
@@ -20,13 +21,15 @@ NOBODY = Users([], [], ["libvirt: not looked at"])
 SET = Request("set", reason="why it is")
 CLEAR = Request("clear", reason="done with it")
 RESTORE = Request("restore")
+RESEAL = Request("reseal", reason="edited by hand")
 
 
 class World:
     """
     The worlds of some domains. What tests set here holds for all of them.
 
-    log: what changes have used, in order.
+    log: what changes have used, in order. active: UUIDs of the domains that
+    VDSM of this host has active.
     """
 
     def __init__(self, directory):
@@ -37,6 +40,7 @@ class World:
         self.write_error = {}
         self.held = False
         self.vdsm = False
+        self.active = []
         self.hosted_engine = None
         self.history = history.History(str(directory))
 
@@ -50,6 +54,9 @@ class World:
 
     def change(self, storage, request, **attributes):
         return change.change(storage, request, self.of(storage, **attributes))
+
+    def reseal(self, storage, request=RESEAL):
+        return reseal.reseal(storage, request, self.of(storage))
 
     def restore(self, storage, copy, request=RESTORE, chosen=True):
         world = self.of(storage)
@@ -76,6 +83,16 @@ class _WorldOfDomain:
         yield self
         world.held = False
         world.log.append("release")
+
+    def lease_of_inactive(self, values):
+        self._world.log.append("inactive")
+        return self.lease(values)
+
+    def require_inactive(self, values):
+        world = self._world
+        if self._storage.sd_id in world.active:
+            raise errors.HostsLive(self._storage.sd_id, "this host")
+        return ()
 
     def write(self, old, new):
         world = self._world

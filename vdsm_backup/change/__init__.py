@@ -5,7 +5,9 @@ Changing the flag, under the lease.
     change.py         the steps of a change
     world.py          what a change needs from the world, as Protocols
     restore.py        puts a kept copy of the metadata back
+    reseal.py         gives metadata a right checksum again
     history.py        copies of the metadata, kept before each change
+    copy_file.py      a copy in a file, which another host has exported
     through_vdsm.py   asks VDSM to change a domain that is attached
     write.py          the tool's side of a write
     writer.py         the process that writes to storage

@@ -44,7 +44,7 @@ class Request:
     """
     What the user asked for.
 
-    action: "set", "clear" or "restore".
+    action: "set", "clear", "restore" or "reseal".
     expected: the value of the flag as the user knows it; None: any.
     The others are options of the command line.
     """

@@ -13,6 +13,9 @@ Copies of a domain's metadata, kept on this host before each change.
 Directories are 0700 and files 0600: metadata names servers and paths. A copy
 is on disk (fsync of file and directory) before the change begins. If it
 cannot be kept, nothing is changed.
+
+The file of a copy is a record. Records travel between hosts: export() gives
+one as it was kept, and copy_file.py reads it there.
 """
 
 from __future__ import annotations
@@ -20,19 +23,29 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 import tempfile
 import time
 from dataclasses import asdict, dataclass
+from dataclasses import fields as dataclass_fields
 from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
 from vdsm_backup.metadata import flag
 from vdsm_backup.processes import directories, records
+from vdsm_backup.text import is_uuid, printable
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from vdsm_backup.storage.base import Reader
 
 SCHEMA = 1
+
+# Bytes. Metadata has at most 1 MiB (MAX_SIZE in storage/file.py), and JSON
+# takes 6 bytes for a character that takes one there.
+MAX_RECORD = 8 * 1024**2
+
 _NAME = re.compile(r"(\d{6,})\.json")
 
 
@@ -42,7 +55,7 @@ class Copy:
     A kept copy; the fields are the keys of its file.
 
     domain: UUID of the domain. time: UTC, in flag.SINCE_FORMAT.
-    action: what the change was: set, clear, restore.
+    action: what the change was: set, clear, restore, reseal.
     place: the directory or VG where the domain was found.
     """
 
@@ -99,21 +112,42 @@ class History:
         matches = [_NAME.fullmatch(name) for name in names]
         return sorted(int(m[1]) for m in matches if m)
 
+    def domains(self) -> list[str]:
+        """
+        UUIDs of the domains that have a history here. Raises HistoryFailed.
+        """
+        try:
+            return sorted(filter(is_uuid, os.listdir(self._dir)))
+        except FileNotFoundError:
+            return []
+        except OSError as e:
+            raise _failed(self._dir, e)
+
     def get(self, sd_id: str, number: int) -> Copy:
         """
         The copy of this number. Raises HistoryNotFound, HistoryFailed.
         """
+        return self._read(sd_id, number)[0]
+
+    def export(self, sd_id: str, number: int) -> str:
+        """
+        The record of the copy of this number, as it was kept. Raises as get():
+        a damaged record is not exported.
+        """
+        record = self._read(sd_id, number)[1].decode("utf-8")
+        # Whoever prints it may escape other characters in a way of its own.
+        return record if record.isascii() else json.dumps(json.loads(record))
+
+    def _read(self, sd_id: str, number: int) -> tuple[Copy, bytes]:
         path = self._path(sd_id, number, "json")
         try:
-            with open(path, encoding="ascii") as f:
-                data = dict(json.load(f))
-            del data["schema"]
-            return _typed(Copy(**data))
+            record, _ = read_file(path)
+            return parse(record), record
         except FileNotFoundError:
             raise errors.HistoryNotFound(sd_id, number)
         except OSError as e:
             raise _failed(path, e)
-        except (ValueError, TypeError, KeyError) as e:
+        except ValueError as e:
             raise errors.HistoryFailed(path, f"damaged copy: {e}")
 
     def _write(
@@ -155,16 +189,64 @@ class History:
         return os.path.join(self._domain_dir(sd_id), f"{number:06}.{suffix}")
 
 
-def _typed(copy: Copy) -> Copy:
+def read_file(path: str) -> tuple[bytes, os.stat_result]:
     """
-    The same copy. Raises TypeError if a field is no text that others print
-    and parse as text.
+    (what is in a file, its status). Never waits for a FIFO or a device.
+
+    Raises OSError, ValueError if it is no file that can be a record.
     """
-    texts = [copy.time, copy.by, copy.action, copy.place, *copy.lines]
+    # Opening some devices does something, so they are not even opened.
+    _require_regular(os.stat(path))
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
+    with open(os.open(path, flags), "rb") as f:
+        status = os.fstat(f.fileno())
+        _require_regular(status)
+        data = f.read(MAX_RECORD + 1)
+    if len(data) > MAX_RECORD:
+        raise ValueError(f"it is larger than {MAX_RECORD} bytes")
+    return data, status
+
+
+def _require_regular(status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError("it is not a regular file")
+
+
+def parse(record: bytes) -> Copy:
+    """
+    The copy that a record has. Raises ValueError, whose text is harmless, if
+    it has none.
+    """
+    try:
+        fields = json.loads(record.decode("utf-8"))
+    except (ValueError, RecursionError) as e:
+        raise ValueError(f"it is not JSON, or is cut: {printable(str(e))}")
+    if not isinstance(fields, dict):
+        raise ValueError("it is no JSON object")
+    schema = fields.pop("schema", None)
+    if type(schema) is not int:
+        raise ValueError("it has no schema, which is a number")
+    if schema != SCHEMA:
+        shown = printable(str(schema))
+        raise ValueError(f"its schema is {shown}, and not {SCHEMA}")
+    return _copy_of(fields)
+
+
+def _copy_of(fields: dict[str, Any]) -> Copy:
+    """Raises ValueError if these are not the fields of a copy."""
+    expected = {name.name for name in dataclass_fields(Copy)}
+    if fields.keys() != expected:
+        keys = sorted(fields.keys() ^ expected)
+        shown = printable(", ".join(keys))
+        raise ValueError(f"it lacks these keys, or has them beside: {shown}")
+    copy = Copy(**fields)
+    if type(copy.number) is not int or copy.number < 1:
+        raise ValueError("its number is no number of a copy")
     if not isinstance(copy.lines, list):
-        raise TypeError("its lines are no list")
-    if not all(isinstance(text, str) for text in texts):
-        raise TypeError("it has something else than text")
+        raise ValueError("its lines are no list")
+    texts = [copy.domain, copy.time, copy.by, copy.action, copy.place]
+    if not all(isinstance(text, str) for text in [*texts, *copy.lines]):
+        raise ValueError("it has something else than text")
     return copy
 
 

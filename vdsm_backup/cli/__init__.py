@@ -23,6 +23,7 @@ These change the metadata:
 
     set.py          set and clear the flag
     restore.py      puts a kept copy back
+    reseal.py       gives metadata a right checksum again
 
 What commands have in common:
 
@@ -32,6 +33,7 @@ What commands have in common:
     changes.py      make a change, and show it
     comparison.py   a kept copy beside the metadata that it replaces
     wiring.py       the real world for the layers below, put together
+    maintenance.py  whether VDSM of this host has a domain active
     objects.py      the JSON objects of docs/json.md, and texts made of them
     output.py       what the user sees
     layout.py       text made harmless, indented, and in tables

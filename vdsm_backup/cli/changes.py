@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What set, clear and restore have in common: make a change, and show it."""
+"""
+What set, clear, restore and reseal have in common: make a change, and show it.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +21,12 @@ from vdsm_backup.text import printable
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterable, Iterator
+    from typing import Any
 
     from vdsm_backup.change.change import Result
     from vdsm_backup.change.history import Copy
-    from vdsm_backup.change.world import World
     from vdsm_backup.cli.objects import DomainObject
+    from vdsm_backup.cli.wiring import HostWorld
     from vdsm_backup.config import Config
     from vdsm_backup.storage.base import Storage
     from vdsm_backup.storage.sources import Failure
@@ -50,18 +53,20 @@ class Words(NamedTuple):
 def make(
     storage: Storage,
     failures: Iterable[Failure],
-    work: Callable[[World], Result],
+    work: Callable[[HostWorld], Result],
     words: Words,
     args: argparse.Namespace,
     options: Config,
     ui: output.UI,
     copy: Copy | None = None,
+    show_lines: bool = False,
 ) -> Exit:
     """
     Make a change by calling `work`, and show the result.
 
     failures: sources on which another domain with the same UUID may be.
     copy: the kept one that is put back; what differs is then shown.
+    show_lines: also show all lines, and what differs.
 
     Raises what `work` raises.
     """
@@ -80,7 +85,12 @@ def make(
         *result.notes,
         *_warnings(domain, result, args),
     ]
-    more = {}
+    more: dict[str, Any] = {}
+    if show_lines:
+        more = {
+            "metadata": result.lines,
+            "difference": comparison.json_difference(result),
+        }
     if copy:
         notes += comparison.notes(copy, result, args.dry_run)
         more = comparison.json_keys(copy, result)
@@ -97,7 +107,9 @@ def make(
     if domain["flag"] and not (result.changed and args.dry_run):
         about = [objects.since(domain), objects.reason(domain)]
         ui.lines(layout.indented(about))
-    if result.changed and (args.dry_run or copy):
+    if show_lines and args.dry_run:
+        ui.lines(layout.indented(map(printable, result.lines)))
+    elif result.changed and (args.dry_run or copy or show_lines):
         ui.lines(_difference(result))
     ui.notes(notes)
     return Exit.DONE

@@ -94,6 +94,12 @@ REASON = _option(
     required=True,
     help="why: one line, shown to whoever is refused",
 )
+WHY = _option(
+    "--reason",
+    metavar="TEXT",
+    required=True,
+    help="why: one line; the reason of the flag stays as it is",
+)
 DRY_RUN = _flag("--dry-run", "check all that can be checked, write nothing")
 TIMEOUT = _option(
     "--timeout",
@@ -210,10 +216,17 @@ COMMANDS = (
         "history",
         "copies of the metadata kept on this host before each change",
         (
-            SD,
+            MAYBE_SD,
             _option(
                 "--show", metavar="N", type=_number, help="print copy number N"
             ),
+            _option(
+                "--export",
+                metavar="N",
+                type=_number,
+                help="print the record of copy N, for restore --file",
+            ),
+            _flag("--all", "of all domains that have copies here"),
         ),
     ),
     Command(
@@ -230,8 +243,23 @@ COMMANDS = (
                 help="copy number N; default: the newest whole one, unless"
                 " that could take a flag away",
             ),
+            _option(
+                "--file",
+                metavar="FILE",
+                type=not_empty,
+                help="the copy in FILE, which history --export has printed, on"
+                " this host or another",
+            ),
             *HOW,
         ),
+        changes=True,
+        becomes_user=False,
+    ),
+    Command(
+        "reseal",
+        "reseal",
+        "give metadata that was edited by hand a right checksum again",
+        (SD, WHY, DRY_RUN, TIMEOUT),
         changes=True,
     ),
     Command(

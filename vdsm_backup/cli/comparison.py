@@ -35,13 +35,18 @@ def difference(
     return removed, added
 
 
+def json_difference(result: change.Result) -> dict[str, list[str]]:
+    """The DIFFERENCE of docs/json.md."""
+    removed, added = difference(result.before or [], result.lines)
+    return {"removed": removed, "added": added}
+
+
 def json_keys(copy: Copy, result: change.Result) -> dict[str, Any]:
     """What the JSON of `restore` has beside that of `set`: docs/json.md."""
-    removed, added = difference(result.before or [], result.lines)
     return {
         "copy": history.copy_object(copy),
         "age": _age(copy),
-        "difference": {"removed": removed, "added": added},
+        "difference": json_difference(result),
     }
 
 

@@ -2,12 +2,13 @@
 """
 history: copies of a domain's metadata, kept on this host before each change.
 
-By its UUID a domain has a history also when the domain is gone.
+By its UUID a domain has a history also when the domain is gone. A record that
+--export prints is for restore --file, on this host or another.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Optional, TypedDict
+from typing import TYPE_CHECKING, List, Optional, TypedDict
 
 from vdsm_backup import errors
 from vdsm_backup.cli import layout, output, target, wiring
@@ -41,25 +42,69 @@ class CopyObject(TypedDict):
     seal: str
 
 
+class HistoryObject(TypedDict):
+    """An entry of "histories" in docs/json.md."""
+
+    domain: str
+    copies: List[CopyObject]
+
+
 def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     """
     Returns PARTLY if some copy could not be read.
 
-    Raises HistoryFailed; HistoryNotFound for --show; what target.uuid_of()
-    does.
+    Raises HistoryFailed; HistoryNotFound for --show and --export; what
+    target.uuid_of() does.
     """
-    sd_id = target.uuid_of(args.sd, options)
     history = wiring.make_history(options)
+    if args.all:
+        return _all(history, ui)
+    sd_id = target.uuid_of(args.sd, options)
     if args.show:
         _show(history.get(sd_id, args.show), ui)
+        return Exit.DONE
+    if args.export:
+        ui.whole(history.export(sd_id, args.export))
         return Exit.DONE
     copies, failed = _read(history, sd_id)
     if ui.as_json:
         found = [copy_object(copy) for copy in copies]
         ui.json(domain=sd_id, copies=found, notes=_notes(failed))
+    elif copies:
+        _print(copies, ui)
     else:
-        _print(sd_id, copies, ui)
-        ui.notes(_notes(failed))
+        ui.lines([f"This host keeps no copies of storage domain {sd_id}."])
+    ui.notes(_notes(failed))
+    return Exit.PARTLY if failed else Exit.DONE
+
+
+def _all(history: History, ui: UI) -> Exit:
+    """Of each domain that has one, the history. Raises HistoryFailed."""
+    found: dict[str, list[Copy]] = {}
+    failed: list[errors.Error] = []
+    for sd_id in history.domains():
+        try:
+            copies, more = _read(history, sd_id)
+        except errors.HistoryFailed as e:
+            failed.append(e)
+            continue
+        failed += more
+        # A directory may be left by a change that could keep no copy.
+        if copies:
+            found[sd_id] = copies
+    if ui.as_json:
+        histories: list[HistoryObject] = [
+            {"domain": sd_id, "copies": list(map(copy_object, copies))}
+            for sd_id, copies in found.items()
+        ]
+        ui.json(histories=histories, notes=_notes(failed))
+    elif not found and not failed:
+        ui.lines(["This host keeps no copies."])
+    else:
+        for sd_id, copies in found.items():
+            ui.lines([f"Storage domain {sd_id}:"])
+            _print(copies, ui)
+    ui.notes(_notes(failed))
     return Exit.PARTLY if failed else Exit.DONE
 
 
@@ -110,10 +155,7 @@ def _show(copy: Copy, ui: UI) -> None:
     ui.lines(printable(line) for line in copy.lines)
 
 
-def _print(sd_id: str, copies: list[Copy], ui: UI) -> None:
-    if not copies:
-        ui.lines([f"This host keeps no copies of storage domain {sd_id}."])
-        return
+def _print(copies: list[Copy], ui: UI) -> None:
     rows = [_cells(copy_object(copy)) for copy in copies]
     ui.lines(layout.table(_TITLES, rows, ui.width, _BY))
 

@@ -46,6 +46,7 @@ class UI:
         self._out = out
         self._err = err
         self._print_error: OSError | None = None
+        self._must_be_whole = False
 
     # The result
 
@@ -70,13 +71,20 @@ class UI:
         except OSError as e:
             self._print_error = e
 
+    def whole(self, text: str) -> None:
+        """Print a text that is of no use if the reader gets a part of it."""
+        self._must_be_whole = True
+        self.text(text)
+
     def finish(self) -> bool:
         """
         Whether the result was printed. True also if the reader had enough of
         it, as in `list | head`. If it was not printed, say so on stderr.
         """
         error = self._print_error
-        if not error or error.errno == errno.EPIPE:
+        if not error:
+            return True
+        if error.errno == errno.EPIPE and not self._must_be_whole:
             return True
         self._say(f"{PROGRAM}: cannot print the result: {error.strerror}")
         return False

@@ -111,6 +111,7 @@ def parse(argv: Sequence[str], width: int | None = None) -> argparse.Namespace:
     args.config = getattr(args, "config", None)
     args.json = getattr(args, "json", False)
     _check_target(args)
+    _check_copy(args)
     return args
 
 
@@ -181,3 +182,25 @@ def _check_target(args: argparse.Namespace) -> None:
         raise errors.WrongUsage(
             "SD, --path, --device or --domxml is required", prog
         )
+
+
+def _check_copy(args: argparse.Namespace) -> None:
+    """
+    Check the arguments that choose a kept copy, or the copies of all domains.
+
+    Raises WrongUsage.
+    """
+    prog = f"{PROGRAM} {args.command}"
+    if args.command == "restore" and args.number and args.file:
+        raise errors.WrongUsage("--from and --file exclude each other", prog)
+    if args.command != "history":
+        return
+    chosen = {"SD": args.sd, "--all": args.all}
+    named = {"--show": args.show, "--export": args.export, "--all": args.all}
+    for choices in (chosen, named):
+        given = [name for name, value in choices.items() if value]
+        if len(given) > 1:
+            both = " and ".join(given)
+            raise errors.WrongUsage(f"{both} exclude each other", prog)
+    if not any(chosen.values()):
+        raise errors.WrongUsage("SD or --all is required", prog)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""restore: put a kept copy of the metadata back."""
+"""restore: put a copy of the metadata back, a kept one or one from a file."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
-from vdsm_backup.change import change, restore
+from vdsm_backup.change import change, copy_file, restore
 from vdsm_backup.cli import changes, target, wiring
+from vdsm_backup.host.user import become_user
 from vdsm_backup.metadata import domain, flag
 from vdsm_backup.metadata import lines as md_lines
+from vdsm_backup.text import printable
 
 if TYPE_CHECKING:
     import argparse
@@ -24,13 +26,24 @@ if TYPE_CHECKING:
 
 def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     """
-    Raises HistoryNotFound, HistoryFailed, and what target.by_sd() and
-    restore.restore() do.
+    Raises HistoryNotFound, HistoryFailed, CopyUnusable, and what
+    target.by_sd() and restore.restore() do.
     """
+    # The file is a user's own, such as one of root's that user vdsm may not
+    # read. So it is read by whoever has started us.
+    brought = copy_file.read(args.file) if args.file else None
+    become_user(options)
     storage, failures = target.by_sd(args.sd, options, patient=True)
-    copy, skipped = _copy(
-        wiring.make_history(options), storage.sd_id, args.number, ui
-    )
+    skipped: list[str] = []
+    name = ""
+    if brought:
+        copy_file.require_domain(brought, args.file, storage.sd_id)
+        copy = brought
+        name = f" of {printable(args.file)}"
+    else:
+        copy, skipped = _copy(
+            wiring.make_history(options), storage.sd_id, args.number, ui
+        )
     request = change.Request(
         action="restore",
         dry_run=args.dry_run,
@@ -40,15 +53,14 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     flagged = md_lines.parse(copy.lines).values.get(flag.BACKUP) == "True"
     state = "a backup domain" if flagged else "no backup domain"
     words = changes.Words(
-        f"has the metadata of copy {copy.number} again and is {state}",
-        f"would get the metadata of copy {copy.number} and be {state}",
-        f"has the metadata of copy {copy.number} and is {state}",
+        f"has the metadata of copy {copy.number}{name} again and is {state}",
+        f"would get the metadata of copy {copy.number}{name} and be {state}",
+        f"has the metadata of copy {copy.number}{name} and is {state}",
     )
 
     def work(world: World) -> change.Result:
-        result = restore.restore(
-            storage, copy, request, world, chosen=bool(args.number)
-        )
+        chosen = bool(args.number or args.file)
+        result = restore.restore(storage, copy, request, world, chosen)
         if not ui.as_json:
             # The notes on copies that were skipped have been shown.
             return result

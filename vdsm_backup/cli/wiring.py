@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
 from vdsm_backup.change import change, history, write
+from vdsm_backup.cli import maintenance
 from vdsm_backup.host import (
     caller,
     filesystems,
@@ -83,6 +84,7 @@ class HostWorld:
         self._options = options
         self._timeout = timeout or options.lease_timeout
         self._leased = False
+        self._must_be_inactive = False
         self._activation: activation.Activation | None = None
         self._notes: list[str] = []
         self.progress = progress
@@ -103,6 +105,22 @@ class HostWorld:
     def require_may_write(self, pool: str, request: change.Request) -> None:
         sd_id = self._storage.sd_id
         change.require_may_write(sd_id, pool, request, self.vdsm_runs)
+
+    def require_inactive(self, values: Mapping[str, str]) -> tuple[str, ...]:
+        """As reseal.ResealWorld has it."""
+        if not self.vdsm_runs():
+            return ()
+        local = values.get("TYPE") == _LOCAL
+        return maintenance.require(self._storage.sd_id, local, self._options)
+
+    @contextlib.contextmanager
+    def lease_of_inactive(self, values: Mapping[str, str]) -> Iterator[_Lease]:
+        """As reseal.ResealWorld has it."""
+        self._must_be_inactive = True
+        with self.lease(values) as lease:
+            # VDSM may have activated it while the lease was taken.
+            self.require_inactive(values)
+            yield lease
 
     @contextlib.contextmanager
     def lease(self, values: Mapping[str, str]) -> Iterator[_Lease]:
@@ -139,8 +157,9 @@ class HostWorld:
         try:
             with storage.lease_paths(tidying) as paths:
                 if joined:
-                    values = change.checked(storage).values
-                    request = self._request(paths, values)
+                    # Leaving a lockspace takes no sizes, so it does not
+                    # matter here whether the metadata is whole.
+                    request = self._request(paths, domain.V4_GEOMETRY)
                     client.tidy(request, self.progress)
         except errors.Error as e:
             what = "the lockspace joined" if joined else "LVs active"
@@ -167,7 +186,8 @@ class HostWorld:
             if filesystems.is_private(mount):
                 return self._take_local(paths)
         self._leased = True
-        request = self._request(paths, values)
+        geometry = domain.geometry(values, storage.sd_id)
+        request = self._request(paths, geometry)
         if local:
             return self._take_in_spite_of_type(request, mount)
         return client.take(request, self.progress)
@@ -217,10 +237,10 @@ class HostWorld:
             yield held
 
     def _request(
-        self, paths: LeasePaths, values: Mapping[str, str]
+        self, paths: LeasePaths, geometry: tuple[int, int]
     ) -> client.LeaseRequest:
         storage = self._storage
-        alignment, sector = domain.geometry(values, storage.sd_id)
+        alignment, sector = geometry
         uid, gid = storage.io_user or (None, None)
         timeout = self._timeout
         if self._activation and self._activation.waited:
@@ -240,6 +260,7 @@ class HostWorld:
             require_alone=True,
             dump_uid=uid,
             dump_gid=gid,
+            require_not_joined=self._must_be_inactive,
         )
 
     def _write(

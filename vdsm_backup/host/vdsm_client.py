@@ -134,6 +134,14 @@ class Vdsm:
         host_id = status.get("spmId", -1)
         return Spm(status.get("spmStatus") == _SPM, host_id)
 
+    def has_active(self, sd_id: str) -> bool:
+        """
+        Whether VDSM has a domain active. VDSM monitors all domains that are
+        active, also those that it cannot read, and none in maintenance.
+        """
+        stats = self._call(ASK, "Host", "getStorageRepoStats", domains=[sd_id])
+        return sd_id in stats
+
     def has_plugin(self) -> bool:
         """
         Whether VDSM knows the verb that changes a flag.

@@ -47,6 +47,8 @@ class LeaseRequest:
     host_id: to join with if this host is not in the lockspace.
     require_alone: refuse while another host of the lockspace may be alive.
     dump_uid, dump_gid: the user that may read ids, where root may not (NFS).
+    require_not_joined: refuse where somebody else of this host, which is
+        VDSM, has joined the lockspace.
     """
 
     sd_id: str
@@ -61,6 +63,7 @@ class LeaseRequest:
     require_alone: bool
     dump_uid: int | None = None
     dump_gid: int | None = None
+    require_not_joined: bool = False
 
     def __post_init__(self) -> None:
         # The UUID names files in run_dir.

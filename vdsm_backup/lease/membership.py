@@ -160,13 +160,15 @@ class Membership:
     def join(self) -> None:
         """
         Be in the lockspace, by the host id that this host has in it, or else
-        by the one of the request. Raises HostIdInUse if another host has it.
+        by the one of the request. Raises HostIdInUse if another host has it,
+        and HostsLive if this host is in it and must not be.
         """
         for _ in range(_TRIES):
             joined = self._joined()
             if joined:
                 self._require_same_path(joined)
                 self._adopt(joined)
+                self._require_ours(joined)
                 return
             try:
                 self._join()
@@ -240,6 +242,12 @@ class Membership:
             action = f"join the lockspace {self._request.ids}"
             reason = f"this host has joined it as {joined.path}"
             raise errors.SanlockFailed(action, reason)
+
+    def _require_ours(self, joined: Joined) -> None:
+        """Raises HostsLive if only our own joins are allowed."""
+        if self._request.require_not_joined and not self._must_leave:
+            used = f"this host, which has joined as host id {joined.host_id}"
+            raise self._hosts_live(used)
 
     def _adopt(self, joined: Joined | None) -> None:
         """

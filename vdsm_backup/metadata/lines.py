@@ -19,7 +19,8 @@ all other characters.
 Parsing agrees with VDSM on every input (lib/vdsm/storage/persistent.py,
 fileSD.py, blockSD.py): a line is split at the first "=", its key is stripped,
 and its value is kept as it is. A line without "=" is dropped. Of several lines
-with one key the last one wins.
+with one key the last one wins. A blank line, which an editor may leave at the
+end, says nothing: it is dropped, too, and is no damage.
 
 How lines become a file or VG tags is in encoding.py.
 """
@@ -50,7 +51,7 @@ class Metadata(
     declared: the checksum in the seal, or None if there is no seal.
     computed: the right checksum of the values.
     duplicates: keys that had more than one value; the last one is in values.
-    dropped: lines without "=".
+    dropped: lines without "=" that are not blank.
     """
 
     __slots__ = ()
@@ -75,7 +76,8 @@ def parse(lines: Iterable[str]) -> Metadata:
     for line in lines:
         key, separator, value = line.partition("=")
         if not separator:
-            dropped.append(line)
+            if line.strip():
+                dropped.append(line)
             continue
         key = key.strip()
         if values.get(key, value) != value:

@@ -27,7 +27,7 @@ import re
 
 from vdsm_backup import errors
 from vdsm_backup.host import devices
-from vdsm_backup.metadata import encoding, origin
+from vdsm_backup.metadata import encoding, flag, origin
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.storage.base import LeasePaths, Storage
 from vdsm_backup.text import printable
@@ -248,8 +248,14 @@ def _seal(vg: Vg) -> str | None:
 
 
 def _require_length(tags: Iterable[str]) -> None:
-    """Raises InvalidTag."""
+    """
+    Require that the tags of our own keys are not too long. What VDSM has
+    written, such as POOL_DOMAINS of a pool of many domains, may be longer, and
+    restoring a copy has to write it again: LVM decides on these.
+
+    Raises InvalidTag.
+    """
     for tag in sorted(tags):
-        if len(tag) > encoding.MAX_TAG:
-            key = tag[len(encoding.TAG_PREFIX) :].partition("=")[0]
+        key = tag[len(encoding.TAG_PREFIX) :].partition("=")[0]
+        if key in flag.KEYS and len(tag) > encoding.MAX_TAG:
             raise errors.InvalidTag(printable(key), len(tag))

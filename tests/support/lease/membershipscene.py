@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A host's membership of a lockspace, with a sanlock by script and a clock."""
 
+import dataclasses
 import os
 
 import pytest
@@ -115,6 +116,9 @@ class Scene:
             SD, IDS, "", 0, 0, 512, 250, TIMEOUT, run_dir, True
         )
         self.run_dir = run_dir
+
+    def require(self, **options):
+        self._request = dataclasses.replace(self._request, **options)
 
     def member(self, lock=True):
         member = Membership(self._request, self.space, self.watch)

@@ -3,10 +3,11 @@
 The real tool, in which one of its processes is killed at a step of the write.
 
     python -m tests.support.processes.victim CONFIG SD REASON TARGET STEP \\
-        [SIGNAL]
+        [SIGNAL [ACTION]]
 
-TARGET: tool, holder, writer, worker, or lvm. The worker and lvm run below the
-writer; they are hit as soon as they are there after the step.
+ACTION: set, or reseal. TARGET: tool, holder, writer, worker, or lvm. The
+worker and lvm run below the writer; they are hit as soon as they are there
+after the step.
 """
 
 import os
@@ -17,7 +18,7 @@ import threading
 from tests.support.processes import proc
 from tests.support.waiting import wait_until
 from vdsm_backup import config, errors
-from vdsm_backup.change import change, write
+from vdsm_backup.change import change, reseal, write
 from vdsm_backup.cli.wiring import HostWorld
 from vdsm_backup.storage import discovery
 
@@ -67,7 +68,9 @@ class Victim(HostWorld):
         print("hit", flush=True)
 
 
-def main(conf, sd_id, reason, target, step, number=signal.SIGKILL):
+def main(
+    conf, sd_id, reason, target, step, number=signal.SIGKILL, action="set"
+):
     options = config.load(conf)
     storage, _ = discovery.Discovery(options).find(sd_id)
     world = Victim(
@@ -79,9 +82,10 @@ def main(conf, sd_id, reason, target, step, number=signal.SIGKILL):
         None,
         lambda text: None,
     )
-    request = change.Request("set", reason=reason)
+    request = change.Request(action, reason=reason)
+    make = reseal.reseal if action == "reseal" else change.change
     try:
-        change.change(storage, request, world)
+        make(storage, request, world)
         print("changed", flush=True)
     except errors.Error as e:
         print(e.name, e, flush=True)

@@ -182,6 +182,8 @@ COMMANDS = [
     ["clear", "--reason=why"],
     ["history"],
     ["history", "--show=1"],
+    ["history", "--export=1"],
+    ["reseal", "--reason=why"],
     ["restore"],
     ["verify"],
 ]

@@ -132,6 +132,22 @@ def test_spm(client, status, spm):
 
 
 @pytest.mark.parametrize(
+    "stats, active",
+    [
+        ({SD: {"code": 0}}, True),
+        # It cannot read the domain, and tries again and again.
+        ({SD: {"code": 752}}, True),
+        ({}, False),
+    ],
+)
+def test_has_active(client, stats, active):
+    client.answers["Host.getStorageRepoStats"] = stats
+    with vdsm() as v:
+        assert v.has_active(SD) is active
+    assert client.calls[-1][1]["domains"] == [SD]
+
+
+@pytest.mark.parametrize(
     "error, ours",
     [
         ("ServerError", vdsm_client.Refused),

@@ -101,6 +101,45 @@ def test_left_behind_is_left(scene):
     assert not scene.has_record()
 
 
+def not_joined(scene):
+    """A member of this host that must find it outside of the lockspace."""
+    scene.require(require_not_joined=True)
+    return scene.member()
+
+
+def test_a_join_of_others_is_refused_where_it_must_be(scene):
+    member = not_joined(scene)
+    scene.space.script("joined", Joined(7, IDS, False))
+    with pytest.raises(errors.HostsLive) as e:
+        member.join()
+    assert "used by this host, which has joined as host id 7" in str(e.value)
+    member.leave()
+    assert scene.space.calls == []
+
+
+def test_a_join_that_a_killed_holder_left_is_no_others(scene):
+    left_behind(scene)
+    member = not_joined(scene)
+    member.join()
+    scene.space.script("joined", Joined(250, IDS, False), None)
+    member.leave()
+    assert scene.space.calls == [("leave", 250)]
+
+
+def test_our_own_join_is_no_others(scene):
+    member = not_joined(scene)
+    member.join()
+    assert scene.space.calls == [("join", 250)]
+
+
+def test_somebody_else_joins_meanwhile(scene):
+    member = not_joined(scene)
+    scene.space.script("joined", None, Joined(7, IDS, False))
+    scene.space.script("join", sanlock_error(errno.EEXIST))
+    with pytest.raises(errors.HostsLive):
+        member.join()
+
+
 def test_left_behind_is_no_more_without_a_daemon(scene):
     member = left_behind(scene)
     scene.space.script("daemon_runs", False)

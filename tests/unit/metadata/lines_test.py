@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests import ROOT
 from vdsm_backup import errors
-from vdsm_backup.metadata import encoding, flag
+from vdsm_backup.metadata import domain, encoding, flag
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.text import MAX_SHOWN, printable
 
@@ -110,6 +110,17 @@ def test_line_without_separator_is_dropped_and_told():
     md = md_lines.parse(["A=1", "torn"])
     assert md.values == {"A": "1"}
     assert md.dropped == ("torn",)
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\t ", "\u3000"])
+def test_blank_line_is_no_damage(blank):
+    """VDSM says that it could not parse it, and ignores it."""
+    sealed = md_lines.flush({"VERSION": "5", "SDUUID": SD, "CLASS": "Data"})
+    for lines in ([*sealed, blank], [blank, *sealed]):
+        md = md_lines.parse(lines)
+        assert (md.dropped, md.seal) == ((), "valid")
+        assert domain.check(lines, SD).lines == lines
+    assert md_lines.parse([blank + "x"]).dropped == (blank + "x",)
 
 
 def test_last_of_several_values_wins_and_is_told():
