@@ -3,6 +3,7 @@
 
 import fcntl
 import os
+import shlex
 import signal
 
 import pytest
@@ -13,6 +14,7 @@ from tests.support.hooks.needs import (
     needs_private_tmp,
     needs_sanlock,
 )
+from tests.support.lease import sanlockd
 from tests.support.storage import filedomain
 from tests.support.waiting import wait_until
 from vdsm_backup.metadata import encoding
@@ -136,34 +138,107 @@ def test_interrupted(leased):
     assert not leased.joined(A)
 
 
-@needs_sanlock
-def test_killed_run_is_tidied_by_a_run_that_changes_nothing(leased):
-    leased.domain(sd_id=A)
-    with leased.start("clear", A, *WHY) as process:
+def killed(leased, *args):
+    """A run whose tool and holder are killed when it has joined."""
+    with leased.start(*args) as process:
         wait_until(lambda: leased.joined(A))
         process.kill()
         os.kill(holder(leased, A), signal.SIGKILL)
         process.communicate()
     assert leased.joined(A)
-    filedomain.put(
-        leased.mount,
-        A,
-        md_lines.flush(filedomain.metadata(A, CLASS="Data", BACKUP="maybe")),
-    )
-    # Refused, and says what could not be tidied.
-    done = leased.process("clear", A, *WHY)
-    assert "error 966: " in done.err
-    assert "note: a killed run may have left the lockspace" in done.err
-    filedomain.put(
-        leased.mount,
-        A,
-        md_lines.flush(
-            filedomain.metadata(A, BACKUP="False", BACKUP_REASON=WHY[1])
-        ),
-    )
-    done = leased.process("clear", A, *WHY)
-    assert done.out.startswith("Nothing to change: ")
-    assert done.code == 0
+
+
+@needs_sanlock
+@pytest.mark.parametrize(
+    "flag, code",
+    [("maybe", 966), ("True", 0), ("False", 0)],
+    ids=["refused", "set", "clear"],
+)
+def test_killed_run_is_tidied_by_a_run_that_changes_nothing(
+    leased, flag, code
+):
+    leased.domain(sd_id=A)
+    killed(leased, "clear", A, *WHY)
+    values = filedomain.metadata(A, BACKUP=flag, BACKUP_REASON=WHY[1])
+    filedomain.put(leased.mount, A, md_lines.flush(values))
+    before = leased.bytes(A)
+    # Who only looks leaves it as it is.
+    for look in (["show", A], ["list"], ["verify"], ["doctor"]):
+        leased.process(*look)
+    command = "set" if flag == "True" else "clear"
+    leased.process(command, A, *WHY, "--dry-run")
+    assert leased.joined(A)
+    assert os.path.exists(leased.record(A))
+    done = leased.process(command, A, *WHY)
+    if code:
+        assert f"error {code}: " in done.err
+        assert done.code != 0
+    else:
+        assert done.out.startswith("Nothing to change: ")
+        assert done.code == 0
+    assert "note:" not in done.err
+    assert not leased.joined(A)
+    assert not os.path.exists(leased.record(A))
+    assert leased.bytes(A) == before
+
+
+def of_killed_runs(leased):
+    """What doctor says: (state, text, hint)."""
+    checks = leased.process("doctor", "--json").json["checks"]
+    (found,) = [c for c in checks if c["name"] == "killed runs"]
+    return found["state"], found["text"], found["hint"]
+
+
+@needs_sanlock
+@pytest.mark.parametrize("flag", [None, "True"], ids=["plain", "flagged"])
+def test_doctor_names_the_command_that_tidies(leased, flag):
+    reason = None if flag is None else "it's a copy"
+    leased.domain(sd_id=A, BACKUP=flag, BACKUP_REASON=reason)
+    assert of_killed_runs(leased)[0] == "ok"
+    killed(leased, "clear", A, "--reason", "another")
+    before = md_lines.parse(encoding.decode_file(leased.bytes(A), A)).values
+    state, text, hint = of_killed_runs(leased)
+    assert state == "bad"
+    assert A in text and "as host id 250" in text
+    assert leased.joined(A)
+    program, *command = shlex.split(hint)
+    assert program == "vdsm-backup-domain"
+    assert leased.process(*command).code == 0
+    assert not leased.joined(A)
+    assert of_killed_runs(leased)[0] == "ok"
+    now = md_lines.parse(encoding.decode_file(leased.bytes(A), A)).values
+    assert now.get("BACKUP", "False") == before.get("BACKUP", "False")
+
+
+@needs_sanlock
+def test_doctor_tells_of_a_run_that_goes_on(leased):
+    leased.domain(sd_id=A)
+    with leased.start("set", A, *WHY) as process:
+        wait_until(lambda: leased.joined(A))
+        pid = holder(leased, A)
+        state, text, _ = of_killed_runs(leased)
+        assert state == "note" or process.poll() is not None
+        assert f"pid {pid}" in text or process.poll() is not None
+        process.communicate()
+    assert process.returncode == 0
+
+
+@needs_sanlock
+def test_domain_that_is_mounted_twice(leased):
+    """VDSM is in the lockspace by the other mount."""
+    leased.domain(sd_id=A)
+    twin = leased.add_mount("twin:_data", target=leased.mount)
+    ids = os.path.join(leased.mount, A, "dom_md", "ids")
+    leased.sanlock.call("join", A, 7, ids, sanlockd.IO_TIMEOUT)
+    done = leased.process("set", A, *WHY, "--path", twin)
+    assert done.code == 0, done.err
+    assert leased.sanlock.call("lockspaces")[A] == 7
+    leased.sanlock.call("leave", A, 7, ids)
+    # A killed run has joined by the other mount.
+    killed(leased, "clear", A, *WHY, "--path", leased.mount)
+    assert f"--path {leased.mount}" in of_killed_runs(leased)[2]
+    done = leased.process("clear", A, *WHY, "--path", twin)
+    assert done.code == 0, done.err
     assert not leased.joined(A)
     assert not os.path.exists(leased.record(A))
 

@@ -65,7 +65,9 @@ def make(
 
     Raises what `work` raises.
     """
-    world = wiring.HostWorld(storage, options, args.timeout, ui.progress)
+    world = wiring.HostWorld(
+        storage, options, args.timeout, ui.progress, storage.twins
+    )
     tidied: tuple[str, ...] = ()
     try:
         result = work(world)

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     """
-    Raises HistoryNotFound, HistoryFailed, and what target.by_sd() and
+    Raises HistoryNotFound, HistoryFailed, and what target.to_change() and
     restore.restore() do.
     """
-    storage, failures = target.by_sd(args.sd, options, patient=True)
+    storage, failures = target.to_change(args, options)
     copy, skipped = _copy(
         wiring.make_history(options), storage.sd_id, args.number, ui
     )

@@ -27,13 +27,13 @@ from vdsm_backup.lvm import activation
 from vdsm_backup.metadata import domain, flag
 from vdsm_backup.processes.records import Record
 from vdsm_backup.storage.block import BlockStorage
-from vdsm_backup.storage.file import FileStorage
+from vdsm_backup.storage.file import IDS, FileStorage
 from vdsm_backup.text import printable
 from vdsm_backup.users import users
 from vdsm_backup.vm.paths import mount_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from vdsm_backup.config import Config
@@ -74,11 +74,14 @@ class HostWorld:
         options: Config,
         timeout: float | None,
         progress: Callable[[str], None],
+        twins: Sequence[Storage] = (),
     ) -> None:
         """
         timeout: seconds for the lease. None: the configured ones.
         progress: called with a text for somebody who waits.
+        twins: of the storage, see Storage.
         """
+        self._twins = twins
         self._storage = storage
         self._options = options
         self._timeout = timeout or options.lease_timeout
@@ -137,14 +140,31 @@ class HostWorld:
         if not joined and not active:
             return
         try:
-            with storage.lease_paths(tidying) as paths:
-                if joined:
-                    values = change.checked(storage).values
-                    request = self._request(paths, values)
-                    client.tidy(request, self.progress)
+            # The lockspace can be left without the domain: metadata or a VG
+            # that cannot be used do not keep us from that.
+            if joined:
+                client.tidy(self._tidy_request(), self.progress)
+                joined = False
+            if active:
+                with storage.lease_paths(tidying):
+                    pass
         except errors.Error as e:
             what = "the lockspace joined" if joined else "LVs active"
             self._notes.append(f"a killed run may have left {what}: {e}")
+
+    def _tidy_request(self) -> client.LeaseRequest:
+        return client.LeaseRequest(
+            sd_id=self._storage.sd_id,
+            ids="",
+            leases="",
+            offset=0,
+            align=0,
+            sector=0,
+            host_id=0,
+            timeout=self._timeout,
+            run_dir=os.path.abspath(self._options.run_dir),
+            require_alone=False,
+        )
 
     def _make_activation(self) -> activation.Activation:
         sd_id, timeout = self._storage.sd_id, self._timeout
@@ -164,7 +184,8 @@ class HostWorld:
         local = storage.kind == "file" and values.get("TYPE") == _LOCAL
         if local:
             mount = mount_of(paths.ids, mounts.table())
-            if filesystems.is_private(mount):
+            # A twin is on a share.
+            if filesystems.is_private(mount) and not self._twins:
                 return self._take_local(paths)
         self._leased = True
         request = self._request(paths, values)
@@ -240,6 +261,11 @@ class HostWorld:
             require_alone=True,
             dump_uid=uid,
             dump_gid=gid,
+            same_storage=[
+                os.path.join(twin.dom_md, IDS)
+                for twin in self._twins
+                if isinstance(twin, FileStorage)
+            ],
         )
 
     def _write(
