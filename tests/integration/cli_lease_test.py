@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """All commands on a real lease, and without sanlock."""
 
+import contextlib
 import fcntl
 import os
 import shlex
+import shutil
 import signal
 
 import pytest
@@ -11,11 +13,12 @@ import pytest
 from tests.support import commandline, testhost
 from tests.support.clifixtures import OWNER, WHY, A
 from tests.support.hooks.needs import (
+    needs_fuse,
     needs_private_tmp,
     needs_sanlock,
 )
 from tests.support.lease import sanlockd
-from tests.support.storage import filedomain
+from tests.support.storage import filedomain, hangfs
 from tests.support.waiting import wait_until
 from vdsm_backup.metadata import encoding
 from vdsm_backup.metadata import lines as md_lines
@@ -239,6 +242,61 @@ def test_domain_that_is_mounted_twice(leased):
     assert f"--path {leased.mount}" in of_killed_runs(leased)[2]
     done = leased.process("clear", A, *WHY, "--path", twin)
     assert done.code == 0, done.err
+    assert not leased.joined(A)
+    assert not os.path.exists(leased.record(A))
+
+
+@needs_sanlock
+@needs_fuse
+@pytest.mark.parametrize("which", ["same", "copy"])
+def test_share_that_is_mounted_twice(leased, which):
+    """
+    Two mounts have two devices, and their own inodes. Under the lease this
+    host's slot tells whether they are one storage.
+    """
+    with contextlib.ExitStack() as stack:
+        one = stack.enter_context(hangfs.Hangfs())
+        root = one.root if which == "same" else None
+        two = stack.enter_context(hangfs.Hangfs(root))
+        filedomain.make(one.root, sd_id=A, owner=OWNER)
+        dom_md = os.path.join(one.root, A, "dom_md")
+        sanlockd.Leases(A, dom_md).initialize(leased.sanlock)
+        if which == "copy":
+            filedomain.make(two.root, sd_id=A, owner=OWNER)
+            for name in ("ids", "leases", "metadata"):
+                copy = os.path.join(two.root, A, "dom_md", name)
+                shutil.copyfile(os.path.join(dom_md, name), copy)
+        first = leased.add_mount("one:_data", target=one.mount)
+        leased.add_mount("two:_data", target=two.mount)
+        before = filedomain.get_bytes(one.root, A)
+        done = leased.process("set", A, *WHY)
+        assert "error 957: " in done.err
+        assert "if they are one storage" in done.err
+        done = leased.process("set", A, *WHY, "--path", first)
+        now = filedomain.get_bytes(one.root, A)
+        if which == "same":
+            assert done.code == 0, done.err
+            assert b"BACKUP=True\n" in now
+        else:
+            assert "error 957: " in done.err
+            assert one.mount in done.err or first in done.err
+            assert now == before
+            assert filedomain.get_bytes(two.root, A) == before
+        assert not leased.joined(A)
+        assert not os.path.exists(leased.record(A))
+
+
+@needs_sanlock
+@pytest.mark.parametrize("command", [["restore"], ["restore", "--from", "9"]])
+def test_killed_run_is_tidied_where_there_is_no_copy(leased, command):
+    leased.domain(sd_id=A)
+    killed(leased, "clear", A, *WHY)
+    shutil.rmtree(os.path.join(leased.history, A), ignore_errors=True)
+    done = leased.process(command[0], A, *command[1:], "--dry-run")
+    assert "error 985: " in done.err
+    assert leased.joined(A)
+    done = leased.process(command[0], A, *command[1:])
+    assert "error 985: " in done.err
     assert not leased.joined(A)
     assert not os.path.exists(leased.record(A))
 

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, NamedTuple
 
+from vdsm_backup import errors
 from vdsm_backup.cli import (
     comparison,
     layout,
@@ -103,6 +105,28 @@ def make(
         ui.lines(_difference(result))
     ui.notes(notes)
     return Exit.DONE
+
+
+@contextlib.contextmanager
+def tidying_if_refused(
+    storage: Storage,
+    args: argparse.Namespace,
+    options: Config,
+    ui: output.UI,
+) -> Iterator[None]:
+    """
+    For what comes before make(): if the body raises, what a killed run has
+    left is tidied up nevertheless.
+    """
+    try:
+        yield
+    except errors.Error:
+        if not args.dry_run:
+            world = wiring.HostWorld(
+                storage, options, args.timeout, ui.progress
+            )
+            ui.notes(world.tidy())
+        raise
 
 
 def _warnings(

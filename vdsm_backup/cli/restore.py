@@ -28,9 +28,10 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     restore.restore() do.
     """
     storage, failures = target.to_change(args, options)
-    copy, skipped = _copy(
-        wiring.make_history(options), storage.sd_id, args.number, ui
-    )
+    with changes.tidying_if_refused(storage, args, options, ui):
+        copy, skipped = _copy(
+            wiring.make_history(options), storage.sd_id, args.number, ui
+        )
     request = change.Request(
         action="restore",
         dry_run=args.dry_run,

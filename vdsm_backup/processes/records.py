@@ -89,7 +89,9 @@ class Record:
 
     def locker(self) -> str:
         """Pid of the process that has the lock, as text."""
-        return os.pread(self._opened(), 20, 0).decode("ascii")
+        told = os.pread(self._opened(), 20, 0)
+        # Anybody who may write in the directory may have written this.
+        return told.decode("ascii", "backslashreplace")
 
     def running(self) -> int | None:
         """

@@ -197,3 +197,10 @@ def test_link_tells_of_nobody(run_dir, tmp_path):
     os.symlink(tmp_path / "target", os.path.join(run_dir, f"{SD}.lock"))
     with pytest.raises(errors.SanlockFailed):
         Record(run_dir, SD).running()
+
+
+def test_locker_that_is_no_text(run_dir):
+    opened(run_dir)
+    with open(os.path.join(run_dir, f"{SD}.lock"), "wb") as f:
+        f.write(b"\xff\n")
+    assert opened(run_dir).locker() == "\\xff\n"
