@@ -108,6 +108,8 @@ def test_lease():
     xml = vm(f"<lease><key>k</key><lockspace>{SD}</lockspace></lease>")
     assert running_vms.uses(xml, SD)["uses"] == ["lease"]
 
+    assert running_vms.uses(xml, OTHER) == NONE
+
 
 @pytest.mark.parametrize("lockspace", [SD, "other"])
 def test_lease_by_its_path(lockspace):
@@ -115,7 +117,6 @@ def test_lease_by_its_path(lockspace):
     lease = f"<lease><lockspace>{lockspace}</lockspace>{target}</lease>"
     assert running_vms.uses(vm(lease), SD)["uses"] == ["lease"]
     assert running_vms.uses(vm(lease), SD[::-1])["uses"] == []
-    assert running_vms.uses(xml, OTHER) == NONE
 
 
 @pytest.mark.parametrize(
