@@ -287,6 +287,32 @@ def test_share_that_is_mounted_twice(leased, which):
 
 
 @needs_sanlock
+@pytest.mark.parametrize("problem", ["gone", "unreadable", "twice"])
+def test_killed_run_is_tidied_by_the_uuid(leased, problem):
+    leased.domain(sd_id=A)
+    killed(leased, "clear", A, *WHY)
+    path = os.path.join(leased.mount, A)
+    if problem == "gone":
+        os.rename(path, f"{path}.away")
+    elif problem == "unreadable":
+        filedomain.put_bytes(leased.mount, A, b"\xff")
+    else:
+        leased.add_mount("twin:_data", target=leased.mount)
+    hint = of_killed_runs(leased)[2].partition(",")[0]
+    command = shlex.split(hint)[1:]
+    if problem != "twice":
+        assert command == ["restore", A, "--from", "999999999"]
+    refused = leased.process("set", A, *WHY, "--dry-run")
+    assert refused.code != 0
+    assert leased.joined(A)
+    if problem == "twice":
+        command = ["set", A, *WHY]
+    assert leased.process(*command).code != 0
+    assert not leased.joined(A)
+    assert not os.path.exists(leased.record(A))
+
+
+@needs_sanlock
 @pytest.mark.parametrize("command", [["restore"], ["restore", "--from", "9"]])
 def test_killed_run_is_tidied_where_there_is_no_copy(leased, command):
     leased.domain(sd_id=A)

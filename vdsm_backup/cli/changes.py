@@ -13,10 +13,11 @@ from vdsm_backup.cli import (
     objects,
     output,
     readings,
+    target,
     wiring,
 )
 from vdsm_backup.cli.exits import Exit
-from vdsm_backup.text import printable
+from vdsm_backup.text import is_uuid, printable
 
 if TYPE_CHECKING:
     import argparse
@@ -105,6 +106,27 @@ def make(
         ui.lines(_difference(result))
     ui.notes(notes)
     return Exit.DONE
+
+
+def find(
+    args: argparse.Namespace, options: Config, ui: output.UI
+) -> tuple[Storage, list[Failure]]:
+    """
+    As target.to_change(), and raises what that does. The lockspace that a
+    killed run has left joined is left then, too, if SD is a UUID.
+    """
+    try:
+        return target.to_change(args, options)
+    except errors.Error:
+        sd_id = target.plain(args.sd)
+        if is_uuid(sd_id) and not args.dry_run:
+            timeout = args.timeout or options.lease_timeout
+            try:
+                wiring.leave_lockspace(sd_id, options, timeout, ui.progress)
+            except errors.Error as e:
+                text = f"a killed run may have left the lockspace joined: {e}"
+                ui.notes([text])
+        raise
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
 from vdsm_backup.change import change, restore
-from vdsm_backup.cli import changes, target, wiring
+from vdsm_backup.cli import changes, wiring
 from vdsm_backup.metadata import domain, flag
 from vdsm_backup.metadata import lines as md_lines
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     """
-    Raises HistoryNotFound, HistoryFailed, and what target.to_change() and
+    Raises HistoryNotFound, HistoryFailed, and what changes.find() and
     restore.restore() do.
     """
-    storage, failures = target.to_change(args, options)
+    storage, failures = changes.find(args, options, ui)
     with changes.tidying_if_refused(storage, args, options, ui):
         copy, skipped = _copy(
             wiring.make_history(options), storage.sd_id, args.number, ui

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vdsm_backup.change import change, through_vdsm
-from vdsm_backup.cli import changes, target
+from vdsm_backup.cli import changes
 from vdsm_backup.host import vdsm_client
 from vdsm_backup.metadata import domain, flag
 from vdsm_backup.metadata import lines as md_lines
@@ -40,7 +40,7 @@ _WORDS = {
 
 def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     """
-    Raises what flag.require_reason(), target.to_change(), change.change() and
+    Raises what flag.require_reason(), changes.find(), change.change() and
     through_vdsm.change_flag() do.
     """
     request = change.Request(
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
         accept_origin=args.accept_origin,
         pool_is_gone=args.pool_is_gone,
     )
-    storage, failures = target.to_change(args, options)
+    storage, failures = changes.find(args, options, ui)
 
     def work(world: World) -> change.Result:
         # A domain that is in a pool is changed by VDSM, any other by us. In

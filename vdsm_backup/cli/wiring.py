@@ -62,6 +62,37 @@ def who_uses(storage: Storage, options: Config) -> users.Users:
     )
 
 
+def leave_lockspace(
+    sd_id: str,
+    options: Config,
+    timeout: float,
+    progress: Callable[[str], None],
+) -> None:
+    """
+    Leave the lockspace of a domain, which may be gone, if a killed run left it
+    joined.
+
+    timeout: seconds. progress: see HostWorld.
+
+    Raises SanlockFailed, LeaseTimeout.
+    """
+    if not Record(options.run_dir, sd_id).exists():
+        return
+    request = client.LeaseRequest(
+        sd_id=sd_id,
+        ids="",
+        leases="",
+        offset=0,
+        align=0,
+        sector=0,
+        host_id=0,
+        timeout=timeout,
+        run_dir=os.path.abspath(options.run_dir),
+        require_alone=False,
+    )
+    client.tidy(request, progress)
+
+
 class HostWorld:
     """
     The change.world.World of one domain, on this host; and what is to be
@@ -143,7 +174,9 @@ class HostWorld:
             # The lockspace can be left without the domain: metadata or a VG
             # that cannot be used do not keep us from that.
             if joined:
-                client.tidy(self._tidy_request(), self.progress)
+                leave_lockspace(
+                    storage.sd_id, self._options, self._timeout, self.progress
+                )
                 joined = False
             if active:
                 with storage.lease_paths(tidying):
@@ -151,20 +184,6 @@ class HostWorld:
         except errors.Error as e:
             what = "the lockspace joined" if joined else "LVs active"
             self._notes.append(f"a killed run may have left {what}: {e}")
-
-    def _tidy_request(self) -> client.LeaseRequest:
-        return client.LeaseRequest(
-            sd_id=self._storage.sd_id,
-            ids="",
-            leases="",
-            offset=0,
-            align=0,
-            sector=0,
-            host_id=0,
-            timeout=self._timeout,
-            run_dir=os.path.abspath(self._options.run_dir),
-            require_alone=False,
-        )
 
     def _make_activation(self) -> activation.Activation:
         sd_id, timeout = self._storage.sd_id, self._timeout

@@ -27,6 +27,9 @@ _NAME = "killed runs"
 # Seconds for sanlock to answer.
 _TIMEOUT = 10
 
+# The number of a copy that no host has.
+_NO_COPY = 999_999_999
+
 # The reason in a command where the domain has none.
 _REASON = "clean up after a killed run"
 
@@ -154,8 +157,10 @@ def _without_record(
 def _hint(sd_id: str, known: Known | None) -> str:
     """The command that cleans up, and changes nothing else."""
     if known is None:
+        # Nobody knows what to set without changing the flag.
         return (
-            "connect the storage of the domain; doctor names the command then"
+            f"vdsm-backup-domain restore {sd_id} --from {_NO_COPY}, which only"
+            " cleans up, since there is no such copy"
         )
     action = "set" if known.flag.value else "clear"
     # With the reason that is there, nothing is to be changed.
