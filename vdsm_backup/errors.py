@@ -159,15 +159,23 @@ class AmbiguousDomain(Error):
     """
     More than one storage domain has this UUID or name.
 
-    Two domains with one UUID are usually a replica beside its origin. We
-    never pick one: disconnect the one you do not mean, or look at each with
-    --path or --device.
+    Two places with one UUID may be one storage that is mounted twice: then
+    name one of the places, with --path. Or they are a replica beside its
+    origin. We never pick one of these, and change neither while both are here:
+    disconnect the one you do not mean. `show` and `verify` look at each with
+    --path or --device. Of domains with one name, use the UUID.
     """
 
     code = 957
     takes = ("domain", "places")
     msg = "{self.domain} is not unique, found: {self.places}"
-    hints = ("disconnect the one you do not mean, or use a UUID",)
+    hints = ("{self.way_out}",)
+
+    #: The next step. Who knows what is in the places may replace it.
+    way_out: str = (
+        "disconnect the one you do not mean, or use a UUID, or look at each:"
+        " show, verify with --path DIR or --device DEV"
+    )
 
 
 class UnsupportedVersion(Error):
@@ -408,6 +416,8 @@ class VolumeGroupUnsafe(Unreadable):
     msg = "Volume group {self.vg} cannot be used: {self.reason}"
     hints = (
         "make the VG whole, with one path to each PV and no replica beside it",
+        "one LUN that is seen as two devices: name one of them in [lvm]"
+        " devices",
     )
 
 
@@ -781,9 +791,16 @@ class HostIdInUse(Error):
     """
     The host id we would join the lockspace with is in use by a live host.
 
-    250 is the highest host id that the engine gives away, and also the one
-    that VDSM uses for moments. Wait until the owner has left, or choose
-    another id in the configuration: [sanlock] host_id.
+    The message has the name by which sanlock of that host is known, which on
+    a host of oVirt is its hardware UUID: the engine shows it in the host's
+    general tab. 250 is the highest host id that the engine gives away, and
+    also the one that VDSM uses for moments. Wait until the owner has left, or
+    choose another id in the configuration of this host: [sanlock] host_id.
+
+    If the name is this host's own, two hosts have one name, and sanlock takes
+    one for the other: give each its own our_host_name in
+    /etc/sanlock/sanlock.conf. If it is VDSM that joins with the host id, the
+    engine has given one id to two hosts: put one of them into maintenance.
     """
 
     code = 977
@@ -793,7 +810,13 @@ class HostIdInUse(Error):
         "Host id {self.host_id} of storage domain {self.domain} is in use by"
         " {self.owner}"
     )
-    hints = ("wait until it has left, or set another [sanlock] host_id",)
+    hints = (
+        "wait until that host has left: there, sanlock client status shows"
+        " its lockspaces",
+        "or let this host join by another id: [sanlock] host_id",
+        "if that is this host's own name: two hosts have one name, see"
+        " our_host_name in /etc/sanlock/sanlock.conf of each",
+    )
 
 
 class SanlockFailed(Error):
@@ -816,7 +839,10 @@ class LeaseTimeout(Error):
     The lease was not taken within the timeout; nothing was touched.
 
     Joining a lockspace takes 21 seconds, and up to 180 after a host crashed
-    with our host id. Allow more time with --timeout.
+    with our host id. Allow more time with --timeout. A host that lives and has
+    our host id is usually found and named (977) before that; if the message
+    says that we were joining, see who has the id, and choose another one:
+    [sanlock] host_id.
     """
 
     code = 979
@@ -825,7 +851,11 @@ class LeaseTimeout(Error):
         "The SDM lease of storage domain {self.domain} was not taken within"
         " {self.seconds} seconds: {self.step}"
     )
-    hints = ("allow more time: --timeout",)
+    hints = (
+        "allow more time: --timeout",
+        "if it was joining: another host may have the host id; let this host"
+        " join by another one: [sanlock] host_id",
+    )
 
 
 class LeaseLost(Error):

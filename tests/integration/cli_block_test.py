@@ -11,6 +11,7 @@ import pytest
 from tests.support import commandline, testhost
 from tests.support.hooks.needs import needs_sanlock
 from tests.support.lease import sanlockd
+from tests.support.storage import loop
 from tests.support.storage.blockdomain import BlockDomain
 from tests.support.storage.blocktools import lvm_is, needs_block, seqno
 from vdsm_backup.lease import client
@@ -137,6 +138,24 @@ def test_replica_beside_its_origin(block_domain, make_host):
     assert all(row["flag"] is None for row in done.json["domains"])
     places = json.dumps([row["place"] for row in done.json["domains"]])
     assert all(device in places for device in [*copies, *block_domain.devices])
+
+
+@needs_sanlock
+def test_one_lun_that_is_seen_as_two_devices(block_domain, make_host):
+    again = [loop.attach(path) for path in block_domain.files]
+    host = make_host(block_domain, *again)
+    before = state(block_domain)
+    done = host.process("set", block_domain.sd_id, *WHY)
+    assert done.code == 1
+    assert all(d in done.err for d in [*block_domain.devices, *again])
+    assert "name one of them in [lvm] devices" in done.err
+    assert state(block_domain) == before
+    host.configure(devices=", ".join(block_domain.devices))
+    with sanlockd.Host("host1") as host.sanlock:
+        block_domain.initialize(host.sanlock)
+        done = host.process("set", block_domain.sd_id, *WHY)
+    assert done.code == 0, done.err
+    assert "BACKUP=True" in block_domain.lines()
 
 
 @pytest.mark.parametrize(

@@ -5,18 +5,21 @@ What set, clear, restore and reseal have in common: make a change, and show it.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, NamedTuple
 
+from vdsm_backup import errors
 from vdsm_backup.cli import (
     comparison,
     layout,
     objects,
     output,
     readings,
+    target,
     wiring,
 )
 from vdsm_backup.cli.exits import Exit
-from vdsm_backup.text import printable
+from vdsm_backup.text import is_uuid, printable
 
 if TYPE_CHECKING:
     import argparse
@@ -70,7 +73,9 @@ def make(
 
     Raises what `work` raises.
     """
-    world = wiring.HostWorld(storage, options, args.timeout, ui.progress)
+    world = wiring.HostWorld(
+        storage, options, args.timeout, ui.progress, storage.twins
+    )
     tidied: tuple[str, ...] = ()
     try:
         result = work(world)
@@ -113,6 +118,49 @@ def make(
         ui.lines(_difference(result))
     ui.notes(notes)
     return Exit.DONE
+
+
+def find(
+    args: argparse.Namespace, options: Config, ui: output.UI
+) -> tuple[Storage, list[Failure]]:
+    """
+    As target.to_change(), and raises what that does. The lockspace that a
+    killed run has left joined is left then, too, if SD is a UUID.
+    """
+    try:
+        return target.to_change(args, options)
+    except errors.Error:
+        sd_id = target.plain(args.sd)
+        if is_uuid(sd_id) and not args.dry_run:
+            timeout = args.timeout or options.lease_timeout
+            try:
+                wiring.leave_lockspace(sd_id, options, timeout, ui.progress)
+            except errors.Error as e:
+                text = f"a killed run may have left the lockspace joined: {e}"
+                ui.notes([text])
+        raise
+
+
+@contextlib.contextmanager
+def tidying_if_refused(
+    storage: Storage,
+    args: argparse.Namespace,
+    options: Config,
+    ui: output.UI,
+) -> Iterator[None]:
+    """
+    For what comes before make(): if the body raises, what a killed run has
+    left is tidied up nevertheless.
+    """
+    try:
+        yield
+    except errors.Error:
+        if not args.dry_run:
+            world = wiring.HostWorld(
+                storage, options, args.timeout, ui.progress
+            )
+            ui.notes(world.tidy())
+        raise
 
 
 def _warnings(

@@ -88,6 +88,13 @@ DEVICE = _option(
     type=not_empty,
     help="a block device that is a PV of the domain",
 )
+PATH_TO_CHANGE = _option(
+    "--path",
+    metavar="DIR",
+    type=not_empty,
+    help="where SD is, if it is mounted more than once: its directory, or the"
+    " mount",
+)
 REASON = _option(
     "--reason",
     metavar="TEXT",
@@ -120,7 +127,7 @@ POOL_IS_GONE = _flag(
     " manages it any more",
 )
 # How to make a change: the options of all commands that write to storage.
-HOW = (DRY_RUN, TIMEOUT, DESPITE_OPEN_IMAGES, POOL_IS_GONE)
+HOW = (PATH_TO_CHANGE, DRY_RUN, TIMEOUT, DESPITE_OPEN_IMAGES, POOL_IS_GONE)
 
 
 # Commands
@@ -259,7 +266,7 @@ COMMANDS = (
         "reseal",
         "reseal",
         "give metadata that was edited by hand a right checksum again",
-        (SD, WHY, DRY_RUN, TIMEOUT),
+        (SD, WHY, PATH_TO_CHANGE, DRY_RUN, TIMEOUT),
         changes=True,
     ),
     Command(

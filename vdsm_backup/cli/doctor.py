@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from vdsm_backup.cli import layout, readings, wiring
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.cli.survey import Survey
 from vdsm_backup.doctor import checks as doctor_checks
-from vdsm_backup.doctor import gluster
+from vdsm_backup.doctor import gluster, killed_runs
 from vdsm_backup.host import mounts
 from vdsm_backup.storage.sources import Sources
 
@@ -67,11 +68,25 @@ def _findings(
     yield from doctor_checks.journald()
     scans = Sources(options).scans()
     answers = Survey(scans, options.io_timeout).all()
+    yield from killed_runs.check(
+        os.path.abspath(options.run_dir), options.host_id, _known(answers)
+    )
     directories = _directories(answers)
     yield from gluster.check(directories, mounts.table(), options)
     yield from doctor_checks.violations(
         _flagged(answers), lambda storage: wiring.who_uses(storage, options)
     )
+
+
+def _known(answers: Iterable[Answer]) -> dict[str, killed_runs.Known]:
+    """Of the domains whose flag is known, by their UUIDs."""
+    found: dict[str, killed_runs.Known] = {}
+    for answer in answers:
+        if isinstance(answer, readings.Reading) and answer.flag:
+            storage = answer.storage
+            path = storage.found_at if storage.sd_id in found else ""
+            found[storage.sd_id] = killed_runs.Known(answer.flag, path)
+    return found
 
 
 def _directories(answers: Iterable[Answer]) -> list[str]:

@@ -165,7 +165,7 @@ def _check_target(args: argparse.Namespace) -> None:
 
     Raises WrongUsage.
     """
-    if not hasattr(args, "path"):
+    if not hasattr(args, "device"):
         return
     prog = f"{PROGRAM} {args.command}"
     if args.path and args.device:

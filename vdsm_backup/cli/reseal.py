@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
 from vdsm_backup.change import change, reseal
-from vdsm_backup.cli import changes, target
+from vdsm_backup.cli import changes
 from vdsm_backup.host import journal
 from vdsm_backup.metadata import flag
 
@@ -31,14 +31,14 @@ _WORDS = changes.Words(
 
 def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     """
-    Raises what flag.require_reason(), target.by_sd() and reseal.reseal() do.
+    Raises what flag.require_reason(), changes.find() and reseal.reseal() do.
     """
     request = change.Request(
         action="reseal",
         reason=flag.require_reason(args.reason),
         dry_run=args.dry_run,
     )
-    storage, failures = target.by_sd(args.sd, options, patient=True)
+    storage, failures = changes.find(args, options, ui)
 
     def work(world: HostWorld) -> change.Result:
         try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
 from vdsm_backup.change import change, copy_file, restore
-from vdsm_backup.cli import changes, target, wiring
+from vdsm_backup.cli import changes, wiring
 from vdsm_backup.host.user import become_user
 from vdsm_backup.metadata import domain, flag
 from vdsm_backup.metadata import lines as md_lines
@@ -27,22 +27,16 @@ if TYPE_CHECKING:
 def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     """
     Raises HistoryNotFound, HistoryFailed, CopyUnusable, and what
-    target.by_sd() and restore.restore() do.
+    changes.find() and restore.restore() do.
     """
     # The file is a user's own, such as one of root's that user vdsm may not
     # read. So it is read by whoever has started us.
     brought = copy_file.read(args.file) if args.file else None
     become_user(options)
-    storage, failures = target.by_sd(args.sd, options, patient=True)
-    skipped: list[str] = []
-    name = ""
-    if brought:
-        copy_file.require_domain(brought, args.file, storage.sd_id)
-        copy = brought
-        name = f" of {printable(args.file)}"
-    else:
-        copy, skipped = _copy(
-            wiring.make_history(options), storage.sd_id, args.number, ui
+    storage, failures = changes.find(args, options, ui)
+    with changes.tidying_if_refused(storage, args, options, ui):
+        copy, skipped, name = _chosen(
+            brought, storage.sd_id, args, options, ui
         )
     request = change.Request(
         action="restore",
@@ -69,6 +63,24 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     return changes.make(
         storage, failures, work, words, args, options, ui, copy
     )
+
+
+def _chosen(
+    brought: Copy | None,
+    sd_id: str,
+    args: argparse.Namespace,
+    options: Config,
+    ui: UI,
+) -> tuple[Copy, list[str], str]:
+    """
+    (the copy to put back, notes on copies that were skipped, the file that it
+    is from, to stand behind its number).
+    """
+    if brought:
+        copy_file.require_domain(brought, args.file, sd_id)
+        return brought, [], f" of {printable(args.file)}"
+    history = wiring.make_history(options)
+    return *_copy(history, sd_id, args.number, ui), ""
 
 
 def _copy(

@@ -10,10 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vdsm_backup.change import change, through_vdsm
-from vdsm_backup.cli import changes, target
+from vdsm_backup.cli import changes
 from vdsm_backup.host import vdsm_client
 from vdsm_backup.metadata import domain, flag
 from vdsm_backup.metadata import lines as md_lines
+from vdsm_backup.storage import discovery
 
 if TYPE_CHECKING:
     import argparse
@@ -39,7 +40,7 @@ _WORDS = {
 
 def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     """
-    Raises what flag.require_reason(), target.by_sd(), change.change() and
+    Raises what flag.require_reason(), changes.find(), change.change() and
     through_vdsm.change_flag() do.
     """
     request = change.Request(
@@ -51,7 +52,7 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
         accept_origin=args.accept_origin,
         pool_is_gone=args.pool_is_gone,
     )
-    storage, failures = target.by_sd(args.sd, options, patient=True)
+    storage, failures = changes.find(args, options, ui)
 
     def work(world: World) -> change.Result:
         # A domain that is in a pool is changed by VDSM, any other by us. In
@@ -59,6 +60,9 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
         pool = md_lines.parse(storage.last_scan()).values.get(domain.POOL)
         if request.pool_is_gone or not pool:
             return change.change(storage, request, world)
+        if storage.twins:
+            # Nobody tells whether VDSM's is the one that is meant.
+            raise discovery.ambiguous(storage.sd_id, [storage, *storage.twins])
         vdsm = vdsm_client.Vdsm(
             options.vdsm_host, options.vdsm_port, options.vdsm_tls
         )

@@ -8,9 +8,11 @@ is searched in all sources of this host.
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
+from vdsm_backup.cli.parser import PROGRAM
 from vdsm_backup.storage import discovery
 from vdsm_backup.text import is_uuid, printable
 
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
     from vdsm_backup.config import Config
     from vdsm_backup.storage.base import Storage
     from vdsm_backup.storage.sources import Failure
+
+
+# Options without a value, of commands that change a domain.
+_FLAGS = ("despite_open_images", "accept_origin", "pool_is_gone", "dry_run")
 
 
 def plain(sd: str) -> str:
@@ -41,6 +47,41 @@ def by_sd(
     patient: see Discovery.find(). Raises what Discovery.find() does.
     """
     return discovery.Discovery(options).find(plain(sd), patient)
+
+
+def to_change(
+    args: argparse.Namespace, options: Config
+) -> tuple[Storage, list[Failure]]:
+    """
+    (the storage of the domain that a command is to change, the sources that
+    could not be searched). With --path one storage may be found in more than
+    one place, but no copy of it; see Storage.twins.
+
+    Raises AmbiguousDomain, and what Discovery.find(), at_path_or_device() and
+    select() do.
+    """
+    found = at_path_or_device(args, options)
+    search = discovery.Discovery(options)
+    if found is None:
+        command = _again(args)
+        return search.find(plain(args.sd), patient=True, command=command)
+    storage = _one_of(select(found, [args.sd], args), args)
+    storage.twins, failures = search.twins(storage)
+    return storage, failures
+
+
+def _again(args: argparse.Namespace) -> str:
+    """The command as it was given, for a shell, without --path."""
+    words = [PROGRAM, args.command, args.sd]
+    for name in ("reason", "number", "file", "timeout"):
+        value = getattr(args, name, None)
+        if value is not None:
+            option = "from" if name == "number" else name
+            words += [f"--{option}", f"{value}"]
+    for name in _FLAGS:
+        if getattr(args, name, False):
+            words.append("--" + name.replace("_", "-"))
+    return shlex.join(words)
 
 
 def uuid_of(sd: str, options: Config) -> str:
@@ -67,7 +108,7 @@ def at_path_or_device(
     """
     if args.path:
         return discovery.Discovery(options).at_path(args.path)
-    if args.device:
+    if getattr(args, "device", None):
         return discovery.Discovery(options).at_device(args.device)
     return None
 
@@ -107,11 +148,16 @@ def one(
         return by_sd(args.sd, options)
     if args.sd:
         found = select(found, [args.sd], args)
+    return _one_of(found, args), []
+
+
+def _one_of(found: list[Storage], args: argparse.Namespace) -> Storage:
+    """The only one that was found. Raises AmbiguousDomain."""
     if len(found) > 1:
         ids = ", ".join(storage.sd_id for storage in found)
         subject = f"The domain in {_path_or_device(args)}"
         raise errors.AmbiguousDomain(subject, ids)
-    return found[0], []
+    return found[0]
 
 
 def _is(storage: Storage, sd: str) -> bool:

@@ -28,13 +28,13 @@ from vdsm_backup.lvm import activation
 from vdsm_backup.metadata import domain, flag
 from vdsm_backup.processes.records import Record
 from vdsm_backup.storage.block import BlockStorage
-from vdsm_backup.storage.file import FileStorage
+from vdsm_backup.storage.file import IDS, FileStorage
 from vdsm_backup.text import printable
 from vdsm_backup.users import users
 from vdsm_backup.vm.paths import mount_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from vdsm_backup.config import Config
@@ -63,6 +63,37 @@ def who_uses(storage: Storage, options: Config) -> users.Users:
     )
 
 
+def leave_lockspace(
+    sd_id: str,
+    options: Config,
+    timeout: float,
+    progress: Callable[[str], None],
+) -> None:
+    """
+    Leave the lockspace of a domain, which may be gone, if a killed run left it
+    joined.
+
+    timeout: seconds. progress: see HostWorld.
+
+    Raises SanlockFailed, LeaseTimeout.
+    """
+    if not Record(options.run_dir, sd_id).exists():
+        return
+    request = client.LeaseRequest(
+        sd_id=sd_id,
+        ids="",
+        leases="",
+        offset=0,
+        align=0,
+        sector=0,
+        host_id=0,
+        timeout=timeout,
+        run_dir=os.path.abspath(options.run_dir),
+        require_alone=False,
+    )
+    client.tidy(request, progress)
+
+
 class HostWorld:
     """
     The change.world.World of one domain, on this host; and what is to be
@@ -75,11 +106,14 @@ class HostWorld:
         options: Config,
         timeout: float | None,
         progress: Callable[[str], None],
+        twins: Sequence[Storage] = (),
     ) -> None:
         """
         timeout: seconds for the lease. None: the configured ones.
         progress: called with a text for somebody who waits.
+        twins: of the storage, see Storage.
         """
+        self._twins = twins
         self._storage = storage
         self._options = options
         self._timeout = timeout or options.lease_timeout
@@ -155,12 +189,16 @@ class HostWorld:
         if not joined and not active:
             return
         try:
-            with storage.lease_paths(tidying) as paths:
-                if joined:
-                    # Leaving a lockspace takes no sizes, so it does not
-                    # matter here whether the metadata is whole.
-                    request = self._request(paths, domain.V4_GEOMETRY)
-                    client.tidy(request, self.progress)
+            # The lockspace can be left without the domain: metadata or a VG
+            # that cannot be used do not keep us from that.
+            if joined:
+                leave_lockspace(
+                    storage.sd_id, self._options, self._timeout, self.progress
+                )
+                joined = False
+            if active:
+                with storage.lease_paths(tidying):
+                    pass
         except errors.Error as e:
             what = "the lockspace joined" if joined else "LVs active"
             self._notes.append(f"a killed run may have left {what}: {e}")
@@ -183,7 +221,8 @@ class HostWorld:
         local = storage.kind == "file" and values.get("TYPE") == _LOCAL
         if local:
             mount = mount_of(paths.ids, mounts.table())
-            if filesystems.is_private(mount):
+            # A twin is on a share.
+            if filesystems.is_private(mount) and not self._twins:
                 return self._take_local(paths)
         self._leased = True
         geometry = domain.geometry(values, storage.sd_id)
@@ -261,6 +300,11 @@ class HostWorld:
             dump_uid=uid,
             dump_gid=gid,
             require_not_joined=self._must_be_inactive,
+            same_storage=[
+                os.path.join(twin.dom_md, IDS)
+                for twin in self._twins
+                if isinstance(twin, FileStorage)
+            ],
         )
 
     def _write(

@@ -8,6 +8,7 @@ The SDM lease of a domain.
     lockspace.py    what sanlock is asked and told about one domain
     slot.py         whether the host id to join with is free
     connection.py   the connection that owns the lease: the fence
+    left_behind.py  the process that tells what killed runs have left
     watch.py        how the holder waits
     local.py        a local domain has no lockspace: a lock of this host
     open_lock.py    the process that opens the file of that lock

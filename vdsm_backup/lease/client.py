@@ -16,7 +16,7 @@ import os
 import re
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -49,6 +49,8 @@ class LeaseRequest:
     dump_uid, dump_gid: the user that may read ids, where root may not (NFS).
     require_not_joined: refuse where somebody else of this host, which is
         VDSM, has joined the lockspace.
+    same_storage: other paths by which ids must be reached, too. If one of them
+        is another file, that is a copy of the domain.
     """
 
     sd_id: str
@@ -64,6 +66,7 @@ class LeaseRequest:
     dump_uid: int | None = None
     dump_gid: int | None = None
     require_not_joined: bool = False
+    same_storage: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         # The UUID names files in run_dir.
@@ -114,8 +117,9 @@ def take(
 
     progress: called with a text for the user at each step.
 
-    Raises SanlockFailed, LeaseBusy, HostIdInUse, HostsLive, LeaseTimeout, or
-    LeaseLost if the holder was killed.
+    Raises SanlockFailed, LeaseBusy, HostIdInUse, HostsLive, LeaseTimeout,
+    AmbiguousDomain by the request's same_storage, or LeaseLost if the holder
+    was killed.
     """
     with _HolderProcess(request, progress, "hold") as holder:
         host_id = holder.wait()

@@ -88,6 +88,7 @@ class Holder:
         self.probe()
         self._membership.lock()
         self._membership.join()
+        self._membership.require_same_storage()
         if self._request.require_alone:
             self._membership.require_alone()
         registration = self._acquire()

@@ -57,11 +57,13 @@ class Joined:
 
     path: of the file or LV that was joined.
     changing: the lockspace is being joined or left.
+    joining: it is being joined.
     """
 
     host_id: int
     path: str
     changing: bool
+    joining: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,15 +102,16 @@ class Lockspace:
             if e.errno not in _NO_DAEMON:
                 raise
             return False
+        except UnicodeDecodeError:
+            # The answer of a daemon: see all_joined().
+            pass
         return True
 
     def joined(self) -> Joined | None:
-        """How this host is in the lockspace, or None."""
-        for entry in sanlock.get_lockspaces():
-            if entry["lockspace"] == self._name:
-                changing = entry["flags"] != 0
-                return Joined(entry["host_id"], entry["path"], changing)
-        return None
+        """
+        How this host is in the lockspace, or None. Raises SanlockFailed, too.
+        """
+        return all_joined().get(self._name)
 
     def io_timeout(self) -> int:
         """Seconds; what the lockspace was made with."""
@@ -120,13 +123,15 @@ class Lockspace:
             self._name, host_id, self._ids, iotimeout=io_timeout
         )
 
-    def leave(self, host_id: int) -> None:
+    def leave(self, host_id: int, path: str) -> None:
         """
         Returns when this host is out of the lockspace. Also ends a join that
         is under way.
+
+        path: by which it was joined.
         """
         # Without `unused` sanlock kills every process that has a lease.
-        sanlock.rem_lockspace(self._name, host_id, self._ids, unused=True)
+        sanlock.rem_lockspace(self._name, host_id, path, unused=True)
 
     def hosts(self) -> dict[int, Host] | None:
         """
@@ -158,6 +163,31 @@ class Lockspace:
             self._name, SDM, self._disks, **self._size
         )
         return sorted(host["host_id"] for host in found)
+
+
+def all_joined() -> dict[bytes, Joined]:
+    """
+    {name: how this host is in the lockspace}, of all lockspaces.
+
+    Raises SanlockFailed if the path of any of them is no text: the binding
+    tells of none of them then.
+    """
+    try:
+        found = sanlock.get_lockspaces()
+    except UnicodeDecodeError:
+        reason = (
+            "the path of one of them is no UTF-8; see them: sanlock status"
+        )
+        raise errors.SanlockFailed("list its lockspaces", reason)
+    return {
+        entry["lockspace"]: Joined(
+            entry["host_id"],
+            entry["path"],
+            changing=entry["flags"] != 0,
+            joining=bool(entry["flags"] & sanlock.LSFLAG_ADD),
+        )
+        for entry in found
+    }
 
 
 @contextlib.contextmanager

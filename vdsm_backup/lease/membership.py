@@ -56,8 +56,10 @@ What follows for us
 *One holder at a time* works on a domain on this host: lock().
 
 *Before joining* we watch the slot ourselves for one renewal, so that a live
-host is found in seconds and named (slot.py). sanlock finds a host that takes
-the slot after that.
+host is found in seconds and named (slot.py). A host may take the slot after
+that, or renew it more slowly than this domain's I/O timeout says. sanlock
+finds such a host after minutes. So we go on watching the slot while sanlock
+joins, also where it is VDSM's join that we wait for.
 
 *A join is put on record* before it is made (records.py): the host id, and the
 generation that the slot will have, one more than it has. A holder that was
@@ -68,6 +70,12 @@ proved. In these two cases the lockspace is used and not left (_adopt()). One
 gap remains: a holder is killed after it wrote the record and before sanlock
 took the slot, and then somebody else of this host joins with the same host
 id. That join has the generation that is on record.
+
+*Another path*: VDSM may have joined the lockspace by another mount of the same
+export. Or it has joined a replica, which has the same UUID. A replica does not
+show the renewals of this host: if the slot of this host on our path does, the
+storage is the same (_is_same_storage()). A join that a killed holder made by
+another path is left before we join by ours.
 
 *Alone*: we are alone if all other slots are FREE or DEAD: require_alone().
 Any other slot may belong to a live host. If it changes while we look, the
@@ -83,6 +91,7 @@ where the join was ours: leave().
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import time
 
@@ -95,6 +104,7 @@ from vdsm_backup.lease.lockspace import Host, Joined, Lockspace
 from vdsm_backup.lease.slot import Slot, SlotReader
 from vdsm_backup.lease.watch import Watch
 from vdsm_backup.processes.records import Record
+from vdsm_backup.text import printable
 
 # Seconds between two questions to sanlock.
 _POLL = 0.2
@@ -126,9 +136,10 @@ class Membership:
         self._request = request
         self._space = space
         self._watch = watch
-        self._slot = SlotReader(request, watch)
+        self._slot = self._reader(request.host_id)
         self._record = Record(request.run_dir, request.sd_id)
         self._must_leave = False
+        self._path = request.ids
         self.host_id: int | None = None
 
     def lock(self) -> None:
@@ -166,10 +177,11 @@ class Membership:
         for _ in range(_TRIES):
             joined = self._joined()
             if joined:
-                self._require_same_path(joined)
                 self._adopt(joined)
-                self._require_ours(joined)
-                return
+                if self._is_same_storage(joined):
+                    self._require_ours(joined)
+                    return
+                self._leave_other_path(joined)
             try:
                 self._join()
                 return
@@ -181,6 +193,16 @@ class Membership:
                     break
         action = f"join the lockspace {self._request.ids}"
         raise errors.SanlockFailed(action, lockspace.describe(last))
+
+    def require_same_storage(self) -> None:
+        """
+        Raises AmbiguousDomain if any of the paths that the request says to be
+        the same storage is not, as far as can be seen.
+        """
+        for ids in self._request.same_storage:
+            if self.host_id is None or not self._shows_us(self.host_id, ids):
+                places = f"{printable(self._request.ids)}, {printable(ids)}"
+                raise errors.AmbiguousDomain(self._request.sd_id, places)
 
     def require_alone(self) -> None:
         """Raises HostsLive unless all other hosts are known to be dead."""
@@ -213,7 +235,7 @@ class Membership:
         since = time.monotonic()
         while self._may_be_in():
             try:
-                self._space.leave(self.host_id)
+                self._space.leave(self.host_id, self._path)
             except sanlock.SanlockException as e:
                 # EBUSY: a process that we cannot see has the lease. Other
                 # errors: sanlock is leaving already, or lost the storage.
@@ -226,22 +248,76 @@ class Membership:
 
     # Steps of joining
 
+    def _reader(self, host_id: int, ids: str = "") -> SlotReader:
+        request = self._request
+        if ids:
+            request = dataclasses.replace(request, ids=ids)
+        return SlotReader(request, self._watch, host_id)
+
     def _joined(self) -> Joined | None:
-        """How this host is in the lockspace, once that is not changing."""
+        """
+        How this host is in the lockspace, once that is not changing. Raises
+        HostIdInUse if it is being joined by the host id of another host.
+        """
+        look = None
         while True:
             with lockspace.failing("list its lockspaces"):
                 joined = self._watch.run(self._space.joined)
             if not joined or not joined.changing:
                 return joined
             self._watch.step("waiting for sanlock to join or leave")
+            if joined.joining and joined.path == self._request.ids:
+                look = look or self._reader(joined.host_id).rival_watch()
+                look()
             self._watch.pause(_POLL)
 
-    def _require_same_path(self, joined: Joined) -> None:
-        # A replica beside its origin has the same UUID, on other storage.
-        if joined.path != self._request.ids:
+    def _is_same_storage(self, joined: Joined) -> bool:
+        """
+        Whether our path leads to the lockspace that this host is in.
+        """
+        if joined.path == self._request.ids:
+            return True
+        return self._shows_us(joined.host_id, self._request.ids)
+
+    def _shows_us(self, host_id: int, ids: str) -> bool:
+        """
+        Whether the file or LV shows that this host, which is in the lockspace
+        by the host id, renews its slot.
+        """
+        self._watch.step(f"looking whether {ids} is the same storage")
+        with lockspace.failing(f"read the lockspace {self._request.ids}"):
+            io_timeout = self._watch.run(self._space.io_timeout)
+        us = self._hosts().get(host_id)
+        reader = self._reader(host_id, ids)
+        return us is not None and reader.is_renewed(us.generation, io_timeout)
+
+    def _leave_other_path(self, joined: Joined) -> None:
+        """
+        Leave what a killed holder joined by another path. Raises SanlockFailed
+        if this host is in the lockspace for another reason; LeaseBusy if the
+        lease of the killed holder does not end in time.
+        """
+        path = printable(joined.path)
+        if not self._must_leave:
             action = f"join the lockspace {self._request.ids}"
-            reason = f"this host has joined it as {joined.path}"
+            reason = (
+                f"this host has joined it as {path}, which is another copy"
+                " (a replica beside its origin): disconnect the copy that you"
+                " do not mean"
+            )
             raise errors.SanlockFailed(action, reason)
+        owner = f"host id {joined.host_id} (this host), on {path}"
+        busy = errors.LeaseBusy(self._request.sd_id, owner)
+        while self._joined():
+            self._watch.step(f"leaving the lockspace {path}")
+            try:
+                self._watch.run(
+                    lambda: self._space.leave(joined.host_id, joined.path)
+                )
+            except sanlock.SanlockException:
+                self._watch.pause(_POLL, late=busy)
+        self._record.remove()
+        self._must_leave, self._path = False, self._request.ids
 
     def _require_ours(self, joined: Joined) -> None:
         """Raises HostsLive if only our own joins are allowed."""
@@ -256,10 +332,10 @@ class Membership:
         """
         kept = self._record.read()
         if joined:
-            self.host_id = joined.host_id
-        if joined and kept and joined.path == self._request.ids:
-            host = self._hosts()[joined.host_id]
-            self._must_leave = kept == _join_record(
+            self.host_id, self._path = joined.host_id, joined.path
+        if joined and kept:
+            host = self._hosts().get(joined.host_id)
+            self._must_leave = host is not None and kept == _join_record(
                 joined.host_id, host.generation
             )
         if not self._must_leave:
@@ -276,7 +352,10 @@ class Membership:
         self._must_leave = True
         self._watch.step(_joining(host_id, slot))
         try:
-            self._watch.run(lambda: self._space.join(host_id, io_timeout))
+            self._watch.run(
+                lambda: self._space.join(host_id, io_timeout),
+                meanwhile=self._slot.rival_watch(),
+            )
         except sanlock.SanlockException as e:
             if e.errno == lockspace.HOSTID_BUSY:
                 raise self._slot.in_use(self._slot.read())
@@ -302,10 +381,10 @@ class Membership:
             if not self._space.daemon_runs():
                 return False
             joined = self._space.joined()
-        except sanlock.SanlockException:
+        except (sanlock.SanlockException, errors.SanlockFailed):
             # Not known; another try will tell.
             return True
-        ours = (self.host_id, self._request.ids)
+        ours = (self.host_id, self._path)
         return joined is not None and (joined.host_id, joined.path) == ours
 
 

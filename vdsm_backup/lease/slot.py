@@ -10,8 +10,10 @@ the sanlock command in a process of its own.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from vdsm_backup import errors
@@ -29,8 +31,9 @@ SANLOCK = "/usr/sbin/sanlock"
 RENEWAL = 2
 RENEWAL_SLACK = 2
 
-# Seconds between two times that the slot is read.
+# Seconds between two times that the slot is read, and while sanlock joins.
 _POLL = 0.5
+_RIVAL_POLL = 1
 
 _MIB = 1024**2
 
@@ -53,13 +56,16 @@ class Slot:
 
 class SlotReader:
     """
-    Reads the slot of the host id that a LeaseRequest would join with. Waits
-    by the Watch, and raises what it raises.
+    Reads the slot of a host id in the lockspace of a LeaseRequest. Waits by
+    the Watch, and raises what it raises.
     """
 
-    def __init__(self, request: LeaseRequest, watch: Watch) -> None:
+    def __init__(
+        self, request: LeaseRequest, watch: Watch, host_id: int
+    ) -> None:
         self._request = request
         self._watch = watch
+        self._host_id = host_id
 
     def free(self, io_timeout: int) -> Slot:
         """
@@ -81,20 +87,60 @@ class SlotReader:
     def read(self) -> Slot:
         """The slot, as it is on storage now. Raises SanlockFailed."""
         process = self._start_dump()
-        output, _ = self._watch.run(process.communicate, abort=process.kill)
+        output, log = self._watch.run(process.communicate, abort=process.kill)
         if process.returncode != 0:
             action = f"read the lockspace {self._request.ids}"
-            raise errors.SanlockFailed(action, output.strip())
-        offset = (self._request.host_id - 1) * self._request.sector
-        return parse_slot(output, offset)
+            said = (output + log).decode("utf-8", "backslashreplace").strip()
+            raise errors.SanlockFailed(action, printable(said))
+        offset = (self._host_id - 1) * self._request.sector
+        return parse_slot(output, self._request.sd_id, offset)
+
+    def is_renewed(self, generation: int, io_timeout: int) -> bool:
+        """
+        Whether the slot has this generation, and is renewed. Waits for two
+        renewals. io_timeout: of the lockspace, in seconds.
+
+        Raises SanlockFailed.
+        """
+        first = slot = self.read()
+        end = time.monotonic() + 2 * RENEWAL * io_timeout + RENEWAL_SLACK
+        while slot.generation == generation and time.monotonic() < end:
+            self._watch.pause(_POLL)
+            slot = self.read()
+            if slot.timestamp != first.timestamp:
+                return slot.generation == generation
+        return False
+
+    def rival_watch(self) -> Callable[[], None]:
+        """
+        A function to be called again and again while sanlock joins by the host
+        id. It raises HostIdInUse when it has seen that another host has it.
+        """
+        rival = Rival()
+        next_look = time.monotonic()
+
+        def look() -> None:
+            nonlocal next_look
+            if time.monotonic() < next_look:
+                return
+            try:
+                slot = self.read()
+            except errors.SanlockFailed:
+                # sanlock reads the slot, too, and tells what is wrong.
+                return
+            finally:
+                next_look = time.monotonic() + _RIVAL_POLL
+            if rival.sees(slot):
+                raise self.in_use(slot)
+
+        return look
 
     def in_use(self, slot: Slot) -> errors.HostIdInUse:
         """The error that the slot belongs to another host."""
-        return errors.HostIdInUse(
-            self._request.sd_id, self._request.host_id, slot.owner
-        )
+        owner = slot.owner or "a host whose sanlock has no name"
+        return errors.HostIdInUse(self._request.sd_id, self._host_id, owner)
 
-    def _start_dump(self) -> subprocess.Popen[str]:
+    def _start_dump(self) -> subprocess.Popen[bytes]:
         """
         A process that prints the slots.
 
@@ -122,28 +168,57 @@ class SlotReader:
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            errors="backslashreplace",
+            # Not together with the dump: a message could come between two
+            # parts of a line.
+            stderr=subprocess.PIPE,
             **options,
         )
 
 
-def parse_slot(dump: str, offset: int) -> Slot:
+def parse_slot(dump: bytes, sd_id: str, offset: int) -> Slot:
     """
-    The slot at the offset, in bytes, in what a dump printed.
+    The slot at the offset, in bytes, in what a dump of the lockspace of this
+    domain printed. Slots that were never used are not printed.
 
-    A line of it has the offset, the lockspace, the owner's name (which may
-    have spaces, or be empty), the timestamp, the host id, and the generation:
-    direct_dump() in src/direct.c. Slots that were never used are not printed.
+    direct_dump() in src/direct.c prints for each slot the offset, the
+    lockspace (36 bytes for a UUID), the owner's name (48 bytes, filled up with
+    spaces from the left), the timestamp, the host id and the generation. The
+    name is printed as it is on storage: it may be empty, or have spaces, line
+    feeds, or bytes that are no text. So the widths count, and the lines do
+    not. No name is long enough to look like another slot.
     """
-    for line in dump.split("\n"):
-        fields = line.split(None, 1)
-        if not fields or not fields[0].isdecimal():
-            continue
-        if int(fields[0]) != offset:
-            continue
-        names, timestamp, _, generation = line.rsplit(None, 3)
-        owner = printable(" ".join(names.split()[2:]))
-        return Slot(owner, int(timestamp), int(generation))
+    pattern = rb"(\d{8,}) %s (.{48}) (\d{10,}) (\d{4,}) (\d{4,})\n"
+    slots = re.compile(pattern % re.escape(sd_id.encode("ascii")), re.DOTALL)
+    for found in slots.finditer(dump):
+        if int(found[1]) == offset:
+            owner = found[2].lstrip(b" ").decode("utf-8", "backslashreplace")
+            return Slot(printable(owner), int(found[3]), int(found[5]))
     return Slot()
+
+
+class Rival:
+    """
+    Notices another host that renews the slot while this host only joins with
+    it. Our sanlock writes the slot once then, and renews it only when it has
+    joined; two renewals of one generation are another host's.
+    """
+
+    # How many times one generation has another timestamp.
+    _ENOUGH = 2
+
+    def __init__(self) -> None:
+        self._last = Slot()
+        self._renewals = 0
+
+    def sees(self, slot: Slot) -> bool:
+        """
+        Whether the slot, as it is now, and those that were told before are
+        those of another host that is alive.
+        """
+        last, self._last = self._last, slot
+        one_host = (slot.owner, slot.generation)
+        if not slot.timestamp or one_host != (last.owner, last.generation):
+            self._renewals = 0
+        elif slot.timestamp != last.timestamp:
+            self._renewals += 1
+        return self._renewals >= self._ENOUGH

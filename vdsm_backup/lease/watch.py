@@ -73,11 +73,13 @@ class Watch:
         call: Callable[[], Result],
         late: errors.Error | None = None,
         abort: Callable[[], object] | None = None,
+        meanwhile: Callable[[], object] | None = None,
     ) -> Result:
         """
         Run call() in a thread, and return or raise what it does. Meanwhile
-        this raises what pause() raises. Before that abort() is called, and
-        the call goes on in its thread, for which nobody waits.
+        this raises what pause() raises, and what meanwhile() raises, which is
+        called again and again. Before that abort() is called, and the call
+        goes on in its thread, for which nobody waits.
         """
         job = Jobs({"call": call})
         try:
@@ -85,6 +87,8 @@ class Watch:
                 ended := list(job.results(lambda: time.monotonic() + _POLL))
             ):
                 self.pause(0, late)
+                if meanwhile:
+                    meanwhile()
         except BaseException:
             if abort:
                 abort()

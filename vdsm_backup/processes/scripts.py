@@ -39,12 +39,18 @@ class Script:
     caller's environment but the arguments.
 
     pass_fds: file descriptors that it inherits, by the same numbers.
+    as_root: it is root altogether, if we were started as root. Otherwise it is
+        our effective user altogether.
     lines: what it has said, one JSON object a line.
     ended: it said all that it had to say, or it died.
     """
 
     def __init__(
-        self, module: str, *args: str, pass_fds: Sequence[int] = ()
+        self,
+        module: str,
+        *args: str,
+        pass_fds: Sequence[int] = (),
+        as_root: bool = False,
     ) -> None:
         """module: the dotted name of a module with a function main(args)."""
         self.lines: list[dict[str, Any]] = []
@@ -60,7 +66,7 @@ class Script:
             cwd="/",
             # libvirt refuses to load where the real and effective user differ
             # (src/libvirt.c, virGlobalInit).
-            **identity.effective(),
+            **(identity.root() if as_root else identity.effective()),
         )
 
     @property

@@ -23,7 +23,7 @@ from collections import namedtuple
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
-    from typing import Any, Callable, Mapping, Protocol
+    from typing import Any, Callable, Mapping, Protocol, Sequence
 
     from vdsm_backup import errors
     from vdsm_backup.lvm.scan import Vg
@@ -154,9 +154,12 @@ class Storage(Writer):
 
     io_user: (uid, gid) of the user that must open the domain's files, None
         for root.
+    twins: other places where the domain was found, of which only the lease can
+        tell whether they are this storage. A change needs that.
     """
 
     io_user: tuple[int, int] | None = None
+    twins: Sequence[Storage] = ()
 
     @abc.abstractmethod
     def lease_paths(
@@ -168,6 +171,15 @@ class Storage(Writer):
         activator: keeps the LVs of a block domain active for that long. File
             domains need none.
         """
+
+    def is_same(self, other: Storage) -> bool | None:
+        """
+        Whether another Storage of this UUID is the same storage, seen in
+        another place, and no copy of it. None if that cannot be told.
+
+        Raises what read() does.
+        """
+        return False
 
     @abc.abstractmethod
     def describe(self) -> dict[str, Any]:

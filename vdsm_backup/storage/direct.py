@@ -23,6 +23,8 @@ import os
 
 from vdsm_backup import errors
 from vdsm_backup.host import devices
+from vdsm_backup.metadata import flag as md_flag
+from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.text import is_uuid
 from vdsm_backup.vm.paths import (
     ANY,
@@ -69,14 +71,33 @@ class DirectReader:
         return self._read_block(location.domain, timeout)
 
     def _read_wherever(self, location: Location) -> list[str]:
+        """
+        Read the domain where the search finds it. That may be several places:
+        one storage that is mounted twice, or a replica beside its origin. The
+        VM may use any of them, so a flag in one of them counts, and so does
+        an error.
+        """
         from vdsm_backup.storage.discovery import Discovery
 
-        try:
-            return Discovery(self._options).find(location.domain)[0].read()
-        except errors.DomainNotFound:
-            if location.candidate:
-                raise NotADomain(location.domain)
-            raise
+        sd_id = location.domain
+        found, failures = Discovery(self._options).places(sd_id)
+        if not found and failures:
+            raise failures[0].error
+        if not found and location.candidate:
+            raise NotADomain(sd_id)
+        if not found:
+            raise errors.DomainNotFound(sd_id)
+        error = None
+        for storage in found:
+            try:
+                lines = storage.read()
+                if not _is_unflagged(lines, sd_id):
+                    return lines
+            except errors.Error as e:
+                error = error or e
+        if error:
+            raise error
+        return lines
 
     def _located(self, location: Location) -> Location:
         """
@@ -150,6 +171,15 @@ def _require_domain(io: FileIO, directory: str) -> None:
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         # A directory that VDSM's user cannot enter is no domain of VDSM's.
         raise NotADomain(directory)
+
+
+def _is_unflagged(lines: list[str], sd_id: str) -> bool:
+    """Whether it is known that these lines have no flag."""
+    try:
+        values = md_lines.require(lines, sd_id).values
+        return not md_flag.read(values, sd_id).value
+    except errors.Error:
+        return False
 
 
 def _listdir(path: str) -> list[str]:

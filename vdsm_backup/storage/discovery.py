@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import os
+import shlex
 import time
 
 from vdsm_backup import errors
@@ -45,31 +46,24 @@ class Discovery:
         return self._scan(lambda storage: True)
 
     def find(
-        self, domain: str, patient: bool = False
+        self, domain: str, patient: bool = False, command: str = ""
     ) -> tuple[Storage, list[Failure]]:
         """
         (storage, failures) of one domain by its UUID, or by its name.
 
         patient: wait for all sources as long as they may take, since a second
             copy of the domain could be on the slow one.
+        command: the command that needs the domain. It is shown with --path if
+            one storage is found in several places.
 
         Raises DomainNotFound, AmbiguousDomain. If the domain was not found,
         and a source failed, raises the error of that source. By name, a
         domain that cannot be read might have that name, too: that is
         ambiguous.
         """
-        if is_uuid(domain):
-            found, failures = self._scan(
-                lambda storage: storage.sd_id == domain,
-                enough=lambda found: bool(found) and not patient,
-            )
-        else:
-            found, failures = self._scan(
-                lambda storage: name_of(storage) == domain
-            )
+        found, failures = self.places(domain, patient)
         if len(found) > 1:
-            places = ", ".join(printable(s.found_at) for s in found)
-            raise errors.AmbiguousDomain(printable(domain), places)
+            raise ambiguous(domain, found, command)
         if not found:
             if failures:
                 raise failures[0].error
@@ -81,6 +75,40 @@ class Discovery:
                 ", or it may be in ".join([found[0].found_at, *others]),
             )
         return found[0], failures
+
+    def places(self, domain: str, patient: bool = False) -> Found:
+        """
+        (storages, failures) of all places where a domain of this UUID or name
+        is found. patient: as of find().
+        """
+        if not is_uuid(domain):
+            return self._scan(lambda storage: name_of(storage) == domain)
+        return self._scan(
+            lambda storage: storage.sd_id == domain,
+            enough=lambda found: bool(found) and not patient,
+        )
+
+    def twins(self, storage: Storage) -> Found:
+        """
+        (storages, failures): other places of the same UUID, of which only the
+        lease can tell whether they are this storage; and sources in which a
+        copy may be.
+
+        Raises AmbiguousDomain if there is a copy of this storage. It has the
+        same lockspace, and the same name of its VG or directory, so that a
+        change could go to either. Raises what the reading of a place does.
+        """
+        found, failures = self.places(storage.sd_id, patient=True)
+        twins = []
+        for other in found:
+            if other.found_at == storage.found_at:
+                continue
+            same = storage.is_same(other)
+            if same is None:
+                twins.append(other)
+            elif not same:
+                raise ambiguous(storage.sd_id, [storage, other])
+        return twins, failures
 
     def at_path(self, path: str) -> list[Storage]:
         """
@@ -156,6 +184,44 @@ class Discovery:
         found.sort(key=lambda storage: (storage.sd_id, storage.found_at))
         failures.sort(key=lambda failure: failure.source)
         return found, failures
+
+
+def ambiguous(
+    domain: str, found: list[Storage], command: str = ""
+) -> errors.AmbiguousDomain:
+    """
+    The error that a domain was found in several places. command: as of
+    Discovery.find().
+    """
+    places = ", ".join(printable(s.found_at) for s in found)
+    error = errors.AmbiguousDomain(printable(domain), places)
+    if len({storage.sd_id for storage in found}) > 1:
+        # Each place has the UUID.
+        error.way_out = "use a UUID"
+        return error
+    first, *others = found
+    try:
+        same = [first.is_same(other) for other in others]
+    except errors.Error as e:
+        error.way_out = f"whether they are one storage is not known: {e}"
+        return error
+    if False in same:
+        error.way_out = (
+            "they are copies, a replica beside its origin for example:"
+            " disconnect the one you do not mean; look at each: show, verify"
+            " with --path DIR or --device DEV"
+        )
+        return error
+    command = command or f"vdsm-backup-domain show {first.sd_id}"
+    command += f" --path {shlex.quote(first.found_at)}"
+    if None in same:
+        error.way_out = (
+            "if they are one storage, which is checked then, name one of them:"
+            f" {command}"
+        )
+    else:
+        error.way_out = f"they are one storage, name one of them: {command}"
+    return error
 
 
 def name_of(storage: Storage) -> str | None:

@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from vdsm_backup.fileio.base import FileIO
     from vdsm_backup.storage.base import Activator, Options
 
+# File systems whose source names a server or a cluster, and what is there. Two
+# mounts of one source show the same files, by other device numbers.
+_BY_SOURCE = ("nfs", "nfs4", "fuse.glusterfs", "ceph")
+
 DOM_MD = "dom_md"
 METADATA = "metadata"
 IDS = "ids"
@@ -185,6 +189,40 @@ class FileStorage(Storage):
 
     def match_origin(self, stored: str) -> str:
         return origin.match_file(stored, self.origin())
+
+    def is_same(self, other: Storage) -> bool | None:
+        """
+        By the file ids, which is never replaced: by its device and inode. Two
+        mounts of one share have two devices, and may have been made by two
+        names of one server, so nothing can be told of two of these.
+        """
+        if not isinstance(other, FileStorage):
+            return False
+        one, two = self._ids(), other._ids()
+        if one.st_dev == two.st_dev:
+            return one.st_ino == two.st_ino
+        at = [mounts.where(s.directory) for s in (self, other)]
+        if not all(_is_share(fs_type) for fs_type, _ in at):
+            return False
+        same = at[0] == at[1] and one.st_ino == two.st_ino
+        return True if same and at[0][0] in _BY_SOURCE else None
+
+    def _ids(self) -> fileio.StatResult:
+        path = os.path.join(self.dom_md, IDS)
+        try:
+            return self._io.lstat(path)
+        except OSError as e:
+            reason = f"{path}: {e.strerror}"
+            raise errors.MetadataUnreadable(self.sd_id, reason)
+        except fileio.Timeout:
+            raise errors.StorageTimeout(self.found_at, self._timeout)
+        except fileio.Closed as e:
+            raise errors.MetadataUnreadable(self.sd_id, str(e))
+
+
+def _is_share(fs_type: str) -> bool:
+    """Whether a file system may be mounted more than once, as others."""
+    return fs_type in _BY_SOURCE or fs_type.startswith("fuse")
 
 
 def io_user(options: Options) -> tuple[int, int] | None:

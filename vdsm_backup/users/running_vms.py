@@ -91,7 +91,11 @@ def uses(xml: str | bytes, sd_id: str) -> Uses:
                 found["cdroms"].append(disk.target)
             else:
                 found["uses"].append(f"disk {disk.target}")
-    found["uses"] += ["lease" for lease in vm.leases if lease == sd_id]
+    leases = ["lease" for lockspace in vm.leases if lockspace == sd_id]
+    if not leases:
+        # Whatever its lockspace is called.
+        leases = ["lease" for p in vm.lease_paths if belongs(p, sd_id)]
+    found["uses"] += leases
     return found
 
 

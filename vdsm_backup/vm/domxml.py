@@ -22,6 +22,7 @@ VDSM gives it to a hot plug:
           <backingStore type="file"><source file="..."/>...
         <lease>
           <lockspace>...</lockspace>
+          <target path="..." offset="..."/>
 
 https://libvirt.org/formatdomain.html; lib/vdsm/virt/metadata.py and
 vmdevices/storage.py.
@@ -126,7 +127,9 @@ class Disk(
 
 class Vm(
     namedtuple(
-        "Vm", "name uuid live disks leases", defaults=("", "", False, (), ())
+        "Vm",
+        "name uuid live disks leases lease_paths",
+        defaults=("", "", False, (), (), ()),
     )
 ):
     """
@@ -135,6 +138,8 @@ class Vm(
     live: whether libvirt has run the VM already, which was saved then or
         migrates now.
     leases: lockspaces of its leases: UUIDs of storage domains.
+    lease_paths: files or LVs of its leases. The engine gives a placeholder
+        without a slash, which VDSM replaces.
     """
 
     __slots__ = ()
@@ -143,6 +148,7 @@ class Vm(
     live: bool
     disks: Sequence[Disk]
     leases: Sequence[str]
+    lease_paths: Sequence[str]
 
 
 def parse(xml: str | bytes) -> Vm:
@@ -165,6 +171,11 @@ def parse(xml: str | bytes) -> Vm:
         leases=[
             lockspace.text().strip()
             for lockspace in root.find("devices", "lease", "lockspace")
+        ],
+        lease_paths=[
+            target.attributes["path"]
+            for target in root.find("devices", "lease", "target")
+            if "path" in target.attributes
         ],
     )
 

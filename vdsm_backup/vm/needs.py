@@ -6,7 +6,9 @@ A VM needs the domains of its own disks, with their backing chains, and of its
 leases; not those of CD-ROMs and floppies, which may come from anywhere. A disk
 is on a domain if any name of the disk's path lies on the domain, or if VDSM's
 metadata says so. In the second case VDSM has prepared the disk on that domain,
-even if a hook has given the VM another path since.
+even if a hook has given the VM another path since. A lease is on a domain if
+its path lies there, or if the domain is its lockspace; the path tells which of
+several places of the domain the VM uses.
 """
 
 from __future__ import annotations
@@ -39,6 +41,10 @@ MAX_LOCATIONS = 256
 # Of all paths of a VM. Each part may cost a readlink() on this host. A path of
 # VDSM has nine.
 MAX_PARTS = 20_000
+
+
+# The device of a Need that is no disk.
+_LEASE = "a lease"
 
 
 class Need(namedtuple("Need", "device location")):
@@ -101,7 +107,10 @@ class Finder:
             # Other lockspaces than VDSM's are no storage domains.
             if is_uuid(lockspace):
                 location = vm_paths.Location(lockspace)
-                found.known.append(Need("a lease", location))
+                found.known.append(Need(_LEASE, location))
+        for path in vm.lease_paths:
+            if path.startswith("/"):
+                self._add_path(found, _LEASE, path)
         found.known = _merge(found.known)
         count = len({n.location for n in found.known}) + len(found.unresolved)
         if count > MAX_LOCATIONS:
@@ -119,22 +128,26 @@ class Finder:
                     f"{device} is on domain {domain!a}, no UUID"
                 )
         locations = [vm_paths.Location(domain) for domain in disk.domains]
-        for source in disk.sources:
-            if source.kind == "name":
-                if source.protocol == "gluster":
-                    locations += vm_paths.gluster_locations(source.value)
-                continue
-            if len(source.value) > vm_paths.MAX_PATH:
-                # No file has it, and each part of it costs time.
-                raise errors.VmUnclear(f"the path of {device} is too long")
-            # libvirt's working directory is /, so a path that is not absolute
-            # is one below /.
-            trace = vm_paths.trace("/" + source.value, self._table)
-            locations += self._locations(trace.names)
-            if trace.mount is not None and trace.rest is not None:
-                paths = found.unresolved.setdefault(trace.mount, [])
-                paths.append((device, trace.rest))
         found.known += [Need(device, location) for location in locations]
+        for source in disk.sources:
+            if source.kind != "name":
+                self._add_path(found, device, source.value)
+            elif source.protocol == "gluster":
+                locations = vm_paths.gluster_locations(source.value)
+                found.known += [Need(device, place) for place in locations]
+
+    def _add_path(self, found: Needs, device: str, path: str) -> None:
+        if len(path) > vm_paths.MAX_PATH:
+            # No file has it, and each part of it costs time.
+            raise errors.VmUnclear(f"the path of {device} is too long")
+        # libvirt's working directory is /, so a path that is not absolute is
+        # one below /.
+        trace = vm_paths.trace("/" + path, self._table)
+        locations = self._locations(trace.names)
+        found.known += [Need(device, location) for location in locations]
+        if trace.mount is not None and trace.rest is not None:
+            paths = found.unresolved.setdefault(trace.mount, [])
+            paths.append((device, trace.rest))
 
     def _locations(self, names: Iterable[str]) -> list[vm_paths.Location]:
         return [
@@ -180,8 +193,8 @@ def _why(
 
 
 def _require_parts(vm: Vm) -> None:
-    paths = (s.value for disk in vm.disks for s in disk.sources)
-    parts = sum(path.count("/") for path in paths)
+    paths = [s.value for disk in vm.disks for s in disk.sources]
+    parts = sum(path.count("/") for path in [*paths, *vm.lease_paths])
     if parts > MAX_PARTS:
         raise errors.VmUnclear(f"the paths of its disks have {parts} parts")
 

@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 
+from tests.integration.lease.killed import left_behind
 from tests.integration.lease.others import refuses_a_live_host_id
 from tests.integration.lease.scenarios import (
     IDLIVE,
@@ -68,11 +69,15 @@ def waits_for_a_join_that_is_under_way(hosts):
     hosts.one.leave(domain, 7)
 
 
-@scenario()
-def refuses_a_lockspace_of_another_path(hosts):
+@scenario(("another",), ("same slots",))
+def refuses_a_lockspace_of_another_path(hosts, copied):
+    """A copy, from before this host has joined or from after that."""
     domain, replica = hosts.domain(), hosts.domain()
-    shutil.copyfile(domain.ids, replica.ids)
+    if copied == "another":
+        shutil.copyfile(domain.ids, replica.ids)
     hosts.one.join(domain, 7)
+    if copied != "another":
+        shutil.copyfile(domain.ids, replica.ids)
     request = domain.request(hosts.one, ids=replica.ids)
     with Tool(hosts.one, request) as tool:
         said = tool.read_until("held", "error")
@@ -80,6 +85,55 @@ def refuses_a_lockspace_of_another_path(hosts):
     assert domain.ids in said["text"] and replica.ids in said["text"]
     assert hosts.one.joined(domain) == 7
     hosts.one.leave(domain, 7)
+
+
+@scenario()
+def uses_a_lockspace_that_was_joined_by_another_path(hosts):
+    domain = hosts.domain()
+    os.link(domain.ids, f"{domain.ids}2")
+    hosts.one.join(domain, 7)
+    request = domain.request(hosts.one, ids=f"{domain.ids}2")
+    with Tool(hosts.one, request) as tool:
+        assert tool.held() == 7
+        tool.done()
+    assert hosts.one.joined(domain) == 7
+    hosts.one.leave(domain, 7)
+
+
+@scenario(("same",), ("replica",))
+def another_path_must_be_the_same_storage(hosts, which):
+    domain = hosts.domain()
+    other = f"{domain.ids}2"
+    if which == "same":
+        os.link(domain.ids, other)
+    else:
+        shutil.copyfile(domain.ids, other)
+    request = domain.request(hosts.one, same_storage=[other])
+    with Tool(hosts.one, request) as tool:
+        said = tool.read_until("held", "error")
+        if which == "same":
+            assert said.get("held") == 250, said
+            tool.done()
+        else:
+            assert said.get("error") == "AmbiguousDomain", said
+            assert other in said["text"]
+    assert_left(hosts.one, domain)
+
+
+@scenario(("same",), ("replica",))
+def leaves_what_was_left_behind_by_another_path(hosts, which):
+    domain = hosts.domain()
+    other = f"{domain.ids}2"
+    with left_behind(hosts, domain) as request:
+        if which == "same":
+            os.link(domain.ids, other)
+        else:
+            shutil.copyfile(domain.ids, other)
+        request = domain.request(hosts.one, ids=other, timeout=100)
+        with Tool(hosts.one, request) as tool:
+            assert tool.held() == 250
+            tool.done()
+    assert_left(hosts.one, domain)
 
 
 @scenario((1, 4096), (2, 4096), (8, 4096))

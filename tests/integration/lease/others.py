@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Other hosts and other tools."""
 
+import concurrent.futures
+import os
 import time
 
 from tests.integration.lease.scenarios import (
@@ -12,6 +14,7 @@ from tests.integration.lease.scenarios import (
 )
 from tests.support.lease.leasetool import Tool
 from tests.support.lease.sanlockd import Host
+from tests.support.waiting import wait_until
 
 
 @scenario()
@@ -91,6 +94,80 @@ def refuses_a_live_host_id(hosts, domain):
     assert_left(hosts.one, domain)
     assert hosts.two.joined(domain) == 250
     hosts.two.leave(domain, 250)
+
+
+HOSTILE = {
+    "feed": "two\nlines",
+    "feeds": "\n" * 48,
+    "escape": "a\x1b[31mb",
+    "bytes": os.fsdecode(b"\xff\xfe"),
+    "forged": "\n00127488 x y 0000000000 0250 0001\n",
+    "long": "h\u00f6st " * 9,
+}
+
+
+@scenario(*[(name,) for name in HOSTILE])
+def owner_with_a_strange_name(hosts, name):
+    """It is named, in our id's slot and in another; later it is no matter."""
+    domain = hosts.domain()
+    with Host(HOSTILE[name]) as other:
+        other.join(domain, 250)
+        request = domain.request(hosts.one)
+        with Tool(hosts.one, request) as tool:
+            said = tool.read_until("held", "error")
+        assert said["error"] == "HostIdInUse", said
+        owner = said["fields"]["owner"]
+        assert owner and owner.isprintable()
+        other.leave(domain, 250)
+        other.join(domain, 249)
+        request = domain.request(hosts.one, require_alone=False)
+        with Tool(hosts.one, request) as tool:
+            assert tool.held() == 250
+            tool.done()
+        other.leave(domain, 249)
+    assert_can_take(hosts.one, domain)
+
+
+@scenario()
+def host_id_that_is_taken_while_we_join(hosts):
+    """
+    Our sanlock watches the slot of a host that crashed, for a minute and more.
+    Meanwhile a host of the same name comes back. It is found long before that.
+    """
+    domain = hosts.domain()
+    with Host("other") as crashed:
+        crashed.join(domain, 250)
+    request = domain.request(hosts.one, timeout=65)
+    with Tool(hosts.one, request) as tool:
+        while not tool.read().get("progress", "").startswith("joining"):
+            pass
+        with Host("other") as back:
+            back.join(domain, 250)
+            said = tool.read_until("held", "error")
+            assert said["error"] == "HostIdInUse", said
+            assert said["fields"]["host_id"] == 250
+            assert said["fields"]["owner"] == "other"
+            tool.read_until()
+            back.leave(domain, 250)
+    assert_left(hosts.one, domain)
+
+
+@scenario()
+def vdsm_joins_by_the_host_id_of_another_host(hosts):
+    domain = hosts.domain()
+    hosts.two.join(domain, 7)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        joining = pool.submit(hosts.one.try_to_join, domain, 7)
+        wait_until(lambda: hosts.one.joined(domain))
+        assert_refused(
+            hosts.one,
+            domain.request(hosts.one),
+            "HostIdInUse",
+            host_id=7,
+            owner="host2",
+        )
+        hosts.two.leave(domain, 7)
+        joining.result()
 
 
 @scenario()

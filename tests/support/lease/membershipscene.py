@@ -25,6 +25,10 @@ def sanlock_error(code):
     return sanlock.SanlockException(code, "what", "why")
 
 
+class Pending(Exception):
+    """sanlock has not answered yet."""
+
+
 class Clock:
     """Time that passes when somebody waits."""
 
@@ -54,8 +58,15 @@ class Watch:
         if self._clock.now >= TIMEOUT:
             raise late or errors.LeaseTimeout(SD, "20", "step")
 
-    def run(self, call, late=None, abort=None):
-        return call()
+    def run(self, call, late=None, abort=None, meanwhile=None):
+        """A call that raises Pending goes on for ever."""
+        try:
+            return call()
+        except Pending:
+            while True:
+                self.pause(0.05, late)
+                if meanwhile:
+                    meanwhile()
 
 
 class Space:
@@ -71,6 +82,7 @@ class Space:
             "slots": [Slot()],
         }
         self.calls = []
+        self.left_paths = []
 
     def script(self, call, *answers):
         self.answers[call] = list(answers)
@@ -91,8 +103,9 @@ class Space:
         self.calls.append(("join", host_id))
         self._next("join")
 
-    def leave(self, host_id):
+    def leave(self, host_id, path):
         self.calls.append(("leave", host_id))
+        self.left_paths.append(path)
         self._next("leave")
 
     def slot(self):
@@ -125,6 +138,9 @@ class Scene:
         if lock:
             member.lock()
         return member
+
+    def require_same(self, *paths):
+        self._request = dataclasses.replace(self._request, same_storage=paths)
 
     def has_record(self):
         return f"{SD}.json" in os.listdir(self.run_dir)

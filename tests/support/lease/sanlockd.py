@@ -118,6 +118,11 @@ class Host(Closing):
         path = path or domain.ids
         self.call("join", domain.sd_id, host_id, path, IO_TIMEOUT)
 
+    def try_to_join(self, domain, host_id):
+        """It may be refused."""
+        with contextlib.suppress(AssertionError):
+            self.join(domain, host_id)
+
     def leave(self, domain, host_id):
         self.call("leave", domain.sd_id, host_id, domain.ids)
 

@@ -55,14 +55,22 @@ def missing():
 
 
 class Hangfs(Closing):
+    """
+    root: the directory behind it, of another Hangfs: a second mount of that.
+    None: a new one.
+    """
 
-    def __init__(self):
+    def __init__(self, root=None):
         self._dir = rundir.make("hangfs")
         self.root = os.path.join(self._dir, "root")
         self.mount = os.path.join(self._dir, "mnt")
         self._control = os.path.join(self._dir, "control")
-        for path in (self.root, self.mount, self._control):
+        for path in (self.mount, self._control):
             os.mkdir(path)
+        if root:
+            os.symlink(root, self.root)
+        else:
+            os.mkdir(self.root)
         self._server = self._start()
         try:
             wait_until(self._is_mounted, what=self._log)

@@ -73,7 +73,7 @@ DISKS = [("/leases", 2 * 1024**2)]
         # Anything else would kill VDSM.
         (
             "leave",
-            [250],
+            [250, "/ids"],
             None,
             ("rem_lockspace", (NAME, 250, "/ids"), {"unused": True}),
         ),
@@ -129,3 +129,33 @@ def test_failing_lets_others_pass():
     with pytest.raises(errors.LeaseBusy):
         with lockspace.failing("join"):
             raise errors.LeaseBusy(SD, "host id 3")
+
+
+def test_joined(monkeypatch):
+    entry = {"host_id": 7, "path": "/ids", "offset": 0}
+    spaces = [
+        {**entry, "lockspace": b"other\n\xff", "flags": 0},
+        {**entry, "lockspace": NAME, "flags": sanlock.LSFLAG_ADD},
+    ]
+    monkeypatch.setattr(sanlock, "get_lockspaces", lambda: spaces)
+    joined = lockspace.Lockspace(REQUEST).joined
+    assert joined() == lockspace.Joined(7, "/ids", True, True)
+    spaces[1]["flags"] = sanlock.LSFLAG_REM
+    assert joined() == lockspace.Joined(7, "/ids", True, False)
+    spaces[1]["flags"] = 0
+    assert joined() == lockspace.Joined(7, "/ids", False, False)
+    del spaces[1]
+    assert joined() is None
+
+
+def test_path_of_a_lockspace_that_is_no_text(monkeypatch):
+    """The binding decodes the paths of all lockspaces of the host."""
+
+    def fail():
+        raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
+
+    monkeypatch.setattr(sanlock, "get_lockspaces", fail)
+    space = lockspace.Lockspace(REQUEST)
+    assert space.daemon_runs()
+    with pytest.raises(errors.SanlockFailed, match="no UTF-8"):
+        space.joined()

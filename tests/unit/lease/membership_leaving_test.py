@@ -15,6 +15,7 @@ pytest.importorskip("sanlock", reason="no sanlock binding")
 from tests.support.lease.membershipscene import IDS, SD, Scene, sanlock_error
 from vdsm_backup import errors
 from vdsm_backup.lease.lockspace import Joined
+from vdsm_backup.lease.slot import Slot
 from vdsm_backup.processes.records import Record
 
 
@@ -205,3 +206,60 @@ def test_record_that_cannot_be_written(scene, monkeypatch):
     assert scene.run_dir in e.value.action
     member.leave()
     assert scene.space.calls == []
+
+
+# Left behind by another path: another mount of the export, or a replica
+
+
+def left_elsewhere(scene, *answers):
+    join = {"host_id": 250, "generation": 1}
+    Record(scene.run_dir, SD).write(join)
+    scene.space.script("joined", *answers)
+    return scene.member(lock=False)
+
+
+ELSEWHERE = Joined(250, "/other", False)
+
+
+def test_left_behind_elsewhere_is_tidied(scene):
+    member = left_elsewhere(scene, ELSEWHERE, ELSEWHERE, None)
+    member.adopt_left_behind()
+    member.leave()
+    assert scene.space.left_paths == ["/other"]
+    assert not scene.has_record()
+
+
+def test_left_behind_on_a_replica_is_left_before_we_join(scene):
+    again = sanlock_error(errno.EBUSY)
+    scene.space.script("leave", again, None)
+    member = left_elsewhere(scene, *[ELSEWHERE] * 3, None)
+    member.lock()
+    member.join()
+    assert scene.space.calls == [("leave", 250), ("leave", 250), ("join", 250)]
+    assert scene.space.left_paths == ["/other"] * 2
+    scene.space.script("joined", Joined(250, IDS, False), None)
+    member.leave()
+    assert scene.space.left_paths[2:] == [IDS]
+    assert not scene.has_record()
+
+
+def test_left_behind_on_a_replica_and_busy(scene):
+    scene.space.script("leave", sanlock_error(errno.EBUSY))
+    member = left_elsewhere(scene, ELSEWHERE)
+    member.lock()
+    with pytest.raises(errors.LeaseBusy, match="/other"):
+        member.join()
+    assert scene.has_record()
+
+
+def test_left_behind_by_another_mount_is_used_and_left(scene):
+    slots = [Slot("host1", 5, 1)] * 3 + [Slot("host1", 7, 1)]
+    scene.space.script("slots", *slots)
+    member = left_elsewhere(scene, ELSEWHERE)
+    member.lock()
+    member.join()
+    assert member.host_id == 250
+    scene.space.script("joined", ELSEWHERE, None)
+    member.leave()
+    assert scene.space.left_paths == ["/other"]
+    assert not scene.has_record()

@@ -15,6 +15,7 @@ import sanlock
 from tests.support.lease.membershipscene import (
     IDS,
     TIMEOUT,
+    Pending,
     Scene,
     sanlock_error,
 )
@@ -212,3 +213,150 @@ def test_slot_that_is_left_meanwhile_is_free(scene):
     member.join()
     assert scene.clock.now < slot.RENEWAL
     assert scene.space.calls == [("join", 250)]
+
+
+# Another host has the host id, and only its renewals tell
+
+
+def renewed(count, *, generation=2):
+    """The slot of a host that renews it, long after another."""
+    return [
+        Slot("host2", 5 + n // 4 * 20, generation) for n in range(4 * count)
+    ]
+
+
+def test_host_that_took_the_id_is_found_while_sanlock_joins(scene):
+    scene.space.script("slots", Slot(), *renewed(4))
+    scene.space.script("join", Pending())
+    member = scene.member()
+    with pytest.raises(errors.HostIdInUse) as e:
+        member.join()
+    assert (e.value.host_id, e.value.owner) == (250, "host2")
+    assert scene.clock.now < TIMEOUT
+    scene.space.script("joined", Joined(250, IDS, True, True), None)
+    member.leave()
+    assert ("leave", 250) in scene.space.calls
+    assert not scene.has_record()
+
+
+def test_host_that_renews_slowly_is_found_while_sanlock_joins(scene):
+    """Its I/O timeout is longer than this domain's."""
+    slots = [Slot("host2", 5, 2)] * 9 + renewed(4)
+    scene.space.script("slots", *slots)
+    scene.space.script("join", Pending())
+    with pytest.raises(errors.HostIdInUse):
+        scene.member().join()
+
+
+def test_slot_that_cannot_be_read_is_left_to_sanlock(scene):
+    failed = errors.SanlockFailed("read", "it")
+    scene.space.script("slots", Slot(), failed)
+    scene.space.script("join", Pending())
+    with pytest.raises(errors.LeaseTimeout):
+        scene.member().join()
+
+
+def test_owner_without_a_name(scene):
+    scene.space.script("slots", Slot("", 5, 1), Slot("", 7, 1))
+    with pytest.raises(errors.HostIdInUse) as e:
+        scene.member().join()
+    assert e.value.owner == "a host whose sanlock has no name"
+
+
+@pytest.mark.parametrize("path", [IDS, "/other"])
+def test_vdsm_joins_by_the_id_of_another_host(scene, path):
+    """Of another path nothing is known by ours."""
+    scene.space.script("joined", Joined(7, path, True, True))
+    scene.space.script("slots", *renewed(8))
+    with pytest.raises(errors.Error) as e:
+        scene.member().join()
+    if path == IDS:
+        assert isinstance(e.value, errors.HostIdInUse)
+        assert (e.value.host_id, e.value.owner) == (7, "host2")
+    else:
+        assert isinstance(e.value, errors.LeaseTimeout)
+    assert scene.space.calls == []
+
+
+def test_vdsm_leaves(scene):
+    """Until it has left, this host renews the slot."""
+    leaving = [Joined(7, IDS, True, False)] * 60
+    scene.space.script("joined", *leaving, None)
+
+    def slot():
+        assert scene.space.answers["joined"] == [None]
+        return Slot()
+
+    scene.space.slot = slot
+    scene.member().join()
+    assert scene.space.calls == [("join", 250)]
+
+
+# Joined by another path
+
+
+@pytest.fixture
+def elsewhere(scene):
+    """This host is in the lockspace by another path, as VDSM's host id 7."""
+    scene.space.script("joined", Joined(7, "/other\n", False))
+    scene.space.script("hosts", {7: Host(sanlock.HOST_LIVE, 2, 1)})
+    return scene
+
+
+def test_another_path_to_the_same_storage(elsewhere):
+    slots = [Slot("host1", 5, 2)] * 3 + [Slot("host1", 7, 2)]
+    elsewhere.space.script("slots", *slots)
+    member = elsewhere.member()
+    member.join()
+    assert member.host_id == 7
+    member.leave()
+    assert elsewhere.space.calls == []
+
+
+@pytest.mark.parametrize(
+    "slots",
+    [
+        [Slot()],
+        [Slot("host1", 5, 1)],
+        # Replicated a moment ago.
+        [Slot("host1", 5, 2)],
+        # Taken by another host of the replica's site.
+        [Slot("host1", 5, 2), Slot("host2", 7, 3)],
+    ],
+)
+def test_another_path_to_a_replica(elsewhere, slots):
+    elsewhere.space.script("slots", *slots)
+    member = elsewhere.member()
+    with pytest.raises(errors.SanlockFailed) as e:
+        member.join()
+    assert "as /other\\n, which is another copy" in e.value.reason
+    assert IDS in e.value.action
+    member.leave()
+    assert elsewhere.space.calls == []
+
+
+# Other paths that must be the same storage
+
+
+@pytest.mark.parametrize(
+    "slots, same",
+    [
+        ([Slot("host1", 5, 2)] * 3 + [Slot("host1", 7, 2)], True),
+        ([Slot("host1", 5, 2)], False),
+        ([Slot("host1", 5, 1)], False),
+        ([Slot()], False),
+    ],
+)
+def test_another_path_must_be_the_same_storage(scene, slots, same):
+    scene.space.script("joined", Joined(7, IDS, False))
+    scene.space.script("hosts", {7: Host(sanlock.HOST_LIVE, 2, 1)})
+    scene.require_same("/other\n")
+    member = scene.member()
+    member.join()
+    scene.space.script("slots", *slots)
+    if same:
+        member.require_same_storage()
+        return
+    with pytest.raises(errors.AmbiguousDomain) as e:
+        member.require_same_storage()
+    assert e.value.places == f"{IDS}, /other\\n"

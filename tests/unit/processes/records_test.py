@@ -167,3 +167,40 @@ def test_write_is_durable_before_it_returns(run_dir, monkeypatch):
     del calls[:]
     record.remove()
     assert calls == ["unlink", "fsync run"]
+
+
+def test_who_runs_is_told_without_a_lock(run_dir):
+    assert Record(run_dir, SD).running() is None
+    assert not os.path.exists(run_dir)
+    first = opened(run_dir)
+    assert Record(run_dir, SD).running() is None
+    assert first.lock()
+    assert Record(run_dir, SD).running() == os.getpid()
+    first.close()
+    # The pid is another process's now, or ours that does something else.
+    assert Record(run_dir, SD).running() is None
+    with open(os.path.join(run_dir, f"{SD}.lock")) as f:
+        assert f.read() == str(os.getpid())
+
+
+@pytest.mark.parametrize("text", ["", "x", "-1", "0", "99999999999999999999"])
+def test_nobody_runs_with_a_strange_pid(run_dir, text):
+    opened(run_dir).close()
+    with open(os.path.join(run_dir, f"{SD}.lock"), "w") as f:
+        f.write(text)
+    assert Record(run_dir, SD).running() is None
+
+
+def test_link_tells_of_nobody(run_dir, tmp_path):
+    os.mkdir(run_dir)
+    (tmp_path / "target").write_text(str(os.getpid()))
+    os.symlink(tmp_path / "target", os.path.join(run_dir, f"{SD}.lock"))
+    with pytest.raises(errors.SanlockFailed):
+        Record(run_dir, SD).running()
+
+
+def test_locker_that_is_no_text(run_dir):
+    opened(run_dir)
+    with open(os.path.join(run_dir, f"{SD}.lock"), "wb") as f:
+        f.write(b"\xff\n")
+    assert opened(run_dir).locker() == "\\xff\n"

@@ -46,7 +46,7 @@ def no_search(monkeypatch):
     def fail(*args, **more):
         pytest.fail("all storage was looked at")
 
-    monkeypatch.setattr(discovery.Discovery, "find", fail)
+    monkeypatch.setattr(discovery.Discovery, "places", fail)
 
 
 @pytest.fixture

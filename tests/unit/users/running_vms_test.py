@@ -107,7 +107,16 @@ def test_device_may_be_missing():
 def test_lease():
     xml = vm(f"<lease><key>k</key><lockspace>{SD}</lockspace></lease>")
     assert running_vms.uses(xml, SD)["uses"] == ["lease"]
+
     assert running_vms.uses(xml, OTHER) == NONE
+
+
+@pytest.mark.parametrize("lockspace", [SD, "other"])
+def test_lease_by_its_path(lockspace):
+    target = f"<target path='/mnt/m/{SD}/dom_md/xleases' offset='0'/>"
+    lease = f"<lease><lockspace>{lockspace}</lockspace>{target}</lease>"
+    assert running_vms.uses(vm(lease), SD)["uses"] == ["lease"]
+    assert running_vms.uses(vm(lease), SD[::-1])["uses"] == []
 
 
 @pytest.mark.parametrize(

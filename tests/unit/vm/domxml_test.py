@@ -92,6 +92,18 @@ def test_leases():
     devices = f"{lease}<x>{lease}</x><lockspace>b</lockspace>"
     found = domxml.parse(vm(devices, around=f"<metadata>{lease}</metadata>"))
     assert found.leases == ["a"]
+    assert found.lease_paths == []
+
+
+def test_paths_of_leases():
+    targets = [
+        "<target path='/a' offset='1'/>",
+        "<target offset='1'/>",
+        "<target path='LEASE-PATH:x'/><target path='/b'/>",
+    ]
+    leases = [f"<lease>{t}</lease>" for t in targets]
+    found = domxml.parse(vm("".join([*leases, "<target path='/c'/>"])))
+    assert found.lease_paths == ["/a", "LEASE-PATH:x", "/b"]
 
 
 # Disks

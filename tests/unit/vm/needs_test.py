@@ -37,8 +37,8 @@ def disk(*paths, target="vda", domain=None, **more):
     return Disk(target=target, sources=sources, domains=domains, **more)
 
 
-def known(*disks, leases=(), table=(ROOT,)):
-    vm = Vm(disks=list(disks), leases=list(leases))
+def known(*disks, leases=(), lease_paths=(), table=(ROOT,)):
+    vm = Vm(disks=disks, leases=leases, lease_paths=lease_paths)
     return [(n.device, n.location) for n in finder(table).needs(vm).known]
 
 
@@ -227,6 +227,33 @@ def test_lease():
     assert known(leases=[SD, SD, "other", SD.upper(), SD + "\n"]) == [
         ("a lease", Location(SD))
     ]
+
+
+@pytest.mark.parametrize("lockspace", [SD, "other"])
+def test_lease_by_its_path(lockspace):
+    path = f"{REPO}/mnt/n/{SD}/dom_md/xleases"
+    found = known(leases=[lockspace], lease_paths=[path])
+    assert found == [("a lease", location(mount="n"))]
+
+
+@pytest.mark.parametrize(
+    "path", ["", f"LEASE-PATH:{OTHER}:{SD}", f"{REPO[1:]}/mnt/m/{SD}/a/b"]
+)
+def test_lease_whose_path_is_not_known(path):
+    found = known(leases=[SD], lease_paths=[path])
+    assert found == [("a lease", Location(SD))]
+
+
+def test_lease_on_a_block_domain():
+    found = known(leases=[SD], lease_paths=[f"/dev/{SD}/xleases"])
+    assert found == [("a lease", Location(SD, BLOCK))]
+
+
+def test_lease_whose_path_is_too_long():
+    with pytest.raises(errors.VmUnclear, match="of a lease is too long"):
+        known(lease_paths=["/x" * vm_paths.MAX_PATH])
+    with pytest.raises(errors.VmUnclear, match="parts"):
+        known(lease_paths=["/x" * 1000] * 21)
 
 
 # One place a domain, if it can be

@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+A domain that is found in two places: one storage that is mounted twice, or a
+copy. The lease is played.
+"""
+
+import os
+import shlex
+import shutil
+
+import pytest
+
+from tests.support.storage import filedomain
+from vdsm_backup.cli import parser
+from vdsm_backup.metadata import encoding
+from vdsm_backup.metadata import lines as md_lines
+
+A = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
+B = "b1c2d3e4-5f6c-4b1c-a3d2-0c6f8ac43e25"
+WHY = ["--reason", "nightly copies & more"]
+
+
+@pytest.fixture
+def twice(host):
+    """The second mount of the export of `host`."""
+    host.domain(sd_id=A, name="data1")
+    return host.add_mount("other name:_data", target=host.mount)
+
+
+@pytest.fixture
+def copy(host):
+    """The mount of a copy of the domain, which has the same files."""
+    host.domain(sd_id=A, name="data1")
+    path = host.add_mount("replica:_data")
+    shutil.copytree(os.path.join(host.mount, A), os.path.join(path, A))
+    return path
+
+
+def values(host):
+    return md_lines.parse(encoding.decode_file(host.bytes(A), A)).values
+
+
+CHANGES = [["set", *WHY], ["clear", *WHY], ["restore", "--from", "1"]]
+
+
+def ids(change):
+    return change[0]
+
+
+def prepare(host, change):
+    """There is something to change, and a copy to restore."""
+    where = ["--path", host.mount]
+    assert host.run("set", A, "--reason", "x", *where).code == 0
+    if change[0] == "set":
+        assert host.run("clear", A, "--reason", "x", *where).code == 0
+
+
+def runnable(done):
+    """The command that the hint names, without the name of the program."""
+    (hint,) = [x for x in done.err.splitlines() if x.startswith("hint: ")]
+    words = shlex.split(hint[hint.index(parser.PROGRAM) :])
+    return words[1:]
+
+
+@pytest.mark.parametrize("sd", [A, A.upper(), "data1"])
+@pytest.mark.parametrize("change", CHANGES, ids=ids)
+def test_the_way_out_can_be_run(host, twice, change, sd):
+    prepare(host, change)
+    before = host.bytes(A)
+    done = host.run(change[0], sd, *change[1:])
+    assert (done.code, done.out) == (1, "")
+    assert "error 957: " in done.err
+    for mount in (host.mount, twice):
+        assert os.path.join(mount, A) in done.err
+    assert host.bytes(A) == before
+    done = host.run(*runnable(done))
+    assert done.code == 0, done.err
+    assert host.bytes(A) != before
+
+
+def test_the_way_out_has_all_options(host, twice):
+    args = ["--despite-open-images", "--timeout", "7", "--dry-run"]
+    args += ["--accept-origin", "--pool-is-gone"]
+    done = host.run("set", A, *WHY, *args)
+    assert set(runnable(done)) >= {"set", A, *WHY, *args, "--path"} - {"7"}
+    assert "7.0" in runnable(done)
+
+
+@pytest.mark.parametrize("below", ["", A, A + "/"])
+@pytest.mark.parametrize("place", ["first", "second", "elsewhere"])
+@pytest.mark.parametrize("change", CHANGES, ids=ids)
+def test_path(host, twice, tmp_path, change, place, below):
+    prepare(host, change)
+    # VDSM has not mounted this one.
+    os.symlink(host.mount, tmp_path / "mnt")
+    path = {
+        "first": host.mount,
+        "second": twice,
+        "elsewhere": str(tmp_path / "mnt"),
+    }[place]
+    before = host.bytes(A)
+    where = ["--path", os.path.join(path, below)]
+    done = host.run(change[0], A, *change[1:], *where, "--dry-run")
+    assert done.code == 0, done.err
+    assert host.bytes(A) == before
+    done = host.run(change[0], A, *change[1:], *where)
+    assert done.code == 0, done.err
+    assert host.bytes(A) != before
+    assert (values(host).get("BACKUP") == "True") == (change[0] == "set")
+
+
+def test_path_by_name(host, twice):
+    done = host.json("set", "data1", *WHY, "--path", twice)
+    assert done.json["domain"]["place"] == os.path.join(twice, A)
+    assert values(host)["BACKUP"] == "True"
+
+
+def test_path_of_a_domain_that_vdsm_has_not_mounted(host, tmp_path):
+    filedomain.make(str(tmp_path), sd_id=B)
+    assert host.run("set", B, *WHY).code == 1
+    assert host.run("set", B, *WHY, "--path", str(tmp_path)).code == 0
+    data = filedomain.get_bytes(str(tmp_path), B)
+    assert b"BACKUP=True\n" in data
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=ids)
+@pytest.mark.parametrize("sd, code", [(B, 956), ("data2", 956)])
+def test_another_domain_is_at_the_path(host, twice, change, sd, code):
+    before = host.bytes(A)
+    done = host.json(change[0], sd, *change[1:], "--path", twice)
+    assert done.error == code
+    assert host.bytes(A) == before
+
+
+def test_path_of_nothing(host, tmp_path):
+    host.domain(sd_id=A)
+    for path in (str(tmp_path / "nosuch"), str(tmp_path)):
+        done = host.json("set", A, *WHY, "--path", path)
+        assert done.error in (956, 961)
+
+
+# A copy
+
+
+def state(host, copy):
+    return host.bytes(A), filedomain.get_bytes(copy, A)
+
+
+@pytest.mark.parametrize("place", ["none", "origin", "copy"])
+@pytest.mark.parametrize("change", CHANGES, ids=ids)
+def test_copy_beside_its_origin(host, copy, change, place):
+    """Neither is changed: they have one lockspace."""
+    before = state(host, copy)
+    path = {"none": [], "origin": ["--path", host.mount]}
+    where = path.get(place, ["--path", os.path.join(copy, A)])
+    done = host.run(change[0], A, *change[1:], *where)
+    assert done.code == 1
+    assert "error 957: " in done.err
+    for mount in (host.mount, copy):
+        assert os.path.join(mount, A) in done.err
+    assert "disconnect the one you do not mean" in done.err
+    assert state(host, copy) == before
+    assert host.kept() == []
+
+
+def test_copy_that_is_disconnected(host, copy, tmp_path):
+    os.rename(copy, tmp_path / "away")
+    assert host.run("set", A, *WHY, "--path", host.mount).code == 0
+
+
+def test_three_places_of_which_one_is_a_copy(host, copy):
+    host.add_mount("third:_data", target=host.mount)
+    for where in ([], ["--path", host.mount]):
+        done = host.run("set", A, *WHY, *where)
+        assert "error 957: " in done.err
+        assert "disconnect the one you do not mean" in done.err
+
+
+def test_place_that_cannot_be_compared(host, copy):
+    os.remove(os.path.join(copy, A, "dom_md", "ids"))
+    done = host.run("set", A, *WHY)
+    assert "error 957: " in done.err
+    assert "not known" in done.err
+    done = host.run("set", A, *WHY, "--path", host.mount)
+    assert done.code == 1
+    assert "BACKUP" not in values(host)
+
+
+def test_two_names_of_two_domains(host):
+    host.domain(sd_id=A, name="data1")
+    host.domain(sd_id=B, name="data1")
+    done = host.run("set", "data1", *WHY)
+    assert "hint: use a UUID\n" in done.err
+
+
+# The guard
+
+
+def xml(*devices):
+    return f"<domain><devices>{''.join(devices)}</devices></domain>"
+
+
+def lease(path="", sd_id=A):
+    target = f"<target path='{path}' offset='1048576'/>" if path else ""
+    return f"<lease><lockspace>{sd_id}</lockspace>{target}</lease>"
+
+
+def check(host, tmp_path, *devices):
+    path = tmp_path / "vm.xml"
+    path.write_text(xml(*devices))
+    return host.json("check", "--operation", "run", "--domxml", str(path))
+
+
+@pytest.mark.parametrize("name", ["", "first", "second", "placeholder"])
+def test_vm_that_has_only_a_lease_there(host, twice, tmp_path, name):
+    mounts = {"first": host.mount, "second": twice}
+    path = ""
+    if name in mounts:
+        path = os.path.join(mounts[name], A, "dom_md", "xleases")
+    elif name:
+        path = f"LEASE-PATH:{B}:{A}"
+    done = check(host, tmp_path, lease(path))
+    assert (done.code, done.json["refusals"]) == (0, [])
+    assert host.run("set", A, *WHY, "--path", twice).code == 0
+    done = check(host, tmp_path, lease(path))
+    assert done.code == 4
+    (refusal,) = done.json["refusals"]
+    assert (refusal["code"], refusal["disk"]) == (994, "a lease")
+
+
+@pytest.mark.parametrize("flagged", ["neither", "origin", "copy"])
+def test_lease_on_a_copy_or_on_its_origin(host, copy, tmp_path, flagged):
+    """Where nothing tells which of them it is, either of them counts."""
+    lines = md_lines.flush(filedomain.metadata(A, BACKUP="True"))
+    if flagged != "neither":
+        mount = host.mount if flagged == "origin" else copy
+        filedomain.put(mount, A, lines)
+    done = check(host, tmp_path, lease())
+    codes = [r["code"] for r in done.json["refusals"]]
+    assert codes == ([] if flagged == "neither" else [994])
+    for mount in (host.mount, copy):
+        path = os.path.join(mount, A, "dom_md", "xleases")
+        done = check(host, tmp_path, lease(path, sd_id="other"))
+        codes = [r["code"] for r in done.json["refusals"]]
+        there = mount == {"origin": host.mount, "copy": copy}.get(flagged)
+        assert codes == ([994] if there else [])
+
+
+@pytest.mark.parametrize("broken", ["origin", "copy"])
+def test_lease_and_a_place_that_cannot_be_read(host, copy, tmp_path, broken):
+    good, bad = host.mount, copy
+    if broken == "origin":
+        good, bad = bad, good
+    filedomain.put_bytes(bad, A, b"\xff")
+    done = check(host, tmp_path, lease())
+    assert [r["code"] for r in done.json["refusals"]] == [995]
+    lines = md_lines.flush(filedomain.metadata(A, BACKUP="True"))
+    filedomain.put(good, A, lines)
+    done = check(host, tmp_path, lease())
+    (refusal,) = done.json["refusals"]
+    assert refusal["code"] in (994, 995)
+
+
+@pytest.mark.parametrize("sd", [A, A.upper()])
+def test_check_of_a_domain(host, twice, sd):
+    check = ["check", "--operation", "run", sd]
+    assert host.json(*check).code == 0
+    assert host.run("set", A, *WHY, "--path", twice).code == 0
+    assert host.json(*check).json["refusals"][0]["code"] == 994
