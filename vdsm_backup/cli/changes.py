@@ -72,7 +72,7 @@ def make(
     finally:
         if not args.dry_run:
             tidied = world.tidy()
-            ui.notes(tidied)
+            ui.left_behind(tidied)
     reading = readings.from_lines(storage, result.lines)
     domain = objects.domain_object(reading)
     notes = [

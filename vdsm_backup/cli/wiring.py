@@ -18,6 +18,7 @@ from vdsm_backup.host import (
     caller,
     filesystems,
     hosted_engine,
+    journal,
     mounts,
     vdsm_client,
 )
@@ -130,9 +131,7 @@ class HostWorld:
         joined, active = Record(run_dir, storage.sd_id).exists(), False
         tidying = None
         if isinstance(storage, BlockStorage):
-            tidying = activation.Tidying(
-                run_dir, storage.sd_id, self._notes.append
-            )
+            tidying = activation.Tidying(run_dir, storage.sd_id, self._note)
             active = tidying.left_behind()
         if not joined and not active:
             return
@@ -144,14 +143,24 @@ class HostWorld:
                     client.tidy(request, self.progress)
         except errors.Error as e:
             what = "the lockspace joined" if joined else "LVs active"
-            self._notes.append(f"a killed run may have left {what}: {e}")
+            self._note(f"a killed run may have left {what}: {e}")
+
+    def _note(self, text: str) -> None:
+        """
+        Note what this host is left with. It outlives the command, so the
+        journal has it, too.
+        """
+        self._notes.append(text)
+        sd_id = self._storage.sd_id
+        message = f"Storage domain {sd_id}: {text}"
+        journal.send(message, journal.WARNING, domain=sd_id)
 
     def _make_activation(self) -> activation.Activation:
         sd_id, timeout = self._storage.sd_id, self._timeout
         return activation.Activation(
             self._options.run_dir,
             sd_id,
-            self._notes.append,
+            self._note,
             timeout,
             lambda: client.require_daemon(sd_id, timeout, self.progress),
             self.progress,
@@ -240,6 +249,7 @@ class HostWorld:
             require_alone=True,
             dump_uid=uid,
             dump_gid=gid,
+            note=self._note,
         )
 
     def _write(

@@ -47,6 +47,8 @@ class LeaseRequest:
     host_id: to join with if this host is not in the lockspace.
     require_alone: refuse while another host of the lockspace may be alive.
     dump_uid, dump_gid: the user that may read ids, where root may not (NFS).
+    note: called with a text on what is left behind on this host at the end,
+        which somebody has to know. None: it is progress, as all else.
     """
 
     sd_id: str
@@ -61,11 +63,17 @@ class LeaseRequest:
     require_alone: bool
     dump_uid: int | None = None
     dump_gid: int | None = None
+    note: Callable[[str], None] | None = None
 
     def __post_init__(self) -> None:
         # The UUID names files in run_dir.
         if not _UUID.fullmatch(self.sd_id):
             raise ValueError(f"not a UUID: {self.sd_id!a}")
+
+    def fields(self) -> dict[str, Any]:
+        """What the holder process is told: all but `note`, for JSON."""
+        names = [field.name for field in dataclasses.fields(self)]
+        return {n: getattr(self, n) for n in names if n != "note"}
 
 
 class Held:
@@ -172,6 +180,7 @@ class _HolderProcess:
     ) -> None:
         self._request = request
         self._progress = progress
+        self._note = request.note or progress
         self._task = task
         self._step = "starting"
         self._deadline = time.monotonic() + request.timeout + _GRACE
@@ -186,7 +195,7 @@ class _HolderProcess:
                 pass_fds=fds,
                 as_root=True,
             )
-        message = {"request": dataclasses.asdict(request), "task": task}
+        message = {"request": request.fields(), "task": task}
         self.channel.send(message)
 
     def __enter__(self) -> _HolderProcess:
@@ -249,19 +258,40 @@ class _HolderProcess:
             try:
                 message = self._receive(deadline)
             except errors.LeaseTimeout:
-                self._progress("not waiting any longer for sanlock to leave")
+                self._note(
+                    "sanlock has not left the lockspace of the domain within"
+                    f" {_LEAVE} seconds: until it has, VDSM of this host"
+                    " cannot join; our process"
+                    f" {self._process.pid} goes on trying"
+                )
                 return
             if message is None:
-                self._process.wait()
+                self._note_death(self._process.wait())
                 return
             if "writing" in message:
-                self._progress("not waiting for the writer, which is stuck")
+                self._note(
+                    "the writer is stuck and keeps the SDM lease until the"
+                    " storage lets it end: if this host had joined the"
+                    " lockspace for the change, it stays in it until then, and"
+                    " VDSM of this host cannot join; our process"
+                    f" {self._process.pid} waits for it"
+                )
                 return
             if "error" in message:
                 error = errors.from_fields(**message["error"])
-                self._progress(f"cleaning up failed: {error}")
+                self._note(f"cleaning up after the lease failed: {error}")
             if "progress" in message:
                 self._progress(message["progress"])
+
+    def _note_death(self, status: int) -> None:
+        """Note it if a holder has ended before it was done."""
+        if status and self._task != "probe":
+            self._note(
+                "the process that holds the lease was killed, or broke, before"
+                " its end: this host may still be in the lockspace of the"
+                " domain, and then VDSM of this host cannot join until the"
+                " next change of the domain leaves it"
+            )
 
     def _receive(self, deadline: float) -> dict[str, Any] | None:
         left = max(deadline - time.monotonic(), 0.001)
