@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from vdsm_backup import errors
 from vdsm_backup.cli import (
     comparison,
     layout,
@@ -14,6 +15,8 @@ from vdsm_backup.cli import (
     wiring,
 )
 from vdsm_backup.cli.exits import Exit
+from vdsm_backup.metadata import flag
+from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.text import printable
 
 if TYPE_CHECKING:
@@ -63,7 +66,7 @@ def make(
     failures: sources on which another domain with the same UUID may be.
     copy: the kept one that is put back; what differs is then shown.
 
-    Raises what `work` raises.
+    Raises what `work` raises, and what _require_as_written() does.
     """
     world = wiring.HostWorld(storage, options, args.timeout, ui.progress)
     tidied: tuple[str, ...] = ()
@@ -73,6 +76,7 @@ def make(
         if not args.dry_run:
             tidied = world.tidy()
             ui.left_behind(tidied)
+    _require_as_written(storage.sd_id, result)
     reading = readings.from_lines(storage, result.lines)
     domain = objects.domain_object(reading)
     notes = [
@@ -101,6 +105,24 @@ def make(
         ui.lines(_difference(result))
     ui.notes(notes)
     return Exit.DONE
+
+
+def _require_as_written(sd_id: str, result: Result) -> None:
+    """
+    Raises ChangedByOther if somebody else has changed the flag since we wrote
+    it, and the error of metadata that was destroyed since: nothing that a
+    command says of its change would be true then.
+    """
+    if result.destroyed:
+        raise result.destroyed
+    if result.written is None:
+        return
+    written, now = (
+        flag.read(md_lines.parse(lines).values, sd_id)
+        for lines in (result.written, result.lines)
+    )
+    if now != written:
+        raise errors.ChangedByOther(sd_id, flag.describe(now))
 
 
 def _warnings(
