@@ -149,6 +149,32 @@ def test_rename_that_fails_and_is_carried_out_later(hang, backend, code):
 
 
 @needs_fuse
+@pytest.mark.parametrize("code", [errno.EIO, errno.ESTALE])
+def test_rename_that_is_carried_out_by_half(hang, backend, code):
+    """
+    As on NFS, where a client first renames the live file away that it has
+    open. Then ours is all that is left, and is not removed.
+    """
+    sd_id = filedomain.make(hang.mount)
+    storage = storage_on(hang.mount, backend, sd_id)
+    new = flagged_lines(sd_id)
+    directory = dom_md(hang.root, sd_id)
+    live = os.path.join(directory, "metadata")
+
+    def first_half(step):
+        if step == "commit":
+            os.rename(live, os.path.join(directory, ".nfs0001"))
+
+    hang.fail("rename", code)
+    with pytest.raises((errors.OutcomeUnknown, errors.WriteFailed)):
+        storage.write(storage.read(), new, first_half)
+    hang.clear()
+    (name,) = temporaries(hang.root, sd_id)
+    os.rename(os.path.join(directory, name), live)
+    assert storage_on(hang.mount, backend, sd_id).read() == new
+
+
+@needs_fuse
 @pytest.mark.parametrize("code", [*UNCLEAR, errno.ESTALE])
 def test_rename_that_is_carried_out_and_fails(hang, backend, code):
     """The live file is never taken away."""

@@ -148,7 +148,8 @@ class VdsmFileStorage(VdsmStorage):
     def _prevent_late(self, error: Exception) -> bool:
         """
         A server may carry a rename out later, though the client was told an
-        error. Without VDSM's own new file it cannot.
+        error. Without VDSM's own new file it cannot. That file is not removed
+        where it may be all that is left.
         """
         if not isinstance(error, OSError):
             return True
@@ -156,6 +157,8 @@ class VdsmFileStorage(VdsmStorage):
         try:
             # Another thread of VDSM may be about to use a file of that name.
             with metadata.lock_of(self.sd_id):
+                if not metadata.fresh_lines(rw):
+                    return False
                 rw._oop.os.unlink(f"{rw._metafile}.new")
         except OSError as e:
             return e.errno == errno.ENOENT

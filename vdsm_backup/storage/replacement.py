@@ -114,9 +114,9 @@ class Replacement:
         Put our file in the place of the live one.
 
         A server may carry a rename out later, though the client was told an
-        error. So our file is taken away by its name after an error: a rename
-        that comes later finds none. If the rename was carried out, the name is
-        not there any more, and the live file stays.
+        error. So our file is removed by its name after an error: a rename that
+        comes later finds none. If the rename was carried out, the name is not
+        there any more, and the live file stays.
 
         Raises WriteFailed if the storage has refused the rename;
         OutcomeUnknown if it may have been carried out, or may still be.
@@ -125,11 +125,20 @@ class Replacement:
             try:
                 self._io.rename(temporary, self._path)
             except OSError as e:
-                self._discard(temporary)
+                self._prevent_late(temporary)
                 if e.errno in REFUSED:
                     raise
                 reason = f"the rename over {self._path}: {e.strerror}"
                 raise errors.OutcomeUnknown(self._sd_id, reason)
+
+    def _prevent_late(self, temporary: str) -> None:
+        """
+        Remove our file, unless it may be all that is left: an NFS client that
+        has the live file open renames that away first, and then ours.
+        """
+        with contextlib.suppress(OSError, fileio.Timeout, fileio.Closed):
+            if METADATA in self._io.listdir(self._dir):
+                self._io.unlink(temporary)
 
     def _sync(self) -> None:
         """
