@@ -214,6 +214,12 @@ class _HolderProcess:
             # The holder takes this for the end of the tool.
             self._control.shutdown(socket.SHUT_WR)
             self._wait_for_end()
+        except KeyboardInterrupt:
+            self._note(
+                "interrupted while this host left the lockspace of the domain:"
+                f" our process {self._process.pid} goes on with that"
+            )
+            raise
         finally:
             self.channel.close()
             self._handover.close()

@@ -156,6 +156,20 @@ def test_what_is_left_behind_is_a_note_not_progress(holder, steps):
     assert (len(notes), told) == (1, [])
 
 
+def test_interrupted_while_it_leaves(holder, monkeypatch):
+    def interrupt(process):
+        raise KeyboardInterrupt
+
+    holder("hold", "stay")
+    monkeypatch.setattr(client._HolderProcess, "_wait_for_end", interrupt)
+    notes = []
+    with pytest.raises(KeyboardInterrupt):
+        with client.take(request(timeout=10, note=notes.append), print):
+            pass
+    (note,) = notes
+    assert "left the lockspace" in note and "goes on" in note
+
+
 def test_tidy(holder):
     holder("expect tidy")
     client.tidy(request(timeout=10), None)
