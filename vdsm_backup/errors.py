@@ -43,6 +43,10 @@ class Error(Exception):
     #: Exit code 2: the arguments make no sense, wherever they are used.
     wrong_usage: ClassVar[bool] = False
 
+    #: The code that a verb of VDSM answers with, where it is another one: a
+    #: verb has had that code before ours came, and has none above 999.
+    verb_code: ClassVar[int] = 0
+
     #: The text, if another program told of the error; replaces `msg`.
     said: str | None = None
 
@@ -448,7 +452,9 @@ class WriteFailed(Error):
     The reason tells which step failed: no space, no permission, a read-only
     mount, an I/O error. Mend it and run the command again. Step "clean": the
     file of another writer, metadata.new.*, cannot be removed, and a host that
-    was frozen could still put it in place of ours.
+    was frozen could still put it in place of ours. Step "lock": another LVM
+    command of this host, perhaps one that hangs, has LVM's lock of the VG.
+    Step "encode": the metadata could not be read again as it was written.
     """
 
     code = 970
@@ -563,10 +569,11 @@ class OutcomeUnknown(Error):
     Nobody can say now whether the change is on storage.
 
     The write had begun when the storage stopped answering, and it cannot be
-    read back. The domain has the old or the new metadata, whole. When the
-    storage answers again, `show` tells which of them is there, and `verify`
-    whether it is sound. The writer process keeps its lease as long as it
-    lives.
+    read back; or the storage answered with an error (EIO, ETIMEDOUT) after
+    which it may still carry the write out. The domain has the old or the new
+    metadata, whole. When the storage answers again, `show` tells which of them
+    is there, and `verify` whether it is sound. The writer process keeps its
+    lease as long as it lives.
     """
 
     code = 982
@@ -578,6 +585,56 @@ class OutcomeUnknown(Error):
     hints = (
         "look when the storage answers again:"
         " vdsm-backup-domain show {self.domain}",
+    )
+
+
+class ChangedByOther(Error):
+    """
+    Somebody else changed the metadata while this change was made.
+
+    The metadata is whole, and it is neither what was there before nor what
+    this command wrote. What this command wrote may have been there for a
+    moment. VDSM writes without the lease when it creates a pool, and when it
+    detaches or formats a domain; a host without the plugin may have written
+    its older state back. Nothing is damaged: look at what is there now, and
+    run the command again if that is not what you want. If this happens again,
+    put the domain into maintenance in the engine first.
+    """
+
+    code = 9610
+    verb_code = 982
+    takes = ("domain", "now")
+    msg = (
+        "Storage domain {self.domain} was changed by somebody else at the same"
+        " time, and it is whole: {self.now}"
+    )
+    hints = (
+        "look at what is there now: vdsm-backup-domain show {self.domain}",
+        "if that is not what you want, run the command again",
+    )
+
+
+class NotAsAnswered(Error):
+    """
+    VDSM answered that the change was made, and storage says otherwise.
+
+    The metadata was read after VDSM's answer. It is whole, and it does not
+    have the flag that was asked for. Either VDSM did not write it, or somebody
+    has changed it since: a host without the plugin writes the state that it
+    has in memory. What is on storage counts. See what VDSM did in its log, on
+    this host, and run the command again.
+    """
+
+    code = 9611
+    takes = ("domain", "now")
+    msg = (
+        "VDSM answered that storage domain {self.domain} was changed, but"
+        " storage says otherwise: {self.now}"
+    )
+    hints = (
+        "look at what is there now: vdsm-backup-domain show {self.domain}",
+        "see what VDSM did: /var/log/vdsm/vdsm.log of this host",
+        "hosts without the plugin: vdsm-backup-domain doctor, on each host",
     )
 
 
@@ -716,7 +773,7 @@ class CopyUnusable(Error):
     the same domain (SDUUID). Export the copy again.
     """
 
-    code = 9610
+    code = 9603
     takes = ("path", "reason")
     msg = "{self.path} is no copy that can be put back: {self.reason}"
     hints = ("export one: vdsm-backup-domain history SD --export N >FILE",)
@@ -726,17 +783,18 @@ class FlagUndone(Error):
     """
     A user of the domain appeared while the flag was being set.
 
-    The domain was free when we looked, and in use when the flag was on
-    storage; the old metadata was put back. Stop or move what is listed and
-    run the command again.
+    The domain was free when we looked, and in use when the change was on
+    storage; the old metadata was put back. A domain that was flagged before,
+    and was to get another reason, is flagged as before. Stop or move what is
+    listed and run the command again.
     """
 
     code = 989
-    takes = ("domain", "users")
+    takes = ("domain", "users", "undone")
     refusal = True
     msg = (
-        "Storage domain {self.domain} came into use while it was flagged"
-        " ({self.users}): the flag was taken back"
+        "Storage domain {self.domain} came into use while it was changed"
+        " ({self.users}): {self.undone}"
     )
     hints = ("stop the VMs or move their disks to another domain",)
 

@@ -2,10 +2,12 @@
 """Writes of block domains that go wrong, with the real lvm."""
 
 import contextlib
+import fcntl
 import multiprocessing
 import os
 import select
 import subprocess
+import threading
 import time
 
 import pytest
@@ -17,6 +19,7 @@ from tests.support.storage.blocktools import (
     flagged,
     needs_block,
     no_step,
+    seqno,
     storage,
     vgchange_is,
 )
@@ -99,6 +102,57 @@ def test_vgchange_of_a_host_that_was_frozen_before_it(block_domain, old):
     else:
         # Nothing tells lvm which metadata is meant; but it is noticed.
         assert isinstance(e.value, errors.DamagedMetadata)
+
+
+# The lock that lvm has on this host
+
+
+@contextlib.contextmanager
+def lock_of_lvm(domain):
+    """As another command has it that writes."""
+    locks = os.path.join(os.environ["LVM_SYSTEM_DIR"], "locks")
+    with open(os.path.join(locks, f"V_{domain.sd_id}"), "a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield held
+
+
+def test_lock_that_another_command_has_all_the_time(block_domain):
+    """Nothing is written then, and that is what is said."""
+    old = block_domain.lines()
+    before = seqno(block_domain)
+    steps = []
+    with contextlib.ExitStack() as stack:
+
+        def lock(step):
+            steps.append(step)
+            if step == "commit":
+                stack.enter_context(lock_of_lvm(block_domain))
+
+        with pytest.raises(errors.WriteFailed) as e:
+            storage(block_domain, timeout=3).write(
+                old, flagged(block_domain), lock
+            )
+    assert e.value.step == "lock"
+    assert "another command of this host has LVM's lock" in str(e.value)
+    assert steps == ["compare", "commit"]
+    assert block_domain.lines() == old
+    assert seqno(block_domain) == before
+
+
+def test_lock_that_another_command_has_for_a_moment(block_domain):
+    old, new = block_domain.lines(), flagged(block_domain)
+    timers = []
+
+    def lock(step):
+        if step == "commit":
+            stack = contextlib.ExitStack()
+            stack.enter_context(lock_of_lvm(block_domain))
+            timers.append(threading.Timer(1, stack.close))
+            timers[0].start()
+
+    storage(block_domain).write(old, new, lock)
+    timers[0].join()
+    assert block_domain.lines() == new
 
 
 # Killed in the middle

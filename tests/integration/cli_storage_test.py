@@ -178,3 +178,40 @@ class TestUser:
             assert "error 961: " in done.out + done.err
             assert "Permission denied" in done.out + done.err
         assert squashed.bytes(A) == before
+
+
+@pytest.fixture
+def failing(host, monkeypatch):
+    """A file system that fails on demand, with the domain A."""
+    monkeypatch.setattr(client, "take", commandline.free_lease)
+    monkeypatch.setattr(users, "find", lambda *args: users.Users())
+    with hangfs.Hangfs() as fs:
+        os.symlink(fs.mount, os.path.join(host.repo, "mnt", "failing"))
+        host.domain(sd_id=A, mount=fs.root)
+        yield fs
+
+
+@needs_fuse
+def test_directory_that_cannot_be_synced_is_told(host, failing):
+    failing.fail("fsyncdir", errno.EIO)
+    done = host.json("set", A, *WHY)
+    assert (done.code, done.json["changed"]) == (0, True)
+    (note,) = done.json["notes"]
+    assert "may still undo it" in note and "fsync of " in note
+    done = host.run("clear", A, *WHY)
+    assert done.code == 0
+    assert "note: the change is on storage, but the write ended" in done.err
+
+
+@needs_fuse
+@pytest.mark.parametrize("error", [errno.EIO, errno.ETIMEDOUT])
+def test_rename_of_which_nobody_can_say(host, failing, error):
+    before = filedomain.get_bytes(failing.root, A)
+    failing.fail("rename", error)
+    done = host.json("set", A, *WHY)
+    assert (done.error, done.code) == (982, 1)
+    assert os.strerror(error) in done.json["error"]["message"]
+    assert filedomain.get_bytes(failing.root, A) == before
+    # A rename that comes now finds nothing.
+    names = os.listdir(os.path.join(failing.root, A, "dom_md"))
+    assert not [name for name in names if "metadata." in name]

@@ -177,7 +177,7 @@ def test_nor_when_the_rename_fails(hang, backend):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fileio.FileIO, "rename", fails)
-        with pytest.raises(errors.WriteFailed):
+        with pytest.raises(errors.OutcomeUnknown):
             storage.write(None, flagged_lines(sd_id, "x"), no_steps)
     texts = []
     for name in temporaries(hang.root, sd_id):

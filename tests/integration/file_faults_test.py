@@ -11,9 +11,11 @@ import pytest
 from tests.support.hooks.needs import needs_fuse
 from tests.support.storage import filedomain
 from tests.support.storage.filewriting import (
+    dom_md,
     flagged_lines,
     no_steps,
     storage_on,
+    temporaries,
 )
 from tests.support.waiting import RUNS_OUT
 from vdsm_backup import errors
@@ -102,8 +104,8 @@ def test_hang_before_the_rename(hang, backend, op, name):
 
 
 @needs_fuse
-@pytest.mark.parametrize("code", CODES, ids=errno.errorcode.get)
-def test_fault_of_the_rename(hang, backend, code):
+@pytest.mark.parametrize("code", CODES[1:], ids=errno.errorcode.get)
+def test_rename_that_is_refused(hang, backend, code):
     sd_id = filedomain.make(hang.mount)
     storage = storage_on(hang.mount, backend, sd_id)
     before = storage.read()
@@ -115,6 +117,88 @@ def test_fault_of_the_rename(hang, backend, code):
     assert storage_on(hang.mount, backend, sd_id).read() == before
 
 
+# Of these, NFS cannot say whether the server will still carry out what was
+# asked: a request has timed out, or its answer was lost.
+UNCLEAR = [errno.EIO, errno.ETIMEDOUT, errno.EREMOTEIO, errno.ENOTCONN]
+
+
+@needs_fuse
+@pytest.mark.parametrize("code", UNCLEAR, ids=errno.errorcode.get)
+def test_rename_that_fails_and_is_carried_out_later(hang, backend, code):
+    """It finds no file then, and the answer does not say what will be."""
+    sd_id = filedomain.make(hang.mount)
+    storage = storage_on(hang.mount, backend, sd_id)
+    before = storage.read()
+    directory = dom_md(hang.root, sd_id)
+    ours = []
+
+    def note_our_file(step):
+        if step == "commit":
+            ours.extend(temporaries(hang.root, sd_id))
+
+    hang.fail("rename", code)
+    with pytest.raises(errors.OutcomeUnknown) as e:
+        storage.write(before, flagged_lines(sd_id), note_our_file)
+    assert os.strerror(code) in str(e.value)
+    (name,) = ours
+    with pytest.raises(FileNotFoundError):
+        os.rename(
+            os.path.join(directory, name), os.path.join(directory, "metadata")
+        )
+    hang.clear()
+    assert storage_on(hang.mount, backend, sd_id).read() == before
+
+
+@needs_fuse
+@pytest.mark.parametrize("code", [errno.EIO, errno.ESTALE])
+def test_rename_that_is_carried_out_by_half(hang, backend, code):
+    """
+    As on NFS, where a client first renames the live file away that it has
+    open. Then ours is all that is left, and is not removed.
+    """
+    sd_id = filedomain.make(hang.mount)
+    storage = storage_on(hang.mount, backend, sd_id)
+    new = flagged_lines(sd_id)
+    directory = dom_md(hang.root, sd_id)
+    live = os.path.join(directory, "metadata")
+
+    def first_half(step):
+        if step == "commit":
+            os.rename(live, os.path.join(directory, ".nfs0001"))
+
+    hang.fail("rename", code)
+    with pytest.raises((errors.OutcomeUnknown, errors.WriteFailed)):
+        storage.write(storage.read(), new, first_half)
+    hang.clear()
+    (name,) = temporaries(hang.root, sd_id)
+    os.rename(os.path.join(directory, name), live)
+    assert storage_on(hang.mount, backend, sd_id).read() == new
+
+
+@needs_fuse
+@pytest.mark.parametrize("code", [*UNCLEAR, errno.ESTALE])
+def test_rename_that_is_carried_out_and_fails(hang, backend, code):
+    """The live file is never taken away."""
+    sd_id = filedomain.make(hang.mount)
+    storage = storage_on(hang.mount, backend, sd_id)
+    new = flagged_lines(sd_id)
+    directory = dom_md(hang.root, sd_id)
+
+    def carry_out(step):
+        if step == "commit":
+            (name,) = temporaries(hang.root, sd_id)
+            os.rename(
+                os.path.join(directory, name),
+                os.path.join(directory, "metadata"),
+            )
+
+    hang.fail("rename", code)
+    with pytest.raises((errors.OutcomeUnknown, errors.WriteFailed)):
+        storage.write(storage.read(), new, carry_out)
+    hang.clear()
+    assert storage_on(hang.mount, backend, sd_id).read() == new
+
+
 @needs_fuse
 def test_fault_after_the_rename_is_an_error_with_the_new_in_place(
     hang, backend
@@ -123,8 +207,10 @@ def test_fault_after_the_rename_is_an_error_with_the_new_in_place(
     storage = storage_on(hang.mount, backend, sd_id)
     new = flagged_lines(sd_id)
     hang.fail("fsyncdir", errno.EIO)
-    with pytest.raises(errors.WriteFailed):
+    with pytest.raises(errors.WriteFailed) as e:
         storage.write(storage.read(), new, no_steps)
+    assert e.value.step == "confirm"
+    assert "fsync of " in e.value.reason
     hang.clear()
     assert storage_on(hang.mount, backend, sd_id).read() == new
 

@@ -20,6 +20,7 @@ from tests.support.storage.filewriting import (
 )
 from vdsm_backup import errors
 from vdsm_backup.fileio import base as fileio
+from vdsm_backup.metadata import encoding
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.storage.file import MAX_SIZE
 
@@ -155,6 +156,38 @@ def test_huge(mount, backend, size):
     with pytest.raises(errors.NotMetadata) as e:
         storage_on(mount, backend, sd_id).read()
     assert str(size) in str(e.value)
+
+
+@pytest.mark.parametrize("size", [MAX_SIZE - 20, MAX_SIZE])
+def test_as_large_as_it_may_be(mount, backend, size):
+    sd_id = filedomain.make(mount)
+    old = storage_on(mount, backend, sd_id).read()
+    new = long_lines(sd_id, size)
+    storage_on(mount, backend, sd_id).write(old, new, no_steps)
+    assert storage_on(mount, backend, sd_id).read() == new
+    assert os.path.getsize(filedomain.path(mount, sd_id)) == size
+
+
+def test_what_would_be_too_large_is_not_written(mount, backend):
+    """Another character is more than one byte."""
+    sd_id = filedomain.make(mount)
+    filedomain.put(mount, sd_id, long_lines(sd_id, MAX_SIZE - 20))
+    storage = storage_on(mount, backend, sd_id)
+    old = storage.read()
+    values = {**md_lines.parse(old).values, "BACKUP_REASON": "\U0001f4be" * 3}
+    steps = []
+    with pytest.raises(errors.WriteFailed) as e:
+        storage.write(old, md_lines.flush(values), steps.append)
+    assert (e.value.step, steps) == ("encode", [])
+    assert f"{MAX_SIZE} fit" in str(e.value)
+    assert storage.read() == old
+
+
+def long_lines(sd_id, size):
+    """Whole metadata whose file has this size in bytes."""
+    values = filedomain.metadata(sd_id, X="")
+    short = len(encoding.encode_file(md_lines.flush(values)))
+    return md_lines.flush({**values, "X": "x" * (size - short)})
 
 
 def test_binary(mount, backend):

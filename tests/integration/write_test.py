@@ -252,14 +252,37 @@ def test_lease_lives_as_long_as_a_stuck_preparation(hang, backend, held, op):
 
 
 @needs_fuse
-@pytest.mark.parametrize("code", [errno.EIO, errno.ESTALE, errno.ENOSPC])
-def test_rename_that_fails_has_ended(hang, backend, held, code):
+@pytest.mark.parametrize("code", [errno.ESTALE, errno.ENOSPC, errno.EROFS])
+def test_rename_that_is_refused_has_ended(hang, backend, held, code):
     domain = Domain(hang.mount, backend)
     hang.fail("rename", code)
     with pytest.raises(Unsettled) as e:
         domain.write(held)
-    assert e.value.ended
+    assert e.value.ended and e.value.failed
+    assert str(e.value.cause) == os.strerror(code)
+
+
+@needs_fuse
+@pytest.mark.parametrize("code", [errno.EIO, errno.ETIMEDOUT])
+def test_rename_that_fails_may_still_come(hang, backend, held, code):
+    domain = Domain(hang.mount, backend)
+    hang.fail("rename", code)
+    with pytest.raises(Unsettled) as e:
+        domain.write(held)
+    assert not e.value.ended
     assert os.strerror(code) in str(e.value.cause)
+
+
+@needs_fuse
+def test_fsync_of_the_directory_that_fails(hang, backend, held):
+    """The rename has come back, and somebody is told."""
+    domain = Domain(hang.mount, backend)
+    hang.fail("fsyncdir", errno.EIO)
+    with pytest.raises(Unsettled) as e:
+        domain.write(held)
+    assert e.value.ended and not e.value.failed
+    assert e.value.cause.startswith("confirm failed: fsync of ")
+    assert domain.read() == domain.new
 
 
 @pytest.mark.parametrize("step", BEFORE_CONFIRM)

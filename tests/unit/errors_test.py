@@ -20,6 +20,13 @@ def test_codes_are_ours_and_used_once():
         assert any(low <= code <= high for low, high in errors.RANGES)
 
 
+def test_verbs_have_no_code_of_the_command_line():
+    codes = {cls.verb_code for cls in ALL} - {0}
+    assert codes
+    (low, high), _ = errors.RANGES
+    assert all(low <= code <= high for code in codes)
+
+
 FAMILIES = {errors.Unreadable, errors.Untrustworthy}
 
 

@@ -54,6 +54,7 @@ EXCEPTIONS = {
     # A child is asked.
     "doctor.checks": "hooks.answer plugin.install",
     "change.through_vdsm": "host.vdsm_client",
+    "hooks.entry": "processes.signals",
 }
 
 # Modules outside the standard library. We may count on no other.

@@ -72,6 +72,17 @@ def test_set_and_clear(host, cli, version):
     assert outside.read_flag(metafile).value is False
 
 
+def test_changed_by_somebody_else_at_the_same_time(host, cli):
+    """The verb's code is 982; the command says what is on storage."""
+    sd_id, _ = host.local_domain()
+    host.pool(sd_id)
+    theirs = {"BACKUP": "False", "DESCRIPTION": "renamed"}
+    host.do(storage.write_instead, theirs)
+    code, result = cli.run("set", sd_id, "--reason", "x")
+    assert (code, result["error"]["code"]) == (1, 9610), result
+    assert "it is no backup domain" in result["error"]["message"]
+
+
 def test_not_the_spm(host, cli):
     sd_id, _ = host.local_domain()
     host.pool(sd_id, spm=False)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The verbs when VDSM's own I/O fails: what the client is told is true."""
 
+import os
+
 import pytest
 
 from tests.support import outside
@@ -8,7 +10,7 @@ from tests.support.vdsm import inside
 from tests.support.vdsm.vdsmhost import Failed
 from tests.vdsm.inside import storage
 from vdsm_backup import errors
-from vdsm_backup.metadata import flag
+from vdsm_backup.metadata import encoding, flag
 
 
 @pytest.fixture
@@ -44,6 +46,39 @@ def test_write_that_is_there_all_the_same(host, sd, fault):
     host.do(storage.fail_writes, fault, True)
     assert host.set_backup(sd[0])["changed"]
     assert outside.read_flag(sd[1]).value is True
+
+
+def test_rename_that_fails_is_not_carried_out_later(host, sd):
+    host.do(storage.fail_renames)
+    refused(errors.WriteFailed, host.set_backup, sd[0])
+    assert not os.path.exists(sd[1] + ".new")
+    assert flag.BACKUP not in outside.values(sd[1])
+
+
+def test_write_that_is_not_there(host, sd):
+    """VDSM says that all went well."""
+    host.do(storage.write_instead, None)
+    text = refused(errors.WriteFailed, host.set_backup, sd[0])
+    assert "it is not there" in text
+
+
+def test_write_over_which_somebody_else_has_written(host, sd):
+    """The text says so; the code is one that the verb has always had."""
+    theirs = {"BACKUP": "False", "DESCRIPTION": "renamed"}
+    host.do(storage.write_instead, theirs)
+    text = refused(errors.OutcomeUnknown, host.set_backup, sd[0])
+    assert "was changed by somebody else" in text
+    assert outside.values(sd[1])["DESCRIPTION"] == "renamed"
+
+
+def test_metadata_that_we_could_not_read_is_not_written(host, sd):
+    values = outside.values(sd[1])
+    outside.put(sd[1], {**values, "X": "x" * (encoding.MAX_FILE - 800)})
+    before = os.path.getsize(sd[1])
+    reason = "y" * 900
+    text = refused(errors.WriteFailed, host.set_backup, sd[0], True, reason)
+    assert "encode failed" in text
+    assert os.path.getsize(sd[1]) == before
 
 
 def test_undo_that_fails(host, sd):

@@ -4,6 +4,7 @@ Changing the flag, under the lease.
 
     change.py         the steps of a change
     world.py          what a change needs from the world, as Protocols
+    outcome.py        what became of a write that did not end well
     restore.py        puts a kept copy of the metadata back
     reseal.py         gives metadata a right checksum again
     history.py        copies of the metadata, kept before each change

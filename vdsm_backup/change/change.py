@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 from vdsm_backup import errors
+from vdsm_backup.change import outcome
 from vdsm_backup.change.world import Unsettled
 from vdsm_backup.metadata import domain, flag
 from vdsm_backup.metadata import lines as md_lines
@@ -68,12 +69,17 @@ class Result:
     """
     lines: what is on storage now; after a dry run, what would be.
     before: what was there. None if no lines were, or if it is not known.
+    written: what we wrote, if we did. Somebody else may have changed it since.
+    destroyed: why what is there now is no metadata, if somebody else has
+        destroyed it since; `lines` are what we wrote then.
     """
 
     changed: bool
     lines: list[str]
     notes: tuple[str, ...] = ()
     before: list[str] | None = None
+    written: list[str] | None = None
+    destroyed: errors.Error | None = None
 
 
 def change(storage: Reader, request: Request, world: World) -> Result:
@@ -100,10 +106,9 @@ def change(storage: Reader, request: Request, world: World) -> Result:
         world.require_may_write(now.pool, request)
         new = new_lines(now, request, storage, world)
         world.history.keep(storage, now.lines, world.who, request.action)
-        write_lines(storage, now.lines, new, lease, world)
-        notes = settle(storage, now.lines, new, lease, request, world)
-    notes += read_once_more(storage, new)
-    return Result(True, new, notes, now.lines)
+        notes = write_lines(storage, now.lines, new, lease, world)
+        notes += settle(storage, now.lines, new, lease, request, world)
+    return read_once_more(storage, new, notes, now.lines)
 
 
 def checked(storage: Reader) -> Checked:
@@ -201,44 +206,25 @@ def write_lines(
     new: list[str],
     lease: Lease,
     world: World,
-) -> None:
+) -> tuple[str, ...]:
     """
-    Replace the lines `old` by `new`.
+    Replace the lines `old` by `new`. Returns a note if the new lines are on
+    storage though the write did not end well.
 
     Raises what Lease.write() does, but for Unsettled: where only storage tells
-    the outcome, we read it, and raise WriteFailed, MetadataChanged or
-    OutcomeUnknown if it is not the new lines.
+    the outcome, we read it, and raise what outcome.find() does.
     """
     world.progress("writing")
     try:
         lease.write(old, new)
     except Unsettled as e:
-        _find_outcome(storage, old, new, e)
-
-
-def _find_outcome(
-    storage: Reader,
-    old: list[str] | None,
-    new: list[str],
-    unsettled: Unsettled,
-) -> None:
-    """Returns if the new lines are on storage. Otherwise raises an error."""
-    deadline = time.monotonic() + LINGER
-    while True:
-        try:
-            lines = storage.read()
-        except errors.Error as e:
-            reason = f"{unsettled.cause}, and then: {e}"
-            raise errors.OutcomeUnknown(storage.sd_id, reason)
-        if sorted(lines) == sorted(new):
-            return
-        if lines == old and unsettled.ended:
-            raise errors.WriteFailed(storage.sd_id, "commit", unsettled.cause)
-        if unsettled.failed:
-            raise errors.MetadataChanged(storage.sd_id)
-        if unsettled.ended or time.monotonic() >= deadline:
-            raise errors.OutcomeUnknown(storage.sd_id, unsettled.cause)
-        time.sleep(0.2)
+        outcome.find(storage, old, new, e, LINGER)
+        return (
+            "the change is on storage, but the write ended with an error, so"
+            " a crash of the storage or of this host may still undo it:"
+            f" {e.cause}",
+        )
+    return ()
 
 
 def settle(
@@ -251,7 +237,8 @@ def settle(
 ) -> tuple[str, ...]:
     """
     Look for users that came while the flag was written, and undo the change
-    if there are some. Returns notes; raises FlagUndone, UndoFailed.
+    if there are some. Returns notes; raises FlagUndone, UndoFailed, and what
+    write_lines() does if nobody knows which of the two it is.
     """
     if not request.value:
         return ()
@@ -275,22 +262,42 @@ def _undo(
     world: World,
 ) -> NoReturn:
     try:
-        write_lines(storage, new, old, lease, world)
+        notes = write_lines(storage, new, old, lease, world)
     except errors.Error as e:
-        raise errors.UndoFailed(storage.sd_id, users, str(e))
-    raise errors.FlagUndone(storage.sd_id, users)
+        raise outcome.not_undone(storage, users, e)
+    undone = "the flag was taken back"
+    before = flag.read(md_lines.parse(old).values, storage.sd_id)
+    if before.value:
+        undone = (
+            "the change was taken back, and it is a backup domain as before,"
+            f" reason: {printable(before.reason or '-')}"
+        )
+    undone = "; ".join([undone, *notes])
+    raise errors.FlagUndone(storage.sd_id, users, undone)
 
 
-def read_once_more(storage: Reader, new: list[str]) -> tuple[str, ...]:
+def read_once_more(
+    storage: Reader,
+    new: list[str],
+    notes: tuple[str, ...],
+    before: list[str] | None,
+) -> Result:
     """
-    Notes on what others have done since the lease was released. They cannot
-    make the change fail: it was read back under the lease.
+    The Result of a change, by what is on storage now that the lease is
+    released. What others have done since cannot make the change fail: it was
+    read back under the lease.
+
+    notes, before: of the change, as in Result.
     """
+    lines, destroyed = new, None
     try:
         lines = storage.read()
         md_lines.require(lines, storage.sd_id)
+        if sorted(lines) != sorted(new):
+            notes += ("the metadata was changed again by somebody else",)
     except errors.Error as e:
-        return (f"the change was made, but reading it again failed: {e}",)
-    if sorted(lines) != sorted(new):
-        return ("the metadata was changed again by somebody else",)
-    return ()
+        lines = new
+        notes += (f"the change was made, but reading it again failed: {e}",)
+        if isinstance(e, (errors.MetadataMissing, errors.Untrustworthy)):
+            destroyed = e
+    return Result(True, lines, notes, before, new, destroyed)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from vdsm_backup import errors
 from vdsm_backup.change import change
 from vdsm_backup.host import vdsm_client
+from vdsm_backup.metadata import flag
 from vdsm_backup.text import printable
 
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ def change_flag(
 
     vdsm: not entered yet; it is entered here when VDSM is asked.
 
-    Raises DomainAttached with the obstacle, what change.change() does, and
-    what VDSM's plugin refuses with.
+    Raises DomainAttached with the obstacle, NotAsAnswered, what
+    change.change() does, and what VDSM's plugin refuses with.
     """
     first = change.checked(storage)
     if not first.pool:
@@ -60,7 +61,7 @@ def change_flag(
         raise _attached(storage, first, "it cannot take --accept-origin")
     notes = change.require_unused(storage, request, world)
     # What VDSM will write, but for who and when. It is shown if what VDSM has
-    # written cannot be read.
+    # written cannot be read now.
     new = change.new_lines(first, request, storage, world)
     try:
         with vdsm:
@@ -70,12 +71,40 @@ def change_flag(
             answer = _ask(storage, first, request, world, vdsm)
     except vdsm_client.Unreachable as e:
         raise _attached(storage, first, str(e))
-    notes += tuple(printable(note) for note in answer["notes"])
+    notes += tuple(printable(note) for note in answer.get("notes", ()))
+    new, more = _read_back(storage, request, new)
+    changed = answer.get("changed", True)
+    return change.Result(changed, new, notes + more, first.lines)
+
+
+def _read_back(
+    storage: Reader, request: change.Request, new: list[str]
+) -> tuple[list[str], tuple[str, ...]]:
+    """
+    (the lines on storage after VDSM's answer, notes). VDSM's word is not
+    enough: a host without the plugin may have written an older state back.
+
+    new: the lines if nothing can be read now.
+
+    Raises NotAsAnswered, and what change.checked() does if the metadata is
+    gone or damaged.
+    """
     try:
-        new = storage.read()
-    except errors.Error as e:
-        notes += (f"the change was made, but reading it failed: {e}",)
-    return change.Result(answer["changed"], new, notes, first.lines)
+        now = change.checked(storage)
+    except errors.MetadataMissing:
+        raise
+    except errors.Unreadable as e:
+        note = f"VDSM has made the change, but reading it failed: {e}"
+        return new, (note,)
+    if not _is_as_asked(now, request):
+        raise errors.NotAsAnswered(storage.sd_id, flag.describe(now.flag))
+    return now.lines, ()
+
+
+def _is_as_asked(now: Checked, request: change.Request) -> bool:
+    """Whether the flag is what was asked for; VDSM says who and when."""
+    asked = (request.value, request.reason)
+    return (now.flag.value, now.flag.reason) == asked
 
 
 def _require_able(
@@ -116,12 +145,39 @@ def _ask(
     except vdsm_client.Unanswered as e:
         raise errors.OutcomeUnknown(storage.sd_id, str(e))
     except vdsm_client.Refused as e:
+        if e.code == errors.OutcomeUnknown.code:
+            return _outcome(storage, first, request, printable(str(e)))
         if e.code in errors.by_code():
             raise errors.from_text(e.code, printable(str(e)))
         if e.code in _BEFORE_THE_WRITE:
             raise _attached(storage, first, _refusal(e))
         # The error may come from the end, when the flag was written already.
         raise errors.OutcomeUnknown(storage.sd_id, _refusal(e))
+
+
+def _outcome(
+    storage: Reader, first: Checked, request: change.Request, told: str
+) -> dict[str, Any]:
+    """
+    VDSM's answer, if the flag that was asked for is on storage though VDSM
+    could not say so. VDSM writes no more after that.
+
+    told: what VDSM said.
+
+    Raises ChangedByOther if neither that nor the flag from before is there,
+    OutcomeUnknown if nobody can say.
+    """
+    unknown = errors.from_text(errors.OutcomeUnknown.code, told)
+    try:
+        now = change.checked(storage)
+    except errors.Error:
+        raise unknown
+    if now.flag == first.flag:
+        raise unknown
+    if not _is_as_asked(now, request):
+        raise errors.ChangedByOther(storage.sd_id, flag.describe(now.flag))
+    note = f"VDSM could not tell the outcome, storage does: {told}"
+    return {"changed": True, "notes": [note]}
 
 
 def _refusal(refused: vdsm_client.Refused) -> str:

@@ -108,7 +108,8 @@ class Unsettled(Exception):
 
     cause: why it did not end well.
     ended: the call that writes has come back, so what is on storage now
-        stays. Otherwise it may still be on its way.
+        stays. Otherwise it may still be on its way: also where it came back
+        with an error after which the storage may carry it out later.
     failed: the call came back with an error. So if the new lines are not
         there now, they will not come: the old ones are there, or somebody
         else's.

@@ -110,12 +110,7 @@ def _lead(
             error = errors.from_fields(**message["error"])
             if not committed or _wrote_nothing(error):
                 raise error
-            if isinstance(error, errors.OutcomeUnknown):
-                raise Unsettled(error.reason, ended=False)
-            # Of all errors only WriteFailed says that the call came back.
-            ended = isinstance(error, errors.WriteFailed)
-            failed = ended and error.step == "commit"
-            raise Unsettled(str(error), ended, failed)
+            raise _unsettled(error, step)
         step = message["step"]
         on_step(step)
         if not committed:
@@ -124,6 +119,25 @@ def _lead(
             with contextlib.suppress(OSError):
                 channel.send({"go": True})
                 committed = step == "commit"
+
+
+def _unsettled(error: errors.Error, step: str) -> Unsettled:
+    """
+    What an error after "commit" says of the write. step: the last one that
+    the writer has named.
+    """
+    if isinstance(error, errors.WriteFailed):
+        # Of all errors it alone says that the call came back, and that the
+        # storage will not carry the call out later.
+        cause = error.reason
+        if error.step != "commit":
+            cause = f"{error.step} failed: {cause}"
+        return Unsettled(cause, ended=True, failed=error.step == "commit")
+    cause = str(error)
+    if isinstance(error, errors.OutcomeUnknown):
+        cause = error.reason
+    # "confirm" comes when the call has come back without an error.
+    return Unsettled(cause, ended=step == "confirm")
 
 
 def _wrote_nothing(error: errors.Error) -> bool:

@@ -19,6 +19,8 @@ from vdsm_backup.cli import (
     wiring,
 )
 from vdsm_backup.cli.exits import Exit
+from vdsm_backup.metadata import flag
+from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.text import is_uuid, printable
 
 if TYPE_CHECKING:
@@ -71,7 +73,7 @@ def make(
     copy: the kept one that is put back; what differs is then shown.
     show_lines: also show all lines, and what differs.
 
-    Raises what `work` raises.
+    Raises what `work` raises, and what _require_as_written() does.
     """
     world = wiring.HostWorld(
         storage, options, args.timeout, ui.progress, storage.twins
@@ -82,7 +84,8 @@ def make(
     finally:
         if not args.dry_run:
             tidied = world.tidy()
-            ui.notes(tidied)
+            ui.left_behind(tidied)
+    _require_as_written(storage.sd_id, result)
     reading = readings.from_lines(storage, result.lines)
     domain = objects.domain_object(reading)
     notes = [
@@ -137,7 +140,7 @@ def find(
                 wiring.leave_lockspace(sd_id, options, timeout, ui.progress)
             except errors.Error as e:
                 text = f"a killed run may have left the lockspace joined: {e}"
-                ui.notes([text])
+                ui.left_behind([text])
         raise
 
 
@@ -159,8 +162,26 @@ def tidying_if_refused(
             world = wiring.HostWorld(
                 storage, options, args.timeout, ui.progress
             )
-            ui.notes(world.tidy())
+            ui.left_behind(world.tidy())
         raise
+
+
+def _require_as_written(sd_id: str, result: Result) -> None:
+    """
+    Raises ChangedByOther if somebody else has changed the flag since we wrote
+    it, and the error of metadata that was destroyed since: nothing that a
+    command says of its change would be true then.
+    """
+    if result.destroyed:
+        raise result.destroyed
+    if result.written is None:
+        return
+    written, now = (
+        flag.read(md_lines.parse(lines).values, sd_id)
+        for lines in (result.written, result.lines)
+    )
+    if now != written:
+        raise errors.ChangedByOther(sd_id, flag.describe(now))
 
 
 def _warnings(

@@ -47,6 +47,7 @@ class UI:
         self._err = err
         self._print_error: OSError | None = None
         self._must_be_whole = False
+        self._left: list[str] = []
 
     # The result
 
@@ -92,9 +93,13 @@ class UI:
     # Beside the result
 
     def failure(self, error: errors.Error) -> None:
-        """Show an error and its hints. In JSON it is the result."""
+        """
+        Show an error and its hints. In JSON it is the result, with the notes
+        of left_behind().
+        """
         if self.as_json:
-            self.json(error=objects.error_object(error))
+            notes = {"notes": self._left} if self._left else {}
+            self.json(error=objects.error_object(error), **notes)
             return
         self._say(f"{PROGRAM}: error {error.code}: {error}")
         for hint in error.hint_lines():
@@ -108,6 +113,15 @@ class UI:
         if not self.as_json:
             for note in notes:
                 self._say(f"note: {note}")
+
+    def left_behind(self, notes: Iterable[str]) -> None:
+        """
+        As notes(), on what a command leaves behind on this host. It does so
+        also if it fails, so in JSON they are beside the error then.
+        """
+        notes = list(notes)
+        self._left += notes
+        self.notes(notes)
 
     def progress(self, text: str) -> None:
         """Show what the command does now, if somebody watches a terminal."""

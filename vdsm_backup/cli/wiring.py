@@ -19,6 +19,7 @@ from vdsm_backup.host import (
     caller,
     filesystems,
     hosted_engine,
+    journal,
     mounts,
     vdsm_client,
 )
@@ -182,9 +183,7 @@ class HostWorld:
         joined, active = Record(run_dir, storage.sd_id).exists(), False
         tidying = None
         if isinstance(storage, BlockStorage):
-            tidying = activation.Tidying(
-                run_dir, storage.sd_id, self._notes.append
-            )
+            tidying = activation.Tidying(run_dir, storage.sd_id, self._note)
             active = tidying.left_behind()
         if not joined and not active:
             return
@@ -201,14 +200,24 @@ class HostWorld:
                     pass
         except errors.Error as e:
             what = "the lockspace joined" if joined else "LVs active"
-            self._notes.append(f"a killed run may have left {what}: {e}")
+            self._note(f"a killed run may have left {what}: {e}")
+
+    def _note(self, text: str) -> None:
+        """
+        Note what this host is left with. It outlives the command, so the
+        journal has it, too.
+        """
+        self._notes.append(text)
+        sd_id = self._storage.sd_id
+        message = f"Storage domain {sd_id}: {text}"
+        journal.send(message, journal.WARNING, domain=sd_id)
 
     def _make_activation(self) -> activation.Activation:
         sd_id, timeout = self._storage.sd_id, self._timeout
         return activation.Activation(
             self._options.run_dir,
             sd_id,
-            self._notes.append,
+            self._note,
             timeout,
             lambda: client.require_daemon(sd_id, timeout, self.progress),
             self.progress,
@@ -305,6 +314,7 @@ class HostWorld:
                 for twin in self._twins
                 if isinstance(twin, FileStorage)
             ],
+            note=self._note,
         )
 
     def _write(

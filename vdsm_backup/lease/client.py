@@ -51,6 +51,8 @@ class LeaseRequest:
         VDSM, has joined the lockspace.
     same_storage: other paths by which ids must be reached, too. If one of them
         is another file, that is a copy of the domain.
+    note: called with a text on what is left behind on this host at the end,
+        which somebody has to know. None: it is progress, as all else.
     """
 
     sd_id: str
@@ -67,11 +69,17 @@ class LeaseRequest:
     dump_gid: int | None = None
     require_not_joined: bool = False
     same_storage: Sequence[str] = ()
+    note: Callable[[str], None] | None = None
 
     def __post_init__(self) -> None:
         # The UUID names files in run_dir.
         if not _UUID.fullmatch(self.sd_id):
             raise ValueError(f"not a UUID: {self.sd_id!a}")
+
+    def fields(self) -> dict[str, Any]:
+        """What the holder process is told: all but `note`, for JSON."""
+        names = [field.name for field in dataclasses.fields(self)]
+        return {n: getattr(self, n) for n in names if n != "note"}
 
 
 class Held:
@@ -179,6 +187,7 @@ class _HolderProcess:
     ) -> None:
         self._request = request
         self._progress = progress
+        self._note = request.note or progress
         self._task = task
         self._step = "starting"
         self._deadline = time.monotonic() + request.timeout + _GRACE
@@ -193,7 +202,7 @@ class _HolderProcess:
                 pass_fds=fds,
                 as_root=True,
             )
-        message = {"request": dataclasses.asdict(request), "task": task}
+        message = {"request": request.fields(), "task": task}
         self.channel.send(message)
 
     def __enter__(self) -> _HolderProcess:
@@ -212,6 +221,12 @@ class _HolderProcess:
             # The holder takes this for the end of the tool.
             self._control.shutdown(socket.SHUT_WR)
             self._wait_for_end()
+        except KeyboardInterrupt:
+            self._note(
+                "interrupted while this host left the lockspace of the domain:"
+                f" our process {self._process.pid} goes on with that"
+            )
+            raise
         finally:
             self.channel.close()
             self._handover.close()
@@ -256,19 +271,40 @@ class _HolderProcess:
             try:
                 message = self._receive(deadline)
             except errors.LeaseTimeout:
-                self._progress("not waiting any longer for sanlock to leave")
+                self._note(
+                    "sanlock has not left the lockspace of the domain within"
+                    f" {_LEAVE} seconds: until it has, VDSM of this host"
+                    " cannot join; our process"
+                    f" {self._process.pid} goes on trying"
+                )
                 return
             if message is None:
-                self._process.wait()
+                self._note_death(self._process.wait())
                 return
             if "writing" in message:
-                self._progress("not waiting for the writer, which is stuck")
+                self._note(
+                    "the writer is stuck and keeps the SDM lease until the"
+                    " storage lets it end: if this host had joined the"
+                    " lockspace for the change, it stays in it until then, and"
+                    " VDSM of this host cannot join; our process"
+                    f" {self._process.pid} waits for it"
+                )
                 return
             if "error" in message:
                 error = errors.from_fields(**message["error"])
-                self._progress(f"cleaning up failed: {error}")
+                self._note(f"cleaning up after the lease failed: {error}")
             if "progress" in message:
                 self._progress(message["progress"])
+
+    def _note_death(self, status: int) -> None:
+        """Note it if a holder has ended before it was done."""
+        if status and self._task != "probe":
+            self._note(
+                "the process that holds the lease was killed, or broke, before"
+                " its end: this host may still be in the lockspace of the"
+                " domain, and then VDSM of this host cannot join until the"
+                " next change of the domain leaves it"
+            )
 
     def _receive(self, deadline: float) -> dict[str, Any] | None:
         left = max(deadline - time.monotonic(), 0.001)

@@ -47,9 +47,12 @@ class Result(namedtuple("Result", "rc out err ended")):
     ended: bool
 
 
-def limits(devices: Sequence[str]) -> list[str]:
+def limits(devices: Sequence[str], wait_for_locks: bool = True) -> list[str]:
     """
     Arguments that let lvm use these devices only, and pin its settings.
+
+    wait_for_locks: lvm waits for its own locks of VGs on this host. Otherwise
+        it ends with an error if another command has one: lock_is_held().
 
     lvm knows --devices since 2.03.12. An older one ends with an error.
 
@@ -57,7 +60,22 @@ def limits(devices: Sequence[str]) -> list[str]:
     """
     if not devices:
         raise ValueError("lvm without a limit")
-    return ["--devices", ",".join(devices), "--config", _PINNED]
+    pinned = _PINNED % wait_for_locks
+    return ["--devices", ",".join(devices), "--config", pinned]
+
+
+# What lvm says of a lock of a VG that it does not wait for. It has not read
+# the VG by then (lib/locking/locking.c, lib/misc/lvm-flock.c).
+_NO_LOCK = "Can't get lock for "
+_HELD = "Resource temporarily unavailable"
+
+
+def lock_is_held(result: Result) -> bool:
+    """
+    Whether a command did nothing since another command of this host has the
+    lock of the VG.
+    """
+    return bool(result.rc) and _NO_LOCK in result.err and _HELD in result.err
 
 
 # Settings that the host's lvm.conf (with lvmlocal.conf and the files of host
@@ -69,7 +87,7 @@ def limits(devices: Sequence[str]) -> list[str]:
 # make no difference in JSON today; a family is pinned as a whole.
 #
 # test: with it, a command does nothing and says that it did. umask: for the
-# copy of a VG that is kept with the history. wait_for_locks and
+# copy of a VG that is kept with the history. wait_for_locks (here 0 or 1) and
 # prioritise_write_locks: as VDSM has them; a read must not fail because
 # another command changes the VG at the same time.
 #
@@ -99,7 +117,7 @@ _PINNED = (
     ' mark_hidden_devices=1 pvs_sort="pv_name" lvs_sort="vg_name,lv_name" }'
     ' log { prefix="  " command_names=0 indent=0 verbose=0 silent=0'
     " report_command_log=0 }"
-    " global { test=0 umask=077 wait_for_locks=1 prioritise_write_locks=1 }"
+    " global { test=0 umask=077 wait_for_locks=%d prioritise_write_locks=1 }"
     ' devices { hints="none" obtain_device_list_from_udev=0'
     ' ignore_suspended_devices=1 preferred_names=["^/dev/mapper/"]'
     " pv_min_size=512 }"

@@ -13,6 +13,7 @@ import copy
 import os
 import signal
 import threading
+import time
 
 from vdsm_backup import errors
 from vdsm_backup.host.devices import require_plain
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
 
         devices: list[str]
         timeout: float
+
+
+# Seconds between two attempts to take the lock of a VG.
+LOCK_POLL = 0.2
 
 
 class Lvm:
@@ -222,7 +227,9 @@ class Lvm:
         not there. So the caller reads the tags back.
 
         Raises LvmFailed, also if lvm had to be killed. Raises StorageTimeout
-        if lvm has not ended even so, and may still write.
+        if lvm has not ended even so, and may still write. Raises WriteFailed
+        if another command has the lock of the VG all the time: nothing was
+        written then.
         """
         args = ["--autobackup", "n"]
         if only_with:
@@ -231,18 +238,37 @@ class Lvm:
             args += ["--deltag", tag]
         for tag in sorted(add):
             args += ["--addtag", tag]
-        self._change("vgchange", vg, [*args, "--", vg.name])
+        narrow = self.only(vg.devices)
+        deadline = time.monotonic() + self.timeout
+        while True:
+            # lvm would wait for the lock for ever, and when it is killed then,
+            # nobody could say whether it has written.
+            result = narrow._run(
+                "vgchange", [*args, "--", vg.name], wait_for_locks=False
+            )
+            if not lvm_command.lock_is_held(result):
+                narrow._check_change("vgchange", result)
+                return
+            if time.monotonic() >= deadline:
+                reason = (
+                    "another command of this host has LVM's lock of the VG:"
+                    f" {_messages(result)}"
+                )
+                raise errors.WriteFailed(vg.name, "lock", reason)
+            time.sleep(LOCK_POLL)
 
     def activate(self, vg: Vg, names: Iterable[str]) -> None:
-        """Activate LVs of a VG. Raises as change_tags()."""
+        """Activate LVs of a VG. Raises LvmFailed, StorageTimeout."""
         self._lvchange(vg, names, "y")
 
     def deactivate(self, vg: Vg, names: Iterable[str]) -> None:
-        """Deactivate LVs of a VG. Raises as change_tags()."""
+        """Deactivate LVs of a VG. Raises LvmFailed, StorageTimeout."""
         self._lvchange(vg, names, "n")
 
     def cfgbackup(self, vg: Vg, path: str) -> None:
-        """Write the VG's metadata into a file. Raises as change_tags()."""
+        """
+        Write the VG's metadata into a file. Raises LvmFailed, StorageTimeout.
+        """
         # To lvm the path is a format, with %s for the name of the VG.
         args = ["--file", path.replace("%", "%%"), "--", vg.name]
         self._change("vgcfgbackup", vg, args)
@@ -254,16 +280,21 @@ class Lvm:
 
     def _change(self, command: str, vg: Vg, args: Sequence[str]) -> None:
         narrow = self.only(vg.devices)
-        result = narrow._run(command, args)
+        narrow._check_change(command, narrow._run(command, args))
+
+    def _check_change(self, command: str, result: lvm_command.Result) -> None:
+        """As _check(), but a command that was killed has failed."""
         if result.rc is None and result.ended:
             reason = f"it did not answer within {self.timeout:g} seconds"
             raise errors.LvmFailed(command, -signal.SIGKILL, reason)
-        narrow._check(command, result)
+        self._check(command, result)
 
     # Running
 
-    def _run(self, command: str, args: Sequence[str]) -> lvm_command.Result:
-        limits = lvm_command.limits(self.devices)
+    def _run(
+        self, command: str, args: Sequence[str], wait_for_locks: bool = True
+    ) -> lvm_command.Result:
+        limits = lvm_command.limits(self.devices, wait_for_locks)
         try:
             return lvm_command.run(
                 [command, *limits, *args], self.timeout, self._stdin

@@ -31,6 +31,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Iterable
 
+# Bytes of a file. VDSM's own metadata is below 2 KiB; unknown keys may make it
+# longer. A longer file is not metadata, and reading it could take all our
+# memory.
+MAX_FILE = 1024**2
+
 TAG_PREFIX = "MDT_"
 
 # lvm2 before 2.02.108 limits a tag to 1024 characters (lvm(8), "tags").
@@ -64,6 +69,16 @@ def encode_file(lines: Iterable[str]) -> bytes:
     Raises UnicodeEncodeError for a lone surrogate, which UTF-8 cannot have.
     """
     return b"".join(line.encode("utf-8") + b"\n" for line in lines)
+
+
+def too_long(lines: Iterable[str]) -> str:
+    """
+    Why a file with these lines would be too long to be read again, or "".
+    """
+    size = sum(len(line.encode("utf-8", "replace")) + 1 for line in lines)
+    if size <= MAX_FILE:
+        return ""
+    return f"the metadata would have {size} bytes, {MAX_FILE} fit"
 
 
 def encode_tag(line: str) -> str:

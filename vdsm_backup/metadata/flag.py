@@ -99,6 +99,16 @@ def apply(values: Mapping[str, str], flag: Flag) -> dict[str, str]:
     return kept
 
 
+def describe(flag: Flag) -> str:
+    """The flag in words, harmless, as the end of a sentence."""
+    if not flag.value:
+        return "it is no backup domain"
+    by = printable(flag.by or "somebody unknown")
+    since = printable(flag.since or "an unknown time")
+    reason = printable(flag.reason or "-")
+    return f"it is a backup domain, since {since} by {by}, reason: {reason}"
+
+
 def require_supported(values: Mapping[str, str], domain: str) -> None:
     """
     Require that these are metadata values of a domain that can be flagged.

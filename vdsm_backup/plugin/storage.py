@@ -6,6 +6,7 @@ domain, its LVM cache and commands. No second LVM or ioprocess inside VDSM.
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ from vdsm_backup.storage.base import Reader
 from vdsm_backup.text import printable
 
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Mapping
 
     from vdsm_backup.plugin.vdsm_types import (
         LvmObject,
@@ -82,6 +83,7 @@ class VdsmStorage(Reader):
         if old is None:
             # Only a restore has no old lines, and VDSM restores nothing.
             raise ValueError("VDSM writes over metadata that it can read")
+        self._require_readable(new)
         wanted = md_lines.parse(new).values
         flushing = False
         try:
@@ -103,7 +105,31 @@ class VdsmStorage(Reader):
                 raise errors.WriteFailed(self.sd_id, "reading", text) from e
             # We no longer wait for ioprocess, but it may still write.
             ended = not isinstance(e, (ioprocess.Timeout, ioprocess.Closed))
-            raise Unsettled(text, ended) from e
+            raise Unsettled(text, ended and self._prevent_late(e)) from e
+        self._require_written(wanted)
+
+    def _require_readable(self, new: list[str]) -> None:
+        """Raises WriteFailed if these lines could not be read again."""
+
+    def _prevent_late(self, error: Exception) -> bool:
+        """
+        Whether the storage will not carry out later what failed with this
+        error.
+        """
+        return True
+
+    def _require_written(self, wanted: Mapping[str, str]) -> None:
+        """
+        Raises Unsettled if VDSM's transaction came to its end and the flag on
+        storage is another one.
+        """
+        try:
+            found = md_lines.parse(self.read()).values
+        except errors.Error as e:
+            raise Unsettled(f"reading it back failed: {e}", ended=True) from e
+        if any(found.get(key) != wanted.get(key) for key in flag.KEYS):
+            cause = "VDSM's write came to its end, and it is not there"
+            raise Unsettled(cause, ended=True)
 
     def _unreadable(self, text: str) -> errors.Error:
         return errors.MetadataUnreadable(self.sd_id, printable(text))
@@ -113,6 +139,32 @@ class VdsmFileStorage(VdsmStorage):
     """A domain whose metadata is in a file."""
 
     kind = "file"
+
+    def _require_readable(self, new: list[str]) -> None:
+        too_long = encoding.too_long(new)
+        if too_long:
+            raise errors.WriteFailed(self.sd_id, "encode", too_long)
+
+    def _prevent_late(self, error: Exception) -> bool:
+        """
+        A server may carry a rename out later, though the client was told an
+        error. Without VDSM's own new file it cannot. That file is not removed
+        where it may be all that is left.
+        """
+        if not isinstance(error, OSError):
+            return True
+        rw = dictionary(self.domain)._metaRW
+        try:
+            # Another thread of VDSM may be about to use a file of that name.
+            with metadata.lock_of(self.sd_id):
+                if not metadata.fresh_lines(rw):
+                    return False
+                rw._oop.os.unlink(f"{rw._metafile}.new")
+        except OSError as e:
+            return e.errno == errno.ENOENT
+        except Exception:
+            return False
+        return True
 
     def read(self) -> list[str]:
         rw = dictionary(self.domain)._metaRW

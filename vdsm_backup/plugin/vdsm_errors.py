@@ -47,14 +47,15 @@ def as_ours(make: Callable[[str], errors.Error]) -> Iterator[None]:
 
 def exception(error: errors.Error, text: str | None = None) -> Exception:
     """
-    One of our errors as an exception of VDSM, with our code.
+    One of our errors as an exception of VDSM, with the code that it has in
+    verbs.
 
     text: in place of the error's own.
     """
     from vdsm.common.exception import GeneralException
 
     class BackupFlagError(GeneralException):
-        code = error.code
+        code = error.verb_code or error.code
         # An answer, not a fault of VDSM: no trace in its log.
         expected = error.refusal or error.wrong_usage
 

@@ -186,6 +186,8 @@ def pool_set(config_path: str | None) -> Function:
         self._assert_sd_in_pool(domain.sd_id)
         world = _World(self, domain, options)
         result = change.change(domain, request, world)
+        if result.destroyed:
+            raise result.destroyed
         found = flag.read(md_lines.parse(result.lines).values, domain.sd_id)
         log.info(
             "Backup flag of domain %s: %s, changed: %s",

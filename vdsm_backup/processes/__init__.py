@@ -5,6 +5,7 @@ of the command line; others are named after their modules.
 
     spawn.py           starts a module of the product as a process, by its name
     bootstrap.py       the first code of such a process
+    signals.py         signals that a process may have been started with
     identity.py        user and group of a process
     stuck.py           processes that were killed and have not ended yet
     scripts.py         starts modules that answer a question which may hang

@@ -16,10 +16,13 @@ import importlib
 import json
 import sys
 
+_SIGNALS = "vdsm_backup.processes.signals"
+
 
 def _main() -> None:
     module, path, *args = sys.argv[1:]
     sys.path[:] = json.loads(path)
+    importlib.import_module(_SIGNALS).hear_of_children()
     importlib.import_module(module).main(args)
 
 

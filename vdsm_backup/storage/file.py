@@ -44,9 +44,8 @@ METADATA = "metadata"
 IDS = "ids"
 LEASES = "leases"
 
-# Bytes. VDSM's own metadata is below 2 KiB; unknown keys may make it longer.
-# A longer file is not metadata, and reading it could take all our memory.
-MAX_SIZE = 1024**2
+# Bytes of a file that is read.
+MAX_SIZE = encoding.MAX_FILE
 
 # Seconds between two attempts to read a file that is being replaced.
 RETRY = 0.2

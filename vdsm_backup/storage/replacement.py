@@ -15,6 +15,7 @@ other_writers.py.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import secrets
@@ -36,6 +37,21 @@ if TYPE_CHECKING:
     from vdsm_backup.storage.file import FileStorage
 
     T = TypeVar("T")
+
+
+# Errors of a rename by which the storage has refused it. After any other one,
+# such as EIO and ETIMEDOUT, the storage may carry the rename out later: NFS
+# gives them when a server has not answered in time, or its answer was lost.
+REFUSED = frozenset(
+    (
+        *(errno.EACCES, errno.EPERM, errno.EROFS),
+        *(errno.ENOSPC, errno.EDQUOT, errno.EMLINK),
+        *(errno.ENOENT, errno.ESTALE, errno.ENOTDIR, errno.EISDIR),
+        *(errno.EEXIST, errno.ENOTEMPTY, errno.EBUSY, errno.EXDEV),
+        *(errno.EINVAL, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOSYS),
+        *(errno.EILSEQ, errno.EOPNOTSUPP, errno.ENOMEM),
+    )
+)
 
 
 class Replacement:
@@ -84,17 +100,57 @@ class Replacement:
             if not whole:
                 moved = self._fence(temporary, old, self._move)
         except BaseException:
-            # Never after the rename: our file may be the live one by then.
             self._discard(temporary)
             raise
-        with self._storage.failing("commit"):
-            self._io.rename(temporary, self._path)
+        self._rename(temporary)
         step("confirm")
-        with self._storage.failing("confirm"):
-            self._io.fsyncPath(self._dir)
+        self._sync()
         self._require(new)
         for path in moved:
             self._discard(path)
+
+    def _rename(self, temporary: str) -> None:
+        """
+        Put our file in the place of the live one.
+
+        A server may carry a rename out later, though the client was told an
+        error. So our file is removed by its name after an error: a rename that
+        comes later finds none. If the rename was carried out, the name is not
+        there any more, and the live file stays.
+
+        Raises WriteFailed if the storage has refused the rename;
+        OutcomeUnknown if it may have been carried out, or may still be.
+        """
+        with self._storage.failing("commit"):
+            try:
+                self._io.rename(temporary, self._path)
+            except OSError as e:
+                self._prevent_late(temporary)
+                if e.errno in REFUSED:
+                    raise
+                reason = f"the rename over {self._path}: {e.strerror}"
+                raise errors.OutcomeUnknown(self._sd_id, reason)
+
+    def _prevent_late(self, temporary: str) -> None:
+        """
+        Remove our file, unless it may be all that is left: an NFS client that
+        has the live file open renames that away first, and then ours.
+        """
+        with contextlib.suppress(OSError, fileio.Timeout, fileio.Closed):
+            if METADATA in self._io.listdir(self._dir):
+                self._io.unlink(temporary)
+
+    def _sync(self) -> None:
+        """
+        Have the rename on disk. Raises WriteFailed if nobody can say that it
+        is, though others see it.
+        """
+        with self._storage.failing("confirm"):
+            try:
+                self._io.fsyncPath(self._dir)
+            except OSError as e:
+                reason = f"fsync of {self._dir}: {e.strerror}"
+                raise errors.WriteFailed(self._sd_id, "confirm", reason)
 
     def _require(self, new: list[str]) -> None:
         """Raises an error if the new lines are not on storage."""
@@ -110,8 +166,12 @@ class Replacement:
     def _encoded(self, lines: list[str]) -> bytes:
         """
         The file that has these lines. Raises WriteFailed if it would not be
-        read back as the same lines: the checksum would be wrong then.
+        read back as the same lines: the checksum would be wrong then, or
+        nobody of ours would read the file at all.
         """
+        too_long = encoding.too_long(lines)
+        if too_long:
+            raise errors.WriteFailed(self._sd_id, "encode", too_long)
         with contextlib.suppress(UnicodeEncodeError):
             data = encoding.encode_file(lines)
             if encoding.decode_file(data, self._sd_id) == lines:

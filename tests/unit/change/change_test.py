@@ -220,6 +220,7 @@ def test_user_that_comes_during_the_write_undoes_it(world):
     with pytest.raises(errors.FlagUndone) as e:
         world.change(storage, SET)
     assert "VM web1" in str(e.value)
+    assert str(e.value).endswith(": the flag was taken back")
     assert storage.lines == before
     # Both writes under one lease.
     assert world.log.count("write") == 2
@@ -341,12 +342,61 @@ def test_write_that_failed_where_somebody_else_has_changed_it(world):
 def test_write_that_came_to_its_end_where_somebody_else_has_changed_it(
     world,
 ):
-    """It may have been there before."""
+    """It may have been there before. What is there now is whole, and known."""
     storage = make()
     world.write_error = {1: Unsettled("fsync: EIO", ended=True)}
-    storage.write = lambda old, new, step: other_wins(True)(storage)
-    with pytest.raises(errors.OutcomeUnknown):
+    other = other_wins(True, BACKUP_REASON="of the other", BACKUP_BY="b@c")
+    storage.write = lambda old, new, step: other(storage)
+    with pytest.raises(errors.ChangedByOther) as e:
         world.change(storage, SET)
+    assert "by b@c, reason: of the other" in str(e.value)
+    assert "vdsm-backup-domain show" in e.value.hint_lines()[0]
+
+
+@pytest.mark.parametrize(
+    "spoil, error",
+    [
+        (lambda lines: lines[:-1], errors.SealMissing),
+        (lambda lines: ["A=1", *lines], errors.SealBroken),
+        (lambda lines: ["CLASS=Iso", *lines], errors.DamagedMetadata),
+        (lambda lines: [], errors.NotMetadata),
+    ],
+)
+def test_write_that_came_to_its_end_where_somebody_else_has_damaged_it(
+    world, spoil, error
+):
+    storage = make()
+    world.write_error = {1: Unsettled("fsync: EIO", ended=True)}
+
+    def write(old, new, step):
+        storage.lines = spoil(new)
+
+    storage.write = write
+    with pytest.raises(error):
+        world.change(storage, SET)
+
+
+def test_write_that_may_still_come_over_what_somebody_else_wrote(
+    world, monkeypatch
+):
+    monkeypatch.setattr(change, "LINGER", 0)
+    storage = make()
+    world.write_error = {1: Unsettled("timed out", ended=False)}
+    storage.write = lambda old, new, step: other_wins(True)(storage)
+    with pytest.raises(errors.OutcomeUnknown) as e:
+        world.change(storage, SET)
+    assert "timed out; somebody else has changed" in str(e.value)
+
+
+def test_write_that_ended_with_an_error_and_is_there_is_told(world):
+    """Its directory may not be on disk."""
+    storage = make()
+    cause = "confirm failed: fsync of dom_md: Input/output error"
+    world.write_error = {1: Unsettled(cause, ended=True)}
+    result = world.change(storage, SET)
+    assert result.changed
+    told = [note for note in result.notes if note.endswith(cause)]
+    assert len(told) == 1 and "may still undo it" in told[0]
 
 
 def test_write_that_ended_and_is_not_there(world):
@@ -380,6 +430,72 @@ def test_write_that_cannot_be_read_back_is_unknown(world):
     assert "did not answer" in str(e.value)
 
 
+def flagged_before(world):
+    """A flagged domain that is to get another reason, and comes into use."""
+    storage = make()
+    world.change(storage, SET)
+    world.users = [NOBODY, Users(["VM web1"], [], [])]
+    return storage, list(storage.lines)
+
+
+def test_undone_where_only_the_reason_was_changed(world):
+    storage, before = flagged_before(world)
+    with pytest.raises(errors.FlagUndone) as e:
+        world.change(storage, Request("set", reason="another"))
+    assert storage.lines == before
+    assert "the flag was taken back" not in str(e.value)
+    assert "it is a backup domain as before, reason: why it is" in str(e.value)
+
+
+def test_undo_that_ended_with_an_error_and_is_there_is_told(world):
+    world.users = [NOBODY, Users(["VM web1"], [], [])]
+    world.write_error = {2: Unsettled("fsync: EIO", ended=True)}
+    with pytest.raises(errors.FlagUndone) as e:
+        world.change(make(), SET)
+    assert str(e.value).endswith("fsync: EIO")
+
+
+@pytest.mark.parametrize(
+    "flagged, error",
+    [(True, errors.UndoFailed), (False, errors.ChangedByOther)],
+)
+def test_undo_where_somebody_else_was_first(world, flagged, error):
+    """Whether the flag is still there is what storage says."""
+    storage = make()
+    world.users = [NOBODY, Users(["VM web1"], [], [])]
+    world.write_error = {2: errors.MetadataChanged(SD)}
+    write = storage.write
+
+    def or_other(old, new, step):
+        if world.log.count("write") == 1:
+            write(old, new, step)
+        else:
+            other_wins(flagged)(storage)
+
+    storage.write = or_other
+    with pytest.raises(error) as e:
+        world.change(storage, SET)
+    assert "VM web1" in str(e.value)
+
+
+def test_undo_that_may_still_come(world, monkeypatch):
+    """Then nobody can say that the domain stays flagged."""
+    monkeypatch.setattr(change, "LINGER", 0)
+    storage = make()
+    world.users = [NOBODY, Users(["VM web1"], [], [])]
+    world.write_error = {2: Unsettled("timed out", ended=False)}
+    write = storage.write
+
+    def once(old, new, step):
+        if world.log.count("write") == 1:
+            write(old, new, step)
+
+    storage.write = once
+    with pytest.raises(errors.OutcomeUnknown) as e:
+        world.change(storage, SET)
+    assert "VM web1" in str(e.value) and "timed out" in str(e.value)
+
+
 def test_changed_again_after_the_release_is_told(world):
     storage = make()
     lease = world.of(storage).lease
@@ -393,6 +509,22 @@ def test_changed_again_after_the_release_is_told(world):
     result = world.change(storage, SET, lease=lease_then_other)
     assert result.changed
     assert any("changed again" in note for note in result.notes)
+    assert result.lines == storage.lines != result.written
+
+
+def test_destroyed_after_the_release_is_told(world):
+    storage = make()
+    lease = world.of(storage).lease
+
+    @contextlib.contextmanager
+    def lease_then_damage(values):
+        with lease(values) as held:
+            yield held
+        storage.lines = ["A=1", *storage.lines]
+
+    result = world.change(storage, SET, lease=lease_then_damage)
+    assert isinstance(result.destroyed, errors.SealBroken)
+    assert result.lines == result.written != storage.lines
 
 
 def test_flag_as_the_user_knows_it(world):

@@ -211,6 +211,117 @@ def test_a_change_that_cannot_be_read_was_made(storage, ours, vdsm):
     assert "reading it failed: storage did not answer" in result.notes[-1]
 
 
+def claim(storage, lines, changed=True):
+    """A set_backup that leaves these lines, and answers that all is well."""
+
+    def set_backup(*args):
+        storage.lines = lines
+        return {"changed": changed, "notes": []}
+
+    return set_backup
+
+
+@pytest.mark.parametrize("changed", [True, False])
+def test_a_change_that_is_not_on_storage(storage, ours, vdsm, changed):
+    vdsm.set_backup = claim(storage, list(storage.lines), changed)
+    text = refused(storage, ours, vdsm, errors.NotAsAnswered)
+    assert "storage says otherwise: it is no backup domain" in text
+
+
+def test_a_clear_that_is_not_on_storage(storage, ours, vdsm):
+    change(storage, ours, vdsm)
+    vdsm.set_backup = claim(storage, list(storage.lines))
+    with pytest.raises(errors.NotAsAnswered) as e:
+        change(storage, ours, vdsm, world.CLEAR)
+    assert "it is a backup domain, since" in str(e.value)
+
+
+def test_a_change_with_another_reason_on_storage(storage, ours, vdsm):
+    lines = md_lines.flush(
+        flag.apply(
+            md_lines.parse(storage.lines).values, flag.Flag(True, "other")
+        )
+    )
+    vdsm.set_backup = claim(storage, lines)
+    with pytest.raises(errors.NotAsAnswered) as e:
+        change(storage, ours, vdsm)
+    assert "reason: other" in str(e.value)
+
+
+@pytest.mark.parametrize(
+    "lines, error",
+    [
+        ([], errors.NotMetadata),
+        (["A=1", *world.make(POOL_UUID=world.POOL).lines], errors.SealBroken),
+    ],
+)
+def test_a_change_that_left_no_metadata(storage, ours, vdsm, lines, error):
+    vdsm.set_backup = claim(storage, lines)
+    with pytest.raises(error):
+        change(storage, ours, vdsm)
+
+
+def test_metadata_that_is_gone_after_the_change(storage, ours, vdsm):
+    def set_backup(*args):
+        storage.faults["read"] = errors.MetadataMissing(world.SD, "metadata")
+        return {"changed": True, "notes": []}
+
+    vdsm.set_backup = set_backup
+    with pytest.raises(errors.MetadataMissing):
+        change(storage, ours, vdsm)
+
+
+def test_an_answer_that_lacks_something(storage, ours, vdsm):
+    real = vdsm.set_backup
+    vdsm.set_backup = lambda *args: real(*args) and {}
+    result = change(storage, ours, vdsm)
+    assert result.changed
+    assert result.lines == storage.lines
+
+
+# VDSM answers 982 also where somebody else has changed the domain: a verb has
+# no code of its own for that.
+
+
+def unknown(storage, then):
+    def set_backup(*args):
+        then(storage)
+        raise Refused(982, "changed by somebody else")
+
+    return set_backup
+
+
+def test_unknown_to_vdsm_and_changed_by_somebody_else(storage, ours, vdsm):
+    other = world.other_wins(True, BACKUP_REASON="of the other")
+    vdsm.set_backup = unknown(storage, other)
+    with pytest.raises(errors.ChangedByOther) as e:
+        change(storage, ours, vdsm)
+    assert "reason: of the other" in str(e.value)
+
+
+def test_unknown_to_vdsm_and_as_before(storage, ours, vdsm):
+    """It may still come."""
+    vdsm.set_backup = unknown(storage, lambda storage: None)
+    text = refused(storage, ours, vdsm, errors.OutcomeUnknown)
+    assert text == "changed by somebody else"
+
+
+def test_unknown_to_vdsm_and_there(storage, ours, vdsm):
+    there = world.other_wins(True, BACKUP_REASON="why it is")
+    vdsm.set_backup = unknown(storage, there)
+    result = change(storage, ours, vdsm)
+    assert result.changed
+    assert any("VDSM could not tell" in note for note in result.notes)
+
+
+def test_unknown_to_vdsm_and_unreadable(storage, ours, vdsm):
+    def hang(storage):
+        storage.faults["read"] = errors.StorageTimeout("storage", 1)
+
+    vdsm.set_backup = unknown(storage, hang)
+    refused(storage, ours, vdsm, errors.OutcomeUnknown)
+
+
 def test_a_change_without_an_answer(storage, ours, vdsm):
     vdsm.fails["set"] = Unanswered("VDSM did not answer within 300 seconds")
     refused(storage, ours, vdsm, errors.OutcomeUnknown)

@@ -91,7 +91,7 @@ def test_copy_of_another_domain(host, export, found):
     filedomain.put_bytes(host.mount, A, b"")
     lines = md_lines.flush(filedomain.metadata(A, SDUUID=found))
     done = host.json("restore", A, "--file", export(lines))
-    assert (done.error, done.code) == (9610, 1)
+    assert (done.error, done.code) == (9603, 1)
     assert "SDUUID" in done.json["error"]["message"]
     assert host.bytes(A) == b""
     # Also where the record says that it is of this one.
@@ -100,7 +100,7 @@ def test_copy_of_another_domain(host, export, found):
         record = json.load(f)
     with open(path, "w") as f:
         json.dump({**record, "domain": A}, f)
-    assert host.json("restore", A, "--file", path).error == 9610
+    assert host.json("restore", A, "--file", path).error == 9603
 
 
 def fifo(path):
@@ -125,7 +125,7 @@ def test_file_that_is_no_copy(host, export, name):
     path = export(FLAGGED)
     SPOIL[name](path)
     done = host.json("restore", A, "--file", path)
-    assert (done.error, done.code) == (9610, 1)
+    assert (done.error, done.code) == (9603, 1)
     assert path in done.json["error"]["message"]
     assert host.bytes(A) == b""
     assert host.kept() == []
@@ -134,7 +134,7 @@ def test_file_that_is_no_copy(host, export, name):
 def test_metadata_itself_is_no_copy(host):
     host.domain(sd_id=A)
     path = filedomain.path(host.mount, A)
-    assert host.json("restore", A, "--file", path).error == 9610
+    assert host.json("restore", A, "--file", path).error == 9603
 
 
 def test_from_or_file(host, export):

@@ -11,6 +11,8 @@ from tests.support import commandline
 from tests.support.storage import filedomain
 from vdsm_backup import errors
 from vdsm_backup.change import write
+from vdsm_backup.cli import parser
+from vdsm_backup.host import vdsm_client
 from vdsm_backup.lease import client
 from vdsm_backup.metadata import encoding, flag
 from vdsm_backup.metadata import lines as md_lines
@@ -317,6 +319,102 @@ def interrupt(monkeypatch, steps):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(write, "run", run)
+
+
+def test_changed_again_by_somebody_else(host, monkeypatch):
+    """Then it is not what we would say that it is."""
+
+    @contextlib.contextmanager
+    def take(request, progress):
+        with commandline.free_lease(request, progress) as held:
+            yield held
+        lines = md_lines.flush({**values(host), "BACKUP": "False"})
+        filedomain.put(host.mount, A, lines)
+
+    monkeypatch.setattr(client, "take", take)
+    host.domain(sd_id=A)
+    done = host.run("set", A, *WHY)
+    assert (done.code, done.out) == (1, "")
+    assert "error 9610: " in done.err
+    assert "it is no backup domain\n" in done.err
+    assert (
+        f"hint: look at what is there now: {parser.PROGRAM} show" in done.err
+    )
+
+
+def test_destroyed_by_somebody_else(host, monkeypatch):
+    @contextlib.contextmanager
+    def take(request, progress):
+        with commandline.free_lease(request, progress) as held:
+            yield held
+        filedomain.put(host.mount, A, ["A=1", *values(host)])
+
+    monkeypatch.setattr(client, "take", take)
+    host.domain(sd_id=A)
+    done = host.run("set", A, *WHY)
+    assert (done.code, done.out) == (1, "")
+    assert "error 963: " in done.err
+
+
+def test_other_keys_changed_again_by_somebody_else(host, monkeypatch):
+    @contextlib.contextmanager
+    def take(request, progress):
+        with commandline.free_lease(request, progress) as held:
+            yield held
+        lines = md_lines.flush({**values(host), "DESCRIPTION": "renamed"})
+        filedomain.put(host.mount, A, lines)
+
+    monkeypatch.setattr(client, "take", take)
+    host.domain(sd_id=A)
+    done = host.json("set", A, *WHY)
+    assert done.code == 0
+    assert done.json["domain"]["name"] == "renamed"
+    assert any("changed again" in note for note in done.json["notes"])
+
+
+def test_in_use_while_only_the_reason_is_changed(host, monkeypatch):
+    host.domain(sd_id=A, BACKUP="True", BACKUP_REASON="the old one")
+    before = host.bytes(A)
+    found = [users.Users(), users.Users(["VM web1"])]
+    monkeypatch.setattr(
+        users, "find", lambda *args: found.pop(0) if found[1:] else found[0]
+    )
+    done = host.run("set", A, *WHY)
+    assert done.code == 4
+    assert "error 989: " in done.err
+    assert "flag was taken back" not in done.err
+    assert "a backup domain as before, reason: the old one" in done.err
+    assert host.bytes(A) == before
+
+
+class VdsmThatOnlySays(vdsm_client.Vdsm):
+    """It changes nothing."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def spm(self, pool):
+        return vdsm_client.Spm(True, 1)
+
+    def has_plugin(self):
+        return True
+
+    def set_backup(self, *args):
+        return {"changed": True, "notes": []}
+
+
+@pytest.mark.parametrize("command", ["set", "clear"])
+def test_vdsm_says_that_it_was_changed(host, monkeypatch, command):
+    monkeypatch.setattr(vdsm_client, "Vdsm", VdsmThatOnlySays)
+    flagged = str(command == "clear")
+    host.domain(sd_id=A, POOL_UUID=POOL, BACKUP=flagged)
+    done = host.run(command, A, *WHY)
+    assert (done.code, done.out) == (1, "")
+    assert "error 9611: VDSM answered that" in done.err
+    assert host.json(command, A, *WHY).error == 9611
 
 
 class TestTidy:

@@ -121,24 +121,53 @@ def test_body_that_fails_gives_the_lease_back(holder):
 def test_end_is_not_waited_for_for_ever(holder):
     holder("hold", "stay")
     started = time.monotonic()
-    assert take(timeout=10)[1] == [
-        "not waiting any longer for sanlock to leave"
-    ]
+    (told,) = take(timeout=10)[1]
+    assert "sanlock has not left the lockspace" in told
     assert 1 <= time.monotonic() - started < SOON
 
 
 def test_end_is_not_waited_for_while_somebody_writes(holder):
     holder("hold", "receive", "writing", "stay")
-    assert take(timeout=10)[1] == [
-        "not waiting for the writer, which is stuck"
-    ]
+    (told,) = take(timeout=10)[1]
+    assert "the writer is stuck and keeps the SDM lease" in told
+
+
+def test_holder_that_is_killed_while_it_leaves(holder):
+    holder("hold", "receive", "be killed")
+    (told,) = take(timeout=10)[1]
+    assert "may still be in the lockspace" in told
 
 
 def test_error_of_the_cleaning_up_is_shown(holder):
     holder("hold", "receive", "fail")
     assert take(timeout=10)[1] == [
-        "cleaning up failed: Unexpected ValueError: no"
+        "cleaning up after the lease failed: Unexpected ValueError: no"
     ]
+
+
+@pytest.mark.parametrize(
+    "steps", [["stay"], ["receive", "writing", "stay"], ["receive", "fail"]]
+)
+def test_what_is_left_behind_is_a_note_not_progress(holder, steps):
+    holder("hold", *steps)
+    notes, told = [], []
+    with client.take(request(timeout=10, note=notes.append), told.append):
+        pass
+    assert (len(notes), told) == (1, [])
+
+
+def test_interrupted_while_it_leaves(holder, monkeypatch):
+    def interrupt(process):
+        raise KeyboardInterrupt
+
+    holder("hold", "stay")
+    monkeypatch.setattr(client._HolderProcess, "_wait_for_end", interrupt)
+    notes = []
+    with pytest.raises(KeyboardInterrupt):
+        with client.take(request(timeout=10, note=notes.append), print):
+            pass
+    (note,) = notes
+    assert "left the lockspace" in note and "goes on" in note
 
 
 def test_tidy(holder):

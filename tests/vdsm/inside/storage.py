@@ -9,6 +9,7 @@ import uuid
 from tests.support.vdsm import inside, vdsmblock
 from tests.support.waiting import wait_until
 from vdsm_backup import errors
+from vdsm_backup.metadata import lines as md_lines
 
 
 def _fault(name):
@@ -31,6 +32,35 @@ def fail_writes(fault, written=False):
         if written:
             original(self, metadata)
         raise _fault(fault)
+
+    FileMetadataRW.writelines = writelines
+
+
+def fail_renames():
+    """The new file is there, and the server may still rename it."""
+    from vdsm.storage.fileSD import FileMetadataRW
+
+    def writelines(self, metadata):
+        lines = [line.encode("utf-8") + b"\n" for line in metadata]
+        self._oop.writeLines(self._metafile + ".new", lines)
+        raise _fault("io")
+
+    FileMetadataRW.writelines = writelines
+
+
+def write_instead(changes):
+    """
+    VDSM's write comes to its end, and other values than VDSM's are there.
+    None: those from before.
+    """
+    from vdsm.storage.fileSD import FileMetadataRW
+
+    original = FileMetadataRW.writelines
+
+    def writelines(self, metadata):
+        if changes is not None:
+            values = md_lines.parse(metadata).values
+            original(self, md_lines.flush({**values, **changes}))
 
     FileMetadataRW.writelines = writelines
 
