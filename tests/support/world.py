@@ -85,6 +85,7 @@ class _WorldOfDomain:
         self._storage.write(old, new, lambda step: None)
         if writes in world.write_error:
             raise world.write_error[writes]
+        return new
 
     def users(self):
         world = self._world

@@ -8,5 +8,7 @@ Changing the flag, under the lease.
     history.py        copies of the metadata, kept before each change
     through_vdsm.py   asks VDSM to change a domain that is attached
     write.py          the tool's side of a write
+    overlap.py        a write, also where VDSM writes at the same time
+    merge.py          what is to be stored then
     writer.py         the process that writes to storage
 """

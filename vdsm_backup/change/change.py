@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 from vdsm_backup import errors
+from vdsm_backup.change import merge
 from vdsm_backup.change.world import Unsettled
 from vdsm_backup.metadata import domain, flag
 from vdsm_backup.metadata import lines as md_lines
@@ -100,7 +101,7 @@ def change(storage: Reader, request: Request, world: World) -> Result:
         world.require_may_write(now.pool, request)
         new = new_lines(now, request, storage, world)
         world.history.keep(storage, now.lines, world.who, request.action)
-        write_lines(storage, now.lines, new, lease, world)
+        new = write_lines(storage, now.lines, new, lease, world)
         notes = settle(storage, now.lines, new, lease, request, world)
     notes += read_once_more(storage, new)
     return Result(True, new, notes, now.lines)
@@ -201,9 +202,9 @@ def write_lines(
     new: list[str],
     lease: Lease,
     world: World,
-) -> None:
+) -> list[str]:
     """
-    Replace the lines `old` by `new`.
+    Replace the lines `old` by `new`. Returns as Lease.write().
 
     Raises what Lease.write() does, but for Unsettled: where only storage tells
     the outcome, we read it, and raise WriteFailed, MetadataChanged or
@@ -211,9 +212,10 @@ def write_lines(
     """
     world.progress("writing")
     try:
-        lease.write(old, new)
+        return lease.write(old, new)
     except Unsettled as e:
         _find_outcome(storage, old, new, e)
+        return new
 
 
 def _find_outcome(
@@ -275,7 +277,8 @@ def _undo(
     world: World,
 ) -> NoReturn:
     try:
-        write_lines(storage, new, old, lease, world)
+        undone = merge.with_flag_of(new, old)
+        write_lines(storage, new, undone, lease, world)
     except errors.Error as e:
         raise errors.UndoFailed(storage.sd_id, users, str(e))
     raise errors.FlagUndone(storage.sd_id, users)

@@ -99,13 +99,11 @@ def restore(
         _require_may_write(storage, wanted.pool, lines, request, world)
         if lines:
             world.history.keep(storage, lines, world.who, "restore")
-        change.write_lines(storage, lines, copy.lines, lease, world)
+        new = change.write_lines(storage, lines, copy.lines, lease, world)
         if lines is not None and whole:
-            notes = change.settle(
-                storage, lines, copy.lines, lease, request, world
-            )
-    notes += change.read_once_more(storage, copy.lines)
-    return change.Result(True, copy.lines, notes, lines)
+            notes = change.settle(storage, lines, new, lease, request, world)
+    notes += change.read_once_more(storage, new)
+    return change.Result(True, new, notes, lines)
 
 
 def _require_no_flag(sd_id: str, copy: Copy, left: Left) -> None:

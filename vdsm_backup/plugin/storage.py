@@ -68,7 +68,7 @@ class VdsmStorage(Reader):
         super().__init__(domain.sdUUID, domain.domaindir)
         self.domain = domain
 
-    def write(self, old: list[str] | None, new: list[str]) -> None:
+    def write(self, old: list[str] | None, new: list[str]) -> list[str]:
         """
         As change.world.Lease.write(): replace the lines in one transaction of
         VDSM, which starts from storage.
@@ -104,6 +104,7 @@ class VdsmStorage(Reader):
             # We no longer wait for ioprocess, but it may still write.
             ended = not isinstance(e, (ioprocess.Timeout, ioprocess.Closed))
             raise Unsettled(text, ended) from e
+        return new
 
     def _unreadable(self, text: str) -> errors.Error:
         return errors.MetadataUnreadable(self.sd_id, printable(text))
