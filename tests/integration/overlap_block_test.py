@@ -11,7 +11,7 @@ import itertools
 
 import pytest
 
-from tests.support import soak
+from tests.support import commandline, soak
 from tests.support.storage.blocktools import needs_block, storage
 from tests.support.storage.overlapping import (
     KINDS,
@@ -23,6 +23,7 @@ from tests.support.storage.overlapping import (
     write_merging,
 )
 from vdsm_backup import errors
+from vdsm_backup.change import write
 from vdsm_backup.lvm.vgs import Lvm
 from vdsm_backup.metadata import encoding
 from vdsm_backup.metadata import lines as md_lines
@@ -118,6 +119,28 @@ def test_vdsm_at_any_step(shared_block_domain, kind):
         overlapped(shared_block_domain, KINDS[kind], times)
         met[times] = met.get(times, 0) + 1
     print(f"{sum(met.values())} overlaps, {len(met)} kinds of times")
+
+
+@pytest.mark.parametrize("step", ["compare", "commit"])
+def test_by_a_writer_of_its_own(block_domain, step):
+    """The change starts again, under the same lease."""
+    changes = KINDS["pool creation"]
+    overlap = Overlap(block_domain, changes)
+    vdsm, steps = overlap.vdsm, []
+    vdsm.refresh()
+
+    def on_step(name):
+        steps.append(name)
+        if name == step and not vdsm.written:
+            vdsm.begin()
+            vdsm.end()
+
+    ours, held = storage(block_domain), commandline.Held()
+    written = write.run(ours, overlap.old, overlap.new, held, 30, on_step)
+    held.close()
+    assert steps[-3:] == ["compare", "commit", "confirm"] and len(steps) > 3
+    assert block_domain.lines() == sorted(written)
+    assert_merged(block_domain.sd_id, written, overlap.new, changes)
 
 
 def test_two_checksums_without_a_merge(block_domain):
