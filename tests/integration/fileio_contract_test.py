@@ -179,6 +179,21 @@ def test_rename_replaces(io, path):
     assert not os.path.exists(path)
 
 
+def test_link(io, path):
+    write(path, b"data")
+    io.link(path, path + "-2")
+    assert os.path.samefile(path, path + "-2")
+    with pytest.raises(FileExistsError):
+        io.link(path, path + "-2")
+
+
+def test_link_to_a_link_is_the_link(io, path):
+    """Nobody's file gets a name here by way of a link."""
+    os.symlink("nowhere", path)
+    io.link(path, path + "-2")
+    assert os.readlink(path + "-2") == "nowhere"
+
+
 def test_unlink(io, path):
     write(path, b"")
     io.unlink(path)
@@ -204,6 +219,7 @@ def test_fsync_path_of_file_and_directory(io, path):
         lambda io, path: io.touch(path + "/x", 0, 0o600),
         lambda io, path: io.chmod(path, 0o600),
         lambda io, path: io.rename(path, path + "2"),
+        lambda io, path: io.link(path, path + "2"),
         lambda io, path: io.unlink(path),
         lambda io, path: io.fsyncPath(path),
     ],
@@ -235,5 +251,7 @@ def test_path_must_be_absolute(io):
         io.lstat("file")
     with pytest.raises(ValueError):
         io.rename("/file", "file")
+    with pytest.raises(ValueError):
+        io.link("/file", "file")
     with pytest.raises(ValueError):
         io.unlink("/tmp\0/file")

@@ -193,12 +193,8 @@ def test_writer(place, step):
 @pytest.mark.parametrize("step", BEFORE_CONFIRM[1:])
 def test_worker(place, step):
     said, reason = killed(place, "worker", step)
-    if step == "commit":
-        # Nobody is left to ask, or ioprocess did it after all.
-        assert said.startswith(("hit\nOutcomeUnknown", "hit\nchanged")), said
-    else:
-        assert said.startswith("hit\nWriteFailed"), said
-        assert reason == ""
+    assert said.startswith("hit\nWriteFailed"), said
+    assert reason == ""
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from tests.support.hooks.needs import needs_fuse
 from tests.support.processes import proc
 from tests.support.storage import filedomain
 from tests.support.storage.filewriting import BEFORE_CONFIRM, STEPS, at
+from tests.support.storage.overlapping import KINDS, FileVdsm, assert_merged
 from tests.support.waiting import RUNS_OUT, wait_until
 from vdsm_backup import errors
 from vdsm_backup.change import write
@@ -43,6 +44,9 @@ class Held:
     def check(self):
         if self.lost:
             raise errors.LeaseLost("the domain")
+
+    def is_certain(self):
+        return True
 
     def release(self):
         self._lease.close()
@@ -83,7 +87,9 @@ class Domain:
         return FileStorage(self.sd_id, directory, io, TIMEOUT)
 
     def write(self, held, on_step=lambda name: None):
-        write.run(self.storage, self.old, self.new, held, TIMEOUT, on_step)
+        return write.run(
+            *(self.storage, self.old, self.new, held, TIMEOUT), on_step
+        )
 
     def read(self):
         """By a fresh process, as others see it."""
@@ -105,7 +111,7 @@ def kill_below(*words):
 def test_write(mount, backend, held):
     domain = Domain(mount, backend)
     steps = []
-    domain.write(held, steps.append)
+    assert domain.write(held, steps.append) == domain.new
     assert steps == STEPS
     assert domain.read() == domain.new
     held.release()
@@ -168,32 +174,11 @@ def test_worker_killed_before_the_commit(mount, backend, held, step):
         proc.kill(set(found) - set(ours))
         wait_until(lambda: not any(map(proc.alive, set(found) - set(ours))))
 
-    if step == "commit":
-        check_killed_at_commit(domain, held, kill_the_writers)
-        return
     with pytest.raises(errors.WriteFailed):
         domain.write(held, at(step, kill_the_writers))
     held.release()
     wait_until(held.ended)
     assert domain.read() == domain.old
-
-
-def check_killed_at_commit(domain, held, action):
-    """
-    The rename was queued, and ioprocess may run it in a new process; a worker
-    of ours is not started again.
-    """
-    try:
-        domain.write(held, at("commit", action))
-        expected = [domain.new]
-    except Unsettled as e:
-        assert not e.ended
-        expected = [domain.old]
-        if domain.backend == "installed":
-            expected.append(domain.new)
-    held.release()
-    wait_until(held.ended)
-    assert domain.read() in expected
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -366,3 +351,94 @@ def test_stuck_old_writer_cannot_change_what_a_newer_one_wrote(
     held.release()
     wait_until(held.ended)
     assert domain.read() == newer
+
+
+# VDSM, which has no lease: overlap_file_test.py has all the rest of it
+
+
+class Vdsm(FileVdsm):
+    """It writes once, and had read the domain before."""
+
+    def __init__(self, domain, mount=None):
+        path = filedomain.path(mount or domain.mount, domain.sd_id)
+        super().__init__(path, KINDS["pool creation"])
+        self.refresh()
+
+    def write(self):
+        if not self.written:
+            self.begin()
+            self.end()
+
+
+@pytest.mark.parametrize("step", BEFORE_CONFIRM)
+def test_vdsm_writes_before_the_last_look(mount, backend, held, step):
+    """The change starts again, with a writer of its own."""
+    domain = Domain(mount, backend)
+    vdsm, steps = Vdsm(domain), []
+
+    def on_step(name):
+        steps.append(name)
+        if name == step:
+            vdsm.write()
+
+    written = domain.write(held, on_step)
+    assert steps[-len(STEPS) :] == STEPS and len(steps) > len(STEPS)
+    assert domain.read() == written
+    assert_merged(domain.sd_id, written, domain.new, vdsm._changes)
+
+
+@needs_fuse
+def test_vdsm_writes_after_the_rename(hang, backend, held):
+    domain = Domain(hang.mount, backend)
+    vdsm = Vdsm(domain, hang.root)
+
+    def write_when_stuck():
+        hang.wait_stuck("fsyncdir")
+        vdsm.write()
+        hang.clear()
+
+    hang.hang("fsyncdir")
+    writing = threading.Thread(target=write_when_stuck)
+    writing.start()
+    written = domain.write(held)
+    writing.join()
+    assert vdsm.written
+    assert domain.read() == written
+    assert_merged(domain.sd_id, written, domain.new, vdsm._changes)
+
+
+@needs_fuse
+def test_lease_lost_when_vdsm_has_written(hang, backend, held):
+    """Then VDSM's metadata stays as it is."""
+    domain = Domain(hang.mount, backend)
+    vdsm = Vdsm(domain, hang.root)
+
+    def write_when_stuck():
+        hang.wait_stuck("fsyncdir")
+        vdsm.write()
+        held.lost = True
+        hang.clear()
+
+    hang.hang("fsyncdir")
+    writing = threading.Thread(target=write_when_stuck)
+    writing.start()
+    with pytest.raises(Unsettled):
+        domain.write(held)
+    writing.join()
+    assert domain.read() == vdsm.written
+
+
+@pytest.mark.parametrize("step", BEFORE_CONFIRM)
+def test_lease_lost_while_both_are_merged(mount, backend, held, step):
+    domain = Domain(mount, backend)
+    vdsm = Vdsm(domain)
+
+    def on_step(name):
+        if vdsm.written and name == step:
+            held.lost = True
+        elif name == "compare":
+            vdsm.write()
+
+    with pytest.raises(errors.LeaseLost):
+        domain.write(held, on_step)
+    assert domain.read() == vdsm.written

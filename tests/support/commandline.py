@@ -72,6 +72,9 @@ class Held:
     def check(self):
         pass
 
+    def is_certain(self):
+        return True
+
     def close(self):
         self._end.close()
         self._lease.close()

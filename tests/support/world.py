@@ -99,9 +99,10 @@ class _WorldOfDomain:
         assert world.held
         world.log.append("write")
         writes = world.log.count("write")
-        self._storage.write(old, new, lambda step: None)
+        merged = self._storage.write(old, new, lambda step: None)
         if writes in world.write_error:
             raise world.write_error[writes]
+        return merged or new
 
     def users(self):
         world = self._world
@@ -136,3 +137,15 @@ def other_wins(value, **overrides):
         storage.lines = md_lines.flush(values)
 
     return play
+
+
+def vdsm_writes_too(storage):
+    """From now on each write merges a key of VDSM's."""
+    write = storage.write
+
+    def write_merged(old, new, step):
+        merged = md_lines.flush({**md_lines.parse(new).values, "KEY": "x"})
+        write(old, merged, step)
+        return merged
+
+    storage.write = write_merged

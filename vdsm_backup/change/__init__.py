@@ -11,5 +11,7 @@ Changing the flag, under the lease.
     copy_file.py      a copy in a file, which another host has exported
     through_vdsm.py   asks VDSM to change a domain that is attached
     write.py          the tool's side of a write
+    overlap.py        a write, also where VDSM writes at the same time
+    merge.py          what is to be stored then
     writer.py         the process that writes to storage
 """

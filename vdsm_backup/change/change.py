@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 from vdsm_backup import errors
-from vdsm_backup.change import outcome
+from vdsm_backup.change import merge, outcome
 from vdsm_backup.change.world import Unsettled
 from vdsm_backup.metadata import domain, flag
 from vdsm_backup.metadata import lines as md_lines
@@ -106,7 +106,7 @@ def change(storage: Reader, request: Request, world: World) -> Result:
         world.require_may_write(now.pool, request)
         new = new_lines(now, request, storage, world)
         world.history.keep(storage, now.lines, world.who, request.action)
-        notes = write_lines(storage, now.lines, new, lease, world)
+        new, notes = write_lines(storage, now.lines, new, lease, world)
         notes += settle(storage, now.lines, new, lease, request, world)
     return read_once_more(storage, new, notes, now.lines)
 
@@ -206,25 +206,25 @@ def write_lines(
     new: list[str],
     lease: Lease,
     world: World,
-) -> tuple[str, ...]:
+) -> tuple[list[str], tuple[str, ...]]:
     """
-    Replace the lines `old` by `new`. Returns a note if the new lines are on
-    storage though the write did not end well.
+    Replace the lines `old` by `new`. Returns (as Lease.write(); a note if the
+    new lines are on storage though the write did not end well).
 
     Raises what Lease.write() does, but for Unsettled: where only storage tells
     the outcome, we read it, and raise what outcome.find() does.
     """
     world.progress("writing")
     try:
-        lease.write(old, new)
+        return lease.write(old, new), ()
     except Unsettled as e:
         outcome.find(storage, old, new, e, LINGER)
-        return (
+        note = (
             "the change is on storage, but the write ended with an error, so"
             " a crash of the storage or of this host may still undo it:"
-            f" {e.cause}",
+            f" {e.cause}"
         )
-    return ()
+        return new, (note,)
 
 
 def settle(
@@ -262,7 +262,8 @@ def _undo(
     world: World,
 ) -> NoReturn:
     try:
-        notes = write_lines(storage, new, old, lease, world)
+        undone_lines = merge.with_flag_of(new, old)
+        _, notes = write_lines(storage, new, undone_lines, lease, world)
     except errors.Error as e:
         raise outcome.not_undone(storage, users, e)
     undone = "the flag was taken back"

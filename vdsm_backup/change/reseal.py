@@ -97,9 +97,8 @@ def reseal(
         if storage.read() != found.lines:
             raise errors.MetadataChanged(storage.sd_id)
         world.history.keep(storage, found.lines, world.who, request.action)
-        change.write_lines(storage, found.lines, new, lease, world)
-    notes += change.read_once_more(storage, new)
-    return change.Result(True, new, notes, found.lines)
+        new, more = change.write_lines(storage, found.lines, new, lease, world)
+    return change.read_once_more(storage, new, notes + more, found.lines)
 
 
 def _stored(storage: Reader) -> Stored:

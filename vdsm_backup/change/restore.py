@@ -99,12 +99,12 @@ def restore(
         _require_may_write(storage, wanted.pool, lines, request, world)
         if lines:
             world.history.keep(storage, lines, world.who, "restore")
-        more = change.write_lines(storage, lines, copy.lines, lease, world)
+        new, more = change.write_lines(
+            storage, lines, copy.lines, lease, world
+        )
         if lines is not None and whole:
-            notes = change.settle(
-                storage, lines, copy.lines, lease, request, world
-            )
-    return change.read_once_more(storage, copy.lines, notes + more, lines)
+            notes = change.settle(storage, lines, new, lease, request, world)
+    return change.read_once_more(storage, new, notes + more, lines)
 
 
 def _require_no_flag(sd_id: str, copy: Copy, left: Left) -> None:

@@ -72,9 +72,11 @@ class World(Protocol):
 class Lease(Protocol):
     """The SDM lease, while we have it."""
 
-    def write(self, old: list[str] | None, new: list[str]) -> None:
+    def write(self, old: list[str] | None, new: list[str]) -> list[str]:
         """
-        Replace the lines `old` by `new`.
+        Replace the lines `old` by `new`. Returns the lines that are on storage
+        now. These are `new`, unless somebody without the lease wrote at the
+        same time: then the keys that they wrote are in them, too.
 
         old: None if no lines can be had from what is there now.
 

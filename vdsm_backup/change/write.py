@@ -2,6 +2,9 @@
 """
 The tool's side of a write: starts the writer process, leads it through its
 steps, and says what is known when it ends.
+
+Where somebody without the lease wrote at the same time, overlap.py starts one
+more writer, under the same lease.
 """
 
 from __future__ import annotations
@@ -11,9 +14,11 @@ import socket
 from typing import TYPE_CHECKING, Protocol
 
 from vdsm_backup import errors
+from vdsm_backup.change import overlap
 from vdsm_backup.change.world import Unsettled
 from vdsm_backup.processes import spawn
 from vdsm_backup.processes.channel import Channel, Timeout
+from vdsm_backup.storage.base import Overlapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +44,12 @@ class Held(Protocol):
     def check(self) -> None:
         """Raises LeaseLost if the lease is lost."""
 
+    def is_certain(self) -> bool:
+        """
+        Whether no other host can have the lease so far, even if its loss has
+        not been noticed yet.
+        """
+
 
 def run(
     storage: Storage,
@@ -47,15 +58,30 @@ def run(
     held: Held,
     io_timeout: float,
     on_step: Callable[[str], None] = lambda name: None,
-) -> None:
+) -> list[str]:
     """
     Replace the lines `old` by `new` under a lease.
 
     io_timeout: seconds, for one call to storage.
     on_step: called with the name of each step of Writer.write().
 
-    Raises as Lease.write() in world.py.
+    Returns and raises as Lease.write() in world.py.
     """
+
+    def write_once(old: list[str] | None, new: list[str]) -> None:
+        _run_writer(storage, old, new, held, io_timeout, on_step)
+
+    return overlap.merging(write_once, storage, held, old, new)
+
+
+def _run_writer(
+    storage: Storage,
+    old: list[str] | None,
+    new: list[str],
+    held: Held,
+    io_timeout: float,
+    on_step: Callable[[str], None],
+) -> None:
     ours, theirs = socket.socketpair()
     channel = Channel(ours)
     with contextlib.closing(channel), theirs:
@@ -110,7 +136,7 @@ def _lead(
             error = errors.from_fields(**message["error"])
             if not committed or _wrote_nothing(error):
                 raise error
-            raise _unsettled(error, step)
+            raise _after_commit(error, step, message["overlapped"])
         step = message["step"]
         on_step(step)
         if not committed:
@@ -119,6 +145,16 @@ def _lead(
             with contextlib.suppress(OSError):
                 channel.send({"go": True})
                 committed = step == "commit"
+
+
+def _after_commit(
+    error: errors.Error, step: str, overlapped: dict[str, Any] | None
+) -> Exception:
+    """What is raised for an error of the writer after "commit"."""
+    unsettled = _unsettled(error, step)
+    if overlapped:
+        return overlap.Overlap(unsettled, Overlapped(**overlapped))
+    return unsettled
 
 
 def _unsettled(error: errors.Error, step: str) -> Unsettled:

@@ -13,7 +13,11 @@ If the tool dies later, the writer finishes what it began.
 
     tool -> {"storage": {...}, "old": [...], "new": [...]}
     <- {"step": NAME}   -> {"go": true}    for each step
-    <- {"done": true} | {"error": {"code": N, "fields": {...}}}
+    <- {"done": true}
+       | {"error": {"code": N, "fields": {...}}, "overlapped": OVERLAPPED}
+
+OVERLAPPED is null, or what is known where somebody else wrote at the same
+time: {"found": [...], "replaced": [...] | null}, see storage/base.py.
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ import socket
 from vdsm_backup import errors
 from vdsm_backup.processes.channel import Channel, ToolGone
 from vdsm_backup.storage import locate
+from vdsm_backup.storage.base import Overlapped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,9 +75,18 @@ def main(args: Sequence[str]) -> None:
     except ToolGone:
         return
     except Exception as e:
-        answer = {"error": errors.to_fields(e)}
+        answer = {
+            "error": errors.to_fields(e),
+            "overlapped": _overlapped(e.__cause__),
+        }
     with contextlib.suppress(OSError):
         channel.send(answer)
+
+
+def _overlapped(cause: BaseException | None) -> dict[str, Any] | None:
+    if not isinstance(cause, Overlapped):
+        return None
+    return {"found": cause.found, "replaced": cause.replaced}
 
 
 def _write(request: dict[str, Any], step: Steps) -> None:

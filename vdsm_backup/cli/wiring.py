@@ -319,11 +319,13 @@ class HostWorld:
 
     def _write(
         self, held: write.Held, old: list[str] | None, new: list[str]
-    ) -> None:
+    ) -> list[str]:
         steps: list[str] = []
         timeout = self._options.io_timeout
         try:
-            write.run(self._storage, old, new, held, timeout, steps.append)
+            return write.run(
+                self._storage, old, new, held, timeout, steps.append
+            )
         except KeyboardInterrupt:
             if "commit" not in steps:
                 raise
@@ -335,7 +337,7 @@ class _Lease:
     """The change.world.Lease that a HostWorld gives."""
 
     def __init__(
-        self, write: Callable[[list[str] | None, list[str]], None]
+        self, write: Callable[[list[str] | None, list[str]], list[str]]
     ) -> None:
         self.write = write
 

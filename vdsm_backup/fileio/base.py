@@ -50,7 +50,7 @@ class StatResult(
 
 # A child in one of these calls is never killed; see the package's contract.
 CHANGING = frozenset(
-    ("touch", "writefile", "chmod", "rename", "unlink", "fsyncPath")
+    ("touch", "writefile", "chmod", "rename", "link", "unlink", "fsyncPath")
 )
 
 
@@ -120,6 +120,11 @@ class FileIO:
     def rename(self, old: str, new: str) -> None:
         _check_path(new)
         self._call("rename", old, new)
+
+    def link(self, path: str, name: str) -> None:
+        """Give the file one more name: a hard link."""
+        _check_path(name)
+        self._call("link", path, name)
 
     def unlink(self, path: str) -> None:
         self._call("unlink", path)

@@ -136,6 +136,11 @@ def _rename(data: bytes, old: str, new: str) -> Answer:
     return None, b""
 
 
+def _link(data: bytes, path: str, name: str) -> Answer:
+    os.link(_name(path), _name(name), follow_symlinks=False)
+    return None, b""
+
+
 def _unlink(data: bytes, path: str) -> Answer:
     os.unlink(_name(path))
     return None, b""
@@ -158,6 +163,7 @@ CALLS: dict[str, Callable[..., Answer]] = {
     "touch": _touch,
     "chmod": _chmod,
     "rename": _rename,
+    "link": _link,
     "unlink": _unlink,
     "fsyncPath": _fsync_path,
 }

@@ -57,7 +57,7 @@ class EmbeddedFileIO(FileIO):
         data, rest = b"", list(args)
         if op == "writefile":
             data = rest.pop(0)
-        elif op == "rename":
+        elif op in ("rename", "link"):
             rest = [worker.encode_name(args[0])]
         request = {"op": op, "args": [worker.encode_name(path), *rest]}
         self._limit(deadline)

@@ -34,6 +34,11 @@ _GRACE = 5
 # any time; the holder waits for the writer, the user does not.
 _LEAVE = 30
 
+# Seconds. No other host gets the lease of a host that stands still before
+# these have passed since its last renewal, and 8 I/O timeouts more:
+# calc_host_dead_seconds() in sanlock's src/timeouts.c.
+_CERTAIN = 60
+
 _UUID = re.compile(r"[0-9a-fA-F-]{36}")
 
 
@@ -94,8 +99,15 @@ class Held:
     host_id: int | None
 
     def __init__(
-        self, sd_id: str, host_id: int | None, fd: int, channel: Channel
+        self,
+        sd_id: str,
+        host_id: int | None,
+        fd: int,
+        channel: Channel,
+        taken_at: float,
     ) -> None:
+        """taken_at: when the holder began to take it, as now() tells."""
+        self._taken_at = taken_at
         self._sd_id = sd_id
         self._channel = channel
         self.host_id = host_id
@@ -106,6 +118,13 @@ class Held:
         if connection.ended(self.fd) or self._holder_spoke():
             raise errors.LeaseLost(self._sd_id)
 
+    def is_certain(self) -> bool:
+        """
+        Whether no other host can have the lease so far, even if this host
+        stood still and has not noticed yet that the lease has expired.
+        """
+        return now() - self._taken_at < _CERTAIN
+
     def _holder_spoke(self) -> bool:
         # All that the holder can say now is that the lease was lost. If it has
         # ended, nobody is left to react when sanlock loses the storage.
@@ -114,6 +133,11 @@ class Held:
         except Timeout:
             return False
         return True
+
+
+def now() -> float:
+    """Seconds, of a clock that goes on while this host is suspended."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 @contextlib.contextmanager
@@ -133,7 +157,9 @@ def take(
         host_id = holder.wait()
         fd = holder.take_fd()
         try:
-            yield Held(request.sd_id, host_id, fd, holder.channel)
+            yield Held(
+                *(request.sd_id, host_id, fd, holder.channel, holder.taken_at)
+            )
         finally:
             os.close(fd)
 
@@ -191,6 +217,8 @@ class _HolderProcess:
         self._task = task
         self._step = "starting"
         self._deadline = time.monotonic() + request.timeout + _GRACE
+        #: When the holder began to take the lease.
+        self.taken_at = 0.0
         self._control, control = socket.socketpair()
         self._handover, handover = socket.socketpair()
         self.channel = Channel(self._control)
@@ -247,6 +275,7 @@ class _HolderProcess:
             if "error" in message:
                 raise errors.from_fields(**message["error"])
             if "held" in message:
+                self.taken_at = message["taken_at"]
                 return message["held"]
             if "writing" in message:
                 return None

@@ -11,7 +11,8 @@ The tool starts it (client.py), with two sockets. Over the first one:
 
     tool -> {"request": {...}, "task": TASK}, and nothing more but its end
     <- {"progress": TEXT}
-    <- {"held": HOST ID}   the lease is taken; the descriptor of its connection
+    <- {"held": HOST ID, "taken_at": SECONDS}
+                           the lease is taken; the descriptor of its connection
                            comes over the second socket
     <- {"lost": true}      the lease was held, and is lost
     <- {"error": {"code": N, "fields": {...}}}
@@ -74,6 +75,7 @@ class Holder:
         self._space = lockspace.Lockspace(request)
         self._membership = Membership(request, self._space, watch)
         self._registration: Registration | None = None
+        self._taken_at = 0.0
 
     def probe(self) -> None:
         """Raises SanlockFailed if sanlock does not run."""
@@ -114,6 +116,7 @@ class Holder:
         fd = registration.fileno()
         late = None
         while True:
+            self._taken_at = client.now()
             try:
                 self._watch.run(
                     lambda: self._space.acquire(fd),
@@ -148,7 +151,8 @@ class Holder:
         # A tool that is gone is noticed in _stay().
         with contextlib.suppress(OSError):
             socket.send_fds(self._handover, [b"\0"], [fd])
-        self._watch.tell({"held": self._membership.host_id})
+        host_id, taken_at = self._membership.host_id, self._taken_at
+        self._watch.tell({"held": host_id, "taken_at": taken_at})
 
     def _stay(self, registration: Registration) -> None:
         while not registration.lost():

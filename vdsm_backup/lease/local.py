@@ -60,6 +60,10 @@ class Held:
     def check(self) -> None:
         """Does nothing: such a lease cannot be lost."""
 
+    def is_certain(self) -> bool:
+        """Always: no other host can take it."""
+        return True
+
 
 def _accept(fd: int) -> None:
     """Any file may be used."""

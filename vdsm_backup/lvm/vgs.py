@@ -214,17 +214,17 @@ class Lvm:
         vg: Vg,
         add: Iterable[str],
         delete: Iterable[str],
-        only_with: str | None = None,
+        only_with: Sequence[str] = (),
     ) -> None:
         """
         Change tags of a VG by one vgchange, which is one commit of the VG's
         metadata.
 
-        only_with: a tag of plain characters. If the VG does not have it when
-            vgchange reads the VG, nothing is changed.
+        only_with: tags of plain characters. If the VG does not have all of
+            them when vgchange reads the VG, nothing is changed.
 
-        lvm exits with 0 also if only_with is not there, or a tag to delete is
-        not there. So the caller reads the tags back.
+        lvm exits with 0 also if one of only_with is not there, or a tag to
+        delete is not there. So the caller reads the tags back.
 
         Raises LvmFailed, also if lvm had to be killed. Raises StorageTimeout
         if lvm has not ended even so, and may still write. Raises WriteFailed
@@ -233,7 +233,8 @@ class Lvm:
         """
         args = ["--autobackup", "n"]
         if only_with:
-            args += ["--select", f'vg_tags={{"{only_with}"}}']
+            tags = " && ".join(f'"{tag}"' for tag in only_with)
+            args += ["--select", f"vg_tags={{{tags}}}"]
         for tag in sorted(delete):
             args += ["--deltag", tag]
         for tag in sorted(add):

@@ -69,7 +69,7 @@ class VdsmStorage(Reader):
         super().__init__(domain.sdUUID, domain.domaindir)
         self.domain = domain
 
-    def write(self, old: list[str] | None, new: list[str]) -> None:
+    def write(self, old: list[str] | None, new: list[str]) -> list[str]:
         """
         As change.world.Lease.write(): replace the lines in one transaction of
         VDSM, which starts from storage.
@@ -107,6 +107,7 @@ class VdsmStorage(Reader):
             ended = not isinstance(e, (ioprocess.Timeout, ioprocess.Closed))
             raise Unsettled(text, ended and self._prevent_late(e)) from e
         self._require_written(wanted)
+        return new
 
     def _require_readable(self, new: list[str]) -> None:
         """Raises WriteFailed if these lines could not be read again."""

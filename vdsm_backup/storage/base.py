@@ -59,6 +59,24 @@ if TYPE_CHECKING:
         ) -> AbstractContextManager[None]: ...
 
 
+class Overlapped(Exception):
+    """
+    The cause of an error of Writer.write() where somebody else has written at
+    the same time, and what is on storage is known. With it a caller that
+    still has the lease can merge both: change/merge.py.
+
+    found: the lines on storage, after the write.
+    replaced: the lines that the write replaced in fact; None: not known.
+    """
+
+    def __init__(
+        self, found: list[str], replaced: list[str] | None = None
+    ) -> None:
+        super().__init__()
+        self.found = found
+        self.replaced = replaced
+
+
 class LeasePaths(namedtuple("LeasePaths", "ids leases")):
     """
     What sanlock opens. ids: the path of the lockspace. leases: the path of
@@ -144,7 +162,8 @@ class Writer(Reader):
 
         An error before "commit" means that nothing was changed. So do
         MetadataChanged, and WriteFailed of another step than "commit" and
-        "confirm", at any time.
+        "confirm", at any time. The cause of another error is Overlapped if
+        somebody else wrote at the same time.
         """
 
 

@@ -14,6 +14,11 @@ vgchange has read the VG, it changes nothing, since vgchange selects the VG by
 the checksum that it is to replace. A vgchange that is frozen between its
 reading and its writing is not fenced: nothing in LVM can refuse it.
 
+VDSM reads the tags and changes them by two commands, without a lease at times.
+Where our change came between the two, some tags of both are there, and two
+checksums. The error of write() then tells what was found, so that its caller
+can make one whole set of both.
+
 Tags that are not metadata (RHAT_storage_domain, a user's own) are left alone.
 We compare and change tags, not lines: a tag that another tool has encoded in
 its own way is deleted by its own name.
@@ -29,7 +34,7 @@ from vdsm_backup import errors
 from vdsm_backup.host import devices
 from vdsm_backup.metadata import encoding, flag, origin
 from vdsm_backup.metadata import lines as md_lines
-from vdsm_backup.storage.base import LeasePaths, Storage
+from vdsm_backup.storage.base import LeasePaths, Overlapped, Storage
 from vdsm_backup.text import printable
 
 TYPE_CHECKING = False
@@ -134,6 +139,9 @@ class BlockStorage(Storage):
         if wanted == found:
             return
         step("commit")
+        if not _seals(vg):
+            # Nothing else tells vgchange which tags are to be replaced.
+            self._compare_once_more(old)
         failure = self._commit(vg, added, found - wanted)
         step("confirm")
         # Limited to the VG's own devices, as the write was: whether other
@@ -144,11 +152,26 @@ class BlockStorage(Storage):
         if _metadata_tags(now) == found:
             reason = str(failure or "vgchange changed nothing")
             raise errors.WriteFailed(self.sd_id, "commit", reason)
-        if md_lines.is_whole(self._lines(now), self.sd_id):
+        lines = self._lines(now)
+        if md_lines.is_whole(lines, self.sd_id):
             reason = "somebody else has changed it meanwhile"
-            raise errors.OutcomeUnknown(self.sd_id, reason)
-        problem = "the tags are neither those before the change nor the new"
-        raise errors.DamagedMetadata(self.sd_id, problem)
+            error: errors.Error = errors.OutcomeUnknown(self.sd_id, reason)
+        else:
+            problem = "the tags are neither those before the change nor new"
+            error = errors.DamagedMetadata(self.sd_id, problem)
+        raise error from Overlapped(lines)
+
+    def _compare_once_more(self, old: list[str] | None) -> None:
+        """
+        Raises MetadataChanged; WriteFailed if the tags cannot be read:
+        nothing was written so far.
+        """
+        try:
+            self._compare(self._lvm.find_to_change(self.sd_id), old)
+        except errors.MetadataChanged:
+            raise
+        except errors.Error as e:
+            raise errors.WriteFailed(self.sd_id, "compare", str(e))
 
     def _compare(self, vg: Vg, old: list[str] | None) -> None:
         """
@@ -174,7 +197,7 @@ class BlockStorage(Storage):
         Raises StorageTimeout if it has not ended, and may still write.
         """
         try:
-            self._lvm.change_tags(vg, add, delete, only_with=_seal(vg))
+            self._lvm.change_tags(vg, add, delete, only_with=_seals(vg))
         except errors.LvmFailed as e:
             return e
         return None
@@ -236,15 +259,15 @@ def _metadata_tags(vg: Vg) -> set[str]:
     return {tag for tag in vg.tags if tag.startswith(encoding.TAG_PREFIX)}
 
 
-def _seal(vg: Vg) -> str | None:
+def _seals(vg: Vg) -> list[str]:
     """
-    The tag of the checksum. None if there is no such tag, or more than one,
-    or if its value is no checksum: it could not be given to lvm as it is.
+    The tags of the checksum: one, or two after an overlap with VDSM. Empty
+    if the value of one is no checksum: it could not be given to lvm as it is.
     """
     prefix = encoding.TAG_PREFIX + md_lines.SEAL + "="
-    seals = [tag for tag in vg.tags if tag.startswith(prefix)]
-    plain = len(seals) == 1 and _SEAL.fullmatch(seals[0][len(prefix) :])
-    return seals[0] if plain else None
+    seals = sorted(tag for tag in vg.tags if tag.startswith(prefix))
+    plain = all(_SEAL.fullmatch(tag[len(prefix) :]) for tag in seals)
+    return seals if plain else []
 
 
 def _require_length(tags: Iterable[str]) -> None:

@@ -127,14 +127,21 @@ class FileStorage(Storage):
             raise FileNotFoundError(
                 errno.ENOENT, os.strerror(errno.ENOENT), self._path
             )
-        st = self._io.lstat(self._path)
+        return self.read_lines(self._path)
+
+    def read_lines(self, path: str) -> list[str]:
+        """
+        The lines of a file of metadata. Raises what a FileIO does,
+        NotMetadata.
+        """
+        st = self._io.lstat(path)
         if not stat.S_ISREG(st.st_mode):
-            reason = f"{self._path} is not a regular file"
+            reason = f"{path} is not a regular file"
             raise errors.NotMetadata(self.sd_id, reason)
         if st.st_size > MAX_SIZE:
-            reason = f"{self._path} has {st.st_size} bytes, {MAX_SIZE} fit"
+            reason = f"{path} has {st.st_size} bytes, {MAX_SIZE} fit"
             raise errors.NotMetadata(self.sd_id, reason)
-        data = self._io.readfile(self._path, direct=True)
+        data = self._io.readfile(path, direct=True)
         return encoding.decode_file(data, self.sd_id)
 
     def write(

@@ -20,6 +20,9 @@ directory later still. If A's file is there then, B takes it away, and A's
 rename fails. If it is not there, A has renamed it already, and B's comparison
 shows that.
 
+The second names that a writer makes (overwritten.py) look like such files, and
+are taken away, too: only their own writer needs them, for a moment.
+
 A file that cannot be taken away refuses the write. The files that are there at
 the start are taken away at once, so that the writer who has the lease now
 comes first.
@@ -29,8 +32,8 @@ left: on NFS a rename is two steps, and one that was killed between them leaves
 no `metadata`. Such a file is not removed. It gets another name, at the last
 moment, and is removed when the new metadata has been read back.
 
-VDSM's own `metadata.new` is left alone. VDSM writes without a lease at times,
-under this one name, so it may be the file of a VDSM that is at work.
+VDSM's own `metadata.new` is left where it is. VDSM writes without a lease at
+times, under this one name, so it may be the file of a VDSM that is at work.
 """
 
 from __future__ import annotations

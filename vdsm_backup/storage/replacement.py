@@ -10,6 +10,10 @@ into a file that a newer writer has made live.
 
 Before the rename the files of all other writers are taken away: see
 other_writers.py.
+
+VDSM is a writer that no lease stops, at times. So `metadata` is read once more
+right before the rename, and after the rename overwritten.py tells what was
+replaced.
 """
 
 from __future__ import annotations
@@ -27,7 +31,9 @@ from vdsm_backup.fileio import base as fileio
 from vdsm_backup.metadata import encoding
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.storage import other_writers
+from vdsm_backup.storage.base import Overlapped
 from vdsm_backup.storage.file import IDS, METADATA
+from vdsm_backup.storage.overwritten import Overwritten
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,6 +98,7 @@ class Replacement:
             flags = os.O_EXCL | os.O_NOFOLLOW
             self._io.touch(temporary, flags, stat.S_IMODE(owner.st_mode))
         moved: list[str] = []
+        overwritten = Overwritten(self._storage, self._io, self._new_path)
         try:
             self._fill(temporary, data, owner, step)
             if whole:
@@ -99,13 +106,20 @@ class Replacement:
             step("commit")
             if not whole:
                 moved = self._fence(temporary, old, self._move)
+            else:
+                self._compare_once_more(old)
+                overwritten.look()
         except BaseException:
             self._discard(temporary)
+            overwritten.forget()
             raise
-        self._rename(temporary)
-        step("confirm")
-        self._sync()
-        self._require(new)
+        try:
+            self._rename(temporary)
+            step("confirm")
+            self._sync()
+            self._require(new, old, overwritten.lines(old))
+        finally:
+            overwritten.forget()
         for path in moved:
             self._discard(path)
 
@@ -152,16 +166,42 @@ class Replacement:
                 reason = f"fsync of {self._dir}: {e.strerror}"
                 raise errors.WriteFailed(self._sd_id, "confirm", reason)
 
-    def _require(self, new: list[str]) -> None:
-        """Raises an error if the new lines are not on storage."""
+    def _require(
+        self,
+        new: list[str],
+        old: list[str] | None,
+        replaced: list[str] | None,
+    ) -> None:
+        """
+        Raises an error if the new lines are not on storage, or if they have
+        replaced other lines than the old ones.
+
+        replaced: what they have replaced; None: not known.
+        """
         found = self._storage.read()
-        if found == new:
+        if found == new and replaced in (None, old):
             return
+        overlapped = Overlapped(found, replaced)
+        if found == new:
+            reason = "it has replaced what somebody else wrote meanwhile"
+            raise errors.OutcomeUnknown(self._sd_id, reason) from overlapped
         if md_lines.is_whole(found, self._sd_id):
             reason = "somebody else has changed it since"
-            raise errors.OutcomeUnknown(self._sd_id, reason)
+            raise errors.OutcomeUnknown(self._sd_id, reason) from overlapped
         problem = "what was written reads back differently"
-        raise errors.DamagedMetadata(self._sd_id, problem)
+        raise errors.DamagedMetadata(self._sd_id, problem) from overlapped
+
+    def _compare_once_more(self, old: list[str] | None) -> None:
+        """
+        Raises MetadataChanged; WriteFailed if the metadata cannot be read:
+        nothing was written so far.
+        """
+        try:
+            self._compare(old)
+        except (errors.MetadataChanged, errors.WriteFailed):
+            raise
+        except errors.Error as e:
+            raise errors.WriteFailed(self._sd_id, "compare", str(e))
 
     def _encoded(self, lines: list[str]) -> bytes:
         """

@@ -46,7 +46,7 @@ class Stopping(HostWorld):
                 wait_until(lambda: os.path.exists(path), math.inf, pause=0.2)
 
         timeout = self._options.io_timeout
-        write.run(self._storage, old, new, held, timeout, at)
+        return write.run(self._storage, old, new, held, timeout, at)
 
 
 class Unwatched(racer.Racing):

@@ -35,7 +35,7 @@ class Tool:
     def hold(self):
         fd = os.open(os.devnull, os.O_RDONLY)
         socket.send_fds(self._handover, [b"x"], [fd])
-        self.tell(held=7)
+        self.tell(held=7, taken_at=client.now())
 
     def show_request(self):
         assert self.asked["task"] == "hold"

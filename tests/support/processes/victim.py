@@ -39,7 +39,9 @@ class Victim(HostWorld):
 
     def _write(self, held, old, new):
         timeout = self._options.io_timeout
-        write.run(self._storage, old, new, held, timeout, self._at_step)
+        return write.run(
+            *(self._storage, old, new, held, timeout), self._at_step
+        )
 
     def _at_step(self, name):
         if name != self._step:

@@ -15,6 +15,7 @@ from tests.support.world import (
     World,
     make,
     other_wins,
+    vdsm_writes_too,
 )
 from vdsm_backup import errors
 from vdsm_backup.change import change, history
@@ -545,3 +546,26 @@ def test_who_may_write_is_asked_again_under_the_lease(world):
     storage = make(POOL_UUID=POOL)
     world.change(storage, SET, require_may_write=may_write)
     assert asked == [(POOL, False), (POOL, True)]
+
+
+# VDSM, which wrote at the same time: Lease.write() returns what it has merged
+
+
+def test_what_was_merged_is_what_is_there(world):
+    storage = make()
+    vdsm_writes_too(storage)
+    result = world.change(storage, SET)
+    assert result.lines == storage.lines
+    assert "KEY=x" in result.lines
+    assert not any("changed again" in note for note in result.notes)
+
+
+def test_undo_of_what_was_merged(world):
+    storage = make()
+    before = list(storage.lines)
+    vdsm_writes_too(storage)
+    world.users = [NOBODY, Users(["VM web1"], [], [])]
+    with pytest.raises(errors.FlagUndone):
+        world.change(storage, SET)
+    values = {**md_lines.parse(before).values, "KEY": "x"}
+    assert storage.lines == md_lines.flush(values)

@@ -11,6 +11,7 @@ from tests.support.world import (
     World,
     make,
     other_wins,
+    vdsm_writes_too,
 )
 from vdsm_backup import errors
 from vdsm_backup.change.change import Request
@@ -55,6 +56,15 @@ def test_restore_when_only_the_flag_differs(world):
     copy = kept(world, storage)
     world.restore(storage, copy)
     assert storage.lines == copy.lines
+
+
+def test_restore_while_vdsm_writes(world):
+    storage = make()
+    copy = kept(world, storage)
+    vdsm_writes_too(storage)
+    result = world.restore(storage, copy)
+    assert result.lines == storage.lines
+    assert "KEY=x" in result.lines
 
 
 def test_restore_refuses_to_undo_what_is_not_ours(world):

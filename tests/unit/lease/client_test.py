@@ -226,7 +226,8 @@ class Pair:
         ours, self.holder = socket.socketpair()
         self.channel = Channel(ours)
         self.held = client.Held(
-            SD, 250, self.registration.fileno(), self.channel
+            *(SD, 250, self.registration.fileno(), self.channel),
+            client.now(),
         )
 
     def close(self):
@@ -276,3 +277,22 @@ def test_check_after_the_connection_was_shut_down(pair):
 def test_check_after_sanlock_ended(pair):
     pair.daemon.close()
     assert_lost(pair)
+
+
+# What nobody else can have
+
+
+def test_just_taken(pair):
+    assert pair.held.is_certain()
+
+
+def test_taken_a_minute_ago(pair, monkeypatch):
+    then = client.now() + 60
+    monkeypatch.setattr(client, "now", lambda: then)
+    assert not pair.held.is_certain()
+
+
+def test_the_time_is_the_holders(holder):
+    holder("hold", "receive")
+    with client.take(request(timeout=10), lambda text: None) as held:
+        assert 0 <= client.now() - held._taken_at < 60

@@ -82,9 +82,16 @@ def test_changes_are_limited_to_the_vg(fake):
 
 def test_only_a_vg_that_still_has_a_tag(fake):
     runner = Lvm(DEVICES)
-    runner.change_tags(make_vg(), ["A"], [], only_with="MDT__SHA_CKSUM=ab")
+    runner.change_tags(make_vg(), ["A"], [], only_with=["MDT__SHA_CKSUM=ab"])
     (run,) = fake.runs
     assert run[7:9] == ["--select", 'vg_tags={"MDT__SHA_CKSUM=ab"}']
+
+
+def test_only_a_vg_that_still_has_all_of_some_tags(fake):
+    runner = Lvm(DEVICES)
+    runner.change_tags(make_vg(), ["A"], [], only_with=["B=1", "B=2"])
+    (run,) = fake.runs
+    assert run[7:9] == ["--select", 'vg_tags={"B=1" && "B=2"}']
 
 
 def test_all_tags_in_one_vgchange(fake):

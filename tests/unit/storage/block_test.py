@@ -103,13 +103,17 @@ HEX = "0123456789abcdef" * 2 + "01234567"
 @pytest.mark.parametrize(
     "tags, expected",
     [
-        ([f"_SHA_CKSUM={HEX}"], f"MDT__SHA_CKSUM={HEX}"),
-        ([], None),
-        # Two of them, and what somebody made up.
-        ([f"_SHA_CKSUM={HEX}", "_SHA_CKSUM=0"], None),
-        (["_SHA_CKSUM="], None),
-        ([f"_SHA_CKSUM={HEX}0"], None),
-        (['_SHA_CKSUM="} || vg_name="x'], None),
+        ([f"_SHA_CKSUM={HEX}"], [f"MDT__SHA_CKSUM={HEX}"]),
+        ([], []),
+        (
+            [f"_SHA_CKSUM={HEX}", f"_SHA_CKSUM={HEX[::-1]}"],
+            [f"MDT__SHA_CKSUM={HEX}", f"MDT__SHA_CKSUM={HEX[::-1]}"],
+        ),
+        # What somebody made up, beside one and alone.
+        ([f"_SHA_CKSUM={HEX}", "_SHA_CKSUM=0"], []),
+        (["_SHA_CKSUM="], []),
+        ([f"_SHA_CKSUM={HEX}0"], []),
+        (['_SHA_CKSUM="} || vg_name="x'], []),
     ],
 )
 def test_what_a_change_replaces_is_named_to_lvm(

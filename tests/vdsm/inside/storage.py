@@ -99,8 +99,9 @@ def run_vm_when_written(name, xml, undo_fails=False):
     def write(self, old, new):
         if undo_fails and name in vms:
             raise errors.WriteFailed(self.sd_id, "commit", "no more")
-        original(self, old, new)
+        written = original(self, old, new)
         vms[name] = inside.Vm(name, xml)
+        return written
 
     storage.VdsmStorage.write = write
 
