@@ -82,6 +82,7 @@ class FileStorage(Storage):
             "sd_id": self.sd_id,
             "directory": self.directory,
             "ioprocess": self._io.kind,
+            "base": self._io.base,
             "timeout": self._timeout,
         }
 
