@@ -19,7 +19,7 @@ from vdsm_backup.host import (
     filesystems,
     hosted_engine,
     mounts,
-    vdsm_client,
+    vdsm_running,
 )
 from vdsm_backup.lease import client
 from vdsm_backup.lease import local as lease_local
@@ -83,6 +83,8 @@ class HostWorld:
         self._options = options
         self._timeout = timeout or options.lease_timeout
         self._leased = False
+        #: The pool that the user says is gone.
+        self._gone_pool = ""
         self._activation: activation.Activation | None = None
         self._notes: list[str] = []
         self.progress = progress
@@ -96,13 +98,14 @@ class HostWorld:
     def is_hosted_engine(self) -> bool:
         return hosted_engine.is_hosted_engine(self._storage.sd_id)
 
-    def vdsm_runs(self) -> bool:
+    def why_vdsm_runs(self) -> str:
         options = self._options
-        return vdsm_client.vdsm_listens(options.vdsm_host, options.vdsm_port)
+        return vdsm_running.why(options.vdsm_host, options.vdsm_port)
 
     def require_may_write(self, pool: str, request: change.Request) -> None:
         sd_id = self._storage.sd_id
-        change.require_may_write(sd_id, pool, request, self.vdsm_runs)
+        self._gone_pool = pool if request.pool_is_gone else ""
+        change.require_may_write(sd_id, pool, request, self.why_vdsm_runs)
 
     @contextlib.contextmanager
     def lease(self, values: Mapping[str, str]) -> Iterator[_Lease]:
@@ -238,6 +241,7 @@ class HostWorld:
             timeout=timeout,
             run_dir=os.path.abspath(self._options.run_dir),
             require_alone=True,
+            gone_pool=self._gone_pool,
             dump_uid=uid,
             dump_gid=gid,
         )

@@ -47,6 +47,8 @@ class LeaseRequest:
     host_id: to join with if this host is not in the lockspace.
     require_alone: refuse while another host of the lockspace may be alive.
     dump_uid, dump_gid: the user that may read ids, where root may not (NFS).
+    gone_pool: if not empty, the pool that is said to be gone. Refuse if this
+        host is in the lockspace by a host id that is not ours.
     """
 
     sd_id: str
@@ -61,6 +63,7 @@ class LeaseRequest:
     require_alone: bool
     dump_uid: int | None = None
     dump_gid: int | None = None
+    gone_pool: str = ""
 
     def __post_init__(self) -> None:
         # The UUID names files in run_dir.
@@ -111,8 +114,8 @@ def take(
 
     progress: called with a text for the user at each step.
 
-    Raises SanlockFailed, LeaseBusy, HostIdInUse, HostsLive, LeaseTimeout, or
-    LeaseLost if the holder was killed.
+    Raises SanlockFailed, LeaseBusy, HostIdInUse, HostsLive, VdsmRunning,
+    LeaseTimeout, or LeaseLost if the holder was killed.
     """
     with _HolderProcess(request, progress, "hold") as holder:
         host_id = holder.wait()

@@ -95,6 +95,7 @@ from vdsm_backup.lease.lockspace import Host, Joined, Lockspace
 from vdsm_backup.lease.slot import Slot, SlotReader
 from vdsm_backup.lease.watch import Watch
 from vdsm_backup.processes.records import Record
+from vdsm_backup.text import printable
 
 # Seconds between two questions to sanlock.
 _POLL = 0.2
@@ -160,13 +161,15 @@ class Membership:
     def join(self) -> None:
         """
         Be in the lockspace, by the host id that this host has in it, or else
-        by the one of the request. Raises HostIdInUse if another host has it.
+        by the one of the request. Raises HostIdInUse if another host has it,
+        VdsmRunning if the pool is said to be gone and VDSM has joined.
         """
         for _ in range(_TRIES):
             joined = self._joined()
             if joined:
                 self._require_same_path(joined)
                 self._adopt(joined)
+                self._require_ours(joined)
                 return
             try:
                 self._join()
@@ -240,6 +243,21 @@ class Membership:
             action = f"join the lockspace {self._request.ids}"
             reason = f"this host has joined it as {joined.path}"
             raise errors.SanlockFailed(action, reason)
+
+    def _require_ours(self, joined: Joined) -> None:
+        """Raises VdsmRunning if only VDSM can have joined so."""
+        request = self._request
+        if (
+            request.gone_pool
+            and not self._must_leave
+            and joined.host_id != request.host_id
+        ):
+            why = (
+                "this host is in the lockspace of the domain as host id"
+                f" {joined.host_id}, which is VDSM's"
+            )
+            pool = printable(request.gone_pool)
+            raise errors.VdsmRunning(request.sd_id, pool, why)
 
     def _adopt(self, joined: Joined | None) -> None:
         """

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A host's membership of a lockspace, with a sanlock by script and a clock."""
 
+import dataclasses
 import os
 
 import pytest
@@ -116,8 +117,10 @@ class Scene:
         )
         self.run_dir = run_dir
 
-    def member(self, lock=True):
-        member = Membership(self._request, self.space, self.watch)
+    def member(self, lock=True, **options):
+        """options: of the LeaseRequest."""
+        request = dataclasses.replace(self._request, **options)
+        member = Membership(request, self.space, self.watch)
         if lock:
             member.lock()
         return member
