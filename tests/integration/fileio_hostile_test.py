@@ -12,7 +12,9 @@ import threading
 
 import pytest
 
+from tests.support import programs
 from tests.support.hooks.needs import needs_other_user
+from tests.support.processes.namespace import Namespace, needs_namespace
 from tests.support.processes.opens import watched
 from tests.support.storage import filedomain
 from tests.support.storage.filewriting import (
@@ -286,6 +288,41 @@ def test_metadata_of_another_kind_is_not_read(mount, sd_id, backend, put):
         return
     with pytest.raises((errors.MetadataUnreadable, errors.NotMetadata)):
         storage.read()
+
+
+@pytest.mark.parametrize("put", NO_FILES)
+@pytest.mark.parametrize("name", ["ids", "leases"])
+def test_sanlock_is_told_of_files_only(
+    mount, sd_id, backend, victim, put, name
+):
+    storage = storage_on(mount, backend, sd_id)
+    path = os.path.join(storage.dom_md, name)
+    os.unlink(path)
+    put(path, victim)
+    with pytest.raises(errors.WriteFailed, match=f"{name} is not a regular"):
+        with storage.lease_paths():
+            pass
+
+
+@needs_namespace
+@pytest.mark.parametrize("name", ["", "metadata"])
+def test_mount_points_inside(mount, sd_id, backend, name):
+    """dom_md is crossed. Over a file that is one nothing is renamed."""
+    path = os.path.join(mount, sd_id, "dom_md", name).rstrip("/")
+    before = filedomain.get_bytes(mount, sd_id)
+    with Namespace() as ns:
+        ns.bind(path, path)
+        module = "tests.support.storage.rewriter"
+        done = programs.run(
+            *(module, backend, mount, sd_id, 3), inside=ns.enter()
+        )
+    if not name:
+        assert done.returncode == 0, done.stderr
+        assert filedomain.get_bytes(mount, sd_id) != before
+    else:
+        assert "WriteFailed" in done.stderr
+        assert os.strerror(errno.EBUSY) in done.stderr
+        assert filedomain.get_bytes(mount, sd_id) == before
 
 
 # Sizes
