@@ -514,18 +514,29 @@ class VdsmRunning(Error):
     """
     VDSM on this host may be using the domain.
 
-    --pool-is-gone is for a site where no VDSM manages the domain any more.
-    VDSM on this host answers, and it could write an older state back. Stop it.
+    --pool-is-gone is for a site where no VDSM manages the domain any more. On
+    this host VDSM runs, or it cannot be told that it does not: systemd says
+    so, or gives no answer; VDSM's port is taken; a process of its pid files
+    lives. VDSM could write an older state back. Stop vdsmd and supervdsmd.
+
+    Or this host is in the domain's lockspace by a host id that VDSM has
+    chosen: VDSM has left it there when it was stopped. sanlock leaves the
+    lockspace when this host boots. Leaving it by hand would end what still
+    has a lease of the domain, VMs of this host too.
     """
 
     code = 973
-    takes = ("domain", "pool")
+    takes = ("domain", "pool", "why")
     refusal = True
     msg = (
-        "VDSM runs on this host, so pool {self.pool} of storage domain"
-        " {self.domain} may not be gone"
+        "VDSM may run on this host, so pool {self.pool} of storage domain"
+        " {self.domain} may not be gone: {self.why}"
     )
-    hints = ("stop VDSM on this host: systemctl stop vdsmd",)
+    hints = (
+        "stop VDSM on this host: systemctl stop vdsmd supervdsmd",
+        "a lockspace that VDSM has joined is left when this host boots, with"
+        " vdsmd disabled; or run the command on another host",
+    )
 
 
 class DomainInUse(Error):

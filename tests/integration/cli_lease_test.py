@@ -11,7 +11,7 @@ import signal
 import pytest
 
 from tests.support import commandline, testhost
-from tests.support.clifixtures import OWNER, WHY, A
+from tests.support.clifixtures import OWNER, WHY, A, B
 from tests.support.hooks.needs import (
     needs_fuse,
     needs_private_tmp,
@@ -36,6 +36,10 @@ class Leased(testhost.Host):
         sd_id = super().domain(owner=OWNER, **values)
         self.initialize(sd_id)
         return sd_id
+
+    def leases(self, sd_id):
+        dom_md = os.path.join(self.mount, sd_id, "dom_md")
+        return sanlockd.Leases(sd_id, dom_md)
 
     def joined(self, sd_id):
         return sd_id in self.sanlock.call("lockspaces")
@@ -336,6 +340,39 @@ def test_killed_run_is_tidied_where_there_is_no_copy(leased, command):
 def holder(leased, sd_id):
     with open(os.path.join(leased.run_dir, f"{sd_id}.lock")) as f:
         return int(f.read())
+
+
+@needs_sanlock
+def test_pool_that_is_not_gone(leased, sanlock):
+    """VDSM was stopped, and has left this host in the lockspace."""
+    leased.domain(sd_id=A, POOL_UUID=B)
+    before = leased.bytes(A)
+    leases = leased.leases(A)
+    sanlock.join(leases, 1)
+    args = ("set", A, *WHY, "--pool-is-gone", "--json")
+    done = leased.process(*args)
+    assert (done.error, done.code) == (973, 4)
+    assert "as host id 1" in done.json["error"]["message"]
+    assert leased.bytes(A) == before
+    assert sanlock.joined(leases) == 1
+    sanlock.leave(leases, 1)
+    done = leased.process(*args)
+    assert (done.code, done.json["changed"]) == (0, True)
+
+
+@needs_sanlock
+def test_pool_is_gone_and_sanlock_does_not_answer(leased, sanlock):
+    leased.domain(sd_id=A, POOL_UUID=B)
+    before = leased.bytes(A)
+    sanlock.freeze([])
+    try:
+        done = leased.process(
+            *("set", A, *WHY, "--pool-is-gone", "--json"), "--timeout", "2"
+        )
+    finally:
+        sanlock.thaw([])
+    assert done.error == 979
+    assert leased.bytes(A) == before
 
 
 @needs_sanlock

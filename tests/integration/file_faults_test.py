@@ -19,6 +19,7 @@ from tests.support.storage.filewriting import (
 )
 from tests.support.waiting import RUNS_OUT
 from vdsm_backup import errors
+from vdsm_backup.fileio import base as fileio
 from vdsm_backup.metadata import lines as md_lines
 
 
@@ -117,6 +118,24 @@ def test_rename_that_is_refused(hang, backend, code):
     assert storage_on(hang.mount, backend, sd_id).read() == before
 
 
+def at_rename(mocker, act, hang=None):
+    """
+    Let the server act before it answers the rename. Returns a list that has
+    our file by then, where it is stored.
+    """
+    rename = fileio.FileIO.rename
+    ours = []
+
+    def acting(self, old, new):
+        if hang:
+            ours.append(old.replace(hang.mount, hang.root, 1))
+        act()
+        rename(self, old, new)
+
+    mocker.patch.object(fileio.FileIO, "rename", acting)
+    return ours
+
+
 # Of these, NFS cannot say whether the server will still carry out what was
 # asked: a request has timed out, or its answer was lost.
 UNCLEAR = [errno.EIO, errno.ETIMEDOUT, errno.EREMOTEIO, errno.ENOTCONN]
@@ -151,7 +170,7 @@ def test_rename_that_fails_and_is_carried_out_later(hang, backend, code):
 
 @needs_fuse
 @pytest.mark.parametrize("code", [errno.EIO, errno.ESTALE])
-def test_rename_that_is_carried_out_by_half(hang, backend, code):
+def test_rename_that_is_carried_out_by_half(hang, backend, code, mocker):
     """
     As on NFS, where a client first renames the live file away that it has
     open. Then ours is all that is left, and is not removed.
@@ -162,13 +181,13 @@ def test_rename_that_is_carried_out_by_half(hang, backend, code):
     directory = dom_md(hang.root, sd_id)
     live = os.path.join(directory, "metadata")
 
-    def first_half(step):
-        if step == "commit":
-            os.rename(live, os.path.join(directory, ".nfs0001"))
+    def first_half():
+        os.rename(live, os.path.join(directory, ".nfs0001"))
 
+    at_rename(mocker, first_half)
     hang.fail("rename", code)
     with pytest.raises((errors.OutcomeUnknown, errors.WriteFailed)):
-        storage.write(storage.read(), new, first_half)
+        storage.write(storage.read(), new, no_steps)
     hang.clear()
     (name,) = temporaries(hang.root, sd_id)
     os.rename(os.path.join(directory, name), live)
@@ -177,24 +196,20 @@ def test_rename_that_is_carried_out_by_half(hang, backend, code):
 
 @needs_fuse
 @pytest.mark.parametrize("code", [*UNCLEAR, errno.ESTALE])
-def test_rename_that_is_carried_out_and_fails(hang, backend, code):
+def test_rename_that_is_carried_out_and_fails(hang, backend, code, mocker):
     """The live file is never taken away."""
     sd_id = filedomain.make(hang.mount)
     storage = storage_on(hang.mount, backend, sd_id)
     new = flagged_lines(sd_id)
     directory = dom_md(hang.root, sd_id)
 
-    def carry_out(step):
-        if step == "commit":
-            (name,) = temporaries(hang.root, sd_id)
-            os.rename(
-                os.path.join(directory, name),
-                os.path.join(directory, "metadata"),
-            )
+    def carry_out():
+        os.rename(ours[0], os.path.join(directory, "metadata"))
 
+    ours = at_rename(mocker, carry_out, hang)
     hang.fail("rename", code)
     with pytest.raises((errors.OutcomeUnknown, errors.WriteFailed)):
-        storage.write(storage.read(), new, carry_out)
+        storage.write(storage.read(), new, no_steps)
     hang.clear()
     assert storage_on(hang.mount, backend, sd_id).read() == new
 

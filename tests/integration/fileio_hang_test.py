@@ -103,6 +103,7 @@ def test_hang_does_not_delay_another_mount(backend, fs, path):
     with hangfs.Hangfs() as other:
         other_path = os.path.join(other.mount, "file")
         with choose.open(backend, "other", 60) as io:
+            io.touch(other_path, 0, 0o600)
             io.writefile(other_path, b"data")
             assert io.readfile(other_path, True) == b"data"
     assert thread.is_alive() and fs.stuck("read")

@@ -39,7 +39,7 @@ class World:
         self.lease_error = None
         self.write_error = {}
         self.held = False
-        self.vdsm = False
+        self.vdsm = ""
         self.active = []
         self.hosted_engine = None
         self.history = history.History(str(directory))
@@ -112,12 +112,12 @@ class _WorldOfDomain:
     def is_hosted_engine(self):
         return self._storage.sd_id == self._world.hosted_engine
 
-    def vdsm_runs(self):
+    def why_vdsm_runs(self):
         return self._world.vdsm
 
     def require_may_write(self, pool, request):
         sd_id = self._storage.sd_id
-        change.require_may_write(sd_id, pool, request, self.vdsm_runs)
+        change.require_may_write(sd_id, pool, request, self.why_vdsm_runs)
 
     def progress(self, text):
         pass

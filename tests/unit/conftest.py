@@ -2,7 +2,7 @@
 import pytest
 
 from tests.support import commandline, testhost
-from vdsm_backup.host import hosted_engine
+from vdsm_backup.host import hosted_engine, vdsm_running
 from vdsm_backup.lease import client
 from vdsm_backup.users import users
 
@@ -25,6 +25,11 @@ def host(tmp_path, monkeypatch):
         host.hosted_engine = None
         monkeypatch.setattr(users, "find", lambda *args: host.users)
         monkeypatch.setattr(client, "take", commandline.free_lease)
+        elsewhere = str(tmp_path / "vdsm")
+        monkeypatch.setattr(vdsm_running, "BOOTED", elsewhere)
+        monkeypatch.setattr(vdsm_running, "CONF", elsewhere)
+        monkeypatch.setattr(vdsm_running, "DROP_INS", ())
+        monkeypatch.setattr(vdsm_running, "RUN_DIRS", ())
         monkeypatch.setattr(
             hosted_engine,
             "is_hosted_engine",

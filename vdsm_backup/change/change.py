@@ -151,12 +151,13 @@ def new_lines(
 
 
 def require_may_write(
-    sd_id: str, pool: str, request: Request, vdsm_runs: Callable[[], bool]
+    sd_id: str, pool: str, request: Request, why_vdsm_runs: Callable[[], str]
 ) -> None:
     """
     Whether we may write a domain beside VDSM.
 
     pool: the pool that the domain is attached to; empty if it is not.
+    why_vdsm_runs: as World.why_vdsm_runs().
 
     Raises DomainAttached, VdsmRunning.
     """
@@ -165,8 +166,9 @@ def require_may_write(
     if not request.pool_is_gone:
         why = f"{request.action} cannot ask it"
         raise errors.DomainAttached(sd_id, printable(pool), why)
-    if vdsm_runs():
-        raise errors.VdsmRunning(sd_id, printable(pool))
+    why = why_vdsm_runs()
+    if why:
+        raise errors.VdsmRunning(sd_id, printable(pool), why)
 
 
 def require_unused(

@@ -142,8 +142,10 @@ def _require_may_write(
     """
     left = md_lines.parse(lines or []).values
     pool = pool or left.get(domain.POOL, "")
-    if not pool and domain.POOL not in left and world.vdsm_runs():
-        raise errors.VdsmRunning(storage.sd_id, "(not known)")
+    if not pool and domain.POOL not in left:
+        why = world.why_vdsm_runs()
+        if why:
+            raise errors.VdsmRunning(storage.sd_id, "(not known)", why)
     world.require_may_write(pool, request)
 
 

@@ -55,8 +55,11 @@ class World(Protocol):
     def is_hosted_engine(self) -> bool:
         """Whether the engine's own VM is on the domain."""
 
-    def vdsm_runs(self) -> bool:
-        """Whether VDSM runs on this host."""
+    def why_vdsm_runs(self) -> str:
+        """
+        Why VDSM may be running on this host, in words. Empty if nothing tells
+        of it.
+        """
 
     def require_may_write(self, pool: str, request: Request) -> None:
         """

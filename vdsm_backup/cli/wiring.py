@@ -21,7 +21,7 @@ from vdsm_backup.host import (
     hosted_engine,
     journal,
     mounts,
-    vdsm_client,
+    vdsm_running,
 )
 from vdsm_backup.lease import client
 from vdsm_backup.lease import local as lease_local
@@ -120,6 +120,8 @@ class HostWorld:
         self._timeout = timeout or options.lease_timeout
         self._leased = False
         self._must_be_inactive = False
+        #: The pool that the user says is gone.
+        self._gone_pool = ""
         self._activation: activation.Activation | None = None
         self._notes: list[str] = []
         self.progress = progress
@@ -133,17 +135,18 @@ class HostWorld:
     def is_hosted_engine(self) -> bool:
         return hosted_engine.is_hosted_engine(self._storage.sd_id)
 
-    def vdsm_runs(self) -> bool:
+    def why_vdsm_runs(self) -> str:
         options = self._options
-        return vdsm_client.vdsm_listens(options.vdsm_host, options.vdsm_port)
+        return vdsm_running.why(options.vdsm_host, options.vdsm_port)
 
     def require_may_write(self, pool: str, request: change.Request) -> None:
         sd_id = self._storage.sd_id
-        change.require_may_write(sd_id, pool, request, self.vdsm_runs)
+        self._gone_pool = pool if request.pool_is_gone else ""
+        change.require_may_write(sd_id, pool, request, self.why_vdsm_runs)
 
     def require_inactive(self, values: Mapping[str, str]) -> tuple[str, ...]:
         """As reseal.ResealWorld has it."""
-        if not self.vdsm_runs():
+        if not self.why_vdsm_runs():
             return ()
         local = values.get("TYPE") == _LOCAL
         return maintenance.require(self._storage.sd_id, local, self._options)
@@ -306,6 +309,7 @@ class HostWorld:
             timeout=timeout,
             run_dir=os.path.abspath(self._options.run_dir),
             require_alone=True,
+            gone_pool=self._gone_pool,
             dump_uid=uid,
             dump_gid=gid,
             require_not_joined=self._must_be_inactive,

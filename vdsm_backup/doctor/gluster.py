@@ -50,10 +50,13 @@ def _finding(mount: Mount, options: Config) -> checks.Finding:
     source = printable(mount.source)
     name = f"gluster {source}"
     try:
+        # The mount's own process makes this directory, and one on the way to
+        # it is a link.
+        active = os.path.join(mount.point, _ACTIVE)
         with choose.open(
-            options.ioprocess, mount.point, options.io_timeout
+            options.ioprocess, mount.point, options.io_timeout, base=active
         ) as io:
-            translators = io.listdir(os.path.join(mount.point, _ACTIVE))
+            translators = io.listdir(active)
     except (OSError, fileio.Timeout, fileio.Closed) as e:
         text = f"its options cannot be seen: {printable(str(e))}"
         hint = "docs/filesystems.md, Gluster"

@@ -7,6 +7,7 @@ File I/O that may hang for ever, done in another process.
     ioprocess.py       `installed`: VDSM's ioprocess, which every VDSM host has
     worker_client.py   `embedded`: a worker of our own, where ioprocess is not
     worker.py          the process of `embedded`
+    calls.py           what that process does to storage
 
 One FileIO is one child process for one mount. It does one call at a time;
 threads that share it wait for each other. The two backends keep one contract.
@@ -38,7 +39,17 @@ What callers may count on
 - The child inherits file descriptor 1 and has it open until the child ends.
   So what descriptor 1 is (in the writer it is the lease) stays open, also
   after this process has ended, until the child has finished its request.
-- The child has our effective user and group.
+- The child has our effective user and group, also as its real and saved ones,
+  and no capability. That of `embedded` can get no privileges by what it runs,
+  and is in no other group.
+- Links are followed up to the base of a FileIO, its mount or a directory that
+  the user has named. Below it no symbolic link is followed, and nothing is
+  opened but regular files and directories: ELOOP, ENXIO.
+- `touch` makes a file, and opens none that exists. `writefile` makes none. It
+  writes into the file that `touch` has made, or, under another name, into a
+  file that has one name only (EMLINK).
+- A file, or a directory, that is far larger than any of ours is EFBIG, before
+  it takes our memory.
 
 What callers may not count on
 -----------------------------
@@ -46,9 +57,12 @@ What callers may not count on
 - `listdir` has no order. Through ioprocess 1.4 an I/O error in the middle of
   a directory ends the list without a word. So a name that is not in the list
   is no proof that there is no such file; `lstat` is.
-- `readfile` and `writefile` follow symbolic links, and wait for a reader or
-  writer of a FIFO: call `lstat` before reading. `writefile` truncates what is
-  there: to make a new file, call `touch` with O_EXCL and O_NOFOLLOW first.
+- `installed` opens by name, and follows links. It can only look, with lstat,
+  right before it does so. Somebody who swaps a link in between that look and
+  the call, in less than a millisecond, can still make it read or write what
+  the user vdsm may. `embedded` has no such gap: it looks at what it has opened
+  (calls.py). `installed` also lists a directory whole, if its size does not
+  give away how large it is.
 - Direct I/O with a length that does not suit the storage is EINVAL on some
   file systems, after the file was truncated.
 - Times in StatResult are whole seconds.

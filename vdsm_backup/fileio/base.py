@@ -62,6 +62,16 @@ class Closed(RuntimeError):
     """There is no child: it was closed, has ended, or could not start."""
 
 
+# What the kernel's own words for these errors do not say.
+_WORDS = {
+    errno.ELOOP: "a symbolic link stands in its place, or on the way to it",
+    errno.ENXIO: "it is not a regular file",
+    errno.EFBIG: "it is too large to be read",
+    errno.EMLINK: "it has a second name",
+    errno.EXDEV: "it is not below the directory that was opened",
+}
+
+
 class FileIO:
     """
     The file I/O of one mount. All calls raise OSError, Timeout and Closed as
@@ -70,14 +80,18 @@ class FileIO:
 
     name: of the mount, for messages.
     timeout: seconds, for each call.
+    base: links are followed in this path, and in none below it. A path that
+        is not below the base, and is not the base, is EXDEV.
     """
 
     #: The value of the option [storage] ioprocess that chooses this backend.
     kind: ClassVar[str]
 
-    def __init__(self, name: str, timeout: float) -> None:
+    def __init__(self, name: str, timeout: float, base: str = "/") -> None:
+        _check_path(base)
         self.name = name
         self.timeout = timeout
+        self.base = base.rstrip("/") or "/"
         #: What every call raises from now on.
         self._ended: Timeout | Closed | None = None
         #: The call in hand.
@@ -109,8 +123,9 @@ class FileIO:
 
     def touch(self, path: str, flags: int, mode: int) -> None:
         """
-        Open the file for writing, with O_CREAT and `flags`, and set its times
-        to now. mode: of a file that is made.
+        Make an empty file. One that exists is EEXIST, whatever it is.
+
+        flags: of open(2), beside O_CREAT, O_EXCL and O_NOFOLLOW.
         """
         self._call("touch", path, flags, mode)
 
@@ -148,7 +163,7 @@ class FileIO:
                 return self._request(op, path, *args)
             except OSError as e:
                 number = e.errno or errno.EIO
-                raise OSError(number, os.strerror(number), path) from None
+                raise OSError(number, _words(number), path) from None
             except Timeout:
                 reason = f"no answer in {self.timeout:g} seconds"
                 ended = self._end(Timeout(f"{op} {path}: {reason}"))
@@ -190,6 +205,10 @@ class FileIO:
 def _again(error: Timeout | Closed) -> Timeout | Closed:
     """The same error as a new exception: a trace belongs to one call."""
     return type(error)(str(error))
+
+
+def _words(number: int) -> str:
+    return _WORDS.get(number) or os.strerror(number)
 
 
 def _check_path(path: str) -> None:

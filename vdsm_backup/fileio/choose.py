@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from vdsm_backup.fileio.base import FileIO
 
 
-def open(choice: str, name: str, timeout: float) -> FileIO:
+def open(choice: str, name: str, timeout: float, base: str = "/") -> FileIO:
     """
     A new FileIO.
 
@@ -18,22 +18,23 @@ def open(choice: str, name: str, timeout: float) -> FileIO:
     "auto", which takes ioprocess where it can be imported.
     name: for messages and logs.
     timeout: in seconds, for each call.
+    base: links are followed in this path, and in none below it.
 
     Raises Closed if the child cannot be started; ConfigInvalid if ioprocess
     is configured and cannot be imported.
     """
     if choice == "embedded":
-        return _embedded(name, timeout)
+        return _embedded(name, timeout, base)
     try:
         from vdsm_backup.fileio.ioprocess import InstalledFileIO
     except ImportError as e:
         if choice == "auto":
-            return _embedded(name, timeout)
+            return _embedded(name, timeout, base)
         raise errors.ConfigInvalid("in use", "[storage] ioprocess", str(e))
-    return InstalledFileIO(name, timeout)
+    return InstalledFileIO(name, timeout, base)
 
 
-def _embedded(name: str, timeout: float) -> FileIO:
+def _embedded(name: str, timeout: float, base: str) -> FileIO:
     from vdsm_backup.fileio.worker_client import EmbeddedFileIO
 
-    return EmbeddedFileIO(name, timeout)
+    return EmbeddedFileIO(name, timeout, base)

@@ -12,15 +12,19 @@ import errno
 import logging
 import os
 import signal
+import stat
+import subprocess
 import threading
 
 import ioprocess
 
+from vdsm_backup.fileio import calls
 from vdsm_backup.fileio.base import Closed, FileIO, StatResult, Timeout
+from vdsm_backup.processes import identity, regular_files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import Any
 
 # ioprocess logs to these. Without a handler Python would print its warnings,
@@ -28,14 +32,37 @@ if TYPE_CHECKING:
 for _name in ("IOProcessClient", "IOProcess"):
     logging.getLogger(_name).addHandler(logging.NullHandler())
 
+# Bytes of a directory, by lstat. File systems count differently: a directory
+# of this size has some hundred thousand names, or had them once.
+MAX_DIRECTORY = 64 * 1024**2
+
+
+class _Subprocess:
+    """
+    The module `subprocess`, as far as ioprocess uses it. A process that it
+    starts has our effective user as its only one: a tool that was started as
+    root could make it root again.
+    """
+
+    PIPE = subprocess.PIPE
+
+    @staticmethod
+    def Popen(command: list[str], **options: Any) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(command, **options, **identity.effective())
+
+
+ioprocess.subprocess = _Subprocess
+
 
 class InstalledFileIO(FileIO):
     """The backend for hosts that have ioprocess."""
 
     kind = "installed"
 
-    def __init__(self, name: str, timeout: float) -> None:
-        super().__init__(name, timeout)
+    def __init__(self, name: str, timeout: float, base: str = "/") -> None:
+        super().__init__(name, timeout, base)
+        #: {path: (device, inode)} of the files that we have made.
+        self._made: dict[str, tuple[int, int]] = {}
         try:
             self._ioproc: ioprocess.IOProcess | None = _start(name, timeout)
         except OSError as e:
@@ -50,6 +77,73 @@ class InstalledFileIO(FileIO):
 
     def _request(self, op: str, path: str, *args: Any) -> Any:
         _check_encoding(path, *args)
+        self._look(op, path, *args)
+        if op == "touch":
+            flags, *rest = args
+            args = (flags | os.O_EXCL | os.O_NOFOLLOW, *rest)
+        elif op == "lstat" and path == self.base:
+            # The base may be a link, and is what the link leads to.
+            path = os.path.join(path, ".")
+        result = self._ask(op, path, *args)
+        if op == "touch":
+            made = self._lstat(path)
+            self._made[path] = (made.st_dev, made.st_ino)
+        elif op in ("rename", "unlink"):
+            self._made.pop(path, None)
+        return _stat_result(result) if op == "lstat" else result
+
+    def _look(self, op: str, path: str, *args: Any) -> None:
+        """
+        Refuse what Calls (calls.py) does not do. It is only a look: ioprocess
+        opens by name, after it.
+        """
+        paths = [path, *args[:1]] if op in ("rename", "link") else [path]
+        for each in paths:
+            for directory in self._directories(each):
+                _require_directory(self._lstat(directory))
+        if op == "rename" and path in self._made:
+            found = self._lstat(path)
+            regular_files.require_file(found.st_mode)
+            self._require_made(path, found)
+        elif op in ("readfile", "writefile", "chmod"):
+            found = self._lstat(path)
+            regular_files.require_file(found.st_mode)
+            self._require_made(path, found)
+            if op == "readfile" and found.st_size > calls.MAX_FILE:
+                raise OSError(errno.EFBIG, path)
+            if op == "writefile" and found.st_nlink > 1:
+                raise OSError(errno.EMLINK, path)
+        elif op in ("listdir", "fsyncPath") and path != self.base:
+            found = self._lstat(path)
+            if op == "fsyncPath" and not stat.S_ISDIR(found.st_mode):
+                regular_files.require_file(found.st_mode)
+                return
+            _require_directory(found)
+            if op == "listdir" and found.st_size > MAX_DIRECTORY:
+                raise OSError(errno.EFBIG, path)
+
+    def _directories(self, path: str) -> Iterator[str]:
+        """The directories below the base that are on the way to a path."""
+        base = self.base.rstrip("/")
+        if path != self.base and not path.startswith(base + "/"):
+            raise OSError(errno.EXDEV, path)
+        at = base
+        parts = [part for part in path[len(base) :].split("/") if part]
+        if ".." in parts:
+            raise OSError(errno.EINVAL, path)
+        for part in parts[:-1]:
+            at += "/" + part
+            yield at
+
+    def _require_made(self, path: str, found: StatResult) -> None:
+        made = self._made.get(path, (found.st_dev, found.st_ino))
+        if made != (found.st_dev, found.st_ino):
+            raise OSError(errno.ESTALE, path)
+
+    def _lstat(self, path: str) -> StatResult:
+        return _stat_result(self._ask("lstat", path))
+
+    def _ask(self, op: str, path: str, *args: Any) -> Any:
         ioproc = self._ioproc
         if ioproc is None or ioproc.pid != self._pid:
             # Closed by another thread; or the process crashed, and ioprocess
@@ -61,7 +155,7 @@ class InstalledFileIO(FileIO):
         del ioproc
         if error is not None:
             raise error
-        return _stat_result(result) if op == "lstat" else result
+        return result
 
     def _leave(self, busy_changing: bool) -> None:
         # ioprocess's own close() is never called. It closes descriptors by
@@ -110,6 +204,13 @@ def _outcome(
         if e.errno == ioprocess.ERR_IOPROCESS_CRASH:
             return None, Closed("ioprocess has ended")
         return None, OSError(e.errno, e.strerror)
+
+
+def _require_directory(found: StatResult) -> None:
+    if stat.S_ISLNK(found.st_mode):
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    if not stat.S_ISDIR(found.st_mode):
+        raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
 
 
 def _check_encoding(*args: Any) -> None:

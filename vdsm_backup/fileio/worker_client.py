@@ -24,12 +24,12 @@ class EmbeddedFileIO(FileIO):
 
     kind = "embedded"
 
-    def __init__(self, name: str, timeout: float) -> None:
-        super().__init__(name, timeout)
+    def __init__(self, name: str, timeout: float, base: str = "/") -> None:
+        super().__init__(name, timeout, base)
         self._sock, theirs = socket.socketpair()
         with theirs:
             try:
-                self._proc = _start(theirs.fileno())
+                self._proc = _start(theirs.fileno(), self.base)
             except OSError as e:
                 self._sock.close()
                 reason = f"cannot start a worker: {e.strerror}"
@@ -101,10 +101,10 @@ class EmbeddedFileIO(FileIO):
         stuck.leave(self._proc)
 
 
-def _start(fd: int) -> subprocess.Popen[bytes]:
+def _start(fd: int, base: str) -> subprocess.Popen[bytes]:
     # Descriptor 1 is inherited: see the package's contract.
     return subprocess.Popen(
-        spawn.command("vdsm_backup.fileio.worker", str(fd)),
+        spawn.confined("vdsm_backup.fileio.worker", str(fd), base),
         stdin=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         pass_fds=(fd,),
@@ -117,7 +117,7 @@ def _result(op: str, result: Any, data: bytes) -> Any:
     if op == "lstat":
         return StatResult(*result)
     if op == "listdir":
-        return [worker.decode_name(name) for name in result]
+        return worker.decode_names(data)
     if op == "readfile":
         return data
     return result

@@ -9,5 +9,6 @@ This host, without touching storage.
     caller.py          who runs this command
     journal.py         entries in systemd's journal
     hosted_engine.py   which domain has the hosted engine's own VM
+    vdsm_running.py    whether VDSM of this host may be running
     vdsm_client.py     VDSM of this host, by its API
 """

@@ -1,17 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-VDSM of this host: whether it runs, and what it does by its own API.
+VDSM of this host: what it does by its own API.
 
 The API is used by VDSM's own Python client, which every VDSM host has. Nothing
-else of VDSM is imported outside of the plugin, and nothing at all to learn
-whether VDSM runs.
+else of VDSM is imported outside of the plugin.
 """
 
 from __future__ import annotations
 
-import errno
 import logging
-import socket
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,41 +26,6 @@ _NOBODY = "00000000-0000-0000-0000-000000000000"
 # Seconds. A change looks for VMs, takes a lease, and looks again.
 ASK = 30
 CHANGE = 300
-
-# The errors of connecting to an address that the host does not have, where
-# nobody can listen: "localhost" is ::1 too, also where IPv6 is switched off.
-_NO_ADDRESS = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
-
-
-def vdsm_listens(host: str, port: int, timeout: float = 2) -> bool:
-    """
-    Whether VDSM runs. Only a refused connection says no. Whatever else
-    happens, VDSM may be running.
-
-    timeout: seconds, for each address of the host.
-    """
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        return True
-    answers = {_connect(f[0], f[4], timeout) for f in found}
-    return answers - _NO_ADDRESS != {errno.ECONNREFUSED}
-
-
-def _connect(family: int, address: Any, timeout: float) -> int | None:
-    """
-    Connect by TCP. Returns 0, or the number of the error, which is None where
-    there was no answer.
-
-    address: as getaddrinfo() gives it; its form depends on the family.
-    """
-    try:
-        with socket.socket(family, socket.SOCK_STREAM) as s:
-            s.settimeout(timeout)
-            s.connect(address)
-    except OSError as e:
-        return e.errno
-    return 0
 
 
 class Unreachable(Exception):

@@ -58,6 +58,8 @@ class LeaseRequest:
         is another file, that is a copy of the domain.
     note: called with a text on what is left behind on this host at the end,
         which somebody has to know. None: it is progress, as all else.
+    gone_pool: if not empty, the pool that is said to be gone. Refuse if this
+        host is in the lockspace by a host id that is not ours.
     """
 
     sd_id: str
@@ -75,6 +77,7 @@ class LeaseRequest:
     require_not_joined: bool = False
     same_storage: Sequence[str] = ()
     note: Callable[[str], None] | None = None
+    gone_pool: str = ""
 
     def __post_init__(self) -> None:
         # The UUID names files in run_dir.
@@ -149,9 +152,9 @@ def take(
 
     progress: called with a text for the user at each step.
 
-    Raises SanlockFailed, LeaseBusy, HostIdInUse, HostsLive, LeaseTimeout,
-    AmbiguousDomain by the request's same_storage, or LeaseLost if the holder
-    was killed.
+    Raises SanlockFailed, LeaseBusy, HostIdInUse, HostsLive, VdsmRunning,
+    LeaseTimeout, AmbiguousDomain by the request's same_storage, or LeaseLost
+    if the holder was killed.
     """
     with _HolderProcess(request, progress, "hold") as holder:
         host_id = holder.wait()

@@ -172,7 +172,8 @@ class Membership:
         """
         Be in the lockspace, by the host id that this host has in it, or else
         by the one of the request. Raises HostIdInUse if another host has it,
-        and HostsLive if this host is in it and must not be.
+        HostsLive if this host is in it and must not be, and VdsmRunning if the
+        pool is said to be gone and VDSM has joined.
         """
         for _ in range(_TRIES):
             joined = self._joined()
@@ -320,10 +321,23 @@ class Membership:
         self._must_leave, self._path = False, self._request.ids
 
     def _require_ours(self, joined: Joined) -> None:
-        """Raises HostsLive if only our own joins are allowed."""
-        if self._request.require_not_joined and not self._must_leave:
+        """
+        Raises HostsLive if only our own joins are allowed; VdsmRunning if the
+        pool is said to be gone, and only VDSM can have joined so.
+        """
+        request = self._request
+        if self._must_leave:
+            return
+        if request.require_not_joined:
             used = f"this host, which has joined as host id {joined.host_id}"
             raise self._hosts_live(used)
+        if request.gone_pool and joined.host_id != request.host_id:
+            why = (
+                "this host is in the lockspace of the domain as host id"
+                f" {joined.host_id}, which is VDSM's"
+            )
+            pool = printable(request.gone_pool)
+            raise errors.VdsmRunning(request.sd_id, pool, why)
 
     def _adopt(self, joined: Joined | None) -> None:
         """

@@ -11,20 +11,17 @@ sends the open file over the socket, and says one line of JSON:
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
-import stat
 
+from vdsm_backup.processes import regular_files
 from vdsm_backup.processes.script_output import say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
-
-# O_NONBLOCK: what is there instead of the file may be a FIFO, which would wait
-# for its other end.
-_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def main(args: Sequence[str]) -> None:
@@ -36,11 +33,10 @@ def main(args: Sequence[str]) -> None:
 def _open(sock: socket.socket, path: str) -> Mapping[str, Any]:
     """Send the open file, and return the line that tells of it."""
     try:
-        fd = os.open(path, _OPEN)
-        regular = stat.S_ISREG(os.fstat(fd).st_mode)
+        fd = regular_files.open_file(path, os.O_RDONLY)
     except OSError as e:
-        return {"failed": e.strerror}
-    if not regular:
-        return {"failed": "it is not a regular file"}
+        no_file = e.errno in (errno.EISDIR, errno.ENXIO)
+        reason = "it is not a regular file" if no_file else e.strerror
+        return {"failed": reason}
     socket.send_fds(sock, [b"\0"], [fd])
     return {"opened": True}

@@ -6,7 +6,9 @@ of the command line; others are named after their modules.
     spawn.py           starts a module of the product as a process, by its name
     bootstrap.py       the first code of such a process
     signals.py         signals that a process may have been started with
+    confined.py        takes all privileges from a child, then runs a module
     identity.py        user and group of a process
+    regular_files.py   opens what is a regular file, and nothing else
     stuck.py           processes that were killed and have not ended yet
     scripts.py         starts modules that answer a question which may hang
     script_output.py   what such a module imports to say its answer

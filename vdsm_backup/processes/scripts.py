@@ -9,6 +9,9 @@ module runs in a child process. What the child has said when the time is over
 counts. Then the child is killed, and nobody waits for it: a process in the
 kernel's hands ends when the storage answers, not before.
 
+What a child says is limited, too, since the storage can give it much to say:
+MAX_SAID.
+
 A child inherits no open file but its standard streams and `pass_fds`. So a
 question that hangs never keeps a sanlock registration, and with it a lease,
 alive.
@@ -29,6 +32,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import IO, Any
 
+# Bytes of all that one child says: more than 10,000 images have.
+MAX_SAID = 32 * 1024**2
+
 # Seconds, long enough for the end of a killed process that is not stuck.
 _REAP = 0.2
 
@@ -42,7 +48,7 @@ class Script:
     as_root: it is root altogether, if we were started as root. Otherwise it is
         our effective user altogether.
     lines: what it has said, one JSON object a line.
-    ended: it said all that it had to say, or it died.
+    ended: it said all that it had to say, or it died, or it said too much.
     """
 
     def __init__(
@@ -55,19 +61,26 @@ class Script:
         """module: the dotted name of a module with a function main(args)."""
         self.lines: list[dict[str, Any]] = []
         self.ended = False
-        self._rest = b""
+        #: The beginning of a line whose end has not come.
+        self._parts: list[bytes] = []
+        self._said = 0
         self._process = subprocess.Popen(
-            spawn.command(module, *args),
+            # Confined: what it reads may be hostile. And libvirt refuses to
+            # load where the real and effective user differ (src/libvirt.c,
+            # virGlobalInit).
+            (spawn.command if as_root else spawn.confined)(module, *args),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
             pass_fds=pass_fds,
             cwd="/",
-            # libvirt refuses to load where the real and effective user differ
-            # (src/libvirt.c, virGlobalInit).
-            **(identity.root() if as_root else identity.effective()),
+            **(identity.root() if as_root else {}),
         )
+
+    @property
+    def said_too_much(self) -> bool:
+        return self._said > MAX_SAID
 
     @property
     def stdout(self) -> IO[bytes]:
@@ -77,8 +90,15 @@ class Script:
     def read(self) -> None:
         """Read what is there now, or wait for it; at the end set `ended`."""
         data = os.read(self.stdout.fileno(), 64 * 1024)
+        self._said += len(data)
+        if self.said_too_much:
+            data = b""
         self.ended = not data
-        *whole, self._rest = (self._rest + data).split(b"\n")
+        if b"\n" not in data:
+            self._parts.append(data)
+            return
+        *whole, rest = b"".join([*self._parts, data]).split(b"\n")
+        self._parts = [rest]
         self.lines.extend(json.loads(line) for line in whole)
 
     def kill(self) -> None:

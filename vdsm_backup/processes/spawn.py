@@ -33,6 +33,14 @@ def command(module: str, *args: str) -> list[str]:
     return [sys.executable, "-I", "-S", first, module, path, *args]
 
 
+def confined(module: str, *args: str) -> list[str]:
+    """
+    The command that calls main(args) of a module in a new process, which has
+    our effective user and group, and no privileges (confined.py).
+    """
+    return command("vdsm_backup.processes.confined", module, *args)
+
+
 def start(
     module: str,
     args: Iterable[str] = (),

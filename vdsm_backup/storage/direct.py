@@ -128,8 +128,13 @@ class DirectReader:
         options = self._options
         # A location of this kind always has its directory.
         directory = location.directory
+        # In VDSM's repository the domain's directory is no link. Elsewhere it
+        # may be one, and a link to a flagged domain must not be overlooked.
+        base = directory if location.candidate else os.path.dirname(directory)
         try:
-            with choose.open(options.ioprocess, directory, timeout) as io:
+            with choose.open(
+                options.ioprocess, directory, timeout, base
+            ) as io:
                 if location.candidate:
                     _require_domain(io, directory)
                 user = io_user(options)

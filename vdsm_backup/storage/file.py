@@ -85,6 +85,7 @@ class FileStorage(Storage):
             "sd_id": self.sd_id,
             "directory": self.directory,
             "ioprocess": self._io.kind,
+            "base": self._io.base,
             "timeout": self._timeout,
         }
 
@@ -182,10 +183,21 @@ class FileStorage(Storage):
     def lease_paths(
         self, activator: Activator | None = None
     ) -> Iterator[LeasePaths]:
-        yield LeasePaths(
-            ids=os.path.join(self.dom_md, IDS),
-            leases=os.path.join(self.dom_md, LEASES),
-        )
+        ids = os.path.join(self.dom_md, IDS)
+        leases = os.path.join(self.dom_md, LEASES)
+        # sanlock opens by name what it is told to. It says itself what is
+        # missing.
+        with self.failing("lease"):
+            for path in (ids, leases):
+                with contextlib.suppress(FileNotFoundError):
+                    self._require_file(path)
+        yield LeasePaths(ids, leases)
+
+    def _require_file(self, path: str) -> None:
+        """Raises WriteFailed, and what a FileIO raises."""
+        if not stat.S_ISREG(self._io.lstat(path).st_mode):
+            reason = f"{path} is not a regular file"
+            raise errors.WriteFailed(self.sd_id, "lease", reason)
 
     def origin(self) -> str:
         with self.failing("origin"):

@@ -28,7 +28,9 @@ def from_description(described: Mapping[str, Any]) -> Writer:
 
         timeout = described["timeout"]
         directory = described["directory"]
-        io = choose.open(described["ioprocess"], directory, timeout)
+        io = choose.open(
+            described["ioprocess"], directory, timeout, described["base"]
+        )
         return FileStorage(described["sd_id"], directory, io, timeout)
     from vdsm_backup.lvm.vgs import Lvm
     from vdsm_backup.storage.block import BlockStorage

@@ -185,9 +185,14 @@ class Sources:
         return found, failures
 
     def io(self, path: str) -> FileIO:
-        """A FileIO for a mount, or for a directory on it."""
+        """
+        A FileIO for a mount, or for a directory on it. The path itself may be
+        a link: VDSM mounts a local domain so.
+        """
         options = self._options
-        return choose.open(options.ioprocess, path, options.io_timeout)
+        return choose.open(
+            options.ioprocess, path, options.io_timeout, base=path
+        )
 
     def file(self, sd_id: str, directory: str, io: FileIO) -> FileStorage:
         """The domain of a directory, by a FileIO of its mount."""

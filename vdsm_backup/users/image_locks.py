@@ -36,20 +36,30 @@ line:
 
 An image is a directory of volumes, images/<image>/<volume>. `writing` has the
 volumes that are open for writing, `reading` those that are open for reading
-only. `unseen` has the volumes whose locks could not be asked for; the volume
-"" is the image itself.
+only. `unseen` has volumes whose locks could not be asked for, and why; the
+volume "" is the image itself. What is no regular file is not opened, and is
+one of these: a link, a FIFO or a device is nothing that VDSM makes there.
 
 Files and directories whose name is no UUID are passed over: .meta and .lease
 files, images that VDSM is removing.
+
+How much is looked at
+=====================
+
+A directory can have any number of entries. No domain of oVirt has as many
+images, and no image as many volumes, as MAX_IMAGES and MAX_VOLUMES. A
+directory that has more is not looked at, and that is said. Of the volumes of
+an image that could not be asked, MAX_UNSEEN are named.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
-import stat
 import struct
 
+from vdsm_backup.processes import regular_files
 from vdsm_backup.processes.script_output import say
 from vdsm_backup.text import is_uuid
 
@@ -82,34 +92,69 @@ WRITE = RAW_LOCK_PERM_BASE + BLK_PERM_WRITE
 # l_start, l_len, l_pid. For OFD locks l_pid must be 0, fcntl(2).
 _FLOCK = struct.Struct("hhqqi4x")
 
-# O_NONBLOCK: open() waits neither for the other end of a FIFO, nor until
-# another process gives up its lease (fcntl(2)) on the file.
-_OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+# O_NONBLOCK: open() does not wait until another process gives up its lease
+# (fcntl(2)) on the file.
+_OPEN = os.O_RDONLY | os.O_NONBLOCK
+
+# What the kernel's own words for these errors do not say.
+_WORDS = {
+    errno.ELOOP: "it is a symbolic link",
+    errno.ENXIO: "it is not a regular file",
+    errno.EISDIR: "it is not a regular file",
+}
+
+MAX_IMAGES = 100_000
+MAX_VOLUMES = 10_000
+MAX_UNSEEN = 100
+
+# Names in a directory, of any kind, with which it is given up.
+_MAX_NAMES = 1_000_000
+
+
+class TooMany(Exception):
+    """A directory has more in it than is looked at."""
 
 
 def main(args: Sequence[str]) -> None:
-    images = os.path.join(args[0], "images")
     try:
-        names = _uuids(images)
+        images_fd = _open_images(args[0])
     except OSError as e:
         say({"failed": _reason(e)})
-        names = []
     else:
-        say({"images": len(names)})
-    for name in names:
-        say({"image": name, **image_use(os.path.join(images, name))})
+        _say_images(images_fd)
     say({"end": True})
 
 
-def image_use(image: str) -> ImageUse:
+def _open_images(domain_dir: str) -> int:
+    # The path up to the domain's directory is the user's or VDSM's, and may
+    # have links.
+    fd = os.open(domain_dir, os.O_PATH | os.O_DIRECTORY)
+    try:
+        return regular_files.open_directory("images", os.O_RDONLY, fd)
+    finally:
+        os.close(fd)
+
+
+def _say_images(images_fd: int) -> None:
+    try:
+        names = _uuids(images_fd, MAX_IMAGES)
+    except (OSError, TooMany) as e:
+        say({"failed": _reason(e)})
+        return
+    say({"images": len(names)})
+    for name in names:
+        say({"image": name, **image_use(name, images_fd)})
+
+
+def image_use(image: str, dir_fd: int | None = None) -> ImageUse:
     """
     How qemu uses the volumes of an image.
 
-    image: its directory.
+    image: its directory, by its path, or by its name in dir_fd.
     """
     found: ImageUse = {"writing": [], "reading": [], "unseen": {}}
     try:
-        image_fd = os.open(image, _OPEN | os.O_DIRECTORY)
+        image_fd = regular_files.open_directory(image, os.O_RDONLY, dir_fd)
     except FileNotFoundError:
         # It was removed meanwhile, so nobody uses it.
         return found
@@ -117,8 +162,10 @@ def image_use(image: str) -> ImageUse:
         found["unseen"][""] = _reason(e)
         return found
     try:
-        for volume in _uuids(image_fd):
+        for volume in _uuids(image_fd, MAX_VOLUMES):
             _add_volume(volume, image_fd, found)
+    except (OSError, TooMany) as e:
+        found["unseen"][""] = _reason(e)
     finally:
         os.close(image_fd)
     return found
@@ -130,7 +177,8 @@ def _add_volume(volume: str, image_fd: int, found: ImageUse) -> None:
     except FileNotFoundError:
         return
     except OSError as e:
-        found["unseen"][volume] = _reason(e)
+        if len(found["unseen"]) < MAX_UNSEEN:
+            found["unseen"][volume] = _reason(e)
         return
     if use:
         found[use].append(volume)
@@ -138,10 +186,8 @@ def _add_volume(volume: str, image_fd: int, found: ImageUse) -> None:
 
 def _volume_use(volume: str, image_fd: int) -> Use | None:
     """How qemu uses a volume; None if it does not. Raises OSError."""
-    fd = os.open(volume, _OPEN, dir_fd=image_fd)
+    fd = regular_files.open_file(volume, _OPEN, image_fd)
     try:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            return None
         # The first question is about both bytes: most images are not open, and
         # on a network file system each question goes to the server.
         if not _locked(fd, READ, 2):
@@ -158,10 +204,22 @@ def _locked(fd: int, start: int, length: int) -> bool:
     return _FLOCK.unpack(answer)[0] != fcntl.F_UNLCK
 
 
-def _reason(error: OSError) -> str:
-    return error.strerror or str(error)
+def _reason(error: OSError | TooMany) -> str:
+    if isinstance(error, OSError):
+        return _WORDS.get(error.errno or 0) or error.strerror or str(error)
+    return str(error)
 
 
-def _uuids(directory: str | int) -> list[str]:
-    """The names in a directory that are UUIDs, in either case."""
-    return sorted(n for n in os.listdir(directory) if is_uuid(n.lower()))
+def _uuids(directory: int, most: int) -> list[str]:
+    """
+    The names in a directory that are UUIDs, in either case. Raises OSError,
+    and TooMany for more than `most`.
+    """
+    found = []
+    with os.scandir(directory) as entries:
+        for number, entry in enumerate(entries):
+            if is_uuid(entry.name.lower()):
+                found.append(entry.name)
+            if len(found) > most or number >= _MAX_NAMES:
+                raise TooMany("it has too many names to look at all of them")
+    return sorted(found)

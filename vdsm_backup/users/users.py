@@ -126,6 +126,7 @@ def _add_lvs(users: Users, lvs: Callable[[], Iterable[str]]) -> None:
         users.unseen(f"open LVs of this host: {e}")
     else:
         for name in sorted(names):
+            name = printable(name)
             users.blocking.append(f"LV {name} is open on this host")
     users.unseen(
         "VMs of other hosts, since this is a block domain; the engine's own"
@@ -138,7 +139,7 @@ def _add_images(users: Users, script: scripts.Script, timeout: float) -> None:
     images: list[Line] = []
     for line in script.lines:
         if "failed" in line:
-            users.unseen(f"open images: {line['failed']}")
+            users.unseen(f"open images: {printable(line['failed'])}")
         elif "images" in line:
             total = line["images"]
         elif "image" in line:
@@ -149,7 +150,7 @@ def _add_images(users: Users, script: scripts.Script, timeout: float) -> None:
     if failed:
         users.unseen(
             f"open images: {len(failed)} could not be asked, the first is"
-            f" {failed[0]}"
+            f" {printable(failed[0])}"
         )
     if not _complete(script):
         stopped = _stopped(script, timeout)
@@ -189,6 +190,8 @@ def _complete(script: scripts.Script) -> bool:
 
 def _stopped(script: scripts.Script, timeout: float) -> str:
     """What became of a script that is not complete, in words."""
+    if script.said_too_much:
+        return "has more to tell than is listened to"
     if script.ended:
         return "could not be asked, the check failed"
     return f"did not answer within {timeout:g} seconds"

@@ -56,6 +56,23 @@ def uses_the_own_host_id_and_stays(hosts):
 
 
 @scenario()
+def a_host_id_of_vdsm_is_no_gone_pool(hosts):
+    domain = hosts.domain()
+    hosts.one.join(domain, 7)
+    assert_refused(
+        hosts.one,
+        domain.request(hosts.one, gone_pool="the pool"),
+        "VdsmRunning",
+        pool="the pool",
+        why="this host is in the lockspace of the domain as host id 7, which"
+        " is VDSM's",
+    )
+    assert hosts.one.joined(domain) == 7
+    hosts.one.leave(domain, 7)
+    assert_can_take(hosts.one, domain)
+
+
+@scenario()
 def waits_for_a_join_that_is_under_way(hosts):
     domain = hosts.domain()
     with concurrent.futures.ThreadPoolExecutor(1) as pool:

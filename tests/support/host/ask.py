@@ -9,7 +9,7 @@ import socket
 import sys
 
 from vdsm_backup import config, errors
-from vdsm_backup.host import mounts, vdsm_client
+from vdsm_backup.host import mounts, vdsm_running
 from vdsm_backup.processes import directories
 from vdsm_backup.vm import paths
 
@@ -43,7 +43,7 @@ def vdsm_listens(*listen):
         (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", port, 0, 0)),
         (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)),
     ]
-    print(vdsm_client.vdsm_listens("localhost", port))
+    print(vdsm_running.vdsm_listens("localhost", port))
 
 
 if __name__ == "__main__":

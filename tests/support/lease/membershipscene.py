@@ -133,8 +133,10 @@ class Scene:
     def require(self, **options):
         self._request = dataclasses.replace(self._request, **options)
 
-    def member(self, lock=True):
-        member = Membership(self._request, self.space, self.watch)
+    def member(self, lock=True, **options):
+        """options: of the LeaseRequest."""
+        request = dataclasses.replace(self._request, **options)
+        member = Membership(request, self.space, self.watch)
         if lock:
             member.lock()
         return member

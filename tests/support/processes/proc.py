@@ -82,6 +82,13 @@ def state(pid):
     return _stat(pid)[0]
 
 
+def status(pid):
+    """{key: text}, proc(5)"""
+    with open(f"/proc/{pid}/status") as f:
+        pairs = (line.partition(":") for line in f.read().splitlines())
+        return {key: value.strip() for key, _, value in pairs}
+
+
 def parent(pid):
     return int(_stat(pid)[1])
 

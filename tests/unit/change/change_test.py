@@ -294,16 +294,16 @@ def test_pool_is_gone(world):
 
 
 def test_pool_is_not_gone_while_vdsm_runs(world):
-    world.vdsm = True
+    world.vdsm = "it answers"
     request = Request("set", reason="r", pool_is_gone=True)
-    with pytest.raises(errors.VdsmRunning):
+    with pytest.raises(errors.VdsmRunning, match=f"{POOL}.*: it answers"):
         world.change(make(POOL_UUID=POOL), request)
     assert world.log == []
 
 
 def test_vdsm_that_starts_while_the_lease_is_taken(world):
     storage = make(POOL_UUID=POOL)
-    world.under_lease = lambda storage: setattr(world, "vdsm", True)
+    world.under_lease = lambda storage: setattr(world, "vdsm", "it answers")
     request = Request("set", reason="r", pool_is_gone=True)
     with pytest.raises(errors.VdsmRunning):
         world.change(storage, request)
@@ -311,7 +311,7 @@ def test_vdsm_that_starts_while_the_lease_is_taken(world):
 
 
 def test_vdsm_may_run_beside_a_detached_domain(world):
-    world.vdsm = True
+    world.vdsm = "it answers"
     assert world.change(make(), SET).changed
 
 

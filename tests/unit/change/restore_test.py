@@ -166,7 +166,7 @@ def test_restore_of_a_domain_that_was_attached_since(world, spoil):
     before = list(storage.lines)
     with pytest.raises(errors.DomainAttached):
         world.restore(storage, copy)
-    world.vdsm = True
+    world.vdsm = "it answers"
     request = Request("restore", pool_is_gone=True)
     with pytest.raises(errors.VdsmRunning):
         world.restore(storage, copy, request)
@@ -181,7 +181,7 @@ def test_restore_where_the_pool_is_not_known_needs_vdsm_stopped(world, left):
         storage.faults["read"] = errors.MetadataMissing(SD, "metadata")
     else:
         storage.lines = left
-    world.vdsm = True
+    world.vdsm = "it answers"
     with pytest.raises(errors.VdsmRunning):
         world.restore(storage, copy)
     assert world.log == []

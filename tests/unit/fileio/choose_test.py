@@ -8,6 +8,7 @@ cannot be made to answer so; tests/integration has the contract.
 import collections
 import errno
 import io
+import os
 import sys
 import threading
 import types
@@ -18,14 +19,18 @@ import pytest
 from tests.support.waiting import wait_until
 from vdsm_backup import errors
 from vdsm_backup.fileio import base as fileio
-from vdsm_backup.fileio import choose, worker, worker_client
+from vdsm_backup.fileio import calls, choose, worker, worker_client
 
 INSTALLED = "vdsm_backup.fileio.ioprocess"
 
 
+Stat = collections.namedtuple("StatResult", fileio.StatResult._fields)
+
+
 class FakeIOProcess:
     pid = 1
-    lstat_result = None
+    # A small file with one name.
+    lstat_result = Stat(0o100644, 1, 1, 1, 0, 0, 5, 0.0, 0.0, 0.0, 8)
     pings = []
     pong = threading.Event()
 
@@ -110,14 +115,14 @@ def test_messages_survive(name, data):
     stream = io.BytesIO(worker.encode(message, data) * 2)
     for _ in range(2):
         got, got_data = worker.decode(stream.read)
-        assert worker.decode_name(got["args"][0]) == name
+        assert got["args"][0].encode("latin-1") == os.fsencode(name)
         assert (got, got_data) == (message, data)
     assert stream.read() == b""
 
 
 def test_worker_has_all_calls():
     public = {n for n in vars(fileio.FileIO) if not n.startswith("_")}
-    assert set(worker.CALLS) == public - {"close", "kind"}
+    assert calls.NAMES == public - {"close", "kind"}
 
 
 def test_worker_cannot_start(monkeypatch):
@@ -140,9 +145,7 @@ def test_worker_ends_at_once(monkeypatch):
 def test_numbers_of_ioprocess(fake_ioprocess, monkeypatch):
     # Gluster's inode numbers are 64 bits of an UUID. ioprocess sends a signed
     # number, and seconds as a float.
-    fields = fileio.StatResult._fields
-    theirs = collections.namedtuple("StatResult", fields)
-    answer = theirs(*range(11))._replace(st_ino=-1, st_mtime=1763859600.0)
+    answer = Stat(*range(11))._replace(st_ino=-1, st_mtime=1763859600.0)
     monkeypatch.setattr(FakeIOProcess, "lstat_result", answer)
     got = fake_ioprocess.lstat("/")
     assert got.st_ino == 2**64 - 1

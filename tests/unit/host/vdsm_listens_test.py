@@ -7,7 +7,7 @@ import pytest
 
 from tests.support import programs
 from tests.support.waiting import SOON
-from vdsm_backup.host.vdsm_client import vdsm_listens
+from vdsm_backup.host.vdsm_running import vdsm_listens
 
 # A network of its own, of which only the loopback is up, without IPv6.
 NO_IPV6 = """

@@ -111,7 +111,7 @@ def spoil_by_socket(ids):
         (spoil_by_directory, "it is not a regular file"),
         # Nobody writes to it: to open it would wait for ever.
         (os.mkfifo, "it is not a regular file"),
-        (spoil_by_socket, "No such device or address"),
+        (spoil_by_socket, "it is not a regular file"),
     ],
 )
 def test_no_lock_no_lease(ids, spoil, reason):

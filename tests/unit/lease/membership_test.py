@@ -14,6 +14,7 @@ import sanlock
 
 from tests.support.lease.membershipscene import (
     IDS,
+    SD,
     TIMEOUT,
     Pending,
     Scene,
@@ -143,6 +144,50 @@ def test_somebody_was_faster_by_another_id(scene):
     member = scene.member()
     member.join()
     assert member.host_id == 7
+
+
+# The pool is said to be gone
+
+
+def test_a_join_of_vdsm_is_refused(scene):
+    scene.space.script("joined", Joined(7, IDS, False))
+    member = scene.member(gone_pool="the pool")
+    with pytest.raises(errors.VdsmRunning, match="as host id 7") as e:
+        member.join()
+    assert (e.value.domain, e.value.pool) == (SD, "the pool")
+    member.leave()
+    assert scene.space.calls == []
+
+
+def test_a_join_of_vdsm_that_comes_while_we_join_is_refused(scene):
+    scene.space.script("joined", None, Joined(7, IDS, False))
+    scene.space.script("join", sanlock_error(errno.EEXIST))
+    member = scene.member(gone_pool="the pool")
+    with pytest.raises(errors.VdsmRunning):
+        member.join()
+    member.leave()
+    assert scene.space.calls == [("join", 250)]
+    assert not scene.has_record()
+
+
+@pytest.mark.parametrize("host_id", [250, 7])
+def test_a_join_of_ours_is_used(scene, host_id):
+    """A killed holder's is on record, whatever is configured since."""
+    killed = scene.member(host_id=host_id)
+    killed.join()
+    scene.space.script("joined", Joined(host_id, IDS, False))
+    host = Host(sanlock.HOST_LIVE, 1, 1)
+    scene.space.script("hosts", {host_id: host})
+    member = scene.member(lock=False, gone_pool="the pool")
+    member.join()
+    assert member.host_id == host_id
+
+
+def test_a_join_that_nobody_has_put_on_record_by_our_host_id(scene):
+    scene.space.script("joined", Joined(250, IDS, False))
+    member = scene.member(gone_pool="the pool")
+    member.join()
+    assert member.host_id == 250
 
 
 def test_join_that_never_works_is_told(scene):

@@ -109,3 +109,11 @@ def test_environment_brings_no_code(tmp_path, monkeypatch):
 def test_root_as_another_user():
     module = "tests.support.processes.script_as_vdsm"
     assert programs.run(module, check=True).stdout == f"{[36] * 6}\n"
+
+
+def test_one_that_says_too_much(monkeypatch):
+    monkeypatch.setattr(scripts, "MAX_SAID", 100_000)
+    one = talker("for ever")
+    scripts.collect([one], 60)
+    assert one.ended and one.said_too_much
+    assert 0 < len(one.lines) <= 100_000 // len("1\n")

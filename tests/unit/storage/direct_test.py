@@ -109,8 +109,8 @@ def test_a_candidate_that_is_a_damaged_domain(host, tmp_path):
 def test_no_child_is_left(host, monkeypatch):
     opened, real = [], choose.open
 
-    def open_and_tell(*args):
-        opened.append(real(*args))
+    def open_and_tell(*args, **more):
+        opened.append(real(*args, **more))
         return opened[-1]
 
     monkeypatch.setattr(choose, "open", open_and_tell)

@@ -10,11 +10,14 @@ import fcntl
 import json
 import os
 import socket
+import stat
 import struct
 import subprocess
 
 import pytest
 
+from tests.support.hooks.needs import needs_other_user
+from tests.support.processes import opens
 from vdsm_backup.processes import spawn
 from vdsm_backup.users import image_locks, users
 
@@ -43,7 +46,7 @@ def lock(path, *offsets):
 
 def run(domain_dir):
     out = subprocess.run(
-        spawn.command(users.IMAGE_LOCKS, domain_dir),
+        spawn.command(users.IMAGE_LOCKS, str(domain_dir)),
         stdout=subprocess.PIPE,
         check=True,
     ).stdout
@@ -83,20 +86,46 @@ def test_what_is_not_a_volume_is_passed_over(image):
     names = [f"{VOL2}.meta", f"{VOL2}.lease", "x", f"_remove_me_{VOL2}"]
     for name in names:
         (image / name).write_bytes(b"")
-    os.mkfifo(image / VOL2)
     with contextlib.ExitStack() as stack:
         for name in names:
             stack.enter_context(lock(image / name, 101))
         assert image_locks.image_use(image) == NOBODY
 
 
-def test_what_is_no_file_is_not_asked(image):
-    os.mkfifo(image / VOL2)
-    # Both ends: opening one waits for the other.
-    with open(image / VOL2, "rb+", buffering=0) as f:
-        shared = struct.pack("hhqqi4x", fcntl.F_RDLCK, 0, 101, 1, 0)
-        fcntl.fcntl(f, fcntl.F_OFD_SETLK, shared)
-        assert image_locks.image_use(image) == NOBODY
+def put_fifo(path):
+    os.mkfifo(path)
+
+
+def put_device(path):
+    os.mknod(path, 0o666 | stat.S_IFCHR, os.makedev(1, 3))
+
+
+def put_socket(path):
+    with socket.socket(socket.AF_UNIX) as s:
+        fd = os.open(path.parent, os.O_PATH)
+        s.bind(f"/proc/self/fd/{fd}/{path.name}")
+        os.close(fd)
+
+
+def put_directory(path):
+    path.mkdir()
+
+
+@pytest.mark.parametrize(
+    "put",
+    [
+        put_fifo,
+        pytest.param(put_device, marks=needs_other_user),
+        put_socket,
+        put_directory,
+    ],
+)
+def test_what_is_no_file_is_not_opened(image, put):
+    put(image / VOL2)
+    with opens.watched(image / VOL2) as opened:
+        found = image_locks.image_use(image)
+        assert not opened()
+    assert found["unseen"] == {VOL2: "it is not a regular file"}
 
 
 def test_links_are_not_followed(image, tmp_path):
@@ -106,15 +135,8 @@ def test_links_are_not_followed(image, tmp_path):
     with lock(image / VOL, 101):
         found = image_locks.image_use(image)
         assert found["writing"] == [VOL]
-        assert list(found["unseen"]) == [VOL2]
+        assert found["unseen"] == {VOL2: "it is a symbolic link"}
         assert list(image_locks.image_use(link)["unseen"]) == [""]
-
-
-def test_a_socket_cannot_be_opened(image):
-    with socket.socket(socket.AF_UNIX) as s:
-        at = f"/proc/self/fd/{os.open(image, os.O_PATH)}/{VOL2}"
-        s.bind(at)
-    assert list(image_locks.image_use(image)["unseen"]) == [VOL2]
 
 
 def test_an_image_that_is_gone(image):
@@ -123,7 +145,7 @@ def test_an_image_that_is_gone(image):
 
 def test_a_volume_that_is_gone(image, monkeypatch):
     # Listed, and removed before it is opened.
-    monkeypatch.setattr(image_locks, "_uuids", lambda _: [VOL, VOL2])
+    monkeypatch.setattr(image_locks, "_uuids", lambda *_: [VOL, VOL2])
     with lock(image / VOL, 100):
         assert image_locks.image_use(image) == {**NOBODY, "reading": [VOL]}
 
@@ -151,6 +173,68 @@ def test_lines(image, tmp_path):
 def test_no_images_directory(tmp_path):
     reason = "No such file or directory"
     assert run(tmp_path) == [{"failed": reason}, {"end": True}]
+
+
+@pytest.mark.parametrize("put", [os.symlink, None])
+def test_images_that_are_elsewhere(tmp_path, image, put):
+    domain = tmp_path / "domain"
+    domain.mkdir()
+    if put:
+        put(tmp_path / "images", domain / "images")
+    else:
+        os.mkfifo(domain / "images")
+    reason = "it is a symbolic link" if put else "Not a directory"
+    assert run(domain) == [{"failed": reason}, {"end": True}]
+
+
+def test_the_directory_of_the_domain_may_be_a_link(tmp_path, image):
+    """As that of VDSM's pool is."""
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path)
+    assert run(link)[0] == {"images": 1}
+
+
+@pytest.fixture
+def few(monkeypatch):
+    monkeypatch.setattr(image_locks, "MAX_IMAGES", 5)
+    monkeypatch.setattr(image_locks, "MAX_VOLUMES", 5)
+    monkeypatch.setattr(image_locks, "MAX_UNSEEN", 2)
+    monkeypatch.setattr(image_locks, "_MAX_NAMES", 8)
+
+
+TOO_MANY = "it has too many names to look at all of them"
+
+
+@pytest.mark.parametrize(
+    "names, more",
+    [([f"{VOL[:-1]}{n}" for n in range(2, 7)], [f"{VOL[:-1]}7"])]
+    + [(["x" * 250 + str(n) for n in range(7)], ["y", "z"])],
+    ids=["UUIDs", "any names"],
+)
+def test_too_many(image, tmp_path, few, capsys, names, more):
+    def answer():
+        capsys.readouterr()
+        image_locks.main([str(tmp_path)])
+        lines = capsys.readouterr().out.splitlines()
+        return [json.loads(line) for line in lines]
+
+    for name in names[:-1]:
+        (image / name).touch()
+        (image.parent / name).mkdir()
+    assert answer()[0].keys() == {"images"}
+    for name in [names[-1], *more]:
+        (image / name).touch()
+    found = [line for line in answer() if line.get("image") == IMG]
+    assert found == [{"image": IMG, **NOBODY, "unseen": {"": TOO_MANY}}]
+    for name in [names[-1], *more]:
+        (image.parent / name).mkdir()
+    assert answer() == [{"failed": TOO_MANY}, {"end": True}]
+
+
+def test_some_of_many_that_could_not_be_asked_are_named(image, few):
+    for n in range(2, 6):
+        (image / f"{VOL[:-1]}{n}").symlink_to("x")
+    assert len(image_locks.image_use(image)["unseen"]) == 2
 
 
 def test_many_images(tmp_path):
