@@ -9,6 +9,7 @@ The SDM lease of a domain.
     slot.py         whether the host id to join with is free
     connection.py   the connection that owns the lease: the fence
     watch.py        how the holder waits
+    ondisk.py       what sanlock and VDSM have on storage for leases
     local.py        a local domain has no lockspace: a lock of this host
     open_lock.py    the process that opens the file of that lock
 
