@@ -44,9 +44,17 @@ class Script:
     """
 
     def __init__(
-        self, module: str, *args: str, pass_fds: Sequence[int] = ()
+        self,
+        module: str,
+        *args: str,
+        pass_fds: Sequence[int] = (),
+        as_root: bool = False,
     ) -> None:
-        """module: the dotted name of a module with a function main(args)."""
+        """
+        module: the dotted name of a module with a function main(args).
+        as_root: the child is root, if this process was started as root. By
+            default it is our effective user.
+        """
         self.lines: list[dict[str, Any]] = []
         self.ended = False
         self._rest = b""
@@ -60,7 +68,7 @@ class Script:
             cwd="/",
             # libvirt refuses to load where the real and effective user differ
             # (src/libvirt.c, virGlobalInit).
-            **identity.effective(),
+            **(identity.root() if as_root else identity.effective()),
         )
 
     @property
