@@ -469,7 +469,8 @@ class FlagLost(Error):
     The history of this host has a copy that was kept when the flag was set,
     and nobody has cleared the flag since. Somebody has put older metadata
     back: by hand, or a host without the plugin that became SPM shortly after
-    the change. Set the flag again, or clear it if that was meant.
+    the change. Or the change did not succeed: it was undone, for example. Set
+    the flag again, and clear it then if the domain is to have none.
     """
 
     code = 9623
@@ -479,9 +480,8 @@ class FlagLost(Error):
         " on this host at {self.time} (copy {self.number} in the history)"
     )
     hints = (
-        "set it again: vdsm-backup-domain set {self.domain} --reason TEXT",
-        "or say that it is gone: vdsm-backup-domain clear {self.domain}"
-        " --reason TEXT",
+        "set it again, and clear it then if it is to have none:"
+        " vdsm-backup-domain set {self.domain} --reason TEXT",
     )
 
 

@@ -5,14 +5,21 @@ tell.
 """
 
 import os
+import time
 
 import pytest
 
 from tests.support import testhost
-from tests.support.clifixtures import A
-from tests.support.hooks.needs import VDSM, needs_other_user, needs_sanlock
+from tests.support.clifixtures import SLACK, A, B
+from tests.support.hooks.needs import (
+    VDSM,
+    needs_fuse,
+    needs_other_user,
+    needs_sanlock,
+)
 from tests.support.processes.namespace import Namespace, needs_namespace
-from tests.support.storage import filedomain, leasefiles
+from tests.support.storage import filedomain, hangfs, leasefiles
+from tests.support.waiting import SOON
 
 pytest_plugins = ["tests.support.clifixtures"]
 
@@ -82,6 +89,13 @@ class TestOwnersAndModes:
         done = vdsm_host.process("--json", "verify")
         found = done.json["domains"]
         assert [r["ok"] for r in found] == [False]
+
+    def test_directory_that_is_closed(self, vdsm_host):
+        os.chmod(os.path.join(vdsm_host.mount, A), 0o700)
+        os.chown(os.path.join(vdsm_host.mount, A), 0, 0)
+        found = row(vdsm_host)
+        assert (found["id"], found["ok"]) == (A, False)
+        assert {p["code"] for p in found["problems"]} == {961, 9621}
 
     @pytest.mark.parametrize("name", ["ids", "leases"])
     @pytest.mark.parametrize(
@@ -155,6 +169,26 @@ def test_file_system_that_is_full(vdsm_host, options, words):
         ((code, message),) = problems(vdsm_host, inside=ns.enter())
     assert code == 9624
     assert f"no {words} is free" in message
+
+
+@needs_fuse
+@pytest.mark.slow("the io timeout is long enough for a busy machine")
+@pytest.mark.parametrize("name", ["ids", "leases", "xleases"])
+def test_area_that_hangs(host, name):
+    """The metadata is read; then each answer comes after the io timeout."""
+    with hangfs.Hangfs() as fs:
+        mount = os.path.join(host.repo, "mnt", "hung:_x")
+        os.symlink(fs.mount, mount)
+        host.domain(sd_id=A, name="good")
+        host.domain(sd_id=B, name="hung", mount=fs.root)
+        fs.hang("read", name)
+        host.configure(io_timeout=SOON)
+        started = time.monotonic()
+        done = host.process("--json", "verify")
+        assert time.monotonic() - started < 4 * SOON + SLACK
+    good, hung = done.json["domains"]
+    assert (done.code, good["ok"]) == (3, True)
+    assert [p["code"] for p in hung["problems"]] == [962]
 
 
 @needs_sanlock

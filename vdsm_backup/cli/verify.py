@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -149,10 +151,7 @@ def report(
     found = [answer for answer in answers if isinstance(answer, Reading)]
     all_verified = _checked(found, options)
     failures = [answer for answer in answers if isinstance(answer, Failure)]
-    all_verified += [
-        Verified(None, None, failure.source, [failure.error])
-        for failure in failures
-    ]
+    all_verified += map(_failed, failures)
     failed = {failure.source for failure in failures}
     directories = {reading.storage.found_at for reading in found}
     all_verified += map(
@@ -200,6 +199,21 @@ def _verified(reading: Reading, findings: Findings) -> Verified:
         domain["notes"] + findings.notes,
         findings.looked_at,
     )
+
+
+def _failed(failure: Failure) -> Verified:
+    """
+    A source that could not be searched, or the directory of a domain in which
+    no dom_md could be looked for.
+    """
+    problems = [failure.error]
+    name = os.path.basename(failure.source)
+    if failure.kind != "file" or not is_uuid(name):
+        return Verified(None, None, failure.source, problems)
+    if os.strerror(errno.EACCES) in str(failure.error):
+        reason = "it may not be entered"
+        problems.append(errors.AccessRefused(name, failure.source, reason))
+    return Verified(name, None, failure.source, problems)
 
 
 def _stray(stray: strays.Stray) -> Verified:

@@ -178,10 +178,14 @@ def _leftovers(dom_md: int) -> dict[str, Any]:
 def _areas(request: dict[str, Any], dom_md: int | None) -> None:
     sd_id, align = request["sd_id"], request["align"]
     sector, host_id = request["sector"], request["host_id"]
-    ids = sdm = b""
-    for name, extents in request["areas"].items():
+    ids, sdm, whole = b"", b"", 0
+    # leases before ids: a host that joins and takes the lease meanwhile is in
+    # neither of them, or in ids.
+    for name in ("leases", "ids", "xleases"):
+        if name not in request["areas"]:
+            continue
         try:
-            with _reader(name, extents, dom_md) as read:
+            with _reader(name, request["areas"][name], dom_md) as read:
                 if name == "ids":
                     ids = read(0, align)
                     faults = ondisk.lockspace_faults(ids, sd_id, align, sector)
@@ -194,12 +198,11 @@ def _areas(request: dict[str, Any], dom_md: int | None) -> None:
                     faults = ondisk.index_faults(read(align, _BLOCK), sd_id)
         except OSError as e:
             say({"area": name, "failed": _reason(e)})
-            ids = b"" if name == "ids" else ids
         else:
             say({"area": name, "faults": faults})
-            if faults:
-                ids = sdm = b""
-    say({"notes": ondisk.owner_notes(sdm, ids, sector) if ids else []})
+            whole += not faults and name in ("ids", "leases")
+    if whole == 2:
+        say({"notes": ondisk.owner_notes(sdm, ids, sector)})
 
 
 @contextlib.contextmanager
