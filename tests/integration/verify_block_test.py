@@ -80,11 +80,16 @@ def test_lv_that_is_too_short_for_some_of_its_leases(
     assert note.startswith(f"LV {name} has 134217728 bytes, VDSM uses up to")
 
 
-def test_lv_that_is_read_only(verify, block_domain):
-    name = f"{block_domain.sd_id}/ids"
-    block_domain.lvm(["lvchange", "--permission", "r", name])
-    codes, text, _ = tell(verify())
-    assert codes == [9620] and "read-only" in text
+@pytest.mark.parametrize(
+    "name, codes", [("ids", [9620]), ("leases", [9620]), ("inbox", [])]
+)
+def test_lv_that_is_read_only(verify, block_domain, name, codes):
+    block_domain.lvm(
+        ["lvchange", "--permission", "r", f"{block_domain.sd_id}/{name}"]
+    )
+    found, text, notes = tell(verify())
+    assert found == codes
+    assert "read-only" in " ".join([text, *notes])
 
 
 def test_lv_with_the_tags_of_an_image(verify, block_domain):
@@ -96,20 +101,26 @@ def test_lv_with_the_tags_of_an_image(verify, block_domain):
 
 
 @pytest.mark.parametrize(
-    "name, data, at, code, words",
+    "name, data, at, words",
     [
-        ("ids", bytes(MiB), 0, 9620, "zeroed"),
-        ("ids", leasefiles.ids(OTHER), 0, 9620, OTHER),
-        ("leases", bytes(512), MiB, 9620, "zeroed"),
-        ("leases", leasefiles.sdm(OTHER), MiB, 9620, OTHER),
-        ("xleases", leasefiles.index(OTHER), MiB, 9620, OTHER),
+        ("ids", bytes(MiB), 0, "zeroed"),
+        ("ids", leasefiles.ids(OTHER), 0, OTHER),
+        ("leases", bytes(512), MiB, "zeroed"),
+        ("leases", leasefiles.sdm(OTHER), MiB, OTHER),
     ],
 )
-def test_what_sanlock_has(verify, block_domain, name, data, at, code, words):
+def test_what_sanlock_has(verify, block_domain, name, data, at, words):
     block_domain.write_lv(name, data, at)
     codes, text, _ = tell(verify())
-    assert codes == [code]
+    assert codes == [9620]
     assert f"{name} of " in text and words in text
+
+
+@pytest.mark.parametrize("data", [bytes(512), leasefiles.index(OTHER)])
+def test_leases_of_vms_are_a_note(verify, block_domain, data):
+    block_domain.write_lv("xleases", data, MiB)
+    codes, _, (note,) = tell(verify())
+    assert codes == [] and note.startswith("xleases: ")
 
 
 def change(domain, **values):
@@ -222,8 +233,10 @@ def test_vg_without_the_tag_of_a_domain(verify, block_domain, add, words):
     assert row["id"] == block_domain.sd_id
     (problem,) = row["problems"]
     assert problem["code"] == 9622 and words in problem["message"]
-    codes, _, _ = tell(verify(block_domain.sd_id))
-    assert codes != []
+    for args in ([block_domain.sd_id], ["--device", block_domain.devices[0]]):
+        (again,) = verify(*args)
+        assert again["id"] == block_domain.sd_id
+        assert again["problems"] != []
 
 
 def test_vg_that_was_renamed(verify, block_domain):

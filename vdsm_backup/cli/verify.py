@@ -127,7 +127,13 @@ def _verify(args: argparse.Namespace, options: Config) -> Report:
     In the order of the SDs, if they are searched in all sources; else sorted.
     """
     discovery = Discovery(options)
-    found = target.at_path_or_device(args, options, discovery)
+    try:
+        found = target.at_path_or_device(args, options, discovery)
+    except errors.DomainNotFound:
+        stray = _strays_only(args, discovery, options)
+        if args.sd or not stray.all:
+            raise
+        return stray
     if found is None and args.sd:
         return Report([_by_sd(sd, options) for sd in args.sd], [])
     if found is None:
@@ -160,6 +166,17 @@ def report(
     all_verified.sort(key=lambda verified: verified.sort_key)
     _add_twins(all_verified)
     return Report(all_verified, sorted(sources.scanned))
+
+
+def _strays_only(
+    args: argparse.Namespace, discovery: Discovery, options: Config
+) -> Report:
+    """What there is at --path or --device, where no domain was found."""
+    sources = discovery.sources
+    if args.path:
+        mount, name = os.path.split(os.path.abspath(args.path))
+        sources.passed_over.setdefault(mount, []).append(name)
+    return report([], sources, options)
 
 
 def _by_sd(sd: str, options: Config) -> Verified:

@@ -183,4 +183,4 @@ def _add_seen(check: _Check, seen: looking.Seen, options: Config) -> None:
             )
         )
     else:
-        found.add(leases.check_areas(storage.sd_id, seen, check.areas, (), ()))
+        found.add(leases.check_areas(storage.sd_id, seen, check.areas, ()))

@@ -52,7 +52,7 @@ def check(
     files = seen.facts.get("dom_md", {})
     gone = [name for name in areas if name not in files]
     if "dom_md" in seen.facts:
-        found.add(check_areas(sd_id, seen, areas, gone, ["xleases"]))
+        found.add(check_areas(sd_id, seen, areas, gone))
     return found
 
 

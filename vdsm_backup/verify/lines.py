@@ -53,6 +53,7 @@ def check(
     """
     found = Findings(looked_at=["metadata", "checksum", "flag"])
     _check_keys(lines, values, sd_id, found)
+    _check_companions(values, sd_id, found)
     _check_pool(values, sd_id, found)
     found.problems += _geometry_problems(values, sd_id)
     found.problems += _refused_values(values, sd_id, kind)
@@ -105,6 +106,17 @@ def _values_of(key: str, lines: Iterable[str]) -> set[str]:
 
 
 # Values
+
+
+def _check_companions(
+    values: Mapping[str, str], sd_id: str, found: Findings
+) -> None:
+    """We write BACKUP wherever we write a companion of it, and never less."""
+    alone = [key for key in flag.KEYS if key in values]
+    if alone and flag.BACKUP not in values:
+        problem = f"it has {', '.join(alone)}, and no {flag.BACKUP}: somebody"
+        problem += " has taken the flag away"
+        found.problems.append(errors.DamagedMetadata(sd_id, problem))
 
 
 def _check_pool(

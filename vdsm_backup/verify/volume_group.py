@@ -197,10 +197,12 @@ def _check_lvs(
             found.notes.append(
                 f"LV {name} has {lv.size} bytes, VDSM uses up to {usual}"
             )
-        if not lv.writable and name != "master":
+        if not lv.writable and name in _LEAST:
             fault = "the LV is read-only"
             error = errors.LeaseAreaUnusable(vg.name, name, fault)
             found.problems.append(error)
+        elif not lv.writable:
+            found.notes.append(f"LV {name} is read-only")
         if lv.tags:
             found.notes.append(
                 f"LV {name} has tags, as LVs of images have: "

@@ -167,7 +167,8 @@ def test_a_domain_that_cannot_have_a_flag(host, version):
 
 def test_dom_md_that_is_gone(host, dom_md):
     shutil.rmtree(dom_md)
-    for args in ([], [A]):
+    directory = os.path.dirname(dom_md)
+    for args in ([], [A], ["--path", host.mount], ["--path", directory]):
         found = row(host, *args)
         assert (found["id"], found["place"]) == (A, os.path.dirname(dom_md))
         ((code, message),) = problems(host, *args)
@@ -196,11 +197,12 @@ def test_directory_that_is_left_when_a_domain_was_formatted(host):
 def test_directory_whose_name_is_no_uuid_in_lower_case(host, dom_md, name):
     path = os.path.join(host.mount, name)
     os.rename(os.path.dirname(dom_md), path)
-    found = row(host)
-    assert (found["id"], found["place"]) == (A, path)
-    ((code, message),) = problems(host)
-    assert code == 9622
-    assert "named " + name in message and A in message
+    for args in ([], [A], ["--path", host.mount], ["--path", path]):
+        found = row(host, *args)
+        assert (found["id"], found["place"]) == (A, path)
+        ((code, message),) = problems(host, *args)
+        assert code == 9622
+        assert "named " + name in message and A in message
 
 
 def test_copy_beside_its_origin_is_a_note(host, dom_md):

@@ -38,6 +38,13 @@ def test_flag_that_people_read_and_vdsm_does_not(key):
     assert "is not BACKUP, and is ignored" in str(problem)
 
 
+def test_flag_that_somebody_has_taken_away():
+    (problem,) = check(BACKUP_REASON="x", BACKUP_BY="y").problems
+    assert problem.code == 967
+    assert "it has BACKUP_REASON, BACKUP_BY, and no BACKUP" in str(problem)
+    assert check(BACKUP="False", BACKUP_REASON="x").problems == []
+
+
 @pytest.mark.parametrize("key", ["backup_reason", "Pool_UUID", "lockpolicy"])
 def test_other_keys_in_the_wrong_case(key):
     found = check(**{key: "x"})
