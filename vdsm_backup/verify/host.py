@@ -29,8 +29,11 @@ _RECORDS = (
     ("{}.lvs", "LVs active on this host"),
 )
 
-# Results of history records (schema 2) that say that no flag was set.
-_NOT_SET = ("failed", "refused", "undone")
+# Results in the records of newer versions that say that nothing was changed.
+_FAILED = ("failed", "refused", "undone")
+
+# The action that keeps the flag as it is.
+_NO_CHANGE = "reseal"
 
 
 def check(
@@ -76,8 +79,7 @@ def _history(sd_id: str, flag: Flag | None, history: History) -> Findings:
         return Findings()
     found = Findings(looked_at=["history of this host"])
     try:
-        numbers = history.numbers(sd_id)
-        copy = history.get(sd_id, numbers[-1]) if numbers else None
+        copy = _last_change(sd_id, history)
     except errors.Error as e:
         found.notes.append(f"the history of this host: {e}")
         return found
@@ -88,6 +90,19 @@ def _history(sd_id: str, flag: Flag | None, history: History) -> Findings:
     return found
 
 
+def _last_change(sd_id: str, history: History) -> Copy | None:
+    """
+    The copy of the last change that this host made of the flag. None if there
+    is none. Raises HistoryFailed.
+    """
+    for number in reversed(history.numbers(sd_id)):
+        copy = history.get(sd_id, number)
+        failed = getattr(copy, "result", None) in _FAILED
+        if not failed and copy.action != _NO_CHANGE:
+            return copy
+    return None
+
+
 def _is_lost(copy: Copy, flag: Flag) -> bool:
     """
     Whether the flag is gone that was set after this copy was kept, the last
@@ -96,6 +111,6 @@ def _is_lost(copy: Copy, flag: Flag) -> bool:
     A flag that somebody has cleared, on whatever host, leaves BACKUP=False and
     the time. The times are UTC in one format, which sorts.
     """
-    if copy.action != "set" or getattr(copy, "result", None) in _NOT_SET:
+    if copy.action != "set":
         return False
     return not flag.value and flag.since < copy.time

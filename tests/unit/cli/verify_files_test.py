@@ -287,6 +287,8 @@ NEW = {"BACKUP_SINCE": "2220-01-01T00:00:00Z"}
         (["set", "clear"], {}, False),
         (["clear", "set"], {}, True),
         (["set", "restore"], {}, False),
+        (["set", "reseal"], {}, True),
+        (["reseal"], {}, False),
         ([], {}, False),
     ],
 )
