@@ -2,6 +2,7 @@
 """verify on block domains that VDSM, sanlock or LVM cannot use: real LVM."""
 
 import os
+import subprocess
 
 import pytest
 
@@ -209,6 +210,24 @@ def test_pv_that_is_missing(directory, block_domain):
         done = host.json("verify")
     codes, text, _ = tell(done.json["domains"])
     assert 968 in codes and "misses PVs" in text
+
+
+def test_pv_that_is_read_only(verify, block_domain):
+    device = block_domain.devices[1]
+    subprocess.run(["blockdev", "--setro", device], check=True)
+    try:
+        codes, text, _ = tell(verify())
+    finally:
+        subprocess.run(["blockdev", "--setrw", device], check=True)
+    assert codes == [9624] and f"{device} is read-only" in text
+
+
+def test_device_that_is_smaller_than_its_pv(verify, block_domain):
+    device, path = block_domain.devices[1], block_domain.files[1]
+    os.truncate(path, os.path.getsize(path) // 2)
+    subprocess.run(["losetup", "--set-capacity", device], check=True)
+    codes, text, _ = tell(verify())
+    assert codes == [9622] and f"{device} has " in text
 
 
 def test_two_pvs_with_metadata(verify, block_domain):

@@ -124,6 +124,12 @@ def block_sizes(device: str, sysfs: str = SYSFS) -> tuple[int, int] | None:
     return None
 
 
+def is_read_only(device: str, sysfs: str = SYSFS) -> bool:
+    """Whether the kernel writes nothing to a device."""
+    name = os.path.basename(os.path.realpath(device))
+    return _read(f"{sysfs}/class/block/{name}/ro") == "1"
+
+
 def require_plain(name: str) -> None:
     """Raises ConfigInvalid if LVM cannot be limited to this device."""
     if not _PLAIN.fullmatch(name):

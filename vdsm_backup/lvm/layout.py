@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 PV_FIELDS = (
     "pv_name,pv_uuid,pe_start,pv_pe_count,vg_extent_size,vg_mda_free,"
-    "vg_mda_size"
+    "vg_mda_size,dev_size"
 )
 LV_FIELDS = (
     "lv_name,lv_attr,lv_size,lv_tags,segtype,seg_start,seg_size,devices"
@@ -29,7 +29,11 @@ LINEAR = "linear"
 _DEVICE = re.compile(r"(?P<name>[^,]+)\((?P<extent>\d+)\)")
 
 
-class Pv(namedtuple("Pv", "name uuid start extents extent mda_free mda_size")):
+class Pv(
+    namedtuple(
+        "Pv", "name uuid start extents extent mda_free mda_size device_size"
+    )
+):
     """
     start: of the first extent. extents: their number. extent: size of one.
     mda_free, mda_size: of the areas for metadata of the VG.
@@ -43,6 +47,12 @@ class Pv(namedtuple("Pv", "name uuid start extents extent mda_free mda_size")):
     extent: int
     mda_free: int
     mda_size: int
+    device_size: int
+
+    @property
+    def end(self) -> int:
+        """Of the last extent."""
+        return self.start + self.extents * self.extent
 
 
 class Lv(namedtuple("Lv", "name attr size tags segments")):

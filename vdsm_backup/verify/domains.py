@@ -142,7 +142,11 @@ def _begin_block(
         return
     found.add(
         volume_group.check_layout(
-            vg, layout, check.values, devices.block_sizes
+            vg,
+            layout,
+            check.values,
+            devices.block_sizes,
+            devices.is_read_only,
         )
     )
     check.request = _request(check, None, options)

@@ -48,7 +48,7 @@ def check(
         return found
     _check_access(sd_id, seen, areas, uid, gid, found)
     _check_space(sd_id, seen.facts, found)
-    _add_leftovers(seen.facts, found)
+    _add_leftovers(sd_id, seen.facts, found)
     files = seen.facts.get("dom_md", {})
     gone = [name for name in areas if name not in files]
     if "dom_md" in seen.facts:
@@ -164,11 +164,17 @@ def _check_space(
             found.problems.append(errors.ChangeWouldFail(sd_id, problem))
 
 
-def _add_leftovers(facts: Mapping[str, Any], found: Findings) -> None:
+def _add_leftovers(
+    sd_id: str, facts: Mapping[str, Any], found: Findings
+) -> None:
     names = facts.get("leftovers")
     if names is None:
         return
     found.looked_at.append("leftovers")
+    if facts["in_the_way"]:
+        shown = ", ".join(map(printable, facts["in_the_way"]))
+        problem = f"directories in dom_md have names of new metadata: {shown}"
+        found.problems.append(errors.ChangeWouldFail(sd_id, problem))
     if not names:
         return
     shown = ", ".join(map(printable, names))

@@ -26,7 +26,7 @@ One JSON object a line. Of a file domain:
     {"dom_md": {NAME: STAT}}        of what may be there
     {"access": {NAME: REASON}}      "", or why we may not use it: "dom_md" to
                                     write in it, "metadata" to read it
-    {"more": COUNT, "leftovers": [NAME, ...]}
+    {"more": COUNT, "leftovers": [NAME, ...], "in_the_way": [NAME, ...]}
     {"space": {"blocks": N, "inodes": N or null}}
     {"failed": REASON}              it could not be looked at, or not further
 
@@ -162,14 +162,24 @@ def _access(fd: int, name: str, mode: int) -> None:
 
 
 def _leftovers(dom_md: int) -> dict[str, Any]:
-    found = []
+    """
+    Files of writers. A directory with such a name is in the way: it can be
+    neither written nor removed as a file.
+    """
+    found, in_the_way = [], []
     with os.scandir(dom_md) as entries:
         for entry in entries:
-            if entry.name.startswith(LEFTOVER):
+            if not entry.name.startswith(LEFTOVER):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                in_the_way.append(entry.name)
+            else:
                 found.append(entry.name)
-    found.sort()
-    more = max(0, len(found) - _MAX_NAMES)
-    return {"leftovers": found[:_MAX_NAMES], "more": more}
+    return {
+        "leftovers": sorted(found)[:_MAX_NAMES],
+        "more": max(0, len(found) - _MAX_NAMES),
+        "in_the_way": sorted(in_the_way)[:_MAX_NAMES],
+    }
 
 
 # Leases

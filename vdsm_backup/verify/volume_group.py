@@ -81,6 +81,7 @@ def check_layout(
     layout: Layout,
     values: Mapping[str, str],
     block_sizes: BlockSizes,
+    is_read_only: Callable[[str], bool],
 ) -> Findings:
     """
     Its PVs and LVs.
@@ -89,6 +90,7 @@ def check_layout(
     """
     found = Findings(looked_at=["PVs", "LVs"])
     _check_free(vg, layout, found)
+    found.problems += _pv_problems(vg.name, layout, is_read_only)
     found.problems += _block_size_problems(
         vg.name, layout, values, block_sizes
     )
@@ -145,6 +147,18 @@ def _check_free(vg: Vg, layout: Layout, found: Findings) -> None:
             f"the metadata of the VG is nearly full: {free} of {size} bytes"
             " are free"
         )
+
+
+def _pv_problems(
+    sd_id: str, layout: Layout, is_read_only: Callable[[str], bool]
+) -> Iterator[errors.Error]:
+    for pv in layout.pvs:
+        if pv.device_size < pv.end:
+            problem = f"{pv.name} has {pv.device_size} bytes, its PV ends at"
+            yield errors.DomainRefused(sd_id, f"{problem} {pv.end}")
+        if is_read_only(pv.name):
+            problem = f"{pv.name} is read-only"
+            yield errors.ChangeWouldFail(sd_id, problem)
 
 
 def _block_size_problems(

@@ -243,6 +243,15 @@ def test_leftovers_are_a_note(host, dom_md):
     assert "\x1b" not in host.run("verify").out
 
 
+@pytest.mark.parametrize(
+    "name", ["metadata.new", "metadata.new.h.1.0123456789abcdef"]
+)
+def test_directory_where_new_metadata_would_be(host, dom_md, name):
+    os.mkdir(os.path.join(dom_md, name))
+    ((code, message),) = problems(host)
+    assert code == 9624 and name in message
+
+
 # This host
 
 

@@ -156,3 +156,12 @@ def test_sizes_of_blocks(tmp_path):
             512,
             4096,
         )
+
+
+def test_device_that_is_read_only(tmp_path):
+    disk = tmp_path / "class" / "block" / "sda"
+    disk.mkdir(parents=True)
+    assert not devices.is_read_only("/dev/sda", str(tmp_path))
+    for text, found in (("0\n", False), ("1\n", True)):
+        (disk / "ro").write_text(text)
+        assert devices.is_read_only("/dev/sda", str(tmp_path)) == found

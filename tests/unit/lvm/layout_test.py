@@ -17,8 +17,8 @@ def report(kind, fields, *rows):
 PVS = report(
     "pv",
     layout.PV_FIELDS,
-    ("/dev/mapper/a", "A", 129 * MIB, 60, 128 * MIB, 9, 99),
-    ("/dev/mapper/b", "B", 129 * MIB, 60, 128 * MIB, 9, 99),
+    ("/dev/mapper/a", "A", 129 * MIB, 60, 128 * MIB, 9, 99, 8192 * MIB),
+    ("/dev/mapper/b", "B", 129 * MIB, 60, 128 * MIB, 9, 99, 8192 * MIB),
 )
 
 

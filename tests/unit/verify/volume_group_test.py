@@ -18,17 +18,25 @@ def lv(name, size=16384 * MIB):
     return Lv(name, "-wi-------", size, "", (segment,))
 
 
-def check(sizes=(512, 512), free=60 * MIB, version=5, lvs=(), **values):
+def check(
+    sizes=(512, 512),
+    free=60 * MIB,
+    version=5,
+    lvs=(),
+    device_size=8192 * MIB,
+    read_only=(),
+    **values,
+):
     values = filedomain.metadata(SD, version, **values)
     pvs = [
-        Pv(f"/dev/{name}", name, MIB, 60, 128 * MIB, free, 64 * MIB)
-        for name in "ab"
+        Pv(f"/dev/{n}", n, MIB, 60, 128 * MIB, free, 64 * MIB, device_size)
+        for n in "ab"
     ]
     known = {name: lv(name) for name in volume_group.SPECIAL_LVS}
     known.update({one.name: one for one in lvs})
     blocks = {"/dev/a": (512, 512), "/dev/b": sizes}
     return volume_group.check_layout(
-        VG, Layout(pvs, known), values, blocks.get
+        VG, Layout(pvs, known), values, blocks.get, read_only.__contains__
     )
 
 
@@ -47,6 +55,20 @@ def test_blocks_of_two_sizes():
 
 def test_sizes_of_blocks_that_are_not_known():
     assert check(sizes=None).problems == []
+
+
+def test_device_that_is_smaller_than_its_pv():
+    """A LUN that was replicated to a smaller one."""
+    end = MIB + 60 * 128 * MIB
+    assert check(device_size=end).problems == []
+    first, second = check(device_size=end - 512).problems
+    assert first.code == 9622
+    assert f"/dev/a has {end - 512} bytes, its PV ends at {end}" in str(first)
+
+
+def test_device_that_is_read_only():
+    (problem,) = check(read_only=["/dev/b"]).problems
+    assert problem.code == 9624 and "/dev/b is read-only" in str(problem)
 
 
 @pytest.mark.parametrize(
