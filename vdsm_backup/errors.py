@@ -370,7 +370,9 @@ class DamagedMetadata(Untrustworthy):
     A key twice with two values, a line without "=", or a VG tag that cannot
     be decoded: another tool, or a write that was torn by somebody else. No
     one can say which value is meant, so nothing is changed. Put a good copy
-    back with `restore`.
+    back with `restore`. `verify` also tells so of what can be read and would
+    mislead: a key that looks like BACKUP, a flag of which only the reason is
+    left, a POOL_UUID that is no UUID, sizes that sanlock does not have.
     """
 
     code = 967

@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from tests.support import testhost
+from tests.support.hooks.needs import VDSM, needs_other_user
 from tests.support.storage import leasefiles
 from tests.support.storage.blockdomain import MiB
 from tests.support.storage.blocktools import needs_block
@@ -52,6 +53,18 @@ def test_all_is_well(verify, block_domain):
     assert (row["problems"], row["notes"]) == ([], [])
     areas = {"VG", "PVs", "LVs", "ids", "leases", "xleases"}
     assert areas <= set(row["looked_at"])
+
+
+@needs_other_user
+def test_user_vdsm_may_not_open_the_devices(directory, block_domain):
+    """So root reads what sanlock has on them."""
+    path = os.path.join(directory, "host")
+    with testhost.Host(
+        path, 30, block=[block_domain], user=VDSM[0], group=VDSM[1]
+    ) as host:
+        (row,) = host.process("--json", "verify").json["domains"]
+    assert (row["problems"], row["notes"]) == ([], [])
+    assert {"ids", "leases", "xleases"} <= set(row["looked_at"])
 
 
 def remove(domain, name):

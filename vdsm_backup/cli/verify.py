@@ -38,6 +38,10 @@ _UNREADABLE = (
 )
 
 
+# Mounts and devices that are named to people: a host may have hundreds.
+_SHOWN = 10
+
+
 @dataclass
 class Verified:
     """
@@ -85,7 +89,9 @@ class Report:
 
     def summary(self) -> str:
         """What was looked at, for people, where nothing is wrong."""
-        where = ", ".join(map(printable, self.scanned))
+        where = ", ".join(map(printable, self.scanned[:_SHOWN]))
+        if self.scanned[_SHOWN:]:
+            where += f" and {len(self.scanned) - _SHOWN} more"
         if not any(verified.sd_id for verified in self.all):
             return f"no domain was found; searched: {where or 'nothing'}"
         nouns = (noun for v in self.all for noun in v.looked_at)

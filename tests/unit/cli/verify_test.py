@@ -52,6 +52,14 @@ def test_it_says_where_it_has_found_nothing(host):
     assert done.json["searched"] == [host.mount]
 
 
+def test_not_all_of_many_places_are_named(host):
+    mounts = [host.add_mount(f"server:_{n:02}") for n in range(11)]
+    err = host.run("verify").err
+    assert err.endswith(f"{mounts[9]} and 2 more\n")
+    searched = host.json("verify").json["searched"]
+    assert searched == sorted([*mounts, host.mount])
+
+
 def test_json(host):
     host.domain(sd_id=A, name="data1")
     done = host.json("verify")
