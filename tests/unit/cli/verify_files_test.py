@@ -304,13 +304,15 @@ NEW = {"BACKUP_SINCE": "2220-01-01T00:00:00Z"}
 def test_flag_that_this_host_has_set(host, actions, values, lost):
     host.domain(sd_id=A, **values)
     copies = history.History(host.history)
-    for action in actions:
-        copy = copies.keep(Kept(), LINES, "admin@host1", action)
+    kept = [
+        copies.keep(Kept(), LINES, "admin@host1", action) for action in actions
+    ]
     if not lost:
         assert only_notes(host) == []
         return
     ((code, message),) = problems(host)
     assert code == 9623
+    copy = [copy for copy in kept if copy.action == "set"][-1]
     for word in ("admin@host1", copy.time, f"copy {copy.number} "):
         assert word in message
 
