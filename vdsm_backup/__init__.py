@@ -20,6 +20,7 @@ The backup flag of oVirt storage domains, on the storage itself.
     hooks/            VDSM's and libvirt's hooks
     plugin/           inside VDSM
     doctor/           is this host protected
+    verify/           whether a domain can be used
     cli/              the command line; wiring.py puts the world together
     __main__.py       python3 -m vdsm_backup: the command line
 

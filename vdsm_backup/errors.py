@@ -390,7 +390,10 @@ class DamagedMetadata(Untrustworthy):
     be decoded: another tool, or a write that was torn by somebody else. No
     one can say which value is meant, so nothing is changed. Put a good copy
     back with `restore`. If it is only the checksum that is there twice,
-    `reseal` leaves the right one.
+    `reseal` leaves the right one. `verify` also tells so of what can be read
+    and would mislead: a key that looks like BACKUP, a flag of which only the
+    reason is left, a POOL_UUID that is no UUID, sizes that sanlock does not
+    have.
     """
 
     code = 967
@@ -422,6 +425,105 @@ class VolumeGroupUnsafe(Unreadable):
         "make the VG whole, with one path to each PV and no replica beside it",
         "one LUN that is seen as two devices: name one of them in [lvm]"
         " devices",
+    )
+
+
+class LeaseAreaUnusable(Error):
+    """
+    What sanlock has on the domain is missing, too short, empty or foreign.
+
+    ids has the lockspace of the domain, leases its SDM lease. Without them
+    VDSM cannot activate or attach the domain, and no flag can be set or
+    cleared. The usual causes are a copy that left out or truncated these
+    files, and a copy of another domain. Copy the file from the origin again.
+    To make a new one, deactivate the domain on all hosts first, so that
+    nobody has a lease: sanlock(8), `direct init`.
+    """
+
+    code = 9620
+    takes = ("domain", "area", "problem")
+    msg = (
+        "{self.area} of storage domain {self.domain} cannot be used:"
+        " {self.problem}"
+    )
+    hints = ("see: vdsm-backup-domain explain 9620",)
+
+
+class AccessRefused(Error):
+    """
+    Files of the domain do not have the owner or the mode that VDSM needs.
+
+    VDSM works as the user vdsm and the group kvm (36:36), and sanlock is in
+    that group. They must be able to write in dom_md, to read metadata, and to
+    read and write ids and leases. A new metadata file that has another owner
+    than the old one is not put in its place.
+    """
+
+    code = 9621
+    takes = ("domain", "path", "problem")
+    msg = (
+        "VDSM or sanlock cannot use {self.path} of storage domain"
+        " {self.domain}: {self.problem}"
+    )
+    hints = (
+        "on the server: chown 36:36, mode 0755 of directories, 0644 of"
+        " metadata, 0660 of ids and leases; and export it for writing",
+    )
+
+
+class DomainRefused(Error):
+    """
+    VDSM would not find this domain, or would refuse it.
+
+    Its directory or VG does not have the name or the parts that VDSM looks
+    for, or its metadata has values that VDSM does not accept. Such a domain
+    cannot be activated. The message says what it is.
+    """
+
+    code = 9622
+    takes = ("domain", "problem")
+    msg = "VDSM cannot use storage domain {self.domain}: {self.problem}"
+    hints = (
+        "compare it with a domain that works, or with its origin if it is a"
+        " copy",
+    )
+
+
+class FlagLost(Error):
+    """
+    This host has set the flag, and the domain has none now.
+
+    The history of this host has a copy that was kept when the flag was set,
+    and nobody has cleared the flag since. Somebody has put older metadata
+    back: by hand, or a host without the plugin that became SPM shortly after
+    the change. Or the change did not succeed: it was undone, for example. Set
+    the flag again, and clear it then if the domain is to have none.
+    """
+
+    code = 9623
+    takes = ("domain", "time", "by", "number")
+    msg = (
+        "Storage domain {self.domain} has no flag, and {self.by} has set one"
+        " on this host at {self.time} (copy {self.number} in the history)"
+    )
+    hints = (
+        "set it again, and clear it then if it is to have none:"
+        " vdsm-backup-domain set {self.domain} --reason TEXT",
+    )
+
+
+class ChangeWouldFail(Error):
+    """
+    The flag of this domain could not be changed now.
+
+    The message says why: no space is left for the new metadata, for example.
+    """
+
+    code = 9624
+    takes = ("domain", "problem")
+    msg = (
+        "The flag of storage domain {self.domain} cannot be changed:"
+        " {self.problem}"
     )
 
 

@@ -87,10 +87,11 @@ def test_all_commands(leased):
     assert "BACKUP=True" in done.json["metadata"]
 
     done = leased.process("verify", "--json")
-    assert set(done.json) == {"schema", "domains"}
+    assert set(done.json) == {"schema", "domains", "searched"}
     (row,) = done.json["domains"]
     assert set(row) == commandline.VERIFIED
-    assert row["ok"] is True
+    assert (row["ok"], row["notes"]) == (True, [])
+    assert {"ids", "leases"} <= set(row["looked_at"])
 
     done = leased.process("clear", A, "--reason", "no more")
     assert done == commandline.Done(

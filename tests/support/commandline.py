@@ -20,7 +20,7 @@ DOMAIN = set(
 )
 ERROR = {"code", "name", "message", "hints"}
 REFUSAL = ERROR | {"domain", "disk", "operation", "refused"}
-VERIFIED = {"id", "ok", "problems", "name", "place", "notes"}
+VERIFIED = {"id", "ok", "problems", "name", "place", "notes", "looked_at"}
 USERS = {"blocking", "images", "notes"}
 CHECK = {"name", "state", "text", "hint"}
 CHANGED = {"schema", "domain", "changed", "dry_run", "notes"}

@@ -13,7 +13,7 @@ run(args, options, ui), which returns the exit code. These only read:
 
     list.py         all domains that this host can see
     show.py         all about one domain
-    verify.py       what is wrong with the metadata of domains
+    verify.py       what is wrong with domains
     history.py      copies of the metadata, kept before each change
     explain.py      what an error code means
     check.py        what the guard of this host would do

@@ -190,7 +190,7 @@ COMMANDS = (
     Command(
         "verify",
         "verify",
-        "find what is wrong with the metadata of domains",
+        "find what is wrong with domains: VDSM or a change would fail",
         (MANY_SD, PATH, DEVICE),
     ),
     Command(

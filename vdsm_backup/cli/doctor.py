@@ -6,13 +6,14 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from vdsm_backup.cli import layout, readings, wiring
+from vdsm_backup.cli import layout, readings, verify, wiring
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.cli.survey import Survey
 from vdsm_backup.doctor import checks as doctor_checks
 from vdsm_backup.doctor import gluster, killed_runs
 from vdsm_backup.host import mounts
 from vdsm_backup.storage.sources import Sources
+from vdsm_backup.text import printable
 
 if TYPE_CHECKING:
     import argparse
@@ -66,13 +67,14 @@ def _findings(
     yield from doctor_checks.storage_tools(options)
     yield from doctor_checks.sanlock()
     yield from doctor_checks.journald()
-    scans = Sources(options).scans()
-    answers = Survey(scans, options.io_timeout).all()
+    sources = Sources(options)
+    answers = Survey(sources.scans(), options.io_timeout).all()
     yield from killed_runs.check(
         os.path.abspath(options.run_dir), options.host_id, _known(answers)
     )
     directories = _directories(answers)
     yield from gluster.check(directories, mounts.table(), options)
+    yield from _domains(verify.report(answers, sources, options))
     yield from doctor_checks.violations(
         _flagged(answers), lambda storage: wiring.who_uses(storage, options)
     )
@@ -87,6 +89,24 @@ def _known(answers: Iterable[Answer]) -> dict[str, killed_runs.Known]:
             path = storage.found_at if storage.sd_id in found else ""
             found[storage.sd_id] = killed_runs.Known(answer.flag, path)
     return found
+
+
+def _domains(report: verify.Report) -> Iterator[doctor_checks.Finding]:
+    """What verify says of the domains of this host."""
+    for verified in report.all:
+        name = printable(verified.sd_id or verified.place or "")
+        for error in verified.problems:
+            hint = "; ".join(error.hint_lines())
+            bad = verified.state == "wrong"
+            state = doctor_checks.BAD if bad else doctor_checks.NOTE
+            text = f"error {error.code}: {error}"
+            yield doctor_checks.Finding(f"domain {name}", state, text, hint)
+        for note in verified.notes:
+            state = doctor_checks.NOTE
+            yield doctor_checks.Finding(f"domain {name}", state, note)
+    if not any(verified.problems for verified in report.all):
+        state = doctor_checks.OK
+        yield doctor_checks.Finding("domains", state, report.summary())
 
 
 def _directories(answers: Iterable[Answer]) -> list[str]:

@@ -98,18 +98,23 @@ def uuid_of(sd: str, options: Config) -> str:
 
 
 def at_path_or_device(
-    args: argparse.Namespace, options: Config
+    args: argparse.Namespace,
+    options: Config,
+    finder: discovery.Discovery | None = None,
 ) -> list[Storage] | None:
     """
     The storages of the domains at --path or --device. None if neither was
     given.
 
+    finder: finds them. None: a new one.
+
     Raises what Discovery.at_path() and at_device() do.
     """
+    finder = finder or discovery.Discovery(options)
     if args.path:
-        return discovery.Discovery(options).at_path(args.path)
+        return finder.at_path(args.path)
     if getattr(args, "device", None):
-        return discovery.Discovery(options).at_device(args.device)
+        return finder.at_device(args.device)
     return None
 
 

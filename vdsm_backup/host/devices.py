@@ -106,6 +106,30 @@ def wwid(device: str, sysfs: str = SYSFS) -> str:
     return ""
 
 
+def block_sizes(device: str, sysfs: str = SYSFS) -> tuple[int, int] | None:
+    """
+    (logical, physical) size in bytes of the blocks of a device. None if they
+    are not known.
+    """
+    name = os.path.basename(os.path.realpath(device))
+    directory = f"{sysfs}/class/block/{name}"
+    # A partition has those of its disk.
+    for queue in (f"{directory}/queue", f"{directory}/../queue"):
+        sizes = [
+            _read(f"{queue}/{kind}_block_size")
+            for kind in ("logical", "physical")
+        ]
+        if all(size.isdigit() for size in sizes):
+            return int(sizes[0]), int(sizes[1])
+    return None
+
+
+def is_read_only(device: str, sysfs: str = SYSFS) -> bool:
+    """Whether the kernel writes nothing to a device."""
+    name = os.path.basename(os.path.realpath(device))
+    return _read(f"{sysfs}/class/block/{name}/ro") == "1"
+
+
 def require_plain(name: str) -> None:
     """Raises ConfigInvalid if LVM cannot be limited to this device."""
     if not _PLAIN.fullmatch(name):

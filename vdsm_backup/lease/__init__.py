@@ -10,6 +10,7 @@ The SDM lease of a domain.
     connection.py   the connection that owns the lease: the fence
     left_behind.py  the process that tells what killed runs have left
     watch.py        how the holder waits
+    ondisk.py       what sanlock and VDSM have on storage for leases
     local.py        a local domain has no lockspace: a lock of this host
     open_lock.py    the process that opens the file of that lock
 

@@ -65,11 +65,11 @@ class Lv(namedtuple("Lv", "name open")):
 
 def pvs(text: str) -> Report:
     """The Report of a `pvs` of PV_FIELDS. Raises ValueError if it is none."""
-    rows = _rows(text, "pv", PV_FIELDS)
+    found = rows(text, "pv", PV_FIELDS)
     chosen: set[str] = set()
     duplicates: dict[str, list[str]] = {}
     groups: dict[str, list[Row]] = {}
-    for row in rows:
+    for row in found:
         duplicate = _is(row, "pv_duplicate", "duplicate")
         _require_whole(row, duplicate)
         if duplicate:
@@ -85,8 +85,8 @@ def pvs(text: str) -> Report:
             raise ValueError(f"duplicates of a PV that is not there: {listed}")
     return Report(
         vgs=[_vg(group, duplicates) for group in groups.values()],
-        orphans=[r["pv_name"] for r in rows if r["vg_name"] == UNKNOWN],
-        listed=[row["pv_name"] for row in rows],
+        orphans=[r["pv_name"] for r in found if r["vg_name"] == UNKNOWN],
+        listed=[row["pv_name"] for row in found],
     )
 
 
@@ -94,7 +94,7 @@ def lvs(text: str) -> list[Lv]:
     """The LVs of a `lvs` of LV_FIELDS. Raises ValueError if it is none."""
     return [
         Lv(name=row["lv_name"], open=row["lv_attr"][5:6] == "o")
-        for row in _rows(text, "lv", LV_FIELDS)
+        for row in rows(text, "lv", LV_FIELDS)
     ]
 
 
@@ -139,7 +139,7 @@ def left_out(text: str) -> dict[str, str]:
 _JSON = frozenset('{}[]",')
 
 
-def _rows(text: str, kind: str, fields: str) -> list[Row]:
+def rows(text: str, kind: str, fields: str) -> list[Row]:
     """
     The rows of a report in JSON, with these fields.
 
@@ -151,17 +151,17 @@ def _rows(text: str, kind: str, fields: str) -> list[Row]:
     lines = [s for s in text.splitlines() if s.strip()[:1] in _JSON]
     try:
         (part,) = json.loads("\n".join(lines))["report"]
-        rows = [
+        found = [
             {field: row[field] for field in fields.split(",")}
             for row in part[kind]
         ]
     except (KeyError, TypeError) as e:
         raise ValueError(f"no report of {kind}: {e!r}")
-    for row in rows:
+    for row in found:
         for field, value in row.items():
             if not isinstance(value, str):
                 raise ValueError(f"{field} is no text: {value!r}")
-    return rows
+    return found
 
 
 def _is(row: Row, field: str, word: str) -> bool:

@@ -18,6 +18,7 @@ import time
 from vdsm_backup import errors
 from vdsm_backup.host.devices import require_plain
 from vdsm_backup.lvm import command as lvm_command
+from vdsm_backup.lvm import layout as lvm_layout
 from vdsm_backup.lvm import report as lvm_report
 from vdsm_backup.lvm.scan import Scan
 from vdsm_backup.processes.jobs import Jobs
@@ -125,6 +126,16 @@ class Lvm:
         """The LVs of a VG. Raises LvmFailed, StorageTimeout."""
         args = [*_report_options(lvm_report.LV_FIELDS), "--", vg.name]
         return self.only(vg.devices)._parsed(lvm_report.lvs, "lvs", args)
+
+    def layout(self, vg: Vg) -> lvm_layout.Layout:
+        """How a VG is laid out. Raises LvmFailed, StorageTimeout."""
+        narrow, units = self.only(vg.devices), ["--units", "b", "--nosuffix"]
+        pvs = [*_report_options(lvm_layout.PV_FIELDS), *units]
+        lvs = ["--segments", *_report_options(lvm_layout.LV_FIELDS), *units]
+        return lvm_layout.Layout(
+            narrow._parsed(lvm_layout.pvs, "pvs", [*pvs, "--", *vg.devices]),
+            narrow._parsed(lvm_layout.lvs, "lvs", [*lvs, "--", vg.name]),
+        )
 
     def _failures_alone(self, timeout: float) -> dict[str, errors.Error]:
         """The error of each device that fails when it is asked alone."""

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 # The pool that a domain is attached to; empty if it is detached.
 POOL = "POOL_UUID"
 
+# What older VDSM wrote instead of nothing, and what VDSM takes for nothing:
+# getPools() in lib/vdsm/storage/sd.py.
+NO_POOL = "00000000-0000-0000-0000-000000000000"
+
 # Sizes that sanlock has, in bytes: SANLK_LSF_ALIGN* and SANLK_LSF_SECTOR* in
 # sanlock.h.
 ALIGNMENTS = tuple(n * 1024**2 for n in (1, 2, 4, 8))
@@ -47,7 +51,8 @@ class Checked(namedtuple("Checked", "lines values flag")):
     @property
     def pool(self) -> str:
         """UUID of the pool that the domain is attached to, or ""."""
-        return self.values.get(POOL, "")
+        pool = self.values.get(POOL, "")
+        return "" if pool == NO_POOL else pool
 
 
 def check(lines: list[str], sd_id: str) -> Checked:

@@ -58,7 +58,11 @@ class Script:
         pass_fds: Sequence[int] = (),
         as_root: bool = False,
     ) -> None:
-        """module: the dotted name of a module with a function main(args)."""
+        """
+        module: the dotted name of a module with a function main(args).
+        as_root: the child is root, if this process was started as root. By
+            default it is our effective user.
+        """
         self.lines: list[dict[str, Any]] = []
         self.ended = False
         #: The beginning of a line whose end has not come.

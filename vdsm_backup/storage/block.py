@@ -41,6 +41,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Iterable, Iterator
 
+    from vdsm_backup.lvm.layout import Layout
     from vdsm_backup.lvm.scan import Scan, Vg
     from vdsm_backup.lvm.vgs import Lvm
     from vdsm_backup.storage.base import Activator
@@ -253,6 +254,19 @@ class BlockStorage(Storage):
         """
         lvs = self._lvm.lvs(self._scanned_vg())
         return [lv.name for lv in lvs if lv.open]
+
+    def last_vg(self) -> Vg:
+        """The VG by the last scan. Raises what read() does."""
+        return self._scanned_vg()
+
+    def layout(self) -> Layout:
+        """
+        How the VG is laid out now, also of one that is not safe to change:
+        lvm refuses some of them.
+
+        Raises what read() does, and LvmFailed.
+        """
+        return self._lvm.layout(self._scanned_vg())
 
 
 def _metadata_tags(vg: Vg) -> set[str]:

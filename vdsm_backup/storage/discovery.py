@@ -35,10 +35,14 @@ GRACE = 2
 
 
 class Discovery:
-    """Finds the domains that a configuration lets this host see."""
+    """
+    Finds the domains that a configuration lets this host see.
+
+    sources: what was scanned.
+    """
 
     def __init__(self, options: Options) -> None:
-        self._sources = Sources(options)
+        self.sources = Sources(options)
         self._timeout = options.io_timeout
 
     def all(self) -> Found:
@@ -117,11 +121,12 @@ class Discovery:
         Raises DomainNotFound, MetadataUnreadable, StorageTimeout.
         """
         path = os.path.abspath(path)
-        io = self._sources.io(path)
+        io = self.sources.io(path)
         try:
             if DOM_MD in io.listdir(path):
+                self.sources.scanned.append(path)
                 return [self._domain_directory(path, io)]
-            found, failures = self._sources.scan_mount(path, io)
+            found, failures = self.sources.scan_mount(path, io)
         except (OSError, fileio.Closed) as e:
             raise errors.MetadataUnreadable(printable(path), str(e))
         except fileio.Timeout:
@@ -137,7 +142,7 @@ class Discovery:
         if not is_uuid(name):
             what = f"in {printable(path)}, whose name is no UUID,"
             raise errors.DomainNotFound(what)
-        return self._sources.file(name, path, io)
+        return self.sources.file(name, path, io)
 
     def at_device(self, device: str) -> list[Storage]:
         """
@@ -145,7 +150,7 @@ class Discovery:
 
         Raises DomainNotFound, the error of the device.
         """
-        found, failures = self._sources.scan_devices([device])
+        found, failures = self.sources.scan_devices([device])
         if failures:
             raise failures[0].error
         if not found:
@@ -163,7 +168,7 @@ class Discovery:
         """
         jobs = {
             source: functools.partial(_filtered, scan, wanted)
-            for source, scan in self._sources.scans().items()
+            for source, scan in self.sources.scans().items()
         }
         running = Jobs(jobs)
         # A job scans and then reads. Both end by their own timeouts before

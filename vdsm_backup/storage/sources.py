@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from typing import Callable, Sequence, Tuple
 
     from vdsm_backup.fileio.base import FileIO
+    from vdsm_backup.lvm.scan import Vg
     from vdsm_backup.storage.base import Options, Storage
 
     # Storages and failures.
@@ -70,10 +71,21 @@ def no_answer(source: str, timeout: float) -> Failure:
 
 
 class Sources:
-    """The sources of a host with this configuration."""
+    """
+    The sources of a host with this configuration.
+
+    passed_over: what scans have seen and not taken for a domain: {mount: names
+        of entries that are no UUID, or have no directory dom_md}.
+    other_vgs: VGs that scans have seen and not taken for a domain.
+    scanned: the sources that were scanned so far, in the order in which they
+        answered.
+    """
 
     def __init__(self, options: Options) -> None:
         self._options = options
+        self.passed_over: dict[str, list[str]] = {}
+        self.other_vgs: list[Vg] = []
+        self.scanned: list[str] = []
 
     def scans(self) -> dict[str, Callable[[], Found]]:
         """
@@ -144,13 +156,18 @@ class Sources:
         """
         found: list[Storage] = []
         failures: list[Failure] = []
-        for name in io.listdir(path):
+        names = io.listdir(path)
+        others = self.passed_over[path] = []
+        self.scanned.append(path)
+        for name in names:
             if not is_uuid(name):
+                others.append(name)
                 continue
             directory = os.path.join(path, name)
             try:
                 st = io.lstat(os.path.join(directory, DOM_MD))
             except (FileNotFoundError, NotADirectoryError):
+                others.append(name)
                 continue
             except OSError as e:
                 error = self._ours(directory, e)
@@ -158,6 +175,8 @@ class Sources:
                 continue
             if stat.S_ISDIR(st.st_mode):
                 found.append(self.file(name, directory, io))
+            else:
+                others.append(name)
         return found, failures
 
     def _scan_configured(self, source: str) -> Found:
@@ -172,6 +191,10 @@ class Sources:
         options = self._options
         lvm = Lvm(names, options.io_timeout)
         scan = lvm.scan()
+        self.scanned += names
+        self.other_vgs += [
+            vg for vg in scan.vgs if not (vg.is_domain and is_uuid(vg.name))
+        ]
         found: list[Storage] = [
             BlockStorage(vg.name, lvm, options.lv_dir, vg.found_at, scan)
             for vg in scan.domains

@@ -5,8 +5,8 @@ createLV() in lib/vdsm/storage/lvm.py, BlockStorageDomain.create() in
 lib/vdsm/storage/blockSD.py.
 
 The machine may have no device-mapper, so no LV is ever activated: `ids` and
-`leases` get loop devices over their extents, in lv_dir/<VG>/<LV>. They are
-not initialized; that is sanlock's job.
+`leases` get loop devices over their extents, in lv_dir/<VG>/<LV>. offsets has
+where each LV is: (device, bytes).
 """
 
 import json
@@ -15,7 +15,7 @@ import subprocess
 import uuid
 
 from tests.support.lease import sanlockd
-from tests.support.storage import loop
+from tests.support.storage import leasefiles, loop
 from vdsm_backup.lvm import command as lvm_command
 from vdsm_backup.metadata import encoding
 from vdsm_backup.metadata import lines as md_lines
@@ -38,6 +38,14 @@ SPECIAL_LVS = {
 }
 
 
+# What sanlock and VDSM have in an LV, and where in it.
+LEASES = {
+    "ids": lambda sd_id: (leasefiles.ids(sd_id), 0),
+    "leases": lambda sd_id: (leasefiles.sdm(sd_id), MiB),
+    "xleases": lambda sd_id: (leasefiles.index(sd_id), MiB),
+}
+
+
 class BlockDomain:
     """
     A domain on new loop devices in a directory. LVM_SYSTEM_DIR must be ours:
@@ -54,7 +62,7 @@ class BlockDomain:
         self.version = version
         os.makedirs(os.path.join(self.lv_dir, self.sd_id))
         loop.require_own_lvm()
-        self.files, self.devices = [], []
+        self.files, self.devices, self.offsets = [], [], {}
         try:
             for i, name in enumerate(wwids or [None, None]):
                 self._add_device(i, name)
@@ -149,15 +157,30 @@ class BlockDomain:
         rows = self.report("pvs", "pv_name,pe_start")
         starts = {row["pv_name"]: int(row["pe_start"]) for row in rows}
         for row in self.report("lvs", "lv_name,devices,lv_size", self.sd_id):
-            if row["lv_name"] in ("ids", "leases"):
-                # One segment: "/dev/loop0(17)".
-                device, _, extent = row["devices"].rstrip(")").partition("(")
+            name = row["lv_name"]
+            # One segment: "/dev/loop0(17)".
+            device, _, extent = row["devices"].rstrip(")").partition("(")
+            offset = starts[device] + int(extent) * EXTENT
+            self.offsets[name] = (device, offset)
+            if name in LEASES:
+                self.write_lv(name, *LEASES[name](self.sd_id))
+            if name in ("ids", "leases"):
                 target = loop.attach(
                     self.files[self.devices.index(device)],
-                    offset=starts[device] + int(extent) * EXTENT,
+                    offset=offset,
                     size=int(row["lv_size"]),
                 )
-                os.symlink(target, self.lv_path(row["lv_name"]))
+                os.symlink(target, self.lv_path(name))
+
+    def write_lv(self, name, data, at=0):
+        """Write into an LV, through its PV."""
+        device, offset = self.offsets[name]
+        fd = os.open(device, os.O_WRONLY)
+        try:
+            os.pwrite(fd, data, offset + at)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
 
     def initialize(self, sanlock):
         """Its lockspace and its lease: sanlockd.Leases."""

@@ -6,11 +6,11 @@ File domains laid out as VDSM lays them out (fileSD.py, _prepareMetadata).
 import os
 import uuid
 
+from tests.support.storage import leasefiles
 from vdsm_backup.metadata import encoding
 from vdsm_backup.metadata import lines as md_lines
 
 MODE = 0o660
-# Mailboxes have a size, what sanlock uses grows when it is initialized.
 MAILBOX = 16 * 1024**2
 
 
@@ -44,14 +44,14 @@ def make(mount_dir, version=5, sd_id=None, name="data1", owner=None, **more):
     dom_md = os.path.join(mount_dir, sd_id, "dom_md")
     os.makedirs(dom_md)
     os.makedirs(os.path.join(mount_dir, sd_id, "images"))
-    sizes = {"ids": 0, "leases": 0, "inbox": MAILBOX, "outbox": MAILBOX}
-    if version > 3:
-        sizes["xleases"] = 0
-    for special, size in sizes.items():
-        path = os.path.join(dom_md, special)
-        with open(path, "xb") as f:
-            f.truncate(size)
-        os.chmod(path, MODE)
+    for special in ("inbox", "outbox"):
+        with open(os.path.join(dom_md, special), "xb") as f:
+            f.truncate(MAILBOX)
+    leasefiles.make(dom_md, sd_id)
+    if version < 4:
+        os.unlink(os.path.join(dom_md, "xleases"))
+    for special in os.listdir(dom_md):
+        os.chmod(os.path.join(dom_md, special), MODE)
     put(
         mount_dir,
         sd_id,

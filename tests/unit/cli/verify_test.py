@@ -16,9 +16,48 @@ def test_all_is_well(host):
     host.domain(sd_id=A, name="data1")
     host.domain(4, sd_id=B, name="backup1", BACKUP="True")
     done = host.run("verify")
-    assert done == commandline.Done(
-        0, f"{A}: ok, data1\n{B}: ok, backup1\n", ""
-    )
+    assert done.code == 0
+    assert done.out == f"{A}: ok, data1\n{B}: ok, backup1\n"
+
+
+LOOKED_AT = [
+    "metadata",
+    "checksum",
+    "flag",
+    "what runs left on this host",
+    "history of this host",
+    "owners and modes",
+    "free space",
+    "leftovers",
+    "ids",
+    "leases",
+    "xleases",
+]
+
+
+def test_it_says_what_it_looked_at(host):
+    host.domain(sd_id=A, name="data1")
+    (line,) = host.run("verify").err.splitlines()
+    assert line.startswith(f"note: looked at: {', '.join(LOOKED_AT)}; ")
+    assert line.endswith(f"; searched: {host.mount}")
+    damage(host, LINES[:-1], there=True)
+    assert host.run("verify").err == ""
+
+
+def test_it_says_where_it_has_found_nothing(host):
+    done = host.run("verify")
+    assert (done.code, done.out) == (0, "")
+    assert done.err == f"note: no domain was found; searched: {host.mount}\n"
+    done = host.json("verify")
+    assert done.json["searched"] == [host.mount]
+
+
+def test_not_all_of_many_places_are_named(host):
+    mounts = [host.add_mount(f"server:_{n:02}") for n in range(11)]
+    err = host.run("verify").err
+    assert err.endswith(f"{mounts[9]} and 2 more\n")
+    searched = host.json("verify").json["searched"]
+    assert searched == sorted([*mounts, host.mount])
 
 
 def test_json(host):
@@ -33,12 +72,15 @@ def test_json(host):
             "name": "data1",
             "place": os.path.join(host.mount, A),
             "notes": [],
+            "looked_at": LOOKED_AT,
         }
     ]
+    assert done.json["searched"] == [host.mount]
 
 
-def damage(host, lines):
-    host.domain(sd_id=A)
+def damage(host, lines, there=False):
+    if not there:
+        host.domain(sd_id=A)
     filedomain.put(host.mount, A, lines)
 
 

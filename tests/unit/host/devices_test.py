@@ -141,3 +141,27 @@ def test_a_device_with_a_slash_in_its_name(sysfs, on):
 
 def test_none_is_active_without_device_mapper(tmp_path):
     assert devices.under_active(VG, str(tmp_path)) == []
+
+
+def test_sizes_of_blocks(tmp_path):
+    disk = tmp_path / "class" / "block" / "sda"
+    (disk / "queue").mkdir(parents=True)
+    (disk / "sda1").mkdir()
+    (tmp_path / "class" / "block" / "sda1").symlink_to(disk / "sda1")
+    assert devices.block_sizes("/dev/sda", str(tmp_path)) is None
+    (disk / "queue" / "logical_block_size").write_text("512\n")
+    (disk / "queue" / "physical_block_size").write_text("4096\n")
+    for name in ("sda", "sda1"):
+        assert devices.block_sizes(f"/dev/{name}", str(tmp_path)) == (
+            512,
+            4096,
+        )
+
+
+def test_device_that_is_read_only(tmp_path):
+    disk = tmp_path / "class" / "block" / "sda"
+    disk.mkdir(parents=True)
+    assert not devices.is_read_only("/dev/sda", str(tmp_path))
+    for text, found in (("0\n", False), ("1\n", True)):
+        (disk / "ro").write_text(text)
+        assert devices.is_read_only("/dev/sda", str(tmp_path)) == found

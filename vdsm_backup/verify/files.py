@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+A file domain: what the process of look.py has seen of it, as problems and
+notes. No function here touches storage.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import stat
+from typing import TYPE_CHECKING, Any
+
+from vdsm_backup import errors
+from vdsm_backup.text import printable
+from vdsm_backup.verify.findings import Findings
+from vdsm_backup.verify.leases import check_areas
+from vdsm_backup.verify.look import DOM_MD
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from vdsm_backup.verify.looking import Seen
+
+    # STAT of look.py.
+    Stat = Mapping[str, int]
+
+_SANLOCK = "sanlock"
+_READ_WRITE = 0o6
+
+
+def check(
+    sd_id: str, seen: Seen, areas: Collection[str], uid: int, gid: int
+) -> Findings:
+    """
+    areas: those that the domain must have. uid, gid: of VDSM's user.
+    """
+    found = Findings()
+    if "entries" not in seen.facts:
+        return found
+    if "images" not in seen.facts["entries"]:
+        found.notes.append("it has no directory images")
+    if DOM_MD not in seen.facts["entries"]:
+        found.problems.append(
+            errors.DomainRefused(sd_id, "its dom_md is gone")
+        )
+        return found
+    _check_access(sd_id, seen, areas, uid, gid, found)
+    _check_space(sd_id, seen.facts, found)
+    _add_leftovers(sd_id, seen.facts, found)
+    files = seen.facts.get("dom_md", {})
+    gone = [name for name in areas if name not in files]
+    if "dom_md" in seen.facts:
+        found.add(check_areas(sd_id, seen, areas, gone))
+    return found
+
+
+# Owners and modes
+
+
+def _check_access(
+    sd_id: str,
+    seen: Seen,
+    areas: Collection[str],
+    uid: int,
+    gid: int,
+    found: Findings,
+) -> None:
+    if os.geteuid() != uid:
+        found.notes.append(
+            f"owners and modes were not looked at: we are user"
+            f" {os.geteuid()}, VDSM is {uid}"
+        )
+        return
+    found.looked_at.append("owners and modes")
+    files = {**seen.facts["entries"], **seen.facts.get("dom_md", {})}
+    for name, reason in seen.facts.get("access", {}).items():
+        if reason:
+            found.problems.append(
+                _refused(sd_id, name, f"{reason} ({_owner(files.get(name))})")
+            )
+    metadata = files.get("metadata")
+    if metadata and not seen.facts["access"].get("metadata"):
+        _check_owner(sd_id, metadata, files, uid, gid, found)
+    # A local domain has no leases of sanlock.
+    for name in ("ids", "leases") if "leases" in areas else ():
+        st = files.get(name)
+        if not st or not stat.S_ISREG(st["mode"]):
+            continue
+        if not _sanlock_may(st, gid):
+            problem = f"sanlock may not read and write it ({_owner(st)})"
+            found.problems.append(_refused(sd_id, name, problem))
+
+
+def _check_owner(
+    sd_id: str,
+    metadata: Stat,
+    files: Mapping[str, Stat],
+    uid: int,
+    gid: int,
+    found: Findings,
+) -> None:
+    """
+    Whether a new file would have the owner of the one that it replaces: see
+    storage/replacement.py. A server that maps users shows all files as those
+    of one user, who is not ours.
+    """
+    dom_md = files[DOM_MD]
+    new = uid, dom_md["gid"] if dom_md["mode"] & stat.S_ISGID else gid
+    owner = metadata["uid"], metadata["gid"]
+    if owner == new:
+        return
+    text = f"it belongs to {owner[0]}:{owner[1]}, and not to {new[0]}:{new[1]}"
+    if owner[0] and owner == (dom_md["uid"], dom_md["gid"]):
+        found.notes.append(f"metadata, as dom_md: {text}")
+    else:
+        found.problems.append(_refused(sd_id, "metadata", text))
+
+
+def _sanlock_may(st: Stat, gid: int) -> bool:
+    """
+    Whether the mode lets sanlock's daemon read and write a file. It belongs
+    to VDSM's group (init/systemd of VDSM adds it), and to those of its user.
+    """
+    uid, gids = -1, {gid}
+    with contextlib.suppress(KeyError):
+        user = pwd.getpwnam(_SANLOCK)
+        uid = user.pw_uid
+        gids |= set(os.getgrouplist(_SANLOCK, user.pw_gid))
+    mode = st["mode"]
+    if st["uid"] == uid:
+        return mode >> 6 & _READ_WRITE == _READ_WRITE
+    if st["gid"] in gids:
+        return mode >> 3 & _READ_WRITE == _READ_WRITE
+    return mode & _READ_WRITE == _READ_WRITE
+
+
+def _refused(sd_id: str, name: str, problem: str) -> errors.AccessRefused:
+    path = name if name == DOM_MD else f"{DOM_MD}/{name}"
+    return errors.AccessRefused(sd_id, path, problem)
+
+
+def _owner(st: Stat | None) -> str:
+    if not st:
+        return "nothing is known of it"
+    mode = stat.S_IMODE(st["mode"])
+    return f"owner {st['uid']}:{st['gid']}, mode {mode:04o}"
+
+
+# The rest
+
+
+def _check_space(
+    sd_id: str, facts: Mapping[str, Any], found: Findings
+) -> None:
+    space = facts.get("space")
+    if not space:
+        return
+    found.looked_at.append("free space")
+    for key, what in (("blocks", "space"), ("inodes", "inode")):
+        if space[key] == 0:
+            problem = f"no {what} is free for the new metadata"
+            found.problems.append(errors.ChangeWouldFail(sd_id, problem))
+
+
+def _add_leftovers(
+    sd_id: str, facts: Mapping[str, Any], found: Findings
+) -> None:
+    names = facts.get("leftovers")
+    if names is None:
+        return
+    found.looked_at.append("leftovers")
+    if facts["in_the_way"]:
+        shown = ", ".join(map(printable, facts["in_the_way"]))
+        problem = f"directories in dom_md have names of new metadata: {shown}"
+        found.problems.append(errors.ChangeWouldFail(sd_id, problem))
+    if not names:
+        return
+    shown = ", ".join(map(printable, names))
+    if facts["more"]:
+        shown += f" and {facts['more']} more"
+    found.notes.append(
+        f"left in dom_md by writes that did not end, or are under way: {shown}"
+        "; the next change removes those of this tool"
+    )

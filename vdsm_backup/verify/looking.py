@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Starts the processes that look at what is on storage: look.py and
+look_for_domains.py.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from vdsm_backup.processes import scripts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_LOOK = "vdsm_backup.verify.look"
+_LOOK_FOR_DOMAINS = "vdsm_backup.verify.look_for_domains"
+
+# Characters of paths in the arguments of one process. The kernel limits all
+# arguments to a quarter of the stack, 2 MiB.
+_ARGUMENTS = 256 * 1024
+
+# Processes at one time.
+_AT_ONCE = 16
+
+
+@dataclass
+class Seen:
+    """
+    What a process has said, see look.py and look_for_domains.py.
+
+    facts: by their names in its objects. faults, failed: of each area.
+    strays: its objects of directories. notes: for people.
+    ended: the process said all that it had to say. late: it did not end in
+        time.
+    """
+
+    facts: dict[str, Any] = field(default_factory=dict)
+    faults: dict[str, list[str]] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    strays: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    ended: bool = False
+    late: bool = False
+
+
+def look(
+    requests: Sequence[Mapping[str, Any]], timeout: float, as_root: bool
+) -> list[Seen]:
+    """
+    What there is, by the requests of look.py, in their order.
+
+    timeout: seconds for each of them. as_root: see Script.
+    """
+    return _run(
+        _LOOK, [[json.dumps(one)] for one in requests], timeout, as_root
+    )
+
+
+def look_for_domains(paths: Sequence[str], timeout: float) -> list[Seen]:
+    """
+    Whether these directories may be domains.
+
+    timeout: seconds for each process.
+    """
+    parts: list[list[str]] = [[]]
+    for path in paths:
+        if sum(map(len, parts[-1])) + len(path) > _ARGUMENTS:
+            parts.append([])
+        parts[-1].append(path)
+    return _run(_LOOK_FOR_DOMAINS, parts, timeout, as_root=False)
+
+
+def _run(
+    module: str, args: Sequence[Sequence[str]], timeout: float, as_root: bool
+) -> list[Seen]:
+    found: list[Seen] = []
+    for i in range(0, len(args), _AT_ONCE):
+        batch = [
+            scripts.Script(module, *some, as_root=as_root)
+            for some in args[i : i + _AT_ONCE]
+        ]
+        scripts.collect(batch, timeout)
+        found += map(_seen, batch)
+    return found
+
+
+def _seen(script: scripts.Script) -> Seen:
+    seen = Seen(late=not script.ended)
+    for line in script.lines:
+        if "stray" in line:
+            seen.strays.append(line)
+        elif "area" in line and "faults" in line:
+            seen.faults[line["area"]] = line["faults"]
+        elif "area" in line:
+            seen.failed[line["area"]] = line["failed"]
+        elif "notes" in line:
+            seen.notes += line["notes"]
+        elif "end" in line:
+            seen.ended = True
+        elif "access" in line:
+            seen.facts.setdefault("access", {}).update(line["access"])
+        else:
+            seen.facts.update(line)
+    return seen
