@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What cases run on: storage, hosts, daemons; made once for many cases."""
+
+import contextlib
+import ctypes
+import os
+import signal
+
+from tests.campaign import domains
+from tests.campaign.faults import WORDS
+from tests.campaign.judge import answer
+from tests.campaign.tool import Lease
+from tests.support import rundir, testhost
+from tests.support.closing import Closing
+from tests.support.lease import sanlockd
+from tests.support.processes import proc
+from tests.support.storage import backends, hangfs, loop
+from tests.support.storage.blockdomain import BlockDomain
+from tests.support.waiting import wait_until
+
+# Those that need a mount that fails and hangs.
+ON_MOUNT = ("fail", "hang", "late")
+
+_PR_SET_CHILD_SUBREAPER = 36
+
+# Seconds: a host that stands still is given up by the others after 76.
+EXPIRY = 200
+
+# Seconds for one command: sanlock joins and leaves, or gives up a host.
+PATIENCE = {"held": 60, "tool": 150, "hosts": EXPIRY + 100}
+
+
+def adopt_orphans():
+    """Processes whose parent was killed become children of this one."""
+    if ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
+        raise OSError("prctl")
+
+
+class Place(Closing):
+    """
+    For cases of one part. What is not needed is not made; and it is made
+    once, since a case puts its own metadata there.
+    """
+
+    def __init__(self, part):
+        self._stack = contextlib.ExitStack()
+        self._part = part
+        self._domains = {}
+        self._hosts = {}
+        self._baseline = set()
+        self.patience = PATIENCE[part]
+        self.fs = None
+        self.sanlock = None
+        self._dir = rundir.make("campaign")
+        self._stack.callback(rundir.remove, self._dir)
+        self._stack.callback(loop.clean_stale, self._dir)
+        os.environ["LVM_SUPPRESS_FD_WARNINGS"] = "1"
+        os.environ["LVM_SYSTEM_DIR"] = loop.lvm_system_dir(self._dir)
+        self._elsewhere = loop.lvm_system_dir(self._dir, "lvm2")
+        if part != "held":
+            self.sanlock = self._stack.enter_context(sanlockd.Host("host1"))
+            os.environ.update(self.sanlock.env)
+
+    def close(self):
+        self._stack.close()
+
+    def _mount(self):
+        if not self.fs:
+            self.fs = self._stack.enter_context(hangfs.Hangfs())
+        return self.fs
+
+    # For a case
+
+    def domain(self, plan):
+        key = (plan.kind, plan.joined)
+        if key not in self._domains:
+            make = {"file": self._make_file, "block": self._make_block}
+            domain, initialize = make[plan.kind]()
+            self._domains[key] = domain
+            if self.sanlock:
+                initialize(self.sanlock)
+        return self._domains[key]
+
+    def begin(self):
+        """All that runs now is none of a case."""
+        self._baseline = set(proc.children(os.getpid()))
+
+    def _make_file(self):
+        domain = domains.OnFiles(self._mount().root)
+        leases = sanlockd.Leases(domain.sd_id, domain.dom_md)
+        return domain, leases.initialize
+
+    def _make_block(self):
+        made = BlockDomain(self._dir)
+        domain = domains.OnLvm(made, self._elsewhere)
+        domain.made = made
+        return domain, made.initialize
+
+    def host(self, plan):
+        kind = plan.kind
+        if kind == "file":
+            # sanlock has one path of a lockspace, whatever the faults.
+            faulty = any(fault.what in ON_MOUNT for fault in plan.faults)
+            kind = "mount" if faulty or self.sanlock else "root"
+        key = (kind, plan.joined)
+        if key not in self._hosts:
+            name = "-".join(map(str, key))
+            host = self._hosts[key] = self._make_host(name, kind, plan)
+            if plan.joined:
+                domain = self.domain(plan)
+                self.sanlock.join(domain, 1, self._ids(host, domain))
+        return self._hosts[key]
+
+    def _ids(self, host, domain):
+        """As the product finds them."""
+        if domain.kind == "block":
+            return domain.made.lv_path("ids")
+        directory = os.path.join(host.repo, "mnt", "_data", domain.sd_id)
+        return os.path.join(directory, "dom_md", "ids")
+
+    def _make_host(self, name, kind, plan):
+        sees = {"devices": "/dev/null"}
+        if kind == "block":
+            sees = {"block": [self._domains["block", plan.joined].made]}
+        host = testhost.Host(
+            os.path.join(self._dir, name), sanlock=self.sanlock, **sees
+        )
+        self._stack.callback(host.close)
+        os.rmdir(host.mount)
+        if kind != "block":
+            fs = self._mount()
+            host.add_mount("_data", getattr(fs, kind))
+        return host
+
+    def backend(self, plan):
+        """The one that is drawn, where it is there."""
+        return "embedded" if backends.MISSING else plan.backend
+
+    def lease(self):
+        return Lease() if self._part == "held" else None
+
+    def others(self):
+        """Pids of processes that are none of a case."""
+        # One that was started again is not among those of the beginning.
+        daemons = [
+            pid
+            for pid in proc.children(os.getpid())
+            if "sanlock daemon" in proc.command(pid)
+        ]
+        return self._baseline.union(daemons)
+
+    def left(self, plan):
+        host, sd_id = self.host(plan), self.domain(plan).sd_id
+        left = []
+        if os.path.isdir(host.run_dir):
+            names = os.listdir(host.run_dir)
+            left += [n for n in names if not n.endswith(".lock")]
+        if self.sanlock:
+            joined = self.sanlock.call("lockspaces").get(sd_id)
+            if joined != (1 if plan.joined else None):
+                left.append(f"the lockspace is joined as {joined}")
+        return left
+
+
+class Hosts(Place):
+    """For cases in which a whole host stands still, or its sanlock ends."""
+
+    def __init__(self):
+        super().__init__("hosts")
+        self._two = self._stack.enter_context(sanlockd.Host("host2"))
+        self._seen_by_two = {}
+        self._plan = None
+
+    def host(self, plan):
+        self._plan = plan
+        return super().host(plan)
+
+    def freeze(self, tool, pids):
+        """
+        This host stands still until its lease has expired and the other host
+        has changed the flag: the lines before and after, and its Answer.
+        """
+        plan, domain = self._plan, self.domain(self._plan)
+        holders = [pid for pid in pids if _is(pid, "holder")]
+        pids = [tool, *pids]
+        before = domain.lines()
+        flagged = domains.is_flagged(before)
+        action = "clear" if flagged else "set"
+        self.sanlock.freeze(pids)
+        try:
+            done = self._host_two(plan).process(
+                *("--json", action, domain.sd_id, "--reason", "of host2"),
+                *("--timeout", str(EXPIRY)),
+                env={"LVM_SYSTEM_DIR": self._elsewhere},
+            )
+            after = domain.lines()
+            # At worst, who would tell of the lost lease comes last.
+            proc.kill(set(pids) - set(holders), signal.SIGCONT)
+            with contextlib.suppress(AssertionError):
+                wait_until(
+                    lambda: not any(_is(pid, "writer") for pid in pids), 10
+                )
+        finally:
+            self.sanlock.thaw(pids)
+        said = answer(done.code, done.out + done.err)
+        return before, after, said
+
+    def _host_two(self, plan):
+        if plan.kind not in self._seen_by_two:
+            self.sanlock, one = self._two, self.sanlock
+            kind = "block" if plan.kind == "block" else "root"
+            try:
+                host = self._make_host(f"two-{kind}", kind, plan)
+            finally:
+                self.sanlock = one
+            self._seen_by_two[plan.kind] = host
+        return self._seen_by_two[plan.kind]
+
+
+def _is(pid, what):
+    return any(word in proc.command(pid) for word in WORDS[what])
+
+
+def make(part):
+    return Hosts() if part == "hosts" else Place(part)
