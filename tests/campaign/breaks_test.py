@@ -34,6 +34,12 @@ BREAKS = {
         "Replacement._take_away_others = lambda self, *args: []\n",
         60,
     ),
+    "no last look before the rename": (
+        "storage/replacement.py",
+        "assert Replacement._fence\n"
+        "Replacement._fence = lambda self, *args: []\n",
+        60,
+    ),
     "done without reading back": (
         "change/change.py",
         "assert _find_outcome\n" "_find_outcome = lambda *args: None\n",

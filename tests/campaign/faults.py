@@ -45,7 +45,6 @@ class Faults:
         self.writes = []
         self.met = []
         self.lost = False
-        self.frozen = None
 
     def at(self, step):
         """Make those of this step, and let the others come later."""
@@ -73,6 +72,7 @@ class Faults:
         """The tool has ended: nothing hangs or fails any more."""
         self._due, self._rest = [], []
         self._go_on(self._stopped)
+        self._place.thaw()
         if self._place.fs:
             late = [f for f in self._plan.faults if f.what == "late"]
             for op in self._place.fs.orders():
@@ -190,8 +190,8 @@ class Faults:
         self.met.append(fault)
 
     def _frozen(self, fault, racing):
-        """The hosts of the case do it."""
         before, after, answer = self._place.freeze(self._pid, self._ours())
+        self._later(fault.lasts, self._place.thaw)
         self._wrote("host", fault, {}, before, after, answer=answer)
 
     def _wrote(self, by, fault, keys, before, after, **more):

@@ -16,7 +16,6 @@ from tests.support.lease import sanlockd
 from tests.support.processes import proc
 from tests.support.storage import backends, hangfs, loop
 from tests.support.storage.blockdomain import BlockDomain
-from tests.support.waiting import wait_until
 
 # Those that need a mount that fails and hangs.
 ON_MOUNT = ("fail", "hang", "late")
@@ -149,6 +148,9 @@ class Place(Closing):
         ]
         return self._baseline.union(daemons)
 
+    def thaw(self):
+        """Nothing was frozen."""
+
     def left(self, plan):
         host, sd_id = self.host(plan), self.domain(plan).sd_id
         left = []
@@ -170,6 +172,7 @@ class Hosts(Place):
         self._two = self._stack.enter_context(sanlockd.Host("host2"))
         self._seen_by_two = {}
         self._plan = None
+        self._frozen = set()
 
     def host(self, plan):
         self._plan = plan
@@ -178,32 +181,30 @@ class Hosts(Place):
     def freeze(self, tool, pids):
         """
         This host stands still until its lease has expired and the other host
-        has changed the flag: the lines before and after, and its Answer.
+        has changed the flag: the lines before and after, and its Answer. Then
+        all goes on but who would tell of the lost lease, until thaw().
         """
         plan, domain = self._plan, self.domain(self._plan)
-        holders = [pid for pid in pids if _is(pid, "holder")]
-        pids = [tool, *pids]
-        before = domain.lines()
-        flagged = domains.is_flagged(before)
-        action = "clear" if flagged else "set"
-        self.sanlock.freeze(pids)
+        holders = {pid for pid in pids if _is(pid, "holder")}
+        self._frozen = {tool, *pids}
+        two = self._host_two(plan)
+        self.sanlock.freeze(self._frozen)
         try:
-            done = self._host_two(plan).process(
+            before = domain.lines()
+            action = "clear" if domains.is_flagged(before) else "set"
+            done = two.process(
                 *("--json", action, domain.sd_id, "--reason", "of host2"),
                 *("--timeout", str(EXPIRY)),
                 env={"LVM_SYSTEM_DIR": self._elsewhere},
             )
             after = domain.lines()
-            # At worst, who would tell of the lost lease comes last.
-            proc.kill(set(pids) - set(holders), signal.SIGCONT)
-            with contextlib.suppress(AssertionError):
-                wait_until(
-                    lambda: not any(_is(pid, "writer") for pid in pids), 10
-                )
         finally:
-            self.sanlock.thaw(pids)
-        said = answer(done.code, done.out + done.err)
-        return before, after, said
+            proc.kill(self._frozen - holders, signal.SIGCONT)
+        return before, after, answer(done.code, done.out + done.err)
+
+    def thaw(self):
+        self.sanlock.thaw(self._frozen)
+        self._frozen = set()
 
     def _host_two(self, plan):
         if plan.kind not in self._seen_by_two:

@@ -237,7 +237,17 @@ def _vdsm(chance, kind, at):
 
 def _host(chance, kind, at):
     before = [step for step in at if step not in ("begin", "released")]
-    return Fault(chance.choice(before), "host")
+    return Fault(chance.choice(before), "host", after=_stop(chance, kind))
+
+
+def _stop(chance, kind):
+    """
+    Seconds after the step at which a host may stand still: a vgchange that
+    has begun is not fenced, all on files is.
+    """
+    if kind == "block" or chance.random() < 0.5:
+        return 0
+    return round(chance.random() * 0.06, 4)
 
 
 def _lost(chance, kind, at):
@@ -250,8 +260,9 @@ def _daemon(chance, kind, at):
 
 
 def _frozen(chance, kind, at):
-    steps_of_ours = WRITE[kind]
-    return Fault(chance.choice(steps_of_ours[:-1]), "frozen")
+    step = chance.choice(WRITE[kind][:-1])
+    # Whoever would tell of the lost lease comes later.
+    return Fault(step, "frozen", after=_stop(chance, kind), lasts=3)
 
 
 _ON_FILES = {_signal: 38, _fail: 20, _hang: 8, _late: 5}
