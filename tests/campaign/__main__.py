@@ -13,6 +13,7 @@ import collections
 import json
 import subprocess
 import sys
+import threading
 import time
 import traceback
 
@@ -76,15 +77,27 @@ def _run_jobs(args, last, figures):
         )
         for number in range(min(args.jobs, last - args.first + 1))
     ]
-    for job in jobs:
-        out, _ = job.communicate()
-        *lines, end = out.splitlines() or ["{}"]
-        for line in lines:
-            print(line, flush=True)
-        try:
-            figures.add(json.loads(end))
-        except (ValueError, KeyError):
-            figures.wrong.append(f"a job ended with {job.returncode}: {end}")
+    readers = [
+        threading.Thread(target=_read_job, args=(job, figures)) for job in jobs
+    ]
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join()
+
+
+def _read_job(job, figures):
+    """Show what it says, but its last line, which has its figures."""
+    line = ""
+    for next_line in job.stdout:
+        if line:
+            print(line, end="", flush=True)
+        line = next_line
+    job.wait()
+    try:
+        figures.add(json.loads(line))
+    except (ValueError, KeyError):
+        figures.wrong.append(f"a job ended with {job.returncode}: {line}")
 
 
 def _run(args, numbers, figures):
