@@ -19,12 +19,14 @@ SAME = "same"  # there was nothing to change
 NOTHING = "nothing"  # nothing was changed
 UNDONE = "undone"  # it was made and taken back
 NOT_UNDONE = "not undone"  # it was made, and could not be taken back
+CHANGED = "changed"  # somebody else has changed it
 UNKNOWN = "unknown"
 NO_ANSWER = "no answer"  # the command was killed
 NONSENSE = "nonsense"  # no answer of the command, or a fault of ours
 
 # Names of errors that say something else than that nothing was changed.
 ERRORS = {
+    "ChangedByOther": CHANGED,
     "FlagUndone": UNDONE,
     "InternalError": NONSENSE,
     "Interrupted": UNKNOWN,
@@ -236,6 +238,8 @@ def _answer_is_true(facts, found, when):
     if kind == NOT_UNDONE and found not in (before, facts.ours):
         if not facts.writes:
             return [f"{said}; and {found} is there"]
+    if kind == CHANGED and not facts.writes:
+        return [f"{said}; and nobody else has written"]
     if not facts.committed and found == facts.ours:
         return [f"it was made{when} without the word to commit"]
     return []

@@ -9,6 +9,7 @@ import pytest
 from tests.campaign import judge, known
 from tests.campaign.domains import seal
 from tests.campaign.judge import (
+    CHANGED,
     DONE,
     NO_ANSWER,
     NONSENSE,
@@ -82,6 +83,10 @@ TRUE = {
     "nothing, another host was first": facts(NOTHING, THEIRS, writes=[HOST]),
     "nothing, VDSM was first": facts(NOTHING, VDSMS, writes=[vdsm("check")]),
     "same": facts(SAME, OLD),
+    "changed by another host": facts(CHANGED, THEIRS, writes=[AFTER_OURS]),
+    "changed by VDSM": facts(
+        CHANGED, MERGED, writes=[vdsm("confirm", OF_OURS)]
+    ),
     "undone": facts(UNDONE, OLD),
     "not undone": facts(NOT_UNDONE, OURS),
     "unknown, made": facts(UNKNOWN, OURS),
@@ -99,6 +104,7 @@ LIES = {
     "nothing, but it is there": facts(NOTHING, OURS),
     "same, but it is there": facts(SAME, OURS),
     "undone, but it is there": facts(UNDONE, OURS),
+    "changed by nobody": facts(CHANGED, OLD),
     "not undone, and something else is there": facts(NOT_UNDONE, THEIRS),
     "nothing, and it came later": facts(NOTHING, OLD, later=OURS),
     "no answer that can be read": facts(NONSENSE, OLD),
@@ -212,6 +218,7 @@ def result(changed):
         (1, error("WriteFailed"), NOTHING),
         (4, error("LeaseBusy"), NOTHING),
         (1, error("OutcomeUnknown"), UNKNOWN),
+        (1, error("ChangedByOther"), CHANGED),
         (130, error("Interrupted"), UNKNOWN),
         (4, error("FlagUndone"), UNDONE),
         (1, error("UndoFailed"), NOT_UNDONE),
