@@ -71,7 +71,7 @@ class Faults:
     def end(self):
         """The tool has ended: nothing hangs or fails any more."""
         self._due, self._rest = [], []
-        self._go_on(self._stopped)
+        self._go_on(set(self._stopped))
         self._place.thaw()
         if self._place.fs:
             late = [f for f in self._plan.faults if f.what == "late"]
@@ -120,6 +120,7 @@ class Faults:
 
     def _go_on(self, pids):
         proc.kill(list(pids), signal.SIGCONT)
+        self._stopped -= set(pids)
 
     # Storage
 
