@@ -134,7 +134,8 @@ class Faults:
 
     def _order(self, fault, give):
         op = fault.target
-        give(self._place.fs, op, "" if op in OF_DIRECTORY else "metadata")
+        name = "metadata" if self._plan.kind == "file" else "pv"
+        give(self._place.fs, op, "" if op in OF_DIRECTORY else name)
         self.met.append(fault)
         if fault.lasts is not None:
             self._later(fault.lasts, lambda: self._place.fs.clear(op))

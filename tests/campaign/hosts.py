@@ -71,10 +71,14 @@ class Place(Closing):
     # For a case
 
     def domain(self, plan):
-        key = (plan.kind, plan.joined)
+        key = (_storage(plan), plan.joined)
         if key not in self._domains:
-            make = {"file": self._make_file, "block": self._make_block}
-            domain, initialize = make[plan.kind]()
+            make = {
+                "file": self._make_file,
+                "block": self._make_block,
+                "device": self._make_on_device,
+            }
+            domain, initialize = make[key[0]]()
             self._domains[key] = domain
             if self.sanlock:
                 initialize(self.sanlock)
@@ -90,17 +94,26 @@ class Place(Closing):
         return domain, leases.initialize
 
     def _make_block(self):
-        made = BlockDomain(self._dir)
+        return self._on_lvm(BlockDomain(self._dir))
+
+    def _make_on_device(self):
+        """On devices that fail and hang."""
+        directory = os.path.join(self._mount().mount, "block")
+        made = BlockDomain(directory, direct=True)
+        # Before their file system ends.
+        self._stack.callback(made.close)
+        return self._on_lvm(made)
+
+    def _on_lvm(self, made):
         domain = domains.OnLvm(made, self._elsewhere)
         domain.made = made
         return domain, made.initialize
 
     def host(self, plan):
-        kind = plan.kind
+        kind = _storage(plan)
         if kind == "file":
             # sanlock has one path of a lockspace, whatever the faults.
-            faulty = any(fault.what in ON_MOUNT for fault in plan.faults)
-            kind = "mount" if faulty or self.sanlock else "root"
+            kind = "mount" if _faulty(plan) or self.sanlock else "root"
         key = (kind, plan.joined)
         if key not in self._hosts:
             name = "-".join(map(str, key))
@@ -119,14 +132,14 @@ class Place(Closing):
 
     def _make_host(self, name, kind, plan):
         sees = {"devices": "/dev/null"}
-        if kind == "block":
-            sees = {"block": [self._domains["block", plan.joined].made]}
+        if plan.kind == "block":
+            sees = {"block": [self.domain(plan).made]}
         host = testhost.Host(
             os.path.join(self._dir, name), sanlock=self.sanlock, **sees
         )
         self._stack.callback(host.close)
         os.rmdir(host.mount)
-        if kind != "block":
+        if plan.kind == "file":
             fs = self._mount()
             host.add_mount("_data", getattr(fs, kind))
         return host
@@ -216,6 +229,17 @@ class Hosts(Place):
                 self.sanlock = one
             self._seen_by_two[plan.kind] = host
         return self._seen_by_two[plan.kind]
+
+
+def _faulty(plan):
+    return any(fault.what in ON_MOUNT for fault in plan.faults)
+
+
+def _storage(plan):
+    """Cases with the same answer share a domain."""
+    if plan.kind == "block" and _faulty(plan):
+        return "device"
+    return plan.kind
 
 
 def _is(pid, what):

@@ -37,6 +37,8 @@ CALLS = (
     "truncate",
     "utimens",
 )
+# Of the device of a PV.
+OF_DEVICE = ("read", "write")
 # These are about the directory.
 OF_DIRECTORY = ("readdir", "fsyncdir")
 
@@ -155,6 +157,9 @@ def draw(part, seed, number):
         _fault(chance, draws, kind, undo, start)
         for _ in range(number_of_faults)
     ]
+    if kind == "block" and any(f.what in ("fail", "hang") for f in faults):
+        # Others have the same device.
+        faults = [f for f in faults if f.what not in ("vdsm", "host")]
     if part == "hosts":
         faults = faults[:1] or [_fault(chance, draws, kind, undo, start)]
     return Plan(
@@ -220,6 +225,15 @@ def _hang(chance, kind, at):
     return Fault(step, "hang", _call(chance), "", after, _lasts(chance, 0.12))
 
 
+def _device(chance, kind, at):
+    step, after = _moment(chance, at)
+    call = chance.choice(OF_DEVICE)
+    if chance.random() < 0.75:
+        lasts = _lasts(chance, 0.4)
+        return Fault(step, "fail", call, "EIO", after, lasts)
+    return Fault(step, "hang", call, "", after, _lasts(chance, 0.12))
+
+
 def _late(chance, kind, at):
     how = chance.choice(["EIO", "ETIMEDOUT", "ESTALE"])
     return Fault("begin", "late", "rename", how, 0, _lasts(chance, 0.7))
@@ -266,7 +280,7 @@ def _frozen(chance, kind, at):
 
 
 _ON_FILES = {_signal: 38, _fail: 20, _hang: 8, _late: 5}
-_ON_BLOCKS = {_signal: 50}
+_ON_BLOCKS = {_signal: 38, _device: 25}
 _OTHERS = {_vdsm: 16, _host: 12, _lost: 4}
 
 _DRAWS = {

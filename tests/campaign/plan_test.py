@@ -53,9 +53,13 @@ def test_in_the_long_run_all_is_drawn():
     ]:
         for step, how in itertools.product(plan.WRITE[kind], ("KILL", "STOP")):
             assert (kind, "signal", target, how, step) in met
-    calls = {m[2] for m in met if m[1] in ("fail", "hang")}
-    assert calls == {*plan.CALLS, *plan.OF_DIRECTORY}
-    assert calls <= hangfs.OPS
+    calls = {m[:3] for m in met if m[1] in ("fail", "hang")}
+    on_files = {m[2] for m in calls if m[0] == "file"}
+    assert on_files == {*plan.CALLS, *plan.OF_DIRECTORY}
+    assert on_files <= hangfs.OPS
+    for what in ("fail", "hang"):
+        on_block = {m[2] for m in calls if m[:2] == ("block", what)}
+        assert on_block == set(plan.OF_DEVICE)
     assert {m[3] for m in met if m[1] == "fail"} == set(plan.ERRORS)
     for what in ("vdsm", "host", "lost", "late"):
         assert {m[0] for m in met if m[1] == what} >= {"file"}
