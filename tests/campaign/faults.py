@@ -23,6 +23,9 @@ WORDS = {
 # Seconds for a process to be met, after the step.
 MEETING = 1.5
 
+# Seconds that another host waits for the lease.
+SECOND = 6
+
 # Seconds that the tool stands still, where nothing ends before it.
 STILL = 2.5
 
@@ -30,7 +33,7 @@ STILL = 2.5
 class Faults:
     """
     pid: of the tool. ours(): pids of all processes of the change.
-    writes: what others have written. met: how many faults were made.
+    writes: what others have written. met: the faults that were made.
     """
 
     def __init__(self, plan, place, domain, pid, ours):
@@ -191,10 +194,23 @@ class Faults:
         self._place.sanlock.restart()
         self.met.append(fault)
 
+    def _second(self, fault, racing):
+        """We have the lease, or our writer still has it."""
+        two = self._place.change_on_two(self._plan, SECOND)
+        self._wrote_by_two(fault, *two)
+
     def _frozen(self, fault, racing):
-        before, after, answer = self._place.freeze(self._pid, self._ours())
+        """The hosts of the case do it."""
+        two = self._place.freeze(self._plan, self._pid, self._ours())
         self._later(fault.lasts, self._place.thaw)
-        self._wrote("host", fault, {}, before, after, answer=answer)
+        self._wrote_by_two(fault, *two)
+
+    def _wrote_by_two(self, fault, before, after, answer):
+        if answer.kind == NOTHING:
+            # The judge sees if it lies: nobody has set its flag then.
+            self.met.append(fault)
+        else:
+            self._wrote("host", fault, {}, before, after, answer=answer)
 
     def _wrote(self, by, fault, keys, before, after, **more):
         self.writes.append(

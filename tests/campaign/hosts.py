@@ -50,6 +50,8 @@ class Place(Closing):
         self.patience = PATIENCE[part]
         self.fs = None
         self.sanlock = None
+        self._two = None
+        self._seen_by_two = {}
         self._dir = rundir.make("campaign")
         self._stack.callback(rundir.remove, self._dir)
         self._stack.callback(loop.clean_stale, self._dir)
@@ -117,7 +119,8 @@ class Place(Closing):
         key = (kind, plan.joined)
         if key not in self._hosts:
             name = "-".join(map(str, key))
-            host = self._hosts[key] = self._make_host(name, kind, plan)
+            host = self._make_host(name, kind, plan, self.sanlock)
+            self._hosts[key] = host
             if plan.joined:
                 domain = self.domain(plan)
                 self.sanlock.join(domain, 1, self._ids(host, domain))
@@ -130,12 +133,12 @@ class Place(Closing):
         directory = os.path.join(host.repo, "mnt", "_data", domain.sd_id)
         return os.path.join(directory, "dom_md", "ids")
 
-    def _make_host(self, name, kind, plan):
+    def _make_host(self, name, kind, plan, sanlock):
         sees = {"devices": "/dev/null"}
         if plan.kind == "block":
             sees = {"block": [self.domain(plan).made]}
         host = testhost.Host(
-            os.path.join(self._dir, name), sanlock=self.sanlock, **sees
+            os.path.join(self._dir, name), sanlock=sanlock, **sees
         )
         self._stack.callback(host.close)
         os.rmdir(host.mount)
@@ -143,6 +146,34 @@ class Place(Closing):
             fs = self._mount()
             host.add_mount("_data", getattr(fs, kind))
         return host
+
+    def change_on_two(self, plan, timeout):
+        """
+        The command on another host, which has a sanlock of its own: the lines
+        before and after, and its Answer.
+        """
+        domain = self.domain(plan)
+        before = domain.lines()
+        action = "clear" if domains.is_flagged(before) else "set"
+        done = self._host_two(plan).process(
+            *("--json", action, domain.sd_id, "--reason", "of host2"),
+            *("--timeout", str(timeout)),
+            env={"LVM_SYSTEM_DIR": self._elsewhere},
+        )
+        said = answer(done.code, done.out + done.err)
+        return before, domain.lines(), said
+
+    def _host_two(self, plan):
+        if not self._two:
+            self._two = self._stack.enter_context(sanlockd.Host("host2"))
+        key = (plan.kind, plan.joined)
+        if key not in self._seen_by_two:
+            kind = "block" if plan.kind == "block" else "root"
+            name = f"two-{kind}-{plan.joined}"
+            self._seen_by_two[key] = self._make_host(
+                name, kind, plan, self._two
+            )
+        return self._seen_by_two[key]
 
     def backend(self, plan):
         """The one that is drawn, where it is there."""
@@ -182,53 +213,25 @@ class Hosts(Place):
 
     def __init__(self):
         super().__init__("hosts")
-        self._two = self._stack.enter_context(sanlockd.Host("host2"))
-        self._seen_by_two = {}
-        self._plan = None
         self._frozen = set()
 
-    def host(self, plan):
-        self._plan = plan
-        return super().host(plan)
-
-    def freeze(self, tool, pids):
+    def freeze(self, plan, tool, pids):
         """
         This host stands still until its lease has expired and the other host
         has changed the flag: the lines before and after, and its Answer. Then
         all goes on but who would tell of the lost lease, until thaw().
         """
-        plan, domain = self._plan, self.domain(self._plan)
         holders = {pid for pid in pids if _is(pid, "holder")}
         self._frozen = {tool, *pids}
-        two = self._host_two(plan)
         self.sanlock.freeze(self._frozen)
         try:
-            before = domain.lines()
-            action = "clear" if domains.is_flagged(before) else "set"
-            done = two.process(
-                *("--json", action, domain.sd_id, "--reason", "of host2"),
-                *("--timeout", str(EXPIRY)),
-                env={"LVM_SYSTEM_DIR": self._elsewhere},
-            )
-            after = domain.lines()
+            return self.change_on_two(plan, EXPIRY)
         finally:
             proc.kill(self._frozen - holders, signal.SIGCONT)
-        return before, after, answer(done.code, done.out + done.err)
 
     def thaw(self):
         self.sanlock.thaw(self._frozen)
         self._frozen = set()
-
-    def _host_two(self, plan):
-        if plan.kind not in self._seen_by_two:
-            self.sanlock, one = self._two, self.sanlock
-            kind = "block" if plan.kind == "block" else "root"
-            try:
-                host = self._make_host(f"two-{kind}", kind, plan)
-            finally:
-                self.sanlock = one
-            self._seen_by_two[plan.kind] = host
-        return self._seen_by_two[plan.kind]
 
 
 def _faulty(plan):

@@ -66,6 +66,7 @@ class Fault:
           "vdsm": VDSM changes the key `target`, without a lease.
           "host": the tool's host stands still, while another one changes
               the flag.
+          "second": another host tries to change the flag.
           "lost": sanlock takes the lease away.
           "daemon": sanlock is killed, and started again.
           "frozen": as "host", with its sanlock, until its lease has expired.
@@ -264,6 +265,11 @@ def _stop(chance, kind):
     return round(chance.random() * 0.06, 4)
 
 
+def _second(chance, kind, at):
+    # We have the lease.
+    return Fault(chance.choice([*WRITE[kind], "written"]), "second")
+
+
 def _lost(chance, kind, at):
     return Fault(chance.choice(at), "lost")
 
@@ -289,8 +295,14 @@ _DRAWS = {
         "block": {**_ON_BLOCKS, **_OTHERS},
     },
     "tool": {
-        "file": {_signal_with_holder: 50, _fail: 20, _hang: 6, _vdsm: 16},
-        "block": {_signal_with_holder: 60, _vdsm: 16},
+        "file": {
+            _signal_with_holder: 50,
+            _fail: 20,
+            _hang: 6,
+            _vdsm: 16,
+            _second: 8,
+        },
+        "block": {_signal_with_holder: 60, _vdsm: 16, _second: 8},
     },
     "hosts": {
         "file": {_daemon: 1, _frozen: 1},

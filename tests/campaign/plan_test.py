@@ -87,6 +87,7 @@ def test_the_other_parts(part, what):
     else:
         assert {p.joined for p in plans} == {True, False}
         assert what in {f.target for f in faults}
+        assert "second" in {f.what for f in faults}
 
 
 def test_errors_have_numbers():
