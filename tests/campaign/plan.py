@@ -8,6 +8,8 @@ after the tool went on. Steps of the write that takes a flag back have "undo "
 before their names.
 """
 
+from __future__ import annotations
+
 import errno
 import random
 from dataclasses import asdict, dataclass, field
