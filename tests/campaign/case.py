@@ -121,7 +121,7 @@ class Case:
         args = self._args(plan.action, plan.reason)
         with self._running(args, plan.undo) as (tool, lease):
             self.faults = Faults(
-                plan, self._place, self._domain, tool.pid, self._ours
+                plan, self._place, self._domain, tool.pid, self._ours, lease
             )
             said, committed = self._follow(tool, self.faults, patience)
             self.faults.end()

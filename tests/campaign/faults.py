@@ -32,16 +32,18 @@ STILL = 2.5
 
 class Faults:
     """
-    pid: of the tool. ours(): pids of all processes of the change.
+    pid: of the tool. ours(): pids of all processes of the change. lease: the
+        stand-in, if it has one.
     writes: what others have written. met: the faults that were made.
     """
 
-    def __init__(self, plan, place, domain, pid, ours):
+    def __init__(self, plan, place, domain, pid, ours, lease):
         self._plan = plan
         self._place = place
         self._domain = domain
         self._pid = pid
         self._ours = ours
+        self._lease = lease
         self._due = []
         self._stopped = set()
         self._rest = list(plan.faults)
@@ -174,6 +176,7 @@ class Faults:
     def _host(self, fault, racing):
         if self._vgchange_runs():
             return
+        self._lease.expire()
         pids = [pid for pid in {self._pid, *self._ours()} if proc.alive(pid)]
         proc.kill(pids, signal.SIGSTOP)
         try:

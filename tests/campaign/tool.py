@@ -12,6 +12,7 @@ lost: the stand-in lease is lost from now on.
 import contextlib
 import functools
 import io
+import mmap
 import os
 import signal
 import socket
@@ -38,6 +39,15 @@ class Lease:
         self._watch.setblocking(False)
         self.fd = self._lease.fileno()
         self.lost = False
+        # Seen in the other process at once.
+        self._expired = mmap.mmap(-1, 1)
+
+    def expire(self):
+        """Another host may have it, and the tool is not told."""
+        self._expired[0] = 1
+
+    def is_certain(self):
+        return not self._expired[0]
 
     def check(self):
         if self.lost:
@@ -146,9 +156,10 @@ def _stepping(run, steps):
             on_step(name)
             steps(prefix + name)
 
-        run(storage, old, new, held, timeout, at_step)
+        written = run(storage, old, new, held, timeout, at_step)
         if not prefix:
             steps("written")
+        return written
 
     return stepping_run
 
