@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import errno
 import random
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 PARTS = ("held", "tool", "hosts")
 
@@ -21,9 +21,6 @@ WRITE = {
     "file": ("compare", "create", "write", "check", "commit", "confirm"),
     "block": ("compare", "commit", "confirm"),
 }
-
-# What a process of the product may meet.
-SIGNALS = ("KILL", "STOP", "INT")
 
 # What a call to storage may meet, below "metadata" and what begins so.
 CALLS = (
@@ -132,9 +129,6 @@ class Plan:
             f" {self.part} {self.number}"
         )
 
-    def as_json(self):
-        return asdict(self)
-
 
 def steps(kind, undo):
     """All steps of a change, in order."""
@@ -157,21 +151,20 @@ def draw(part, seed, number):
     number_of_faults = chance.choices([0, 1, 2, 3], [2, 68, 22, 8])[0]
     draws = _DRAWS[part][kind]
     faults = [
-        _fault(chance, draws, kind, undo, start)
-        for _ in range(number_of_faults)
+        _fault(chance, draws, kind, undo) for _ in range(number_of_faults)
     ]
     if kind == "block" and any(f.what in ("fail", "hang") for f in faults):
         # Others have the same device.
         faults = [f for f in faults if f.what not in ("vdsm", "host")]
     if part == "hosts":
-        faults = faults[:1] or [_fault(chance, draws, kind, undo, start)]
+        faults = faults[:1] or [_fault(chance, draws, kind, undo)]
     return Plan(
         *(part, number, seed, kind, backend, action, start, undo, joined),
         tuple(faults),
     )
 
 
-def _fault(chance, draws, kind, undo, start):
+def _fault(chance, draws, kind, undo):
     names, weights = zip(*draws.items())
     make = chance.choices(names, weights)[0]
     return make(chance, kind, steps(kind, undo))
