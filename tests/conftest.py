@@ -23,6 +23,8 @@ hypothesis.settings.load_profile(soak.times("check", "soak"))
 # Files whose tests take long each, and share nothing that takes long to make:
 # workers share these tests. All other files are run by one worker each.
 SPREAD = (
+    "breaks_test.py",
+    "campaign_test.py",
     "chroot_test.py",
     "cli_block_test.py",
     "cli_lease_test.py",

@@ -162,3 +162,22 @@ def direct_reader(mount):
         os.path.join(mount, "file"),
         stderr=subprocess.DEVNULL,
     )
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_rename_that_failed_comes_late(fs, gone):
+    write(os.path.join(fs.root, "metadata"), "old")
+    write(os.path.join(fs.root, "metadata.new"), "new")
+    fs.late(errno.EIO, "metadata.new")
+    names = [os.path.join(fs.mount, n) for n in ("metadata.new", "metadata")]
+    with pytest.raises(OSError) as e:
+        os.rename(*names)
+    assert e.value.errno == errno.EIO
+    assert fs.stuck("late") == 1
+    if gone:
+        # Whoever unlinks it is safe.
+        os.unlink(names[0])
+    fs.clear()
+    wait_until(lambda: not fs.stuck("late"))
+    with open(os.path.join(fs.root, "metadata")) as f:
+        assert f.read() == ("old" if gone else "new")

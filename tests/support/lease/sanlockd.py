@@ -66,6 +66,13 @@ class Host(Closing):
             self.stop()
             raise
 
+    def restart(self):
+        """The daemon is killed, and another one started: it knows nothing."""
+        _kill(self._dir)
+        self._daemon.wait()
+        self._daemon = self._start()
+        wait_until(self._is_ready, what=self.log)
+
     def close(self):
         self.stop()
 

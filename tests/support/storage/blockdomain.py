@@ -52,14 +52,17 @@ class BlockDomain:
     see loop.lvm_system_dir().
 
     wwids: names of its PVs under /dev/mapper, as multipathd gives them; none
-    means two plain loop devices.
+    means two plain loop devices. direct: see loop.attach().
     """
 
-    def __init__(self, directory, version=5, wwids=None, **values):
+    def __init__(
+        self, directory, version=5, wwids=None, direct=False, **values
+    ):
         self.sd_id = str(uuid.uuid4())
         self.dir = os.path.join(directory, self.sd_id)
         self.lv_dir = os.path.join(self.dir, "dev")
         self.version = version
+        self._direct = direct
         os.makedirs(os.path.join(self.lv_dir, self.sd_id))
         loop.require_own_lvm()
         self.files, self.devices, self.offsets = [], [], {}
@@ -78,7 +81,7 @@ class BlockDomain:
     def _add_device(self, index, wwid):
         path = os.path.join(self.dir, f"pv{index}")
         self.files.append(loop.make_file(path, PV_SIZE))
-        device = loop.attach(path)
+        device = loop.attach(path, direct=self._direct)
         if wwid:
             alias = f"/dev/mapper/{wwid}"
             os.symlink(device, alias)

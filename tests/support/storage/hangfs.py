@@ -86,13 +86,25 @@ class Hangfs(Closing):
         """Let `op` fail with an errno on files whose name begins so."""
         self._order(op, {"name": name, "errno": error})
 
+    def late(self, error, name=""):
+        """
+        Let a rename fail with an errno, and carry it out when it is cleared:
+        a server that answered too late, or to nobody. stuck("late") counts
+        those that are to come.
+        """
+        self._order("rename", {"name": name, "errno": error, "late": True})
+
+    def orders(self):
+        """The operations that have an order now."""
+        return os.listdir(self._control)
+
     def order(self, op):
         """The file that makes `op` hang or fail, for who cannot clear()."""
         return os.path.join(self._control, op)
 
     def clear(self, op=None):
         """Let `op`, or all, go on, those that wait too."""
-        for name in [op] if op else os.listdir(self._control):
+        for name in [op] if op else self.orders():
             _unlink(self.order(name))
 
     def stuck(self, op):

@@ -4,6 +4,7 @@ The server of hangfs.py: passes everything to DIR/root, by the orders found in
 DIR/control. Run as: hangfs_server.py DIR
 """
 
+import contextlib
 import json
 import os
 import sys
@@ -60,6 +61,9 @@ class PassThrough(mfusepy.Operations):
         os.link(self._root + source, self._gate("link", target))
 
     def rename(self, old, new):
+        order = self._order("rename", old)
+        if order and order.get("late"):
+            self._rename_late(old, new)
         os.rename(self._gate("rename", old), self._root + new)
 
     def unlink(self, path):
@@ -161,6 +165,21 @@ class PassThrough(mfusepy.Operations):
                 time.sleep(POLL)
         finally:
             os.unlink(mark)
+
+    def _rename_late(self, old, new):
+        """When there is no order any more; it may fail then."""
+        mark = os.path.join(self._base, f"late-{time.monotonic_ns()}")
+        with open(mark, "w"):
+            pass
+
+        def rename():
+            while (self._order("rename", old) or {}).get("late"):
+                time.sleep(POLL)
+            with contextlib.suppress(OSError):
+                os.rename(self._root + old, self._root + new)
+            os.unlink(mark)
+
+        threading.Thread(target=rename, daemon=True).start()
 
     def _order(self, op, path):
         try:
