@@ -29,6 +29,7 @@ SPREAD = (
     "cli_block_test.py",
     "cli_lease_test.py",
     "cli_local_test.py",
+    "cli_reseal_test.py",
     "cli_restore_test.py",
     "fence_test.py",
     "kill_test.py",

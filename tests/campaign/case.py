@@ -72,7 +72,6 @@ class Case:
             later=later,
             committed=committed,
             ended=ended,
-            late=any(f.what == "late" for f in self.faults.met),
             writes=self.faults.writes,
             next=then,
             next_flag=wanted,

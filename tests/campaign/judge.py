@@ -76,7 +76,6 @@ class Facts:
     found: lines when all processes of the change had ended. later: after
         what was still on its way to storage.
     ended: they all had ended in time.
-    late: a rename that fails is carried out later.
     next: what the next command said, with a flag of its own.
     after: lines after it. left: what it has left behind.
     """
@@ -91,7 +90,6 @@ class Facts:
     later: list
     committed: bool = True
     ended: bool = True
-    late: bool = False
     writes: list = field(default_factory=list)
     next: Answer = Answer(DONE)
     next_flag: tuple = ()
@@ -184,7 +182,7 @@ def _base(facts, lines, when, wrong):
     for write in facts.writes:
         expected.update(write.keys)
         if write.by == "vdsm":
-            if write.racing or write.at in _window(facts):
+            if write.racing and facts.kind == "file":
                 excused |= set(write.keys)
     if _vdsm_came_last(facts):
         excused = set()
@@ -198,11 +196,6 @@ def _base(facts, lines, when, wrong):
                 f"{when}: {key} is {values.get(key)}, and was"
                 f" {expected.get(key)}"
             )
-
-
-def _window(facts):
-    steps = known.WINDOW_OPENS[facts.kind]
-    return [*steps, *(f"undo {step}" for step in steps)]
 
 
 def _vdsm_came_last(facts):
@@ -231,8 +224,6 @@ def _answer_is_true(facts, found, when):
     if kind == DONE and found != facts.ours and not overwritten:
         return [f"it said{when} that it is done, and {found} is there"]
     said = f"it said{when}: {text}"
-    if kind == NOTHING and found == facts.ours and facts.late:
-        return [known.LATE]
     if kind in (NOTHING, SAME, UNDONE) and found == facts.ours:
         return [f"{said}; but the change is there"]
     if kind == NOT_UNDONE and found not in (before, facts.ours):

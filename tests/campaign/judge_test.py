@@ -99,6 +99,9 @@ TRUE = {
 }
 
 LIES = {
+    "VDSM's key is lost at the commit": facts(
+        DONE, OURS, writes=[vdsm("commit")]
+    ),
     "done, not there": facts(DONE, OLD),
     "done, another host was first": facts(DONE, THEIRS, writes=[HOST]),
     "nothing, but it is there": facts(NOTHING, OURS),
@@ -181,22 +184,13 @@ def test_a_lie_is_seen(name):
     assert not set(wrong) & known.KNOWN
 
 
-def test_the_window_is_known():
-    lost = facts(DONE, OURS, writes=[vdsm("commit")])
-    assert judge.judge(lost) == [known.WINDOW]
-    # On block it is closed.
-    on_block = dataclasses.replace(lost, kind="block")
-    assert set(judge.judge(on_block)) - known.KNOWN
-
-
-def test_a_rename_that_comes_later_is_known():
-    later = facts(NOTHING, OLD, later=OURS, late=True)
-    assert judge.judge(later) == [known.LATE]
-
-
 def test_a_write_that_raced_is_in_the_window():
     racing = vdsm("check", racing=True)
-    assert judge.judge(facts(DONE, OURS, writes=[racing])) == [known.WINDOW]
+    lost = facts(DONE, OURS, writes=[racing])
+    assert judge.judge(lost) == [known.WINDOW]
+    # On block there is none.
+    on_block = dataclasses.replace(lost, kind="block")
+    assert set(judge.judge(on_block)) - known.KNOWN
     # It read before us and wrote after us.
     assert judge.judge(facts(DONE, VDSMS, writes=[racing])) == []
 

@@ -46,7 +46,7 @@ class Script:
 
     pass_fds: file descriptors that it inherits, by the same numbers.
     as_root: it is root altogether, if we were started as root. Otherwise it is
-        our effective user altogether.
+        our effective user altogether, confined.
     lines: what it has said, one JSON object a line.
     ended: it said all that it had to say, or it died, or it said too much.
     """
@@ -58,11 +58,7 @@ class Script:
         pass_fds: Sequence[int] = (),
         as_root: bool = False,
     ) -> None:
-        """
-        module: the dotted name of a module with a function main(args).
-        as_root: the child is root, if this process was started as root. By
-            default it is our effective user.
-        """
+        """module: the dotted name of a module with a function main(args)."""
         self.lines: list[dict[str, Any]] = []
         self.ended = False
         #: The beginning of a line whose end has not come.
