@@ -81,13 +81,20 @@ def _findings(
 
 
 def _known(answers: Iterable[Answer]) -> dict[str, killed_runs.Known]:
-    """Of the domains whose flag is known, by their UUIDs."""
-    found: dict[str, killed_runs.Known] = {}
+    """
+    Of the domains whose flag is known, by their UUIDs. Of several places it
+    is the first by name, whichever has answered first.
+    """
+    places: dict[str, list[readings.Reading]] = {}
     for answer in answers:
         if isinstance(answer, readings.Reading) and answer.flag:
-            storage = answer.storage
-            path = storage.found_at if storage.sd_id in found else ""
-            found[storage.sd_id] = killed_runs.Known(answer.flag, path)
+            places.setdefault(answer.storage.sd_id, []).append(answer)
+    found = {}
+    for sd_id, those in places.items():
+        first = min(those, key=lambda reading: reading.storage.found_at)
+        assert first.flag
+        path = first.storage.found_at if len(those) > 1 else ""
+        found[sd_id] = killed_runs.Known(first.flag, path)
     return found
 
 
