@@ -5,6 +5,7 @@ The SDM lease of a domain.
     client.py       the tool's side: takes the lease by a holder process
     holder.py       the process that takes the lease, and cleans up after it
     membership.py   how this host gets into the domain's lockspace and out
+    hosts.py        which other hosts of the lockspace may be alive
     lockspace.py    what sanlock is asked and told about one domain
     slot.py         whether the host id to join with is free
     connection.py   the connection that owns the lease: the fence

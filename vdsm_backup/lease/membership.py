@@ -22,8 +22,8 @@ which is a slot of `ids` that its sanlock renews. Three things make this hard.
 What sanlock does
 =================
 
-(Files and functions are those of sanlock 3.8.5. 3.9.5 differs where it is
-said.)
+(Files and functions are those of sanlock 3.8.5. What it says of other hosts
+is in hosts.py.)
 
 *Joining*: add_lockspace_start() in src/lockspace.c refuses a lockspace that
 this host is in, joins or leaves just now (lockspace.JOINED_ALREADY). Then
@@ -37,14 +37,6 @@ the slot.
 
 *Being in*: lockspace_thread() in src/lockspace.c renews the timestamp of the
 slot each 2 I/O timeouts (calc_id_renewal_seconds() in src/timeouts.c).
-
-*Other hosts*: get_host_flag() in src/lockspace.c says FREE for a slot with
-timestamp 0. Any other slot is UNKNOWN until it has changed while we are in
-the lockspace, and then LIVE. After 8 I/O timeouts without a change it is
-FAIL, and 60 seconds later DEAD: its host must have been reset by its watchdog.
-3.9.5 says UNKNOWN only until it has read the slot twice, and then LIVE, also
-where the slot has not changed. So its LIVE proves nothing: a host that crashed
-before we joined is LIVE for 8 I/O timeouts, then FAIL and DEAD as above.
 
 *Leaving*: rem_lockspace() kills every process that has a lease. With `unused`
 it kills nobody, and fails with EBUSY while any process has one
@@ -77,14 +69,6 @@ show the renewals of this host: if the slot of this host on our path does, the
 storage is the same (_is_same_storage()). A join that a killed holder made by
 another path is left before we join by ours.
 
-*Alone*: we are alone if all other slots are FREE or DEAD: require_alone().
-Any other slot may belong to a live host. If it changes while we look, the
-host is alive, and we refuse. Until it does, we wait. LIVE alone is no reason
-to refuse: with 3.9.5 a host that crashed would be LIVE after each join of
-ours, and would keep us from the domain for ever. So a host that is LIVE at
-our first look, where this host was in the lockspace before, is refused after
-its next renewal, once our sanlock has read that: within 4 I/O timeouts.
-
 *Leaving* is always with `unused`, is tried until it works, and is done only
 where the join was ours: leave().
 """
@@ -100,7 +84,8 @@ import sanlock
 from vdsm_backup import errors
 from vdsm_backup.lease import lockspace
 from vdsm_backup.lease.client import LeaseRequest
-from vdsm_backup.lease.lockspace import Host, Joined, Lockspace
+from vdsm_backup.lease.hosts import Hosts
+from vdsm_backup.lease.lockspace import Joined, Lockspace
 from vdsm_backup.lease.slot import Slot, SlotReader
 from vdsm_backup.lease.watch import Watch
 from vdsm_backup.processes.records import Record
@@ -137,6 +122,7 @@ class Membership:
         self._space = space
         self._watch = watch
         self._slot = self._reader(request.host_id)
+        self._hosts = Hosts(request, space, watch)
         self._record = Record(request.run_dir, request.sd_id)
         self._must_leave = False
         self._path = request.ids
@@ -207,25 +193,7 @@ class Membership:
 
     def require_alone(self) -> None:
         """Raises HostsLive unless all other hosts are known to be dead."""
-        late = self._hosts_live("not known yet")
-        first = self._hosts(late)
-        hosts = first
-        while True:
-            may_live = sorted(
-                host_id
-                for host_id, host in hosts.items()
-                if host_id != self.host_id
-                and host.state not in (sanlock.HOST_FREE, sanlock.HOST_DEAD)
-            )
-            if not may_live:
-                return
-            live = [i for i in may_live if hosts[i].has_renewed(first.get(i))]
-            if live:
-                raise self._hosts_live(lockspace.numbers(live))
-            late = self._hosts_live(lockspace.numbers(may_live))
-            self._watch.step(f"looking whether hosts are alive: {late.hosts}")
-            self._watch.pause(_POLL, late)
-            hosts = self._hosts(late)
+        self._hosts.require_dead(self.host_id)
 
     def leave(self) -> None:
         """Leave what is ours to leave, however long it takes."""
@@ -288,7 +256,7 @@ class Membership:
         self._watch.step(f"looking whether {ids} is the same storage")
         with lockspace.failing(f"read the lockspace {self._request.ids}"):
             io_timeout = self._watch.run(self._space.io_timeout)
-        us = self._hosts().get(host_id)
+        us = self._hosts.all_hosts().get(host_id)
         reader = self._reader(host_id, ids)
         return us is not None and reader.is_renewed(us.generation, io_timeout)
 
@@ -330,7 +298,7 @@ class Membership:
             return
         if request.require_not_joined:
             used = f"this host, which has joined as host id {joined.host_id}"
-            raise self._hosts_live(used)
+            raise errors.HostsLive(request.sd_id, used)
         if request.gone_pool and joined.host_id != request.host_id:
             why = (
                 "this host is in the lockspace of the domain as host id"
@@ -348,7 +316,7 @@ class Membership:
         if joined:
             self.host_id, self._path = joined.host_id, joined.path
         if joined and kept:
-            host = self._hosts().get(joined.host_id)
+            host = self._hosts.all_hosts().get(joined.host_id)
             self._must_leave = host is not None and kept == _join_record(
                 joined.host_id, host.generation
             )
@@ -374,20 +342,6 @@ class Membership:
             if e.errno == lockspace.HOSTID_BUSY:
                 raise self._slot.in_use(self._slot.read())
             raise
-
-    # What sanlock knows of the lockspace
-
-    def _hosts(self, late: errors.Error | None = None) -> dict[int, Host]:
-        """All hosts by their ids. late: raised when the time is over."""
-        with lockspace.failing("list the hosts of the lockspace"):
-            while True:
-                hosts = self._watch.run(self._space.hosts, late)
-                if hosts is not None:
-                    return hosts
-                self._watch.pause(_POLL, late)
-
-    def _hosts_live(self, hosts: str) -> errors.HostsLive:
-        return errors.HostsLive(self._request.sd_id, hosts)
 
     def _may_be_in(self) -> bool:
         """Whether this host may still be in the lockspace as we joined it."""

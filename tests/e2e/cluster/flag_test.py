@@ -18,7 +18,11 @@ from vdsm_backup.host import mounts
 VERSIONS = (4, 5)
 REASON = "nightly copies, site B"
 
-_OPENED = re.compile(r'dom_md/metadata", (\S+)\) += (.*)')
+# The name is looked up, and what it led to is opened by its number.
+_OPENED = re.compile(
+    r'"metadata", \S*O_PATH\S*\) += (\d+)\n'
+    r'.*"/proc/self/fd/(\d+)", (\S+)\) += (.*)'
+)
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +157,7 @@ def test_metadata_is_read_with_o_direct(
         for found in _OPENED.findall(path.read_text())
     ]
     assert opened
-    for flags, result in opened:
+    for looked_up, number, flags, result in opened:
+        assert number == looked_up
         assert "O_DIRECT" in flags.split("|")
         assert int(result) > 0

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+The other hosts of a lockspace that this host is in: which may be alive.
+
+What sanlock says (files and functions are those of sanlock 3.8.5):
+get_host_flag() in src/lockspace.c says FREE for a slot with timestamp 0. Any
+other slot is UNKNOWN until it has changed while we are in the lockspace, and
+then LIVE. After 8 I/O timeouts without a change it is FAIL, and 60 seconds
+later DEAD: its host must have been reset by its watchdog. 3.9.5 says UNKNOWN
+only until it has read the slot twice, and then LIVE, also where the slot has
+not changed. So its LIVE proves nothing: a host that crashed before we joined
+is LIVE for 8 I/O timeouts, then FAIL and DEAD as above.
+
+What follows: we are alone if all other slots are FREE or DEAD. Any other slot
+may belong to a live host. If it changes while we look, the host is alive, and
+we refuse. Until it does, we wait. LIVE alone is no reason to refuse: with
+3.9.5 a host that crashed would be LIVE after each join of ours, and would keep
+us from the domain for ever. So a host that is LIVE at our first look, where
+this host was in the lockspace before, is refused after its next renewal, once
+our sanlock has read that: within 4 I/O timeouts.
+"""
+
+from __future__ import annotations
+
+import sanlock
+
+from vdsm_backup import errors
+from vdsm_backup.lease import lockspace
+from vdsm_backup.lease.client import LeaseRequest
+from vdsm_backup.lease.lockspace import Host, Lockspace
+from vdsm_backup.lease.watch import Watch
+
+# Seconds between two questions to sanlock.
+_POLL = 0.2
+
+
+class Hosts:
+    """
+    The methods wait by the Watch, and raise what it raises. Where sanlock
+    fails they raise SanlockFailed.
+    """
+
+    def __init__(
+        self, request: LeaseRequest, space: Lockspace, watch: Watch
+    ) -> None:
+        self._sd_id = request.sd_id
+        self._space = space
+        self._watch = watch
+
+    def all_hosts(self, late: errors.Error | None = None) -> dict[int, Host]:
+        """All hosts by their ids. late: raised when the time is over."""
+        with lockspace.failing("list the hosts of the lockspace"):
+            while True:
+                hosts = self._watch.run(self._space.hosts, late)
+                if hosts is not None:
+                    return hosts
+                self._watch.pause(_POLL, late)
+
+    def require_dead(self, ours: int | None) -> None:
+        """
+        Raises HostsLive unless all hosts but ours are known to be dead.
+
+        ours: the host id of this host.
+        """
+        late = self._live("not known yet")
+        first = self.all_hosts(late)
+        hosts = first
+        while True:
+            may_live = sorted(
+                host_id
+                for host_id, host in hosts.items()
+                if host_id != ours
+                and host.state not in (sanlock.HOST_FREE, sanlock.HOST_DEAD)
+            )
+            if not may_live:
+                return
+            live = [i for i in may_live if hosts[i].has_renewed(first.get(i))]
+            if live:
+                raise self._live(lockspace.numbers(live))
+            late = self._live(lockspace.numbers(may_live))
+            self._watch.step(f"looking whether hosts are alive: {late.hosts}")
+            self._watch.pause(_POLL, late)
+            hosts = self.all_hosts(late)
+
+    def _live(self, hosts: str) -> errors.HostsLive:
+        return errors.HostsLive(self._sd_id, hosts)
