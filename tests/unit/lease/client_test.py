@@ -8,7 +8,7 @@ import time
 import pytest
 
 from tests.support.lease import bad_holder
-from tests.support.waiting import SOON
+from tests.support.waiting import RUNS_OUT, SOON
 from vdsm_backup import errors
 from vdsm_backup.lease import client
 from vdsm_backup.processes import spawn
@@ -26,7 +26,7 @@ def request(**options):
         "align": 1024**2,
         "sector": 512,
         "host_id": 250,
-        "timeout": 0.3,
+        "timeout": SOON,
         "run_dir": "/nonexistent",
         "require_alone": True,
     }
@@ -90,7 +90,7 @@ def test_errors_cross(holder):
 def test_holder_that_says_nothing(holder):
     holder("one", "stay")
     with pytest.raises(errors.LeaseTimeout) as e:
-        take()
+        take(timeout=RUNS_OUT)
     assert e.value.step == "one"
 
 
@@ -103,7 +103,7 @@ def test_holder_that_was_killed(holder):
 def test_holder_that_broke(holder):
     holder("exit")
     with pytest.raises(errors.InternalError) as e:
-        take(timeout=10)
+        take(timeout=SOON)
     assert "holder" in e.value.kind and e.value.text == "3"
 
 
@@ -111,7 +111,7 @@ def test_body_that_fails_gives_the_lease_back(holder):
     holder("hold", "receive", "left")
     told = []
     with pytest.raises(ZeroDivisionError):
-        with client.take(request(timeout=10), told.append) as held:
+        with client.take(request(timeout=SOON), told.append) as held:
             raise ZeroDivisionError
     assert told == ["left"]
     with pytest.raises(OSError):
@@ -121,26 +121,26 @@ def test_body_that_fails_gives_the_lease_back(holder):
 def test_end_is_not_waited_for_for_ever(holder):
     holder("hold", "stay")
     started = time.monotonic()
-    (told,) = take(timeout=10)[1]
+    (told,) = take(timeout=SOON)[1]
     assert "sanlock has not left the lockspace" in told
     assert 1 <= time.monotonic() - started < SOON
 
 
 def test_end_is_not_waited_for_while_somebody_writes(holder):
     holder("hold", "receive", "writing", "stay")
-    (told,) = take(timeout=10)[1]
+    (told,) = take(timeout=SOON)[1]
     assert "the writer is stuck and keeps the SDM lease" in told
 
 
 def test_holder_that_is_killed_while_it_leaves(holder):
     holder("hold", "receive", "be killed")
-    (told,) = take(timeout=10)[1]
+    (told,) = take(timeout=SOON)[1]
     assert "may still be in the lockspace" in told
 
 
 def test_error_of_the_cleaning_up_is_shown(holder):
     holder("hold", "receive", "fail")
-    assert take(timeout=10)[1] == [
+    assert take(timeout=SOON)[1] == [
         "cleaning up after the lease failed: Unexpected ValueError: no"
     ]
 
@@ -151,7 +151,7 @@ def test_error_of_the_cleaning_up_is_shown(holder):
 def test_what_is_left_behind_is_a_note_not_progress(holder, steps):
     holder("hold", *steps)
     notes, told = [], []
-    with client.take(request(timeout=10, note=notes.append), told.append):
+    with client.take(request(timeout=SOON, note=notes.append), told.append):
         pass
     assert (len(notes), told) == (1, [])
 
@@ -164,7 +164,7 @@ def test_interrupted_while_it_leaves(holder, monkeypatch):
     monkeypatch.setattr(client._HolderProcess, "_wait_for_end", interrupt)
     notes = []
     with pytest.raises(KeyboardInterrupt):
-        with client.take(request(timeout=10, note=notes.append), print):
+        with client.take(request(timeout=SOON, note=notes.append), print):
             pass
     (note,) = notes
     assert "left the lockspace" in note and "goes on" in note
@@ -172,19 +172,19 @@ def test_interrupted_while_it_leaves(holder, monkeypatch):
 
 def test_tidy(holder):
     holder("expect tidy")
-    client.tidy(request(timeout=10), None)
+    client.tidy(request(timeout=SOON), None)
 
 
 def test_tidy_that_fails(holder):
     holder("fail")
     with pytest.raises(errors.InternalError):
-        client.tidy(request(timeout=10), None)
+        client.tidy(request(timeout=SOON), None)
 
 
 def test_tidy_does_not_wait_for_a_writer(holder):
     holder("writing", "stay")
     told = []
-    client.tidy(request(timeout=10), told.append)
+    client.tidy(request(timeout=SOON), told.append)
     assert len(told) == 1
 
 
@@ -192,7 +192,7 @@ def test_without_the_binding(tmp_path, monkeypatch):
     (tmp_path / "sanlock.py").write_text("raise ImportError('not here')")
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(errors.SanlockFailed) as e:
-        take(timeout=10)
+        take(timeout=SOON)
     assert "not here" in e.value.reason
 
 
@@ -294,5 +294,5 @@ def test_taken_a_minute_ago(pair, monkeypatch):
 
 def test_the_time_is_the_holders(holder):
     holder("hold", "receive")
-    with client.take(request(timeout=10), lambda text: None) as held:
+    with client.take(request(timeout=SOON), lambda text: None) as held:
         assert 0 <= client.now() - held._taken_at < 60
