@@ -11,6 +11,16 @@ pytestmark = pytest.mark.usefixtures("racing")
 
 # All of one change, by its environment.
 OURS = "grep -lsz ^BOX_VICTIM= /proc/[0-9]*/environ | cut -d / -f 3"
+# Our renames begin 20 seconds late from now on.
+RENAMES = "rename,renameat,renameat2"
+SLOWLY = f"""
+strace -qq -f -o /dev/null -e trace={RENAMES} \
+    -e inject={RENAMES}:delay_enter=20000000 \
+    $(for pid in $({OURS}); do echo -p $pid; done) </dev/null >/dev/null 2>&1 &
+for pid in $({OURS})
+do until grep -q 'TracerPid:.[1-9]' /proc/$pid/status; do sleep 0.2; done
+done
+"""
 # In the first half of a rename over a file that is open on this client.
 IN_SILLY_RENAME = f"""
 until for pid in $({OURS}); do cat /proc/$pid/stack; done 2>/dev/null |
@@ -31,8 +41,14 @@ def test_killed_in_silly_rename(box, host1, host2, all_domains):
         args = ("stop", slow.sd_id, "lost", "commit")
         change = host1.as_tool(*args, env=["BOX_VICTIM=1"])
         change.expect("at commit")
+        host1.run(SLOWLY)
+        host1.go_on(slow)
+        # The last thing before the rename is a second name.
+        live = f"/srv/slow/{slow.sd_id}/dom_md/metadata"
+        box.storage.run(
+            f"until [ $(stat -c %h {live}) = 2 ]; do sleep 0.1; done"
+        )
         with box.storage.hang("slow"):
-            host1.go_on(slow)
             host1.run(IN_SILLY_RENAME)
             host1.run(KILL)
         show = ("show", slow.sd_id)

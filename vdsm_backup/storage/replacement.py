@@ -114,16 +114,21 @@ class Replacement:
             overwritten.forget()
             raise
         try:
-            self._rename(temporary)
+            self._rename(temporary, old)
             step("confirm")
             self._sync()
-            self._require(new, old, overwritten.lines(old))
+            replaced = overwritten.lines(old)
+            # As long as the old file has another name, a client with a stale
+            # entry for `metadata` (Gluster) can read it, and does not get
+            # ESTALE, after which it would look again.
+            overwritten.forget()
+            self._require(new, old, replaced)
         finally:
             overwritten.forget()
         for path in moved:
             self._discard(path)
 
-    def _rename(self, temporary: str) -> None:
+    def _rename(self, temporary: str, old: list[str] | None) -> None:
         """
         Put our file in the place of the live one.
 
@@ -139,19 +144,20 @@ class Replacement:
             try:
                 self._io.rename(temporary, self._path)
             except OSError as e:
-                self._prevent_late(temporary)
+                self._prevent_late(temporary, old)
                 if e.errno in REFUSED:
                     raise
                 reason = f"the rename over {self._path}: {e.strerror}"
                 raise errors.OutcomeUnknown(self._sd_id, reason)
 
-    def _prevent_late(self, temporary: str) -> None:
+    def _prevent_late(self, temporary: str, old: list[str] | None) -> None:
         """
         Remove our file, unless it may be all that is left: an NFS client that
-        has the live file open renames that away first, and then ours.
+        has the live file open renames that away first, and then ours. Where
+        there was no live file, nothing is lost with ours.
         """
         with contextlib.suppress(OSError, fileio.Timeout, fileio.Closed):
-            if METADATA in self._io.listdir(self._dir):
+            if old is None or METADATA in self._io.listdir(self._dir):
                 self._io.unlink(temporary)
 
     def _sync(self) -> None:

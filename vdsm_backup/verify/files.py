@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     Stat = Mapping[str, int]
 
 _SANLOCK = "sanlock"
+
+# Bytes. CephFS counts its space in blocks of 4 MiB, and says that none is free
+# where there still is room for metadata.
+_SMALL_BLOCK = 64 * 1024
 _READ_WRITE = 0o6
 
 
@@ -158,8 +162,12 @@ def _check_space(
     if not space:
         return
     found.looked_at.append("free space")
+    size = space["block_size"]
     for key, what in (("blocks", "space"), ("inodes", "inode")):
-        if space[key] == 0:
+        if space[key] == 0 and key == "blocks" and size > _SMALL_BLOCK:
+            text = f"less than {size // 1024} KiB are free for new metadata"
+            found.notes.append(text)
+        elif space[key] == 0:
             problem = f"no {what} is free for the new metadata"
             found.problems.append(errors.ChangeWouldFail(sd_id, problem))
 

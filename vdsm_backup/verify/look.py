@@ -118,7 +118,8 @@ def _directory(path: str) -> int | None:
     space = os.fstatvfs(dom_md)
     # A file system without a limit of inodes has 0 of them.
     inodes = space.f_favail if space.f_files else None
-    say({"space": {"blocks": space.f_bavail, "inodes": inodes}})
+    counts = {"blocks": space.f_bavail, "inodes": inodes}
+    say({"space": {**counts, "block_size": space.f_frsize}})
     return dom_md
 
 
