@@ -177,8 +177,8 @@ class AmbiguousDomain(Error):
 
     #: The next step. Who knows what is in the places may replace it.
     way_out: str = (
-        "disconnect the one you do not mean, or use a UUID, or look at each:"
-        " show, verify with --path DIR or --device DEV"
+        "disconnect the one you do not mean; look at each: show, verify with"
+        " --path DIR or --device DEV"
     )
 
 
