@@ -525,6 +525,7 @@ class ChangeWouldFail(Error):
         "The flag of storage domain {self.domain} cannot be changed:"
         " {self.problem}"
     )
+    hints = ("mend that, then: vdsm-backup-domain verify {self.domain}",)
 
 
 class LvmFailed(Unreadable):
