@@ -77,7 +77,9 @@ def _again(args: argparse.Namespace) -> str:
         value = getattr(args, name, None)
         if value is not None:
             option = "from" if name == "number" else name
-            words += [f"--{option}", f"{value}"]
+            # Behind a space what begins with "-" is taken for an option.
+            given = [f"--{option}", f"{value}"]
+            words += ["=".join(given)] if given[1][:1] == "-" else given
     for name in _FLAGS:
         if getattr(args, name, False):
             words.append("--" + name.replace("_", "-"))

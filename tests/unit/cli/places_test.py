@@ -89,6 +89,13 @@ def test_the_way_out_has_all_options(host, twice):
     assert shlex.join(["--config", host.config]) in done.err
 
 
+def test_the_way_out_with_a_reason_like_an_option(host, twice):
+    done = host.run("set", A, "--reason=-x")
+    done = host.run(*runnable(done))
+    assert done.code == 0, done.err
+    assert values(host)["BACKUP_REASON"] == "-x"
+
+
 def test_reseal_by_the_way_out(host, twice):
     right = host.bytes(A)
     filedomain.put_bytes(host.mount, A, right[: right.rindex(b"_SHA")])
