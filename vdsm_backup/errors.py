@@ -177,8 +177,8 @@ class AmbiguousDomain(Error):
 
     #: The next step. Who knows what is in the places may replace it.
     way_out: str = (
-        "disconnect the one you do not mean, or use a UUID, or look at each:"
-        " show, verify with --path DIR or --device DEV"
+        "disconnect the one you do not mean; look at each: show, verify with"
+        " --path DIR or --device DEV"
     )
 
 
@@ -525,6 +525,7 @@ class ChangeWouldFail(Error):
         "The flag of storage domain {self.domain} cannot be changed:"
         " {self.problem}"
     )
+    hints = ("mend that, then: vdsm-backup-domain verify {self.domain}",)
 
 
 class LvmFailed(Unreadable):

@@ -362,6 +362,27 @@ def test_pool_that_is_not_gone(leased, sanlock):
 
 
 @needs_sanlock
+def test_pool_that_nobody_can_tell(leased, sanlock):
+    """The same, and the metadata is gone that would tell the pool."""
+    leased.domain(sd_id=A)
+    assert leased.process("set", A, *WHY).code == 0
+    left = md_lines.flush({"DESCRIPTION": "renamed"})
+    filedomain.put(leased.mount, A, left)
+    before = leased.bytes(A)
+    leases = leased.leases(A)
+    sanlock.join(leases, 1)
+    args = ("restore", A, "--from", "1", "--json")
+    done = leased.process(*args)
+    assert (done.error, done.code) == (973, 4)
+    assert "as host id 1" in done.json["error"]["message"]
+    assert leased.bytes(A) == before
+    assert sanlock.joined(leases) == 1
+    sanlock.leave(leases, 1)
+    done = leased.process(*args)
+    assert (done.code, done.json["changed"]) == (0, True)
+
+
+@needs_sanlock
 def test_pool_is_gone_and_sanlock_does_not_answer(leased, sanlock):
     leased.domain(sd_id=A, POOL_UUID=B)
     before = leased.bytes(A)

@@ -6,6 +6,7 @@ call of ours. The domain stays whole, and has our flag and VDSM's keys.
 tests/vdsm/overlap_test.py has the real VDSM in place of the one here.
 """
 
+import errno
 import os
 import shutil
 import time
@@ -34,6 +35,7 @@ from tests.support.storage.overlapping import (
     write_merging,
 )
 from vdsm_backup import errors
+from vdsm_backup.fileio import base as fileio
 from vdsm_backup.fileio import choose
 from vdsm_backup.storage.file import FileStorage
 
@@ -93,6 +95,66 @@ def test_last_read_is_right_before_the_rename(plain_calls):
     """Only the links come between."""
     rename = plain_calls.index("rename")
     assert plain_calls[rename - 3 : rename] == ["readfile", "link", "link"]
+
+
+@pytest.mark.parametrize("begun, ended", [(0, 1), (0, 2), (1, 1)])
+def test_vdsm_while_metadata_that_is_not_whole_is_replaced(
+    mount, begun, ended
+):
+    """
+    begun, ended: how many of our last three calls VDSM's own come after.
+
+    By reseal or restore. VDSM takes metadata without a checksum as it is. Both
+    cannot be merged, and the loss is told.
+    """
+    with choose.open("embedded", mount, 60) as io:
+        overlap = Overlap(mount, io, KINDS["detach"])
+        storage, vdsm = overlap.storage, overlap.vdsm
+        vdsm.refresh()
+        old, new = overlap.old[:-1], overlap.old
+        filedomain.put(mount, overlap.sd_id, old)
+        storage.write(old, new, no_steps)
+        calls = overlap.points.names
+        last = [i for i, name in enumerate(calls) if name == "rename"][-1]
+        assert calls[last - 3 : last] == ["readfile", "link", "link"]
+        filedomain.put(mount, overlap.sd_id, old)
+        first_link = len(calls) + last - 1
+        overlap.at(first_link + begun, vdsm.begin)
+        overlap.at(first_link + ended, vdsm.end)
+        with pytest.raises(errors.OutcomeUnknown) as e:
+            storage.write(old, new, no_steps)
+        assert e.value.__cause__.found == new
+        assert e.value.__cause__.replaced == vdsm.written
+        assert temporaries(mount, overlap.sd_id) == []
+
+
+def fail(error):
+    raise error
+
+
+@pytest.mark.parametrize("call", ["listdir", "readfile"])
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "x"), fileio.Timeout()])
+def test_last_look_at_metadata_that_is_not_whole_fails(mount, call, error):
+    """Nothing was written then, and that is said."""
+    with choose.open("embedded", mount, 60) as io:
+        overlap = Overlap(mount, io, {})
+        storage, points = overlap.storage, overlap.points
+        old, new = overlap.old[:-1], overlap.old
+        filedomain.put(mount, overlap.sd_id, old)
+        before = len(points.names)
+
+        def at_commit():
+            names = points.names
+            calls = ["listdir", "listdir", "lstat", "readfile"]
+            points.plan(
+                len(names) + 1 + calls.index(call), lambda: fail(error)
+            )
+
+        with pytest.raises(errors.WriteFailed) as e:
+            storage.write(old, new, at("commit", at_commit))
+        assert points.names[before:].count("rename") == 0
+        assert e.value.step not in ("commit", "confirm")
+        assert storage.read() == old
 
 
 def test_what_comes_before_the_last_look_is_never_replaced(

@@ -226,6 +226,8 @@ def write_lines(
             " a crash of the storage or of this host may still undo it:"
             f" {e.cause}"
         )
+        if e.durable:
+            note = f"the change is on storage, but {e.cause}"
         return new, (note,)
 
 

@@ -88,7 +88,7 @@ def restore(
     request = dataclasses.replace(
         request, action="set" if wanted.flag.value else "clear"
     )
-    _require_may_write(storage, wanted.pool, lines, request, world)
+    _require_may_write(wanted.pool, lines, request, world)
     notes = change.require_unused(storage, request, world)
     if request.dry_run:
         return change.Result(True, copy.lines, notes, lines)
@@ -96,7 +96,7 @@ def restore(
         if _what_is_left(storage).lines != lines:
             raise errors.MetadataChanged(sd_id)
         # VDSM may have started while the lease was taken.
-        _require_may_write(storage, wanted.pool, lines, request, world)
+        _require_may_write(wanted.pool, lines, request, world)
         if lines:
             world.history.keep(storage, lines, world.who, "restore")
         new, more = change.write_lines(
@@ -126,7 +126,6 @@ def _require_no_flag(sd_id: str, copy: Copy, left: Left) -> None:
 
 
 def _require_may_write(
-    storage: Reader,
     pool: str,
     lines: list[str] | None,
     request: change.Request,
@@ -143,9 +142,10 @@ def _require_may_write(
     left = md_lines.parse(lines or []).values
     pool = pool or left.get(domain.POOL, "")
     if not pool and domain.POOL not in left:
-        why = world.why_vdsm_runs()
-        if why:
-            raise errors.VdsmRunning(storage.sd_id, "(not known)", why)
+        # As for a pool that is said to be gone. The lease is looked at, too:
+        # a VDSM that was stopped may have left this host in the lockspace.
+        pool = "(not known)"
+        request = dataclasses.replace(request, pool_is_gone=True)
     world.require_may_write(pool, request)
 
 

@@ -118,10 +118,18 @@ class Unsettled(Exception):
     failed: the call came back with an error. So if the new lines are not
         there now, they will not come: the old ones are there, or somebody
         else's.
+    durable: if the new lines are there, no crash takes them away again.
     """
 
-    def __init__(self, cause: str, ended: bool, failed: bool = False) -> None:
+    def __init__(
+        self,
+        cause: str,
+        ended: bool,
+        failed: bool = False,
+        durable: bool = False,
+    ) -> None:
         super().__init__(cause)
         self.cause = cause
         self.ended = ended
         self.failed = failed
+        self.durable = durable

@@ -153,6 +153,8 @@ def _after_commit(
     """What is raised for an error of the writer after "commit"."""
     unsettled = _unsettled(error, step)
     if overlapped:
+        # It was read back after it had been made durable.
+        unsettled.durable = True
         return overlap.Overlap(unsettled, Overlapped(**overlapped))
     return unsettled
 

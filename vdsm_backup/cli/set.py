@@ -58,11 +58,17 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
         # A domain that is in a pool is changed by VDSM, any other by us. In
         # both cases the metadata is read again.
         pool = md_lines.parse(storage.last_scan()).values.get(domain.POOL)
-        if request.pool_is_gone or not pool:
+        if request.pool_is_gone or pool in (None, "", domain.NO_POOL):
             return change.change(storage, request, world)
         if storage.twins:
             # Nobody tells whether VDSM's is the one that is meant.
-            raise discovery.ambiguous(storage.sd_id, [storage, *storage.twins])
+            places = [storage, *storage.twins]
+            error = discovery.ambiguous(storage.sd_id, places)
+            error.way_out = (
+                "VDSM has to change it, and does not tell which of them it"
+                " has: disconnect the other one"
+            )
+            raise error
         vdsm = vdsm_client.Vdsm(
             options.vdsm_host, options.vdsm_port, options.vdsm_tls
         )

@@ -73,11 +73,13 @@ def to_change(
 def _again(args: argparse.Namespace) -> str:
     """The command as it was given, for a shell, without --path."""
     words = [PROGRAM, args.command, args.sd]
-    for name in ("reason", "number", "file", "timeout"):
+    for name in ("reason", "number", "file", "timeout", "config"):
         value = getattr(args, name, None)
         if value is not None:
             option = "from" if name == "number" else name
-            words += [f"--{option}", f"{value}"]
+            # Behind a space what begins with "-" is taken for an option.
+            given = [f"--{option}", f"{value}"]
+            words += ["=".join(given)] if given[1][:1] == "-" else given
     for name in _FLAGS:
         if getattr(args, name, False):
             words.append("--" + name.replace("_", "-"))
@@ -161,7 +163,9 @@ def _one_of(found: list[Storage], args: argparse.Namespace) -> Storage:
     if len(found) > 1:
         ids = ", ".join(storage.sd_id for storage in found)
         subject = f"The domain in {_path_or_device(args)}"
-        raise errors.AmbiguousDomain(subject, ids)
+        error = errors.AmbiguousDomain(subject, ids)
+        error.way_out = "name one of them by its UUID: SD"
+        raise error
     return found[0]
 
 

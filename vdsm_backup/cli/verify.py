@@ -13,7 +13,7 @@ from vdsm_backup.cli import layout, objects, output, readings, target, wiring
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.cli.readings import Reading
 from vdsm_backup.cli.survey import Survey
-from vdsm_backup.storage.discovery import Discovery
+from vdsm_backup.storage.discovery import Discovery, ambiguous
 from vdsm_backup.storage.sources import Failure, Sources
 from vdsm_backup.text import is_uuid, printable
 from vdsm_backup.verify import domains, strays
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from vdsm_backup.cli.output import UI
     from vdsm_backup.cli.survey import Answer
     from vdsm_backup.config import Config
+    from vdsm_backup.storage.base import Storage
 
 # Metadata that cannot be read is not known to be wrong, and not known to be
 # right either.
@@ -170,7 +171,7 @@ def report(
         _stray, strays.of(sources, directories, failed, options.io_timeout)
     )
     all_verified.sort(key=lambda verified: verified.sort_key)
-    _add_twins(all_verified)
+    _add_twins(all_verified, [reading.storage for reading in found])
     return Report(all_verified, sorted(sources.scanned))
 
 
@@ -246,10 +247,14 @@ def _stray(stray: strays.Stray) -> Verified:
     )
 
 
-def _add_twins(all_verified: Iterable[Verified]) -> None:
+def _add_twins(
+    all_verified: Iterable[Verified], storages: Sequence[Storage]
+) -> None:
     """
     Add the problem that several domains have one UUID, as a replica beside
-    its origin has.
+    its origin has, or one storage that is mounted twice.
+
+    storages: of those that are no strays.
     """
     places: dict[str | None, list[str]] = {}
     for verified in all_verified:
@@ -259,7 +264,11 @@ def _add_twins(all_verified: Iterable[Verified]) -> None:
         sd_id = verified.sd_id
         if sd_id and len(places[sd_id]) > 1:
             shown = ", ".join(places[sd_id])
-            verified.problems.append(errors.AmbiguousDomain(sd_id, shown))
+            error = errors.AmbiguousDomain(sd_id, shown)
+            same = [storage for storage in storages if storage.sd_id == sd_id]
+            if len(same) == len(places[sd_id]):
+                error = ambiguous(sd_id, same)
+            verified.problems.append(error)
 
 
 def _object(verified: Verified) -> dict[str, Any]:

@@ -166,6 +166,9 @@ def _hint(sd_id: str, known: Known | None) -> str:
     # With the reason that is there, nothing is to be changed.
     reason = known.flag.reason or _REASON
     words = ["vdsm-backup-domain", action, sd_id, "--reason", reason]
+    if reason.startswith("-"):
+        # Behind a space it would be taken for an option.
+        words[-2:] = [f"--reason={reason}"]
     if known.path:
         words += ["--path", known.path]
     return shlex.join(words)

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 # second copy of it is worth waiting for, a hung mount is not.
 GRACE = 2
 
+_USE_UUID = "use a UUID"
+
 
 class Discovery:
     """
@@ -74,10 +76,12 @@ class Discovery:
             raise errors.DomainNotFound(printable(domain))
         if failures and not is_uuid(domain):
             others = (failure.source for failure in failures)
-            raise errors.AmbiguousDomain(
+            error = errors.AmbiguousDomain(
                 printable(domain),
                 ", or it may be in ".join([found[0].found_at, *others]),
             )
+            error.way_out = _USE_UUID
+            raise error
         return found[0], failures
 
     def places(self, domain: str, patient: bool = False) -> Found:
@@ -202,7 +206,7 @@ def ambiguous(
     error = errors.AmbiguousDomain(printable(domain), places)
     if len({storage.sd_id for storage in found}) > 1:
         # Each place has the UUID.
-        error.way_out = "use a UUID"
+        error.way_out = _USE_UUID
         return error
     first, *others = found
     try:

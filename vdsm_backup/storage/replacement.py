@@ -37,7 +37,7 @@ from vdsm_backup.storage.overwritten import Overwritten
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, TypeVar
+    from typing import Callable, Iterator, TypeVar
 
     from vdsm_backup.fileio.base import FileIO, StatResult
     from vdsm_backup.storage.file import FileStorage
@@ -102,12 +102,14 @@ class Replacement:
         try:
             self._fill(temporary, data, owner, step)
             if whole:
-                self._fence(temporary, old, self._io.unlink)
+                self._take_away_others(self._io.unlink, temporary)
+                self._compare(old)
             step("commit")
-            if not whole:
-                moved = self._fence(temporary, old, self._move)
-            else:
-                self._compare_once_more(old)
+            with self._nothing_written():
+                if not whole:
+                    moved = self._take_away_others(self._move, temporary)
+                self._compare(old)
+            if old is not None:
                 overwritten.look()
         except BaseException:
             self._discard(temporary)
@@ -189,7 +191,10 @@ class Replacement:
             return
         overlapped = Overlapped(found, replaced)
         if found == new:
-            reason = "it has replaced what somebody else wrote meanwhile"
+            reason = (
+                "it has replaced what somebody else wrote meanwhile; if that"
+                " was VDSM, repeat what was done in the engine"
+            )
             raise errors.OutcomeUnknown(self._sd_id, reason) from overlapped
         if md_lines.is_whole(found, self._sd_id):
             reason = "somebody else has changed it since"
@@ -197,13 +202,14 @@ class Replacement:
         problem = "what was written reads back differently"
         raise errors.DamagedMetadata(self._sd_id, problem) from overlapped
 
-    def _compare_once_more(self, old: list[str] | None) -> None:
+    @contextlib.contextmanager
+    def _nothing_written(self) -> Iterator[None]:
         """
-        Raises MetadataChanged; WriteFailed if the metadata cannot be read:
-        nothing was written so far.
+        After "commit" only MetadataChanged and WriteFailed say that nothing
+        was written. So any other error becomes a WriteFailed.
         """
         try:
-            self._compare(old)
+            yield
         except (errors.MetadataChanged, errors.WriteFailed):
             raise
         except errors.Error as e:
@@ -278,13 +284,6 @@ class Replacement:
             return self._io.lstat(self._path)
         except FileNotFoundError:
             return self._io.lstat(os.path.join(self._dir, IDS))
-
-    def _fence(
-        self, own: str, old: list[str] | None, take_away: Callable[[str], T]
-    ) -> list[T]:
-        taken = self._take_away_others(take_away, own)
-        self._compare(old)
-        return taken
 
     def _take_away_others(
         self, take_away: Callable[[str], T], own: str | None = None

@@ -16,7 +16,7 @@ from vdsm_backup import errors
 from vdsm_backup.text import printable
 from vdsm_backup.verify.findings import Findings
 from vdsm_backup.verify.leases import check_areas
-from vdsm_backup.verify.look import DOM_MD
+from vdsm_backup.verify.look import DOM_MD, LEFTOVER
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -179,8 +179,15 @@ def _add_leftovers(
     if names is None:
         return
     found.looked_at.append("leftovers")
-    if facts["in_the_way"]:
-        shown = ", ".join(map(printable, facts["in_the_way"]))
+    ours = [name for name in facts["in_the_way"] if name != LEFTOVER]
+    if ours != facts["in_the_way"]:
+        # VDSM follows a link there, and waits for the reader of a FIFO.
+        problem = (
+            f"it writes to {LEFTOVER} in dom_md, which is no regular file"
+        )
+        found.problems.append(errors.DomainRefused(sd_id, problem))
+    if ours:
+        shown = ", ".join(map(printable, ours))
         problem = f"directories in dom_md have names of new metadata: {shown}"
         found.problems.append(errors.ChangeWouldFail(sd_id, problem))
     if not names:

@@ -188,6 +188,10 @@ def _refused_values(
             shown = "missing" if value is None else printable(value)
             problem = f"{key} is {shown}, VDSM knows {', '.join(known)}"
             yield errors.DomainRefused(sd_id, problem)
+    # getInfo() and isMaster() in sd.py, which have no default for them.
+    for key in ("DESCRIPTION", "ROLE"):
+        if key not in values:
+            yield errors.DomainRefused(sd_id, f"{key} is missing")
     for key, value in sorted(values.items()):
         # decodePVInfo() in blockSD.py.
         if kind == "block" and PV_KEY.fullmatch(key):

@@ -165,14 +165,18 @@ def _access(fd: int, name: str, mode: int) -> None:
 def _leftovers(dom_md: int) -> dict[str, Any]:
     """
     Files of writers. A directory with such a name is in the way: it can be
-    neither written nor removed as a file.
+    neither written nor removed as a file. So is a link or a FIFO that VDSM
+    would write to.
     """
     found, in_the_way = [], []
     with os.scandir(dom_md) as entries:
         for entry in entries:
             if not entry.name.startswith(LEFTOVER):
                 continue
-            if entry.is_dir(follow_symlinks=False):
+            is_vdsms = entry.name == LEFTOVER
+            if entry.is_dir(follow_symlinks=False) or (
+                is_vdsms and not entry.is_file(follow_symlinks=False)
+            ):
                 in_the_way.append(entry.name)
             else:
                 found.append(entry.name)

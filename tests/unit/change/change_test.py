@@ -400,6 +400,15 @@ def test_write_that_ended_with_an_error_and_is_there_is_told(world):
     assert len(told) == 1 and "may still undo it" in told[0]
 
 
+def test_write_that_has_replaced_what_somebody_else_wrote(world):
+    """A crash does not undo it."""
+    cause = "it has replaced what somebody else wrote meanwhile"
+    world.write_error = {1: Unsettled(cause, ended=True, durable=True)}
+    result = world.change(make(), SET)
+    told = [note for note in result.notes if note.endswith(cause)]
+    assert len(told) == 1 and "undo" not in told[0]
+
+
 def test_write_that_ended_and_is_not_there(world):
     storage = make()
     lost_write(storage, world, Unsettled("rename: EIO", ended=True))

@@ -12,8 +12,9 @@ import pytest
 
 from tests.support.storage import filedomain
 from vdsm_backup.cli import parser
-from vdsm_backup.metadata import encoding
+from vdsm_backup.metadata import domain, encoding
 from vdsm_backup.metadata import lines as md_lines
+from vdsm_backup.storage.file import FileStorage
 
 A = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
 B = "b1c2d3e4-5f6c-4b1c-a3d2-0c6f8ac43e25"
@@ -84,6 +85,86 @@ def test_the_way_out_has_all_options(host, twice):
     done = host.run("set", A, *WHY, *args)
     assert set(runnable(done)) >= {"set", A, *WHY, *args, "--path"} - {"7"}
     assert "7.0" in runnable(done)
+    # Another configuration may have other storage.
+    assert shlex.join(["--config", host.config]) in done.err
+
+
+def test_the_way_out_with_a_reason_like_an_option(host, twice):
+    done = host.run("set", A, "--reason=-x")
+    done = host.run(*runnable(done))
+    assert done.code == 0, done.err
+    assert values(host)["BACKUP_REASON"] == "-x"
+
+
+def test_reseal_by_the_way_out(host, twice):
+    right = host.bytes(A)
+    filedomain.put_bytes(host.mount, A, right[: right.rindex(b"_SHA")])
+    done = host.run("reseal", A, *WHY)
+    assert "error 957: " in done.err
+    done = host.run(*runnable(done))
+    assert done.code == 0, done.err
+    assert host.bytes(A) == right
+
+
+def test_restore_of_a_file_by_the_way_out(host, twice, tmp_path):
+    prepare(host, ["restore"])
+    path = tmp_path / "a copy"
+    path.write_text(host.run("history", A, "--export", "1").out)
+    done = host.run("restore", A, "--file", str(path))
+    assert "error 957: " in done.err
+    done = host.run(*runnable(done))
+    assert done.code == 0, done.err
+    assert "BACKUP" not in values(host)
+
+
+@pytest.mark.parametrize(
+    "pool, code",
+    [
+        (B, 1),
+        (domain.NO_POOL, 0),
+        ("", 0),
+    ],
+    ids=["attached", "detached by older VDSM", "detached"],
+)
+def test_path_where_only_the_lease_tells(host, twice, monkeypatch, pool, code):
+    """VDSM is asked for a domain that is attached, and no lease is taken."""
+    monkeypatch.setattr(FileStorage, "is_same", lambda self, other: None)
+    lines = md_lines.flush(filedomain.metadata(A, POOL_UUID=pool))
+    filedomain.put(host.mount, A, lines)
+    done = host.run("set", A, *WHY, "--path", twice)
+    assert done.code == code, done.err
+    assert ("BACKUP" in values(host)) == (code == 0)
+    if code:
+        assert "hint: VDSM has to change it" in done.err
+        # It was given.
+        assert "--path" not in done.err
+
+
+# verify
+
+
+def hints(host):
+    found = host.json("verify").json["domains"]
+    return {h for d in found for p in d["problems"] for h in p["hints"]}
+
+
+def test_verify_tells_of_one_storage(host, twice):
+    (hint,) = hints(host)
+    assert hint.startswith("they are one storage, name one of them: ")
+    words = shlex.split(hint[hint.index(parser.PROGRAM) :])
+    assert host.run(*words[1:]).code == 0
+
+
+def test_verify_tells_of_a_copy(host, copy):
+    (hint,) = hints(host)
+    assert hint.startswith("they are copies, ")
+
+
+def test_mount_of_two_domains(host):
+    host.domain(sd_id=A)
+    host.domain(sd_id=B)
+    done = host.run("show", "--path", host.mount)
+    assert "hint: name one of them by its UUID: SD\n" in done.err
 
 
 @pytest.mark.parametrize("below", ["", A, A + "/"])

@@ -243,13 +243,35 @@ def test_leftovers_are_a_note(host, dom_md):
     assert "\x1b" not in host.run("verify").out
 
 
-@pytest.mark.parametrize(
-    "name", ["metadata.new", "metadata.new.h.1.0123456789abcdef"]
-)
-def test_directory_where_new_metadata_would_be(host, dom_md, name):
+OURS = "metadata.new.h.1.0123456789abcdef"
+
+
+@pytest.mark.parametrize("name, code", [("metadata.new", 9622), (OURS, 9624)])
+def test_directory_where_new_metadata_would_be(host, dom_md, name, code):
     os.mkdir(os.path.join(dom_md, name))
+    ((found, message),) = problems(host)
+    assert found == code and name in message
+    # Ours is in our way, and VDSM's is not.
+    done = host.run("set", A, "--reason", "x")
+    assert done.code == (1 if name == OURS else 0)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [os.mkfifo, lambda path: os.symlink("/dev/null", path)],
+    ids=["FIFO", "link"],
+)
+def test_vdsm_would_write_to_what_is_no_file(host, dom_md, make):
+    make(os.path.join(dom_md, "metadata.new"))
     ((code, message),) = problems(host)
-    assert code == 9624 and name in message
+    assert code == 9622 and "metadata.new" in message
+    os.unlink(os.path.join(dom_md, "metadata.new"))
+    # The next change takes away what is there by a name of ours.
+    make(os.path.join(dom_md, OURS))
+    (note,) = only_notes(host)
+    assert OURS in note
+    assert host.run("set", A, "--reason", "x").code == 0
+    assert only_notes(host) == []
 
 
 # This host

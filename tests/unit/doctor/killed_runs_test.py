@@ -69,9 +69,10 @@ def test_what_was_left(run_dir, suffix):
     [
         (Flag(value=False), ["clear", A, "--reason", killed_runs._REASON]),
         (Flag(value=False, reason="x"), ["clear", A, "--reason", "x"]),
+        (Flag(value=True, reason="-x"), ["set", A, "--reason=-x"]),
     ],
 )
-def test_command_of_a_domain_that_is_not_flagged(run_dir, flag, words):
+def test_command_that_tidies(run_dir, flag, words):
     left(run_dir, A)
     (found,) = check(run_dir, {A: killed_runs.Known(flag, "/m n/sd")})
     assert shlex.split(found.hint)[1:] == [*words, "--path", "/m n/sd"]

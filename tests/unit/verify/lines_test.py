@@ -113,6 +113,8 @@ def test_geometry(version, values, codes):
         ({"VERSION": " 5"}, [967]),
         ({"CLASS": "data"}, [9622]),
         ({"CLASS": None}, [9622]),
+        ({"ROLE": None}, [9622]),
+        ({"DESCRIPTION": None}, [9622]),
         ({"TYPE": "nfs"}, []),
         ({"TYPE": "FTP"}, [9622]),
     ],
