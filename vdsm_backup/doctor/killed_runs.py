@@ -30,9 +30,6 @@ _TIMEOUT = 10
 # The number of a copy that no host has.
 _NO_COPY = 999_999_999
 
-# The reason in a command where the domain has none.
-_REASON = "clean up after a killed run"
-
 
 class Known(NamedTuple):
     """
@@ -156,15 +153,15 @@ def _without_record(
 
 def _hint(sd_id: str, known: Known | None) -> str:
     """The command that cleans up, and changes nothing else."""
-    if known is None:
-        # Nobody knows what to set without changing the flag.
+    if known is None or not known.flag.reason:
+        # Nobody knows what to set without changing the metadata.
         return (
             f"vdsm-backup-domain restore {sd_id} --from {_NO_COPY}, which only"
             " cleans up, since there is no such copy"
         )
     action = "set" if known.flag.value else "clear"
     # With the reason that is there, nothing is to be changed.
-    reason = known.flag.reason or _REASON
+    reason = known.flag.reason
     words = ["vdsm-backup-domain", action, sd_id, "--reason", reason]
     if reason.startswith("-"):
         # Behind a space it would be taken for an option.

@@ -67,7 +67,6 @@ def test_what_was_left(run_dir, suffix):
 @pytest.mark.parametrize(
     "flag, words",
     [
-        (Flag(value=False), ["clear", A, "--reason", killed_runs._REASON]),
         (Flag(value=False, reason="x"), ["clear", A, "--reason", "x"]),
         (Flag(value=True, reason="-x"), ["set", A, "--reason=-x"]),
     ],
@@ -78,11 +77,14 @@ def test_command_that_tidies(run_dir, flag, words):
     assert shlex.split(found.hint)[1:] == [*words, "--path", "/m n/sd"]
 
 
-def test_domain_that_is_not_known(run_dir):
-    """The command that is named cannot change its flag."""
+@pytest.mark.parametrize(
+    "known", [{}, {B: killed_runs.Known(Flag(value=False))}]
+)
+def test_domain_that_is_not_known_or_has_no_reason(run_dir, known):
+    """The command that is named cannot change its metadata."""
     left(run_dir, A)
     left(run_dir, B, ".lvs")
-    found = {f.text: f.hint for f in check(run_dir)}
+    found = {f.text: f.hint for f in check(run_dir, known)}
     (hint,) = [hint for text, hint in found.items() if B in text]
     command = f"{parser.PROGRAM} restore {B} --from 999999999, "
     assert hint.startswith(command)
