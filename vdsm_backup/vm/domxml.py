@@ -204,10 +204,14 @@ def _disk(disk: _Element, domains: Mapping[str, Sequence[str]]) -> Disk:
 
 
 def _sources(element: _Element) -> Iterator[Source]:
-    values = {_local(k): v for k, v in element.attributes.items()}
+    # As for elements, in any namespace: libvirt takes the first attribute with
+    # the name. So none takes the place of another.
+    values = [(_local(k), v) for k, v in element.attributes.items() if v]
+    protocols = [v for name, v in values if name == "protocol"] or [""]
     for kind in _SOURCE:
-        if values.get(kind):
-            yield Source(kind, values[kind], values.get("protocol", ""))
+        for value in (v for name, v in values if name == kind):
+            for protocol in protocols:
+                yield Source(kind, value, protocol)
 
 
 def _domains_by_target(root: _Element) -> dict[str, list[str]]:

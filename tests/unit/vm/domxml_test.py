@@ -125,6 +125,22 @@ def test_two_attributes_are_two_sources():
     assert values(found) == [("file", "/a", ""), ("dev", "/b", "")]
 
 
+@pytest.mark.parametrize(
+    "first, second", [("x:file", "file"), ("file", "x:file")]
+)
+def test_an_attribute_of_any_namespace_hides_no_other(first, second):
+    source = f"<source xmlns:x='urn:x' {first}='/a' {second}='/b'/>"
+    found = only_disk(vm(disk(source)))
+    assert values(found) == [("file", "/a", ""), ("file", "/b", "")]
+
+
+def test_a_protocol_of_any_namespace_hides_no_other():
+    source = "<source xmlns:x='urn:x' protocol='gluster' x:protocol='?'/>"
+    source = source.replace("/>", " name='v/x'/>")
+    found = values(only_disk(vm(disk(source))))
+    assert found == [("name", "v/x", "gluster"), ("name", "v/x", "?")]
+
+
 @pytest.mark.parametrize("source", ["", "<source/>", "<source file=''/>"])
 def test_no_source(source):
     assert only_disk(vm(disk(source))).sources == []
