@@ -37,7 +37,8 @@ def no_other_user():
     """Why another user cannot run this code with this Python, or ""."""
     if os.geteuid() != 0:
         return "only root can become another user"
-    for path in (os.path.realpath(sys.executable), ROOT):
+    # The prefix: that of tox is closed.
+    for path in (os.path.realpath(sys.executable), sys.prefix, ROOT):
         while path != "/":
             if not os.stat(path).st_mode & 0o001:
                 return f"another user cannot run us: {path} is closed"
