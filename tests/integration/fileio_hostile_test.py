@@ -280,7 +280,7 @@ def test_metadata_of_another_kind_is_not_read(mount, sd_id, backend, put):
     path = filedomain.path(mount, sd_id)
     os.unlink(path)
     put(path, filedomain.path(mount, other))
-    storage = storage_on(mount, backend, sd_id, timeout=0.5)
+    storage = storage_on(mount, backend, sd_id)
     if put is put_hard_link:
         # It says which domain it is of.
         with pytest.raises(errors.NotMetadata, match=other):
