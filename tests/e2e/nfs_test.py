@@ -21,11 +21,15 @@ for pid in $({OURS})
 do until grep -q 'TracerPid:.[1-9]' /proc/$pid/status; do sleep 0.2; done
 done
 """
-# In the first half of a rename over a file that is open on this client.
+# In the first half of a rename over a file that is open on this client: it
+# stays there, since the storage does not answer. Before that half it may look
+# for a free name.
 IN_SILLY_RENAME = f"""
-until for pid in $({OURS}); do cat /proc/$pid/stack; done 2>/dev/null |
-    grep nfs_sillyrename
-do sleep 0.2; done
+stuck() {{
+    for pid in $({OURS}); do cat /proc/$pid/stack; done 2>/dev/null |
+        grep nfs_sillyrename
+}}
+until stuck && sleep 3 && stuck; do sleep 0.2; done
 """
 KILL = f"""kill -KILL $({OURS}); while [ "$({OURS})" ]; do sleep 0.2; done"""
 
