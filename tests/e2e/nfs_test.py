@@ -37,7 +37,8 @@ KILL = f"""kill -KILL $({OURS}); while [ "$({OURS})" ]; do sleep 0.2; done"""
 def test_killed_in_silly_rename(box, host1, host2, all_domains):
     """
     A client that has the old file open moves it away first, by one request,
-    and renames by another. Killed in between, there is no metadata.
+    and renames by another. Killed in between, there is no metadata, or still
+    the old one.
     """
     slow = all_domains["slow"]
     host1.tool("set", slow.sd_id, "--reason", "kept", check=0)
@@ -61,10 +62,14 @@ def test_killed_in_silly_rename(box, host1, host2, all_domains):
         host1.tool("restore", slow.sd_id, check=0)
         whole = host2.json("show", slow.sd_id)["domain"]
     after = host2.json("show", slow.sd_id)["domain"]
-    assert gone.rc == 1
-    assert "error 992" in gone.err
     assert judged.rc == 4
-    assert "not because it is flagged" in judged.out + judged.err
+    if gone.rc == 0:
+        # The server never carried out the first half, and all is as before.
+        assert "reason          kept" in gone.out
+        assert "error 994" in judged.out + judged.err
+    else:
+        assert "error 992" in gone.err
+        assert "not because it is flagged" in judged.out + judged.err
     for shown in (whole, after):
         assert (shown["seal"], shown["error"]) == ("valid", None)
         assert (shown["flag"], shown["reason"]) == (True, "kept")

@@ -168,6 +168,15 @@ def test_any_changed_character_breaks_the_seal(values, data):
     assert md_lines.parse(lines).seal == "broken"
 
 
+def test_a_seal_in_capital_letters_is_broken():
+    # VDSM compares the text: SHA1 digests of its own are in small letters.
+    lines = md_lines.flush({"A": "1"})
+    seal = lines[-1].partition("=")[2]
+    assert seal != seal.upper()
+    lines[-1] = f"{md_lines.SEAL}={seal.upper()}"
+    assert md_lines.parse(lines).seal == "broken"
+
+
 @given(TEXT)
 @example("\ud800\udfff")
 @example("a&38&b")
