@@ -8,7 +8,7 @@ SYSTEM_PYTHON = /usr/bin/python3
 export PATH := $(PATH):/usr/sbin:/sbin
 
 # Most tests wait for daemons and timeouts most of the time.
-WORKERS = $(shell expr 3 \* $$(nproc))
+WORKERS = $(shell expr 6 \* $$(nproc))
 PARALLEL = -n $(WORKERS) --dist loadscope
 
 # What `make soak` does at random; SEED=NUMBER repeats it.
