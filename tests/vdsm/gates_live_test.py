@@ -207,28 +207,48 @@ def entries(host, count):
     return found
 
 
+def begin(host, vm, verb):
+    """A live snapshot or merge."""
+    disk = disk_of(host, vm)
+    if verb == "snapshot":
+        drive = {**disk.pdiv(), "baseVolumeID": disk.volume, "volumeID": "x"}
+        params = {"snapDrives": [drive]}
+    else:
+        params = {
+            "drive": disk.pdiv(),
+            "baseVolUUID": disk.volume,
+            "topVolUUID": disk.volume,
+            "jobUUID": guests.BLANK,
+        }
+    host.call(f"VM.{verb}", vmID=vm.id, **params)
+
+
 @pytest.mark.parametrize(
     "verb, operation", [("snapshot", "live-snapshot"), ("merge", "live-merge")]
 )
 def test_way_out(host, pool, vm, verb, operation):
     host.do(guard.record_journal)
+    host.do(vms.let_merge)
     outside.put_flag(pool[1][1])
-    disk = disk_of(host, vm)
-    if verb == "snapshot":
-        drive = {**disk.pdiv(), "baseVolumeID": disk.volume, "volumeID": "x"}
-        host.call("VM.snapshot", vmID=vm.id, snapDrives=[drive])
-    else:
-        # VDSM finds no chain in libvirt's test driver; it was asked.
-        guests.refused(
-            host.call,
-            "VM.merge",
-            vmID=vm.id,
-            drive=disk.pdiv(),
-            baseVolUUID=disk.volume,
-            topVolUUID=disk.volume,
-            jobUUID=guests.BLANK,
-        )
+    begin(host, vm, verb)
     assert entries(host, 1) == [[operation, "allowed", "VM web1"]]
+
+
+def test_what_vdsm_refuses_is_not_told(host, pool, vm):
+    """Nor is storage read for it."""
+    host.do(guard.record_journal)
+    outside.put_flag(pool[1][1])
+    disk = guests.disk(host, host.sp_id, pool[1][0], "vdb")
+    host.do(vms.migrate_away, vm.id)
+    in_progress = 51  # MigrationInProgress
+    assert guests.refused(begin, host, vm, "snapshot")[0] == in_progress
+    assert guests.refused(plug, host, vm, disk)[0] == in_progress
+    # It finds no chain in libvirt's test driver.
+    guests.refused(begin, host, vm, "merge")
+    host.do(vms.migrate_away, vm.id, False)
+    begin(host, vm, "snapshot")
+    told = [["live-snapshot", "allowed", "VM web1"]]
+    assert entries(host, 1) == told
 
 
 def test_hot_plug_by_a_path_alone(host, pool, vm):

@@ -208,35 +208,31 @@ def test_incoming_migration_and_a_flag_that_comes_late(host, pool):
     assert told(host) == ([disk.image], [disk.image], [])
 
 
-def tears_down_after_a_failed_start():
-    """
-    Whether VDSM itself tears down the disks of a VM that failed to start.
-
-    Since VDSM 06936b144 (virt: run cleanup after failed vm start) the thread
-    of the VM calls _cleanup(). Before, the disks stayed prepared, with the
-    plugin and without it.
-    """
-    from vdsm.virt.vm import Vm
-
-    return "_cleanup" in Vm._startUnderlyingVm.__code__.co_names
-
-
-@pytest.fixture(params=[False, True])
-def flagged(request):
-    """Where the domain is flagged, it is the plugin that tears down."""
-    if not request.param and not tears_down_after_a_failed_start():
-        reason = "this VDSM tears nothing down (mended by 06936b144)"
-        request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
-    return request.param
-
-
-def test_destroyed_while_it_starts(host, pool, flagged):
+@pytest.mark.parametrize("flagged", [False, True])
+@pytest.mark.parametrize("when", ["prepared", "checked"])
+def test_destroyed_while_it_starts(host, pool, when, flagged):
+    """While an image is prepared, or between that and its use."""
     disk = guests.disk(host, host.sp_id, pool[0][0])
     vm = Guest(host, disk)
-    host.do(vms.destroy_when_prepared, vm.id)
+    if when == "prepared":
+        host.do(vms.destroy_when_prepared, vm.id)
+    else:
+        host.do(vms.destroy_when_checked, vm.id)
     if flagged:
         host.do(vms.flag_after_then, pool[0][1])
     vm.create()
     host.do(vms.wait_destroyed, vm.id)
-    assert told(host)[2] == []
+    prepared, torn_down, running = told(host)
+    assert (prepared, running) == ([disk.image], [])
+    assert disk.image in torn_down
+    assert guests.links(host, pool[0][0]) == []
+
+
+def test_destroyed_while_it_comes_in(host, pool):
+    disk = guests.disk(host, host.sp_id, pool[0][0])
+    vm = Guest(host, disk)
+    host.do(vms.set_listener_timeout, 1)
+    host.do(vms.destroy_when_prepared, vm.id)
+    host.do(vms.come_in, vm.id, vm.xml)
+    host.do(vms.wait_destroyed, vm.id)
     assert guests.links(host, pool[0][0]) == []

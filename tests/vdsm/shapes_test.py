@@ -84,7 +84,7 @@ METHODS = [
     for cls in VMS
     for name, value in vars(cls).items()
     if inspect.isfunction(value)
-    and name not in ("validateSPM",)
+    and name not in ("validateSPM", "_not_migrating")
     and (cls, name) != (vdsmvms.clientIF, "__init__")
     and (cls, name) != (vdsmvms.HSM, "__init__")
 ]
@@ -108,7 +108,13 @@ def test_attributes_that_the_guard_reads():
     from vdsm.virt import vm
 
     used = vm.Vm.__init__.__code__.co_names
-    for name in ("cif", "recovering", "_altered_state", "id"):
+    for name in (
+        "_altered_state",
+        "_destroy_requested",
+        "cif",
+        "id",
+        "recovering",
+    ):
         assert name in used
     assert vm._AlteredState("x").origin == "x"
     assert vm._MIGRATION_ORIGIN == vdsmvms.MIGRATION_ORIGIN
@@ -119,6 +125,7 @@ def test_attributes_that_the_guard_reads():
     [
         ("vdsm.common.exception", vdsmvms.VdsmException),
         ("vdsm.common.exception", vdsmvms.GeneralException),
+        ("vdsm.storage.exception", vdsmvms.StorageException),
         (
             "vdsm.storage.exception",
             vdsmvms.createIllegalVolumeSnapshotError,

@@ -116,6 +116,28 @@ def test_compare_and_set(host, sd):
     assert outside.read_flag(sd[1]).value is True
 
 
+def test_a_refusal_is_no_fault_of_vdsm(host, sd):
+    """VDSM logs an error that it has not expected with a trace."""
+    master_pool = outside.values(sd[1])["POOL_UUID"]
+    before = len(host.log())
+    refused(errors.MetadataChanged, host.set_backup, sd[0], expected=True)
+    refused(errors.InvalidReason, host.set_backup, sd[0], True, "")
+    refused(errors.DomainNotFound, host.get_backup, master_pool)
+    xml = XML.format(sd=sd[0], device="disk")
+    host.do(vms.run_vm, {"name": "web1", "xml": xml})
+    refused(errors.DomainInUse, host.set_backup, sd[0])
+    host.stop_spm(master_pool)
+    refused(654, host.set_backup, sd[0])
+    said = host.log()[before:]
+    assert "Unexpected error" not in said
+    assert "BackupFlagError" not in said
+    assert "SecureError" not in said
+    # A fault is one.
+    outside.put(sd[1], {**outside.values(sd[1]), "BACKUP": "maybe"})
+    refused(errors.InvalidFlag, host.get_backup, sd[0])
+    assert "BackupFlagError" in host.log()[before:]
+
+
 def test_reads_what_others_wrote_this_moment(host, sd):
     assert host.get_backup(sd[0])["backup"] is False
     outside.put_flag(sd[1])

@@ -18,8 +18,11 @@ this takes two checks, and has what they need. Other callers (unplugging, the
 end of a replication, CD-ROMs, memory volumes) are not checked.
 
 A VM that runs on a flagged domain already is left alone. The journal is told:
-when VDSM finds the VM again after a restart, and when a snapshot of it is
-made or merged.
+when VDSM finds the VM again after a restart, and when it has begun to make or
+to merge a snapshot of the VM.
+
+What VDSM refuses by itself, without storage, it refuses first: no flag is read
+for it.
 
 A refusal is an exception with our text and code. When a VM starts it becomes
 the reason of the VM's end, which the engine shows. Elsewhere it becomes the
@@ -41,7 +44,7 @@ from vdsm_backup.plugin.second_check import (
 )
 
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Iterator
 
     from vdsm_backup.plugin.vdsm_types import (
         ApiVm,
@@ -96,7 +99,8 @@ def prepare_paths_for_drives(
     while it prepares a disk, and stops when a destroy is requested.
 
     Adds both checks (see second_check.py). No flag is read under the lock.
-    Must not break: recovery; a VM that is destroyed while it starts.
+    Whoever destroys the VM meanwhile finds no disks to tear down, so they are
+    torn down here, and the start ends. Must not break: recovery.
     """
     gate = Gate(config_path)
 
@@ -115,8 +119,10 @@ def prepare_paths_for_drives(
         if not incoming:
             check()
         result = original(self, drives)
-        with torn_down_on_error(self.cif, drives):
+        with torn_down_on_error(self.cif, _own(self, drives)):
+            _require_not_destroyed(self)
             check()
+            _require_not_destroyed(self)
         return result
 
     return checking
@@ -143,8 +149,10 @@ def migration_create(original: Function, config_path: str | None) -> Function:
 
         # What the VM runs with at the source, if the source sends it.
         xml = params.get("_srcDomXML") or params.get("xml")
+        # VDSM refuses a VM that it has already.
+        known = self._UUID in self._cif.getVMs()
         try:
-            if xml is not None:
+            if xml is not None and not known:
                 vm = f"VM {params.get('vmName') or self._UUID}"
                 gate.require_allowed("migrate-in", vm, self._UUID, xml=xml)
         except VdsmException as e:
@@ -161,14 +169,15 @@ def hotplug_disk(original: Function, config_path: str | None) -> Function:
     of the VM's.
 
     Adds both checks, and makes the disk known to vms.find() from the start. If
-    a hook refuses the disk, VDSM leaves it prepared, and so it is torn down
-    here. Must not break: CD-ROMs, LUNs and managed disks.
+    a hook refuses the disk, or the VM has ended, VDSM leaves it prepared, and
+    so it is torn down here. Must not break: CD-ROMs, LUNs and managed disks.
     """
     gate = Gate(config_path)
 
     @functools.wraps(original)
     def checking(self: Vm, params: dict[str, Any]) -> Response:
         from vdsm.common.exception import HookError
+        from vdsm.virt.virdomain import NotConnectedError
 
         drive, xml = _drive_of(self, params.get("xml"))
 
@@ -177,11 +186,13 @@ def hotplug_disk(original: Function, config_path: str | None) -> Function:
             gate.require_allowed("hotplug", vm, self.id, [drive], xml)
 
         with vms.plugging(self.name, drive):
-            check()
+            # While the VM migrates, VDSM refuses it.
+            if not self.isMigrating():
+                check()
             with on_prepared(check) as prepared:
                 try:
                     return original(self, params)
-                except HookError:
+                except (HookError, NotConnectedError):
                     # VDSM tears down only if it is libvirt that refuses.
                     for each in prepared:
                         tear_down(self.cif, each)
@@ -239,8 +250,9 @@ def snapshot(original: Function, config_path: str | None) -> Function:
     Wraps Vm.snapshot, which starts a job that makes a snapshot of a running
     VM.
 
-    Adds an entry in the journal if one of the domains is flagged. Must not
-    break, or delay: a snapshot can be a step on the way to another domain.
+    Adds an entry in the journal if one of the domains is flagged and VDSM has
+    not refused the snapshot. Must not break, or delay: a snapshot can be a
+    step on the way to another domain.
     """
     return _telling("live-snapshot", original, config_path)
 
@@ -260,14 +272,34 @@ def _telling(
 
     @functools.wraps(original)
     def telling(self: Vm, *args: Any, **kwargs: Any) -> Any:
+        result = original(self, *args, **kwargs)
+        # VDSM refuses by an exception.
         _tell_journal(gate, operation, self)
-        return original(self, *args, **kwargs)
+        return result
 
     return telling
 
 
 def _tell_journal(gate: Gate, operation: str, vm: Vm) -> None:
     gate.tell_journal(operation, f"VM {vm.name}", vm.id, xml=vm.domain.xml)
+
+
+def _own(vm: Vm, drives: list[Drive]) -> Iterator[Drive]:
+    """
+    The drives, unless the VM was destroyed and started again on this host:
+    then the new one has prepared them, too, and VDSM tears them down when that
+    one ends.
+    """
+    if vm.cif.getVMs().get(vm.id, vm) is vm:
+        yield from drives
+
+
+def _require_not_destroyed(vm: Vm) -> None:
+    """End the start of a VM as VDSM ends it when there is a qemu."""
+    from vdsm.virt import vm as virt
+
+    if vm._destroy_requested.is_set():
+        raise virt.DestroyedOnStartupError
 
 
 def _is_incoming(vm: Vm) -> bool:

@@ -260,9 +260,19 @@ NEEDED = (
     # gates.py, second_check.py
     _need(f"{_CLIENT}.teardownVolumePath", "self", "drive"),
     _need(
-        f"{_VM}.__init__", uses=["id", "recovering", "_altered_state", "cif"]
+        f"{_VM}.__init__",
+        uses=[
+            "id",
+            "recovering",
+            "_altered_state",
+            "_destroy_requested",
+            "cif",
+        ],
     ),
+    _need(f"{_VM}.isMigrating", "self"),
     _need("vdsm.virt.vm:_MIGRATION_ORIGIN"),
+    _need("vdsm.virt.vm:DestroyedOnStartupError"),
+    _need("vdsm.virt.virdomain:NotConnectedError"),
     _need("vdsm.virt.vmdevices.common:dev_elems_from_xml", "vm", "xml"),
     _need("vdsm.virt.vmdevices.storagexml:parse", "dev", "meta"),
     _need("vdsm.common.exception:VdsmException.response", "self"),
@@ -295,5 +305,8 @@ NEEDED = (
     ),
     _need("vdsm.storage.securable:_secure_method", "method"),
     _need("vdsm.common.threadlocal:vars"),
-    _need("vdsm.API:APIBase.__init__", "self", uses=["_irs"]),
+    _need("vdsm.API:APIBase.__init__", "self", uses=["_irs", "_cif"]),
+    _need("vdsm.storage.exception:StorageException"),
+    _need("vdsm.storage.exception:SpmStatusError"),
+    _need("vdsm.common.exception:expected", "error"),
 )

@@ -81,6 +81,13 @@ nothing should have been prepared. After a failed start VDSM tears down only
 the drives in Vm._devices, which has none yet (and before its commit 06936b144
 it does not even do that). The LVs would stay active on this host.
 
+*A destroy can come in between.* It tears down the drives in Vm._devices, too,
+and comes back; the second check is longer than all else between preparing and
+the moment when they are there. So the thread of the VM looks whether a destroy
+was requested, before the second check and after it, tears down what was
+prepared, and ends the start. If the VM was started again on this host
+meanwhile, what the new start has prepared is not taken from it.
+
 *Only what was prepared is torn down.* When a destroy is requested,
 _preparePathsForDrives ends before it has prepared all drives. An image that
 was not prepared for this VM may be in use on this host by somebody else, from

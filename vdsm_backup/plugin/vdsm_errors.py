@@ -14,6 +14,15 @@ from vdsm_backup import errors
 if TYPE_CHECKING:
     from typing import Callable, Iterator
 
+# What whoever calls a verb could have known, beside refusals and arguments
+# that make no sense. To VDSM none of these is a fault of its own.
+_OF_THE_CALLER = (
+    errors.DomainNotFound,
+    errors.MetadataChanged,
+    errors.UnsupportedClass,
+    errors.UnsupportedVersion,
+)
+
 
 @contextlib.contextmanager
 def as_vdsm() -> Iterator[None]:
@@ -52,14 +61,31 @@ def exception(error: errors.Error, text: str | None = None) -> Exception:
 
     text: in place of the error's own.
     """
-    from vdsm.common.exception import GeneralException
+    from vdsm.storage import exception as se
 
-    class BackupFlagError(GeneralException):
-        code = error.verb_code or error.code
+    # VDSM asks no other exceptions whether they are expected: Task._run().
+    class BackupFlagError(se.StorageException):
+        code = code_of(error)
         # An answer, not a fault of VDSM: no trace in its log.
-        expected = error.refusal or error.wrong_usage
+        expected = is_expected(error)
 
         def __str__(self) -> str:
             return text or str(error)
 
     return BackupFlagError()
+
+
+def code_of(error: errors.Error) -> int:
+    """
+    The code that an error has in verbs of VDSM and in refusals: one of those
+    that are for them. An error that has none is a fault of ours there.
+    """
+    code = error.verb_code or error.code
+    first, last = errors.RANGES[0]
+    return code if first <= code <= last else errors.InternalError.code
+
+
+def is_expected(error: errors.Error) -> bool:
+    return (
+        error.refusal or error.wrong_usage or isinstance(error, _OF_THE_CALLER)
+    )

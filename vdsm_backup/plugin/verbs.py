@@ -100,6 +100,7 @@ def hsm_set(config_path: str | None) -> Function:
             vars.task.getSharedLock(hsm.STORAGE, sdUUID)
             vars.task.getExclusiveLock(hsm.STORAGE, f"{sdUUID}_backup")
             pool = self.getPool(pool_id)
+            _require_spm(pool)
             result = pool.setSDBackup(domain, request, options)
             return {"result": result}
 
@@ -235,6 +236,20 @@ class _World:
         _require_attached(self._domain.sd_id, pool)
         if pool != self._pool.spUUID:
             raise errors.MetadataChanged(self._domain.sd_id)
+
+
+def _require_spm(pool: StoragePool) -> None:
+    """
+    The same as the decorator of StoragePool requires, which VDSM logs as a
+    fault.
+    """
+    from vdsm.common.exception import expected
+    from vdsm.storage import exception as se
+
+    try:
+        pool.validateSPM()
+    except se.SpmStatusError as e:
+        raise expected(e)
 
 
 def _require_attached(sd_id: str, pool_id: str) -> None:

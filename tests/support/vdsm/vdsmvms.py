@@ -6,6 +6,7 @@ the real thing.
 """
 
 import sys
+import threading
 import types
 
 MIGRATION_ORIGIN = "_MIGRATION_ORIGIN"
@@ -30,17 +31,34 @@ class HookError(GeneralException):
     """As hooks.before_disk_hotplug() raises it."""
 
 
-class createIllegalVolumeSnapshotError(GeneralException):
+class StorageException(GeneralException):
+    code = 200
+
+
+class createIllegalVolumeSnapshotError(StorageException):
     code = 226
 
 
+class DestroyedOnStartupError(Exception):
+    """Of vdsm.virt.vm"""
+
+
+class NotConnectedError(Exception):
+    """Of vdsm.virt.virdomain: the VM has ended."""
+
+
 class clientIF:
-    """Prepares all drives but those in `broken`."""
+    """Prepares all drives but those in `broken`. then(): after each."""
 
     def __init__(self):
         self.calls = []
         self.broken = ()
         self.teardown_fails = False
+        self.vms = {}
+        self.then = lambda: None
+
+    def getVMs(self):
+        return dict(self.vms)
 
     def prepareVolumePath(self, drive, vmId=None, path=None):
         """Of VDSM."""
@@ -48,6 +66,7 @@ class clientIF:
         if drive["imageID"] in self.broken:
             raise ValueError("Bad volume specification")
         drive["volumeInfo"] = {"path": "p"}
+        self.then()
         return (drive["imageID"], vmId, path)
 
     def teardownVolumePath(self, drive):
@@ -65,19 +84,31 @@ class Vm:
         self.recovering = recover
         origin = params.get("origin")
         self._altered_state = types.SimpleNamespace(origin=origin)
+        self._destroy_requested = threading.Event()
+        self.migrating = False
         self.domain = types.SimpleNamespace(xml="<domain/>")
+
+    def isMigrating(self):
+        return self.migrating
+
+    def _not_migrating(self):
+        if self.migrating:
+            raise GeneralException("Migration in progress")
 
     def preparePaths(self):
         return self._preparePathsForDrives([drive("one")])
 
     def _preparePathsForDrives(self, drives):
         for one in drives:
+            if self._destroy_requested.is_set():
+                break
             self.cif.prepareVolumePath(one, self.id, path=None)
         return "prepared"
 
     hook = None
 
     def hotplugDisk(self, params):
+        self._not_migrating()
         self.cif.prepareVolumePath(drive(params["xml"]))
         if self.hook:
             self.hook()
@@ -100,16 +131,20 @@ class Vm:
         timeout=30,
         freeze_timeout=8,
     ):
+        self._not_migrating()
         return (snap_drives, timeout)
 
     def merge(self, driveSpec, baseVolUUID, topVolUUID, bandwidth, jobUUID):
-        raise ValueError(driveSpec)
+        self._not_migrating()
 
 
 class ApiVM:
     """vdsm.API.VM"""
 
     _UUID = "vm-id"
+
+    def __init__(self, UUID):
+        self._cif = clientIF()
 
     def migrationCreate(self, params, incomingLimit=None):
         return {"params": params, "limit": incomingLimit}
@@ -162,7 +197,8 @@ def be_imported(monkeypatch):
     )
     xmlutils = types.SimpleNamespace(tostring=lambda element: f"<{element}>")
     storage = types.SimpleNamespace(
-        createIllegalVolumeSnapshotError=createIllegalVolumeSnapshotError
+        StorageException=StorageException,
+        createIllegalVolumeSnapshotError=createIllegalVolumeSnapshotError,
     )
     common = types.SimpleNamespace(
         dev_elems_from_xml=lambda vm, xml: (0, xml, {})
@@ -173,10 +209,15 @@ def be_imported(monkeypatch):
         "vdsm.common": {"exception": exception, "xmlutils": xmlutils},
         "vdsm.common.exception": vars(exception),
         "vdsm.storage": {"exception": storage},
+        "vdsm.storage.exception": vars(storage),
         "vdsm.virt": {
-            "vm": types.SimpleNamespace(_MIGRATION_ORIGIN=MIGRATION_ORIGIN),
+            "vm": types.SimpleNamespace(
+                _MIGRATION_ORIGIN=MIGRATION_ORIGIN,
+                DestroyedOnStartupError=DestroyedOnStartupError,
+            ),
             "vmdevices": None,
         },
+        "vdsm.virt.virdomain": {"NotConnectedError": NotConnectedError},
         "vdsm.virt.vmdevices": {"common": common, "storagexml": storagexml},
         "ioprocess": {
             "Timeout": type("Timeout", (Exception,), {}),

@@ -18,10 +18,14 @@ class Refused(VdsmException):
 
 
 class Gate:
-    """Refuses by the answers, in order; afterwards it allows."""
+    """
+    Refuses by the answers, in order; afterwards it allows. then(): what
+    happens meanwhile.
+    """
 
     answers = []
     asked = []
+    then = None
 
     def __init__(self, path):
         assert path == "path"
@@ -29,6 +33,8 @@ class Gate:
     def require_allowed(self, operation, vm, vm_id=None, drives=(), xml=None):
         images = [d["imageID"] for d in drives]
         self.asked.append((operation, vm, vm_id, images, xml))
+        if self.then:
+            self.then()
         if self.answers and self.answers.pop(0):
             raise Refused
 
@@ -41,6 +47,7 @@ def vdsm(monkeypatch):
     vdsmvms.be_imported(monkeypatch)
     monkeypatch.setattr(Gate, "answers", [])
     monkeypatch.setattr(Gate, "asked", [])
+    monkeypatch.setattr(Gate, "then", None)
     monkeypatch.setattr(gates, "Gate", Gate)
 
 
@@ -120,6 +127,35 @@ def test_what_was_not_prepared_is_not_torn_down(cif, vm, monkeypatch):
     assert calls(cif) == ["prepare one", "teardown one"]
 
 
+def test_destroyed_while_it_is_prepared(cif, vm):
+    """Whoever destroys a VM that has no disks yet tears none down."""
+    cif.then = vm._destroy_requested.set
+    with pytest.raises(vdsmvms.DestroyedOnStartupError):
+        vm._preparePathsForDrives([drive("one"), drive("two")])
+    assert calls(cif) == ["prepare one", "teardown one"]
+    # Nobody needs to know any more whether it is allowed.
+    assert len(Gate.asked) == 1
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_destroyed_while_it_is_checked(cif, vm, refused):
+    Gate.answers = [False, refused]
+    error = Refused if refused else vdsmvms.DestroyedOnStartupError
+    cif.then = lambda: setattr(Gate, "then", vm._destroy_requested.set)
+    with pytest.raises(error):
+        vm._preparePathsForDrives([drive("one"), drive("two")])
+    assert calls(cif)[2:] == ["teardown one", "teardown two"]
+
+
+def test_started_again_while_the_destroyed_one_ends(cif, vm):
+    """What it has prepared is the new one's, too."""
+    cif.then = vm._destroy_requested.set
+    cif.vms = {vm.id: make_vm(cif)}
+    with pytest.raises(vdsmvms.DestroyedOnStartupError):
+        vm._preparePathsForDrives([drive("one")])
+    assert calls(cif) == ["prepare one"]
+
+
 def test_error_of_the_original(cif, vm):
     cif.broken = ["two"]
     with pytest.raises(ValueError, match="Bad volume"):
@@ -177,7 +213,9 @@ def test_incoming_migration_is_checked_when_prepared_only(cif):
 
 
 def test_migration_create():
-    api = guarded(vdsmvms.ApiVM, migrationCreate=gates.migration_create)()
+    api = guarded(vdsmvms.ApiVM, migrationCreate=gates.migration_create)(
+        "vm-id"
+    )
     params = {"_srcDomXML": "source", "xml": "engine", "vmName": "x"}
     assert api.migrationCreate(params, 3) == {"params": params, "limit": 3}
     api.migrationCreate({"xml": "engine"})
@@ -189,6 +227,15 @@ def test_migration_create():
     Gate.answers = [True]
     answer = api.migrationCreate(params, incomingLimit=3)
     assert answer == {"status": {"code": 994, "message": "refused"}}
+
+
+def test_a_vm_that_is_here_already_is_refused_by_vdsm():
+    api = guarded(vdsmvms.ApiVM, migrationCreate=gates.migration_create)(
+        "vm-id"
+    )
+    api._cif.vms = {api._UUID: "it"}
+    assert api.migrationCreate({"xml": "engine"})["limit"] is None
+    assert Gate.asked == []
 
 
 @pytest.mark.parametrize("second", [False, True])
@@ -204,9 +251,35 @@ def test_hot_plug(cif, vm, second):
     assert Gate.asked[-1] == asked
 
 
-@pytest.mark.parametrize("error", [vdsmvms.HookError("no"), KeyError("x")])
-def test_a_hook_that_refuses_a_hot_plug(cif, vm, error):
-    """VDSM leaves the image prepared then; at its other ends it does not."""
+def test_hot_plug_while_it_migrates(cif, vm):
+    """VDSM refuses it, and no storage is read."""
+    vm.migrating = True
+    with pytest.raises(vdsmvms.GeneralException):
+        vm.hotplugDisk({"xml": "one"})
+    assert (Gate.asked, calls(cif)) == ([], [])
+
+
+def test_hot_plug_when_it_migrates_no_more(cif, vm):
+    """The second check counts."""
+    vm.isMigrating = lambda: True
+    Gate.answers = [True]
+    with pytest.raises(Refused):
+        vm.hotplugDisk({"xml": "one"})
+    assert calls(cif) == ["prepare one", "teardown one"]
+
+
+LEFT_PREPARED = (vdsmvms.HookError, vdsmvms.NotConnectedError)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [vdsmvms.HookError("no"), vdsmvms.NotConnectedError(), KeyError("x")],
+)
+def test_a_hot_plug_that_fails(cif, vm, error):
+    """
+    VDSM leaves the image prepared where a hook refuses, or the VM has ended;
+    at its other ends it does not.
+    """
 
     def hook():
         raise error
@@ -214,7 +287,7 @@ def test_a_hook_that_refuses_a_hot_plug(cif, vm, error):
     vm.hook = hook
     with pytest.raises(type(error)):
         vm.hotplugDisk({"xml": "one"})
-    torn_down = isinstance(error, vdsmvms.HookError)
+    torn_down = isinstance(error, LEFT_PREPARED)
     wanted = ["prepare one", *["teardown one"] * torn_down]
     assert calls(cif) == wanted
 
@@ -273,10 +346,16 @@ def test_others_who_prepare_are_not_checked(cif, vm):
 
 
 def test_snapshot_and_merge(vm):
-    """Told of, whatever comes of them."""
-    assert vm.snapshot("drives", {}, False, "job", timeout=5) == ("drives", 5)
-    with pytest.raises(ValueError, match="spec"):
+    """Told of, unless VDSM refuses them."""
+    vm.migrating = True
+    with pytest.raises(vdsmvms.GeneralException):
+        vm.snapshot("drives", {}, False, "job", timeout=5)
+    with pytest.raises(vdsmvms.GeneralException):
         vm.merge("spec", "base", "top", 0, "job")
+    assert Gate.asked == []
+    vm.migrating = False
+    assert vm.snapshot("drives", {}, False, "job", timeout=5) == ("drives", 5)
+    assert vm.merge("spec", "base", "top", 0, "job") is None
     assert [asked[0] for asked in Gate.asked] == [
         "note live-snapshot",
         "note live-merge",

@@ -101,6 +101,23 @@ def destroy_when_prepared(vm_id):
     inside.cif.then = then
 
 
+def destroy_when_checked(vm_id):
+    """The whole of it, when the images are prepared and the flags are read."""
+    from vdsm_backup.plugin import gatekeeper
+
+    original = gatekeeper._read_lines
+
+    def read(sd_id):
+        lines = original(sd_id)
+        vm = inside.cif.vmContainer.get(vm_id)
+        if inside.cif.prepared and vm is not None:
+            inside.cif.creation = vm._creationThread
+            vm.destroy()
+        return lines
+
+    gatekeeper._read_lines = read
+
+
 def wait_destroyed(vm_id):
     wait_until(lambda: vm_id not in inside.cif.vmContainer)
     # It ends after what it began is undone.
@@ -130,6 +147,16 @@ def leases_unplugged(vm_id):
 
     for lease in inside.cif.vmContainer[vm_id]._devices[hwclass.LEASE]:
         lease.hotunplug_event.set()
+
+
+def migrate_away(vm_id, begun=True):
+    inside.cif.vmContainer[vm_id].isMigrating = lambda: begun
+
+
+def let_merge():
+    from vdsm.virt.livemerge import DriveMerger
+
+    DriveMerger.merge = lambda self, *args: None
 
 
 def hook_into_hotplug(sd_id=None):
