@@ -220,6 +220,8 @@ def write_lines(
     try:
         return lease.write(old, new), ()
     except Unsettled as e:
+        if e.lines:
+            old, new = e.lines
         outcome.find(storage, old, new, e, LINGER)
         note = (
             "the change is on storage, but the write ended with an error, so"

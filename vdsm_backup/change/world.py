@@ -119,6 +119,8 @@ class Unsettled(Exception):
         there now, they will not come: the old ones are there, or somebody
         else's.
     durable: if the new lines are there, no crash takes them away again.
+    lines: (old, new) as the write had them, if it began with others than it
+        was given.
     """
 
     def __init__(
@@ -127,9 +129,11 @@ class Unsettled(Exception):
         ended: bool,
         failed: bool = False,
         durable: bool = False,
+        lines: tuple[list[str], list[str]] | None = None,
     ) -> None:
         super().__init__(cause)
         self.cause = cause
         self.ended = ended
         self.failed = failed
         self.durable = durable
+        self.lines = lines

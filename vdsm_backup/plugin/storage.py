@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from vdsm_backup import errors
 from vdsm_backup.change.world import Unsettled
 from vdsm_backup.host import devices, mounts
+from vdsm_backup.metadata import domain as md_domain
 from vdsm_backup.metadata import encoding, flag, origin
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.plugin import metadata, vdsm_errors
@@ -28,6 +29,12 @@ if TYPE_CHECKING:
         PersistentDict,
         StorageDomain,
     )
+
+
+# What a write must find as it was: which domain it is, whether it can have a
+# flag, whose it is, and the flag. All else may change at the same moment, its
+# name say: the transaction has what is on storage, and keeps it.
+_MATTERS = (*flag.KEYS, *metadata.IDENTITY, "CLASS", md_domain.POOL)
 
 
 def open_domain(sd_id: str) -> VdsmStorage:
@@ -62,6 +69,10 @@ def dictionary(domain: StorageDomain) -> PersistentDict:
     return domain._metadata._dict
 
 
+def _matters(values: Mapping[str, str]) -> dict[str, str]:
+    return {key: values[key] for key in _MATTERS if key in values}
+
+
 class VdsmStorage(Reader):
     """domain: as sdCache.produce() returns it."""
 
@@ -71,7 +82,7 @@ class VdsmStorage(Reader):
 
     def write(self, old: list[str] | None, new: list[str]) -> list[str]:
         """
-        As change.world.Lease.write(): replace the lines in one transaction of
+        As change.world.Lease.write(): replace the flag in one transaction of
         VDSM, which starts from storage.
 
         Raises MetadataChanged, WriteFailed; Unsettled where the write may have
@@ -83,19 +94,21 @@ class VdsmStorage(Reader):
         if old is None:
             # Only a restore has no old lines, and VDSM restores nothing.
             raise ValueError("VDSM writes over metadata that it can read")
-        self._require_readable(new)
         wanted = md_lines.parse(new).values
         flushing = False
         try:
             md = dictionary(self.domain)
             with md.transaction():
-                if md.copy() != md_lines.parse(old).values:
+                before = md.copy()
+                if _matters(before) != _matters(md_lines.parse(old).values):
                     raise errors.MetadataChanged(self.sd_id)
                 for key in flag.KEYS:
                     if key in wanted:
                         md[key] = wanted[key]
                     elif key in md:
                         del md[key]
+                old, new = (md_lines.flush(v) for v in (before, md.copy()))
+                self._require_readable(new)
                 flushing = True
         except errors.Error:
             raise
@@ -105,8 +118,9 @@ class VdsmStorage(Reader):
                 raise errors.WriteFailed(self.sd_id, "reading", text) from e
             # We no longer wait for ioprocess, but it may still write.
             ended = not isinstance(e, (ioprocess.Timeout, ioprocess.Closed))
-            raise Unsettled(text, ended and self._prevent_late(e)) from e
-        self._require_written(wanted)
+            ended = ended and self._prevent_late(e)
+            raise Unsettled(text, ended, lines=(old, new)) from e
+        self._require_written(old, new)
         return new
 
     def _require_readable(self, new: list[str]) -> None:
@@ -119,18 +133,21 @@ class VdsmStorage(Reader):
         """
         return True
 
-    def _require_written(self, wanted: Mapping[str, str]) -> None:
+    def _require_written(self, old: list[str], new: list[str]) -> None:
         """
         Raises Unsettled if VDSM's transaction came to its end and the flag on
         storage is another one.
         """
+        lines = old, new
+        wanted = md_lines.parse(new).values
         try:
             found = md_lines.parse(self.read()).values
         except errors.Error as e:
-            raise Unsettled(f"reading it back failed: {e}", ended=True) from e
+            cause = f"reading it back failed: {e}"
+            raise Unsettled(cause, ended=True, lines=lines) from e
         if any(found.get(key) != wanted.get(key) for key in flag.KEYS):
             cause = "VDSM's write came to its end, and it is not there"
-            raise Unsettled(cause, ended=True)
+            raise Unsettled(cause, ended=True, lines=lines)
 
     def _unreadable(self, text: str) -> errors.Error:
         return errors.MetadataUnreadable(self.sd_id, printable(text))

@@ -6,6 +6,7 @@ import os
 import threading
 import uuid
 
+from tests.support import outside
 from tests.support.vdsm import inside, vdsmblock
 from tests.support.waiting import wait_until
 from vdsm_backup import errors
@@ -89,6 +90,58 @@ def fail_some_reads():
         return [] if n < 3 else original(self)
 
     FileMetadataRW.readlines = readlines
+
+
+def fail_writes_of_the_flag(fault):
+    """VDSM's write of one fails, and it is there all the same."""
+    from vdsm.storage.fileSD import FileMetadataRW
+
+    original = FileMetadataRW.writelines
+
+    def writelines(self, metadata):
+        original(self, metadata)
+        if any(line.startswith("BACKUP=True") for line in metadata):
+            raise _fault(fault)
+
+    FileMetadataRW.writelines = writelines
+
+
+def write_no_flag():
+    """VDSM's write of one comes to its end, and is not there."""
+    from vdsm.storage.fileSD import FileMetadataRW
+
+    original = FileMetadataRW.writelines
+
+    def writelines(self, metadata):
+        if not any(line.startswith("BACKUP=") for line in metadata):
+            original(self, metadata)
+
+    FileMetadataRW.writelines = writelines
+
+
+def _when_kept(then):
+    """When the copy is kept: read under the lease, and not written yet."""
+    from vdsm_backup.change import history
+
+    original = history.History.keep
+
+    def keep(self, *args):
+        thread = threading.Thread(target=then)
+        thread.start()
+        thread.join()
+        return original(self, *args)
+
+    history.History.keep = keep
+
+
+def describe_when_kept(sd_id, text):
+    _when_kept(lambda: produce(sd_id).setDescription(text))
+
+
+def put_when_kept(metafile, changes):
+    _when_kept(
+        lambda: outside.put(metafile, {**outside.values(metafile), **changes})
+    )
 
 
 def run_vm_when_written(name, xml, undo_fails=False):
