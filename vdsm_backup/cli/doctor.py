@@ -10,7 +10,7 @@ from vdsm_backup.cli import layout, readings, verify, wiring
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.cli.survey import Survey
 from vdsm_backup.doctor import checks as doctor_checks
-from vdsm_backup.doctor import gluster, killed_runs
+from vdsm_backup.doctor import gluster, killed_runs, launcher
 from vdsm_backup.host import mounts
 from vdsm_backup.storage.sources import Sources
 from vdsm_backup.text import printable
@@ -62,7 +62,8 @@ def _findings(
     yield from doctor_checks.guard(options)
     yield from doctor_checks.package()
     yield from doctor_checks.hooks()
-    yield from doctor_checks.plugin(options)
+    yield from launcher.check()
+    yield from _plugin(options)
     yield from doctor_checks.sudo()
     yield from doctor_checks.storage_tools(options)
     yield from doctor_checks.sanlock()
@@ -78,6 +79,14 @@ def _findings(
     yield from doctor_checks.violations(
         _flagged(answers), lambda storage: wiring.who_uses(storage, options)
     )
+
+
+def _plugin(options: Config) -> Iterator[doctor_checks.Finding]:
+    """Of the VDSM that runs; if it cannot be asked, of the one installed."""
+    found = list(doctor_checks.plugin(options))
+    yield from found
+    if any(finding.state == doctor_checks.NOTE for finding in found):
+        yield from doctor_checks.plugin_fits()
 
 
 def _known(answers: Iterable[Answer]) -> dict[str, killed_runs.Known]:

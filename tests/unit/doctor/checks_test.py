@@ -10,10 +10,14 @@ from tests.support import commandline, configfile, rundir, testhost
 from tests.support.hooks.needs import needs_other_user
 from vdsm_backup import config, errors
 from vdsm_backup.doctor import checks as doctor_checks
+from vdsm_backup.doctor import launcher
 from vdsm_backup.hooks import entry
 from vdsm_backup.host import devices, vdsm_client
 from vdsm_backup.lvm import command as lvm_command
 from vdsm_backup.users import users
+
+# Not what `healthy` puts in its place.
+PLUGIN = doctor_checks.plugin
 
 
 @pytest.fixture
@@ -330,6 +334,7 @@ def healthy(monkeypatch):
 
     for name in ("package", "hooks", "plugin", "sudo", "sanlock", "journald"):
         monkeypatch.setattr(doctor_checks, name, fine)
+    monkeypatch.setattr(launcher, "check", fine)
 
 
 def test_a_protected_host(host, healthy):
@@ -361,6 +366,16 @@ def test_vms_on_other_domains_are_not_looked_for(host, healthy):
     host.domain(5, BACKUP="False")
     host.users = users.Users(["VM web1 (disk vda)"])
     assert host.json("doctor").code == 0
+
+
+@pytest.mark.parametrize("answer", [vdsm_client.Unreachable("refused"), True])
+def test_vdsm_that_is_down(host, healthy, monkeypatch, answer):
+    """Whether the plugin fits is the most that can be told then."""
+    monkeypatch.setattr(vdsm_client, "Vdsm", Vdsm)
+    monkeypatch.setattr(Vdsm, "answer", answer)
+    monkeypatch.setattr(doctor_checks, "plugin", PLUGIN)
+    names = [check["name"] for check in host.json("doctor").json["checks"]]
+    assert ("vdsm" in names) == (answer is not True)
 
 
 def test_only_the_plugin(host):
