@@ -96,7 +96,9 @@ class Gate:
             refused = settings.refuses(operation, known_flagged=False)
             audit.fault(error, refused, settings, operation, vm, vm_id, trace)
             if refused:
-                raise vdsm_errors.exception(error, refusal.plain(error))
+                # The journal has the trace of a fault; vdsm.log gets the line.
+                text = refusal.plain(error)
+                raise vdsm_errors.exception(error, text) from None
             return
         refusals = audit.tell(verdict, vm, vm_id)
         if refusals:

@@ -246,6 +246,8 @@ def test_broken_configuration(gate, path, entries, operation, refused):
         raised = refusal(gate.require_allowed, operation, "VM x")
         assert raised.code == 987
         assert str(raised).startswith("Not because it is flagged: Config")
+        # VDSM logs it with one trace.
+        assert raised.__suppress_context__
     else:
         gate.require_allowed(operation, "VM x")
     (entry,) = entries
