@@ -18,7 +18,8 @@ SEED := $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
 GOAL = check
 e2e e2e-shell soak: GOAL = e2e
 
-.PHONY: check coverage e2e e2e-shell soak demo lint setup install-hooks clean
+.PHONY: check coverage e2e e2e-shell soak vdsm-suite demo lint setup \
+    install-hooks clean
 
 # Install what the tests need, then run all that need no virtual machine.
 check: lint
@@ -38,6 +39,13 @@ e2e-shell: setup
 soak: setup
 	SOAK=1 SEED=$(SEED) $(PYTHON) -m pytest -rsfE -s -m soak \
 	    --hypothesis-seed=$(SEED) $(or $(SOAK),tests)
+
+# VDSM's own test suites, plain and with the plugin in it: what differs.
+# VDSM=CHECKOUT; SUITE="virt storage/hsm_test.py" and the like choose, and
+# --root adds what VDSM's tests do as root. PYTHON=PATH takes another Python.
+vdsm-suite: setup
+	@[ -n "$(VDSM)" ] || { echo "VDSM=CHECKOUT is missing" >&2; exit 2; }
+	$(PYTHON) -m tests.vdsm_suite "$(VDSM)" $(SUITE)
 
 # Which lines `make check` runs. Children that start without the site module,
 # as most of ours do, are not counted.
