@@ -26,7 +26,7 @@ ODD_NAMES = [
 @pytest.mark.parametrize("name", ODD_NAMES, ids=ascii)
 def test_odd_names(io, tmp_path, name):
     path = str(tmp_path / name)
-    io.touch(path, os.O_EXCL, 0o600)
+    io.touch(path, 0o600)
     io.writefile(path, b"data")
     assert io.listdir(str(tmp_path)) == [name]
     with open(path, "rb") as f:
@@ -41,11 +41,11 @@ def test_name_that_is_no_text(backend, io, tmp_path):
     path = str(tmp_path / name)
     if backend == "installed":
         with pytest.raises(OSError) as e:
-            io.touch(path, os.O_EXCL, 0o600)
+            io.touch(path, 0o600)
         assert e.value.errno == errno.EILSEQ
         assert os.listdir(tmp_path) == []
     else:
-        io.touch(path, os.O_EXCL, 0o600)
+        io.touch(path, 0o600)
         assert io.listdir(str(tmp_path)) == [name]
 
 

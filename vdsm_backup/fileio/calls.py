@@ -136,15 +136,15 @@ class Calls:
                 os.close(fd)
         return None, b""
 
-    def touch(self, data: bytes, path: bytes, flags: int, mode: int) -> Answer:
-        flags |= os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    def touch(self, data: bytes, path: bytes, mode: int) -> Answer:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
         fd = self._at(
             path,
             lambda name, at: os.open(name, flags, mode or 0o644, dir_fd=at),
         )
         try:
             os.utime(fd)
-        except BaseException:
+        except OSError:
             os.close(fd)
             raise
         self._forget(path)
@@ -223,7 +223,7 @@ class Calls:
             if path in self._made:
                 made = os.fstat(self._made[path])
                 regular_files.require_same(os.fstat(fd), made)
-        except BaseException:
+        except OSError:
             os.close(fd)
             raise
         return fd

@@ -107,7 +107,7 @@ def _open_same(
         found = os.fstat(fd)
         require_file(found.st_mode)
         require_same(found, wanted)
-    except BaseException:
+    except OSError:
         os.close(fd)
         raise
     return fd

@@ -95,8 +95,7 @@ class Replacement:
         step("create")
         temporary = self._new_path()
         with self._storage.failing("create"):
-            flags = os.O_EXCL | os.O_NOFOLLOW
-            self._io.touch(temporary, flags, stat.S_IMODE(owner.st_mode))
+            self._io.touch(temporary, stat.S_IMODE(owner.st_mode))
         moved: list[str] = []
         overwritten = Overwritten(self._storage, self._io, self._new_path)
         try:
