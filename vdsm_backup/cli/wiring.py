@@ -25,6 +25,7 @@ from vdsm_backup.host import (
 )
 from vdsm_backup.lease import client
 from vdsm_backup.lease import local as lease_local
+from vdsm_backup.lease.request import LeaseRequest
 from vdsm_backup.lvm import activation
 from vdsm_backup.metadata import domain, flag
 from vdsm_backup.processes.records import Record
@@ -80,18 +81,8 @@ def leave_lockspace(
     """
     if not Record(options.run_dir, sd_id).exists():
         return
-    request = client.LeaseRequest(
-        sd_id=sd_id,
-        ids="",
-        leases="",
-        offset=0,
-        align=0,
-        sector=0,
-        host_id=0,
-        timeout=timeout,
-        run_dir=os.path.abspath(options.run_dir),
-        require_alone=False,
-    )
+    run_dir = os.path.abspath(options.run_dir)
+    request = LeaseRequest.without_storage(sd_id, timeout, run_dir)
     client.tidy(request, progress)
 
 
@@ -267,7 +258,7 @@ class HostWorld:
 
     @contextlib.contextmanager
     def _take_in_spite_of_type(
-        self, request: client.LeaseRequest, mount: mounts.Mount | None
+        self, request: LeaseRequest, mount: mounts.Mount | None
     ) -> Iterator[client.Held]:
         """
         Take sanlock's lease of a domain whose TYPE says that it is local,
@@ -289,7 +280,7 @@ class HostWorld:
 
     def _request(
         self, paths: LeasePaths, geometry: tuple[int, int]
-    ) -> client.LeaseRequest:
+    ) -> LeaseRequest:
         storage = self._storage
         alignment, sector = geometry
         uid, gid = storage.io_user or (None, None)
@@ -297,7 +288,7 @@ class HostWorld:
         if self._activation and self._activation.waited:
             left = math.ceil(timeout - self._activation.waited)
             timeout = max(1, left)
-        return client.LeaseRequest(
+        return LeaseRequest(
             sd_id=storage.sd_id,
             ids=paths.ids,
             leases=paths.leases,

@@ -2,6 +2,7 @@
 """
 The SDM lease of a domain.
 
+    request.py      which lease, and how to get it
     client.py       the tool's side: takes the lease by a holder process
     holder.py       the process that takes the lease, and cleans up after it
     membership.py   how this host gets into the domain's lockspace and out

@@ -83,9 +83,9 @@ import sanlock
 
 from vdsm_backup import errors
 from vdsm_backup.lease import lockspace
-from vdsm_backup.lease.client import LeaseRequest
 from vdsm_backup.lease.hosts import Hosts
 from vdsm_backup.lease.lockspace import Joined, Lockspace
+from vdsm_backup.lease.request import LeaseRequest
 from vdsm_backup.lease.slot import Slot, SlotReader
 from vdsm_backup.lease.watch import Watch
 from vdsm_backup.processes.records import Record

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from vdsm_backup import errors
-from vdsm_backup.lease.client import LeaseRequest
+from vdsm_backup.lease.request import LeaseRequest
 from vdsm_backup.lease.watch import Watch
 from vdsm_backup.processes import identity
 from vdsm_backup.text import printable
