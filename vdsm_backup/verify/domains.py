@@ -159,12 +159,12 @@ def _begin_block(
     for area in _with_content(check):
         if area not in layout.lvs:
             continue
-        places = layout.places(area)
-        if places is None:
+        parts = layout.parts(area)
+        if parts is None:
             text = f"{area} was not looked at: its LV is not plain"
             found.notes.append(text)
         else:
-            check.request["areas"][area] = places
+            check.request["areas"][area] = parts
 
 
 def _add_seen(check: _Check, seen: looking.Seen, options: Config) -> None:

@@ -11,10 +11,10 @@ What it is asked
 The argument is a JSON object:
 
     {"sd_id": UUID, "align": BYTES, "sector": BYTES, "host_id": NUMBER,
-     "directory": PATH or null, "areas": {"ids": EXTENTS, ...}}
+     "directory": PATH or null, "areas": {"ids": PARTS, ...}}
 
 directory: of a file domain. areas: where ids, leases and xleases are, as far
-as they are wanted. EXTENTS is a list of [path, offset, length], in bytes: the
+as they are wanted. PARTS is a list of [path, offset, length], in bytes: the
 parts of an LV on its devices. null stands for the file of this name in dom_md.
 
 What it says
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
-    Extents = Sequence[tuple[str, int, int]]
+    Parts = Sequence[tuple[str, int, int]]
     # (offset, length) -> what is there, shorter at the end.
     Read = Callable[[int, int], bytes]
 
@@ -222,10 +222,10 @@ def _areas(request: dict[str, Any], dom_md: int | None) -> None:
 
 @contextlib.contextmanager
 def _reader(
-    name: str, extents: Extents | None, dom_md: int | None
+    name: str, parts: Parts | None, dom_md: int | None
 ) -> Iterator[Read]:
     """Raises OSError."""
-    if extents is None:
+    if parts is None:
         fd = os.open(name, _OPEN, dir_fd=dom_md)
         try:
             if not stat.S_ISREG(os.fstat(fd).st_mode):
@@ -235,13 +235,13 @@ def _reader(
         finally:
             os.close(fd)
     else:
-        yield lambda offset, length: _from_extents(extents, offset, length)
+        yield lambda offset, length: _from_parts(parts, offset, length)
 
 
-def _from_extents(extents: Extents, offset: int, length: int) -> bytes:
+def _from_parts(parts: Parts, offset: int, length: int) -> bytes:
     """What an LV has there. Raises OSError."""
     data = b""
-    for path, start, size in extents:
+    for path, start, size in parts:
         if offset < size and len(data) < length:
             count = min(size - offset, length - len(data))
             data += _from_device(path, start + offset, count)
