@@ -33,6 +33,7 @@ What commands have in common:
     changes.py      make a change, and show it
     comparison.py   a kept copy beside the metadata that it replaces
     wiring.py       the real world for the layers below, put together
+    tidying.py      what runs leave behind on this host
     maintenance.py  whether VDSM of this host has a domain active
     objects.py      the JSON objects of docs/json.md, and texts made of them
     output.py       what the user sees
