@@ -5,6 +5,7 @@ import os
 import pytest
 
 from tests.support import commandline
+from tests.support.host import vdsmlike
 from tests.support.storage import filedomain
 from vdsm_backup.host import vdsm_client
 from vdsm_backup.lease import client
@@ -180,23 +181,10 @@ def test_attached(host):
 def vdsm(host, monkeypatch):
     """VDSM runs; what it says of the domain, or raises."""
 
-    class Vdsm:
-        answer = True
-
-        def __init__(self, *args):
-            pass
-
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *_):
-            pass
-
+    class Vdsm(vdsmlike.Vdsm):
         def has_active(self, sd_id):
             assert sd_id == A
-            if isinstance(Vdsm.answer, Exception):
-                raise Vdsm.answer
-            return Vdsm.answer
+            return super().has_active(sd_id)
 
     monkeypatch.setattr(vdsm_client, "Vdsm", Vdsm)
     host.start_vdsm()
