@@ -6,7 +6,7 @@ import pytest
 from tests.support import commandline
 from tests.support.doctoring import states
 from vdsm_backup import errors
-from vdsm_backup.doctor import checks as doctor_checks
+from vdsm_backup.doctor import checks, installed, running
 from vdsm_backup.users import users
 
 
@@ -18,10 +18,8 @@ def test_uses_that_break_the_rule():
     """Not an image that is open: that may be a transfer."""
     blocking = ["VM web1 (disk vda)", "LV vol1 is open on this host"]
     used = users.Users(blocking, ["image x is open"], ["note"])
-    found = list(
-        doctor_checks.violations([Storage(), Storage()], lambda s: used)
-    )
-    assert states(found) == [doctor_checks.BAD] * 4
+    found = list(running.violations([Storage(), Storage()], lambda s: used))
+    assert states(found) == [checks.BAD] * 4
     assert [f.text for f in found[:2]] == [
         f"flagged domain {Storage.sd_id}: VM web1 (disk vda)",
         f"flagged domain {Storage.sd_id}: LV vol1 is open on this host",
@@ -30,17 +28,17 @@ def test_uses_that_break_the_rule():
 
 def test_no_vm_breaks_the_rule():
     nobody = users.Users([], ["image x is open"], [])
-    found = doctor_checks.violations([Storage()], lambda s: nobody)
-    assert states(found) == [doctor_checks.OK]
-    assert states(doctor_checks.violations([], None)) == [doctor_checks.OK]
+    found = running.violations([Storage()], lambda s: nobody)
+    assert states(found) == [checks.OK]
+    assert states(running.violations([], None)) == [checks.OK]
 
 
 def test_vms_that_cannot_be_looked_for():
     def fail(storage):
         raise errors.DomainNotFound("x")
 
-    found = list(doctor_checks.violations([Storage()], fail))
-    assert found[0].state == doctor_checks.NOTE
+    found = list(running.violations([Storage()], fail))
+    assert found[0].state == checks.NOTE
 
 
 # The command
@@ -49,10 +47,12 @@ def test_vms_that_cannot_be_looked_for():
 @pytest.fixture
 def healthy(monkeypatch):
     def fine(*args):
-        yield doctor_checks.Finding("anything", doctor_checks.OK, "fine")
+        yield checks.Finding("anything", checks.OK, "fine")
 
-    for name in ("package", "hooks", "plugin", "sudo", "sanlock", "journald"):
-        monkeypatch.setattr(doctor_checks, name, fine)
+    for name in ("package", "hooks", "sudo"):
+        monkeypatch.setattr(installed, name, fine)
+    for name in ("plugin", "sanlock", "journald"):
+        monkeypatch.setattr(running, name, fine)
 
 
 def test_a_protected_host(host, healthy):
@@ -71,7 +71,7 @@ def test_a_vm_on_a_flagged_domain(host, healthy):
     done = host.json("doctor")
     assert done.code == 1
     assert done.json["protected"] is False
-    assert done.json["checks"][-1]["state"] == doctor_checks.BAD
+    assert done.json["checks"][-1]["state"] == checks.BAD
     out = host.run("doctor").out
     (line,) = [line for line in out.splitlines() if "bad   VMs" in line]
     assert line.endswith(": VM web1 (disk vda)")

@@ -8,30 +8,30 @@ import pytest
 from tests.support import configfile, rundir, testhost
 from tests.support.hooks.needs import needs_other_user
 from vdsm_backup import config
-from vdsm_backup.doctor import checks as doctor_checks
+from vdsm_backup.doctor import checks, installed
 
 
 @pytest.mark.parametrize(
     "options, state, words",
     [
-        ({}, doctor_checks.OK, "enforcing"),
-        ({"mode": "permissive"}, doctor_checks.BAD, "permissive"),
-        ({"mode": "disabled"}, doctor_checks.BAD, "disabled"),
+        ({}, checks.OK, "enforcing"),
+        ({"mode": "permissive"}, checks.BAD, "permissive"),
+        ({"mode": "disabled"}, checks.BAD, "disabled"),
         # Not an option any more: it lifts nothing.
-        ({"allow": "run"}, doctor_checks.OK, "enforcing"),
+        ({"allow": "run"}, checks.OK, "enforcing"),
         (
             {"on_unreadable": "allow"},
-            doctor_checks.NOTE,
+            checks.NOTE,
             "on_unreadable = allow",
         ),
     ],
 )
 def test_guard(host, options, state, words):
     host.configure(**options)
-    (found,) = doctor_checks.guard(config.load(host.config))
+    (found,) = installed.guard(config.load(host.config))
     assert found.state == state
     assert words in found.text
-    assert state == doctor_checks.OK or host.config in found.hint
+    assert state == checks.OK or host.config in found.hint
 
 
 def test_guard_names_the_file_with_the_value(host, tmp_path):
@@ -39,10 +39,10 @@ def test_guard_names_the_file_with_the_value(host, tmp_path):
     path = f"{host.drop_ins}/b.conf"
     configfile.write(f"{host.drop_ins}/a.conf", settle=1)
     configfile.write(path, on_unreadable="allow")
-    (found,) = doctor_checks.guard(config.load(host.config))
+    (found,) = installed.guard(config.load(host.config))
     assert found.hint == f"see {path}"
     configfile.write(path, mode="disabled")
-    (found,) = doctor_checks.guard(config.load(host.config))
+    (found,) = installed.guard(config.load(host.config))
     assert found.hint == f"set it in {path}"
 
 
@@ -56,18 +56,18 @@ def test_guard_names_the_file_with_the_value(host, tmp_path):
 def test_option_that_was_removed_is_a_note(host, old, option, instead):
     """An error would refuse every VM of a host that has it still."""
     host.configure(**old)
-    fine, removed = doctor_checks.configuration(host.config)
+    fine, removed = installed.configuration(host.config)
     assert (fine.state, removed.state) == (
-        doctor_checks.OK,
-        doctor_checks.NOTE,
+        checks.OK,
+        checks.NOTE,
     )
     assert option in removed.text
     assert host.config in removed.hint and instead in removed.hint
 
 
 def test_configuration_that_the_hooks_can_read(host):
-    (found,) = doctor_checks.configuration(host.config)
-    assert (found.state, host.config in found.text) == (doctor_checks.OK, True)
+    (found,) = installed.configuration(host.config)
+    assert (found.state, host.config in found.text) == (checks.OK, True)
 
 
 @needs_other_user
@@ -78,12 +78,12 @@ def test_configuration_that_the_hooks_cannot_read():
     with testhost.Host(os.path.join(directory, "host"), **options) as host:
         drop_ins = host.drop_ins
         os.mkdir(drop_ins, 0o700)
-        checks = host.process("--json", "doctor").json["checks"]
-        (found,) = [c for c in checks if c["name"] == "configuration"]
-        assert found["state"] == doctor_checks.BAD
+        told = host.process("--json", "doctor").json["checks"]
+        (found,) = [c for c in told if c["name"] == "configuration"]
+        assert found["state"] == checks.BAD
         assert f"Configuration {drop_ins}, file: Perm" in found["text"]
         os.chmod(drop_ins, 0o755)
-        checks = host.process("--json", "doctor").json["checks"]
-        (found,) = [c for c in checks if c["name"] == "configuration"]
-        assert found["state"] == doctor_checks.OK
+        told = host.process("--json", "doctor").json["checks"]
+        (found,) = [c for c in told if c["name"] == "configuration"]
+        assert found["state"] == checks.OK
     rundir.remove(directory)

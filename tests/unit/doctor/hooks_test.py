@@ -7,17 +7,15 @@ import pytest
 
 from tests import ROOT
 from tests.support.doctoring import states
-from vdsm_backup.doctor import checks as doctor_checks
+from vdsm_backup.doctor import checks, installed
 from vdsm_backup.hooks import entry
 
 
 @pytest.fixture
 def directories(tmp_path):
-    for point in [f"vdsm/{p}" for p in doctor_checks.POINTS] + [
-        "libvirt/qemu.d"
-    ]:
+    for point in [f"vdsm/{p}" for p in installed.POINTS] + ["libvirt/qemu.d"]:
         os.makedirs(tmp_path / point)
-        path = tmp_path / point / doctor_checks.HOOK
+        path = tmp_path / point / installed.HOOK
         path.write_text("#!/bin/sh\n")
         path.chmod(0o755)
     return tmp_path
@@ -25,7 +23,7 @@ def directories(tmp_path):
 
 def check_hooks(directories):
     return list(
-        doctor_checks.hooks(
+        installed.hooks(
             str(directories / "vdsm"), str(directories / "libvirt")
         )
     )
@@ -33,21 +31,19 @@ def check_hooks(directories):
 
 def test_the_points_are_those_of_our_scripts():
     scripts = os.path.join(ROOT, "hooks")
-    assert sorted([*doctor_checks.POINTS, "qemu.d"]) == sorted(
-        os.listdir(scripts)
-    )
+    assert sorted([*installed.POINTS, "qemu.d"]) == sorted(os.listdir(scripts))
     for point in os.listdir(scripts):
-        assert os.listdir(os.path.join(scripts, point)) == [doctor_checks.HOOK]
-    assert set(doctor_checks.POINTS) == set(entry._VDSM_OPERATIONS)
+        assert os.listdir(os.path.join(scripts, point)) == [installed.HOOK]
+    assert set(installed.POINTS) == set(entry._VDSM_OPERATIONS)
 
 
 def test_hooks_in_place(directories):
-    assert states(check_hooks(directories)) == [doctor_checks.OK] * 5
+    assert states(check_hooks(directories)) == [checks.OK] * 5
 
 
 @pytest.mark.parametrize("what", ["missing", "not executable"])
 def test_a_hook_that_would_not_run(directories, what):
-    path = directories / "vdsm" / "before_vm_start" / doctor_checks.HOOK
+    path = directories / "vdsm" / "before_vm_start" / installed.HOOK
     if what == "missing":
         path.unlink()
     else:
@@ -56,19 +52,19 @@ def test_a_hook_that_would_not_run(directories, what):
         pytest.skip("this user may run what is not executable")
     found = check_hooks(directories)
     assert states(found) == [
-        doctor_checks.BAD,
-        *[doctor_checks.OK] * 4,
+        checks.BAD,
+        *[checks.OK] * 4,
     ]
     assert str(path) in found[0].text
     assert found[0].hint == "make install-hooks"
 
 
 def test_no_hooks_at_all(tmp_path):
-    assert states(check_hooks(tmp_path)) == [doctor_checks.BAD] * 5
+    assert states(check_hooks(tmp_path)) == [checks.BAD] * 5
 
 
 def test_a_hook_that_runs_after_ours(directories):
     (directories / "vdsm" / "before_vm_start" / "99_w").write_text("")
     found = check_hooks(directories)
-    assert found[0].state == doctor_checks.NOTE
+    assert found[0].state == checks.NOTE
     assert "99_w" in found[0].text
