@@ -30,6 +30,7 @@ What commands have in common:
     target.py       which domain the user means
     survey.py       all domains that this host can see
     readings.py     what was read of a domain, and what of that is wrong
+    verification.py what there is to say of domains
     changes.py      make a change, and show it
     comparison.py   a kept copy beside the metadata that it replaces
     wiring.py       the real world for the layers below, put together

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from vdsm_backup.cli import layout, readings, verify, wiring
+from vdsm_backup.cli import layout, readings, verification, wiring
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.cli.survey import Survey
 from vdsm_backup.doctor import (
@@ -79,7 +79,7 @@ def _findings(
     )
     directories = _directories(answers)
     yield from gluster.check(directories, mounts.table(), options)
-    yield from _domains(verify.report(answers, sources, options))
+    yield from _domains(verification.report(answers, sources, options))
     yield from running.violations(
         _flagged(answers), lambda storage: wiring.who_uses(storage, options)
     )
@@ -103,7 +103,7 @@ def _known(answers: Iterable[Answer]) -> dict[str, killed_runs.Known]:
     return found
 
 
-def _domains(report: verify.Report) -> Iterator[checks.Finding]:
+def _domains(report: verification.Report) -> Iterator[checks.Finding]:
     """What verify says of the domains of this host."""
     for verified in report.all:
         name = printable(verified.sd_id or verified.place or "")
