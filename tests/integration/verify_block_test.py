@@ -138,7 +138,7 @@ def test_leases_of_vms_are_a_note(verify, block_domain, data):
 
 
 def change(domain, **values):
-    """Other metadata, with a right checksum."""
+    """Other metadata, with the right checksum."""
     old = md_lines.flush(domain.values)
     kept = {**domain.values, **values}
     kept = {key: value for key, value in kept.items() if value is not None}

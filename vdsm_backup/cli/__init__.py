@@ -23,7 +23,7 @@ These change the metadata:
 
     set.py          set and clear the flag
     restore.py      puts a kept copy back
-    reseal.py       gives metadata a right checksum again
+    reseal.py       gives metadata the right checksum again
 
 What commands have in common:
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Giving metadata a right checksum again, on a domain in memory."""
+"""Giving metadata the right checksum again, on a domain in memory."""
 
 import pytest
 

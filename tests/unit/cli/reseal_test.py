@@ -30,7 +30,8 @@ def test_reseal(host):
     lines = broken(host, BACKUP="True", BACKUP_REASON="x")
     done = host.run("reseal", A, *WHY)
     assert done.out.splitlines() == [
-        f"Storage domain data1 ({A}) has a right checksum (_SHA_CKSUM) again.",
+        f"Storage domain data1 ({A}) has the right checksum (_SHA_CKSUM)"
+        " again.",
         "    since an unknown time by somebody unknown",
         "    reason: x",
         f"  + {lines[-1]}",
@@ -74,7 +75,7 @@ def test_dry_run_prints_the_lines(host):
     done = host.run("reseal", A, *WHY, "--dry-run")
     title, *shown = done.out.splitlines()
     assert title.startswith("Dry run, nothing was written: storage domain ")
-    assert "would get a right checksum (_SHA_CKSUM)." in title
+    assert "would get the right checksum (_SHA_CKSUM)." in title
     assert [line.strip() for line in shown] == [
         line.replace("\x1b", r"\x1b") for line in lines
     ]
