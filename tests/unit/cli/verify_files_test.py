@@ -138,9 +138,11 @@ def test_vdsm_would_write_to_what_is_no_file(host, dom_md, make):
 
 def test_a_process_that_does_not_end(host, dom_md, monkeypatch):
     """The metadata was read, and then the mount hangs."""
-    from vdsm_backup.verify import looking
+    from vdsm_backup.verify import inspections
 
-    monkeypatch.setattr(looking, "_LOOK", "tests.support.processes.hanging")
+    monkeypatch.setattr(
+        inspections, "_OF_DOMAIN", "tests.support.processes.hanging"
+    )
     host.configure(io_timeout=2)
     done = host.run("verify")
     assert done.code == 3
@@ -156,7 +158,7 @@ def test_the_process_follows_no_link(host, dom_md, tmp_path):
     request = '{"sd_id": "%s", "align": 1048576, "sector": 512, "host_id": 1,'
     request = request % A + ' "directory": "%s", "areas": {"ids": null}}'
     request %= os.path.dirname(dom_md)
-    command = spawn.command("vdsm_backup.verify.look", request)
+    command = spawn.command("vdsm_backup.verify.inspect_domain", request)
     out = subprocess.run(command, stdout=subprocess.PIPE, text=True).stdout
     assert '"faults"' not in out
     assert "Not a directory" in out or "symbolic links" in out
