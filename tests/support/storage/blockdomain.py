@@ -200,6 +200,19 @@ class BlockDomain:
     def lines(self):
         return sorted(encoding.decode_tags(self.tags(), self.sd_id))
 
+    def put(self, lines):
+        """These and no others, as metadata."""
+        self.put_tags(map(encoding.encode_tag, lines))
+
+    def put_tags(self, tags):
+        """Of metadata; other tags stay."""
+        wanted = set(tags)
+        found = {
+            tag for tag in self.tags() if tag.startswith(encoding.TAG_PREFIX)
+        }
+        if wanted != found:
+            self.change_tags(sorted(wanted - found), sorted(found - wanted))
+
     def change_tags(self, add=(), delete=()):
         args = [f"--addtag={tag}" for tag in add]
         args += [f"--deltag={tag}" for tag in delete]
