@@ -5,11 +5,13 @@ import fcntl
 import os
 import signal
 
-import pytest
-
 from tests.support import commandline
 from tests.support.clifixtures import OWNER, WHY, A, B
-from tests.support.hooks.needs import needs_private_tmp, needs_sanlock
+from tests.support.hooks.needs import (
+    needs_private_tmp,
+    needs_sanlock,
+    slow_to_join,
+)
 from tests.support.storage import filedomain
 from tests.support.waiting import wait_until
 from vdsm_backup.metadata import encoding
@@ -19,9 +21,7 @@ pytest_plugins = [
     "tests.support.clifixtures",
     "tests.support.lease.leasedhost",
 ]
-pytestmark = pytest.mark.slow(
-    "sanlock takes 3 s to join a lockspace, 2 to leave it"
-)
+pytestmark = slow_to_join
 
 
 @needs_sanlock

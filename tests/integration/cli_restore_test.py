@@ -11,7 +11,7 @@ import pytest
 
 from tests.support import testhost
 from tests.support.clifixtures import IO_TIMEOUT, OWNER, WHY, A
-from tests.support.hooks.needs import needs_sanlock
+from tests.support.hooks.needs import needs_sanlock, slow_to_join
 from tests.support.storage import filedomain
 from tests.support.storage.blocktools import needs_block, seqno
 from vdsm_backup.metadata import encoding
@@ -22,7 +22,7 @@ pytest_plugins = [
     "tests.support.clifixtures",
 ]
 pytestmark = [
-    pytest.mark.slow("sanlock takes 3 s to join a lockspace, 2 to leave it"),
+    slow_to_join,
     needs_sanlock,
 ]
 

@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from tests.support.clifixtures import OWNER, WHY, A
-from tests.support.hooks.needs import needs_fuse, needs_sanlock
+from tests.support.hooks.needs import needs_fuse, needs_sanlock, slow_to_join
 from tests.support.lease import sanlockd
 from tests.support.storage import filedomain, hangfs
 
@@ -16,9 +16,7 @@ pytest_plugins = [
     "tests.support.clifixtures",
     "tests.support.lease.leasedhost",
 ]
-pytestmark = pytest.mark.slow(
-    "sanlock takes 3 s to join a lockspace, 2 to leave it"
-)
+pytestmark = slow_to_join
 
 
 @needs_sanlock

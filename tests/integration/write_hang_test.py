@@ -16,6 +16,15 @@ from vdsm_backup.change.world import Unsettled
 pytest_plugins = ["tests.support.storage.writerfixtures"]
 
 
+def assert_held_until_cleared(held, hang):
+    """By the process that is stuck; nobody else has it."""
+    held.release()
+    time.sleep(1)
+    assert not held.ended()
+    hang.clear()
+    wait_until(held.ended)
+
+
 @needs_fuse
 def test_lease_lives_as_long_as_a_stuck_write(hang, backend, held):
     domain = Domain(hang.mount, backend)
@@ -23,11 +32,7 @@ def test_lease_lives_as_long_as_a_stuck_write(hang, backend, held):
     with pytest.raises(Unsettled) as e:
         domain.write(held)
     assert not e.value.ended
-    held.release()
-    time.sleep(1)
-    assert not held.ended()
-    hang.clear()
-    wait_until(held.ended)
+    assert_held_until_cleared(held, hang)
     assert domain.read() == domain.new
 
 
@@ -38,11 +43,7 @@ def test_lease_lives_as_long_as_a_stuck_preparation(hang, backend, held, op):
     hang.hang(op, "metadata.new")
     with pytest.raises(errors.StorageTimeout):
         domain.write(held)
-    held.release()
-    time.sleep(1)
-    assert not held.ended()
-    hang.clear()
-    wait_until(held.ended)
+    assert_held_until_cleared(held, hang)
     assert domain.read() == domain.old
 
 

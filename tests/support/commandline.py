@@ -24,6 +24,7 @@ REFUSAL = ERROR | {"domain", "disk", "operation", "refused"}
 VERIFIED = {"id", "ok", "problems", "name", "place", "notes", "looked_at"}
 USERS = {"blocking", "images", "notes"}
 CHECK = {"name", "state", "text", "hint"}
+CHECKED = {"schema", "allowed", "mode", "refusals", "notes"}
 CHANGED = {"schema", "domain", "changed", "dry_run", "notes"}
 RESTORED = CHANGED | {"copy", "age", "difference"}
 RESEALED = CHANGED | {"metadata", "difference"}
