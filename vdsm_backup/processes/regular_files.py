@@ -31,6 +31,13 @@ _OURS = "/proc/self/fd"
 _PATH = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _DIRECTORY = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
+# What the kernel's own words for these errors do not say.
+_WORDS = {
+    errno.ELOOP: "it is a symbolic link",
+    errno.ENXIO: "it is not a regular file",
+    errno.EISDIR: "it is not a regular file",
+}
+
 
 def open_file(name: Name, flags: int, dir_fd: int | None = None) -> int:
     """
@@ -92,6 +99,11 @@ def require_same(one: os.stat_result, other: os.stat_result) -> None:
     """Raises OSError, ESTALE, for two files that are not the same one."""
     if (one.st_dev, one.st_ino) != (other.st_dev, other.st_ino):
         _fail(errno.ESTALE)
+
+
+def why(error: OSError) -> str:
+    """An error of this module, or another one of the storage, in words."""
+    return _WORDS.get(error.errno or 0) or error.strerror or str(error)
 
 
 def _open_same(
