@@ -37,7 +37,6 @@ from tests.support.storage.overlapping import (
 from vdsm_backup import errors
 from vdsm_backup.fileio import base as fileio
 from vdsm_backup.fileio import choose
-from vdsm_backup.host import mounts
 from vdsm_backup.storage.file import FileStorage
 
 POOL = "11111111-2222-3333-4444-555555555555"
@@ -368,20 +367,6 @@ def test_without_links(hang, backend):
     storage.write(old, new, no_steps)
     assert storage.read() == new
     assert temporaries(hang.root, sd_id) == []
-
-
-def test_gluster_gets_no_links(mount, sd_id, plain_calls, monkeypatch):
-    """Where such a file is replaced, other hosts get ESTALE from then on."""
-    table = mounts.table()
-    here = mounts.holding(mount, table)
-    theirs = here._replace(fs_type="fuse.glusterfs")
-    table = [theirs if m is here else m for m in table]
-    monkeypatch.setattr(mounts, "table", lambda: table)
-    with choose.open("embedded", mount, 60) as io:
-        overlap = Overlap(mount, io, {})
-        overlap.write()
-    assert "link" in plain_calls
-    assert "link" not in overlap.points.names
 
 
 @pytest.mark.parametrize("number", [0, 1])

@@ -16,7 +16,6 @@ from vdsm_backup.doctor import checks
 from vdsm_backup.fileio import base as fileio
 from vdsm_backup.fileio import choose
 from vdsm_backup.host import filesystems
-from vdsm_backup.host.mounts import GLUSTER
 from vdsm_backup.text import printable
 from vdsm_backup.vm.paths import mount_of
 
@@ -41,7 +40,7 @@ def check(
     found = {
         mount.point: mount
         for mount in mounts
-        if mount and mount.fs_type == GLUSTER
+        if mount and mount.fs_type == filesystems.GLUSTER
     }
     for point in sorted(found):
         yield _finding(found[point], options)

@@ -6,7 +6,6 @@ docs/filesystems.md tells administrators the same.
 
 from __future__ import annotations
 
-from vdsm_backup.host.mounts import GLUSTER
 from vdsm_backup.text import printable
 
 TYPE_CHECKING = False
@@ -14,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from vdsm_backup.host.mounts import Mount
+
+GLUSTER = "fuse.glusterfs"
 
 # File systems that carry qemu's byte-range locks (F_OFD_SETLK) between hosts:
 # NFS version 4 by itself and version 3 by lockd, nfs(5); Gluster 10 and

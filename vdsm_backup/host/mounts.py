@@ -25,8 +25,6 @@ _ESCAPE = re.compile(r"\\([0-7]{3})")
 # and libvirt hang first. On oVirt Node each is a file system of its own.
 _OF_THE_HOST = {"/", "/usr", "/var", "/var/log"}
 
-GLUSTER = "fuse.glusterfs"
-
 _IN_MEMORY = {"tmpfs", "devtmpfs", "proc", "sysfs"}
 
 

@@ -16,12 +16,7 @@ So VDSM's lines are lost only if VDSM makes its file and renames it, too,
 between our first link and our rename. These are three calls in a row.
 
 The second names look like files of a writer: another writer takes them away
-(other_writers.py).
-
-Nothing is told where a file system has no hard links, and on Gluster, where
-none is made: a host on which the live file once had a second name may get
-ESTALE from every open() of `metadata` for minutes, although Gluster's caches
-are switched off (tests/e2e/cluster/rename_test.py).
+(other_writers.py). Some file systems have no hard links; then nothing is told.
 """
 
 from __future__ import annotations
@@ -31,7 +26,6 @@ import os
 
 from vdsm_backup import errors
 from vdsm_backup.fileio import base as fileio
-from vdsm_backup.host import mounts
 from vdsm_backup.storage.file import METADATA
 
 TYPE_CHECKING = False
@@ -69,9 +63,6 @@ class Overwritten:
         Call this right before the rename. Raises WriteFailed if the storage
         does not answer.
         """
-        mount = mounts.holding(self._storage.dom_md, mounts.table())
-        if mount is not None and mount.fs_type == mounts.GLUSTER:
-            return
         for path in (self._vdsms_file, self._metadata):
             name = self._new_path()
             try:

@@ -121,8 +121,8 @@ class Replacement:
             self._sync()
             replaced = overwritten.lines(old)
             # As long as the old file has another name, a client with a stale
-            # entry for `metadata` can read it, and does not get ESTALE, after
-            # which it would look again.
+            # entry for `metadata` (Gluster) can read it, and does not get
+            # ESTALE, after which it would look again.
             overwritten.forget()
             self._require(new, old, replaced)
         finally:
