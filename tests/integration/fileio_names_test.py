@@ -8,7 +8,10 @@ import os
 
 import pytest
 
+from tests.support.hooks.needs import needs_fuse
+from tests.support.storage import hangfs
 from vdsm_backup.fileio import base as fileio
+from vdsm_backup.fileio import choose
 
 ODD_NAMES = [
     "a b",
@@ -58,3 +61,17 @@ def test_list_of_a_name_that_is_no_text(backend, io, tmp_path):
             io.listdir(str(tmp_path))
     else:
         assert io.listdir(str(tmp_path)) == [os.fsdecode(b"\xff")]
+
+
+@needs_fuse
+def test_name_whose_file_another_host_has_replaced(backend):
+    """The kernel believes for long that the name is the file that is gone."""
+    with hangfs.Hangfs(names_kept=1000) as fs:
+        with open(os.path.join(fs.root, "x"), "wb") as f:
+            f.write(b"data")
+        path = os.path.join(fs.mount, "x")
+        os.stat(path)
+        fs.stale("x")
+        with choose.open(backend, fs.mount, 60) as io:
+            assert io.readfile(path) == b"data"
+        assert fs.orders() == []

@@ -16,6 +16,7 @@ The worker imports this module, so it imports the standard library only.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -46,9 +47,20 @@ def open_file(name: Name, flags: int, dir_fd: int | None = None) -> int:
     flags: of open(2), without O_CREAT. dir_fd: the directory of the name.
 
     Raises OSError: ELOOP for a symbolic link, EISDIR for a directory, ENXIO
-    for any other thing that is no regular file, ESTALE where it was replaced
-    meanwhile.
+    for any other thing that is no regular file, ESTALE where it is
+    replaced again and again.
     """
+    try:
+        return _open_known(name, flags, dir_fd)
+    except OSError as e:
+        if e.errno != errno.ESTALE:
+            raise
+    _look_up_again(name, dir_fd)
+    return _open_known(name, flags, dir_fd)
+
+
+def _open_known(name: Name, flags: int, dir_fd: int | None) -> int:
+    """As open_file(), of the file that the kernel knows by this name."""
     at = os.open(name, _PATH, dir_fd=dir_fd)
     try:
         found = os.fstat(at)
@@ -62,6 +74,26 @@ def open_file(name: Name, flags: int, dir_fd: int | None = None) -> int:
         return _open_same(name, flags, dir_fd, found)
     finally:
         os.close(at)
+
+
+def _look_up_again(name: Name, dir_fd: int | None) -> None:
+    """
+    Have the kernel ask the storage which file has this name.
+
+    The kernel believes for a while (FUSE: for a second) what the storage has
+    said of a name, and each listing of the directory renews that. A Gluster
+    client lists a file that another host has replaced for as long as somebody
+    lists the directory. open() by name answers ESTALE by a look-up of its own,
+    but /proc/self/fd has no name to look up. lgetxattr() opens nothing, and
+    looks up again, too (retry_estale() in Linux, include/linux/namei.h).
+    """
+    path = os.fsencode(name)
+    if dir_fd is not None:
+        path = os.fsencode(f"{_OURS}/{dir_fd}/") + path
+    # The attribute does not matter. What fails here fails again when the file
+    # is opened, and is told then.
+    with contextlib.suppress(OSError):
+        os.getxattr(path, "user.none", follow_symlinks=False)
 
 
 def open_directory(
