@@ -64,14 +64,24 @@ def test_list_of_a_name_that_is_no_text(backend, io, tmp_path):
 
 
 @needs_fuse
-def test_name_whose_file_another_host_has_replaced(backend):
+@pytest.mark.parametrize(
+    "op, number",
+    [
+        ("open", errno.ESTALE),
+        ("read", errno.ESTALE),
+        ("read", errno.ENOENT),
+    ],
+)
+def test_name_whose_file_another_host_has_replaced(backend, op, number):
     """The kernel believes for long that the name is the file that is gone."""
+    if backend == "installed" and op == "read":
+        pytest.skip("ioprocess has no call that looks up a name again")
     with hangfs.Hangfs(names_kept=1000) as fs:
         with open(os.path.join(fs.root, "x"), "wb") as f:
             f.write(b"data")
         path = os.path.join(fs.mount, "x")
         os.stat(path)
-        fs.stale("x")
+        fs.replaced(op, number, "x")
         with choose.open(backend, fs.mount, 60) as io:
-            assert io.readfile(path) == b"data"
+            assert io.readfile(path, direct=True) == b"data"
         assert fs.orders() == []

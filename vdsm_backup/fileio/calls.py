@@ -45,7 +45,9 @@ MAX_NAMES = 256 * 1024
 MAX_LISTING = 16 * 1024**2
 
 # NFS answers ESTALE for a file that was replaced between our looking it up
-# and our opening it. It looks the name up again after that.
+# and our opening it. Gluster answers ENOENT, too, and only when the file is
+# read: its translator open-behind leaves the opening until then.
+_REPLACED = (errno.ESTALE, errno.ENOENT)
 _TRIES = 3
 
 
@@ -94,8 +96,10 @@ class Calls:
             try:
                 return None, self._read(path, direct)
             except OSError as e:
-                if e.errno != errno.ESTALE or path in self._made or not left:
+                replaced = e.errno in _REPLACED and path not in self._made
+                if not replaced or not left:
                     raise
+                self._at(path, regular_files.look_up_again)
         raise AssertionError
 
     def _read(self, path: bytes, direct: bool) -> bytes:

@@ -55,7 +55,7 @@ def open_file(name: Name, flags: int, dir_fd: int | None = None) -> int:
     except OSError as e:
         if e.errno != errno.ESTALE:
             raise
-    _look_up_again(name, dir_fd)
+    look_up_again(name, dir_fd)
     return _open_known(name, flags, dir_fd)
 
 
@@ -76,7 +76,7 @@ def _open_known(name: Name, flags: int, dir_fd: int | None) -> int:
         os.close(at)
 
 
-def _look_up_again(name: Name, dir_fd: int | None) -> None:
+def look_up_again(name: Name, dir_fd: int | None) -> None:
     """
     Have the kernel ask the storage which file has this name.
 

@@ -97,14 +97,14 @@ class Hangfs(Closing):
         """
         self._order("rename", {"name": name, "errno": error, "late": True})
 
-    def stale(self, name):
+    def replaced(self, op, error, name):
         """
-        Let what is done with files whose name begins so fail with ESTALE until
-        the kernel looks such a name up: another host has replaced them.
+        Let `op` on files whose name begins so fail until the kernel looks such
+        a name up: another host has replaced them.
         """
-        for op in ("open", "getxattr"):
-            order = {"name": name, "errno": errno.ESTALE, "looked_up": True}
-            self._order(op, order)
+        for what, number in [(op, error), ("getxattr", errno.ESTALE)]:
+            order = {"name": name, "errno": number, "looked_up": True}
+            self._order(what, order)
 
     def orders(self):
         """The operations that have an order now."""
