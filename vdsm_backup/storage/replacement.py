@@ -184,18 +184,14 @@ class Replacement:
         Raises MetadataChanged if other lines are on storage. None: the
         metadata was gone or unreadable as text before, and still is.
         """
+        read = self._storage.read_once if old is None else self._storage.read
         try:
-            lines = (
-                self._storage.read_once()
-                if old is None
-                else self._storage.read()
-            )
+            with self._storage.failing("compare"):
+                lines = read()
         except (errors.MetadataMissing, errors.NotMetadata):
             if old is None:
                 return
             raise
-        except OSError as e:
-            raise errors.WriteFailed(self._sd_id, "compare", e.strerror)
         if lines != old:
             raise errors.MetadataChanged(self._sd_id)
 
