@@ -328,7 +328,7 @@ class SealBroken(Untrustworthy):
     a domain too (its error 752). We change nothing here. Find out what
     changed (`show`, `history`), then put a good copy back with `restore`. If
     there is no copy and the other lines are as they should be, `reseal` gives
-    them a right checksum.
+    them the right checksum.
     """
 
     code = 964
@@ -503,8 +503,8 @@ class FlagLost(Error):
     code = 9623
     takes = ("domain", "time", "by", "number")
     msg = (
-        "Storage domain {self.domain} has no flag, and {self.by} has set one"
-        " on this host at {self.time} (copy {self.number} in the history)"
+        "Storage domain {self.domain} has no flag, and {self.by} set one on"
+        " this host at {self.time} (copy {self.number} in the history)"
     )
     hints = (
         "set it again, and clear it then if it is to have none:"
@@ -525,7 +525,7 @@ class ChangeWouldFail(Error):
         "The flag of storage domain {self.domain} cannot be changed:"
         " {self.problem}"
     )
-    hints = ("mend that, then: vdsm-backup-domain verify {self.domain}",)
+    hints = ("repair that, then: vdsm-backup-domain verify {self.domain}",)
 
 
 class LvmFailed(Unreadable):
@@ -553,7 +553,7 @@ class WriteFailed(Error):
     The change could not be written; the old metadata is intact.
 
     The reason tells which step failed: no space, no permission, a read-only
-    mount, an I/O error. Mend it and run the command again. Step "clean": the
+    mount, an I/O error. Repair it and run the command again. Step "clean": the
     file of another writer, metadata.new.*, cannot be removed, and a host that
     was frozen could still put it in place of ours. Step "lock": another LVM
     command of this host, perhaps one that hangs, has LVM's lock of the VG.
@@ -566,7 +566,7 @@ class WriteFailed(Error):
         "Storage domain {self.domain} was not changed, {self.step} failed:"
         " {self.reason}"
     )
-    hints = ("mend the storage and run the command again",)
+    hints = ("repair the storage and run the command again",)
 
 
 # Changing the flag

@@ -138,6 +138,8 @@ def _run_one(one, place, figures):
         facts = case.run()
         wrong = judge(facts)
     except Exception:
+        # Whatever a case runs into is told with the command that repeats it,
+        # and the cases after it go on.
         return [traceback.format_exc()], f"{one.part} {one.number}: {one}"
     for what in set(wrong) & known.KNOWN:
         counts[f"known: {what}"] += 1

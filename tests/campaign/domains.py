@@ -90,20 +90,8 @@ class OnLvm:
         return mock.patch.dict(os.environ, self._env)
 
     def put(self, lines):
-        wanted = {encoding.encode_tag(line) for line in lines}
         with self._elsewhere():
-            self._change(wanted)
-
-    def _change(self, wanted):
-        found = {
-            tag
-            for tag in self._domain.tags()
-            if tag.startswith(encoding.TAG_PREFIX)
-        }
-        if wanted != found:
-            self._domain.change_tags(
-                sorted(wanted - found), sorted(found - wanted)
-            )
+            self._domain.put(lines)
 
     def lines(self):
         with self._elsewhere():

@@ -148,6 +148,10 @@ def draw(part, seed, number):
         start = chance.choice(["whole", *broken])
     undo = action == "set" and part == "held" and chance.random() < 0.15
     joined = part == "tool" and chance.random() < 0.7
+    if start == "gone":
+        # Nobody can tell then whether VDSM on this host has the domain, and
+        # the restore is refused where the host is in the lockspace.
+        joined = False
     number_of_faults = chance.choices([0, 1, 2, 3], [2, 68, 22, 8])[0]
     draws = _DRAWS[part][kind]
     faults = [

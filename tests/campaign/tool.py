@@ -21,24 +21,18 @@ import socket
 import vdsm_backup.cli.restore
 import vdsm_backup.cli.set
 import vdsm_backup.storage.discovery  # noqa: F401
-from vdsm_backup import errors
+from tests.support.lease.socketlease import SocketLease
 from vdsm_backup.change import write
 from vdsm_backup.cli import main, wiring
 from vdsm_backup.processes.channel import Channel
 from vdsm_backup.users.users import Users
 
 
-class Lease:
-    """
-    A lease that is a socket, as write_test.py has it. ended: nobody has it
-    any more.
-    """
+class Lease(SocketLease):
+    """Of the command, which holds it; its parent only watches."""
 
     def __init__(self):
-        self._watch, self._lease = socket.socketpair()
-        self._watch.setblocking(False)
-        self.fd = self._lease.fileno()
-        self.lost = False
+        super().__init__()
         # Seen in the other process at once.
         self._expired = mmap.mmap(-1, 1)
 
@@ -49,25 +43,8 @@ class Lease:
     def is_certain(self):
         return not self._expired[0]
 
-    def check(self):
-        if self.lost:
-            raise errors.LeaseLost("of the case")
-
-    def only_watch(self):
-        self._lease.close()
-
     def only_hold(self):
         self._watch.close()
-
-    def ended(self):
-        try:
-            return self._watch.recv(1) == b""
-        except BlockingIOError:
-            return False
-
-    def close(self):
-        self._watch.close()
-        self._lease.close()
 
 
 class Tool:
@@ -87,7 +64,7 @@ class Tool:
                 os._exit(70)
         theirs.close()
         if lease:
-            lease.only_watch()
+            lease.release()
         self.channel = Channel(ours)
 
     def close(self):

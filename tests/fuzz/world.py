@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from unittest import mock
 
 from tests.support.hooks import domxmldata
+from tests.support.hooks.bytesource import Source
 from tests.support.storage import filedomain
 from vdsm_backup import errors
 from vdsm_backup.hooks.answer import Hook
@@ -48,18 +49,6 @@ LINE = re.compile(
 )
 
 _CODE = re.compile(r"\(error (\d{3})\)")
-
-
-class Source:
-    """As hooks.answer.Stdin, of bytes."""
-
-    vm_id = ""
-
-    def __init__(self, data):
-        self._data = data
-
-    def read(self):
-        return self._data
 
 
 class World:

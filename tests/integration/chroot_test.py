@@ -11,12 +11,12 @@ import pytest
 
 from tests import ROOT
 from tests.support import programs, rundir
-from tests.support.hooks.needs import needs_sanlock
+from tests.support.hooks.needs import needs_sanlock, slow_to_join
 from tests.support.processes.namespace import Namespace, needs_namespace
 from vdsm_backup.host import mounts
 
 pytestmark = [
-    pytest.mark.slow("sanlock takes 3 s to join a lockspace, 2 to leave it"),
+    slow_to_join,
     needs_namespace,
     needs_sanlock,
 ]

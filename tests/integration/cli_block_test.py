@@ -9,7 +9,7 @@ import uuid
 import pytest
 
 from tests.support import commandline, testhost
-from tests.support.hooks.needs import needs_sanlock
+from tests.support.hooks.needs import needs_sanlock, slow_to_join
 from tests.support.lease import sanlockd
 from tests.support.storage import loop
 from tests.support.storage.blockdomain import BlockDomain
@@ -22,7 +22,7 @@ pytest_plugins = [
     "tests.support.clifixtures",
 ]
 pytestmark = [
-    pytest.mark.slow("sanlock takes 3 s to join a lockspace, 2 to leave it"),
+    slow_to_join,
     needs_block,
 ]
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support import testhost
 from tests.support.clifixtures import WHY, A
-from tests.support.hooks.needs import needs_fuse, needs_sanlock
+from tests.support.hooks.needs import needs_fuse, needs_sanlock, slow_to_join
 from tests.support.lease import sanlockd
 from tests.support.processes.namespace import Namespace, needs_namespace
 from tests.support.storage import filedomain, loop
@@ -19,9 +19,7 @@ from vdsm_backup import errors
 from vdsm_backup.lease import local
 
 pytest_plugins = ["tests.support.clifixtures"]
-pytestmark = pytest.mark.slow(
-    "sanlock takes 3 s to join a lockspace, 2 to leave it"
-)
+pytestmark = slow_to_join
 
 # Nobody answers there.
 NO_SANLOCK = {"SANLOCK_RUN_DIR": "/nonexistent"}

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support import testhost
 from tests.support.clifixtures import OWNER, A
-from tests.support.hooks.needs import needs_sanlock
+from tests.support.hooks.needs import needs_sanlock, slow_to_join
 from tests.support.lease import sanlockd
 from tests.support.storage import filedomain
 from tests.support.storage.blocktools import needs_block, seqno
@@ -24,7 +24,7 @@ pytest_plugins = [
     "tests.support.clifixtures",
 ]
 pytestmark = [
-    pytest.mark.slow("sanlock takes 3 s to join a lockspace, 2 to leave it"),
+    slow_to_join,
     needs_sanlock,
 ]
 
@@ -54,9 +54,9 @@ class Leased(testhost.Host):
         super().__init__(
             os.path.join(directory, "host"), sanlock=sanlock, **options
         )
-        self.values = {"POOL_UUID": POOL}
+        self.metadata = {"POOL_UUID": POOL}
         if flagged:
-            self.values.update(BACKUP="True", BACKUP_REASON="x")
+            self.metadata.update(BACKUP="True", BACKUP_REASON="x")
         self.sd_id = A
 
     def tool(self, command, *args):
@@ -79,7 +79,7 @@ def flagged(request):
 @pytest.fixture
 def leased(directory, sanlock, flagged):
     with Leased(directory, sanlock, flagged) as host:
-        host.domain(sd_id=A, owner=OWNER, **host.values)
+        host.domain(sd_id=A, owner=OWNER, **host.metadata)
         host.leases = host.initialize(A)
         yield host
 
@@ -130,7 +130,7 @@ def test_the_guard_meanwhile(leased):
 @pytest.fixture
 def plain(directory, sanlock):
     with Leased(directory, sanlock, False) as host:
-        host.domain(sd_id=A, owner=OWNER, **host.values)
+        host.domain(sd_id=A, owner=OWNER, **host.metadata)
         host.leases = host.initialize(A)
         yield host
 
@@ -209,9 +209,9 @@ def test_block(block_domain, directory, sanlock, flagged, name):
     ) as host:
         host.sd_id = block_domain.sd_id
         block_domain.initialize(sanlock)
-        sealed = md_lines.flush({**block_domain.values, **host.values})
+        sealed = md_lines.flush({**block_domain.values, **host.metadata})
         broken = BROKEN[name](sealed)
-        put(block_domain, broken)
+        block_domain.put(broken)
         commits = seqno(block_domain)
         before = host.is_refused()
         assert before or not flagged
@@ -259,7 +259,7 @@ def test_restore_of_long_lines_that_vdsm_wrote(
     domains = ",".join(f"{n:08d}-{'0' * 27}:Active" for n in range(60))
     values = {**block_domain.values, "POOL_DOMAINS": domains}
     sealed = md_lines.flush(values)
-    put(block_domain, sealed)
+    block_domain.put(sealed)
     assert max(map(len, block_domain.tags())) > 2 * encoding.MAX_TAG
     with Leased(
         *(directory, sanlock, False), block=[block_domain], io_timeout=30
@@ -267,14 +267,7 @@ def test_restore_of_long_lines_that_vdsm_wrote(
         host.sd_id = block_domain.sd_id
         block_domain.initialize(sanlock)
         assert host.tool("set", *WHY).code == 0
-        put(block_domain, sealed[:3])
+        block_domain.put(sealed[:3])
         done = host.tool("restore", "--from", "1")
         assert done.code == 0, done.json
         assert block_domain.lines() == sorted(sealed)
-
-
-def put(domain, lines):
-    """These lines and no others, by another tool."""
-    wanted = {"RHAT_storage_domain", *map(encoding.encode_tag, lines)}
-    found = set(domain.tags())
-    domain.change_tags(wanted - found, found - wanted)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support import testhost
 from tests.support.clifixtures import IO_TIMEOUT, OWNER, WHY, A
-from tests.support.hooks.needs import needs_sanlock
+from tests.support.hooks.needs import needs_sanlock, slow_to_join
 from tests.support.storage import filedomain
 from tests.support.storage.blocktools import needs_block, seqno
 from vdsm_backup.metadata import encoding
@@ -22,7 +22,7 @@ pytest_plugins = [
     "tests.support.clifixtures",
 ]
 pytestmark = [
-    pytest.mark.slow("sanlock takes 3 s to join a lockspace, 2 to leave it"),
+    slow_to_join,
     needs_sanlock,
 ]
 
@@ -220,25 +220,23 @@ def test_block_domain(block_domain, directory, sanlock):
         tool = Tool(host, sd_id)
         before = block_domain.lines()
         assert tool("set", *WHY).code == 0
-        flagged = set(block_domain.tags())
-
-        def put(tags):
-            found = set(block_domain.tags())
-            if found != tags:
-                block_domain.change_tags(tags - found, found - tags)
+        flagged = set(map(encoding.encode_tag, block_domain.lines()))
 
         def state():
             return block_domain.tags(), seqno(block_domain)
 
         for damage in DAMAGES.values():
-            left = set(map(encoding.encode_tag, damage(block_domain.lines())))
-            put({"RHAT_storage_domain", *left})
+            block_domain.put(damage(block_domain.lines()))
             tool.restore_is_refused(state)
-            put(flagged)
-        put({*flagged, "MDT_BACKUP=&1114112&"} - {"MDT_BACKUP=True"})
+            block_domain.put_tags(flagged)
+        block_domain.put_tags(
+            {*flagged, "MDT_BACKUP=&1114112&"} - {"MDT_BACKUP=True"}
+        )
         tool.restore_is_refused(state)
 
-        put(flagged - {x for x in flagged if x.startswith("MDT_BACKUP")})
+        block_domain.put_tags(
+            {x for x in flagged if not x.startswith("MDT_BACKUP")}
+        )
         done = tool("restore", "--from", "1")
         assert (done.code, done.json["domain"]["flag"]) == (0, False)
         assert block_domain.lines() == before

@@ -10,7 +10,9 @@ from vdsm_backup.fileio import choose
 
 # Before a test imports them.
 pytest.register_assert_rewrite(
-    "tests.integration.lease", "tests.support.clifixtures"
+    "tests.integration.lease",
+    "tests.support.clifixtures",
+    "tests.support.lease.leasedhost",
 )
 
 

@@ -4,13 +4,11 @@
 import os
 import subprocess
 
-import pytest
-
 from tests import ROOT
-from tests.support.hooks.needs import needs_sanlock
+from tests.support.hooks.needs import needs_sanlock, slow_to_join
 
 pytestmark = [
-    pytest.mark.slow("sanlock takes 3 s to join a lockspace, 2 to leave it"),
+    slow_to_join,
     needs_sanlock,
 ]
 

@@ -105,6 +105,24 @@ def test_hang_before_the_rename(hang, backend, op, name):
 
 
 @needs_fuse
+@pytest.mark.parametrize("at", ["compare", "check"])
+def test_hang_while_metadata_that_is_gone_is_restored(hang, backend, at):
+    sd_id = filedomain.make(hang.mount)
+    path = filedomain.path(hang.root, sd_id)
+    os.unlink(path)
+    storage = storage_on(hang.mount, backend, sd_id, timeout=RUNS_OUT)
+
+    def stop(step):
+        if step == at:
+            hang.hang("readdir")
+
+    with pytest.raises((errors.StorageTimeout, errors.WriteFailed)):
+        storage.write(None, flagged_lines(sd_id), stop)
+    hang.clear()
+    assert not os.path.exists(path)
+
+
+@needs_fuse
 @pytest.mark.parametrize("code", CODES[1:], ids=errno.errorcode.get)
 def test_rename_that_is_refused(hang, backend, code):
     sd_id = filedomain.make(hang.mount)

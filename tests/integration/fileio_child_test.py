@@ -31,7 +31,7 @@ def test_auto_takes_ioprocess_where_it_is(tmp_path):
 def test_threads_share_it(io, tmp_path):
     def call(data):
         path = str(tmp_path / str(len(data)))
-        io.touch(path, 0, 0o600)
+        io.touch(path, 0o600)
         for _ in range(50):
             io.writefile(path, data)
             if io.readfile(path) == data:

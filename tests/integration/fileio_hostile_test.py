@@ -88,7 +88,7 @@ NO_FILES = [param for param in KINDS if param.values[0] != put_hard_link]
 @pytest.mark.parametrize("call", ["writefile", "chmod", "readfile"])
 def test_swapped_after_it_was_made(backend, io, path, victim, put, call):
     """The one that truncated a disk: a link between touch and writefile."""
-    io.touch(path, 0, 0o600)
+    io.touch(path, 0o600)
     os.unlink(path)
     put(path, victim)
     args = {"writefile": [b"new"], "chmod": [0o600], "readfile": []}[call]
@@ -147,7 +147,7 @@ def test_names_of_links_are_moved_and_removed(io, path, victim):
     assert os.readlink(path + "2") == victim
     os.symlink(victim, path)
     # Over a link: the link is replaced.
-    io.touch(path + "3", 0, 0o600)
+    io.touch(path + "3", 0o600)
     io.rename(path + "3", path)
     assert stat.S_ISREG(os.lstat(path).st_mode)
     io.unlink(path + "2")
@@ -158,7 +158,7 @@ BEHIND = {
     **CALLS,
     "lstat": lambda io, path: io.lstat(path),
     "listdir": lambda io, path: io.listdir(os.path.dirname(path)),
-    "touch": lambda io, path: io.touch(path + "-new", 0, 0o600),
+    "touch": lambda io, path: io.touch(path + "-new", 0o600),
     "unlink": lambda io, path: io.unlink(path),
     "rename": lambda io, path: io.rename(path, path + "2"),
 }
@@ -182,7 +182,7 @@ def test_a_directory_on_the_way_is_a_link(io, tmp_path, victim, link, call):
 
 def test_rename_into_a_directory_that_is_a_link(io, tmp_path, victim, path):
     os.symlink(os.path.dirname(victim), tmp_path / "sd")
-    io.touch(path, 0, 0o600)
+    io.touch(path, 0o600)
     with pytest.raises(OSError) as e:
         io.rename(path, str(tmp_path / "sd" / "disk"))
     assert e.value.errno == errno.ELOOP
@@ -205,7 +205,7 @@ def test_the_base_may_be_a_link(backend, tmp_path, path):
     link = str(tmp_path / "link")
     os.symlink(os.path.dirname(path), link)
     with choose.open(backend, "test", 10, link) as io:
-        io.touch(f"{link}/file", 0, 0o600)
+        io.touch(f"{link}/file", 0o600)
         assert io.listdir(link) == ["file"]
         assert stat.S_ISDIR(io.lstat(link).st_mode)
         io.fsyncPath(link)

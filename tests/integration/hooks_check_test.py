@@ -18,13 +18,7 @@ def row(request):
 
 def check(host, operation, *args):
     done = host.cli.process("--json", "check", "--operation", operation, *args)
-    assert set(done.json) == {
-        "schema",
-        "allowed",
-        "mode",
-        "refusals",
-        "notes",
-    }
+    assert set(done.json) == commandline.CHECKED
     return done
 
 

@@ -12,7 +12,7 @@ import signal
 import pytest
 
 from tests.support import rundir, testhost
-from tests.support.hooks.needs import needs_sanlock
+from tests.support.hooks.needs import needs_sanlock, slow_to_join
 from tests.support.lease import sanlockd
 from tests.support.processes import proc
 from tests.support.storage import filedomain, loop
@@ -33,7 +33,7 @@ from vdsm_backup.storage import discovery
 BACKENDS = ["embedded"] if MISSING else ["embedded", "installed"]
 
 pytestmark = [
-    pytest.mark.slow("sanlock takes 3 s to join a lockspace, 2 to leave it"),
+    slow_to_join,
     needs_sanlock,
 ]
 

@@ -7,11 +7,13 @@ our flag and VDSM's keys.
 tests/vdsm/overlap_test.py has the real VDSM in place of the one here.
 """
 
+import contextlib
 import itertools
 
 import pytest
 
-from tests.support import commandline, soak
+from tests.support import soak
+from tests.support.lease.socketlease import SocketLease
 from tests.support.storage.blocktools import needs_block, storage
 from tests.support.storage.overlapping import (
     KINDS,
@@ -25,7 +27,6 @@ from tests.support.storage.overlapping import (
 from vdsm_backup import errors
 from vdsm_backup.change import write
 from vdsm_backup.lvm.vgs import Lvm
-from vdsm_backup.metadata import encoding
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.storage.block import BlockStorage
 
@@ -50,18 +51,12 @@ class Overlap:
         self.domain = domain
         more = {"POOL_UUID": POOL, "ROLE": "Master", "PV1": "pv:x"}
         self.old = sorted(md_lines.flush({**domain.values, **more}))
-        self.put(self.old)
+        domain.put(self.old)
         self.new = sorted(with_flag(self.old, "ours"))
         self.points = Points()
         lvm = Calls(Lvm(domain.devices), self.points, NAMES)
         self.storage = BlockStorage(domain.sd_id, lvm, domain.lv_dir)
         self.vdsm = TagVdsm(domain, changes)
-
-    def put(self, lines):
-        now, wanted = set(self.domain.tags()), {"RHAT_storage_domain"}
-        wanted |= {encoding.encode_tag(line) for line in lines}
-        if now != wanted:
-            self.domain.change_tags(wanted - now, now - wanted)
 
     def write(self):
         return write_merging(self.storage, self.old, self.new)
@@ -135,9 +130,9 @@ def test_by_a_writer_of_its_own(block_domain, step):
             vdsm.begin()
             vdsm.end()
 
-    ours, held = storage(block_domain), commandline.Held()
-    written = write.run(ours, overlap.old, overlap.new, held, 30, on_step)
-    held.close()
+    ours = storage(block_domain)
+    with contextlib.closing(SocketLease()) as held:
+        written = write.run(ours, overlap.old, overlap.new, held, 30, on_step)
     assert steps[-3:] == ["compare", "commit", "confirm"] and len(steps) > 3
     assert block_domain.lines() == sorted(written)
     assert_merged(block_domain.sd_id, written, overlap.new, changes)
@@ -164,12 +159,12 @@ def test_two_checksums_that_change_before_they_are_replaced(block_domain):
     """vgchange replaces what was found, or nothing."""
     overlap = Overlap(block_domain, {})
     two = [*overlap.old, f"{md_lines.SEAL}={'0' * 40}"]
-    overlap.put(two)
+    block_domain.put(two)
     mended = [x for x in overlap.old if x != "ROLE=Master"]
 
     def mend(step):
         if step == "commit":
-            overlap.put(mended)
+            block_domain.put(mended)
 
     with pytest.raises(errors.Error):
         overlap.storage.write(sorted(two), overlap.new, mend)
@@ -179,11 +174,11 @@ def test_two_checksums_that_change_before_they_are_replaced(block_domain):
 def test_tags_without_a_checksum_are_read_once_more(block_domain):
     overlap = Overlap(block_domain, {})
     left = overlap.old[:-1]
-    overlap.put(left)
+    block_domain.put(left)
 
     def change(step):
         if step == "commit":
-            overlap.put([*left, "KEY=x"])
+            block_domain.put([*left, "KEY=x"])
 
     with pytest.raises(errors.MetadataChanged):
         overlap.storage.write(left, overlap.new, change)

@@ -12,13 +12,18 @@ import pytest
 
 from tests.support import testhost
 from tests.support.clifixtures import WHY, A
-from tests.support.hooks.needs import VDSM, needs_other_user, needs_sanlock
+from tests.support.hooks.needs import (
+    VDSM,
+    needs_other_user,
+    needs_sanlock,
+    slow_to_join,
+)
 from tests.support.processes.namespace import Namespace, needs_namespace
 from tests.support.storage import filedomain
 
 pytest_plugins = ["tests.support.clifixtures"]
 pytestmark = [
-    pytest.mark.slow("sanlock takes 3 s to join a lockspace, 2 to leave it"),
+    slow_to_join,
     needs_other_user,
     needs_sanlock,
 ]

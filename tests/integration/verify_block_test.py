@@ -11,7 +11,6 @@ from tests.support.hooks.needs import VDSM, needs_other_user
 from tests.support.storage import leasefiles
 from tests.support.storage.blockdomain import MiB
 from tests.support.storage.blocktools import needs_block
-from vdsm_backup.metadata import encoding
 from vdsm_backup.metadata import lines as md_lines
 
 pytest_plugins = [
@@ -138,15 +137,10 @@ def test_leases_of_vms_are_a_note(verify, block_domain, data):
 
 
 def change(domain, **values):
-    """Other metadata, with a right checksum."""
-    old = md_lines.flush(domain.values)
+    """Other metadata, with the right checksum."""
     kept = {**domain.values, **values}
     kept = {key: value for key, value in kept.items() if value is not None}
-    new = md_lines.flush(kept)
-    domain.change_tags(
-        add=[encoding.encode_tag(s) for s in new if s not in old],
-        delete=[encoding.encode_tag(s) for s in old if s not in new],
-    )
+    domain.put(md_lines.flush(kept))
 
 
 @pytest.mark.parametrize(

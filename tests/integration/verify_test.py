@@ -16,6 +16,7 @@ from tests.support.hooks.needs import (
     needs_fuse,
     needs_other_user,
     needs_sanlock,
+    slow_to_join,
 )
 from tests.support.processes.namespace import Namespace, needs_namespace
 from tests.support.storage import filedomain, hangfs, leasefiles
@@ -199,7 +200,7 @@ def test_area_that_hangs(host, name):
 
 
 @needs_sanlock
-@pytest.mark.slow("sanlock takes 3 s to join a lockspace, 2 to leave it")
+@slow_to_join
 def test_what_sanlock_makes(host, sanlock):
     """It is well, also when a host is in it; and our fakes are like it."""
     host.sanlock = sanlock

@@ -7,9 +7,10 @@ needs no sanlock.
 import contextlib
 import io
 import json
-import socket
 import unicodedata
 from dataclasses import dataclass
+
+from tests.support.lease.socketlease import SocketLease
 
 # The keys of docs/json.md.
 DOMAIN = set(
@@ -23,6 +24,7 @@ REFUSAL = ERROR | {"domain", "disk", "operation", "refused"}
 VERIFIED = {"id", "ok", "problems", "name", "place", "notes", "looked_at"}
 USERS = {"blocking", "images", "notes"}
 CHECK = {"name", "state", "text", "hint"}
+CHECKED = {"schema", "allowed", "mode", "refusals", "notes"}
 CHANGED = {"schema", "domain", "changed", "dry_run", "notes"}
 RESTORED = CHANGED | {"copy", "age", "difference"}
 RESEALED = CHANGED | {"metadata", "difference"}
@@ -62,33 +64,12 @@ class Screen(io.StringIO):
         return True
 
 
-class Held:
-    """A lease that nobody contests: what matters here is not sanlock."""
-
-    def __init__(self):
-        self._end, self._lease = socket.socketpair()
-        self.fd = self._lease.fileno()
-
-    def check(self):
-        pass
-
-    def is_certain(self):
-        return True
-
-    def close(self):
-        self._end.close()
-        self._lease.close()
-
-
 @contextlib.contextmanager
 def free_lease(request, progress):
-    """In place of lease.client.take()."""
+    """In place of lease.client.take(): a lease that nobody contests."""
     progress("taking a lease")
-    held = Held()
-    try:
+    with contextlib.closing(SocketLease()) as held:
         yield held
-    finally:
-        held.close()
 
 
 def hidden(text):

@@ -27,6 +27,18 @@ def read_flag(metafile):
     return flag.read(found, found["SDUUID"])
 
 
+def told(stored):
+    """What VDSM tells of a flag that is set, and was set where it is."""
+    return {
+        "backup": True,
+        "reason": stored.reason,
+        "by": stored.by,
+        "since": stored.since,
+        "origin": stored.origin,
+        "origin_match": "same",
+    }
+
+
 def put_flag(metafile, wanted=FLAG):
     put(metafile, flag.apply(values(metafile), wanted))
 

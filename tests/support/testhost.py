@@ -16,6 +16,8 @@ from tests.support.configfile import ConfigFile
 from tests.support.lease import sanlockd
 from tests.support.storage import filedomain
 from vdsm_backup.cli import main
+from vdsm_backup.metadata import encoding
+from vdsm_backup.metadata import lines as md_lines
 
 
 class Host(Closing):
@@ -91,6 +93,13 @@ class Host(Closing):
 
     def bytes(self, sd_id):
         return filedomain.get_bytes(self.mount, sd_id)
+
+    def values(self, sd_id):
+        """Of metadata that is whole."""
+        lines = encoding.decode_file(self.bytes(sd_id), sd_id)
+        found = md_lines.parse(lines)
+        assert found.seal == "valid"
+        return found.values
 
     # The command
 

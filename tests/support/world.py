@@ -128,6 +128,17 @@ def make(**overrides):
     return MemoryStorage(SD, md_lines.flush(values))
 
 
+def read_flag(storage):
+    return change.checked(storage).flag
+
+
+def kept(world, storage):
+    """The copy that is kept before the flag is set."""
+    world.change(storage, SET)
+    world.log.clear()
+    return world.history.get(SD, 1)
+
+
 def other_wins(value, **overrides):
     """What somebody else does to a domain."""
 

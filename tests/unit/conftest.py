@@ -11,6 +11,7 @@ pytest.register_assert_rewrite(
     "tests.support.configfixtures",
     "tests.support.storage.fakelvm",
     "tests.support.storage.lvs",
+    "tests.support.verifyfixtures",
 )
 
 

@@ -54,7 +54,7 @@ MAY_IMPORT = {
 EXCEPTIONS = {
     "change.writer": "storage.locate",
     # A child is asked.
-    "doctor.checks": "hooks.answer plugin.install",
+    "doctor.installed": "hooks.answer plugin.install",
     "change.through_vdsm": "host.vdsm_client",
     "hooks.entry": "processes.signals",
 }
@@ -62,7 +62,7 @@ EXCEPTIONS = {
 # Modules outside the standard library. We may count on no other.
 FOREIGN = {
     # In a child, too.
-    "doctor.checks": {"vdsm"},
+    "doctor.installed": {"vdsm"},
     "host.vdsm_client": {"vdsm"},
     "fileio.ioprocess": {"ioprocess"},
     "users.running_vms": {"libvirt"},

@@ -10,6 +10,7 @@ virtual machine.
 
 import pytest
 
+from tests.support import outside
 from tests.support.outside import FLAG
 from tests.support.vdsm import vdsmblock
 from tests.support.vdsm import vdsmguest as guests
@@ -66,14 +67,7 @@ def test_set_read_clear(host, domain):
     assert (stored.value, stored.by) == (True, "api@127.0.0.1")
     assert stored.reason == "copies of site A & B, é"
     assert host.info(domain.sd_id)["backup"] is True
-    assert host.get_backup(domain.sd_id) == {
-        "backup": True,
-        "reason": stored.reason,
-        "by": stored.by,
-        "since": stored.since,
-        "origin": stored.origin,
-        "origin_match": "same",
-    }
+    assert host.get_backup(domain.sd_id) == outside.told(stored)
 
     result = host.set_backup(domain.sd_id, False, "moved to tape")
     assert (result["changed"], result["backup"]) == (True, False)

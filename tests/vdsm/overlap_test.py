@@ -27,7 +27,6 @@ from tests.support.storage.overlapping import (
 )
 from vdsm_backup.fileio import choose
 from vdsm_backup.lvm.vgs import Lvm
-from vdsm_backup.metadata import encoding
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.storage.block import BlockStorage
 from vdsm_backup.storage.file import FileStorage
@@ -74,7 +73,7 @@ def file_overlap(directory):
         if write:
             points.plan(write, lambda: change(md, changes))
         written = write_merging(storage, old, with_flag(old, "ours"))
-        found = FileVdsm(path, {})._readlines()
+        found = FileVdsm(path, {}).readlines()
         return sd_id, old, written, found, points.names
 
     return play
@@ -139,6 +138,8 @@ class PausedVdsm(threading.Thread):
         try:
             change(self._md, self._changes)
         except Exception as e:
+            # Whatever VDSM raises would be lost with the thread: the test
+            # looks at it.
             self.error = e
         finally:
             self._stopped.set()
@@ -180,7 +181,7 @@ def test_tags(block, kind):
     changes = CHANGES[kind]
     for times in TIMES:
         old = md_lines.flush({**block.values, **POOL})
-        put(block, old)
+        block.put(old)
         points = Points()
         vdsm = PausedVdsm(block.sd_id, changes)
         vdsm.refresh()
@@ -197,13 +198,6 @@ def test_tags(block, kind):
         new = with_flag(old, "ours")
         written = write_merging(storage, old, new)
         assert vdsm.error is None
-        found = TagVdsm(block, {})._readlines()
+        found = TagVdsm(block, {}).readlines()
         assert found == sorted(written), times
         assert_merged(block.sd_id, found, new, changes)
-
-
-def put(block, lines):
-    now, wanted = set(block.tags()), {"RHAT_storage_domain"}
-    wanted |= {encoding.encode_tag(line) for line in lines}
-    if now != wanted:
-        block.change_tags(wanted - now, now - wanted)

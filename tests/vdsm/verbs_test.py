@@ -50,14 +50,7 @@ def test_set_read_clear(host, version, master):
     assert stored.reason == "copies of site A & B, é"
     assert stored.by == "api@127.0.0.1"
     assert host.info(sd_id)["backup"] is True
-    assert host.get_backup(sd_id) == {
-        "backup": True,
-        "reason": stored.reason,
-        "by": stored.by,
-        "since": stored.since,
-        "origin": stored.origin,
-        "origin_match": "same",
-    }
+    assert host.get_backup(sd_id) == outside.told(stored)
 
     result = host.set_backup(sd_id, False, "moved to tape")
     assert (result["changed"], result["backup"]) == (True, False)

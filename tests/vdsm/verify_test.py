@@ -75,7 +75,7 @@ def test_domain_with_a_lockspace(start, directory, verified, version):
 
 def refused_by_vdsm(lines, kind):
     """Whether VDSM can make nothing of a domain with these lines."""
-    from vdsm.storage import blockSD, fileSD, sd
+    from vdsm.storage import blockSD, exception, fileSD, sd
     from vdsm.storage.persistent import DictValidator, PersistentDict
 
     fields = {
@@ -98,7 +98,7 @@ def refused_by_vdsm(lines, kind):
         manifest.getDomainClass()
         manifest.getStorageType()
         len(manifest.getMetadata())
-    except Exception:
+    except (exception.StorageException, KeyError, ValueError):
         return True
     return False
 

@@ -6,7 +6,7 @@ Changing the flag, under the lease.
     world.py          what a change needs from the world, as Protocols
     outcome.py        what became of a write that did not end well
     restore.py        puts a kept copy of the metadata back
-    reseal.py         gives metadata a right checksum again
+    reseal.py         gives metadata the right checksum again
     history.py        copies of the metadata, kept before each change
     copy_file.py      a copy in a file, which another host has exported
     through_vdsm.py   asks VDSM to change a domain that is attached

@@ -9,7 +9,8 @@ Changing the backup flag: the story, step by step.
    (plugin/verbs.py).
 3. For `set`: refuse while somebody uses the domain.
 4. Take the SDM lease. Read again under it: somebody else may have been first.
-5. Keep a copy on this host. Write, and read back.
+5. Keep a copy on this host. Write, and read back. What VDSM, which has no
+   lease at times, wrote meanwhile is merged (overlap.py).
 6. For `set`: look for users again, for some seconds. If one came, undo.
 7. Release the lease, and read once more.
 
@@ -157,7 +158,8 @@ def require_may_write(
     Whether we may write a domain beside VDSM.
 
     pool: the pool that the domain is attached to; empty if it is not.
-    why_vdsm_runs: as World.why_vdsm_runs().
+    why_vdsm_runs: gives why VDSM may be running on this host, in words; empty
+        if nothing tells of it.
 
     Raises DomainAttached, VdsmRunning.
     """
@@ -305,6 +307,6 @@ def read_once_more(
     except errors.Error as e:
         lines = new
         notes += (f"the change was made, but reading it again failed: {e}",)
-        if isinstance(e, (errors.MetadataMissing, errors.Untrustworthy)):
+        if isinstance(e, domain.NOT_WHOLE):
             destroyed = e
     return Result(True, lines, notes, before, new, destroyed)

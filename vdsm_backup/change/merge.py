@@ -25,11 +25,11 @@ valid checksum. On a block domain with two checksums it is found out from the
 tags, those that we added, and those that we took away; its own checksum must
 fit it.
 
-We give way, and their metadata is what has to be on storage, where it may not
-have been written by somebody without the lease: where it has another flag than
-the one that we found, or differs from what we found in the flag alone, or
-tells of a pool that the domain was not attached to. That is what others do who
-have the lease.
+We give way, and their metadata is what has to be on storage, where somebody
+with the lease may have written it: where it has a flag that is neither ours
+nor the one that we found, or differs from what we found in the flag alone, or
+tells of a pool that the domain was not attached to. And where both together
+would be no metadata of a domain that can have a flag.
 """
 
 from __future__ import annotations

@@ -56,13 +56,11 @@ def _unread(
     error: errors.Error,
 ) -> errors.Error:
     """What to raise after a write, if reading it back raises this error."""
-    gone_or_damaged = isinstance(
-        error, (errors.MetadataMissing, errors.Untrustworthy)
-    )
-    if gone_or_damaged and unsettled.failed and old is None:
+    not_whole = isinstance(error, domain.NOT_WHOLE)
+    if not_whole and unsettled.failed and old is None:
         # As it was before.
         return errors.WriteFailed(storage.sd_id, "commit", unsettled.cause)
-    if gone_or_damaged and unsettled.ended:
+    if not_whole and unsettled.ended:
         return error
     reason = f"{unsettled.cause}, and then: {error}"
     return errors.OutcomeUnknown(storage.sd_id, reason)

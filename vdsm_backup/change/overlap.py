@@ -19,17 +19,9 @@ from vdsm_backup.change import merge
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Protocol
 
+    from vdsm_backup.change.write import Held
     from vdsm_backup.storage.base import Overlapped, Reader
-
-    class Held(Protocol):
-        """A lease of this host, as write.Held."""
-
-        def check(self) -> None: ...
-
-        def is_certain(self) -> bool: ...
-
 
 # How often what somebody else writes at the same time is merged, if they write
 # again each time.
@@ -58,9 +50,11 @@ def merging(
     new: list[str],
 ) -> list[str]:
     """
-    As write.run(), by these means.
+    Replace the lines `old` by `new`, and merge what somebody without the lease
+    writes at the same time. Returns and raises as Lease.write() in world.py.
 
-    write_once: replaces lines once; raises as write.run(), and Overlap.
+    write_once: replaces lines once, or raises as Lease.write() does, or
+        Overlap.
     """
     try:
         write_once(old, new)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-Giving metadata a right checksum again.
+Giving metadata the right checksum again.
 
 It is for a domain whose checksum somebody deleted, or broke by editing the
 metadata by hand, and of which no copy exists. All lines stay as they are, the
@@ -80,7 +80,7 @@ def reseal(
     storage: Reader, request: change.Request, world: ResealWorld
 ) -> change.Result:
     """
-    Write the lines on storage again, with a right checksum.
+    Write the lines on storage again, with the right checksum.
 
     Raises ResealRefused, UnsupportedVersion, UnsupportedClass, HostsLive, and
     what Reader.read() and change.change() do.

@@ -31,17 +31,6 @@ if TYPE_CHECKING:
     from vdsm_backup.metadata.domain import Checked
     from vdsm_backup.storage.base import Reader
 
-# Metadata that is no metadata, or that nobody can trust. Metadata that cannot
-# be read now may be whole, and metadata of another version or class is whole.
-_NOT_WHOLE = (
-    errors.MetadataMissing,
-    errors.NotMetadata,
-    errors.DamagedMetadata,
-    errors.SealBroken,
-    errors.SealMissing,
-    errors.InvalidFlag,
-)
-
 
 @dataclass(frozen=True)
 class Left:
@@ -154,7 +143,7 @@ def _what_is_left(storage: Reader) -> Left:
     try:
         lines = storage.read()
         domain.check(lines, storage.sd_id)
-    except _NOT_WHOLE as e:
+    except domain.NOT_WHOLE as e:
         return Left(lines, e)
     return Left(lines, None)
 

@@ -46,7 +46,8 @@ class World(Protocol):
 
         values: the metadata of the domain, which has the lease's geometry.
 
-        Raises LeaseBusy, SanlockFailed, and what reading the domain does.
+        Raises an error if the lease cannot be taken, such as LeaseBusy,
+        SanlockFailed, HostsLive; and what reading the domain does.
         """
 
     def users(self) -> Users:
@@ -54,12 +55,6 @@ class World(Protocol):
 
     def is_hosted_engine(self) -> bool:
         """Whether the engine's own VM is on the domain."""
-
-    def why_vdsm_runs(self) -> str:
-        """
-        Why VDSM may be running on this host, in words. Empty if nothing tells
-        of it.
-        """
 
     def require_may_write(self, pool: str, request: Request) -> None:
         """

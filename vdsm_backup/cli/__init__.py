@@ -23,16 +23,18 @@ These change the metadata:
 
     set.py          set and clear the flag
     restore.py      puts a kept copy back
-    reseal.py       gives metadata a right checksum again
+    reseal.py       gives metadata the right checksum again
 
 What commands have in common:
 
     target.py       which domain the user means
     survey.py       all domains that this host can see
     readings.py     what was read of a domain, and what of that is wrong
+    verification.py what there is to say of domains
     changes.py      make a change, and show it
     comparison.py   a kept copy beside the metadata that it replaces
     wiring.py       the real world for the layers below, put together
+    tidying.py      what runs leave behind on this host
     maintenance.py  whether VDSM of this host has a domain active
     objects.py      the JSON objects of docs/json.md, and texts made of them
     output.py       what the user sees

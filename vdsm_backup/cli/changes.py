@@ -16,6 +16,7 @@ from vdsm_backup.cli import (
     output,
     readings,
     target,
+    tidying,
     wiring,
 )
 from vdsm_backup.cli.exits import Exit
@@ -135,9 +136,10 @@ def find(
     except errors.Error:
         sd_id = target.plain(args.sd)
         if is_uuid(sd_id) and not args.dry_run:
-            timeout = args.timeout or options.lease_timeout
             try:
-                wiring.leave_lockspace(sd_id, options, timeout, ui.progress)
+                tidying.leave_lockspace(
+                    sd_id, options, args.timeout, ui.progress
+                )
             except errors.Error as e:
                 text = f"a killed run may have left the lockspace joined: {e}"
                 ui.left_behind([text])
@@ -159,10 +161,11 @@ def tidying_if_refused(
         yield
     except errors.Error:
         if not args.dry_run:
-            world = wiring.HostWorld(
+            left = tidying.LeftBehind(
                 storage, options, args.timeout, ui.progress
             )
-            ui.left_behind(world.tidy())
+            left.tidy()
+            ui.left_behind(left.notes)
         raise
 
 

@@ -265,7 +265,7 @@ COMMANDS = (
     Command(
         "reseal",
         "reseal",
-        "give metadata that was edited by hand a right checksum again",
+        "give metadata that was edited by hand the right checksum again",
         (SD, WHY, PATH_TO_CHANGE, DRY_RUN, TIMEOUT),
         changes=True,
     ),

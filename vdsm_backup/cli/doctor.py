@@ -6,11 +6,17 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from vdsm_backup.cli import layout, readings, verify, wiring
+from vdsm_backup.cli import layout, readings, verification, wiring
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.cli.survey import Survey
-from vdsm_backup.doctor import checks as doctor_checks
-from vdsm_backup.doctor import gluster, killed_runs, launcher
+from vdsm_backup.doctor import (
+    checks,
+    gluster,
+    installed,
+    killed_runs,
+    launcher,
+    running,
+)
 from vdsm_backup.host import mounts
 from vdsm_backup.storage.sources import Sources
 from vdsm_backup.text import printable
@@ -33,9 +39,9 @@ _ONE_HOST = (
 def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     """Returns FAILED if any check found something bad."""
     findings = list(_findings(args, options))
-    well = all(f.state != doctor_checks.BAD for f in findings)
+    well = all(f.state != checks.BAD for f in findings)
     if ui.as_json:
-        checks = [
+        shown = [
             {
                 "name": found.check,
                 "state": found.state,
@@ -44,7 +50,7 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
             }
             for found in findings
         ]
-        ui.json(protected=well, checks=checks, notes=[_ONE_HOST])
+        ui.json(protected=well, checks=shown, notes=[_ONE_HOST])
     else:
         for found in findings:
             ui.lines(_text(found))
@@ -54,20 +60,20 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
 
 def _findings(
     args: argparse.Namespace, options: Config
-) -> Iterator[doctor_checks.Finding]:
+) -> Iterator[checks.Finding]:
     if args.vdsm:
-        yield from doctor_checks.plugin_fits()
+        yield from installed.plugin_fits()
         return
-    yield from doctor_checks.configuration(args.config)
-    yield from doctor_checks.guard(options)
-    yield from doctor_checks.package()
-    yield from doctor_checks.hooks()
+    yield from installed.configuration(args.config)
+    yield from installed.guard(options)
+    yield from installed.package()
+    yield from installed.hooks()
     yield from launcher.check()
     yield from _plugin(options)
-    yield from doctor_checks.sudo()
-    yield from doctor_checks.storage_tools(options)
-    yield from doctor_checks.sanlock()
-    yield from doctor_checks.journald()
+    yield from installed.sudo()
+    yield from installed.storage_tools(options)
+    yield from running.sanlock()
+    yield from running.journald()
     sources = Sources(options)
     answers = Survey(sources.scans(), options.io_timeout).all()
     yield from killed_runs.check(
@@ -75,18 +81,18 @@ def _findings(
     )
     directories = _directories(answers)
     yield from gluster.check(directories, mounts.table(), options)
-    yield from _domains(verify.report(answers, sources, options))
-    yield from doctor_checks.violations(
+    yield from _domains(verification.report(answers, sources, options))
+    yield from running.violations(
         _flagged(answers), lambda storage: wiring.who_uses(storage, options)
     )
 
 
-def _plugin(options: Config) -> Iterator[doctor_checks.Finding]:
+def _plugin(options: Config) -> Iterator[checks.Finding]:
     """Of the VDSM that runs; if it cannot be asked, of the one installed."""
-    found = list(doctor_checks.plugin(options))
+    found = list(running.plugin(options))
     yield from found
-    if any(finding.state == doctor_checks.NOTE for finding in found):
-        yield from doctor_checks.plugin_fits()
+    if any(finding.state == checks.NOTE for finding in found):
+        yield from installed.plugin_fits()
 
 
 def _known(answers: Iterable[Answer]) -> dict[str, killed_runs.Known]:
@@ -107,22 +113,22 @@ def _known(answers: Iterable[Answer]) -> dict[str, killed_runs.Known]:
     return found
 
 
-def _domains(report: verify.Report) -> Iterator[doctor_checks.Finding]:
+def _domains(report: verification.Report) -> Iterator[checks.Finding]:
     """What verify says of the domains of this host."""
     for verified in report.all:
         name = printable(verified.sd_id or verified.place or "")
         for error in verified.problems:
             hint = "; ".join(error.hint_lines())
             bad = verified.state == "wrong"
-            state = doctor_checks.BAD if bad else doctor_checks.NOTE
+            state = checks.BAD if bad else checks.NOTE
             text = f"error {error.code}: {error}"
-            yield doctor_checks.Finding(f"domain {name}", state, text, hint)
+            yield checks.Finding(f"domain {name}", state, text, hint)
         for note in verified.notes:
-            state = doctor_checks.NOTE
-            yield doctor_checks.Finding(f"domain {name}", state, note)
+            state = checks.NOTE
+            yield checks.Finding(f"domain {name}", state, note)
     if not any(verified.problems for verified in report.all):
-        state = doctor_checks.OK
-        yield doctor_checks.Finding("domains", state, report.summary())
+        state = checks.OK
+        yield checks.Finding("domains", state, report.summary())
 
 
 def _directories(answers: Iterable[Answer]) -> list[str]:
@@ -152,7 +158,7 @@ def _flagged(answers: Iterable[Answer]) -> list[Storage]:
     ]
 
 
-def _text(found: doctor_checks.Finding) -> list[str]:
+def _text(found: checks.Finding) -> list[str]:
     """The lines for people."""
     lines = [f"{found.state:4}  {found.check}: {found.text}"]
     if found.hint:

@@ -27,7 +27,9 @@ class TextRequested(Exception):
     """
 
 
-class _Help(argparse.Action):
+class _Show(argparse.Action):
+    """An option that asks for a text: const, or else the parser's help."""
+
     def __init__(
         self, option_strings: Sequence[str], dest: str, **settings: Any
     ) -> None:
@@ -40,18 +42,7 @@ class _Help(argparse.Action):
         values: str | Sequence[Any] | None,
         option_string: str | None = None,
     ) -> NoReturn:
-        raise TextRequested(parser.format_help())
-
-
-class _Version(_Help):
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: str | Sequence[Any] | None,
-        option_string: str | None = None,
-    ) -> NoReturn:
-        raise TextRequested(f"{PROGRAM} {vdsm_backup.__version__}\n")
+        raise TextRequested(self.const or parser.format_help())
 
 
 class _Parser(argparse.ArgumentParser):
@@ -87,11 +78,14 @@ class _Parser(argparse.ArgumentParser):
                 help=text,
             )
         common.add_argument(
-            "-h", "--help", action=_Help, help="print this text"
+            "-h", "--help", action=_Show, help="print this text"
         )
         if with_version:
             common.add_argument(
-                "--version", action=_Version, help="print the version"
+                "--version",
+                action=_Show,
+                const=f"{PROGRAM} {vdsm_backup.__version__}\n",
+                help="print the version",
             )
 
     def error(self, message: str) -> NoReturn:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-reseal: give metadata that somebody has edited by hand a right checksum
+reseal: give metadata that somebody has edited by hand the right checksum
 (_SHA_CKSUM) again.
 """
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from vdsm_backup.config import Config
 
 _WORDS = changes.Words(
-    "has a right checksum (_SHA_CKSUM) again",
-    "would get a right checksum (_SHA_CKSUM)",
-    "has a right checksum (_SHA_CKSUM)",
+    "has the right checksum (_SHA_CKSUM) again",
+    "would get the right checksum (_SHA_CKSUM)",
+    "has the right checksum (_SHA_CKSUM)",
 )
 
 
@@ -70,7 +70,7 @@ def _tell_journal(
     fields = {"domain": sd_id, "reason": request.reason, "by": who}
     if error is None:
         journal.send(
-            f"Storage domain {sd_id} has a right checksum again:"
+            f"Storage domain {sd_id} has the right checksum again:"
             f" {request.reason}",
             journal.NOTICE,
             action="reseal",

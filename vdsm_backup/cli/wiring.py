@@ -14,20 +14,19 @@ from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
 from vdsm_backup.change import change, history, write
-from vdsm_backup.cli import maintenance
+from vdsm_backup.cli import maintenance, tidying
 from vdsm_backup.host import (
     caller,
     filesystems,
     hosted_engine,
-    journal,
     mounts,
     vdsm_running,
 )
 from vdsm_backup.lease import client
 from vdsm_backup.lease import local as lease_local
+from vdsm_backup.lease.request import LeaseRequest
 from vdsm_backup.lvm import activation
 from vdsm_backup.metadata import domain, flag
-from vdsm_backup.processes.records import Record
 from vdsm_backup.storage.block import BlockStorage
 from vdsm_backup.storage.file import IDS, FileStorage
 from vdsm_backup.text import printable
@@ -64,37 +63,6 @@ def who_uses(storage: Storage, options: Config) -> users.Users:
     )
 
 
-def leave_lockspace(
-    sd_id: str,
-    options: Config,
-    timeout: float,
-    progress: Callable[[str], None],
-) -> None:
-    """
-    Leave the lockspace of a domain, which may be gone, if a killed run left it
-    joined.
-
-    timeout: seconds. progress: see HostWorld.
-
-    Raises SanlockFailed, LeaseTimeout.
-    """
-    if not Record(options.run_dir, sd_id).exists():
-        return
-    request = client.LeaseRequest(
-        sd_id=sd_id,
-        ids="",
-        leases="",
-        offset=0,
-        align=0,
-        sector=0,
-        host_id=0,
-        timeout=timeout,
-        run_dir=os.path.abspath(options.run_dir),
-        require_alone=False,
-    )
-    client.tidy(request, progress)
-
-
 class HostWorld:
     """
     The change.world.World of one domain, on this host; and what is to be
@@ -123,7 +91,7 @@ class HostWorld:
         #: The pool that the user says is gone.
         self._gone_pool = ""
         self._activation: activation.Activation | None = None
-        self._notes: list[str] = []
+        self._left = tidying.LeftBehind(storage, options, timeout, progress)
         self.progress = progress
         self.settle: float = options.settle
         self.history = make_history(options)
@@ -171,56 +139,22 @@ class HostWorld:
 
     def tidy(self) -> tuple[str, ...]:
         """
-        Leave the lockspace that a killed run left joined, and deactivate the
-        LVs that it left active. Nothing of that is done if this run has taken
-        the lease, which does it, too.
+        Tidy up what killed runs have left. Nothing is done if this run has
+        taken the lease, which does it, too.
 
-        Returns notes on what could not be done. Raises none of our errors.
+        Returns notes on what could not be done, and on what this run leaves
+        behind. Raises none of our errors.
         """
-        if not self._leased and not self._notes:
-            self._tidy()
-        return tuple(self._notes)
-
-    def _tidy(self) -> None:
-        storage, run_dir = self._storage, self._options.run_dir
-        joined, active = Record(run_dir, storage.sd_id).exists(), False
-        tidying = None
-        if isinstance(storage, BlockStorage):
-            tidying = activation.Tidying(run_dir, storage.sd_id, self._note)
-            active = tidying.left_behind()
-        if not joined and not active:
-            return
-        try:
-            # The lockspace can be left without the domain: metadata or a VG
-            # that cannot be used do not keep us from that.
-            if joined:
-                leave_lockspace(
-                    storage.sd_id, self._options, self._timeout, self.progress
-                )
-                joined = False
-            if active:
-                with storage.lease_paths(tidying):
-                    pass
-        except errors.Error as e:
-            what = "the lockspace joined" if joined else "LVs active"
-            self._note(f"a killed run may have left {what}: {e}")
-
-    def _note(self, text: str) -> None:
-        """
-        Note what this host is left with. It outlives the command, so the
-        journal has it, too.
-        """
-        self._notes.append(text)
-        sd_id = self._storage.sd_id
-        message = f"Storage domain {sd_id}: {text}"
-        journal.send(message, journal.WARNING, domain=sd_id)
+        if not self._leased and not self._left.notes:
+            self._left.tidy()
+        return tuple(self._left.notes)
 
     def _make_activation(self) -> activation.Activation:
         sd_id, timeout = self._storage.sd_id, self._timeout
         return activation.Activation(
             self._options.run_dir,
             sd_id,
-            self._note,
+            self._left.note,
             timeout,
             lambda: client.require_daemon(sd_id, timeout, self.progress),
             self.progress,
@@ -267,7 +201,7 @@ class HostWorld:
 
     @contextlib.contextmanager
     def _take_in_spite_of_type(
-        self, request: client.LeaseRequest, mount: mounts.Mount | None
+        self, request: LeaseRequest, mount: mounts.Mount | None
     ) -> Iterator[client.Held]:
         """
         Take sanlock's lease of a domain whose TYPE says that it is local,
@@ -289,7 +223,7 @@ class HostWorld:
 
     def _request(
         self, paths: LeasePaths, geometry: tuple[int, int]
-    ) -> client.LeaseRequest:
+    ) -> LeaseRequest:
         storage = self._storage
         alignment, sector = geometry
         uid, gid = storage.io_user or (None, None)
@@ -297,7 +231,7 @@ class HostWorld:
         if self._activation and self._activation.waited:
             left = math.ceil(timeout - self._activation.waited)
             timeout = max(1, left)
-        return client.LeaseRequest(
+        return LeaseRequest(
             sd_id=storage.sd_id,
             ids=paths.ids,
             leases=paths.leases,
@@ -318,7 +252,7 @@ class HostWorld:
                 for twin in self._twins
                 if isinstance(twin, FileStorage)
             ],
-            note=self._note,
+            note=self._left.note,
         )
 
     def _write(

@@ -121,13 +121,9 @@ class FileIO:
     def writefile(self, path: str, data: bytes, direct: bool = False) -> None:
         self._call("writefile", path, data, direct)
 
-    def touch(self, path: str, flags: int, mode: int) -> None:
-        """
-        Make an empty file. One that exists is EEXIST, whatever it is.
-
-        flags: of open(2), beside O_CREAT, O_EXCL and O_NOFOLLOW.
-        """
-        self._call("touch", path, flags, mode)
+    def touch(self, path: str, mode: int) -> None:
+        """Make an empty file. One that exists is EEXIST, whatever it is."""
+        self._call("touch", path, mode)
 
     def chmod(self, path: str, mode: int) -> None:
         self._call("chmod", path, mode)

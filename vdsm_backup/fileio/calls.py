@@ -45,7 +45,9 @@ MAX_NAMES = 256 * 1024
 MAX_LISTING = 16 * 1024**2
 
 # NFS answers ESTALE for a file that was replaced between our looking it up
-# and our opening it. It looks the name up again after that.
+# and our opening it. Gluster answers ENOENT, too, and only when the file is
+# read: its translator open-behind leaves the opening until then.
+_REPLACED = (errno.ESTALE, errno.ENOENT)
 _TRIES = 3
 
 
@@ -94,8 +96,10 @@ class Calls:
             try:
                 return None, self._read(path, direct)
             except OSError as e:
-                if e.errno != errno.ESTALE or path in self._made or not left:
+                replaced = e.errno in _REPLACED and path not in self._made
+                if not replaced or not left:
                     raise
+                self._at(path, regular_files.look_up_again)
         raise AssertionError
 
     def _read(self, path: bytes, direct: bool) -> bytes:
@@ -136,15 +140,15 @@ class Calls:
                 os.close(fd)
         return None, b""
 
-    def touch(self, data: bytes, path: bytes, flags: int, mode: int) -> Answer:
-        flags |= os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    def touch(self, data: bytes, path: bytes, mode: int) -> Answer:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
         fd = self._at(
             path,
             lambda name, at: os.open(name, flags, mode or 0o644, dir_fd=at),
         )
         try:
             os.utime(fd)
-        except BaseException:
+        except OSError:
             os.close(fd)
             raise
         self._forget(path)
@@ -223,7 +227,7 @@ class Calls:
             if path in self._made:
                 made = os.fstat(self._made[path])
                 regular_files.require_same(os.fstat(fd), made)
-        except BaseException:
+        except OSError:
             os.close(fd)
             raise
         return fd

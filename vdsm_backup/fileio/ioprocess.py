@@ -77,10 +77,9 @@ class InstalledFileIO(FileIO):
 
     def _request(self, op: str, path: str, *args: Any) -> Any:
         _check_encoding(path, *args)
-        self._look(op, path, *args)
+        self._require_allowed(op, path, *args)
         if op == "touch":
-            flags, *rest = args
-            args = (flags | os.O_EXCL | os.O_NOFOLLOW, *rest)
+            args = (os.O_EXCL | os.O_NOFOLLOW, *args)
         elif op == "lstat" and path == self.base:
             # The base may be a link, and is what the link leads to.
             path = os.path.join(path, ".")
@@ -92,10 +91,10 @@ class InstalledFileIO(FileIO):
             self._made.pop(path, None)
         return _stat_result(result) if op == "lstat" else result
 
-    def _look(self, op: str, path: str, *args: Any) -> None:
+    def _require_allowed(self, op: str, path: str, *args: Any) -> None:
         """
-        Refuse what Calls (calls.py) does not do. It is only a look: ioprocess
-        opens by name, after it.
+        Raises OSError for what Calls (calls.py) does not do, by what lstat
+        says now: ioprocess opens by name, after that.
         """
         paths = [path, *args[:1]] if op in ("rename", "link") else [path]
         for each in paths:

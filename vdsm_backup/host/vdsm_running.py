@@ -129,7 +129,7 @@ def _by_systemd() -> Iterator[str]:
             **identity.root(),
         )
     except subprocess.TimeoutExpired:
-        yield f"systemd did not say within {_TIMEOUT} seconds that it is not"
+        yield f"systemd did not say within {_TIMEOUT} seconds whether it runs"
         return
     except OSError as e:
         yield f"systemd cannot be asked: {e.strerror}"
@@ -138,7 +138,7 @@ def _by_systemd() -> Iterator[str]:
     if not _is_answer(done.returncode, states):
         said = printable(done.stderr.strip() or done.stdout.strip())
         yield (
-            "systemd did not say that it is not: systemctl ended with exit"
+            "systemd did not say whether it runs: systemctl ended with exit"
             f" code {done.returncode}: {said}"
         )
         return

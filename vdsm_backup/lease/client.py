@@ -11,18 +11,16 @@ process has that descriptor, so whoever writes must have inherited it
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
-import re
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any
 
 from vdsm_backup import errors
 from vdsm_backup.lease import connection
+from vdsm_backup.lease.request import LeaseRequest
 from vdsm_backup.processes import spawn
 from vdsm_backup.processes.channel import Channel, Timeout, receive_fd
 
@@ -38,56 +36,6 @@ _LEAVE = 30
 # these have passed since its last renewal, and 8 I/O timeouts more:
 # calc_host_dead_seconds() in sanlock's src/timeouts.c.
 _CERTAIN = 60
-
-_UUID = re.compile(r"[0-9a-fA-F-]{36}")
-
-
-@dataclass(frozen=True)
-class LeaseRequest:
-    """
-    Which lease, and how to get it. Sizes are in bytes, times in seconds.
-
-    ids, leases: the file or LV of the lockspace, and that of the resources.
-    offset: of the SDM resource in leases.
-    host_id: to join with if this host is not in the lockspace.
-    require_alone: refuse while another host of the lockspace may be alive.
-    dump_uid, dump_gid: the user that may read ids, where root may not (NFS).
-    require_not_joined: refuse where somebody else of this host, which is
-        VDSM, has joined the lockspace.
-    same_storage: other paths by which ids must be reached, too. If one of them
-        is another file, that is a copy of the domain.
-    note: called with a text on what is left behind on this host at the end,
-        which somebody has to know. None: it is progress, as all else.
-    gone_pool: if not empty, the pool that is said to be gone. Refuse if this
-        host is in the lockspace by a host id that is not ours.
-    """
-
-    sd_id: str
-    ids: str
-    leases: str
-    offset: int
-    align: int
-    sector: int
-    host_id: int
-    timeout: float
-    run_dir: str
-    require_alone: bool
-    dump_uid: int | None = None
-    dump_gid: int | None = None
-    require_not_joined: bool = False
-    same_storage: Sequence[str] = ()
-    note: Callable[[str], None] | None = None
-    gone_pool: str = ""
-
-    def __post_init__(self) -> None:
-        # The UUID names files in run_dir.
-        if not _UUID.fullmatch(self.sd_id):
-            raise ValueError(f"not a UUID: {self.sd_id!a}")
-
-    def fields(self) -> dict[str, Any]:
-        """What the holder process is told: all but `note`, for JSON."""
-        names = [field.name for field in dataclasses.fields(self)]
-        return {n: getattr(self, n) for n in names if n != "note"}
 
 
 class Held:
@@ -188,18 +136,7 @@ def require_daemon(
     Raises SanlockFailed if sanlock does not run or cannot be used;
     LeaseTimeout if it does not answer.
     """
-    request = LeaseRequest(
-        sd_id=sd_id,
-        ids="",
-        leases="",
-        offset=0,
-        align=0,
-        sector=0,
-        host_id=0,
-        timeout=timeout,
-        run_dir="",
-        require_alone=False,
-    )
+    request = LeaseRequest.without_storage(sd_id, timeout)
     with _HolderProcess(request, progress, "probe") as holder:
         holder.wait()
 

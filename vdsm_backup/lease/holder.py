@@ -34,6 +34,7 @@ from collections.abc import Iterator, Sequence
 from vdsm_backup import errors
 from vdsm_backup.lease import client
 from vdsm_backup.lease.connection import Registration
+from vdsm_backup.lease.request import LeaseRequest
 from vdsm_backup.lease.watch import Watch
 from vdsm_backup.processes.channel import Channel, ToolGone
 
@@ -65,7 +66,7 @@ class Holder:
 
     def __init__(
         self,
-        request: client.LeaseRequest,
+        request: LeaseRequest,
         watch: Watch,
         handover: socket.socket,
     ) -> None:
@@ -195,7 +196,7 @@ def serve(args: Sequence[str]) -> None:
     message = channel.receive()
     if message is None:
         return
-    request = client.LeaseRequest(**message["request"])
+    request = LeaseRequest(**message["request"])
     watch = Watch(channel, request.sd_id, request.timeout)
     with _telling(watch):
         if sanlock is None:

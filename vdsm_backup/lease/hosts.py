@@ -26,8 +26,8 @@ import sanlock
 
 from vdsm_backup import errors
 from vdsm_backup.lease import lockspace
-from vdsm_backup.lease.client import LeaseRequest
 from vdsm_backup.lease.lockspace import Host, Lockspace
+from vdsm_backup.lease.request import LeaseRequest
 from vdsm_backup.lease.watch import Watch
 
 # Seconds between two questions to sanlock.

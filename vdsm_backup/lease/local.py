@@ -49,10 +49,8 @@ class Held:
     """
     A lease that we have, as client.Held.
 
-    fd: of the locked file. host_id: there is none.
+    fd: of the locked file.
     """
-
-    host_id: int | None = None
 
     def __init__(self, fd: int) -> None:
         self.fd = fd

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import sanlock
 
 from vdsm_backup import errors
-from vdsm_backup.lease.client import LeaseRequest
+from vdsm_backup.lease.request import LeaseRequest
 
 # lib/vdsm/storage/sd.py, SDM_LEASE_NAME.
 SDM = b"SDM"

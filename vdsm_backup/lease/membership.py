@@ -64,10 +64,9 @@ took the slot, and then somebody else of this host joins with the same host
 id. That join has the generation that is on record.
 
 *Another path*: VDSM may have joined the lockspace by another mount of the same
-export. Or it has joined a replica, which has the same UUID. A replica does not
-show the renewals of this host: if the slot of this host on our path does, the
-storage is the same (_is_same_storage()). A join that a killed holder made by
-another path is left before we join by ours.
+export. Or it has joined a replica, which has the same UUID. same_storage.py
+tells which of them it is. A join that a killed holder made by another path is
+left before we join by ours.
 
 *Leaving* is always with `unused`, is tried until it works, and is done only
 where the join was ours: leave().
@@ -75,17 +74,18 @@ where the join was ours: leave().
 
 from __future__ import annotations
 
-import dataclasses
 import errno
 import time
+from collections.abc import Callable
 
 import sanlock
 
 from vdsm_backup import errors
 from vdsm_backup.lease import lockspace
-from vdsm_backup.lease.client import LeaseRequest
 from vdsm_backup.lease.hosts import Hosts
 from vdsm_backup.lease.lockspace import Joined, Lockspace
+from vdsm_backup.lease.request import LeaseRequest
+from vdsm_backup.lease.same_storage import SameStorage
 from vdsm_backup.lease.slot import Slot, SlotReader
 from vdsm_backup.lease.watch import Watch
 from vdsm_backup.processes.records import Record
@@ -121,8 +121,9 @@ class Membership:
         self._request = request
         self._space = space
         self._watch = watch
-        self._slot = self._reader(request.host_id)
+        self._slot = SlotReader(request, watch, request.host_id)
         self._hosts = Hosts(request, space, watch)
+        self._same_storage = SameStorage(request, space, watch, self._hosts)
         self._record = Record(request.run_dir, request.sd_id)
         self._must_leave = False
         self._path = request.ids
@@ -186,10 +187,7 @@ class Membership:
         Raises AmbiguousDomain if any of the paths that the request says to be
         the same storage is not, as far as can be seen.
         """
-        for ids in self._request.same_storage:
-            if self.host_id is None or not self._shows_us(self.host_id, ids):
-                places = f"{printable(self._request.ids)}, {printable(ids)}"
-                raise errors.AmbiguousDomain(self._request.sd_id, places)
+        self._same_storage.require(self.host_id)
 
     def require_alone(self) -> None:
         """Raises HostsLive unless all other hosts are known to be dead."""
@@ -217,18 +215,12 @@ class Membership:
 
     # Steps of joining
 
-    def _reader(self, host_id: int, ids: str = "") -> SlotReader:
-        request = self._request
-        if ids:
-            request = dataclasses.replace(request, ids=ids)
-        return SlotReader(request, self._watch, host_id)
-
     def _joined(self) -> Joined | None:
         """
         How this host is in the lockspace, once that is not changing. Raises
         HostIdInUse if it is being joined by the host id of another host.
         """
-        look = None
+        check_rival = None
         while True:
             with lockspace.failing("list its lockspaces"):
                 joined = self._watch.run(self._space.joined)
@@ -236,29 +228,19 @@ class Membership:
                 return joined
             self._watch.step("waiting for sanlock to join or leave")
             if joined.joining and joined.path == self._request.ids:
-                look = look or self._reader(joined.host_id).rival_watch()
-                look()
+                check_rival = check_rival or self._rival_watch(joined.host_id)
+                check_rival()
             self._watch.pause(_POLL)
 
+    def _rival_watch(self, host_id: int) -> Callable[[], None]:
+        slot = SlotReader(self._request, self._watch, host_id)
+        return slot.rival_watch()
+
     def _is_same_storage(self, joined: Joined) -> bool:
-        """
-        Whether our path leads to the lockspace that this host is in.
-        """
+        """Whether our path leads to the lockspace that this host is in."""
         if joined.path == self._request.ids:
             return True
-        return self._shows_us(joined.host_id, self._request.ids)
-
-    def _shows_us(self, host_id: int, ids: str) -> bool:
-        """
-        Whether the file or LV shows that this host, which is in the lockspace
-        by the host id, renews its slot.
-        """
-        self._watch.step(f"looking whether {ids} is the same storage")
-        with lockspace.failing(f"read the lockspace {self._request.ids}"):
-            io_timeout = self._watch.run(self._space.io_timeout)
-        us = self._hosts.all_hosts().get(host_id)
-        reader = self._reader(host_id, ids)
-        return us is not None and reader.is_renewed(us.generation, io_timeout)
+        return self._same_storage.shows_us(joined.host_id, self._request.ids)
 
     def _leave_other_path(self, joined: Joined) -> None:
         """

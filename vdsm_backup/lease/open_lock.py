@@ -11,7 +11,6 @@ sends the open file over the socket, and says one line of JSON:
 
 from __future__ import annotations
 
-import errno
 import os
 import socket
 
@@ -35,8 +34,6 @@ def _open(sock: socket.socket, path: str) -> Mapping[str, Any]:
     try:
         fd = regular_files.open_file(path, os.O_RDONLY)
     except OSError as e:
-        no_file = e.errno in (errno.EISDIR, errno.ENXIO)
-        reason = "it is not a regular file" if no_file else e.strerror
-        return {"failed": reason}
+        return {"failed": regular_files.why(e)}
     socket.send_fds(sock, [b"\0"], [fd])
     return {"opened": True}

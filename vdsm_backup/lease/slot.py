@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from vdsm_backup import errors
-from vdsm_backup.lease.client import LeaseRequest
+from vdsm_backup.lease.request import LeaseRequest
 from vdsm_backup.lease.watch import Watch
 from vdsm_backup.processes import identity
 from vdsm_backup.text import printable
@@ -117,11 +117,11 @@ class SlotReader:
         id. It raises HostIdInUse when it has seen that another host has it.
         """
         rival = Rival()
-        next_look = time.monotonic()
+        next_check = time.monotonic()
 
-        def look() -> None:
-            nonlocal next_look
-            if time.monotonic() < next_look:
+        def check() -> None:
+            nonlocal next_check
+            if time.monotonic() < next_check:
                 return
             try:
                 slot = self.read()
@@ -129,11 +129,11 @@ class SlotReader:
                 # sanlock reads the slot, too, and tells what is wrong.
                 return
             finally:
-                next_look = time.monotonic() + _RIVAL_POLL
+                next_check = time.monotonic() + _RIVAL_POLL
             if rival.sees(slot):
                 raise self.in_use(slot)
 
-        return look
+        return check
 
     def in_use(self, slot: Slot) -> errors.HostIdInUse:
         """The error that the slot belongs to another host."""

@@ -90,6 +90,7 @@ class Watch:
                 if meanwhile:
                     meanwhile()
         except BaseException:
+            # Whatever ends the wait, the end of this process too.
             if abort:
                 abort()
             raise

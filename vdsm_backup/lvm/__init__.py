@@ -3,6 +3,7 @@
 LVM, limited to some devices, each command bounded.
 
     command.py      runs the lvm command
+    limited.py      its commands, as results or as errors
     vgs.py          VGs, read and changed
     scan.py         the VGs of a scan, and which of them may be used
     report.py       what pvs and lvs report, as data

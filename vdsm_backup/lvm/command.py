@@ -105,8 +105,8 @@ def lock_is_held(result: Result) -> bool:
 #   fails where VDSM's fails, in lvm's words;
 # - where lvm logs to (log/file, level, syslog, journal): these are not our
 #   pipes;
-# - units, formats of times and default columns: we ask for no sizes and times,
-#   and name the columns;
+# - units, formats of times and default columns: we give --units where we ask
+#   for sizes, ask for no times, and name the columns;
 # - backup/*: we give --autobackup n or --file; allocation/*, metadata/*: we
 #   make no PV, VG or LV.
 # A value that lvm refuses ends each lvm command before lvm reads --config.

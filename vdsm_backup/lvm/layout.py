@@ -95,15 +95,15 @@ class Layout(namedtuple("Layout", "pvs lvs")):
     pvs: list[Pv]
     lvs: dict[str, Lv]
 
-    def places(self, name: str) -> list[tuple[str, int, int]] | None:
+    def parts(self, name: str) -> list[tuple[str, int, int]] | None:
         """
         (device, offset, size) of each part of an LV, in order. None: the LV is
         not plain, or a part of it is on a PV that is missing.
         """
-        found = list(self._places(self.lvs[name]))
+        found = list(self._parts(self.lvs[name]))
         return found if len(found) == len(self.lvs[name].segments) else None
 
-    def _places(self, lv: Lv) -> Iterator[tuple[str, int, int]]:
+    def _parts(self, lv: Lv) -> Iterator[tuple[str, int, int]]:
         pvs = {pv.name: pv for pv in self.pvs}
         for segment in lv.segments:
             pv = pvs.get(segment.device)

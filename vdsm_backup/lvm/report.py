@@ -143,7 +143,7 @@ def rows(text: str, kind: str, fields: str) -> list[Row]:
     """
     The rows of a report in JSON, with these fields.
 
-    kind: "pv" or "lv". Raises ValueError if it is no such report.
+    kind: "pv", "lv" or "seg". Raises ValueError if it is no such report.
     """
     # lvm also writes into its report that it reads metadata again, which
     # another host was changing or which is damaged:

@@ -9,79 +9,34 @@ that another LUN that hangs cannot stop a command that writes.
 
 from __future__ import annotations
 
-import copy
 import os
-import signal
 import threading
 import time
 
 from vdsm_backup import errors
-from vdsm_backup.host.devices import require_plain
 from vdsm_backup.lvm import command as lvm_command
 from vdsm_backup.lvm import layout as lvm_layout
 from vdsm_backup.lvm import report as lvm_report
+from vdsm_backup.lvm.limited import Limited, messages
 from vdsm_backup.lvm.scan import Scan
 from vdsm_backup.processes.jobs import Jobs
 from vdsm_backup.text import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Iterable, Sequence, TypedDict, TypeVar
+    from typing import Iterable, Sequence
 
     from vdsm_backup.lvm.scan import Vg
-
-    Parsed = TypeVar("Parsed")
-
-    class Description(TypedDict):
-        """Arguments of Lvm, as JSON."""
-
-        devices: list[str]
-        timeout: float
-
 
 # Seconds between two attempts to take the lock of a VG.
 LOCK_POLL = 0.2
 
 
-class Lvm:
+class Lvm(Limited):
     """
-    The lvm of this host, limited to some devices.
-
-    devices: paths. If there are none, no VGs are found and no lvm is run.
-    timeout: seconds, for each command.
-    stdin: a file descriptor that each command keeps open as long as it lives.
-        The writer gives the registration of its lease (change/writer.py).
-
-    Raises ConfigInvalid if lvm cannot be limited to one of the devices.
+    Reads and changes the VGs that are on its devices. Without devices, no VG
+    is found and no lvm is run.
     """
-
-    def __init__(
-        self,
-        devices: Iterable[str],
-        timeout: float = 30,
-        stdin: int | None = None,
-    ) -> None:
-        self.devices = list(devices)
-        for device in self.devices:
-            require_plain(device)
-        self.timeout = timeout
-        self._stdin = stdin
-
-    def describe(self) -> Description:
-        """
-        The arguments but stdin, by which another process makes an Lvm of its
-        own.
-        """
-        return {"devices": self.devices, "timeout": self.timeout}
-
-    def only(
-        self, devices: Iterable[str], timeout: float | None = None
-    ) -> Lvm:
-        """The same, limited to other devices."""
-        other = copy.copy(self)
-        other.devices = list(devices)
-        other.timeout = timeout or self.timeout
-        return other
 
     # Reading
 
@@ -196,27 +151,12 @@ class Lvm:
         }
         unread: dict[str, errors.Error] = {}
         for name in devices:
-            unexplained = f"{name} was left out: {_messages(result)}"
+            unexplained = f"{name} was left out: {messages(result)}"
             reason = reasons.get(os.path.realpath(name), unexplained)
             if reason:
                 reason = printable(reason)
                 unread[name] = errors.LvmFailed("pvs", result.rc, reason)
         return unread
-
-    def _parsed(
-        self,
-        parse: Callable[[str], Parsed],
-        command: str,
-        args: Sequence[str],
-    ) -> Parsed:
-        """What a command reports. Raises LvmFailed, StorageTimeout."""
-        result = self._run(command, args)
-        self._check(command, result)
-        try:
-            return parse(result.out)
-        except ValueError as e:
-            reason = f"its report is not understood: {e}"
-            raise errors.LvmFailed(command, 0, printable(reason))
 
     # Changing
 
@@ -264,7 +204,7 @@ class Lvm:
             if time.monotonic() >= deadline:
                 reason = (
                     "another command of this host has LVM's lock of the VG:"
-                    f" {_messages(result)}"
+                    f" {messages(result)}"
                 )
                 raise errors.WriteFailed(vg.name, "lock", reason)
             time.sleep(LOCK_POLL)
@@ -294,34 +234,6 @@ class Lvm:
         narrow = self.only(vg.devices)
         narrow._check_change(command, narrow._run(command, args))
 
-    def _check_change(self, command: str, result: lvm_command.Result) -> None:
-        """As _check(), but a command that was killed has failed."""
-        if result.rc is None and result.ended:
-            reason = f"it did not answer within {self.timeout:g} seconds"
-            raise errors.LvmFailed(command, -signal.SIGKILL, reason)
-        self._check(command, result)
-
-    # Running
-
-    def _run(
-        self, command: str, args: Sequence[str], wait_for_locks: bool = True
-    ) -> lvm_command.Result:
-        limits = lvm_command.limits(self.devices, wait_for_locks)
-        try:
-            return lvm_command.run(
-                [command, *limits, *args], self.timeout, self._stdin
-            )
-        except OSError as e:
-            raise errors.LvmFailed(command, 127, printable(str(e)))
-
-    def _check(self, command: str, result: lvm_command.Result) -> None:
-        """Raises StorageTimeout, LvmFailed if a command did not succeed."""
-        if result.rc is None:
-            what = f"lvm {command} on {', '.join(self.devices)}"
-            raise errors.StorageTimeout(what, self.timeout)
-        if result.rc:
-            raise errors.LvmFailed(command, result.rc, _messages(result))
-
 
 def _orphan(device: str) -> errors.LvmFailed:
     reason = f"PV {device} is in use but no VG was found using it"
@@ -330,12 +242,3 @@ def _orphan(device: str) -> errors.LvmFailed:
 
 def _report_options(fields: str) -> list[str]:
     return ["--reportformat", "json", "--options", fields]
-
-
-def _messages(result: lvm_command.Result) -> str:
-    """What lvm wrote of errors, or if that is nothing, its warnings."""
-    lines = [line.strip() for line in result.err.splitlines()]
-    told = [line for line in lines if line and not line.startswith("WARNING:")]
-    if result.rc is not None and result.rc < 0:
-        told.append(f"killed by signal {-result.rc}")
-    return printable("; ".join(told or lines))

@@ -36,6 +36,12 @@ SECTORS = (512, 4096)
 V4_GEOMETRY = (ALIGNMENTS[0], SECTORS[0])
 
 
+# Metadata that is gone, that is none, or that nobody can trust. Metadata that
+# cannot be read now may be whole, and metadata of another version or class is
+# whole.
+NOT_WHOLE = (errors.MetadataMissing, errors.Untrustworthy)
+
+
 class Checked(namedtuple("Checked", "lines values flag")):
     """
     Metadata that is whole, of a version and class that can have a flag.

@@ -16,6 +16,7 @@ The worker imports this module, so it imports the standard library only.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -31,6 +32,13 @@ _OURS = "/proc/self/fd"
 _PATH = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _DIRECTORY = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
+# What the kernel's own words for these errors do not say.
+_WORDS = {
+    errno.ELOOP: "it is a symbolic link",
+    errno.ENXIO: "it is not a regular file",
+    errno.EISDIR: "it is not a regular file",
+}
+
 
 def open_file(name: Name, flags: int, dir_fd: int | None = None) -> int:
     """
@@ -39,9 +47,20 @@ def open_file(name: Name, flags: int, dir_fd: int | None = None) -> int:
     flags: of open(2), without O_CREAT. dir_fd: the directory of the name.
 
     Raises OSError: ELOOP for a symbolic link, EISDIR for a directory, ENXIO
-    for any other thing that is no regular file, ESTALE where it was replaced
-    meanwhile.
+    for any other thing that is no regular file, ESTALE where it is
+    replaced again and again.
     """
+    try:
+        return _open_known(name, flags, dir_fd)
+    except OSError as e:
+        if e.errno != errno.ESTALE:
+            raise
+    look_up_again(name, dir_fd)
+    return _open_known(name, flags, dir_fd)
+
+
+def _open_known(name: Name, flags: int, dir_fd: int | None) -> int:
+    """As open_file(), of the file that the kernel knows by this name."""
     at = os.open(name, _PATH, dir_fd=dir_fd)
     try:
         found = os.fstat(at)
@@ -55,6 +74,26 @@ def open_file(name: Name, flags: int, dir_fd: int | None = None) -> int:
         return _open_same(name, flags, dir_fd, found)
     finally:
         os.close(at)
+
+
+def look_up_again(name: Name, dir_fd: int | None) -> None:
+    """
+    Have the kernel ask the storage which file has this name.
+
+    The kernel believes for a while (FUSE: for a second) what the storage has
+    said of a name, and each listing of the directory renews that. A Gluster
+    client lists a file that another host has replaced for as long as somebody
+    lists the directory. open() by name answers ESTALE by a look-up of its own,
+    but /proc/self/fd has no name to look up. lgetxattr() opens nothing, and
+    looks up again, too (retry_estale() in Linux, include/linux/namei.h).
+    """
+    path = os.fsencode(name)
+    if dir_fd is not None:
+        path = os.fsencode(f"{_OURS}/{dir_fd}/") + path
+    # The attribute does not matter. What fails here fails again when the file
+    # is opened, and is told then.
+    with contextlib.suppress(OSError):
+        os.getxattr(path, "user.none", follow_symlinks=False)
 
 
 def open_directory(
@@ -94,6 +133,11 @@ def require_same(one: os.stat_result, other: os.stat_result) -> None:
         _fail(errno.ESTALE)
 
 
+def why(error: OSError) -> str:
+    """An error of this module, or another one of the storage, in words."""
+    return _WORDS.get(error.errno or 0) or error.strerror or str(error)
+
+
 def _open_same(
     name: Name, flags: int, dir_fd: int | None, wanted: os.stat_result
 ) -> int:
@@ -107,7 +151,7 @@ def _open_same(
         found = os.fstat(fd)
         require_file(found.st_mode)
         require_same(found, wanted)
-    except BaseException:
+    except OSError:
         os.close(fd)
         raise
     return fd

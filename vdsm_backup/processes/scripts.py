@@ -41,8 +41,7 @@ _REAP = 0.2
 
 class Script:
     """
-    A script that runs, from the moment it is made. It sees nothing of the
-    caller's environment but the arguments.
+    A script that runs, from the moment it is made. It has our environment.
 
     pass_fds: file descriptors that it inherits, by the same numbers.
     as_root: it is root altogether, if we were started as root. Otherwise it is

@@ -7,7 +7,8 @@ Where the metadata of a domain is: readers and writers.
     block.py           metadata of a block domain
     replacement.py     how a write replaces the metadata file of a file domain
     other_writers.py   the files of other writers, taken away before that
-    overwritten.py     what that has replaced, if somebody has no lease
+    renaming.py        the rename, and what its errors say
+    overwritten.py     what the rename has replaced, if somebody has no lease
     sources.py         what is scanned for domains, and how
     discovery.py       finds all domains that this host can see
     direct.py          finds and reads one domain by the shortest way

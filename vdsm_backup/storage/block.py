@@ -126,9 +126,10 @@ class BlockStorage(Storage):
     ) -> None:
         """
         Raises what read() does, MetadataChanged, InvalidTag. After "commit"
-        it raises WriteFailed if the old tags are still there, OutcomeUnknown
-        if another whole set of tags is there, DamagedMetadata if the tags are
-        not whole, StorageTimeout if vgchange may still write.
+        it raises WriteFailed if the old tags are still there, with the step
+        "compare" or "lock" if vgchange has not even read the VG;
+        OutcomeUnknown if another whole set of tags is there; DamagedMetadata
+        if the tags are not whole; StorageTimeout if vgchange may still write.
         """
         wanted = {encoding.encode_tag(line) for line in new}
         step("compare")

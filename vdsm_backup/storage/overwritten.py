@@ -3,9 +3,9 @@
 What a rename over the metadata file of a file domain has replaced.
 
 VDSM writes at times without a lease: its lines into dom_md/metadata.new, and
-then a rename. If that rename comes between our last look at `metadata` and our
-own rename, we overwrite it. Two second names, hard links that are made right
-before our rename, tell of that:
+then a rename. If that rename comes between our last reading of `metadata` and
+our own rename, we overwrite it. Two second names, hard links that are made
+right before our rename, tell of that:
 
 - One of VDSM's `metadata.new`, if there is such a file. It is VDSM's now. If
   `metadata.new` is another file after our rename, or none, VDSM has made its
@@ -16,7 +16,9 @@ So VDSM's lines are lost only if VDSM makes its file and renames it, too,
 between our first link and our rename. These are three calls in a row.
 
 The second names look like files of a writer: another writer takes them away
-(other_writers.py). Some file systems have no hard links; then nothing is told.
+(other_writers.py). Where the file system has no hard links, or the kernel
+forbids one of a file that is another user's (fs.protected_hardlinks), nothing
+is told.
 """
 
 from __future__ import annotations
@@ -41,6 +43,8 @@ VDSMS_FILE = f"{METADATA}.new"
 
 class Overwritten:
     """
+    What one rename has replaced.
+
     io: the FileIO of the domain's mount.
     new_path: gives paths for second names, a new one each time.
     """
@@ -58,10 +62,10 @@ class Overwritten:
         self._vdsms_file = os.path.join(storage.dom_md, VDSMS_FILE)
         self._names: dict[str, str] = {}
 
-    def look(self) -> None:
+    def link(self) -> None:
         """
-        Call this right before the rename. Raises WriteFailed if the storage
-        does not answer.
+        Make the second names: call this right before the rename. Raises
+        WriteFailed if the storage does not answer.
         """
         for path in (self._vdsms_file, self._metadata):
             name = self._new_path()
@@ -84,7 +88,7 @@ class Overwritten:
             return replaced
         return self._read(self._vdsms_file) or replaced
 
-    def forget(self) -> None:
+    def unlink(self) -> None:
         """
         Remove the second names. If that fails it harms nobody, and the next
         write tries again.

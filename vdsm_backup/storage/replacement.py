@@ -2,14 +2,20 @@
 """
 Replacing the metadata file of a file domain, <sd directory>/dom_md/metadata.
 
-The new lines go into metadata.new.<host>.<pid>.<random> beside the file. It
-is made with O_EXCL and O_NOFOLLOW, since the write itself truncates and
-follows links. Then come fsync, reading back, rename, and fsync of the
-directory. The name is new each time: a stuck old writer can then never write
-into a file that a newer writer has made live.
+The new lines go into metadata.new.<host>.<pid>.<random> beside the file, a
+file that is made for them. The name is new each time: a stuck old writer can
+then never write into a file that a newer writer has made live. The steps, with
+the names that Writer.write() gives to its caller:
+
+    compare   `metadata` still has the old lines
+    create    the new file is made
+    write     the new lines are in it, and on disk (fsync)
+    check     the new file has the owner of `metadata`, and reads back
+    commit    `metadata` is compared once more, then comes the rename
+    confirm   the directory is on disk (fsync), `metadata` reads back
 
 Before the rename the files of all other writers are taken away: see
-other_writers.py.
+other_writers.py. What an error of the rename says is in renaming.py.
 
 VDSM is a writer that no lease stops, at times. So `metadata` is read once more
 right before the rename, and after the rename overwritten.py tells what was
@@ -19,7 +25,6 @@ replaced.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import re
 import secrets
@@ -30,7 +35,7 @@ from vdsm_backup import errors
 from vdsm_backup.fileio import base as fileio
 from vdsm_backup.metadata import encoding
 from vdsm_backup.metadata import lines as md_lines
-from vdsm_backup.storage import other_writers
+from vdsm_backup.storage import other_writers, renaming
 from vdsm_backup.storage.base import Overlapped
 from vdsm_backup.storage.file import IDS, METADATA
 from vdsm_backup.storage.overwritten import Overwritten
@@ -43,21 +48,6 @@ if TYPE_CHECKING:
     from vdsm_backup.storage.file import FileStorage
 
     T = TypeVar("T")
-
-
-# Errors of a rename by which the storage has refused it. After any other one,
-# such as EIO and ETIMEDOUT, the storage may carry the rename out later: NFS
-# gives them when a server has not answered in time, or its answer was lost.
-REFUSED = frozenset(
-    (
-        *(errno.EACCES, errno.EPERM, errno.EROFS),
-        *(errno.ENOSPC, errno.EDQUOT, errno.EMLINK),
-        *(errno.ENOENT, errno.ESTALE, errno.ENOTDIR, errno.EISDIR),
-        *(errno.EEXIST, errno.ENOTEMPTY, errno.EBUSY, errno.EXDEV),
-        *(errno.EINVAL, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOSYS),
-        *(errno.EILSEQ, errno.EOPNOTSUPP, errno.ENOMEM),
-    )
-)
 
 
 class Replacement:
@@ -95,8 +85,7 @@ class Replacement:
         step("create")
         temporary = self._new_path()
         with self._storage.failing("create"):
-            flags = os.O_EXCL | os.O_NOFOLLOW
-            self._io.touch(temporary, flags, stat.S_IMODE(owner.st_mode))
+            self._io.touch(temporary, stat.S_IMODE(owner.st_mode))
         moved: list[str] = []
         overwritten = Overwritten(self._storage, self._io, self._new_path)
         try:
@@ -110,69 +99,28 @@ class Replacement:
                     moved = self._take_away_others(self._move, temporary)
                 self._compare(old)
             if old is not None:
-                overwritten.look()
+                overwritten.link()
         except BaseException:
+            # Whatever it is: nothing was changed, so nothing is left behind.
             self._discard(temporary)
-            overwritten.forget()
+            overwritten.unlink()
             raise
         try:
-            self._rename(temporary, old)
+            renaming.rename(
+                self._storage, self._io, temporary, old is not None
+            )
             step("confirm")
-            self._sync()
+            renaming.sync(self._storage, self._io)
             replaced = overwritten.lines(old)
             # As long as the old file has another name, a client with a stale
             # entry for `metadata` (Gluster) can read it, and does not get
-            # ESTALE, after which it would look again.
-            overwritten.forget()
+            # ESTALE, after which it would look the name up again.
+            overwritten.unlink()
             self._require(new, old, replaced)
         finally:
-            overwritten.forget()
+            overwritten.unlink()
         for path in moved:
             self._discard(path)
-
-    def _rename(self, temporary: str, old: list[str] | None) -> None:
-        """
-        Put our file in the place of the live one.
-
-        A server may carry a rename out later, though the client was told an
-        error. So our file is removed by its name after an error: a rename that
-        comes later finds none. If the rename was carried out, the name is not
-        there any more, and the live file stays.
-
-        Raises WriteFailed if the storage has refused the rename;
-        OutcomeUnknown if it may have been carried out, or may still be.
-        """
-        with self._storage.failing("commit"):
-            try:
-                self._io.rename(temporary, self._path)
-            except OSError as e:
-                self._prevent_late(temporary, old)
-                if e.errno in REFUSED:
-                    raise
-                reason = f"the rename over {self._path}: {e.strerror}"
-                raise errors.OutcomeUnknown(self._sd_id, reason)
-
-    def _prevent_late(self, temporary: str, old: list[str] | None) -> None:
-        """
-        Remove our file, unless it may be all that is left: an NFS client that
-        has the live file open renames that away first, and then ours. Where
-        there was no live file, nothing is lost with ours.
-        """
-        with contextlib.suppress(OSError, fileio.Timeout, fileio.Closed):
-            if old is None or METADATA in self._io.listdir(self._dir):
-                self._io.unlink(temporary)
-
-    def _sync(self) -> None:
-        """
-        Have the rename on disk. Raises WriteFailed if nobody can say that it
-        is, though others see it.
-        """
-        with self._storage.failing("confirm"):
-            try:
-                self._io.fsyncPath(self._dir)
-            except OSError as e:
-                reason = f"fsync of {self._dir}: {e.strerror}"
-                raise errors.WriteFailed(self._sd_id, "confirm", reason)
 
     def _require(
         self,
@@ -236,18 +184,14 @@ class Replacement:
         Raises MetadataChanged if other lines are on storage. None: the
         metadata was gone or unreadable as text before, and still is.
         """
+        read = self._storage.read_once if old is None else self._storage.read
         try:
-            lines = (
-                self._storage.read_once()
-                if old is None
-                else self._storage.read()
-            )
+            with self._storage.failing("compare"):
+                lines = read()
         except (errors.MetadataMissing, errors.NotMetadata):
             if old is None:
                 return
             raise
-        except OSError as e:
-            raise errors.WriteFailed(self._sd_id, "compare", e.strerror)
         if lines != old:
             raise errors.MetadataChanged(self._sd_id)
 

@@ -112,7 +112,7 @@ class Sources:
     ) -> Found:
         try:
             return scan(source)
-        except Exception as e:
+        except (errors.Error, OSError, fileio.Timeout, fileio.Closed) as e:
             return [], [Failure(source, self._ours(source, e), kind)]
 
     def _mounts(self) -> list[str]:
@@ -224,11 +224,9 @@ class Sources:
         return FileStorage(sd_id, directory, io, options.io_timeout, user)
 
     def _ours(self, source: str, error: Exception) -> errors.Error:
-        """One of our errors that tells of this one. Raises a fault in code."""
+        """One of our errors that tells of this one: of a FileIO, or ours."""
         if isinstance(error, errors.Error):
             return error
         if isinstance(error, fileio.Timeout):
             return errors.StorageTimeout(source, self._options.io_timeout)
-        if isinstance(error, (OSError, fileio.Closed)):
-            return errors.MetadataUnreadable(printable(source), str(error))
-        raise error
+        return errors.MetadataUnreadable(printable(source), str(error))

@@ -54,7 +54,6 @@ an image that could not be asked, MAX_UNSEEN are named.
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import struct
@@ -95,13 +94,6 @@ _FLOCK = struct.Struct("hhqqi4x")
 # O_NONBLOCK: open() does not wait until another process gives up its lease
 # (fcntl(2)) on the file.
 _OPEN = os.O_RDONLY | os.O_NONBLOCK
-
-# What the kernel's own words for these errors do not say.
-_WORDS = {
-    errno.ELOOP: "it is a symbolic link",
-    errno.ENXIO: "it is not a regular file",
-    errno.EISDIR: "it is not a regular file",
-}
 
 MAX_IMAGES = 100_000
 MAX_VOLUMES = 10_000
@@ -206,7 +198,7 @@ def _locked(fd: int, start: int, length: int) -> bool:
 
 def _reason(error: OSError | TooMany) -> str:
     if isinstance(error, OSError):
-        return _WORDS.get(error.errno or 0) or error.strerror or str(error)
+        return regular_files.why(error)
     return str(error)
 
 

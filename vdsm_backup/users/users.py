@@ -191,7 +191,7 @@ def _complete(script: scripts.Script) -> bool:
 def _stopped(script: scripts.Script, timeout: float) -> str:
     """What became of a script that is not complete, in words."""
     if script.said_too_much:
-        return "has more to tell than is listened to"
+        return "has said more than is read"
     if script.ended:
         return "could not be asked, the check failed"
     return f"did not answer within {timeout:g} seconds"

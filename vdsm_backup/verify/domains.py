@@ -14,9 +14,9 @@ from vdsm_backup.storage.file import FileStorage
 from vdsm_backup.verify import (
     files,
     host,
+    inspections,
     leases,
     lines,
-    looking,
     volume_group,
 )
 from vdsm_backup.verify.findings import Findings
@@ -80,7 +80,7 @@ def check(
             if check.request and check.reading.storage.kind == kind
         ]
         requests = [check.request for check in some if check.request]
-        seen = looking.look(requests, options.io_timeout, as_root)
+        seen = inspections.of_domains(requests, options.io_timeout, as_root)
         for one, what in zip(some, seen):
             _add_seen(one, what, options)
     return [check.found for check in checks]
@@ -159,15 +159,15 @@ def _begin_block(
     for area in _with_content(check):
         if area not in layout.lvs:
             continue
-        places = layout.places(area)
-        if places is None:
+        parts = layout.parts(area)
+        if parts is None:
             text = f"{area} was not looked at: its LV is not plain"
             found.notes.append(text)
         else:
-            check.request["areas"][area] = places
+            check.request["areas"][area] = parts
 
 
-def _add_seen(check: _Check, seen: looking.Seen, options: Config) -> None:
+def _add_seen(check: _Check, seen: inspections.Seen, options: Config) -> None:
     storage, found = check.reading.storage, check.found
     if seen.late:
         found.problems.append(

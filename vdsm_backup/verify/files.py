@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-A file domain: what the process of look.py has seen of it, as problems and
-notes. No function here touches storage.
+A file domain: what inspect_domain.py has seen of it, as problems and notes. No
+function here touches storage.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any
 from vdsm_backup import errors
 from vdsm_backup.text import printable
 from vdsm_backup.verify.findings import Findings
+from vdsm_backup.verify.inspect_domain import DOM_MD, LEFTOVER
 from vdsm_backup.verify.leases import check_areas
-from vdsm_backup.verify.look import DOM_MD, LEFTOVER
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from vdsm_backup.verify.looking import Seen
+    from vdsm_backup.verify.inspections import Seen
 
-    # STAT of look.py.
+    # STAT of inspect_domain.py.
     Stat = Mapping[str, int]
 
 _SANLOCK = "sanlock"

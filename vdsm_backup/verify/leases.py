@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from typing import Any
 
-    from vdsm_backup.verify.looking import Seen
+    from vdsm_backup.verify.inspections import Seen
 
 IDS = "ids"
 XLEASES = "xleases"
@@ -41,8 +41,8 @@ def request(
     sd_id: str, values: Mapping[str, str], host_id: int
 ) -> dict[str, Any] | None:
     """
-    What look.py is asked about the areas, without where they are. None: they
-    cannot be looked at, since nothing is known of their sizes.
+    What inspect_domain.py is asked about the areas, without where they are.
+    None: they cannot be read, since nothing is known of their sizes.
 
     values: the metadata, in which keys may be missing. host_id: that we would
     take the lease with.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
 from vdsm_backup.text import is_uuid, printable
-from vdsm_backup.verify import looking, volume_group
+from vdsm_backup.verify import inspections, volume_group
 from vdsm_backup.verify.findings import Findings
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def _of_mount(
     # UUIDs first, since they are domains most likely.
     names = sorted(names, key=lambda name: not is_uuid(name.lower()))
     paths = [os.path.join(mount, name) for name in names[:_MOST]]
-    for seen in looking.look_for_domains(paths, timeout) if paths else ():
+    for seen in inspections.of_directories(paths, timeout) if paths else ():
         for stray in seen.strays:
             yield from _stray(stray, domains)
         if not seen.ended:

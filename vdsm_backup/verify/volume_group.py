@@ -266,11 +266,11 @@ def _metadata_lv_notes(
     """getMetaDataMapping() in blockSD.py wants it first on PV0."""
     if "metadata" not in layout.lvs:
         return
-    places = layout.places("metadata")
-    if not places:
+    parts = layout.parts("metadata")
+    if not parts:
         yield "LV metadata is not plain, or on a PV that is missing"
         return
-    device, offset, _ = places[0]
+    device, offset, _ = parts[0]
     pv = next(pv for pv in layout.pvs if pv.name == device)
     if offset != pv.start:
         yield (

@@ -59,9 +59,9 @@ def stay(io):
 
 def touch_as_vdsm(io, directory):
     """In a directory of vdsm, and where vdsm may not."""
-    io.touch(f"{directory}/new", os.O_EXCL, 0o600)
+    io.touch(f"{directory}/new", 0o600)
     try:
-        io.touch("/not-allowed", 0, 0o600)
+        io.touch("/not-allowed", 0o600)
     except PermissionError:
         say("refused")
     io.close()

@@ -19,7 +19,6 @@ from tests.support.closing import Closing
 from tests.support.hooks import hookrunner, vmxml
 from tests.support.storage import filedomain
 from tests.support.storage.blockdomain import BlockDomain
-from vdsm_backup.metadata import encoding
 from vdsm_backup.metadata import lines as md_lines
 
 FLAG = {
@@ -187,10 +186,7 @@ class LvDomain(_Domain):
         }
 
     def put(self, lines):
-        wanted = {encoding.encode_tag(line) for line in lines}
-        found = {tag for tag in self.block.tags() if tag.startswith("MDT_")}
-        if wanted != found:
-            self.block.change_tags(wanted - found, found - wanted)
+        self.block.put(lines)
 
 
 def _link(target, path):

@@ -23,6 +23,9 @@ needs_fuse = pytest.mark.skipif(
 needs_sanlock = pytest.mark.skipif(
     sanlockd.missing() is not None, reason=str(sanlockd.missing())
 )
+slow_to_join = pytest.mark.slow(
+    "sanlock takes 3 s to join a lockspace, 2 to leave it"
+)
 
 
 needs_private_tmp = pytest.mark.skipif(

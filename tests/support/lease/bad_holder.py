@@ -12,6 +12,7 @@ import time
 
 from vdsm_backup import errors
 from vdsm_backup.lease import client
+from vdsm_backup.lease.request import LeaseRequest
 from vdsm_backup.processes.channel import Channel
 
 
@@ -39,7 +40,7 @@ class Tool:
 
     def show_request(self):
         assert self.asked["task"] == "hold"
-        self.tell(progress=client.LeaseRequest(**self.asked["request"]).ids)
+        self.tell(progress=LeaseRequest(**self.asked["request"]).ids)
 
     def expect(self, task):
         assert self.asked["task"] == task

@@ -13,6 +13,7 @@ import sys
 import sanlock
 
 from vdsm_backup.lease import client
+from vdsm_backup.lease.request import LeaseRequest
 
 
 def lockspaces():
@@ -48,7 +49,7 @@ def acquire(name, path, offset):
 
 
 def tidy(request):
-    client.tidy(client.LeaseRequest(**request), progress=lambda text: None)
+    client.tidy(LeaseRequest(**request), progress=lambda text: None)
 
 
 if __name__ == "__main__":

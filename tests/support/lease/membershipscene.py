@@ -11,9 +11,10 @@ pytest.importorskip("sanlock", reason="no sanlock binding")
 import sanlock
 
 from vdsm_backup import errors
-from vdsm_backup.lease import client, membership
+from vdsm_backup.lease import membership
 from vdsm_backup.lease.lockspace import Host
 from vdsm_backup.lease.membership import Membership
+from vdsm_backup.lease.request import LeaseRequest
 from vdsm_backup.lease.slot import Slot, SlotReader
 
 SD = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
@@ -125,7 +126,7 @@ class Scene:
         self.watch = Watch(self.clock)
         self.space = Space()
         monkeypatch.setattr(SlotReader, "read", lambda _: self.space.slot())
-        self._request = client.LeaseRequest(
+        self._request = LeaseRequest(
             SD, IDS, "", 0, 0, 512, 250, TIMEOUT, run_dir, True
         )
         self.run_dir = run_dir

@@ -22,7 +22,7 @@ from tests.support import programs, rundir
 from tests.support.closing import Closing
 from tests.support.processes import proc
 from tests.support.waiting import wait_until
-from vdsm_backup.lease import client
+from vdsm_backup.lease.request import LeaseRequest
 
 SANLOCK = "/usr/sbin/sanlock"
 MIB = 1024**2
@@ -247,7 +247,7 @@ class Domain:
             "run_dir": host.run_dir,
             "require_alone": True,
         }
-        return client.LeaseRequest(**{**request, **options})
+        return LeaseRequest(**{**request, **options})
 
 
 def clean_stale(path):

@@ -11,6 +11,7 @@ import sys
 
 from vdsm_backup import errors
 from vdsm_backup.lease import client
+from vdsm_backup.lease.request import LeaseRequest
 from vdsm_backup.processes import spawn
 
 
@@ -67,7 +68,7 @@ def main(request, child, die, euid):
         say(progress=text, holder=holders.pid)
 
     try:
-        with client.take(client.LeaseRequest(**request), progress) as held:
+        with client.take(LeaseRequest(**request), progress) as held:
             pid = writer(held) if child else None
             say(held=held.host_id, holder=holders.pid, child=pid)
             for _ in sys.stdin:

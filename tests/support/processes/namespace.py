@@ -15,12 +15,12 @@ import functools
 import os
 import re
 import socket
-import struct
 import subprocess
 
 import pytest
 
 from tests.support.closing import Closing
+from tests.support.host import journalentry
 from vdsm_backup.host import journal
 
 
@@ -151,22 +151,9 @@ class Journal:
         found = []
         while True:
             try:
-                found.append(_fields(self._socket.recv(1 << 20)))
+                found.append(journalentry.parse(self._socket.recv(1 << 20)))
             except BlockingIOError:
                 return found
-
-
-def _fields(data):
-    found = {}
-    while data:
-        line, _, rest = data.partition(b"\n")
-        key, equals, value = line.partition(b"=")
-        if not equals:
-            (length,) = struct.unpack("<Q", rest[:8])
-            value, rest = rest[8 : 8 + length], rest[9 + length :]
-        found[key.decode()] = value.decode()
-        data = rest
-    return found
 
 
 needs_namespace = pytest.mark.skipif(bool(missing()), reason=missing())

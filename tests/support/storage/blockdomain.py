@@ -15,7 +15,7 @@ import subprocess
 import uuid
 
 from tests.support.lease import sanlockd
-from tests.support.storage import leasefiles, loop
+from tests.support.storage import filedomain, leasefiles, loop
 from vdsm_backup.lvm import command as lvm_command
 from vdsm_backup.metadata import encoding
 from vdsm_backup.metadata import lines as md_lines
@@ -118,25 +118,16 @@ class BlockDomain:
     def _values(self):
         rows = self.report("pvs", "pv_name,pv_uuid,pv_pe_count,vg_uuid")
         rows.sort(key=lambda row: self.devices.index(row["pv_name"]))
-        values = {
-            "VERSION": str(self.version),
-            "SDUUID": self.sd_id,
-            "TYPE": "ISCSI",
-            "CLASS": "Data",
-            "DESCRIPTION": "block1",
-            "ROLE": "Regular",
-            "POOL_UUID": "",
-            "LOCKPOLICY": "",
-            "LOCKRENEWALINTERVALSEC": "5",
-            "LEASETIMESEC": "60",
-            "IOOPTIMEOUTSEC": "10",
-            "LEASERETRIES": "3",
-            "VGUUID": rows[0]["vg_uuid"],
-        }
+        values = filedomain.metadata(
+            self.sd_id,
+            self.version,
+            "block1",
+            TYPE="ISCSI",
+            REMOTE_PATH=None,
+            VGUUID=rows[0]["vg_uuid"],
+        )
         if self.version < 5:
             values.update(LOGBLKSIZE="512", PHYBLKSIZE="512")
-        else:
-            values.update(ALIGNMENT=str(MiB), BLOCK_SIZE="512")
         offset = 0
         for i, row in enumerate(rows):
             name = os.path.basename(row["pv_name"])
@@ -199,6 +190,19 @@ class BlockDomain:
 
     def lines(self):
         return sorted(encoding.decode_tags(self.tags(), self.sd_id))
+
+    def put(self, lines):
+        """These and no others, as metadata."""
+        self.put_tags(map(encoding.encode_tag, lines))
+
+    def put_tags(self, tags):
+        """Of metadata; other tags stay."""
+        wanted = set(tags)
+        found = {
+            tag for tag in self.tags() if tag.startswith(encoding.TAG_PREFIX)
+        }
+        if wanted != found:
+            self.change_tags(sorted(wanted - found), sorted(found - wanted))
 
     def change_tags(self, add=(), delete=()):
         args = [f"--addtag={tag}" for tag in add]

@@ -39,6 +39,7 @@ OPS = frozenset(
     """
     getattr readlink mkdir rmdir symlink link rename unlink chmod chown
     truncate utimens statfs readdir open create read write fsync fsyncdir
+    getxattr
     """.split()
 )
 
@@ -58,9 +59,11 @@ class Hangfs(Closing):
     """
     root: the directory behind it, of another Hangfs: a second mount of that.
     None: a new one.
+    names_kept: seconds for which the kernel believes what a name is.
     """
 
-    def __init__(self, root=None):
+    def __init__(self, root=None, names_kept=0):
+        self._names_kept = names_kept
         self._dir = rundir.make("hangfs")
         self.root = os.path.join(self._dir, "root")
         self.mount = os.path.join(self._dir, "mnt")
@@ -93,6 +96,15 @@ class Hangfs(Closing):
         those that are to come.
         """
         self._order("rename", {"name": name, "errno": error, "late": True})
+
+    def replaced(self, op, error, name):
+        """
+        Let `op` on files whose name begins so fail until the kernel looks such
+        a name up: another host has replaced them.
+        """
+        for what, number in [(op, error), ("getxattr", errno.ESTALE)]:
+            order = {"name": name, "errno": number, "looked_up": True}
+            self._order(what, order)
 
     def orders(self):
         """The operations that have an order now."""
@@ -131,7 +143,7 @@ class Hangfs(Closing):
     def _start(self):
         with open(os.path.join(self._dir, "log"), "w") as log:
             return subprocess.Popen(
-                [sys.executable, SERVER, self._dir],
+                [sys.executable, SERVER, self._dir, str(self._names_kept)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
 The server of hangfs.py: passes everything to DIR/root, by the orders found in
-DIR/control. Run as: hangfs_server.py DIR
+DIR/control. Run as: hangfs_server.py DIR NAMES_KEPT
 """
 
 import contextlib
@@ -30,6 +30,8 @@ class PassThrough(mfusepy.Operations):
     # By path.
 
     def getattr(self, path, fh=None):
+        if fh is None:
+            self._looked_up(path)
         path = self._gate("getattr", path, fh)
         st = os.lstat(path) if fh is None else os.fstat(fh)
         attrs = {
@@ -77,6 +79,9 @@ class PassThrough(mfusepy.Operations):
 
     def utimens(self, path, times=None):
         os.utime(self._gate("utimens", path), ns=times, follow_symlinks=False)
+
+    def getxattr(self, path, name, position=0):
+        return os.getxattr(self._gate("getxattr", path), name)
 
     def statfs(self, path):
         st = os.statvfs(self._gate("statfs", path))
@@ -181,6 +186,12 @@ class PassThrough(mfusepy.Operations):
 
         threading.Thread(target=rename, daemon=True).start()
 
+    def _looked_up(self, path):
+        """End the orders that are for what the kernel knew before."""
+        for op in os.listdir(os.path.join(self._base, "control")):
+            if (self._order(op, path) or {}).get("looked_up"):
+                os.unlink(os.path.join(self._base, "control", op))
+
     def _order(self, op, path):
         try:
             with open(os.path.join(self._base, "control", op)) as f:
@@ -199,7 +210,7 @@ class PassThrough(mfusepy.Operations):
         os.chown(path, uid, gid, follow_symlinks=False)
 
 
-def main(base):
+def main(base, names_kept):
     os.umask(0)  # The kernel has applied the caller's.
     pid = os.getpid()
     with open(f"/proc/{pid}/stat") as f:
@@ -217,12 +228,12 @@ def main(base):
         # libfuse would rename an open file away before a rename over it.
         hard_remove=True,
         use_ino=True,
-        # Each call comes to us, so that each can hang.
-        attr_timeout=0,
-        entry_timeout=0,
+        # 0: each call comes to us, so that each can hang.
+        attr_timeout=names_kept,
+        entry_timeout=names_kept,
         negative_timeout=0,
     )
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], float(sys.argv[2]))

@@ -84,16 +84,16 @@ class VdsmLike:
     """
 
     def __init__(self, changes):
-        self._changes = changes
+        self.changes = changes
         self.written = None
 
     def refresh(self):
         """It reads the domain. Later it writes what it knows from here."""
-        self._values = md_lines.parse(self._readlines()).values
+        self._values = md_lines.parse(self.readlines()).values
 
     def begin(self):
         """The first half of a write."""
-        values = {**self._values, **self._changes}
+        values = {**self._values, **self.changes}
         values = {k: v for k, v in values.items() if v is not None}
         self._lines = md_lines.flush(values)
         self._prepare(self._lines)
@@ -111,7 +111,7 @@ class FileVdsm(VdsmLike):
         super().__init__(changes)
         self._path = path
 
-    def _readlines(self):
+    def readlines(self):
         with open(self._path, "rb") as f:
             return f.read().decode().splitlines()
 
@@ -130,11 +130,11 @@ class TagVdsm(VdsmLike):
         super().__init__(changes)
         self._domain = domain
 
-    def _readlines(self):
+    def readlines(self):
         return self._domain.lines()
 
     def _prepare(self, lines):
-        current, wanted = set(self._readlines()), set(lines)
+        current, wanted = set(self.readlines()), set(lines)
         self._delete = [encoding.encode_tag(x) for x in current - wanted]
         self._add = [encoding.encode_tag(x) for x in wanted - current]
 

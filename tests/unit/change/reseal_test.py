@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Giving metadata a right checksum again, on a domain in memory."""
+"""Giving metadata the right checksum again, on a domain in memory."""
 
 import pytest
 
 from tests.support.storage.memory import MemoryStorage
-from tests.support.world import POOL, RESEAL, SD, SET, Request, World, make
+from tests.support.world import POOL, RESEAL, SD, SET, Request, make
 from vdsm_backup import errors
 from vdsm_backup.metadata import lines as md_lines
 
@@ -53,11 +53,6 @@ REFUSED = {
 
 def _without(lines, key):
     return [line for line in lines if not line.startswith(f"{key}=")]
-
-
-@pytest.fixture
-def world(tmp_path):
-    return World(tmp_path / "history")
 
 
 @pytest.fixture(params=[None, "False", "True"], ids=["plain", "no", "yes"])

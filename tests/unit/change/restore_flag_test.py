@@ -5,23 +5,11 @@ A copy that the user did not name takes no flag away: on a domain in memory.
 
 import pytest
 
-from tests.support.world import CLEAR, SD, SET, World, make, other_wins
+from tests.support.world import CLEAR, SD, SET, kept, make, other_wins
 from vdsm_backup import errors
 from vdsm_backup.change.change import Request
 from vdsm_backup.metadata import flag
 from vdsm_backup.metadata import lines as md_lines
-
-
-@pytest.fixture
-def world(tmp_path):
-    return World(tmp_path / "history")
-
-
-def kept(world, storage):
-    """The copy that is kept before the flag is set."""
-    world.change(storage, SET)
-    world.log.clear()
-    return world.history.get(SD, 1)
 
 
 def plain_copies(world):

@@ -8,7 +8,7 @@ from tests.support.world import (
     POOL,
     SD,
     SET,
-    World,
+    kept,
     make,
     other_wins,
     vdsm_writes_too,
@@ -16,17 +16,6 @@ from tests.support.world import (
 from vdsm_backup import errors
 from vdsm_backup.change.change import Request
 from vdsm_backup.users.users import Users
-
-
-@pytest.fixture
-def world(tmp_path):
-    return World(tmp_path / "history")
-
-
-def kept(world, storage):
-    world.change(storage, SET)
-    world.log.clear()
-    return world.history.get(SD, 1)
 
 
 @pytest.mark.parametrize(

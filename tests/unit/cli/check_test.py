@@ -46,13 +46,7 @@ def test_a_domain_without_the_flag(host):
 
 def test_a_refusal_in_json(host, flagged):
     done = host.json("check", "--operation", "run", flagged)
-    assert set(done.json) == {
-        "schema",
-        "allowed",
-        "mode",
-        "refusals",
-        "notes",
-    }
+    assert set(done.json) == commandline.CHECKED
     (refusal,) = done.json["refusals"]
     assert set(refusal) == commandline.REFUSAL
     assert (refusal["code"], refusal["domain"]) == (994, flagged)

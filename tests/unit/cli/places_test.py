@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.storage import filedomain
 from vdsm_backup.cli import parser
-from vdsm_backup.metadata import domain, encoding
+from vdsm_backup.metadata import domain
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.storage.file import FileStorage
 
@@ -35,10 +35,6 @@ def copy(host):
     path = host.add_mount("replica:_data")
     shutil.copytree(os.path.join(host.mount, A), os.path.join(path, A))
     return path
-
-
-def values(host):
-    return md_lines.parse(encoding.decode_file(host.bytes(A), A)).values
 
 
 CHANGES = [["set", *WHY], ["clear", *WHY], ["restore", "--from", "1"]]
@@ -93,7 +89,7 @@ def test_the_way_out_with_a_reason_like_an_option(host, twice):
     done = host.run("set", A, "--reason=-x")
     done = host.run(*runnable(done))
     assert done.code == 0, done.err
-    assert values(host)["BACKUP_REASON"] == "-x"
+    assert host.values(A)["BACKUP_REASON"] == "-x"
 
 
 def test_reseal_by_the_way_out(host, twice):
@@ -114,7 +110,7 @@ def test_restore_of_a_file_by_the_way_out(host, twice, tmp_path):
     assert "error 957: " in done.err
     done = host.run(*runnable(done))
     assert done.code == 0, done.err
-    assert "BACKUP" not in values(host)
+    assert "BACKUP" not in host.values(A)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +129,7 @@ def test_path_where_only_the_lease_tells(host, twice, monkeypatch, pool, code):
     filedomain.put(host.mount, A, lines)
     done = host.run("set", A, *WHY, "--path", twice)
     assert done.code == code, done.err
-    assert ("BACKUP" in values(host)) == (code == 0)
+    assert ("BACKUP" in host.values(A)) == (code == 0)
     if code:
         assert "hint: VDSM has to change it" in done.err
         # It was given.
@@ -187,13 +183,13 @@ def test_path(host, twice, tmp_path, change, place, below):
     done = host.run(change[0], A, *change[1:], *where)
     assert done.code == 0, done.err
     assert host.bytes(A) != before
-    assert (values(host).get("BACKUP") == "True") == (change[0] == "set")
+    assert (host.values(A).get("BACKUP") == "True") == (change[0] == "set")
 
 
 def test_path_by_name(host, twice):
     done = host.json("set", "data1", *WHY, "--path", twice)
     assert done.json["domain"]["place"] == os.path.join(twice, A)
-    assert values(host)["BACKUP"] == "True"
+    assert host.values(A)["BACKUP"] == "True"
 
 
 def test_path_of_a_domain_that_vdsm_has_not_mounted(host, tmp_path):
@@ -264,7 +260,7 @@ def test_place_that_cannot_be_compared(host, copy):
     assert "not known" in done.err
     done = host.run("set", A, *WHY, "--path", host.mount)
     assert done.code == 1
-    assert "BACKUP" not in values(host)
+    assert "BACKUP" not in host.values(A)
 
 
 def test_two_names_of_two_domains(host):

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from tests.support import commandline
+from tests.support.host import vdsmlike
 from tests.support.storage import filedomain
 from vdsm_backup.host import vdsm_client
 from vdsm_backup.lease import client
@@ -29,7 +30,8 @@ def test_reseal(host):
     lines = broken(host, BACKUP="True", BACKUP_REASON="x")
     done = host.run("reseal", A, *WHY)
     assert done.out.splitlines() == [
-        f"Storage domain data1 ({A}) has a right checksum (_SHA_CKSUM) again.",
+        f"Storage domain data1 ({A}) has the right checksum (_SHA_CKSUM)"
+        " again.",
         "    since an unknown time by somebody unknown",
         "    reason: x",
         f"  + {lines[-1]}",
@@ -73,7 +75,7 @@ def test_dry_run_prints_the_lines(host):
     done = host.run("reseal", A, *WHY, "--dry-run")
     title, *shown = done.out.splitlines()
     assert title.startswith("Dry run, nothing was written: storage domain ")
-    assert "would get a right checksum (_SHA_CKSUM)." in title
+    assert "would get the right checksum (_SHA_CKSUM)." in title
     assert [line.strip() for line in shown] == [
         line.replace("\x1b", r"\x1b") for line in lines
     ]
@@ -180,23 +182,10 @@ def test_attached(host):
 def vdsm(host, monkeypatch):
     """VDSM runs; what it says of the domain, or raises."""
 
-    class Vdsm:
-        answer = True
-
-        def __init__(self, *args):
-            pass
-
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *_):
-            pass
-
+    class Vdsm(vdsmlike.Vdsm):
         def has_active(self, sd_id):
             assert sd_id == A
-            if isinstance(Vdsm.answer, Exception):
-                raise Vdsm.answer
-            return Vdsm.answer
+            return super().has_active(sd_id)
 
     monkeypatch.setattr(vdsm_client, "Vdsm", Vdsm)
     host.start_vdsm()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""verify on file domains that VDSM or sanlock cannot use."""
+"""verify on file domains whose files or directories VDSM cannot use, or we."""
 
 import os
 import shutil
@@ -7,162 +7,14 @@ import subprocess
 
 import pytest
 
-from tests.support.storage import filedomain, leasefiles
-from vdsm_backup.change import history
-from vdsm_backup.metadata import lines as md_lines
+from tests.support.storage import harms
+from tests.support.verifyfixtures import A, B, only_notes, problems, row
 from vdsm_backup.processes import spawn
-from vdsm_backup.processes.records import Record
 
-A = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
-B = "b1c2d3e4-5f6c-4b1c-a3d2-0c6f8ac43e25"
+pytest_plugins = ["tests.support.verifyfixtures"]
 
-
-@pytest.fixture
-def dom_md(host):
-    host.domain(sd_id=A, name="data1")
-    return os.path.join(host.mount, A, "dom_md")
-
-
-def row(host, *args):
-    done = host.json("verify", *args)
-    (found,) = done.json["domains"]
-    assert found["ok"] == (not found["problems"])
-    assert done.code == (0 if found["ok"] else 1)
-    return found
-
-
-def problems(host, *args):
-    return [(p["code"], p["message"]) for p in row(host, *args)["problems"]]
-
-
-def only_notes(host):
-    found = row(host)
-    assert found["problems"] == []
-    return found["notes"]
-
-
-def write(path, data, offset=0):
-    with open(path, "r+b") as f:
-        f.seek(offset)
-        f.write(data)
-
-
-# ids, leases, xleases
-
-
-def missing(path):
-    os.unlink(path)
-
-
-def empty(path):
-    os.truncate(path, 0)
-
-
-def short(path):
-    os.truncate(path, os.path.getsize(path) // 2)
-
-
-def zeroed(path):
-    write(path, bytes(os.path.getsize(path)))
-
-
-def foreign(path):
-    write(path, leasefiles.ids(B))
-
-
-def foreign_area(path):
-    name = os.path.basename(path)
-    data = leasefiles.sdm(B) if name == "leases" else leasefiles.index(B)
-    write(path, data, leasefiles.MIB)
-
-
-def another_resource(path):
-    write(path, leasefiles.sdm(A, "SPM"), leasefiles.MIB)
-
-
-def a_link(path):
-    os.rename(path, f"{path}.away")
-    os.symlink(f"{path}.away", path)
-
-
-def a_directory(path):
-    os.unlink(path)
-    os.mkdir(path)
-
-
-def a_fifo(path):
-    os.unlink(path)
-    os.mkfifo(path, 0o660)
-
-
-@pytest.mark.parametrize(
-    "area, harm, words",
-    [
-        ("ids", missing, "it is missing"),
-        ("ids", empty, "it has 0 bytes of 1048576"),
-        ("ids", short, "it has 524288 bytes of 1048576"),
-        ("ids", zeroed, "never initialized, or was zeroed"),
-        ("ids", foreign, f"another lockspace, {B}"),
-        ("ids", a_link, "symbolic links"),
-        ("ids", a_directory, "no regular file"),
-        ("ids", a_fifo, "no regular file"),
-        ("leases", missing, "it is missing"),
-        ("leases", empty, "too short"),
-        ("leases", short, "too short"),
-        ("leases", zeroed, "never initialized"),
-        ("leases", foreign_area, f"another lockspace, {B}"),
-        ("leases", another_resource, "the lease SPM"),
-    ],
-)
-def test_area_of_sanlock(host, dom_md, area, harm, words):
-    harm(os.path.join(dom_md, area))
-    ((code, message),) = problems(host)
-    assert code == 9620
-    assert message.startswith(f"{area} of storage domain {A} ")
-    assert words in message
-
-
-@pytest.mark.parametrize(
-    "harm, words",
-    [
-        (missing, "it is missing"),
-        (empty, "too short"),
-        (zeroed, "never initialized"),
-        (foreign_area, f"another lockspace, {B}"),
-    ],
-)
-def test_leases_of_vms_are_a_note(host, dom_md, harm, words):
-    harm(os.path.join(dom_md, "xleases"))
-    (note,) = only_notes(host)
-    assert note.startswith("xleases: ") and words in note
-
-
-def test_areas_of_other_sizes_than_the_metadata_has(host):
-    host.domain(sd_id=A, BLOCK_SIZE="4096")
-    codes = [code for code, _ in problems(host)]
-    assert codes == [9620, 9620]
-
-
-def test_a_local_domain_has_no_lockspace(host):
-    host.domain(sd_id=A, TYPE="LOCALFS")
-    dom_md = os.path.join(host.mount, A, "dom_md")
-    os.truncate(os.path.join(dom_md, "ids"), 0)
-    os.truncate(os.path.join(dom_md, "leases"), 0)
-    os.unlink(os.path.join(dom_md, "xleases"))
-    assert only_notes(host) == []
-    os.unlink(os.path.join(dom_md, "ids"))
-    ((code, message),) = problems(host)
-    assert code == 9620 and "it is missing" in message
-
-
-@pytest.mark.parametrize("version", [0, 3])
-def test_a_domain_that_cannot_have_a_flag(host, version):
-    host.domain(version, sd_id=A)
-    shutil.rmtree(os.path.join(host.mount, A, "images"))
-    assert only_notes(host) == ["it has no directory images"]
-
-
-# Directories
+# A name that only our own writers give.
+OURS = "metadata.new.h.1.0123456789abcdef"
 
 
 def test_dom_md_that_is_gone(host, dom_md):
@@ -176,7 +28,7 @@ def test_dom_md_that_is_gone(host, dom_md):
 
 
 def test_dom_md_that_is_a_link(host, dom_md):
-    a_link(dom_md)
+    harms.a_link(dom_md)
     ((code, message),) = problems(host)
     assert code == 9624 and "symbolic link" in message
 
@@ -230,6 +82,16 @@ def test_images_that_are_gone_are_a_note(host, dom_md):
     assert only_notes(host) == ["it has no directory images"]
 
 
+@pytest.mark.parametrize("version", [0, 3])
+def test_a_domain_that_cannot_have_a_flag(host, version):
+    host.domain(version, sd_id=A)
+    shutil.rmtree(os.path.join(host.mount, A, "images"))
+    assert only_notes(host) == ["it has no directory images"]
+
+
+# Where new metadata is written
+
+
 def test_leftovers_are_a_note(host, dom_md):
     names = ["metadata.new", "metadata.new.h.1.0123456789abcdef"]
     for name in names:
@@ -241,9 +103,6 @@ def test_leftovers_are_a_note(host, dom_md):
     (note,) = only_notes(host)
     assert " and 12 more; " in note
     assert "\x1b" not in host.run("verify").out
-
-
-OURS = "metadata.new.h.1.0123456789abcdef"
 
 
 @pytest.mark.parametrize("name, code", [("metadata.new", 9622), (OURS, 9624)])
@@ -274,109 +133,20 @@ def test_vdsm_would_write_to_what_is_no_file(host, dom_md, make):
     assert only_notes(host) == []
 
 
-# This host
-
-
-@pytest.mark.parametrize(
-    "name, words", [(A, "the lockspace joined"), (f"{A}.lvs", "LVs active")]
-)
-def test_what_a_killed_run_has_left_is_a_note(host, dom_md, name, words):
-    record = Record(host.run_dir, name)
-    record.open()
-    record.write({"host_id": 250, "generation": 1})
-    record.lock()
-    # The run is alive.
-    assert only_notes(host) == []
-    record.close()
-    (note,) = only_notes(host)
-    assert words in note and "tidies up" in note
-
-
-class Kept:
-    """What History.keep() wants of a storage."""
-
-    sd_id = A
-    found_at = "here"
-
-    def save_extra(self, path):
-        return False
-
-
-LINES = md_lines.flush(filedomain.metadata(A))
-OLD = {"BACKUP_SINCE": "2020-01-01T00:00:00Z"}
-NEW = {"BACKUP_SINCE": "2220-01-01T00:00:00Z"}
-
-
-@pytest.mark.parametrize(
-    "actions, values, lost",
-    [
-        (["set"], {}, True),
-        (["set"], {"BACKUP": "True"}, False),
-        (["set"], {"BACKUP": "False", **OLD}, True),
-        # Another host has cleared it.
-        (["set"], {"BACKUP": "False", **NEW}, False),
-        (["set", "clear"], {}, False),
-        (["clear", "set"], {}, True),
-        (["set", "restore"], {}, False),
-        (["set", "reseal"], {}, True),
-        (["reseal"], {}, False),
-        ([], {}, False),
-    ],
-)
-def test_flag_that_this_host_has_set(host, actions, values, lost):
-    host.domain(sd_id=A, **values)
-    copies = history.History(host.history)
-    kept = [
-        copies.keep(Kept(), LINES, "admin@host1", action) for action in actions
-    ]
-    if not lost:
-        assert only_notes(host) == []
-        return
-    ((code, message),) = problems(host)
-    assert code == 9623
-    copy = [copy for copy in kept if copy.action == "set"][-1]
-    for word in ("admin@host1", copy.time, f"copy {copy.number} "):
-        assert word in message
-
-
-def test_history_that_cannot_be_read_is_a_note(host, dom_md):
-    os.makedirs(os.path.join(host.history, A))
-    with open(os.path.join(host.history, A, "000001.json"), "w") as f:
-        f.write("{")
-    (note,) = only_notes(host)
-    assert note.startswith("the history of this host: ")
-
-
-# Storage that hangs
+# The process that looks
 
 
 def test_a_process_that_does_not_end(host, dom_md, monkeypatch):
     """The metadata was read, and then the mount hangs."""
-    from vdsm_backup.verify import looking
+    from vdsm_backup.verify import inspections
 
-    monkeypatch.setattr(looking, "_LOOK", "tests.support.processes.hanging")
+    monkeypatch.setattr(
+        inspections, "_OF_DOMAIN", "tests.support.processes.hanging"
+    )
     host.configure(io_timeout=2)
     done = host.run("verify")
     assert done.code == 3
     assert done.out.startswith(f"{A}: unreadable, data1\n    error 962: ")
-
-
-def test_doctor_says_the_same(host, dom_md):
-    zeroed(os.path.join(dom_md, "ids"))
-    shutil.rmtree(os.path.join(host.mount, A, "images"))
-    checks = host.json("doctor").json["checks"]
-    found = {c["state"]: c for c in checks if c["name"] == f"domain {A}"}
-    assert "error 9620: ids of " in found["bad"]["text"]
-    assert "explain 9620" in found["bad"]["hint"]
-    assert found["note"]["text"] == "it has no directory images"
-    assert "domains" not in {c["name"] for c in checks}
-
-
-def test_doctor_says_what_was_looked_at(host, dom_md):
-    checks = host.json("doctor").json["checks"]
-    (found,) = [c for c in checks if c["name"] == "domains"]
-    assert found["state"] == "ok"
-    assert found["text"].startswith("looked at: metadata, ")
 
 
 def test_the_process_follows_no_link(host, dom_md, tmp_path):
@@ -388,7 +158,7 @@ def test_the_process_follows_no_link(host, dom_md, tmp_path):
     request = '{"sd_id": "%s", "align": 1048576, "sector": 512, "host_id": 1,'
     request = request % A + ' "directory": "%s", "areas": {"ids": null}}'
     request %= os.path.dirname(dom_md)
-    command = spawn.command("vdsm_backup.verify.look", request)
+    command = spawn.command("vdsm_backup.verify.inspect_domain", request)
     out = subprocess.run(command, stdout=subprocess.PIPE, text=True).stdout
     assert '"faults"' not in out
-    assert "Not a directory" in out or "symbolic links" in out
+    assert "it is a symbolic link" in out

@@ -6,8 +6,7 @@ import os
 import pytest
 
 from vdsm_backup import config
-from vdsm_backup.doctor import checks as doctor_checks
-from vdsm_backup.doctor import gluster
+from vdsm_backup.doctor import checks, gluster
 from vdsm_backup.host.mounts import Mount
 
 OPEN_BEHIND = "performance.open-behind"
@@ -47,7 +46,7 @@ def test_as_a_volume_is_made(check_mount):
     (found,) = check_mount("data", "data-md-cache", "data-open-behind")
     assert (found.check, found.state) == (
         "gluster server:/data",
-        doctor_checks.NOTE,
+        checks.NOTE,
     )
     assert "unreadable" in found.text
     assert found.hint == (
@@ -82,13 +81,13 @@ def test_no_mount_is_known(options):
 
 def test_well(check_mount):
     (found,) = check_mount("data", "data-dht")
-    assert found.state == doctor_checks.OK
+    assert found.state == checks.OK
 
 
 def test_what_cannot_be_seen(check_mount):
     os.rmdir(check_mount.active)
     (found,) = check_mount()
-    assert found.state == doctor_checks.NOTE
+    assert found.state == checks.NOTE
     assert "No such file" in found.text
 
 
@@ -103,10 +102,10 @@ def test_doctor_asks_for_domains_that_it_can_see(host, monkeypatch):
 
     def check(directories, table, options):
         asked.extend(directories)
-        yield doctor_checks.Finding("gluster x", doctor_checks.NOTE, "text")
+        yield checks.Finding("gluster x", checks.NOTE, "text")
 
     monkeypatch.setattr(gluster, "check", check)
     sd_id = host.domain(5)
-    checks = host.json("doctor").json["checks"]
-    assert [c for c in checks if c["name"] == "gluster x"]
+    told = host.json("doctor").json["checks"]
+    assert [c for c in told if c["name"] == "gluster x"]
     assert os.path.join(host.mount, sd_id) in asked

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-What doctor says of runs that were killed. See integration/cli_lease_test for
-a run that really was.
+What doctor says of runs that were killed. See integration/cli_killed_test for
+runs that really were.
 """
 
 import json

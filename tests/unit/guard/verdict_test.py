@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+import contextlib
 import threading
 import time
 
@@ -193,24 +194,32 @@ def test_one_location_of_a_domain_with_the_flag_is_enough():
         assert "disk vdb" in found.devices or first is FLAGGED
 
 
-def test_all_are_read_at_once_and_late_ones_are_told():
-    """Each read waits for the other: one after another would never end."""
-    both = threading.Barrier(2)
-    end = threading.Event()
+@contextlib.contextmanager
+def reading_side_by_side():
+    """
+    The reads of A and B wait for each other: one after another they would
+    never end. That of C hangs.
+    """
+    both, hung = threading.Barrier(2), threading.Event()
 
     def read(location):
         if location.domain == C:
-            end.wait(LONG)
+            hung.wait(LONG)
         else:
             both.wait(LONG)
         return lines(location.domain, BACKUP="True")
 
-    guard = Guard(Settings(), read)
-    needs = Needs([need(A), need(B, "disk vdb"), need(C, "disk vdc")])
     try:
-        verdict = guard.verdict("run", needs, time.monotonic() + 1)
+        yield read
     finally:
-        end.set()
+        hung.set()
+
+
+def test_all_are_read_at_once_and_late_ones_are_told():
+    needs = Needs([need(A), need(B, "disk vdb"), need(C, "disk vdc")])
+    with reading_side_by_side() as read:
+        guard = Guard(Settings(), read)
+        verdict = guard.verdict("run", needs, time.monotonic() + 1)
     assert [f.domain for f in verdict.findings] == [A, B, C]
     assert isinstance(verdict.findings[2].error, errors.StorageTimeout)
 
@@ -279,22 +288,11 @@ def test_what_a_look_has_found_counts_though_it_hangs():
 
 
 def test_what_a_look_has_found_is_read_side_by_side():
-    both, hung = threading.Barrier(2), threading.Event()
-
-    def read(location):
-        if location.domain == C:
-            hung.wait(LONG)
-        else:
-            both.wait(LONG)
-        return lines(location.domain, BACKUP="True")
-
     needs = Needs([need(C)], {MOUNT: [("disk vda", f"{MOUNT}/x")]})
     found = ([need(A), need(B), need(C)], [], None)
-    guard = Guard(Settings(), read, lambda paths: found)
-    try:
+    with reading_side_by_side() as read:
+        guard = Guard(Settings(), read, lambda paths: found)
         verdict = guard.verdict("run", needs, time.monotonic() + 1)
-    finally:
-        hung.set()
     assert [f.domain for f in verdict.findings] == [A, B, C]
     assert verdict.findings[2].flag is None
 

@@ -8,6 +8,7 @@ import uuid
 import pytest
 
 from tests.support import testhost
+from tests.support.hooks.bytesource import Source
 from tests.support.waiting import RUNS_OUT
 from vdsm_backup import errors
 from vdsm_backup.guard import host as guard_host
@@ -61,21 +62,9 @@ def xml(*disks, name="web1", attributes=""):
     ).encode()
 
 
-class Source:
-    vm_id = ""
-
-    def __init__(self, data):
-        self._data = data
-
-    def read(self):
-        return self._data
-
-
 def answer(host, data, operation="run", skip=None, vm=""):
     hook = Hook(operation, host.config, time.monotonic())
-    source = Source(data)
-    source.vm_id = vm
-    return hook.answer(source, skip)
+    return hook.answer(Source(data, vm), skip)
 
 
 def test_a_vm_elsewhere_is_nobodys_business(host, entries):

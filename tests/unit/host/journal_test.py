@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 import socket
-import struct
 
 import pytest
 
+from tests.support.host import journalentry
 from vdsm_backup.host import journal
 
 
@@ -14,21 +14,7 @@ def receive(tmp_path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.bind(path)
         sock.setblocking(False)
-        yield lambda: parse(sock.recv(1024**2)), path
-
-
-def parse(data):
-    entry = {}
-    while data:
-        line, _, data = data.partition(b"\n")
-        name, separator, value = line.partition(b"=")
-        if not separator:
-            (length,) = struct.unpack("<Q", data[:8])
-            value, data = data[8 : 8 + length], data[8 + length :]
-            assert data[:1] == b"\n"
-            data = data[1:]
-        entry[name.decode("ascii")] = value.decode("utf-8")
-    return entry
+        yield lambda: journalentry.parse(sock.recv(1024**2)), path
 
 
 def test_an_entry(receive):

@@ -129,7 +129,7 @@ def test_systemd_says_that_one_is_not_stopped(
 def test_systemd_gives_no_answer(systemctl, port, text, code, err):
     systemctl(answers(text, code, err))
     found = why(port)
-    assert found.startswith("systemd did not say that it is not")
+    assert found.startswith("systemd did not say whether it runs")
     assert f"exit code {code}" in found
     assert err in found
 
@@ -185,7 +185,7 @@ def test_it_is_asked_for_both_by_their_names(systemctl, port, tmp_path):
 def test_the_real_systemctl_without_systemd(tmp_path, port):
     (tmp_path / "booted").mkdir()
     found = why(port)
-    assert found.startswith("systemd did not say that it is not")
+    assert found.startswith("systemd did not say whether it runs")
     assert "exit code 1: " in found
 
 

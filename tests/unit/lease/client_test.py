@@ -11,6 +11,7 @@ from tests.support.lease import bad_holder
 from tests.support.waiting import RUNS_OUT, SOON
 from vdsm_backup import errors
 from vdsm_backup.lease import client
+from vdsm_backup.lease.request import LeaseRequest
 from vdsm_backup.processes import spawn
 from vdsm_backup.processes.channel import Channel
 
@@ -30,7 +31,7 @@ def request(**options):
         "run_dir": "/nonexistent",
         "require_alone": True,
     }
-    return client.LeaseRequest(**{**values, **options})
+    return LeaseRequest(**{**values, **options})
 
 
 @pytest.mark.parametrize("sd_id", ["", "..", "../" * 12, SD + "/x", SD + "\n"])

@@ -107,7 +107,7 @@ def spoil_by_socket(ids):
     "spoil, reason",
     [
         (lambda ids: None, "No such file or directory"),
-        (spoil_by_link, "Too many levels of symbolic links"),
+        (spoil_by_link, "it is a symbolic link"),
         (spoil_by_directory, "it is not a regular file"),
         # Nobody writes to it: to open it would wait for ever.
         (os.mkfifo, "it is not a regular file"),

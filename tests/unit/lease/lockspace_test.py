@@ -8,12 +8,13 @@ pytest.importorskip("sanlock", reason="no sanlock binding")
 import sanlock
 
 from vdsm_backup import errors
-from vdsm_backup.lease import client, lockspace
+from vdsm_backup.lease import lockspace
+from vdsm_backup.lease.request import LeaseRequest
 
 SD = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
 
 
-REQUEST = client.LeaseRequest(
+REQUEST = LeaseRequest(
     sd_id=SD,
     ids="/ids",
     leases="/leases",

@@ -11,18 +11,11 @@ import pytest
 
 pytest.importorskip("sanlock", reason="no sanlock binding")
 
-
-from tests.support.lease.membershipscene import IDS, SD, Scene, sanlock_error
+from tests.support.lease.membershipscene import IDS, SD, sanlock_error
 from vdsm_backup import errors
 from vdsm_backup.lease.lockspace import Joined
 from vdsm_backup.lease.slot import Slot
 from vdsm_backup.processes.records import Record
-
-
-@pytest.fixture
-def scene(tmp_path, monkeypatch):
-    return Scene(str(tmp_path), monkeypatch)
-
 
 # Leaving
 

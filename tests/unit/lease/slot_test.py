@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a dump says of a slot. See membership_test for when a slot is free."""
+"""
+What a dump says of a slot. See membership_slot_test for when a slot is free.
+"""
 
 import pytest
 

@@ -29,7 +29,7 @@ def lvs(*segments):
 
 def places(*segments):
     found = layout.Layout(layout.pvs(PVS), layout.lvs(lvs(*segments)))
-    return found.places("x")
+    return found.parts("x")
 
 
 def test_an_lv_of_several_parts():

@@ -48,31 +48,45 @@ def test_a_file(tmp_path, proc):
     os.close(at)
 
 
-@pytest.mark.parametrize("put", [put_link, os.mkfifo, os.mkdir, None])
-def test_swapped_between_the_look_and_the_open(tmp_path, monkeypatch, put):
+def put_another(path):
+    os.link(path.parent / "file", path)
+
+
+@pytest.fixture
+def swap(tmp_path, monkeypatch):
+    """Have put(path) called between the look at `x` and the open."""
     monkeypatch.setattr(regular_files, "_OURS", "/no/proc")
     path = tmp_path / "x"
     path.write_bytes(b"data")
     (tmp_path / "file").write_bytes(b"another")
     real, fds = os.open, []
 
-    def swapping(name, *args, **kwargs):
-        if len(fds) == 1:
-            os.unlink(path)
-            if put:
+    def prepare(put):
+        def swapping(name, *args, **kwargs):
+            if len(fds) == 1:
+                os.unlink(path)
                 put(path)
-            else:
-                os.link(tmp_path / "file", path)
-        fds.append(real(name, *args, **kwargs))
-        return fds[-1]
+            fds.append(real(name, *args, **kwargs))
+            return fds[-1]
 
-    monkeypatch.setattr(regular_files.os, "open", swapping)
-    with pytest.raises(OSError) as e:
-        regular_files.open_file(path, os.O_RDONLY)
-    assert e.value.errno in (
-        *(errno.ELOOP, errno.ENXIO, errno.EISDIR),
-        errno.ESTALE,
-    )
+        monkeypatch.setattr(regular_files.os, "open", swapping)
+        return path
+
+    yield prepare
     for fd in fds:
         with pytest.raises(OSError):
             os.fstat(fd)
+
+
+@pytest.mark.parametrize("put", [put_link, os.mkfifo, os.mkdir])
+def test_swapped_between_the_look_and_the_open(swap, put):
+    with pytest.raises(OSError) as e:
+        regular_files.open_file(swap(put), os.O_RDONLY)
+    assert e.value.errno in (errno.ELOOP, errno.ENXIO, errno.EISDIR)
+
+
+def test_replaced_between_the_look_and_the_open(swap):
+    """By another file, which is looked at, and opened, instead."""
+    fd = regular_files.open_file(swap(put_another), os.O_RDONLY)
+    assert os.read(fd, 10) == b"another"
+    os.close(fd)

@@ -11,10 +11,10 @@ What it is asked
 The argument is a JSON object:
 
     {"sd_id": UUID, "align": BYTES, "sector": BYTES, "host_id": NUMBER,
-     "directory": PATH or null, "areas": {"ids": EXTENTS, ...}}
+     "directory": PATH or null, "areas": {"ids": PARTS, ...}}
 
 directory: of a file domain. areas: where ids, leases and xleases are, as far
-as they are wanted. EXTENTS is a list of [path, offset, length], in bytes: the
+as they are wanted. PARTS is a list of [path, offset, length], in bytes: the
 parts of an LV on its devices. null stands for the file of this name in dom_md.
 
 What it says
@@ -48,6 +48,7 @@ import os
 import stat
 
 from vdsm_backup.lease import ondisk
+from vdsm_backup.processes import regular_files
 from vdsm_backup.processes.script_output import say
 
 TYPE_CHECKING = False
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
-    Extents = Sequence[tuple[str, int, int]]
+    Parts = Sequence[tuple[str, int, int]]
     # (offset, length) -> what is there, shorter at the end.
     Read = Callable[[int, int], bytes]
 
@@ -67,7 +68,7 @@ LEFTOVER = "metadata.new"
 # More leftovers are counted and not told.
 _MAX_NAMES = 20
 
-_OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+_OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 
 # Direct reads begin and end at a multiple of it.
 _BLOCK = 4096
@@ -78,7 +79,7 @@ def main(args: Sequence[str]) -> None:
     try:
         _domain(request)
     except OSError as e:
-        say({"failed": _reason(e)})
+        say({"failed": regular_files.why(e)})
     say({"end": True})
 
 
@@ -98,12 +99,12 @@ def _domain(request: dict[str, Any]) -> None:
 def _directory(path: str) -> int | None:
     """Say what is in a domain's directory. The descriptor of its dom_md."""
     # The way to the directory may have links: VDSM has one to a local domain.
-    fd = os.open(path, (_OPEN | os.O_DIRECTORY) & ~os.O_NOFOLLOW)
+    fd = os.open(path, _OPEN | os.O_DIRECTORY)
     say({"entries": _stats(fd, ENTRIES)})
     try:
-        dom_md = os.open(DOM_MD, _OPEN | os.O_DIRECTORY, dir_fd=fd)
+        dom_md = regular_files.open_directory(DOM_MD, _OPEN, fd)
     except OSError as e:
-        say({"access": {DOM_MD: _reason(e)}})
+        say({"access": {DOM_MD: regular_files.why(e)}})
         return None
     say({"dom_md": _stats(dom_md, SPECIAL)})
     say(
@@ -149,7 +150,7 @@ def _refusal(name: str, fd: int, mode: int) -> str:
     except FileNotFoundError:
         return ""
     except OSError as e:
-        return _reason(e)
+        return regular_files.why(e)
     return ""
 
 
@@ -199,8 +200,9 @@ def _areas(request: dict[str, Any], dom_md: int | None) -> None:
     for name in ("leases", "ids", "xleases"):
         if name not in request["areas"]:
             continue
+        parts = request["areas"][name]
         try:
-            with _reader(name, request["areas"][name], dom_md) as read:
+            with _reader(name, parts, dom_md) as read:
                 if name == "ids":
                     ids = read(0, align)
                     faults = ondisk.lockspace_faults(ids, sd_id, align, sector)
@@ -212,7 +214,9 @@ def _areas(request: dict[str, Any], dom_md: int | None) -> None:
                 else:
                     faults = ondisk.index_faults(read(align, _BLOCK), sd_id)
         except OSError as e:
-            say({"area": name, "failed": _reason(e)})
+            # The words of a file would be wrong for a device.
+            why = regular_files.why(e) if parts is None else e.strerror
+            say({"area": name, "failed": why})
         else:
             say({"area": name, "faults": faults})
             whole += not faults and name in ("ids", "leases")
@@ -222,26 +226,24 @@ def _areas(request: dict[str, Any], dom_md: int | None) -> None:
 
 @contextlib.contextmanager
 def _reader(
-    name: str, extents: Extents | None, dom_md: int | None
+    name: str, parts: Parts | None, dom_md: int | None
 ) -> Iterator[Read]:
     """Raises OSError."""
-    if extents is None:
-        fd = os.open(name, _OPEN, dir_fd=dom_md)
+    if parts is None:
+        fd = regular_files.open_file(name, _OPEN, dom_md)
         try:
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
-                raise OSError(0, "it is no regular file")
             _set_direct(fd)
             yield lambda offset, length: _pread(fd, offset, length)
         finally:
             os.close(fd)
     else:
-        yield lambda offset, length: _from_extents(extents, offset, length)
+        yield lambda offset, length: _from_parts(parts, offset, length)
 
 
-def _from_extents(extents: Extents, offset: int, length: int) -> bytes:
+def _from_parts(parts: Parts, offset: int, length: int) -> bytes:
     """What an LV has there. Raises OSError."""
     data = b""
-    for path, start, size in extents:
+    for path, start, size in parts:
         if offset < size and len(data) < length:
             count = min(size - offset, length - len(data))
             data += _from_device(path, start + offset, count)
@@ -252,7 +254,7 @@ def _from_extents(extents: Extents, offset: int, length: int) -> bytes:
 
 def _from_device(path: str, offset: int, length: int) -> bytes:
     # A device of LVM is a link at times: /dev/mapper/WWID.
-    fd = os.open(path, _OPEN & ~os.O_NOFOLLOW)
+    fd = os.open(path, _OPEN)
     try:
         if not stat.S_ISBLK(os.fstat(fd).st_mode):
             raise OSError(0, f"{path} is no block device")
@@ -281,7 +283,3 @@ def _pread(fd: int, offset: int, length: int) -> bytes:
             if not count or done % _BLOCK:
                 break
         return block[:done]
-
-
-def _reason(error: OSError) -> str:
-    return error.strerror or str(error)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-Starts the processes that look at what is on storage: look.py and
-look_for_domains.py.
+Starts the processes that read what is on storage: inspect_domain.py and
+inspect_directories.py.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from vdsm_backup.processes import scripts
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_LOOK = "vdsm_backup.verify.look"
-_LOOK_FOR_DOMAINS = "vdsm_backup.verify.look_for_domains"
+_OF_DOMAIN = "vdsm_backup.verify.inspect_domain"
+_OF_DIRECTORIES = "vdsm_backup.verify.inspect_directories"
 
 # Characters of paths in the arguments of one process. The kernel limits all
 # arguments to a quarter of the stack, 2 MiB.
@@ -29,7 +29,7 @@ _AT_ONCE = 16
 @dataclass
 class Seen:
     """
-    What a process has said, see look.py and look_for_domains.py.
+    What a process has said, see inspect_domain.py and inspect_directories.py.
 
     facts: by their names in its objects. faults, failed: of each area.
     strays: its objects of directories. notes: for people.
@@ -46,20 +46,20 @@ class Seen:
     late: bool = False
 
 
-def look(
+def of_domains(
     requests: Sequence[Mapping[str, Any]], timeout: float, as_root: bool
 ) -> list[Seen]:
     """
-    What there is, by the requests of look.py, in their order.
+    What there is, by the requests of inspect_domain.py, in their order.
 
     timeout: seconds for each of them. as_root: see Script.
     """
     return _run(
-        _LOOK, [[json.dumps(one)] for one in requests], timeout, as_root
+        _OF_DOMAIN, [[json.dumps(one)] for one in requests], timeout, as_root
     )
 
 
-def look_for_domains(paths: Sequence[str], timeout: float) -> list[Seen]:
+def of_directories(paths: Sequence[str], timeout: float) -> list[Seen]:
     """
     Whether these directories may be domains.
 
@@ -70,7 +70,7 @@ def look_for_domains(paths: Sequence[str], timeout: float) -> list[Seen]:
         if sum(map(len, parts[-1])) + len(path) > _ARGUMENTS:
             parts.append([])
         parts[-1].append(path)
-    return _run(_LOOK_FOR_DOMAINS, parts, timeout, as_root=False)
+    return _run(_OF_DIRECTORIES, parts, timeout, as_root=False)
 
 
 def _run(

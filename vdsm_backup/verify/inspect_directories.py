@@ -20,8 +20,9 @@ import contextlib
 import os
 import stat
 
+from vdsm_backup.processes import regular_files
 from vdsm_backup.processes.script_output import say
-from vdsm_backup.storage.file import DOM_MD
+from vdsm_backup.storage.file import DOM_MD, METADATA
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ _MAX_NAMES = 20
 # Bytes of metadata that may hold the SDUUID.
 _METADATA = 64 * 1024
 
-_OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+_OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def main(args: Sequence[str]) -> None:
@@ -46,7 +47,7 @@ def main(args: Sequence[str]) -> None:
 
 def _stray(path: str) -> dict[str, Any]:
     """Raises OSError."""
-    fd = os.open(path, _OPEN | os.O_DIRECTORY)
+    fd = regular_files.open_directory(path, _OPEN)
     try:
         entries = []
         with os.scandir(fd) as names:
@@ -76,13 +77,13 @@ def _kind(fd: int) -> str:
 
 def _sd_id(directory: int) -> str | None:
     """The SDUUID in the metadata of a domain. Raises OSError."""
-    fd = os.open(f"{DOM_MD}/metadata", _OPEN, dir_fd=directory)
+    dom_md = regular_files.open_directory(DOM_MD, dir_fd=directory)
     try:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            return None
-        text = os.read(fd, _METADATA).decode("utf-8", "replace")
+        fd = regular_files.open_file(METADATA, _OPEN, dom_md)
     finally:
-        os.close(fd)
+        os.close(dom_md)
+    with open(fd, "rb") as f:
+        text = f.read(_METADATA).decode("utf-8", "replace")
     for line in text.splitlines():
         key, _, value = line.partition("=")
         if key.strip() == "SDUUID":

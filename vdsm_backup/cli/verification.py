@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+What there is to say of domains, and of the places where one could be: what
+`verify` shows, and `doctor` too.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from vdsm_backup import errors
+from vdsm_backup.cli import objects, wiring
+from vdsm_backup.cli.readings import Reading
+from vdsm_backup.storage.discovery import ambiguous
+from vdsm_backup.storage.sources import Failure, Sources
+from vdsm_backup.text import is_uuid, printable
+from vdsm_backup.verify import domains, strays
+from vdsm_backup.verify.findings import Findings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from vdsm_backup.cli.survey import Answer
+    from vdsm_backup.config import Config
+    from vdsm_backup.storage.base import Storage
+
+# Metadata that cannot be read is not known to be wrong, and not known to be
+# right either.
+_UNREADABLE = (
+    errors.MetadataUnreadable,
+    errors.MetadataMissing,
+    errors.StorageTimeout,
+    errors.LvmFailed,
+)
+
+# Mounts and devices that are named to people: a host may have hundreds.
+_SHOWN = 10
+
+
+@dataclass
+class Verified:
+    """
+    What verify has to say of a domain, of a source that could not be searched,
+    or of an argument SD that means no domain. VERIFIED of docs/json.md.
+
+    sd_id: None if there is no domain.
+    name: of the domain, or the argument. None if it is unknown.
+    place: None if the domain was not found.
+    looked_at: what of the domain was looked at, as nouns.
+    """
+
+    sd_id: str | None
+    name: str | None
+    place: str | None
+    problems: list[errors.Error]
+    notes: list[str] = field(default_factory=list)
+    looked_at: list[str] = field(default_factory=list)
+
+    @property
+    def state(self) -> str:
+        """One of "ok", "unreadable", "wrong"."""
+        if not self.problems:
+            return "ok"
+        if all(isinstance(e, _UNREADABLE) for e in self.problems):
+            return "unreadable"
+        return "wrong"
+
+    @property
+    def sort_key(self) -> tuple[bool, str, str]:
+        """Domains come first, by UUID; then sources."""
+        return (self.sd_id is None, self.sd_id or "", self.place or "")
+
+
+@dataclass
+class Report:
+    """
+    all: in the order in which they are shown.
+    scanned: the mounts, devices and directories that were searched, if
+        domains were searched.
+    """
+
+    all: list[Verified]
+    scanned: list[str]
+
+    def summary(self) -> str:
+        """What was looked at, for people, where nothing is wrong."""
+        where = ", ".join(map(printable, self.scanned[:_SHOWN]))
+        if self.scanned[_SHOWN:]:
+            where += f" and {len(self.scanned) - _SHOWN} more"
+        if not any(verified.sd_id for verified in self.all):
+            return f"no domain was found; searched: {where or 'nothing'}"
+        nouns = (noun for v in self.all for noun in v.looked_at)
+        text = f"looked at: {', '.join(dict.fromkeys(nouns))}"
+        return f"{text}; searched: {where}" if where else text
+
+
+def report(
+    answers: Sequence[Answer], sources: Sources, options: Config
+) -> Report:
+    """
+    All that is at the sources, sorted.
+
+    answers: of a Survey of these sources.
+    """
+    found = [answer for answer in answers if isinstance(answer, Reading)]
+    all_verified = checked(found, options)
+    failures = [answer for answer in answers if isinstance(answer, Failure)]
+    all_verified += map(_failed, failures)
+    failed = {failure.source for failure in failures}
+    directories = {reading.storage.found_at for reading in found}
+    all_verified += map(
+        of_stray, strays.of(sources, directories, failed, options.io_timeout)
+    )
+    all_verified.sort(key=lambda verified: verified.sort_key)
+    _add_twins(all_verified, [reading.storage for reading in found])
+    return Report(all_verified, sorted(sources.scanned))
+
+
+def checked(found: Sequence[Reading], options: Config) -> list[Verified]:
+    """What there is to say of domains that were found, in their order."""
+    history = wiring.make_history(options)
+    all_findings = domains.check(found, options, history)
+    return [_verified(*pair) for pair in zip(found, all_findings)]
+
+
+def _verified(reading: Reading, findings: Findings) -> Verified:
+    domain = objects.domain_object(reading)
+    told = {(type(e), str(e)) for e in reading.problems}
+    return Verified(
+        domain["id"],
+        domain["name"],
+        domain["place"],
+        reading.problems
+        + [e for e in findings.problems if (type(e), str(e)) not in told],
+        domain["notes"] + findings.notes,
+        findings.looked_at,
+    )
+
+
+def _failed(failure: Failure) -> Verified:
+    """
+    A source that could not be searched, or the directory of a domain in which
+    no dom_md could be looked for.
+    """
+    problems = [failure.error]
+    name = os.path.basename(failure.source)
+    if failure.kind != "file" or not is_uuid(name):
+        return Verified(None, None, failure.source, problems)
+    if os.strerror(errno.EACCES) in str(failure.error):
+        reason = "it may not be entered"
+        problems.append(errors.AccessRefused(name, failure.source, reason))
+    return Verified(name, None, failure.source, problems)
+
+
+def of_stray(stray: strays.Stray) -> Verified:
+    """What there is to say of what is a domain for nobody."""
+    findings = stray.findings
+    return Verified(
+        stray.sd_id, None, stray.place, findings.problems, findings.notes
+    )
+
+
+def _add_twins(
+    all_verified: Iterable[Verified], storages: Sequence[Storage]
+) -> None:
+    """
+    Add the problem that several domains have one UUID, as a replica beside
+    its origin has, or one storage that is mounted twice.
+
+    storages: of those that are no strays.
+    """
+    places: dict[str | None, list[str]] = {}
+    for verified in all_verified:
+        place = printable(verified.place or "")
+        places.setdefault(verified.sd_id, []).append(place)
+    for verified in all_verified:
+        sd_id = verified.sd_id
+        if sd_id and len(places[sd_id]) > 1:
+            shown = ", ".join(places[sd_id])
+            error = errors.AmbiguousDomain(sd_id, shown)
+            same = [storage for storage in storages if storage.sd_id == sd_id]
+            if len(same) == len(places[sd_id]):
+                error = ambiguous(sd_id, same)
+            verified.problems.append(error)
