@@ -26,7 +26,11 @@ from vdsm_backup.host import journal
 pytest_plugins = ["tests.support.hooks.hookfixtures"]
 pytestmark = needs_namespace
 
-HINT = "copy or move the disk to another domain and use it there"
+HINT = (
+    "copy or move the disk to another domain and use it there; if it must not"
+    " wait, for this VM and for a time: vdsm-backup-domain permit --vm UUID"
+    " --for 2h --reason TEXT"
+)
 
 
 @pytest.fixture(scope="module")

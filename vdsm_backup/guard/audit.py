@@ -2,18 +2,18 @@
 """
 What the guard found, in the journal: one entry for each domain.
 
-A finding for which nothing was refused has an entry, too. The mode lets it
-through, or a refusal would harm a VM that runs there already.
+A finding for which nothing was refused has an entry, too. The mode or a permit
+lets it through, or a refusal would harm a VM that runs there already.
 """
 
 from __future__ import annotations
 
-from vdsm_backup.guard import refusal
+from vdsm_backup import errors
+from vdsm_backup.guard import permits, refusal
 from vdsm_backup.host import journal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vdsm_backup import errors
     from vdsm_backup.guard.policy import Settings
     from vdsm_backup.guard.verdict import Verdict
 
@@ -21,29 +21,62 @@ _REFUSED = "refused"
 _ALLOWED = "allowed"
 
 
+def permitted(
+    verdict: Verdict, directory: str, vm: str | None, vm_id: str | None
+) -> Verdict:
+    """
+    The Verdict with the permit of its VM, which is looked for only if the VM
+    would be refused. Tells the journal of one that lifts nothing.
+
+    directory: [guard] permits. vm, vm_id: as in tell().
+    """
+    if verdict.allowed:
+        return verdict
+    try:
+        permit = permits.find(directory, vm_id)
+    except errors.PermitUnusable as e:
+        journal.send(
+            str(e),
+            journal.WARNING,
+            code=e.code,
+            vm=vm,
+            vm_id=vm_id,
+            hint="; ".join(e.hint_lines()),
+        )
+        return verdict
+    return verdict._replace(permit=permit)
+
+
 def tell(
-    verdict: Verdict, vm: str, vm_id: str | None = None
+    verdict: Verdict, vm: str | None, vm_id: str | None = None
 ) -> list[errors.Error]:
     """
     Tell the journal of all findings of a Verdict. Returns the errors of those
     that are refused.
 
-    vm: how to name the VM, "VM web1". vm_id: its UUID.
+    vm: how to name the VM, "VM web1"; None if it is nothing of a VM. vm_id:
+    its UUID.
     """
     refused: list[errors.Error] = []
+    permit = verdict.permit
+    why = {"reason": permit.reason, "by": permit.by} if permit else {}
     for finding in verdict.findings:
-        error = refusal.error(verdict, finding, vm)
+        error = refusal.error(verdict, finding, vm or "A VM")
         refuses = verdict.refuses(finding)
         if refuses:
             refused.append(error)
+        answer = "Refused" if refuses else "Not refused"
+        if permit:
+            answer += f", {permit}"
         journal.send(
-            f"{'Refused' if refuses else 'Not refused'}: {error}",
+            f"{answer}: {error}",
             journal.WARNING,
             domain=finding.domain,
             disk=", ".join(finding.devices),
             **_about(error, refuses, verdict.settings, verdict.operation),
             vm=vm,
             vm_id=vm_id,
+            **why,
         )
     return refused
 
@@ -53,19 +86,21 @@ def fault(
     refused: bool,
     settings: Settings,
     operation: str,
-    vm: str,
+    vm: str | None,
     vm_id: str | None = None,
     trace: str | None = None,
 ) -> None:
     """
-    Tell the journal why nothing could be found out about a VM.
+    Tell the journal why nothing could be found out about a VM, or about a
+    domain (vm is None then).
 
-    refused: whether the VM was refused. trace: the traceback of a fault of
-        ours.
+    refused: whether the operation was refused. trace: the traceback of a
+        fault of ours.
     """
     answer = "Refused" if refused else "Not judged"
+    who = f"{vm}: " if vm else ""
     journal.send(
-        f"{answer}: {vm}: {error}",
+        f"{answer}: {who}{error}",
         journal.ERR,
         **_about(error, refused, settings, operation),
         vm=vm,

@@ -42,7 +42,15 @@ ALLOW = "allow"
 ON_UNREADABLE = (REFUSE, ALLOW)
 
 
-class Row(namedtuple("Row", "operation answer about verb", defaults=("",))):
+# An operation that no VM asks for: of a whole domain.
+FORMAT = "format"
+
+
+class Row(
+    namedtuple(
+        "Row", "operation answer about verb unreadable", defaults=("", None)
+    )
+):
     """
     A row of the table.
 
@@ -50,6 +58,9 @@ class Row(namedtuple("Row", "operation answer about verb", defaults=("",))):
     about: the operation, for people.
     verb: what a VM cannot do, in a refusal: "VM x cannot <verb>". "" in rows
         that refuse nothing.
+    unreadable: the answer if the flag cannot be read, where that is another
+        one for certain. None: as for a flagged domain, or as [guard]
+        on_unreadable says.
     """
 
     __slots__ = ()
@@ -57,6 +68,7 @@ class Row(namedtuple("Row", "operation answer about verb", defaults=("",))):
     answer: str
     about: str
     verb: str
+    unreadable: str | None
 
 
 TABLE = (
@@ -75,6 +87,14 @@ TABLE = (
         "move a disk there",
     ),
     Row("preview", REFUSED, "preview a snapshot", "preview a snapshot"),
+    # What cannot be read may be broken, and formatting is what is left then.
+    Row(
+        FORMAT,
+        REFUSED,
+        "format the domain through VDSM",
+        "be formatted",
+        unreadable=ALLOWED,
+    ),
     Row("live-snapshot", VIOLATION, "snapshot of a VM that runs there"),
     Row("live-merge", VIOLATION, "merge a snapshot of a VM that runs there"),
     Row("recover", VIOLATION, "VDSM was restarted under a running VM"),
@@ -137,9 +157,20 @@ class Settings(
         known_flagged: True if the flag was read, and is set; False if it
             cannot be read.
         """
-        if self.mode != ENFORCING or row(operation).answer != REFUSED:
-            return False
-        return known_flagged or self.on_unreadable == REFUSE
+        if known_flagged:
+            return self._enforces(operation)
+        may = row(operation).unreadable == ALLOWED
+        return not may and self.refuses_faults(operation)
+
+    def refuses_faults(self, operation: str) -> bool:
+        """
+        Whether an operation is refused where a fault of ours keeps the guard
+        from finding out what it needs.
+        """
+        return self._enforces(operation) and self.on_unreadable == REFUSE
+
+    def _enforces(self, operation: str) -> bool:
+        return self.mode == ENFORCING and row(operation).answer == REFUSED
 
 
 def settings(options: Options) -> Settings:

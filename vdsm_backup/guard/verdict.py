@@ -24,6 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Iterable, List, Sequence
 
+    from vdsm_backup.guard.permits import Permit
     from vdsm_backup.vm.needs import Need, Needs, Resolved, UnresolvedPaths
     from vdsm_backup.vm.paths import Location
 
@@ -57,21 +58,27 @@ class Finding:
 
 
 class Verdict(
-    namedtuple("Verdict", "operation settings findings", defaults=((),))
+    namedtuple(
+        "Verdict", "operation settings findings permit", defaults=((), None)
+    )
 ):
     """
     The answer to an operation of a VM.
 
     findings: of the domains that it needs, flagged ones first.
+    permit: of this VM, if it has one, by which nothing is refused.
     """
 
     __slots__ = ()
     operation: str
     settings: policy.Settings
     findings: Sequence[Finding]
+    permit: Permit | None
 
     def refuses(self, finding: Finding) -> bool:
         """Whether it is this finding that the operation is refused for."""
+        if self.permit is not None:
+            return False
         known_flagged = finding.flag is not None
         return self.settings.refuses(self.operation, known_flagged)
 

@@ -104,7 +104,9 @@ def test_a_refusal(host, entries):
         "vm_id": VM,
         "domain": host.flagged,
         "disk": "disk vda",
-        "hint": "copy or move the disk to another domain and use it there",
+        "hint": "copy or move the disk to another domain and use it there; if"
+        " it must not wait, for this VM and for a time: vdsm-backup-domain"
+        " permit --vm UUID --for 2h --reason TEXT",
     }
 
 
