@@ -251,3 +251,27 @@ def test_vg_that_is_gone(block):
     block.lvm(["vgremove", "-f", block.sd_id])
     with pytest.raises(errors.MetadataUnreadable):
         storage.read()
+
+
+def test_formatting(block, monkeypatch):
+    from vdsm.storage import exception as se
+    from vdsm.storage import lvm
+
+    from vdsm_backup.plugin import formatting, storage
+
+    monkeypatch.setattr(storage, "open_domain", lambda sd_id: inside(block))
+    wrapped = formatting.recycle(
+        lambda self, dom: lvm.removeVG(dom.sdUUID), None
+    )
+    domain = types.SimpleNamespace(sdUUID=block.sd_id)
+    put_flag(outside(block))
+    with pytest.raises(se.StorageDomainFormatError, match="clear the flag"):
+        wrapped(None, domain)
+    assert readings.read(outside(block)).flag == FLAG
+    there = outside(block)
+    old = there.read()
+    cleared = flag.apply(md_lines.parse(old).values, flag.Flag(False))
+    there.write(old, md_lines.flush(cleared), lambda step: None)
+    wrapped(None, domain)
+    with pytest.raises(errors.Error):
+        outside(block).read()

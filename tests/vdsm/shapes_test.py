@@ -123,6 +123,7 @@ def test_attributes_that_the_guard_reads():
             "vdsm.storage.exception",
             vdsmvms.createIllegalVolumeSnapshotError,
         ),
+        ("vdsm.storage.exception", vdsmvms.StorageDomainFormatError),
     ],
 )
 def test_exceptions_of_the_guard(module, ours):
