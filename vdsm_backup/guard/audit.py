@@ -8,14 +8,21 @@ lets it through, or a refusal would harm a VM that runs there already.
 
 from __future__ import annotations
 
+import threading
+
 from vdsm_backup import errors
 from vdsm_backup.guard import permits, refusal
 from vdsm_backup.host import journal
+from vdsm_backup.text import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vdsm_backup.guard.policy import Settings
     from vdsm_backup.guard.verdict import Verdict
+
+# UUIDs of those that master() has warned of.
+_masters: set[str] = set()
+_lock = threading.Lock()
 
 _REFUSED = "refused"
 _ALLOWED = "allowed"
@@ -65,6 +72,8 @@ def tell(
         refuses = verdict.refuses(finding)
         if refuses:
             refused.append(error)
+        if finding.master:
+            master(finding.domain, finding.title)
         answer = "Refused" if refuses else "Not refused"
         if permit:
             answer += f", {permit}"
@@ -107,6 +116,34 @@ def fault(
         vm_id=vm_id,
         trace=trace,
     )
+
+
+def master(domain: str, name: str) -> None:
+    """
+    Warn in the journal of a flagged domain that is the master of its pool:
+    once, until no_master() says that it is not.
+
+    domain: its UUID. name: its name, or its UUID.
+    """
+    with _lock:
+        if domain in _masters:
+            return
+        _masters.add(domain)
+    journal.send(
+        f"Backup domain {printable(name)} is the master domain of its data"
+        " center, which an engine must have elected",
+        journal.WARNING,
+        domain=domain,
+        name=name,
+        hint="put it into maintenance in the engine: another domain becomes"
+        " the master",
+    )
+
+
+def no_master(domain: str) -> None:
+    """A domain is no flagged master, so master() may warn of it again."""
+    with _lock:
+        _masters.discard(domain)
 
 
 def session(vm: str, vm_id: str | None, operation: str, uid: int) -> None:
