@@ -54,6 +54,7 @@ def test_in_place_once():
         "Vm.preparePaths",
         "Vm.snapshot",
         "clientIF.prepareVolumePath",
+        "lvm._initpvs",
     ]
     assert again == [[], []]
     assert installed

@@ -124,6 +124,8 @@ def test_attributes_that_the_guard_reads():
             vdsmvms.createIllegalVolumeSnapshotError,
         ),
         ("vdsm.storage.exception", vdsmvms.StorageDomainFormatError),
+        ("vdsm.storage.exception", vdsmvms.VolumeGroupHasDomainTag),
+        ("vdsm.storage.exception", vdsmvms.InaccessiblePhysDev),
     ],
 )
 def test_exceptions_of_the_guard(module, ours):

@@ -176,6 +176,12 @@ GUARDED = (
         formatting.recycle,
         ["format", "sdUUID"],
     ),
+    _guard(
+        "vdsm.storage.lvm:_initpvs",
+        ["devices", "metadataSize", "force"],
+        formatting.init_pvs,
+        ["_createpv"],
+    ),
 )
 
 ADDED = (
@@ -293,6 +299,12 @@ NEEDED = (
         uses=["getExclusiveLock", "_recycle"],
     ),
     _need("vdsm.storage.exception:StorageDomainFormatError"),
+    _need("vdsm.storage.lvm:createVG", uses=["_initpvs"]),
+    _need("vdsm.storage.lvm:extendVG", uses=["_initpvs"]),
+    _need("vdsm.storage.lvm:_lvminfo"),
+    _need("vdsm.storage.lvm:LVMCache._invalidatepvs", "self", ANY),
+    _need("vdsm.storage.exception:InaccessiblePhysDev"),
+    _need("vdsm.storage.exception:VolumeGroupHasDomainTag"),
     # verbs.py
     _need("vdsm.storage.hsm:public", "f"),
     _need("vdsm.storage.hsm:STORAGE"),

@@ -38,6 +38,14 @@ class StorageDomainFormatError(GeneralException):
     code = 352
 
 
+class VolumeGroupHasDomainTag(GeneralException):
+    code = 515
+
+
+class InaccessiblePhysDev(GeneralException):
+    code = 606
+
+
 class clientIF:
     """Prepares all drives but those in `broken`."""
 
@@ -174,6 +182,8 @@ def be_imported(monkeypatch):
     storage = types.SimpleNamespace(
         createIllegalVolumeSnapshotError=createIllegalVolumeSnapshotError,
         StorageDomainFormatError=StorageDomainFormatError,
+        VolumeGroupHasDomainTag=VolumeGroupHasDomainTag,
+        InaccessiblePhysDev=InaccessiblePhysDev,
     )
     common = types.SimpleNamespace(
         dev_elems_from_xml=lambda vm, xml: (0, xml, {})
