@@ -14,33 +14,16 @@ from tests.support.hooks.hookhost import assert_allowed, assert_refused
 from tests.support.hooks.hookrunner import POINTS
 from tests.support.hooks.permitfile import content, write
 from tests.support.hooks.vmxml import VM
-from tests.support.processes.namespace import (
-    Journal,
-    Namespace,
-    needs_namespace,
-)
+from tests.support.processes.namespace import needs_namespace
 from vdsm_backup.guard import permits
 
-pytest_plugins = ["tests.support.hooks.hookfixtures"]
+pytest_plugins = [
+    "tests.support.hooks.hookfixtures",
+    "tests.support.hooks.journalfixtures",
+]
 pytestmark = needs_namespace
 
 OTHER = str(uuid.uuid4())
-
-
-@pytest.fixture(scope="module")
-def log(hook_dir, shared_host):
-    log = Journal(os.path.join(hook_dir, "journal"))
-    with Namespace() as ns:
-        log.put_into(ns)
-        shared_host.as_user = ns.enter()
-        yield log
-    log.close()
-
-
-@pytest.fixture
-def entries(log):
-    log.entries()
-    return log.entries
 
 
 @pytest.fixture

@@ -32,6 +32,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from vdsm_backup.guard import policy
+from vdsm_backup.plugin import vdsm_errors
 from vdsm_backup.plugin.gatekeeper import Gate
 from vdsm_backup.text import is_uuid
 
@@ -58,11 +59,13 @@ def recycle(original: Function, config_path: str | None) -> Function:
     @functools.wraps(original)
     def checking(self: Hsm, dom: StorageDomain) -> None:
         from vdsm.common.exception import VdsmException
+        from vdsm.storage import exception as se
 
         try:
             gate.require_allowed(policy.FORMAT, None, domain=dom.sdUUID)
         except VdsmException as e:
-            raise _format_error(str(e)) from e
+            error = vdsm_errors.refusal(se.StorageDomainFormatError, str(e))
+            raise error from e
         return original(self, dom)
 
     return checking
@@ -84,14 +87,16 @@ def init_pvs(original: Function, config_path: str | None) -> Function:
         devices: Sequence[str], metadataSize: int, force: bool = False
     ) -> None:
         from vdsm.common.exception import VdsmException
+        from vdsm.storage import exception as se
 
         # As the original compares it.
-        if force is True:
-            for sd_id in _domains_on(devices):
-                try:
-                    gate.require_allowed(policy.FORMAT, None, domain=sd_id)
-                except VdsmException as e:
-                    raise _in_use_error(str(e)) from e
+        found = _domains_on(devices) if force is True else []
+        try:
+            for sd_id in found:
+                gate.require_allowed(policy.FORMAT, None, domain=sd_id)
+        except VdsmException as e:
+            error = vdsm_errors.refusal(se.VolumeGroupHasDomainTag, str(e))
+            raise error from e
         return original(devices, metadataSize, force)
 
     return checking
@@ -118,29 +123,3 @@ def _domains_on(devices: Sequence[str]) -> list[str]:
         if is_uuid(name):
             found.add(name)
     return sorted(found)
-
-
-def _in_use_error(text: str) -> Exception:
-    from vdsm.storage import exception as se
-
-    class FormatRefused(se.VolumeGroupHasDomainTag):
-        # An answer, not a fault of VDSM: no trace in its log.
-        expected = True
-
-        def __str__(self) -> str:
-            return text
-
-    return FormatRefused()
-
-
-def _format_error(text: str) -> Exception:
-    from vdsm.storage import exception as se
-
-    class FormatRefused(se.StorageDomainFormatError):
-        # An answer, not a fault of VDSM: no trace in its log.
-        expected = True
-
-        def __str__(self) -> str:
-            return text
-
-    return FormatRefused()

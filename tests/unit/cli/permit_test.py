@@ -12,20 +12,14 @@ from vdsm_backup import config, errors
 from vdsm_backup.doctor import checks as doctor_checks
 from vdsm_backup.doctor import permits as doctor_permits
 from vdsm_backup.guard import permits
-from vdsm_backup.host import journal
 
 VM = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
 OTHER = "1bd9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
 MAKE = ("permit", "--vm", VM, "--for", "2h", "--reason", "the mail server")
 
 
-@pytest.fixture(autouse=True)
-def entries(monkeypatch):
-    found = []
-    monkeypatch.setattr(
-        journal, "send", lambda *args, **fields: found.append(fields) or True
-    )
-    return found
+pytest_plugins = ["tests.support.journalentries"]
+pytestmark = pytest.mark.usefixtures("entries")
 
 
 # Making

@@ -2,32 +2,32 @@
 """A flagged domain that an engine has elected master: who tells, how often."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from vdsm_backup import errors
 from vdsm_backup.guard import audit, policy
 from vdsm_backup.guard.verdict import Guard
-from vdsm_backup.host import journal
 from vdsm_backup.metadata import domain
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.vm.needs import Need, Needs
 from vdsm_backup.vm.paths import Location
+
+pytest_plugins = ["tests.support.journalentries"]
 
 SD = "5e6f1d2a-9c47-4b0e-8d1f-3a7b9c0d2e41"
 POOL = "8f3c1b3e-9d0c-4a0e-9b5e-3f1c2d4e5f60"
 
 
 @pytest.fixture(autouse=True)
-def entries(monkeypatch):
-    found = []
-    monkeypatch.setattr(
-        journal,
-        "send",
-        lambda message, priority, **fields: found.append(message) or True,
-    )
+def no_warning_yet(monkeypatch, entries):
     monkeypatch.setattr(audit, "_masters", set())
-    return found
+
+
+def warnings(entries):
+    messages = [entry["message"] for entry in entries]
+    return [text for text in messages if "master domain" in text]
 
 
 @pytest.mark.parametrize(
@@ -68,8 +68,7 @@ def test_the_guard_warns_once(entries):
     for _ in range(3):
         (refused,) = start()
         assert isinstance(refused, errors.DomainFlagged)
-    warnings = [text for text in entries if "master domain" in text]
-    assert warnings == [
+    assert warnings(entries) == [
         "Backup domain backups is the master domain of its data center, which"
         " an engine must have elected"
     ]
@@ -81,7 +80,7 @@ def test_the_guard_warns_once(entries):
 )
 def test_there_is_nothing_to_warn_of(entries, role, backup):
     start(role, backup)
-    assert not [text for text in entries if "master domain" in text]
+    assert warnings(entries) == []
 
 
 def test_it_warns_again_of_another_election(entries):
@@ -95,13 +94,10 @@ def test_it_warns_again_of_another_election(entries):
 def test_of_many_threads_one_warns(entries):
     together = threading.Barrier(20)
 
-    def warn():
+    def warn(_):
         together.wait()
         audit.master(SD, "backups")
 
-    threads = [threading.Thread(target=warn) for _ in range(20)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(20) as pool:
+        list(pool.map(warn, range(20)))
     assert len(entries) == 1

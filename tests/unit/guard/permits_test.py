@@ -15,6 +15,8 @@ from vdsm_backup.host import journal
 from vdsm_backup.metadata.flag import Flag
 from vdsm_backup.processes import regular_files
 
+pytest_plugins = ["tests.support.journalentries"]
+
 VM = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
 OTHER = "1bd9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
 
@@ -24,18 +26,6 @@ def directory(tmp_path):
     path = tmp_path / "permits"
     path.mkdir(mode=0o755)
     return str(path)
-
-
-@pytest.fixture
-def entries(monkeypatch):
-    found = []
-
-    def send(message, priority, **fields):
-        found.append({"message": message, "priority": priority, **fields})
-        return True
-
-    monkeypatch.setattr(journal, "send", send)
-    return found
 
 
 def make(directory, vm_id=VM, seconds=HOUR):
