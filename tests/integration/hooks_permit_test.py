@@ -76,6 +76,19 @@ def test_it_lifts_the_refusals_of_its_vm(
     assert [e["VDSM_BACKUP_ANSWER"] for e in entries()] == ["refused"]
 
 
+def test_as_the_command_makes_it_and_takes_it_away(host, nfs, directory):
+    nfs.flag("True")
+    data = vmxml.vm(nfs.disk())
+    permit = ["permit", "--vm", VM]
+    done = host.cli.process(*permit, "--for", "1h", "--reason", "ticket 4711")
+    assert done.code == 0
+    assert_allowed(host.start(data))
+    assert_allowed(host.libvirt("prepare", data))
+    assert host.cli.process(*permit, "--revoke").code == 0
+    assert_refused(host.start(data), 994)
+    assert_refused(host.libvirt("prepare", data), 994)
+
+
 @pytest.mark.parametrize("value", ["Maybe", "gone"])
 def test_a_flag_that_cannot_be_read(host, nfs, directory, entries, value):
     if value == "gone":

@@ -50,14 +50,16 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     if args.revoke:
         return _revoke(args.vm, by, options, ui)
     reason = flag.require_reason(args.reason)
-    made = permit_files.make(
+    made, told = permit_files.make(
         options.permits, args.vm, args.seconds, reason, by
     )
+    notes = [] if told else ["the journal of this host was not told of it"]
     if ui.as_json:
-        ui.json(permit=_object(args.vm, made), changed=True)
+        ui.json(permit=_object(args.vm, made), changed=True, notes=notes)
     else:
         ui.lines([f"VM {made.vm_id} may use flagged domains on this host."])
         ui.lines(layout.indented(_about(made)))
+        ui.notes(notes)
     return Exit.DONE
 
 

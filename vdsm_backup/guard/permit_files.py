@@ -30,13 +30,14 @@ _ACTION = "permit"
 
 def make(
     directory: str, vm_id: str, seconds: int, reason: str, by: str
-) -> permits.Permit:
+) -> tuple[permits.Permit, bool]:
     """
     Make the permit of a VM, from now on. One that is there is replaced, and
-    stays if this fails. The journal is told.
+    stays if this fails.
 
     vm_id: in lower case. by: user@host.
 
+    Returns the permit, and whether the journal has taken that it was made.
     Raises PermitFailed.
     """
     path = permits.path_of(directory, vm_id)
@@ -65,8 +66,7 @@ def make(
     if made is None:
         raise errors.PermitFailed("made", path, "somebody has removed it")
     text = f"VM {vm_id} may use flagged domains on this host: {made}"
-    _tell(text, journal.WARNING, "done", vm_id, reason, by)
-    return made
+    return made, _tell(text, journal.WARNING, "done", vm_id, reason, by)
 
 
 def revoke(directory: str, vm_id: str, by: str) -> bool:
@@ -149,8 +149,8 @@ def _tell(
     vm_id: str,
     reason: str | None,
     by: str,
-) -> None:
-    journal.send(
+) -> bool:
+    return journal.send(
         text,
         priority,
         action=_ACTION,

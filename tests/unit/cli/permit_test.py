@@ -12,6 +12,7 @@ from vdsm_backup import config, errors
 from vdsm_backup.doctor import checks as doctor_checks
 from vdsm_backup.doctor import permits as doctor_permits
 from vdsm_backup.guard import permits
+from vdsm_backup.host import journal
 
 VM = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
 OTHER = "1bd9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
@@ -42,7 +43,8 @@ def test_made(host, entries):
 def test_made_in_json(host):
     done = host.json(*MAKE)
     assert done.code == 0
-    assert set(done.json) == {"schema", "permit", "changed"}
+    assert set(done.json) == {"schema", "permit", "changed", "notes"}
+    assert done.json["notes"] == []
     assert done.json["changed"] is True
     permit = done.json["permit"]
     assert set(permit) == commandline.PERMIT
@@ -50,6 +52,15 @@ def test_made_in_json(host):
     assert 0 < permit["seconds_left"] <= 7200
     assert (permit["reason"], permit["error"]) == ("the mail server", None)
     assert "@" in permit["by"]
+
+
+@needs_root
+def test_a_host_without_a_journal(host, monkeypatch):
+    monkeypatch.setattr(journal, "send", lambda *args, **fields: False)
+    note = "the journal of this host was not told of it"
+    done = host.run(*MAKE)
+    assert (done.code, done.err) == (0, f"note: {note}\n")
+    assert host.json(*MAKE).json["notes"] == [note]
 
 
 @needs_root

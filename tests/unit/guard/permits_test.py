@@ -29,9 +29,10 @@ def directory(tmp_path):
 
 
 def make(directory, vm_id=VM, seconds=HOUR):
-    return permit_files.make(
+    made, _ = permit_files.make(
         directory, vm_id, seconds, "the mail server", "root@host1"
     )
+    return made
 
 
 def why_not(directory, vm_id=VM):
