@@ -101,7 +101,7 @@ def _with_permit(
     verdict: Verdict, vm: str, vm_id: str, options: Config
 ) -> tuple[Verdict, list[str]]:
     """(the verdict with the permit of the VM, notes on it)"""
-    if verdict.allowed:
+    if verdict.allowed or not policy.has_vm(verdict.operation):
         return verdict, []
     try:
         permit = permits.find(options.permits, vm_id)

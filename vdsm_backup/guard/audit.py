@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 
 from vdsm_backup import errors
-from vdsm_backup.guard import permits, refusal
+from vdsm_backup.guard import permits, policy, refusal
 from vdsm_backup.host import journal
 from vdsm_backup.text import printable
 
@@ -37,7 +37,7 @@ def permitted(
 
     directory: [guard] permits. vm, vm_id: as in tell().
     """
-    if verdict.allowed:
+    if verdict.allowed or not policy.has_vm(verdict.operation):
         return verdict
     try:
         permit = permits.find(directory, vm_id)

@@ -42,8 +42,11 @@ ALLOW = "allow"
 ON_UNREADABLE = (REFUSE, ALLOW)
 
 
-# An operation that no VM asks for: of a whole domain.
 FORMAT = "format"
+
+# Operations of which nobody knows for which VM they are. So the permit of a VM
+# does not lift them.
+_OF_NO_VM = ("preview", FORMAT)
 
 
 class Row(
@@ -127,6 +130,14 @@ _ROWS = {row.operation: row for row in TABLE}
 def row(operation: str) -> Row:
     """The row of an operation. One that is not in the table is allowed."""
     return _ROWS.get(operation) or Row(operation, ALLOWED, operation)
+
+
+def has_vm(operation: str) -> bool:
+    """
+    Whether it is known for which VM an operation is. Only then the permit of
+    a VM lifts it.
+    """
+    return operation not in _OF_NO_VM
 
 
 def asks_storage(operation: str) -> bool:

@@ -220,6 +220,15 @@ def test_check_of_a_vm_with_a_permit(host, vm_xml):
 
 
 @needs_root
+@pytest.mark.parametrize("operation", ["preview", "format"])
+def test_check_of_what_is_of_no_vm(host, vm_xml, operation):
+    host.run(*MAKE)
+    done = host.json("check", "--operation", operation, "--domxml", vm_xml)
+    assert (done.code, done.json["allowed"]) == (4, False)
+    assert done.json["notes"] == []
+
+
+@needs_root
 def test_check_of_a_vm_whose_permit_lifts_nothing(host, vm_xml):
     write(host.permits, VM, permitfile.expired(VM))
     args = ("check", "--operation", "run", "--domxml", vm_xml)

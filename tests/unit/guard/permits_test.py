@@ -292,6 +292,14 @@ def test_of_another_vm_it_lifts_nothing(directory, entries, vm_id):
 
 
 @needs_root
+@pytest.mark.parametrize("operation", ["preview", "format"])
+def test_what_is_of_no_vm_it_does_not_lift(directory, operation):
+    make(directory)
+    wanted = verdict(operation)
+    assert audit.permitted(wanted, directory, "A VM", VM) == wanted
+
+
+@needs_root
 def test_one_that_lifts_nothing_is_told(directory, entries):
     path = write(directory, VM, permitfile.expired(VM))
     found = audit.permitted(verdict(), directory, "VM web1", VM)
