@@ -87,7 +87,6 @@ def test_format_of_another_domain(host, pool):
     sp_id, master, (sd_id, metafile) = pool
     third, third_metafile = host.local_domain()
     known_and_flagged(host, metafile, sd_id)
-    outside.put_flag(third_metafile)
     host.call("StorageDomain.format", storagedomainID=third, autoDetach=False)
     assert not os.path.exists(third_metafile)
     assert outside.read_flag(metafile) == FLAG

@@ -15,6 +15,7 @@ from vdsm_backup.doctor import (
     installed,
     killed_runs,
     launcher,
+    permits,
     running,
 )
 from vdsm_backup.host import mounts
@@ -66,6 +67,7 @@ def _findings(
         return
     yield from installed.configuration(args.config)
     yield from installed.guard(options)
+    yield from permits.check(options.permits)
     yield from installed.package()
     yield from installed.hooks()
     yield from launcher.check()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Sequence
 
     from vdsm_backup.guard.verdict import Finding, Verdict
+    from vdsm_backup.metadata.flag import Flag
 
 # Characters of a whole line.
 MAX_LINE = 200
@@ -40,10 +41,13 @@ _NOBODY = "somebody unknown"
 
 def error(verdict: Verdict, finding: Finding, vm: str) -> errors.Error:
     """
-    The error of a finding, in full: DomainFlagged or FlagUnknown.
+    The error of a finding, in full: DomainFlagged or FlagUnknown. If a domain
+    is to be formatted: FormatRefused, or why its flag cannot be read.
 
     vm: how to name the VM, "VM web1" or "A VM".
     """
+    if verdict.operation == policy.FORMAT:
+        return _format_error(finding)
     verb = policy.row(verdict.operation).verb or verdict.operation
     title = printable(finding.title)
     if finding.flag is None:
@@ -62,10 +66,24 @@ def error(verdict: Verdict, finding: Finding, vm: str) -> errors.Error:
         verb=verb,
         disk=_listed(finding.devices),
         title=title,
-        since=printable(finding.flag.since or "at an unknown time"),
-        by=printable(finding.flag.by or _NOBODY),
-        reason=printable(finding.flag.reason or "no reason given"),
+        **_about(finding.flag),
     )
+
+
+def _format_error(finding: Finding) -> errors.Error:
+    if finding.flag is None:
+        assert finding.error is not None
+        return finding.error
+    title = printable(finding.title)
+    return errors.FormatRefused(title=title, **_about(finding.flag))
+
+
+def _about(flag: Flag) -> dict[str, str]:
+    return {
+        "since": printable(flag.since or "at an unknown time"),
+        "by": printable(flag.by or _NOBODY),
+        "reason": printable(flag.reason or "no reason given"),
+    }
 
 
 def line(found: Sequence[errors.Error]) -> str:
@@ -78,17 +96,24 @@ def line(found: Sequence[errors.Error]) -> str:
 
 
 def _sentence(e: errors.Error, room: int) -> str:
-    head = f"{_cut(e.vm, _MAX_VM)} cannot {e.verb}"
-    disk, title = _cut(e.disk, _MAX_DISK), _cut(e.title, _MAX_TITLE)
     code = f" (error {e.code})"
+    title = _cut(e.title, _MAX_TITLE)
+    if isinstance(e, errors.FormatRefused):
+        text = (
+            f"Backup domain {title} cannot be formatted, clear the flag first"
+            f" (set by {_cut(e.by, _MAX_BY)}: "
+        )
+        return _fill(text, e.reason, f"){code}", room)
+    head = f"{_cut(e.vm, _MAX_VM)} cannot {e.verb}"
+    disk = _cut(e.disk, _MAX_DISK)
     if isinstance(e, errors.FlagUnknown):
         text = (
             f"{head}, {_NOT_THE_FLAG}: cannot read the flag of"
             f" domain {title}, {disk}: "
         )
         return _fill(text, e.reason, code, room)
-    by = _cut(e.by, _MAX_BY)
-    text = f"{head}: {disk} {e.be} on backup domain {title} (set by {by}: "
+    text = f"{head}: {disk} {e.be} on backup domain {title} (set by "
+    text += f"{_cut(e.by, _MAX_BY)}: "
     return _fill(text, e.reason, f"){code}", room)
 
 

@@ -39,6 +39,18 @@ class createIllegalVolumeSnapshotError(StorageException):
     code = 226
 
 
+class StorageDomainFormatError(GeneralException):
+    code = 352
+
+
+class VolumeGroupHasDomainTag(GeneralException):
+    code = 515
+
+
+class InaccessiblePhysDev(GeneralException):
+    code = 606
+
+
 class DestroyedOnStartupError(Exception):
     """Of vdsm.virt.vm"""
 
@@ -182,6 +194,9 @@ class HSM:
     ):
         return {"created": volUUID, "legal": legal}
 
+    def _recycle(self, dom):
+        dom.formatted = True
+
 
 def drive(image, **more):
     ids = {"poolID": "p", "domainID": "sd", "volumeID": "v"}
@@ -189,7 +204,10 @@ def drive(image, **more):
 
 
 def be_imported(monkeypatch):
-    """What gates.py, gatekeeper.py and preview.py import of VDSM is this."""
+    """
+    What gates.py, gatekeeper.py, preview.py and formatting.py import of VDSM
+    is this.
+    """
     exception = types.SimpleNamespace(
         VdsmException=VdsmException,
         GeneralException=GeneralException,
@@ -199,6 +217,9 @@ def be_imported(monkeypatch):
     storage = types.SimpleNamespace(
         StorageException=StorageException,
         createIllegalVolumeSnapshotError=createIllegalVolumeSnapshotError,
+        StorageDomainFormatError=StorageDomainFormatError,
+        VolumeGroupHasDomainTag=VolumeGroupHasDomainTag,
+        InaccessiblePhysDev=InaccessiblePhysDev,
     )
     common = types.SimpleNamespace(
         dev_elems_from_xml=lambda vm, xml: (0, xml, {})

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """VMs on flagged domains, and the command itself."""
 
+import os
+
 import pytest
 
 from tests.support import commandline
 from tests.support.doctoring import states
+from tests.support.hooks import permitfile
 from tests.support.host import vdsmlike
 from vdsm_backup import errors
 from vdsm_backup.doctor import checks, installed, launcher, running
@@ -90,6 +93,28 @@ def test_vms_on_other_domains_are_not_looked_for(host, healthy):
     host.domain(5, BACKUP="False")
     host.users = users.Users(["VM web1 (disk vda)"])
     assert host.json("doctor").code == 0
+
+
+@pytest.mark.parametrize("role", ["Master", "Regular"])
+def test_a_flagged_master_is_a_note(host, healthy, role):
+    pool = "8f3c1b3e-9d0c-4a0e-9b5e-3f1c2d4e5f60"
+    sd_id = host.domain(5, BACKUP="True", ROLE=role, POOL_UUID=pool)
+    done = host.json("doctor")
+    assert done.code == 0
+    found = [c for c in done.json["checks"] if "master domain" in c["text"]]
+    told = [(c["name"], c["state"]) for c in found]
+    expected = [(f"domain {sd_id}", checks.NOTE)]
+    assert told == (expected if role == "Master" else [])
+
+
+def test_permits_are_among_the_checks(host, healthy):
+    os.makedirs(host.permits)
+    vm_id = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
+    permitfile.write(host.permits, vm_id, b"")
+    done = host.json("doctor")
+    (found,) = [c for c in done.json["checks"] if c["name"] == "permits"]
+    assert (done.code, found["state"]) == (0, checks.NOTE)
+    assert found["hint"].endswith(f"permit --vm {vm_id} --revoke")
 
 
 @pytest.mark.parametrize("answer", [vdsm_client.Unreachable("refused"), True])

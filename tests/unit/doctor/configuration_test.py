@@ -49,7 +49,7 @@ def test_guard_names_the_file_with_the_value(host, tmp_path):
 @pytest.mark.parametrize(
     "old, option, instead",
     [
-        ({"allow": "run, everything"}, "[guard] allow", "permissive"),
+        ({"allow": "run, everything"}, "[guard] allow", "permit"),
         ({"config_method": "filter"}, "[lvm] config_method", "nothing"),
     ],
 )
