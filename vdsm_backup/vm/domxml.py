@@ -56,6 +56,9 @@ from __future__ import annotations
 from collections import namedtuple
 from xml.parsers import expat
 
+from vdsm_backup.vm import xml_paths
+from vdsm_backup.vm.xml_paths import REMOVABLE, local_values
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Iterator, Mapping, NoReturn, Sequence
@@ -71,6 +74,10 @@ MAX_LEVELS = 6
 
 # METADATA_VM_VDSM_URI in lib/vdsm/virt/xmlconstants.py
 _OVIRT = "http://ovirt.org/vm/1.0"
+
+# The device of what is no disk, for people.
+LEASE = "a lease"
+_SCSI = "a SCSI device"
 
 # What makes a device an image of VDSM: isVdsmImage() in
 # lib/vdsm/virt/utils.py.
@@ -122,14 +129,26 @@ class Disk(
 
     @property
     def removable(self) -> bool:
-        return self.device in ("cdrom", "floppy")
+        return self.device in REMOVABLE
+
+
+class DevicePath(namedtuple("DevicePath", "device path")):
+    """
+    A path that is no source of a disk, or a SCSI address.
+
+    device: what of the VM has it, for people.
+    """
+
+    __slots__ = ()
+    device: str
+    path: str
 
 
 class Vm(
     namedtuple(
         "Vm",
-        "name uuid live disks leases lease_paths",
-        defaults=("", "", False, (), (), ()),
+        "name uuid live disks leases lease_paths other_paths scsi",
+        defaults=("", "", False, (), (), (), (), ()),
     )
 ):
     """
@@ -140,6 +159,8 @@ class Vm(
     leases: lockspaces of its leases: UUIDs of storage domains.
     lease_paths: files or LVs of its leases. The engine gives a placeholder
         without a slash, which VDSM replaces.
+    other_paths: all others in its XML, see xml_paths.py.
+    scsi: SCSI devices of the host that the VM gets, "host:bus:target:unit".
     """
 
     __slots__ = ()
@@ -149,6 +170,8 @@ class Vm(
     disks: Sequence[Disk]
     leases: Sequence[str]
     lease_paths: Sequence[str]
+    other_paths: Sequence[DevicePath]
+    scsi: Sequence[DevicePath]
 
 
 def parse(xml: str | bytes) -> Vm:
@@ -159,25 +182,76 @@ def parse(xml: str | bytes) -> Vm:
     """
     if len(xml) > MAX_XML:
         raise BadXml(f"is longer than {MAX_XML} characters")
-    root = _tree(xml)
+    root, paths = _tree(xml)
     if root.tag == "disk":
-        return Vm(disks=[_disk(root, {})])
+        only = _disk(root, {})
+        return Vm(disks=[only], other_paths=_others(paths, {id(root): only}))
     domains = _domains_by_target(root)
+    elements = root.find("devices", "disk")
+    disks = {id(element): _disk(element, domains) for element in elements}
     return Vm(
         name=_last_text(root, "name"),
         uuid=_last_text(root, "uuid"),
         live="id" in root.attributes,
-        disks=[_disk(d, domains) for d in root.find("devices", "disk")],
+        disks=list(disks.values()),
         leases=[
             lockspace.text().strip()
             for lockspace in root.find("devices", "lease", "lockspace")
         ],
         lease_paths=[
-            target.attributes["path"]
+            path
             for target in root.find("devices", "lease", "target")
-            if "path" in target.attributes
+            for path in local_values(target.attributes, "path")
+        ],
+        other_paths=_others(paths, disks),
+        scsi=[
+            DevicePath(_SCSI, address)
+            for source in root.find("devices", "hostdev", "source")
+            for address in _scsi_addresses(source)
         ],
     )
+
+
+def _others(
+    paths: Sequence[xml_paths.Found], disks: Mapping[int, Disk]
+) -> list[DevicePath]:
+    """
+    The paths that are no sources of disks. disks: {id of the element: disk}.
+    """
+    sources = {
+        key: {source.value for source in disk.sources}
+        for key, disk in disks.items()
+    }
+    found = []
+    for owner, path in paths:
+        disk = disks.get(id(owner))
+        if path in sources.get(id(owner), ()):
+            continue
+        if disk:
+            device = f"disk {disk.target}"
+        elif owner.tag == "lease":
+            device = LEASE
+        else:
+            device = f"element {_local(owner.tag)}"
+        found.append(DevicePath(device, path))
+    return found
+
+
+def _scsi_addresses(source: _Element) -> Iterator[str]:
+    """
+    What the <source> of a <hostdev> says of a SCSI device:
+
+        <adapter name="scsi_host2"/>
+        <address bus="0" target="3" unit="1"/>
+    """
+    for adapter in source.find("adapter"):
+        name = adapter.attributes.get("name", "")
+        for address in source.find("address"):
+            keys = ("bus", "target", "unit")
+            parts = [name.rpartition("scsi_host")[2]]
+            parts += [address.attributes.get(key, "") for key in keys]
+            if all(part.isdecimal() for part in parts):
+                yield ":".join(str(int(part)) for part in parts)
 
 
 def _last_text(root: _Element, tag: str) -> str:
@@ -188,8 +262,11 @@ def _last_text(root: _Element, tag: str) -> str:
 def _disk(disk: _Element, domains: Mapping[str, Sequence[str]]) -> Disk:
     targets = disk.find("target")
     target = targets[-1].attributes.get("dev", "?") if targets else "?"
+    devices = list(local_values(disk.attributes, "device")) or ["disk"]
+    # The one that makes it a disk, if there is any.
+    devices.sort(key=REMOVABLE.__contains__)
     return Disk(
-        device=disk.attributes.get("device", "disk"),
+        device=devices[0],
         target=target,
         # At any depth: backingStore, mirror, dataStore. In any namespace: some
         # versions of libvirt take no notice of the namespace.
@@ -294,6 +371,7 @@ class _TreeBuilder:
         self._open = [_Element("", _NO_ATTRIBUTES)]
         # How many have begun and not ended below that level.
         self._deeper = 0
+        self.paths = xml_paths.Collector()
 
     def root(self) -> _Element:
         return self._open[0].elements()[0]
@@ -304,6 +382,9 @@ class _TreeBuilder:
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         above = self._open[-1]
         element = _Element(tag, attributes or _NO_ATTRIBUTES)
+        self.paths.tag(self._open)
+        if attributes:
+            self.paths.attributes(self._open, element)
         if len(self._open) > MAX_LEVELS:
             self._deeper += 1
             if _local(tag) == "source":
@@ -315,17 +396,23 @@ class _TreeBuilder:
         self._open.append(element)
 
     def end(self, tag: str) -> None:
+        self.paths.tag(self._open)
         if self._deeper:
             self._deeper -= 1
-        else:
-            self._open.pop()
+            return
+        if len(self._open[-1]) > 1:
+            self.paths.text(self._open, self._open[-1].text())
+        self._open.pop()
 
     def characters(self, data: str) -> None:
         self._open[-1].append(data)
+        self.paths.characters(data)
 
 
-def _tree(xml: str | bytes) -> _Element:
-    """The root element of a document. Raises BadXml."""
+def _tree(xml: str | bytes) -> tuple[_Element, list[xml_paths.Found]]:
+    """
+    The root element of a document, and the paths in it. Raises BadXml.
+    """
     builder = _TreeBuilder()
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.buffer_text = True
@@ -339,8 +426,9 @@ def _tree(xml: str | bytes) -> _Element:
         raise
     except (expat.ExpatError, ValueError, LookupError) as e:
         # Python's errors are about encodings: unknown ones, lone surrogates.
+        # Ours is about too many paths.
         raise BadXml(f"cannot be parsed: {e}")
-    return builder.root()
+    return builder.root(), builder.paths.found()
 
 
 def _local(name: str) -> str:

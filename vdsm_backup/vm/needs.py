@@ -2,23 +2,29 @@
 """
 The storage domains that a VM needs, and what for.
 
-A VM needs the domains of its own disks, with their backing chains, and of its
-leases; not those of CD-ROMs and floppies, which may come from anywhere. A disk
-is on a domain if any name of the disk's path lies on the domain, or if VDSM's
-metadata says so. In the second case VDSM has prepared the disk on that domain,
-even if a hook has given the VM another path since. A lease is on a domain if
-its path lies there, or if the domain is its lockspace; the path tells which of
-several places of the domain the VM uses.
+A VM needs the domains of its own disks, with their backing chains, of its
+leases, and of all other paths in its XML; not those of CD-ROMs and floppies,
+which may come from anywhere. A disk is on a domain if any name of the disk's
+path lies on the domain, if it is a device on which the domain is (luns.py), or
+if VDSM's metadata says so. In the last case VDSM has prepared the disk on that
+domain, even if a hook has given the VM another path since. A lease is on a
+domain if its path lies there, or if the domain is its lockspace; the path
+tells which of several places of the domain the VM uses. A path that is a
+directory needs the domains in it, too (shared_directories.py).
 """
 
 from __future__ import annotations
 
+import os
 from collections import namedtuple
 
 from vdsm_backup import errors
+from vdsm_backup.host import block_stack
 from vdsm_backup.processes import scripts
 from vdsm_backup.text import is_uuid, printable
+from vdsm_backup.vm import luns, shared_directories
 from vdsm_backup.vm import paths as vm_paths
+from vdsm_backup.vm.domxml import LEASE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,10 +47,6 @@ MAX_LOCATIONS = 256
 # Of all paths of a VM. Each part may cost a readlink() on this host. A path of
 # VDSM has nine.
 MAX_PARTS = 20_000
-
-
-# The device of a Need that is no disk.
-_LEASE = "a lease"
 
 
 class Need(namedtuple("Need", "device location")):
@@ -91,6 +93,8 @@ class Finder:
         self._repo_root = repo_root
         self._lv_dir = lv_dir
         self._table = table
+        # Names of what is in /, once they are needed.
+        self._in_root: set[str] | None = None
 
     def needs(self, vm: Vm) -> Needs:
         """
@@ -107,10 +111,16 @@ class Finder:
             # Other lockspaces than VDSM's are no storage domains.
             if is_uuid(lockspace):
                 location = vm_paths.Location(lockspace)
-                found.known.append(Need(_LEASE, location))
+                found.known.append(Need(LEASE, location))
         for path in vm.lease_paths:
             if path.startswith("/"):
-                self._add_path(found, _LEASE, path)
+                self._add_path(found, LEASE, path)
+        for device, path in vm.other_paths:
+            if self._may_be_file(path):
+                self._add_path(found, printable(device), path, shared=True)
+        for device, address in vm.scsi:
+            locations = luns.scsi_locations(address)
+            found.known += [Need(device, location) for location in locations]
         found.known = _merge(found.known)
         count = len({n.location for n in found.known}) + len(found.unresolved)
         if count > MAX_LOCATIONS:
@@ -131,32 +141,59 @@ class Finder:
         found.known += [Need(device, location) for location in locations]
         for source in disk.sources:
             if source.kind != "name":
-                self._add_path(found, device, source.value)
+                shared = source.kind == "dir"
+                self._add_path(found, device, source.value, shared)
             elif source.protocol == "gluster":
                 locations = vm_paths.gluster_locations(source.value)
                 found.known += [Need(device, place) for place in locations]
 
-    def _add_path(self, found: Needs, device: str, path: str) -> None:
+    def _may_be_file(self, path: str) -> bool:
+        """
+        Whether a text with a slash may be a path. A text that is not absolute
+        may be one only if it begins with the name of a directory in /.
+        """
+        if path.startswith("/"):
+            return True
+        if self._in_root is None:
+            self._in_root = set(os.listdir("/"))
+        return path.partition("/")[0] in self._in_root
+
+    def _add_path(
+        self, found: Needs, device: str, path: str, shared: bool = False
+    ) -> None:
+        """
+        Add what a path needs. shared: it may be a directory that the VM gets.
+        """
         if len(path) > vm_paths.MAX_PATH:
             # No file has it, and each part of it costs time.
             raise errors.VmUnclear(f"the path of {device} is too long")
         # libvirt's working directory is /, so a path that is not absolute is
         # one below /.
-        trace = vm_paths.trace("/" + path, self._table)
+        path = "/" + path
+        trace = vm_paths.trace(path, self._table)
         locations = self._locations(trace.names)
+        if shared:
+            locations = shared_directories.locations(
+                path, trace, locations, self._repo_root, self._table
+            )
+        number = block_stack.number(path) if trace.rest is None else None
+        if number is not None:
+            locations += luns.locations(number)
         found.known += [Need(device, location) for location in locations]
         if trace.mount is not None and trace.rest is not None:
             paths = found.unresolved.setdefault(trace.mount, [])
             paths.append((device, trace.rest))
 
     def _locations(self, names: Iterable[str]) -> list[vm_paths.Location]:
-        return [
-            location
-            for name in names
-            for location in vm_paths.locations(
-                name, self._repo_root, self._lv_dir
-            )
-        ]
+        """The Locations of names, each of a file or of a directory."""
+        found: list[vm_paths.Location] = []
+        for name in names:
+            where = (self._repo_root, self._lv_dir)
+            found += vm_paths.locations(name, *where)
+            # A directory may be a domain itself.
+            inside = vm_paths.locations(f"{name}/x", *where)
+            found += [each for each in inside if not each.candidate]
+        return list(dict.fromkeys(found))
 
     def resolve(self, paths: UnresolvedPaths, timeout: float) -> Resolved:
         """
@@ -170,12 +207,18 @@ class Finder:
         names = sorted({path for _, path in paths})
         script = scripts.Script(RESOLVE_LINKS, *names)
         scripts.collect([script], timeout)
-        real = {line["path"]: line["real"] for line in script.lines}
+        real, met = {}, {}
+        for line in script.lines:
+            path = line["path"]
+            if "device" in line:
+                met[path] = luns.locations(line["device"])
+            else:
+                real[path] = line["real"]
         found = [
             Need(device, location)
             for device, path in paths
             if path in real
-            for location in self._locations([real[path]])
+            for location in self._locations([real[path]]) + met.get(path, [])
         ]
         left = [(device, path) for device, path in paths if path not in real]
         return found, left, _why(script, left, timeout)
@@ -194,7 +237,8 @@ def _why(
 
 def _require_parts(vm: Vm) -> None:
     paths = [s.value for disk in vm.disks for s in disk.sources]
-    parts = sum(path.count("/") for path in [*paths, *vm.lease_paths])
+    paths += [*vm.lease_paths, *(path for _, path in vm.other_paths)]
+    parts = sum(path.count("/") for path in paths)
     if parts > MAX_PARTS:
         raise errors.VmUnclear(f"the paths of its disks have {parts} parts")
 

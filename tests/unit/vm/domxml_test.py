@@ -100,10 +100,11 @@ def test_paths_of_leases():
         "<target path='/a' offset='1'/>",
         "<target offset='1'/>",
         "<target path='LEASE-PATH:x'/><target path='/b'/>",
+        "<target xmlns:x='urn:x' x:path='/c' path='/d'/>",
     ]
     leases = [f"<lease>{t}</lease>" for t in targets]
     found = domxml.parse(vm("".join([*leases, "<target path='/c'/>"])))
-    assert found.lease_paths == ["/a", "LEASE-PATH:x", "/b"]
+    assert found.lease_paths == ["/a", "LEASE-PATH:x", "/b", "/c", "/d"]
 
 
 # Disks
@@ -157,6 +158,27 @@ def test_device(device):
     found = only_disk(vm(disk(attributes=f"device='{device}'")))
     assert found.device == device
     assert found.removable == (device in ("cdrom", "floppy"))
+
+
+@pytest.mark.parametrize(
+    "attributes, removable",
+    [
+        ("x:device='disk' device='cdrom'", False),
+        ("device='cdrom' x:device='disk'", False),
+        ("x:device='cdrom' device='lun'", False),
+        ("x:device='' device='cdrom'", False),
+        ("x:device='cdrom'", True),
+        ("x:device='floppy' device='cdrom'", True),
+    ],
+)
+def test_device_of_any_namespace(attributes, removable):
+    """libvirt takes the first attribute that has the name."""
+    attributes = f"xmlns:x='urn:x' {attributes}"
+    for xml in (
+        vm(disk(SOURCE, attributes=attributes)),
+        disk(SOURCE, attributes=attributes),
+    ):
+        assert only_disk(xml).removable == removable
 
 
 @pytest.mark.parametrize(

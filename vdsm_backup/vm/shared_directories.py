@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+The storage domains that are in a directory.
+
+A VM may get a directory of the host, by virtiofs or 9p. The directory may be a
+domain, or have domains in it. Nothing on a mount that could hang is touched:
+a domain is known by the name of the directory, or by the link that VDSM has to
+each domain of a pool that is connected:
+
+    <repo_root>/<pool>/<sd> -> <repo_root>/mnt/<mount>/<sd>
+"""
+
+from __future__ import annotations
+
+import os
+
+from vdsm_backup.text import is_uuid
+from vdsm_backup.vm import paths as vm_paths
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from vdsm_backup.host.mounts import Mount
+    from vdsm_backup.vm.paths import Location, Trace
+
+
+def locations(
+    path: str,
+    trace: Trace,
+    named: Sequence[Location],
+    repo_root: str,
+    table: Sequence[Mount],
+) -> list[Location]:
+    """
+    The Locations of a path that may be a directory: those that its names tell
+    of, of itself if only its name makes it a candidate, and of the domains in
+    it. A candidate that is none is left out, where that can be seen.
+
+    path: absolute. trace: of this path. named: by its names. repo_root: see
+    config.py. table: of mounts.table().
+    """
+    candidates = [
+        location
+        for name in trace.names
+        # As if there were a file in it.
+        for location in vm_paths.locations(f"{name}/x", repo_root)
+        if location.candidate
+    ]
+    found = [*named, *candidates]
+    if trace.rest is None:
+        found = [x for x in found if not x.candidate or _may_be(x)]
+        if not os.path.isdir(path):
+            return found
+    for names, location in _of_pools(repo_root, table):
+        if any(_is_in(name, trace.names) for name in names):
+            found.append(location)
+    return found
+
+
+def _may_be(candidate: Location) -> bool:
+    """Whether this may be a domain. True also if it is not ours to see."""
+    if not candidate.directory:
+        return True
+    try:
+        os.lstat(os.path.join(candidate.directory, "dom_md"))
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        # ValueError: a name that cannot be encoded, which no file has.
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _of_pools(
+    repo_root: str, table: Sequence[Mount]
+) -> Iterator[tuple[Sequence[str], Location]]:
+    """
+    (names, Location) of each file domain to which VDSM has a link. The names
+    are those behind the link: a guest cannot follow it.
+    """
+    for pool in filter(is_uuid, _listdir(repo_root)):
+        directory = os.path.join(repo_root, pool)
+        for sd_id in filter(is_uuid, _listdir(directory)):
+            names = vm_paths.trace(f"{directory}/{sd_id}", table).names[1:]
+            for name in names:
+                for found in vm_paths.locations(f"{name}/x", repo_root):
+                    if found.kind == vm_paths.FILE and not found.candidate:
+                        yield names, found
+
+
+def _is_in(name: str, directories: Sequence[str]) -> bool:
+    return any(
+        (name + "/").startswith(directory.rstrip("/") + "/")
+        for directory in directories
+    )
+
+
+def _listdir(path: str) -> list[str]:
+    try:
+        return os.listdir(path)
+    except OSError:
+        # No pool was ever connected here.
+        return []
