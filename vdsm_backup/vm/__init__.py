@@ -4,6 +4,7 @@ What a VM uses: the storage domains that its disks and leases are on. Reads no
 storage.
 
     domxml.py               the disks and leases of a VM, by its XML
+    xml_tree.py             the XML as a tree of few levels
     xml_paths.py            all other paths in the XML
     paths.py                the storage domains that a path can lie on
     luns.py                 the storage domains that a block device is part of

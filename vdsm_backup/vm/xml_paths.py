@@ -13,7 +13,8 @@ Not looked at are
 - CD-ROMs and floppies, which may come from anywhere;
 - the kernel, the initrd and the dtb, which a VM reads as it reads a CD-ROM;
 - the <target> of a <filesystem>, which is a name inside the guest;
-- the <resource>, which is a cgroup.
+- the <resource>, which is a cgroup;
+- the name of a <source>, which is one on another host, or of a network.
 
 The elements of other namespaces are qemu's: arguments of its command line
 above all. In these, paths are looked for in all forms that qemu has: see
@@ -96,8 +97,8 @@ class Collector:
 
     def attributes(self, opened: Sequence[Element], element: Element) -> None:
         """Those of an element that begins. opened: without it."""
-        for value in element.attributes.values():
-            if "/" in value:
+        for key, value in element.attributes.items():
+            if "/" in value and not _is_network_name(element, key):
                 self._add([*opened[1:], element], value)
 
     def characters(self, data: str) -> None:
@@ -145,10 +146,15 @@ def is_removable(values: Mapping[str, str]) -> bool:
     return bool(devices) and all(value in REMOVABLE for value in devices)
 
 
+def local(name: str) -> str:
+    """A name without its namespace."""
+    return name.rpartition(" ")[2]
+
+
 def local_values(values: Mapping[str, str], name: str) -> Iterator[str]:
     """The values of the attributes with this name, in any namespace."""
     for key, value in values.items():
-        if key.rpartition(" ")[2] == name:
+        if local(key) == name:
             yield value
 
 
@@ -204,6 +210,10 @@ def _is_word(match: re.Match[str], text: str) -> bool:
 
 def _unescaped(match: re.Match[str]) -> str:
     return chr(int(match[1], 16)) if match[1] else match[2]
+
+
+def _is_network_name(element: Element, key: str) -> bool:
+    return local(key) == "name" and local(element.tag) == "source"
 
 
 def _plain(text: str) -> Iterator[str]:
