@@ -30,6 +30,7 @@ vmdevices/storage.py.
 
 from __future__ import annotations
 
+import re
 from collections import namedtuple
 
 from vdsm_backup.vm import xml_tree
@@ -51,6 +52,10 @@ _OVIRT = "http://ovirt.org/vm/1.0"
 # The device of what is no disk, for people.
 LEASE = "a lease"
 _SCSI = "a SCSI device"
+
+# How libvirt calls a SCSI host, before its number.
+_SCSI_HOST = "scsi_host"
+_NUMBER = re.compile("[0-9]{1,9}")
 
 # What makes a device an image of VDSM: isVdsmImage() in
 # lib/vdsm/virt/utils.py.
@@ -211,14 +216,24 @@ def _scsi_addresses(source: Element) -> Iterator[str]:
         <adapter name="scsi_host2"/>
         <address bus="0" target="3" unit="1"/>
     """
-    for adapter in source.find("adapter"):
-        name = adapter.attributes.get("name", "")
-        for address in source.find("address"):
-            keys = ("bus", "target", "unit")
-            parts = [name.rpartition("scsi_host")[2]]
-            parts += [address.attributes.get(key, "") for key in keys]
-            if all(part.isdecimal() for part in parts):
+    hosts = [
+        name[len(_SCSI_HOST) :]
+        for adapter in _called(source, "adapter")
+        for name in local_values(adapter.attributes, "name")
+        if name.startswith(_SCSI_HOST)
+    ]
+    for host in hosts:
+        for address in _called(source, "address"):
+            parts = [host]
+            for key in ("bus", "target", "unit"):
+                parts += [*local_values(address.attributes, key)][:1]
+            if len(parts) == 4 and all(map(_NUMBER.fullmatch, parts)):
                 yield ":".join(str(int(part)) for part in parts)
+
+
+def _called(above: Element, tag: str) -> list[Element]:
+    """The elements in another one with this tag, in any namespace."""
+    return [each for each in above.elements() if local(each.tag) == tag]
 
 
 def _last_text(root: Element, tag: str) -> str:
@@ -227,14 +242,17 @@ def _last_text(root: Element, tag: str) -> str:
 
 
 def _disk(disk: Element, domains: Mapping[str, Sequence[str]]) -> Disk:
-    targets = disk.find("target")
-    target = targets[-1].attributes.get("dev", "?") if targets else "?"
+    targets = [
+        name
+        for target in _called(disk, "target")
+        for name in local_values(target.attributes, "dev")
+    ] or ["?"]
     devices = list(local_values(disk.attributes, "device")) or ["disk"]
     # The one that makes it a disk, if there is any.
     devices.sort(key=REMOVABLE.__contains__)
     return Disk(
         device=devices[0],
-        target=target,
+        target=targets[0],
         # At any depth: backingStore, mirror, dataStore. In any namespace: some
         # versions of libvirt take no notice of the namespace.
         sources=[
@@ -243,7 +261,12 @@ def _disk(disk: Element, domains: Mapping[str, Sequence[str]]) -> Disk:
             if local(element.tag) == "source"
             for source in _sources(element)
         ],
-        domains=domains.get(target, []),
+        # Whichever of them libvirt takes for the target.
+        domains=[
+            domain
+            for target in dict.fromkeys(targets)
+            for domain in domains.get(target, [])
+        ],
     )
 
 

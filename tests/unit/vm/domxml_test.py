@@ -197,6 +197,17 @@ def test_target_of_something_deeper():
     assert found.target == "vda"
 
 
+def test_two_targets():
+    """Whichever libvirt takes, VDSM's metadata of it counts."""
+    targets = (
+        "<target xmlns:x='urn:x' x:dev='vdx' dev='vda'/><target dev='vdb'/>"
+        "<x:target xmlns:x='urn:x' dev='vdc'/>"
+    )
+    for target in ("vdx", "vda", "vdb", "vdc"):
+        found = only_disk(vm(disk(target=targets), metadata(target)))
+        assert (found.target, found.domains) == ("vdx", [SD])
+
+
 def test_disk_in_a_disk():
     inner = "<disk device='cdrom'><source dev='/b'/></disk>"
     found = only_disk(vm(disk(inner)))

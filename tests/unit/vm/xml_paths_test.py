@@ -266,12 +266,24 @@ def test_scsi():
     assert found == ("a SCSI device", "2:0:3:1")
 
 
+def test_scsi_in_any_namespace():
+    address = "bus='0' target='3' unit='1'"
+    xml = hostdev("scsi_host2", address)
+    for name in ("adapter ", "address "):
+        xml = xml.replace(f"<{name}", f"<x:{name}xmlns:x='urn:x' ")
+    xml = xml.replace(" unit=", " x:unit=")
+    assert domxml.parse(xml).scsi == [("a SCSI device", "2:0:3:1")]
+
+
 @pytest.mark.parametrize(
     "xml",
     [
         hostdev("scsi_host2", "bus='0' target='3'"),
         hostdev("scsi_host2", "bus='0' target='..' unit='1'"),
         hostdev("../x"),
+        hostdev("2"),
+        hostdev("scsi_host" + "9" * 5000),
+        hostdev("scsi_host2", "bus='0' target='3' unit='\u0661'"),
         vm("<hostdev><source><address domain='0'/></source></hostdev>"),
     ],
 )
