@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     from vdsm_backup.vm.xml_paths import Found
     from vdsm_backup.vm.xml_tree import Element
 
+# Far more than a VM has. Each costs some calls on this host.
+MAX_SCSI = 1000
+
 MAX_XML = xml_tree.MAX_XML
 BadXml = xml_tree.BadXml
 
@@ -176,11 +179,7 @@ def parse(xml: str | bytes) -> Vm:
             for path in local_values(target.attributes, "path")
         ],
         other_paths=_others(paths, disks),
-        scsi=[
-            DevicePath(_SCSI, address)
-            for source in root.find("devices", "hostdev", "source")
-            for address in _scsi_addresses(source)
-        ],
+        scsi=[DevicePath(_SCSI, address) for address in _scsi(root)],
     )
 
 
@@ -209,9 +208,23 @@ def _others(
     return found
 
 
+def _scsi(root: Element) -> list[str]:
+    """
+    The addresses of SCSI devices in the <source> of each <hostdev>. Raises
+    BadXml if there are more than MAX_SCSI.
+    """
+    found: dict[str, None] = {}
+    for source in root.find("devices", "hostdev", "source"):
+        for address in _scsi_addresses(source):
+            found[address] = None
+            if len(found) > MAX_SCSI:
+                raise BadXml(f"has more than {MAX_SCSI} SCSI devices")
+    return list(found)
+
+
 def _scsi_addresses(source: Element) -> Iterator[str]:
     """
-    What the <source> of a <hostdev> says of a SCSI device:
+    What a <source> says of a SCSI device of the host:
 
         <adapter name="scsi_host2"/>
         <address bus="0" target="3" unit="1"/>
@@ -222,7 +235,7 @@ def _scsi_addresses(source: Element) -> Iterator[str]:
         for name in local_values(adapter.attributes, "name")
         if name.startswith(_SCSI_HOST)
     ]
-    for host in hosts:
+    for host in dict.fromkeys(hosts):
         for address in _called(source, "address"):
             parts = [host]
             for key in ("bus", "target", "unit"):

@@ -22,9 +22,10 @@ from vdsm_backup import errors
 from vdsm_backup.host import block_stack
 from vdsm_backup.processes import scripts
 from vdsm_backup.text import is_uuid, printable
-from vdsm_backup.vm import luns, shared_directories
+from vdsm_backup.vm import luns
 from vdsm_backup.vm import paths as vm_paths
 from vdsm_backup.vm.domxml import LEASE
+from vdsm_backup.vm.shared_directories import SharedDirectories
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -93,6 +94,9 @@ class Finder:
         self._repo_root = repo_root
         self._lv_dir = lv_dir
         self._table = table
+        self._directories = SharedDirectories(repo_root, table)
+        # {block_stack.number(): Locations}
+        self._devices: dict[str, list[vm_paths.Location]] = {}
         # Names of what is in /, once they are needed.
         self._in_root: set[str] | None = None
 
@@ -173,16 +177,20 @@ class Finder:
         trace = vm_paths.trace(path, self._table)
         locations = self._locations(trace.names)
         if shared:
-            locations = shared_directories.locations(
-                path, trace, locations, self._repo_root, self._table
-            )
+            locations = self._directories.locations(path, trace, locations)
         number = block_stack.number(path) if trace.rest is None else None
         if number is not None:
-            locations += luns.locations(number)
+            locations += self._device_locations(number)
         found.known += [Need(device, location) for location in locations]
         if trace.mount is not None and trace.rest is not None:
             paths = found.unresolved.setdefault(trace.mount, [])
             paths.append((device, trace.rest))
+
+    def _device_locations(self, number: str) -> list[vm_paths.Location]:
+        # Hundreds of LVs may be on one device, and a VM may name it often.
+        if number not in self._devices:
+            self._devices[number] = luns.locations(number)
+        return self._devices[number]
 
     def _locations(self, names: Iterable[str]) -> list[vm_paths.Location]:
         """The Locations of names, each of a file or of a directory."""
@@ -211,7 +219,7 @@ class Finder:
         for line in script.lines:
             path = line["path"]
             if "device" in line:
-                met[path] = luns.locations(line["device"])
+                met[path] = self._device_locations(line["device"])
             else:
                 real[path] = line["real"]
         found = [

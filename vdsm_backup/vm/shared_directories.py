@@ -25,37 +25,72 @@ if TYPE_CHECKING:
     from vdsm_backup.vm.paths import Location, Trace
 
 
-def locations(
-    path: str,
-    trace: Trace,
-    named: Sequence[Location],
-    repo_root: str,
-    table: Sequence[Mount],
-) -> list[Location]:
+class SharedDirectories:
     """
-    The Locations of a path that may be a directory: those that its names tell
-    of, of itself if only its name makes it a candidate, and of the domains in
-    it. A candidate that is none is left out, where that can be seen.
+    repo_root: see config.py. table: of mounts.table().
+    """
 
-    path: absolute. trace: of this path. named: by its names. repo_root: see
-    config.py. table: of mounts.table().
-    """
-    candidates = [
-        location
-        for name in trace.names
-        # As if there were a file in it.
-        for location in vm_paths.locations(f"{name}/x", repo_root)
-        if location.candidate
-    ]
-    found = [*named, *candidates]
-    if trace.rest is None:
-        found = [x for x in found if not x.candidate or _may_be(x)]
-        if not os.path.isdir(path):
-            return found
-    for names, location in _of_pools(repo_root, table):
-        if any(_is_in(name, trace.names) for name in names):
-            found.append(location)
-    return found
+    def __init__(self, repo_root: str, table: Sequence[Mount]) -> None:
+        self._repo_root = repo_root
+        self._table = table
+        # Of _of_pools(), once it is needed.
+        self._domains: list[tuple[Sequence[str], Location]] | None = None
+
+    def locations(
+        self, path: str, trace: Trace, named: Sequence[Location]
+    ) -> list[Location]:
+        """
+        The Locations of a path that may be a directory: those that its names
+        tell of, of itself if only its name makes it a candidate, and of the
+        domains in it. A candidate that is none is left out, where that can be
+        seen.
+
+        path: absolute. trace: of this path. named: by its names.
+        """
+        candidates = [
+            location
+            for name in trace.names
+            # As if there were a file in it.
+            for location in vm_paths.locations(f"{name}/x", self._repo_root)
+            if location.candidate
+        ]
+        found = [*named, *candidates]
+        if trace.rest is None:
+            found = [x for x in found if not x.candidate or _may_be(x)]
+            if not os.path.isdir(path):
+                return found
+        if self._domains is None:
+            self._domains = list(self._of_pools())
+        for names, location in self._domains:
+            if any(_is_in(name, trace.names) for name in names):
+                found.append(location)
+        return found
+
+    def _of_pools(self) -> Iterator[tuple[Sequence[str], Location]]:
+        """
+        (names, Location) of each file domain to which VDSM has a link. The
+        names are those behind the link: a guest cannot follow it.
+        """
+        repo_root = self._repo_root
+        for pool in filter(is_uuid, self._listdir(repo_root)):
+            directory = os.path.join(repo_root, pool)
+            for sd_id in filter(is_uuid, self._listdir(directory)):
+                link = os.path.join(directory, sd_id)
+                names = vm_paths.trace(link, self._table).names[1:]
+                for name in names:
+                    for found in vm_paths.locations(f"{name}/x", repo_root):
+                        if found.kind == vm_paths.FILE and not found.candidate:
+                            yield names, found
+
+    def _listdir(self, path: str) -> list[str]:
+        if vm_paths.trace(path, self._table).rest is not None:
+            # It could hang. VDSM's own repository does not.
+            return []
+        try:
+            return os.listdir(path)
+        except OSError:
+            # No pool was ever connected here.
+            return []
 
 
 def _may_be(candidate: Location) -> bool:
@@ -72,33 +107,8 @@ def _may_be(candidate: Location) -> bool:
     return True
 
 
-def _of_pools(
-    repo_root: str, table: Sequence[Mount]
-) -> Iterator[tuple[Sequence[str], Location]]:
-    """
-    (names, Location) of each file domain to which VDSM has a link. The names
-    are those behind the link: a guest cannot follow it.
-    """
-    for pool in filter(is_uuid, _listdir(repo_root)):
-        directory = os.path.join(repo_root, pool)
-        for sd_id in filter(is_uuid, _listdir(directory)):
-            names = vm_paths.trace(f"{directory}/{sd_id}", table).names[1:]
-            for name in names:
-                for found in vm_paths.locations(f"{name}/x", repo_root):
-                    if found.kind == vm_paths.FILE and not found.candidate:
-                        yield names, found
-
-
 def _is_in(name: str, directories: Sequence[str]) -> bool:
     return any(
         (name + "/").startswith(directory.rstrip("/") + "/")
         for directory in directories
     )
-
-
-def _listdir(path: str) -> list[str]:
-    try:
-        return os.listdir(path)
-    except OSError:
-        # No pool was ever connected here.
-        return []

@@ -170,6 +170,24 @@ def test_a_directory_without_a_domain(repo, inside):
     assert known(repo, repo / inside) == []
 
 
+def test_the_repository_is_listed_once(repo, monkeypatch):
+    listed = []
+
+    def listdir(path):
+        listed.append(path)
+        return os_listdir(path)
+
+    os_listdir = os.listdir
+    monkeypatch.setattr(shared_directories.os, "listdir", listdir)
+    assert len(known(repo, *["/usr", repo / "mnt", "/", "/var"] * 3)) == 1
+    assert listed == [str(repo), str(repo / POOL)]
+
+
+def test_a_repository_that_could_hang_is_not_listed(repo, monkeypatch):
+    monkeypatch.setattr(shared_directories.os, "listdir", lambda path: 1 / 0)
+    assert known(repo, repo / "mnt", mounts=[repo]) == []
+
+
 def test_a_file_that_is_no_directory(repo, tmp_path):
     (tmp_path / "x").touch()
     assert known(repo, tmp_path / "x") == []
@@ -215,6 +233,16 @@ def test_a_lun(device):
     xml = vm(disk("<source dev='/dev/x'/>"))
     assert finder().needs(parse(xml)).known == [("disk vda", LOCATION)]
     assert known("/rhev/data-center", "/dev/x") == [LOCATION]
+
+
+def test_a_device_is_looked_at_once(device, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        luns, "locations", lambda number: asked.append(number) or [LOCATION]
+    )
+    monkeypatch.setattr(block_stack, "number", lambda path: "block/1:0")
+    assert known("/rhev/data-center", "/dev/x", "/dev/y") == [LOCATION]
+    assert asked == ["block/1:0"]
 
 
 def test_a_lun_of_a_cdrom(device):

@@ -275,6 +275,24 @@ def test_scsi_in_any_namespace():
     assert domxml.parse(xml).scsi == [("a SCSI device", "2:0:3:1")]
 
 
+def test_very_many_scsi_devices():
+    def source(count):
+        spaces = "".join(f" xmlns:x{n}='urn:{n}'" for n in range(count))
+        names = "".join(f" x{n}:name='scsi_host{n}'" for n in range(count))
+        return vm(
+            f"<hostdev><source><adapter{spaces}{names}/>"
+            + "".join(
+                f"<address bus='0' target='0' unit='{n}'/>"
+                for n in range(count)
+            )
+            + "</source></hostdev>"
+        )
+
+    assert len(domxml.parse(source(31)).scsi) == 961
+    with pytest.raises(domxml.BadXml, match="more than 1000 SCSI"):
+        domxml.parse(source(2000))
+
+
 @pytest.mark.parametrize(
     "xml",
     [
