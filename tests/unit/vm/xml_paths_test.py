@@ -105,6 +105,8 @@ def test_of_a_lease():
         vm(f"<filesystem><target dir='{PATH}'/></filesystem>"),
         vm(around="<resource><partition>/machine</partition></resource>"),
         vm(around=f"<!-- {PATH} --><?x {PATH}?>"),
+        vm(disk("<source protocol='nbd' name='/a/b'/>")),
+        vm("<hostdev><source name='/a/b'/></hostdev>"),
         vm(around="<description>no path at all</description>"),
     ],
 )
