@@ -10,7 +10,6 @@ be read is not "not flagged": it is an answer of its own.
 from __future__ import annotations
 
 import functools
-import time
 from collections import namedtuple
 
 from vdsm_backup import errors
@@ -91,6 +90,8 @@ class Guard:
     settings: the current ones of this host.
     read: gives the metadata lines of the domain at a Location; runs in a
         thread, and raises errors of this package, or NotADomain.
+    seconds: how long all may take, for the error of what is late. Where a
+        deadline is near, not even a second of that may be left here.
     resolve: follows the links of unresolved paths in needs.Needs, see
         Finder.resolve(); runs in a thread. Not needed where no Needs have
         such paths.
@@ -100,10 +101,12 @@ class Guard:
         self,
         settings: policy.Settings,
         read: Read,
+        seconds: float,
         resolve: Resolve = _resolve_nothing,
     ) -> None:
         self._settings = settings
         self._read = read
+        self._seconds = seconds
         self._resolve = resolve
 
     def verdict(
@@ -127,8 +130,7 @@ class Guard:
 
         Returns the findings of all locations and mounts.
         """
-        seconds = round(max(deadline - time.monotonic(), 0), 1)
-        late = errors.StorageTimeout("its storage", seconds)
+        late = errors.StorageTimeout("its storage", self._seconds)
         needs_at: dict[Location, list[Need]] = {}
         # The key is a Location for a job that reads a domain, and a mount
         # point for one that follows links.

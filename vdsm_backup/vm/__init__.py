@@ -4,6 +4,7 @@ What a VM uses: the storage domains that its disks and leases are on. Reads no
 storage.
 
     domxml.py          the disks and leases of a VM, by its XML
+    links.py           the names that links give a path, followed within limits
     paths.py           the storage domains that a path can lie on
     needs.py           the storage domains that a VM needs
     resolve_links.py   a process that follows links on a mount that may hang

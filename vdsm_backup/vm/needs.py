@@ -18,6 +18,7 @@ from collections import namedtuple
 from vdsm_backup import errors
 from vdsm_backup.processes import scripts
 from vdsm_backup.text import is_uuid, printable
+from vdsm_backup.vm import links
 from vdsm_backup.vm import paths as vm_paths
 
 TYPE_CHECKING = False
@@ -38,8 +39,8 @@ RESOLVE_LINKS = "vdsm_backup.vm.resolve_links"
 # Far more than a VM of oVirt has. Each costs a thread, and some a process.
 MAX_LOCATIONS = 256
 
-# Of all paths of a VM. Each part may cost a readlink() on this host. A path of
-# VDSM has nine.
+# Of all paths of a VM, as they are in its XML. A path of VDSM has nine. What
+# links add has links.Limits.
 MAX_PARTS = 20_000
 
 
@@ -80,17 +81,25 @@ class Needs:
 
 class Finder:
     """
-    Finds what VMs need on this host.
+    Finds what a VM needs on this host.
 
-    repo_root, lv_dir: see config.py. table: of mounts.table().
+    repo_root, lv_dir: see config.py. table: of mounts.table(). limits: of the
+    one VM that is looked at.
     """
 
     def __init__(
-        self, repo_root: str, lv_dir: str, table: Sequence[Mount]
+        self,
+        repo_root: str,
+        lv_dir: str,
+        table: Sequence[Mount],
+        limits: links.Limits | None = None,
     ) -> None:
         self._repo_root = repo_root
         self._lv_dir = lv_dir
         self._table = table
+        self._limits = limits or links.Limits()
+        # Of all names so far.
+        self._named: set[vm_paths.Location] = set()
 
     def needs(self, vm: Vm) -> Needs:
         """
@@ -114,9 +123,7 @@ class Finder:
         found.known = _merge(found.known)
         count = len({n.location for n in found.known}) + len(found.unresolved)
         if count > MAX_LOCATIONS:
-            raise errors.VmUnclear(
-                f"its disks are in {count} places, more than {MAX_LOCATIONS}"
-            )
+            raise _too_many_places()
         return found
 
     def _add_disk(self, found: Needs, disk: Disk) -> None:
@@ -137,26 +144,42 @@ class Finder:
                 found.known += [Need(device, place) for place in locations]
 
     def _add_path(self, found: Needs, device: str, path: str) -> None:
-        if len(path) > vm_paths.MAX_PATH:
+        if len(path) > links.MAX_PATH:
             # No file has it, and each part of it costs time.
             raise errors.VmUnclear(f"the path of {device} is too long")
         # libvirt's working directory is /, so a path that is not absolute is
         # one below /.
-        trace = vm_paths.trace("/" + path, self._table)
-        locations = self._locations(trace.names)
+        trace = links.trace("/" + path, self._table, self._limits)
+        locations = self._locations(trace.names, trace.domains)
         found.known += [Need(device, location) for location in locations]
         if trace.mount is not None and trace.rest is not None:
             paths = found.unresolved.setdefault(trace.mount, [])
             paths.append((device, trace.rest))
 
-    def _locations(self, names: Iterable[str]) -> list[vm_paths.Location]:
-        return [
-            location
-            for name in names
-            for location in vm_paths.locations(
-                name, self._repo_root, self._lv_dir
-            )
-        ]
+    def _locations(
+        self, names: Iterable[str], domains: Iterable[str] = ()
+    ) -> list[vm_paths.Location]:
+        """
+        The Locations of the names of a path, and of directories with a dom_md
+        that it passes. Raises VmUnclear.
+        """
+        where = (self._repo_root, self._lv_dir)
+        found: list[vm_paths.Location] = []
+        for name in names:
+            found += self._counted(vm_paths.locations(name, *where))
+        for directory in domains:
+            found += self._counted(vm_paths.within_domain(directory, *where))
+        return found
+
+    def _counted(
+        self, found: list[vm_paths.Location]
+    ) -> list[vm_paths.Location]:
+        # Looked at here, since few links make very many names. Twice: _merge()
+        # makes one of a domain's location with a directory and one without.
+        self._named.update(found)
+        if len(self._named) > 2 * MAX_LOCATIONS:
+            raise _too_many_places()
+        return found
 
     def resolve(self, paths: UnresolvedPaths, timeout: float) -> Resolved:
         """
@@ -165,38 +188,54 @@ class Finder:
         timeout: seconds.
 
         Returns the Needs that this adds; the paths that are still unresolved;
-        and why they are, which is None if there are none.
+        and why they are, which is None if there are none. What is met on the
+        way of an unresolved path counts, too.
         """
         names = sorted({path for _, path in paths})
         script = scripts.Script(RESOLVE_LINKS, *names)
         scripts.collect([script], timeout)
-        real = {line["path"]: line["real"] for line in script.lines}
+        met: dict[str, list[vm_paths.Location]] = {path: [] for path in names}
+        followed: set[str] = set()
+        why: errors.Error | None = None
+        for line in script.lines:
+            path = line["path"]
+            if links.NAME in line:
+                met[path] += self._locations([line[links.NAME]])
+            elif links.DOMAIN in line:
+                met[path] += self._locations([], [line[links.DOMAIN]])
+            elif "failed" in line:
+                why = errors.VmUnclear(line["failed"])
+            else:
+                followed.add(path)
         found = [
             Need(device, location)
             for device, path in paths
-            if path in real
-            for location in self._locations([real[path]])
+            for location in dict.fromkeys(met[path])
         ]
-        left = [(device, path) for device, path in paths if path not in real]
-        return found, left, _why(script, left, timeout)
-
-
-def _why(
-    script: scripts.Script, left: UnresolvedPaths, timeout: float
-) -> errors.Error | None:
-    if not left:
-        return None
-    path = printable(left[0][1])
-    if script.ended:
-        return errors.MetadataUnreadable(path, "following links failed")
-    return errors.StorageTimeout(path, timeout)
+        left = [
+            (device, path) for device, path in paths if path not in followed
+        ]
+        if left and why is None:
+            what = printable(left[0][1])
+            why = errors.StorageTimeout(what, timeout)
+            if script.ended:
+                reason = "following links failed"
+                why = errors.MetadataUnreadable(what, reason)
+        return found, left, why if left else None
 
 
 def _require_parts(vm: Vm) -> None:
     paths = [s.value for disk in vm.disks for s in disk.sources]
-    parts = sum(path.count("/") for path in [*paths, *vm.lease_paths])
+    # Also a path without a slash has a part.
+    parts = sum(path.count("/") + 1 for path in [*paths, *vm.lease_paths])
     if parts > MAX_PARTS:
         raise errors.VmUnclear(f"the paths of its disks have {parts} parts")
+
+
+def _too_many_places() -> errors.VmUnclear:
+    return errors.VmUnclear(
+        f"its disks are in more than {MAX_LOCATIONS} places"
+    )
 
 
 def _merge(needs: list[Need]) -> list[Need]:
