@@ -251,9 +251,8 @@ class _Findings:
         error: errors.Error | None,
     ) -> None:
         found = self._by_domain.setdefault(domain, Finding(domain, name))
-        for need in needs:
-            if need.device not in found.devices:
-                found.devices.append(need.device)
+        devices = [*found.devices, *(need.device for need in needs)]
+        found.devices = list(dict.fromkeys(devices))
         if flag is not None or found.flag is None:
             found.title, found.flag, found.error = name, flag, error
 

@@ -72,6 +72,10 @@ MAX_LEVELS = 6
 # METADATA_VM_VDSM_URI in lib/vdsm/virt/xmlconstants.py
 _OVIRT = "http://ovirt.org/vm/1.0"
 
+# Of one <source>, which has one. Attributes of other namespaces make more, and
+# each value is with each protocol.
+MAX_MEANINGS = 100
+
 # What makes a device an image of VDSM: isVdsmImage() in
 # lib/vdsm/virt/utils.py.
 _IMAGE_KEYS = frozenset(("poolID", "domainID", "imageID", "volumeID"))
@@ -208,6 +212,9 @@ def _sources(element: _Element) -> Iterator[Source]:
     # the name. So none takes the place of another.
     values = [(_local(k), v) for k, v in element.attributes.items() if v]
     protocols = [v for name, v in values if name == "protocol"] or [""]
+    named = sum(name in _SOURCE for name, _ in values)
+    if named * len(protocols) > MAX_MEANINGS:
+        raise BadXml(f"has a <source> of more than {MAX_MEANINGS} meanings")
     for kind in _SOURCE:
         for value in (v for name, v in values if name == kind):
             for protocol in protocols:

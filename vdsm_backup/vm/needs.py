@@ -207,11 +207,12 @@ class Finder:
                 why = errors.VmUnclear(line["failed"])
             else:
                 followed.add(path)
-        found = [
-            Need(device, location)
-            for device, path in paths
-            for location in dict.fromkeys(met[path])
-        ]
+        found: list[Need] = []
+        for device, path in paths:
+            # Many disks can have the same path.
+            there = dict.fromkeys(met[path])
+            self._limits.spend(len(there))
+            found += [Need(device, location) for location in there]
         left = [
             (device, path) for device, path in paths if path not in followed
         ]
@@ -226,8 +227,10 @@ class Finder:
 
 def _require_parts(vm: Vm) -> None:
     paths = [s.value for disk in vm.disks for s in disk.sources]
-    # Also a path without a slash has a part.
+    # Also a path without a slash has a part, and so has a domain by metadata:
+    # many disks can have the same many domains.
     parts = sum(path.count("/") + 1 for path in [*paths, *vm.lease_paths])
+    parts += sum(len(disk.domains) for disk in vm.disks)
     if parts > MAX_PARTS:
         raise errors.VmUnclear(f"the paths of its disks have {parts} parts")
 

@@ -119,6 +119,16 @@ def test_links_that_name_too_many_places(tmp_path):
         finder().resolve(asked, 20)
 
 
+def test_many_disks_with_one_path_to_many_places(tmp_path, monkeypatch):
+    deep = "/".join(f"{n:08x}-0000-4000-8000-000000000000" for n in range(100))
+    (tmp_path / "a").symlink_to(f"/{deep}/x")
+    asked = [(f"disk vd{n}", f"{tmp_path}/a") for n in range(20)]
+    assert len(finder().resolve(asked, 20)[0]) == 2000
+    monkeypatch.setattr(links, "MAX_PARTS", 1999)
+    with pytest.raises(errors.VmUnclear, match="more than 1999 parts"):
+        finder().resolve(asked, 20)
+
+
 def test_a_link_that_is_not_ours_to_see(tmp_path, mocker, capsys):
     """As /proc/1/root is to user vdsm. Nothing of it is said, all else is."""
     real = os.readlink

@@ -350,6 +350,16 @@ def test_sources_without_a_slash():
         finder().needs(Vm(disks=disks))
 
 
+def test_many_disks_on_many_domains_by_metadata():
+    """The metadata of one target is that of all disks with this target."""
+    disks = [disk(domain=SD) for _ in range(2000)]
+    assert len(known(*disks)) == 1
+    for each in disks:
+        each.domains.extend([SD] * 10)
+    with pytest.raises(errors.VmUnclear, match="22000 parts"):
+        known(*disks)
+
+
 def test_links_that_name_too_many_places(tmp_path, mocker):
     """Not all names are made first, and then counted."""
     looked = mocker.spy(vm_paths, "locations")
