@@ -28,7 +28,7 @@ from vdsm_backup.host.mounts import Mount
 from vdsm_backup.metadata import flag
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.storage import direct
-from vdsm_backup.vm import needs, shared_directories
+from vdsm_backup.vm import links, needs, shared_directories
 from vdsm_backup.vm import paths as vm_paths
 
 FLAGGED, CLEAN = domxmldata.SD1, domxmldata.SD2
@@ -170,7 +170,7 @@ class World:
     def running(self):
         with (
             mock.patch.multiple(
-                vm_paths,
+                links,
                 _readlink=lambda path: self._links().get(path),
                 _mapper_name=self._mapper_name,
             ),

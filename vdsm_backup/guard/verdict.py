@@ -10,7 +10,6 @@ be read is not "not flagged": it is an answer of its own.
 from __future__ import annotations
 
 import functools
-import time
 from collections import namedtuple
 
 from vdsm_backup import errors
@@ -92,6 +91,8 @@ class Guard:
     settings: the current ones of this host.
     read: gives the metadata lines of the domain at a Location; runs in a
         thread, and raises errors of this package, or NotADomain.
+    seconds: how long all may take, for the error of what is late. Where a
+        deadline is near, not even a second of that may be left here.
     resolve: follows the links of unresolved paths in needs.Needs, see
         Finder.resolve(); runs in a thread. Not needed where no Needs have
         such paths.
@@ -101,10 +102,12 @@ class Guard:
         self,
         settings: policy.Settings,
         read: Read,
+        seconds: float,
         resolve: Resolve = _resolve_nothing,
     ) -> None:
         self._settings = settings
         self._read = read
+        self._seconds = seconds
         self._resolve = resolve
 
     def verdict(
@@ -128,8 +131,7 @@ class Guard:
 
         Returns the findings of all locations and mounts.
         """
-        seconds = round(max(deadline - time.monotonic(), 0), 1)
-        late = errors.StorageTimeout("its storage", seconds)
+        late = errors.StorageTimeout("its storage", self._seconds)
         needs_at: dict[Location, list[Need]] = {}
         # The key is a Location for a job that reads a domain, and a mount
         # point for one that follows links.
@@ -253,9 +255,8 @@ class _Findings:
         error: errors.Error | None,
     ) -> None:
         found = self._by_domain.setdefault(domain, Finding(domain, name))
-        for need in needs:
-            if need.device not in found.devices:
-                found.devices.append(need.device)
+        devices = [*found.devices, *(need.device for need in needs)]
+        found.devices = list(dict.fromkeys(devices))
         if flag is not None or found.flag is None:
             found.title, found.flag, found.error = name, flag, error
 

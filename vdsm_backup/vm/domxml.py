@@ -60,6 +60,10 @@ _SCSI = "a SCSI device"
 _SCSI_HOST = "scsi_host"
 _NUMBER = re.compile("[0-9]{1,9}")
 
+# Of one <source>, which has one. Attributes of other namespaces make more, and
+# each value is with each protocol.
+MAX_MEANINGS = 100
+
 # What makes a device an image of VDSM: isVdsmImage() in
 # lib/vdsm/virt/utils.py.
 _IMAGE_KEYS = frozenset(("poolID", "domainID", "imageID", "volumeID"))
@@ -288,6 +292,9 @@ def _sources(element: Element) -> Iterator[Source]:
     # the name. So none takes the place of another.
     values = [(local(k), v) for k, v in element.attributes.items() if v]
     protocols = [v for name, v in values if name == "protocol"] or [""]
+    named = sum(name in _SOURCE for name, _ in values)
+    if named * len(protocols) > MAX_MEANINGS:
+        raise BadXml(f"has a <source> of more than {MAX_MEANINGS} meanings")
     for kind in _SOURCE:
         for value in (v for name, v in values if name == kind):
             for protocol in protocols:

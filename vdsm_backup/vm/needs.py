@@ -22,7 +22,7 @@ from vdsm_backup import errors
 from vdsm_backup.host import block_stack
 from vdsm_backup.processes import scripts
 from vdsm_backup.text import is_uuid, printable
-from vdsm_backup.vm import luns
+from vdsm_backup.vm import links, luns
 from vdsm_backup.vm import paths as vm_paths
 from vdsm_backup.vm.domxml import LEASE
 from vdsm_backup.vm.shared_directories import SharedDirectories
@@ -45,8 +45,8 @@ RESOLVE_LINKS = "vdsm_backup.vm.resolve_links"
 # Far more than a VM of oVirt has. Each costs a thread, and some a process.
 MAX_LOCATIONS = 256
 
-# Of all paths of a VM. Each part may cost a readlink() on this host. A path of
-# VDSM has nine.
+# Of all paths of a VM, as they are in its XML. A path of VDSM has nine. What
+# links add has links.Limits.
 MAX_PARTS = 20_000
 
 
@@ -83,13 +83,18 @@ class Needs:
 
 class Finder:
     """
-    Finds what VMs need on this host.
+    Finds what a VM needs on this host.
 
-    repo_root, lv_dir: see config.py. table: of mounts.table().
+    repo_root, lv_dir: see config.py. table: of mounts.table(). limits: of the
+    one VM that is looked at.
     """
 
     def __init__(
-        self, repo_root: str, lv_dir: str, table: Sequence[Mount]
+        self,
+        repo_root: str,
+        lv_dir: str,
+        table: Sequence[Mount],
+        limits: links.Limits | None = None,
     ) -> None:
         self._repo_root = repo_root
         self._lv_dir = lv_dir
@@ -99,6 +104,9 @@ class Finder:
         self._devices: dict[str, list[vm_paths.Location]] = {}
         # Names of what is in /, once they are needed.
         self._in_root: set[str] | None = None
+        self._limits = limits or links.Limits()
+        # Of all names so far.
+        self._named: set[vm_paths.Location] = set()
 
     def needs(self, vm: Vm) -> Needs:
         """
@@ -128,9 +136,7 @@ class Finder:
         found.known = _merge(found.known)
         count = len({n.location for n in found.known}) + len(found.unresolved)
         if count > MAX_LOCATIONS:
-            raise errors.VmUnclear(
-                f"its disks are in {count} places, more than {MAX_LOCATIONS}"
-            )
+            raise _too_many_places()
         return found
 
     def _add_disk(self, found: Needs, disk: Disk) -> None:
@@ -168,16 +174,18 @@ class Finder:
         """
         Add what a path needs. shared: it may be a directory that the VM gets.
         """
-        if len(path) > vm_paths.MAX_PATH:
+        if len(path) > links.MAX_PATH:
             # No file has it, and each part of it costs time.
             raise errors.VmUnclear(f"the path of {device} is too long")
         # libvirt's working directory is /, so a path that is not absolute is
         # one below /.
         path = "/" + path
-        trace = vm_paths.trace(path, self._table)
-        locations = self._locations(trace.names)
+        trace = links.trace(path, self._table, self._limits)
+        locations = self._locations(trace.names, trace.domains)
         if shared:
-            locations = self._directories.locations(path, trace, locations)
+            locations = self._counted(
+                self._directories.locations(path, trace, locations)
+            )
         number = block_stack.number(path) if trace.rest is None else None
         if number is not None:
             locations += self._device_locations(number)
@@ -192,16 +200,33 @@ class Finder:
             self._devices[number] = luns.locations(number)
         return self._devices[number]
 
-    def _locations(self, names: Iterable[str]) -> list[vm_paths.Location]:
-        """The Locations of names, each of a file or of a directory."""
+    def _locations(
+        self, names: Iterable[str], domains: Iterable[str] = ()
+    ) -> list[vm_paths.Location]:
+        """
+        The Locations of the names of a path, and of directories with a dom_md
+        that it passes. Raises VmUnclear.
+        """
+        where = (self._repo_root, self._lv_dir)
         found: list[vm_paths.Location] = []
         for name in names:
-            where = (self._repo_root, self._lv_dir)
-            found += vm_paths.locations(name, *where)
+            found += self._counted(vm_paths.locations(name, *where))
             # A directory may be a domain itself.
             inside = vm_paths.locations(f"{name}/x", *where)
-            found += [each for each in inside if not each.candidate]
+            found += self._counted([x for x in inside if not x.candidate])
+        for directory in domains:
+            found += self._counted(vm_paths.within_domain(directory, *where))
         return list(dict.fromkeys(found))
+
+    def _counted(
+        self, found: list[vm_paths.Location]
+    ) -> list[vm_paths.Location]:
+        # Looked at here, since few links make very many names. Twice: _merge()
+        # makes one of a domain's location with a directory and one without.
+        self._named.update(found)
+        if len(self._named) > 2 * MAX_LOCATIONS:
+            raise _too_many_places()
+        return found
 
     def resolve(self, paths: UnresolvedPaths, timeout: float) -> Resolved:
         """
@@ -210,45 +235,60 @@ class Finder:
         timeout: seconds.
 
         Returns the Needs that this adds; the paths that are still unresolved;
-        and why they are, which is None if there are none.
+        and why they are, which is None if there are none. What is met on the
+        way of an unresolved path counts, too.
         """
         names = sorted({path for _, path in paths})
         script = scripts.Script(RESOLVE_LINKS, *names)
         scripts.collect([script], timeout)
-        real, met = {}, {}
+        met: dict[str, list[vm_paths.Location]] = {path: [] for path in names}
+        followed: set[str] = set()
+        why: errors.Error | None = None
         for line in script.lines:
             path = line["path"]
-            if "device" in line:
-                met[path] = self._device_locations(line["device"])
+            if links.NAME in line:
+                met[path] += self._locations([line[links.NAME]])
+            elif links.DOMAIN in line:
+                met[path] += self._locations([], [line[links.DOMAIN]])
+            elif "device" in line:
+                met[path] += self._device_locations(line["device"])
+            elif "failed" in line:
+                why = errors.VmUnclear(line["failed"])
             else:
-                real[path] = line["real"]
-        found = [
-            Need(device, location)
-            for device, path in paths
-            if path in real
-            for location in self._locations([real[path]]) + met.get(path, [])
+                followed.add(path)
+        found: list[Need] = []
+        for device, path in paths:
+            # Many disks can have the same path.
+            there = dict.fromkeys(met[path])
+            self._limits.spend(len(there))
+            found += [Need(device, location) for location in there]
+        left = [
+            (device, path) for device, path in paths if path not in followed
         ]
-        left = [(device, path) for device, path in paths if path not in real]
-        return found, left, _why(script, left, timeout)
-
-
-def _why(
-    script: scripts.Script, left: UnresolvedPaths, timeout: float
-) -> errors.Error | None:
-    if not left:
-        return None
-    path = printable(left[0][1])
-    if script.ended:
-        return errors.MetadataUnreadable(path, "following links failed")
-    return errors.StorageTimeout(path, timeout)
+        if left and why is None:
+            what = printable(left[0][1])
+            why = errors.StorageTimeout(what, timeout)
+            if script.ended:
+                reason = "following links failed"
+                why = errors.MetadataUnreadable(what, reason)
+        return found, left, why if left else None
 
 
 def _require_parts(vm: Vm) -> None:
     paths = [s.value for disk in vm.disks for s in disk.sources]
     paths += [*vm.lease_paths, *(path for _, path in vm.other_paths)]
-    parts = sum(path.count("/") for path in paths)
+    # Also a path without a slash has a part, and so has a domain by metadata:
+    # many disks can have the same many domains.
+    parts = sum(path.count("/") + 1 for path in paths)
+    parts += sum(len(disk.domains) for disk in vm.disks)
     if parts > MAX_PARTS:
         raise errors.VmUnclear(f"the paths of its disks have {parts} parts")
+
+
+def _too_many_places() -> errors.VmUnclear:
+    return errors.VmUnclear(
+        f"its disks are in more than {MAX_LOCATIONS} places"
+    )
 
 
 def _merge(needs: list[Need]) -> list[Need]:

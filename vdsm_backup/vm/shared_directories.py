@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 
 from vdsm_backup.text import is_uuid
+from vdsm_backup.vm import links
 from vdsm_backup.vm import paths as vm_paths
 
 TYPE_CHECKING = False
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from vdsm_backup.host.mounts import Mount
-    from vdsm_backup.vm.paths import Location, Trace
+    from vdsm_backup.vm.links import Trace
+    from vdsm_backup.vm.paths import Location
 
 
 class SharedDirectories:
@@ -76,14 +78,14 @@ class SharedDirectories:
             directory = os.path.join(repo_root, pool)
             for sd_id in filter(is_uuid, self._listdir(directory)):
                 link = os.path.join(directory, sd_id)
-                names = vm_paths.trace(link, self._table).names[1:]
+                names = links.trace(link, self._table).names[1:]
                 for name in names:
                     for found in vm_paths.locations(f"{name}/x", repo_root):
                         if found.kind == vm_paths.FILE and not found.candidate:
                             yield names, found
 
     def _listdir(self, path: str) -> list[str]:
-        if vm_paths.trace(path, self._table).rest is not None:
+        if links.trace(path, self._table).rest is not None:
             # It could hang. VDSM's own repository does not.
             return []
         try:

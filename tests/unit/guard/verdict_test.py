@@ -40,7 +40,7 @@ class Storage:
 def verdict_of(answers, *needs, operation="run", settings=None, seconds=LONG):
     storage = Storage()
     storage.answers = answers
-    guard = Guard(settings or Settings(), storage.read)
+    guard = Guard(settings or Settings(), storage.read, LONG)
     deadline = time.monotonic() + seconds
     return guard.verdict(operation, Needs(known=list(needs)), deadline)
 
@@ -127,7 +127,7 @@ def test_other_modes_find_and_allow(mode):
 
 def test_where_the_flag_does_not_matter_storage_is_not_touched():
     storage = Storage()
-    guard = Guard(Settings(), storage.read)
+    guard = Guard(Settings(), storage.read, LONG)
     for row in policy.TABLE:
         if row.answer == policy.ALLOWED:
             needs = Needs(known=[need(A)])
@@ -140,7 +140,7 @@ def test_where_the_flag_does_not_matter_storage_is_not_touched():
 def test_a_domain_is_read_once_for_all_its_disks():
     storage = Storage(**{A: FLAGGED})
     disks = [need(A, f"disk vd{c}") for c in "abc"]
-    guard = Guard(Settings(), storage.read)
+    guard = Guard(Settings(), storage.read, LONG)
     verdict = guard.verdict("run", Needs(disks), time.monotonic() + LONG)
     assert storage.read_from == [Location(A)]
     assert verdict.findings[0].devices == ["disk vda", "disk vdb", "disk vdc"]
@@ -182,7 +182,7 @@ def test_one_location_of_a_domain_with_the_flag_is_enough():
     """A copy beside its origin; and the error of one hides no flag."""
     for first, second in ((FLAGGED, []), ([], FLAGGED), (lines(A), FLAGGED)):
         storage = {"/1": first, "/2": second}
-        guard = Guard(Settings(), lambda p, s=storage: s[p.directory])
+        guard = Guard(Settings(), lambda p, s=storage: s[p.directory], LONG)
         needs = [
             need(A, "disk vda", kind=FILE, directory="/1"),
             need(A, "disk vdb", kind=FILE, directory="/2"),
@@ -205,7 +205,7 @@ def test_all_are_read_at_once_and_late_ones_are_told():
             both.wait(LONG)
         return lines(location.domain, BACKUP="True")
 
-    guard = Guard(Settings(), read)
+    guard = Guard(Settings(), read, LONG)
     needs = Needs([need(A), need(B, "disk vdb"), need(C, "disk vdc")])
     try:
         verdict = guard.verdict("run", needs, time.monotonic() + 1)
@@ -220,7 +220,7 @@ def test_all_are_read_at_once_and_late_ones_are_told():
 
 def follow(known, answers, resolve, seconds=LONG):
     storage = Storage(**answers)
-    guard = Guard(Settings(), storage.read, resolve)
+    guard = Guard(Settings(), storage.read, LONG, resolve)
     needs = Needs(known, {MOUNT: [("disk vda", f"{MOUNT}/x")]})
     return guard.verdict("run", needs, time.monotonic() + seconds), storage
 
@@ -290,7 +290,7 @@ def test_what_a_look_has_found_is_read_side_by_side():
 
     needs = Needs([need(C)], {MOUNT: [("disk vda", f"{MOUNT}/x")]})
     found = ([need(A), need(B), need(C)], [], None)
-    guard = Guard(Settings(), read, lambda paths: found)
+    guard = Guard(Settings(), read, LONG, lambda paths: found)
     try:
         verdict = guard.verdict("run", needs, time.monotonic() + 1)
     finally:

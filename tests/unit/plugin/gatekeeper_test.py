@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The guard inside VDSM: what a VM needs, and what is made of the answer."""
 
+import math
 import threading
 import time
 
@@ -111,7 +112,7 @@ def test_drives():
 
 def test_xml():
     """Not the CD-ROM; not what only looks like a domain of VDSM."""
-    found = gatekeeper.needs_of_xml(XML, config.load())
+    found = gatekeeper.needs_of_xml(XML, config.load(), math.inf)
     assert needs(found) == [("disk vda", ONE), ("a lease", TWO)]
     assert {need.location for need in found} == {Location(ONE), Location(TWO)}
 

@@ -152,3 +152,18 @@ def test_wrong_encoding():
     xml = "<?xml version='1.0' encoding='ascii'?>" + vm(around="<a>\xfc</a>")
     with pytest.raises(domxml.BadXml, match="cannot be parsed"):
         domxml.parse(xml.encode())
+
+
+def test_a_source_of_very_many_meanings():
+    """Each value is with each protocol, so few attributes make many."""
+
+    def source(count):
+        some = range(count)
+        spaces = "".join(f" xmlns:x{n}='urn:{n}'" for n in some)
+        names = "".join(f" x{n}:name='v/{n}'" for n in some)
+        protocols = "".join(f" x{n}:protocol='p{n}'" for n in some)
+        return vm(disk(f"<source{spaces}{names}{protocols}/>"))
+
+    assert len(only_disk(source(10)).sources) == 100
+    with pytest.raises(domxml.BadXml, match="more than 100 meanings"):
+        domxml.parse(source(11))
