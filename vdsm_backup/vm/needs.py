@@ -198,9 +198,10 @@ class Finder:
         for name in names:
             where = (self._repo_root, self._lv_dir)
             found += vm_paths.locations(name, *where)
-            # A directory may be a domain itself.
-            inside = vm_paths.locations(f"{name}/x", *where)
-            found += [each for each in inside if not each.candidate]
+            if is_uuid(os.path.basename(name)):
+                # A directory may be a domain itself.
+                inside = vm_paths.locations(f"{name}/x", *where)
+                found += [each for each in inside if not each.candidate]
         return list(dict.fromkeys(found))
 
     def resolve(self, paths: UnresolvedPaths, timeout: float) -> Resolved:
