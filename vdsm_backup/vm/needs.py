@@ -211,9 +211,10 @@ class Finder:
         found: list[vm_paths.Location] = []
         for name in names:
             found += self._counted(vm_paths.locations(name, *where))
-            # A directory may be a domain itself.
-            inside = vm_paths.locations(f"{name}/x", *where)
-            found += self._counted([x for x in inside if not x.candidate])
+            if is_uuid(os.path.basename(name)):
+                # A directory may be a domain itself.
+                inside = vm_paths.locations(f"{name}/x", *where)
+                found += self._counted([x for x in inside if not x.candidate])
         for directory in domains:
             found += self._counted(vm_paths.within_domain(directory, *where))
         return list(dict.fromkeys(found))

@@ -52,6 +52,7 @@ class SharedDirectories:
         candidates = [
             location
             for name in trace.names
+            if is_uuid(os.path.basename(name))
             # As if there were a file in it.
             for location in vm_paths.locations(f"{name}/x", self._repo_root)
             if location.candidate

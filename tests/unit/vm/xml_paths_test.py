@@ -200,7 +200,12 @@ def test_argument_with_characters_that_end_others():
     path = "/a:b=c d/e,f"
     quoted = f"{{&quot;filename&quot;: &quot;{path}&quot;}}"
     doubled = path.replace(",", ",,")
-    for argument in (path, quoted, f"x=y,file={doubled},z={doubled}"):
+    for argument in (
+        path,
+        quoted,
+        f"file={doubled}",
+        f"x=y,file={doubled},if=virtio",
+    ):
         assert path in paths(qemu(argument)), argument
 
 
