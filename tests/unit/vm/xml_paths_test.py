@@ -134,6 +134,13 @@ def test_what_is_not_libvirts_is_not_left_out(tag):
     assert PATH in paths(vm(around=element))
 
 
+def test_a_disk_that_is_no_cdrom_to_libvirt():
+    inside = f"<backend><log file='{PATH}'/></backend>"
+    two = "xmlns:x='urn:x' x:device='disk' device='cdrom'"
+    assert paths(vm(disk(inside, attributes=two))) == [PATH]
+    assert paths(disk(inside, attributes=two)) == [PATH]
+
+
 def test_text_in_pieces():
     for text in ("/a/<!-- x -->b", "/a/<![CDATA[b]]>", "/a<?x?>&#47;b"):
         found = paths(vm(f"<rng><backend>{text}</backend></rng>"))
