@@ -35,6 +35,10 @@ def repo(tmp_path):
     return repo
 
 
+def _disk_of(path):
+    return Disk("disk", "vda", [Source("file", path)])
+
+
 def finder(repo="/rhev/data-center", mounts=()):
     table = [
         ROOT,
@@ -133,6 +137,13 @@ def test_a_domain_as_a_directory(repo):
     assert known(repo, directory, mounts=[directory.parent]) == [
         location(repo)
     ]
+
+
+def test_a_domain_as_a_directory_that_no_pool_has(repo):
+    directory = f"{repo}/mnt/nas:_b/{SD}"
+    assert known(repo, directory) == [Location(SD, FILE, directory)]
+    (need,) = finder(repo).needs(Vm(disks=[_disk_of(directory)])).known
+    assert need.location == Location(SD, FILE, directory)
 
 
 @pytest.mark.parametrize("inside", ["mnt/nas:_a", "mnt", "", "mnt/../mnt"])
@@ -243,6 +254,24 @@ def test_a_device_is_looked_at_once(device, monkeypatch):
     monkeypatch.setattr(block_stack, "number", lambda path: "block/1:0")
     assert known("/rhev/data-center", "/dev/x", "/dev/y") == [LOCATION]
     assert asked == ["block/1:0"]
+
+
+def test_a_device_behind_a_mount_that_may_hang(device, tmp_path, monkeypatch):
+    """A process follows the link, and tells what it has found."""
+    monkeypatch.setattr(
+        luns, "locations", lambda n: [LOCATION] if n == "char/1:3" else []
+    )
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "lun").symlink_to("/dev/null")
+    path = f"{tmp_path}/m/lun"
+    ours = finder(mounts=[tmp_path / "m"])
+    found = ours.needs(Vm(disks=[_disk_of(path)]))
+    assert found.known == []
+    ((mount, paths),) = found.unresolved.items()
+    assert mount == f"{tmp_path}/m"
+    more, left, why = ours.resolve(paths, 60)
+    assert more == [("disk vda", LOCATION)]
+    assert (left, why) == ([], None)
 
 
 def test_a_lun_of_a_cdrom(device):
