@@ -205,6 +205,7 @@ class _Findings:
                 # A LUN has whatever domain it has. Without any line, require()
                 # raises NotMetadata.
                 sd_id = location.domain or md_lines.domain(lines or ())
+                sd_id = sd_id or domain
                 values = md_lines.require(lines or (), sd_id).values
                 name = values.get("DESCRIPTION") or sd_id
                 flag = md_flag.read(values, sd_id)

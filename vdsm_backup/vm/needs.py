@@ -102,8 +102,6 @@ class Finder:
         self._directories = SharedDirectories(repo_root, table)
         # {block_stack.number(): Locations}
         self._devices: dict[str, list[vm_paths.Location]] = {}
-        # Names of what is in /, once they are needed.
-        self._in_root: set[str] | None = None
         self._limits = limits or links.Limits()
         # Of all names so far.
         self._named: set[vm_paths.Location] = set()
@@ -128,8 +126,7 @@ class Finder:
             if path.startswith("/"):
                 self._add_path(found, LEASE, path)
         for device, path in vm.other_paths:
-            if self._may_be_file(path):
-                self._add_path(found, printable(device), path, shared=True)
+            self._add_path(found, printable(device), path, shared=True)
         for device, address in vm.scsi:
             locations = luns.scsi_locations(address)
             found.known += [Need(device, location) for location in locations]
@@ -156,17 +153,6 @@ class Finder:
             elif source.protocol == "gluster":
                 locations = vm_paths.gluster_locations(source.value)
                 found.known += [Need(device, place) for place in locations]
-
-    def _may_be_file(self, path: str) -> bool:
-        """
-        Whether a text with a slash may be a path. A text that is not absolute
-        may be one only if it begins with the name of a directory in /.
-        """
-        if path.startswith("/"):
-            return True
-        if self._in_root is None:
-            self._in_root = set(os.listdir("/"))
-        return path.partition("/")[0] in self._in_root
 
     def _add_path(
         self, found: Needs, device: str, path: str, shared: bool = False

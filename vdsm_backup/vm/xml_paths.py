@@ -4,8 +4,8 @@ The paths in the XML of a VM, wherever they stand. Pure.
 
 One rule instead of a list of elements, since libvirt has many that name a
 file (serial ports, shared directories, NVDIMMs, firmware), and gets new ones:
-each value of an attribute, and each text, that is an absolute path counts.
-What is not one is left out as soon as it is looked for on this host.
+each value of an attribute, and each text, that has a slash counts. Where it is
+no path, nothing is found on this host.
 
 Not looked at are
 
@@ -65,8 +65,8 @@ class Found(namedtuple("Found", "owner path")):
 
     owner: the element: a child of <devices> or <os>, another child of the
         root, or a <disk> that is the root.
-    path: with a slash in it. One that is not absolute may be a name in /,
-        which is the working directory of libvirt and of qemu.
+    path: with a slash in it. One that is not absolute is one in /, which is
+        the working directory of libvirt and of qemu.
     """
 
     __slots__ = ()
