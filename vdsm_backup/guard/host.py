@@ -29,6 +29,9 @@ if TYPE_CHECKING:
         need it.
         """
 
+        @property
+        def settle(self) -> float: ...
+
 
 # Seconds that a call gets when the time is over, since no timeout can be zero.
 # The code that waits for the call is about to give up then.
@@ -94,11 +97,11 @@ def make_guard(
         return reader.read(location, left())
 
     if finder is None:
-        return Guard(policy.settings(options), read)
+        return Guard(policy.settings(options), read, settle=options.settle)
     follow = finder.resolve
 
     def resolve(paths: UnresolvedPaths) -> Resolved:
         # Half of the time: the domains that this finds have to be read, too.
         return follow(paths, left() / 2)
 
-    return Guard(policy.settings(options), read, resolve)
+    return Guard(policy.settings(options), read, resolve, options.settle)

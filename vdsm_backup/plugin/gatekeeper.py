@@ -144,7 +144,7 @@ def _verdict(
     def read(location: Location) -> list[str]:
         return _shared_read(location.domain, deadline, options.io_timeout)
 
-    guard = Guard(policy.settings(options), read)
+    guard = Guard(policy.settings(options), read, settle=options.settle)
     return guard.verdict(operation, needs.Needs(known=needed), deadline)
 
 
