@@ -52,6 +52,7 @@ def test_own_disk(host, version):
     assert vm.start() == (
         "VM web1 cannot start: disk vda is on backup domain data0"
         f" (set by {outside.FLAG.by}: {WHY}) (error 994)"
+        "; copy the disk elsewhere"
     )
     # Nothing was prepared since.
     assert told(host) == ([disk.image], [disk.image], [])
