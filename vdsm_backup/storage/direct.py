@@ -123,9 +123,7 @@ class DirectReader:
     def _read_file(self, location: Location, timeout: float) -> list[str]:
         from vdsm_backup.fileio import base as fileio
         from vdsm_backup.fileio import choose
-        from vdsm_backup.storage.file import FileStorage, io_user
 
-        options = self._options
         # A location of this kind always has its directory.
         directory = location.directory
         # In VDSM's repository the domain's directory is no link. Elsewhere it
@@ -133,19 +131,36 @@ class DirectReader:
         base = directory if location.candidate else os.path.dirname(directory)
         try:
             with choose.open(
-                options.ioprocess, directory, timeout, base
+                self._options.ioprocess, directory, timeout, base
             ) as io:
-                if location.candidate:
-                    _require_domain(io, directory)
-                user = io_user(options)
-                storage = FileStorage(
-                    location.domain, directory, io, timeout, user
-                )
-                return storage.read()
+                try:
+                    return self._read_through(io, location, timeout)
+                except _Closed:
+                    if os.getuid() != 0:
+                        # Not ours, then: VDSM cannot use it either.
+                        raise NotADomain(directory)
+            with choose.open_root_too(directory, timeout, base) as io:
+                return self._read_through(io, location, timeout)
         except fileio.Timeout:
             raise errors.StorageTimeout(directory, timeout)
         except (fileio.Closed, OSError) as e:
             raise errors.MetadataUnreadable(location.domain, str(e))
+
+    def _read_through(
+        self, io: FileIO, location: Location, timeout: float
+    ) -> list[str]:
+        from vdsm_backup.storage.file import FileStorage, io_user
+
+        if location.candidate:
+            _require_domain(io, location.directory)
+        storage = FileStorage(
+            location.domain,
+            location.directory,
+            io,
+            timeout,
+            io_user(self._options),
+        )
+        return storage.read()
 
     def _read_block(self, sd_id: str, timeout: float) -> list[str]:
         narrow = devices.under_active(sd_id, self._sysfs)
@@ -167,15 +182,20 @@ class DirectReader:
         return BlockStorage(sd_id, Lvm(names, timeout))
 
 
+class _Closed(PermissionError):
+    """Whether a candidate is a domain is not for this user to see."""
+
+
 def _require_domain(io: FileIO, directory: str) -> None:
-    """Raises NotADomain."""
+    """Raises NotADomain, _Closed."""
     from vdsm_backup.storage.file import DOM_MD
 
     try:
         io.lstat(os.path.join(directory, DOM_MD))
-    except (FileNotFoundError, NotADirectoryError, PermissionError):
-        # A directory that VDSM's user cannot enter is no domain of VDSM's.
+    except (FileNotFoundError, NotADirectoryError):
         raise NotADomain(directory)
+    except PermissionError as e:
+        raise _Closed(*e.args)
 
 
 def _is_unflagged(lines: list[str], sd_id: str) -> bool:

@@ -13,6 +13,7 @@ several places of the domain the VM uses.
 
 from __future__ import annotations
 
+import os
 from collections import namedtuple
 
 from vdsm_backup import errors
@@ -160,7 +161,11 @@ class Finder:
 
     def resolve(self, paths: UnresolvedPaths, timeout: float) -> Resolved:
         """
-        Follow all links of unresolved paths, in a child process.
+        Follow all links of unresolved paths, in a child process. If we were
+        started as root, root follows them in another one: a directory that is
+        closed to our effective user is as open to libvirt as to root. And
+        where an export squashes root, it may be closed to root only. So
+        wherever one of them comes counts.
 
         timeout: seconds.
 
@@ -168,26 +173,37 @@ class Finder:
         and why they are, which is None if there are none.
         """
         names = sorted({path for _, path in paths})
-        script = scripts.Script(RESOLVE_LINKS, *names)
-        scripts.collect([script], timeout)
-        real = {line["path"]: line["real"] for line in script.lines}
+        followers = [scripts.Script(RESOLVE_LINKS, *names)]
+        if os.getuid() == 0 != os.geteuid():
+            root = scripts.Script(RESOLVE_LINKS, *names, as_root=True)
+            followers.append(root)
+        scripts.collect(followers, timeout)
+        reals = [
+            {line["path"]: line["real"] for line in script.lines}
+            for script in followers
+        ]
         found = [
             Need(device, location)
             for device, path in paths
+            for real in reals
             if path in real
             for location in self._locations([real[path]])
         ]
-        left = [(device, path) for device, path in paths if path not in real]
-        return found, left, _why(script, left, timeout)
+        left = [
+            (device, path)
+            for device, path in paths
+            if not all(path in real for real in reals)
+        ]
+        return found, left, _why(followers, left, timeout)
 
 
 def _why(
-    script: scripts.Script, left: UnresolvedPaths, timeout: float
+    followers: Iterable[scripts.Script], left: UnresolvedPaths, timeout: float
 ) -> errors.Error | None:
     if not left:
         return None
     path = printable(left[0][1])
-    if script.ended:
+    if all(script.ended for script in followers):
         return errors.MetadataUnreadable(path, "following links failed")
     return errors.StorageTimeout(path, timeout)
 
