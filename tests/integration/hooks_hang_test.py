@@ -217,6 +217,32 @@ def test_a_worker_in_the_kernel_keeps_nobody(slow, fs, hung):
     wait_until(lambda: not any(map(running, workers)))
 
 
+def test_a_flag_that_is_set_while_another_domain_hangs(slow, fs, hung, good):
+    """What was read before is read again."""
+    hung.flag(None)
+    fs.hang("read")
+    data = vmxml.vm(good.disk(), hung.disk(target="vdb"))
+    script = os.path.join(slow.hooks, "qemu.d", hookrunner.NAME)
+    hook = subprocess.Popen(
+        [*slow.as_user, script, "web1", "prepare", "begin", "-"],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    hook.stdin.write(data)
+    hook.stdin.close()
+    fs.wait_stuck("read")
+    # The other one has been read then.
+    wait_until(lambda: len(find(hook.pid, "fileio.worker", "ioprocess")) == 1)
+    good.flag("True")
+    fs.clear()
+    try:
+        with hook.stderr as f:
+            assert b" is on backup domain good " in f.read()
+        assert hook.wait(BUDGET) == 2
+    finally:
+        good.flag(None)
+
+
 @needs_block
 def test_a_mount_that_hangs_and_a_block_domain(hook_dir, fs):
     options = {"io_timeout": IO_TIMEOUT}
