@@ -142,10 +142,11 @@ class Libvirtd(Closing):
             os.chown(home, *VDSM)
         socket = os.path.join(home, "libvirt", "libvirt-sock")
         self.uri = f"qemu+unix:///{driver}?socket={socket}"
+        self._home = home
         # Not to the journal, which only has room for what hooks say.
-        env = ["env", "LIBVIRT_LOG_OUTPUTS=3:stderr"]
-        env += [f"HOME={home}", f"XDG_RUNTIME_DIR={home}"]
-        self._command = [*self._as_user, *env, "libvirtd"]
+        self._command = self.command(
+            "libvirtd", LIBVIRT_LOG_OUTPUTS="3:stderr"
+        )
         self._run()
 
     def _run(self):
@@ -165,6 +166,12 @@ class Libvirtd(Closing):
     def path(self, name):
         """For what a test makes."""
         return self._isle.path(name)
+
+    def command(self, *command, **env):
+        """What runs a command as the daemon's user, for run()."""
+        env = {"HOME": self._home, "XDG_RUNTIME_DIR": self._home, **env}
+        settings = [f"{key}={value}" for key, value in env.items()]
+        return [*self._as_user, "env", *settings, *command]
 
     def run(self, *command):
         """Where the daemon is."""
