@@ -29,11 +29,13 @@ from tests.support.waiting import wait_until
 
 EMULATOR = "qemu-system-x86_64"
 
-# Seconds for one call; the first start of a VM asks qemu what it can do.
-_TIMEOUT = 120
+# Seconds for one call: the first start of a VM asks qemu what it can do, and
+# libguestfs boots a kernel.
+_TIMEOUT = 240
 
 # A copy of /etc, since a mount point must be there for what is mounted on it,
-# and libvirtd wants users that packages make.
+# and libvirtd wants users that packages make. libguestfs makes its appliance
+# of the packages of the host, which are listed in /var.
 _OWN_FILES = """
 set -e
 mount -t tmpfs -o mode=755 tmpfs /mnt
@@ -43,6 +45,11 @@ mount --move /mnt /etc
 mount -t tmpfs -o mode=755 tmpfs /mnt
 mkdir -p /mnt/lib/libvirt /mnt/log /mnt/cache
 mkdir -m 1777 /mnt/tmp
+for packages in dpkg rpm; do
+    [ -d "/var/lib/$packages" ] || continue
+    mkdir "/mnt/lib/$packages"
+    mount --bind "/var/lib/$packages" "/mnt/lib/$packages"
+done
 mount --move /mnt /var
 ln -s /run /var/run
 mount --bind "$0/log" /var/log
@@ -174,8 +181,8 @@ class Libvirtd(Closing):
         return [*self._as_user, "env", *settings, *command]
 
     def run(self, *command):
-        """Where the daemon is."""
-        return self._isle.run(*command)
+        """Where the daemon is; returns what it says."""
+        return self._isle.run(*command, timeout=_TIMEOUT)
 
     # VMs
 

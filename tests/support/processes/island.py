@@ -105,7 +105,7 @@ class Island(Closing):
         """A daemon that stays in the foreground: a Popen."""
         return self._daemon(_INSIDE, command)
 
-    def run(self, *command):
+    def run(self, *command, timeout=_TIMEOUT):
         """What the command says, once it has ended well."""
         command = self._enter(_INSIDE, command)
         # Not a pipe, which daemons would keep open.
@@ -117,7 +117,7 @@ class Island(Closing):
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=said,
-                timeout=_TIMEOUT,
+                timeout=timeout,
             )
             said.seek(0)
             text = said.read()
