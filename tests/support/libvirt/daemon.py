@@ -142,14 +142,15 @@ class Libvirtd(Closing):
         ours = os.path.join(hooks, "qemu.d", hookrunner.NAME)
         shutil.copy(ours, os.path.join(directory, "qemu.d"))
         self._isle.run("sh", "-c", _OWN_FILES, self.dir)
-        home, driver, self._as_user = path("run"), "system", []
+        # Names of sockets must be short, so this one is as it is in there.
+        self._home, driver, self._as_user = "/run", "system", []
         if session:
-            home, driver, self._as_user = path("home"), "session", AS_VDSM
-            os.mkdir(home)
-            os.chown(home, *VDSM)
-        socket = os.path.join(home, "libvirt", "libvirt-sock")
+            self._home, driver, self._as_user = "/run/vdsm", "session", AS_VDSM
+            os.mkdir(self.dir + self._home)
+            os.chown(self.dir + self._home, *VDSM)
+        # And this one as any other daemon sees it.
+        socket = f"{self.dir}{self._home}/libvirt/libvirt-sock"
         self.uri = f"qemu+unix:///{driver}?socket={socket}"
-        self._home = home
         # Not to the journal, which only has room for what hooks say.
         self._command = self.command(
             "libvirtd", LIBVIRT_LOG_OUTPUTS="3:stderr"
