@@ -53,14 +53,12 @@ _SCSI = "0:0:0:0"
 _OVIRT = "{http://ovirt.org/vm/1.0}"
 _IMAGE = ("poolID", "domainID", "imageID", "volumeID")
 
-# What refusal.py promises of a line; other domains that are refused too are
-# counted behind the code of the first.
-LINE = re.compile(
-    r"[ -~]{1,200}(?<=\(error (?!999)\d{3}\))"
-    r"|[ -~]+\(error (?!999)\d{3}\); \d+ more domains? refused too"
+# What refusal.py promises of a line, of which _CODE is the end.
+_CODE = re.compile(
+    r" \(error (994(?=\); copy the disk elsewhere$)|995(?=: \d{3,4}\)$)"
+    r"|(?!99[459])\d{3}(?=\)$))"
 )
-
-_CODE = re.compile(r"\(error (\d{3})\)")
+LINE = re.compile(rf"(?=[ -~]{{1,200}}$).+{_CODE.pattern}.+")
 
 
 class Source:

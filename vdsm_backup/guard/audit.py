@@ -32,7 +32,7 @@ def tell(
     """
     refused: list[errors.Error] = []
     for finding in verdict.findings:
-        error = refusal.error(verdict, finding, vm)
+        error = refusal.error(verdict, finding, vm, vm_id)
         refuses = verdict.refuses(finding)
         if refuses:
             refused.append(error)

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
         need it.
         """
 
+        @property
+        def settle(self) -> float: ...
+
 
 # Seconds that a call gets when the time is over, since no timeout can be zero.
 # The code that waits for the call is about to give up then.
@@ -113,7 +116,9 @@ def make_guard(
             raise errors.StorageTimeout(e.what, whole)
 
     if finder is None:
-        return Guard(policy.settings(options), read, whole)
+        return Guard(
+            policy.settings(options), read, whole, settle=options.settle
+        )
     follow = finder.resolve
 
     def resolve(paths: UnresolvedPaths) -> Resolved:
@@ -123,4 +128,6 @@ def make_guard(
             why = errors.StorageTimeout(why.what, whole)
         return found, unresolved, why
 
-    return Guard(policy.settings(options), read, whole, resolve)
+    return Guard(
+        policy.settings(options), read, whole, resolve, options.settle
+    )

@@ -145,7 +145,12 @@ def _verdict(
     def read(location: Location) -> list[str]:
         return _shared_read(location.domain, deadline, options.io_timeout)
 
-    guard = Guard(policy.settings(options), read, options.io_timeout)
+    guard = Guard(
+        policy.settings(options),
+        read,
+        options.io_timeout,
+        settle=options.settle,
+    )
     return guard.verdict(operation, needs.Needs(known=needed), deadline)
 
 

@@ -165,9 +165,7 @@ class DirectReader:
         """
         from vdsm_backup.fileio import base as fileio
         from vdsm_backup.fileio import choose
-        from vdsm_backup.storage.file import FileStorage, io_user
 
-        options = self._options
         # A location of this kind always has its directory.
         directory = location.directory
         # In VDSM's repository the domain's directory is no link. Elsewhere it
@@ -175,21 +173,38 @@ class DirectReader:
         base = directory if location.candidate else os.path.dirname(directory)
         try:
             with choose.open(
-                options.ioprocess, directory, timeout, base
+                self._options.ioprocess, directory, timeout, base
             ) as io:
-                if linked and _is_absent(io, directory):
-                    raise NotADomain(directory)
-                if location.candidate:
-                    _require_domain(io, directory)
-                user = io_user(options)
-                storage = FileStorage(
-                    location.domain, directory, io, timeout, user
-                )
-                return storage.read()
+                try:
+                    return self._read_through(io, location, timeout, linked)
+                except _Closed:
+                    if os.getuid() != 0:
+                        # Not ours, then: VDSM cannot use it either.
+                        raise NotADomain(directory)
+            with choose.open_root_too(directory, timeout, base) as io:
+                return self._read_through(io, location, timeout, linked)
         except fileio.Timeout:
             raise errors.StorageTimeout(directory, timeout)
         except (fileio.Closed, OSError) as e:
             raise errors.MetadataUnreadable(location.domain, str(e))
+
+    def _read_through(
+        self, io: FileIO, location: Location, timeout: float, linked: bool
+    ) -> list[str]:
+        from vdsm_backup.storage.file import FileStorage, io_user
+
+        if linked and _is_absent(io, location.directory):
+            raise NotADomain(location.directory)
+        if location.candidate:
+            _require_domain(io, location.directory)
+        storage = FileStorage(
+            location.domain,
+            location.directory,
+            io,
+            timeout,
+            io_user(self._options),
+        )
+        return storage.read()
 
     def _read_block(self, sd_id: str, timeout: float) -> list[str]:
         """Raises NotADomain, too, if a VG is there that is none of VDSM's."""
@@ -216,20 +231,26 @@ class DirectReader:
         return BlockStorage(sd_id, lvm, scan=scan).last_scan()
 
 
+class _Closed(PermissionError):
+    """Whether a candidate is a domain is not for this user to see."""
+
+
 def _require_domain(io: FileIO, directory: str) -> None:
     """
     Raises NotADomain if a directory that is called by a UUID is no domain: it
     has no dom_md, or one without any of the files that each domain has. One
-    of these is away while it is replaced, never all.
+    of these is away while it is replaced, never all. Raises _Closed if this
+    is not for the user of the FileIO to see.
     """
     from vdsm_backup.storage.file import DOM_MD, IDS, LEASES, METADATA
 
     dom_md = os.path.join(directory, DOM_MD)
     try:
         io.lstat(dom_md)
-    except (FileNotFoundError, NotADirectoryError, PermissionError):
-        # A directory that VDSM's user cannot enter is no domain of VDSM's.
+    except (FileNotFoundError, NotADirectoryError):
         raise NotADomain(directory)
+    except PermissionError as e:
+        raise _Closed(*e.args)
     files = (os.path.join(dom_md, name) for name in (METADATA, IDS, LEASES))
     if all(_is_absent(io, path) for path in files):
         raise NotADomain(directory)

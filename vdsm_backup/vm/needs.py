@@ -217,7 +217,11 @@ class Finder:
 
     def resolve(self, paths: UnresolvedPaths, timeout: float) -> Resolved:
         """
-        Follow all links of unresolved paths, in a child process.
+        Follow all links of unresolved paths, in a child process. If we were
+        started as root, root follows them in another one: a directory that is
+        closed to our effective user is as open to libvirt as to root. And
+        where an export squashes root, it may be closed to root only. So
+        wherever one of them comes counts.
 
         timeout: seconds.
 
@@ -226,12 +230,15 @@ class Finder:
         way of an unresolved path counts, too.
         """
         names = sorted({path for _, path in paths})
-        script = scripts.Script(RESOLVE_LINKS, *names)
-        scripts.collect([script], timeout)
+        followers = [scripts.Script(RESOLVE_LINKS, *names)]
+        if os.getuid() == 0 != os.geteuid():
+            root = scripts.Script(RESOLVE_LINKS, *names, as_root=True)
+            followers.append(root)
+        scripts.collect(followers, timeout)
         met: dict[str, list[vm_paths.Location]] = {path: [] for path in names}
-        followed: set[str] = set()
+        followed: list[str] = []
         why: errors.Error | None = None
-        for line in script.lines:
+        for line in [line for each in followers for line in each.lines]:
             path = line["path"]
             if links.NAME in line:
                 met[path] += self._locations([line[links.NAME]])
@@ -242,7 +249,7 @@ class Finder:
             elif "failed" in line:
                 why = errors.VmUnclear(line["failed"])
             else:
-                followed.add(path)
+                followed.append(path)
         found: list[Need] = []
         for device, path in paths:
             # Many disks can have the same path.
@@ -250,12 +257,14 @@ class Finder:
             self._limits.spend(len(there))
             found += [Need(device, location) for location in there]
         left = [
-            (device, path) for device, path in paths if path not in followed
+            (device, path)
+            for device, path in paths
+            if followed.count(path) < len(followers)
         ]
         if left and why is None:
             what = printable(left[0][1])
             why = errors.StorageTimeout(what, timeout)
-            if script.ended:
+            if all(each.ended for each in followers):
                 reason = "following links failed"
                 why = errors.MetadataUnreadable(what, reason)
         return found, left, why if left else None

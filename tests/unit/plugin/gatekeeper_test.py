@@ -139,9 +139,9 @@ def test_all_refusals_in_one_message(gate, world, entries):
         "code": 994,
         "message": (
             "VM x cannot start: a lease is on backup domain 6f7a"
-            " (set by me: why) (error 994); "
+            " (set by me: why) (error 994); copy the disk elsewhere; "
             "VM x cannot start: disk vda is on backup domain 5e6f"
-            " (set by me: why) (error 994)"
+            " (set by me: why) (error 994); copy the disk elsewhere"
         ),
     }
     assert raised.expected
