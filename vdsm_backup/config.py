@@ -45,7 +45,11 @@ DEFAULTS = {
         "settle": "3",
         "run_dir": "/run/vdsm-backup",
     },
-    "guard": {"mode": "enforcing", "on_unreadable": "refuse"},
+    "guard": {
+        "mode": "enforcing",
+        "on_unreadable": "refuse",
+        "permits": "/run/vdsm-backup-permits",
+    },
     "history": {"dir": "/var/lib/vdsm-backup/history"},
     "vdsm": {
         "host": "localhost",
@@ -59,7 +63,7 @@ DEFAULTS = {
 # ignored, and `doctor` tells of them. An error would refuse every VM of a host
 # that has one.
 REMOVED = {
-    ("guard", "allow"): "[guard] mode = permissive, where a VM must run",
+    ("guard", "allow"): "vdsm-backup-domain permit, where a VM must run",
     ("lvm", "config_method"): "nothing, LVM is always limited by --devices",
 }
 
@@ -114,6 +118,7 @@ class Config:
         self.history_dir = self._text("history", "dir")
         self.guard_mode = self._choice("guard", "mode")
         self.guard_on_unreadable = self._choice("guard", "on_unreadable")
+        self.permits = self._text("guard", "permits")
         self.vdsm_host = self._text("vdsm", "host")
         self.vdsm_port = self._whole("vdsm", "port", 1, 65535)
         self.vdsm_tls = self._choice("vdsm", "tls")

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 # First and last code: of what may cross a verb or a hook, and of all else.
 RANGES = ((956, 999), (9600, 9699))
 
+# A hint of several errors.
+_PERMIT = "vdsm-backup-domain permit --vm UUID --for 2h --reason TEXT"
+
 
 class Error(Exception):
     """
@@ -1086,7 +1089,10 @@ class DomainFlagged(Error):
         "{self.vm} cannot {self.verb}: {self.disk} {self.be} on backup domain"
         " {self.title}, set {self.since} by {self.by}: {self.reason}"
     )
-    hints = ("copy or move the disk to another domain and use it there",)
+    hints = (
+        "copy or move the disk to another domain and use it there",
+        f"if it must not wait, for this VM and for a time: {_PERMIT}",
+    )
 
     #: UUIDs of the VM and the domain, for a line in which names that are not
     #: ASCII cannot stand. "": not known.
@@ -1105,8 +1111,10 @@ class FlagUnknown(Error):
 
     The domain may be flagged or not; a VM that must not run from a backup is
     refused until the flag can be read. The message ends with the reason, an
-    error of its own. Repair the storage, or let such VMs start, flagged or
-    not: [guard] on_unreadable = allow.
+    error of its own. Repair the storage. If this one VM has to run
+    nevertheless, root can permit it on this host for a time:
+    `vdsm-backup-domain permit`. Or let all such VMs start, flagged or not:
+    [guard] on_unreadable = allow.
     """
 
     code = 995
@@ -1120,12 +1128,79 @@ class FlagUnknown(Error):
     hints = (
         "repair the storage: vdsm-backup-domain verify {self.title}",
         "see: vdsm-backup-domain explain {self.cause}",
+        f"if it must not wait, for this VM and for a time: {_PERMIT}",
     )
 
     #: As those of DomainFlagged; and the reason in few words.
     vm_id: str = ""
     sd_id: str = ""
     short_reason: str = ""
+
+
+class FormatRefused(Error):
+    """
+    VDSM was to format a flagged domain.
+
+    Formatting a storage domain removes all that is on it: here, the backups.
+    In the engine it is what "Remove" does with "Format Domain" ticked. If the
+    backups are to go, clear the flag first. To take the domain out of the
+    engine and keep what is on it, remove it without formatting it. A domain
+    whose flag cannot be read may be formatted. Whoever called the verb of VDSM
+    gets code 352, which the engine knows.
+    """
+
+    code = 9605
+    takes = ("title", "since", "by", "reason")
+    refusal = True
+    msg = (
+        "Storage domain {self.title} cannot be formatted, it is a backup"
+        " domain, set {self.since} by {self.by}: {self.reason}"
+    )
+    hints = (
+        "if the backups are to go, clear the flag first: vdsm-backup-domain"
+        " clear SD --reason TEXT",
+        "to keep them, remove the domain from the engine without formatting",
+    )
+
+    #: As that of DomainFlagged.
+    sd_id: str = ""
+
+
+class PermitUnusable(Error):
+    """
+    A permit of a VM is there, and lifts nothing.
+
+    The message says why: it has expired, this host has booted since, or it is
+    not as `vdsm-backup-domain permit` makes it. Its file and the directory
+    must belong to root, and nobody else may write there. The VM is refused as
+    if there were no permit.
+    """
+
+    code = 9606
+    takes = ("vm_id", "path", "reason")
+    msg = (
+        "The permit of VM {self.vm_id} lifts nothing: {self.path}:"
+        " {self.reason}"
+    )
+    hints = (
+        "take it away: vdsm-backup-domain permit --vm {self.vm_id} --revoke",
+        "if the VM must go on, make another one: vdsm-backup-domain permit"
+        " --vm {self.vm_id} --for 2h --reason TEXT",
+    )
+
+
+class PermitFailed(Error):
+    """
+    A permit cannot be made, removed or listed.
+
+    Only root can make or remove one. The directory ([guard] permits) must
+    belong to root, and nobody else may write there.
+    """
+
+    code = 9607
+    takes = ("action", "path", "reason")
+    msg = "No permit can be {self.action}: {self.path}: {self.reason}"
+    hints = ("run the command as root",)
 
 
 class VmUnclear(Error):

@@ -86,6 +86,9 @@ def test_a_hook_loads_nothing_slow(host, domain, trace, way, flag):
         f"vdsm_backup.{reader}",
     } <= set(importers)
     assert slow(importers) == {}
+    # It makes and lists permits; a hook only looks for one.
+    assert "vdsm_backup.guard.permits" in importers
+    assert "vdsm_backup.guard.permit_files" not in importers
 
 
 def slow(importers):

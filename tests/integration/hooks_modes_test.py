@@ -1,10 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""
-What [guard] lets go on, and that the journal of the host has it: that socket
-has one path, so the hooks run where it is ours.
-"""
-
-import os
+"""What [guard] lets go on, and that the journal of the host has it."""
 
 import pytest
 
@@ -15,34 +10,21 @@ from tests.support.hooks.hookhost import (
     assert_refused,
 )
 from tests.support.hooks.vmxml import VM
-from tests.support.processes.namespace import (
-    Journal,
-    Namespace,
-    needs_namespace,
-)
+from tests.support.processes.namespace import needs_namespace
 from vdsm_backup.guard import policy
 from vdsm_backup.host import journal
 
-pytest_plugins = ["tests.support.hooks.hookfixtures"]
+pytest_plugins = [
+    "tests.support.hooks.hookfixtures",
+    "tests.support.hooks.journalfixtures",
+]
 pytestmark = needs_namespace
 
-HINT = "copy or move the disk to another domain and use it there"
-
-
-@pytest.fixture(scope="module")
-def log(hook_dir, shared_host):
-    log = Journal(os.path.join(hook_dir, "journal"))
-    with Namespace() as ns:
-        log.put_into(ns)
-        shared_host.as_user = ns.enter()
-        yield log
-    log.close()
-
-
-@pytest.fixture
-def entries(log):
-    log.entries()
-    return log.entries
+HINT = (
+    "copy or move the disk to another domain and use it there; if it must not"
+    " wait, for this VM and for a time: vdsm-backup-domain permit --vm UUID"
+    " --for 2h --reason TEXT"
+)
 
 
 @pytest.fixture(params=["enforcing", "permissive", "disabled"])

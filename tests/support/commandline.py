@@ -22,6 +22,7 @@ ERROR = {"code", "name", "message", "hints"}
 REFUSAL = ERROR | {"domain", "disk", "operation", "refused"}
 VERIFIED = {"id", "ok", "problems", "name", "place", "notes", "looked_at"}
 USERS = {"blocking", "images", "notes"}
+PERMIT = set("vm state until seconds_left made by reason error".split())
 CHECK = {"name", "state", "text", "hint"}
 CHANGED = {"schema", "domain", "changed", "dry_run", "notes"}
 RESTORED = CHANGED | {"copy", "age", "difference"}

@@ -33,6 +33,7 @@ class Host(Closing):
         self.repo = os.path.join(self._dir, "repo")
         self.history = os.path.join(self._dir, "history")
         self.run_dir = os.path.join(self._dir, "run")
+        self.permits = os.path.join(self._dir, "permits")
         self.io_timeout = io_timeout
         self.sanlock = sanlock
         os.makedirs(os.path.join(self.repo, "mnt", "blockSD"))
@@ -46,6 +47,7 @@ class Host(Closing):
             "group": os.getgid(),
             "ioprocess": "embedded",
             "run_dir": self.run_dir,
+            "permits": self.permits,
             "settle": 0,
             "dir": self.history,
             "host": "127.0.0.1",

@@ -251,3 +251,82 @@ def test_vg_that_is_gone(block):
     block.lvm(["vgremove", "-f", block.sd_id])
     with pytest.raises(errors.MetadataUnreadable):
         storage.read()
+
+
+def unflag(block):
+    there = outside(block)
+    old = there.read()
+    cleared = flag.apply(md_lines.parse(old).values, flag.Flag(False))
+    there.write(old, md_lines.flush(cleared), lambda step: None)
+
+
+def test_formatting(block, monkeypatch):
+    from vdsm.storage import exception as se
+    from vdsm.storage import lvm
+
+    from vdsm_backup.plugin import formatting, storage
+
+    monkeypatch.setattr(storage, "open_domain", lambda sd_id: inside(block))
+    wrapped = formatting.recycle(
+        lambda self, dom: lvm.removeVG(dom.sdUUID), None
+    )
+    domain = types.SimpleNamespace(sdUUID=block.sd_id)
+    put_flag(outside(block))
+    with pytest.raises(se.StorageDomainFormatError, match="clear the flag"):
+        wrapped(None, domain)
+    assert readings.read(outside(block)).flag == FLAG
+    unflag(block)
+    wrapped(None, domain)
+    with pytest.raises(errors.Error):
+        outside(block).read()
+
+
+@pytest.fixture
+def init_pvs(block, monkeypatch):
+    """
+    lvm._initpvs with the plugin, on the devices of a domain. The holders of
+    a device are of device-mapper, which is not here.
+    """
+    from vdsm.storage import lvm
+
+    from vdsm_backup.plugin import formatting, storage
+
+    monkeypatch.setattr(storage, "open_domain", lambda sd_id: inside(block))
+    monkeypatch.setattr(lvm, "_removeHolders", lambda devices: None)
+    wrapped = formatting.init_pvs(lvm._initpvs, None)
+    return lambda force: wrapped(block.devices, 1, force)
+
+
+def test_a_lun_of_a_flagged_domain_for_another_domain(block, init_pvs):
+    from vdsm.storage import exception as se
+
+    put_flag(outside(block))
+    with pytest.raises(se.VolumeGroupHasDomainTag) as e:
+        init_pvs(True)
+    assert (e.value.code, e.value.expected) == (515, True)
+    assert "clear the flag first" in str(e.value)
+    assert readings.read(outside(block)).flag == FLAG
+    # LVM's own refusal.
+    with pytest.raises(se.PhysDevInitializationError):
+        init_pvs(False)
+    assert readings.read(outside(block)).flag == FLAG
+    unflag(block)
+    init_pvs(True)
+    with pytest.raises(errors.Error):
+        outside(block).read()
+    # Now they are in no VG.
+    init_pvs(True)
+
+
+def test_a_domain_that_came_since_vdsm_looked(block, init_pvs):
+    """VDSM's cache has these PVs in no VG."""
+    from vdsm.storage import exception as se
+    from vdsm.storage import lvm
+
+    put_flag(outside(block))
+    for device in block.devices:
+        pv = lvm.getPV(device)
+        assert pv.vg_name == block.sd_id
+        lvm._lvminfo._pvs[pv.name] = pv._replace(vg_name="")
+    with pytest.raises(se.VolumeGroupHasDomainTag):
+        init_pvs(True)

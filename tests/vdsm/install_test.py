@@ -32,6 +32,7 @@ def test_in_place_once():
     (problems, touched), again, installed = check()
     assert problems == []
     assert touched == [
+        "HSM._recycle",
         "HSM.createVolume",
         "HSM.getStorageDomainBackup",
         "HSM.getStorageDomainInfo",
@@ -53,6 +54,7 @@ def test_in_place_once():
         "Vm.preparePaths",
         "Vm.snapshot",
         "clientIF.prepareVolumePath",
+        "lvm._initpvs",
     ]
     assert again == [[], []]
     assert installed

@@ -123,6 +123,9 @@ def test_attributes_that_the_guard_reads():
             "vdsm.storage.exception",
             vdsmvms.createIllegalVolumeSnapshotError,
         ),
+        ("vdsm.storage.exception", vdsmvms.StorageDomainFormatError),
+        ("vdsm.storage.exception", vdsmvms.VolumeGroupHasDomainTag),
+        ("vdsm.storage.exception", vdsmvms.InaccessiblePhysDev),
     ],
 )
 def test_exceptions_of_the_guard(module, ours):

@@ -5,6 +5,7 @@ The command line: vdsm-backup-domain.
     main.py         the process and the command; makes words and an exit code
                     of an error
     commands.py     the commands and their options, as data
+    values.py       the types of the options' values
     parser.py       the parser of the arguments
     exits.py        the exit codes
 
@@ -18,6 +19,10 @@ run(args, options, ui), which returns the exit code. These only read:
     explain.py      what an error code means
     check.py        what the guard of this host would do
     doctor.py       is this host really protected
+
+This one changes what the guard of this host answers:
+
+    permit.py       lets one VM use flagged domains, for a time
 
 These change the metadata:
 

@@ -91,7 +91,7 @@ def make(
     notes = [
         *output.failure_notes(failures),
         *result.notes,
-        *_warnings(domain, result, args),
+        *_warnings(domain, reading, result, args),
     ]
     more: dict[str, Any] = {}
     if show_lines:
@@ -185,8 +185,13 @@ def _require_as_written(sd_id: str, result: Result) -> None:
 
 
 def _warnings(
-    domain: DomainObject, result: Result, args: argparse.Namespace
+    domain: DomainObject,
+    reading: readings.Reading,
+    result: Result,
+    args: argparse.Namespace,
 ) -> Iterator[str]:
+    if reading.is_flagged_master:
+        yield readings.FLAGGED_MASTER
     if not result.changed:
         return
     if args.dry_run:

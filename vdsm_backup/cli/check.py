@@ -14,7 +14,7 @@ from vdsm_backup.cli import layout, objects, output, target
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.cli.parser import PROGRAM
 from vdsm_backup.guard import host as guard_host
-from vdsm_backup.guard import policy, refusal
+from vdsm_backup.guard import permits, policy, refusal
 from vdsm_backup.guard.verdict import Guard, Verdict
 from vdsm_backup.host.user import become_user
 from vdsm_backup.storage import discovery
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     """
     notes: list[str] = []
     if args.domxml:
-        allowed, refusals = _check_vm(args, options)
+        allowed, refusals, notes = _check_vm(args, options)
     else:
         become_user(options)
         verdict, notes = _check_domain(args, options)
@@ -68,9 +68,10 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
 
 def _check_vm(
     args: argparse.Namespace, options: Config
-) -> tuple[bool, list[RefusalObject]]:
+) -> tuple[bool, list[RefusalObject], list[str]]:
     """
-    (whether the operation is allowed, the refusals) for the VM of an XML.
+    (whether the operation is allowed, the refusals, notes) for the VM of an
+    XML.
 
     As in the hooks, links on the paths of disks are followed as the user who
     started us, before the process becomes the user that reads storage.
@@ -87,13 +88,28 @@ def _check_vm(
         guarded = guard_host.GuardedVm(options, machine, deadline)
     except errors.VmUnclear as e:
         settings = policy.settings(options)
-        refused = settings.refuses(args.operation, known_flagged=False)
+        refused = settings.refuses_faults(args.operation)
         found = _refusal(e, None, None, args.operation, refused)
-        return not refused, [found]
+        return not refused, [found], []
     become_user(options)
     verdict = guarded.verdict(args.operation, deadline)
     vm = f"VM {machine.name or machine.uuid or 'unknown'}"
-    return verdict.allowed, _refusals(verdict, vm)
+    verdict, notes = _with_permit(verdict, vm, machine.uuid, options)
+    return verdict.allowed, _refusals(verdict, vm), notes
+
+
+def _with_permit(
+    verdict: Verdict, vm: str, vm_id: str, options: Config
+) -> tuple[Verdict, list[str]]:
+    """(the verdict with the permit of the VM, notes on it)"""
+    if verdict.allowed or not policy.has_vm(verdict.operation):
+        return verdict, []
+    try:
+        permit = permits.find(options.permits, vm_id)
+    except errors.PermitUnusable as e:
+        return verdict, [str(e)]
+    notes = [f"{printable(vm)} is {permit}"] if permit else []
+    return verdict._replace(permit=permit), notes
 
 
 def _check_domain(

@@ -3,50 +3,15 @@
 
 from __future__ import annotations
 
-import argparse
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vdsm_backup.cli import values
+from vdsm_backup.cli.values import not_empty
 from vdsm_backup.guard import policy
 
 if TYPE_CHECKING:
     from typing import Any
-
-_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
-_SECONDS = re.compile(r"[0-9]{1,4}(\.[0-9]{1,3})?")
-
-# Seconds: the bounds of [sanlock] timeout, which --timeout replaces.
-_TIMEOUT_RANGE = (1, 3600)
-
-
-# Types of values: functions of a text that return the value. argparse shows
-# the ArgumentTypeError that one raises as wrong usage.
-
-
-def not_empty(text: str) -> str:
-    """The text. Raises ArgumentTypeError if it is empty."""
-    # A domain may have an empty name, and a variable of a script that is not
-    # set must not name that domain.
-    if not text:
-        raise argparse.ArgumentTypeError("it is empty")
-    return text
-
-
-def _number(text: str) -> int:
-    if not _NUMBER.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text!a} is no number from 1")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    low, high = _TIMEOUT_RANGE
-    if not _SECONDS.fullmatch(text) or not low <= float(text) <= high:
-        raise argparse.ArgumentTypeError(
-            f"{text!a} is not between {low} and {high} seconds"
-        )
-    return float(text)
-
 
 # Options
 
@@ -111,7 +76,7 @@ DRY_RUN = _flag("--dry-run", "check all that can be checked, write nothing")
 TIMEOUT = _option(
     "--timeout",
     metavar="SECONDS",
-    type=_seconds,
+    type=values.seconds,
     help="for the lease; joining a lockspace takes 21 and more",
 )
 DESPITE_OPEN_IMAGES = _flag(
@@ -225,12 +190,15 @@ COMMANDS = (
         (
             MAYBE_SD,
             _option(
-                "--show", metavar="N", type=_number, help="print copy number N"
+                "--show",
+                metavar="N",
+                type=values.number,
+                help="print copy number N",
             ),
             _option(
                 "--export",
                 metavar="N",
-                type=_number,
+                type=values.number,
                 help="print the record of copy N, for restore --file",
             ),
             _flag("--all", "of all domains that have copies here"),
@@ -246,7 +214,7 @@ COMMANDS = (
                 "--from",
                 dest="number",
                 metavar="N",
-                type=_number,
+                type=values.number,
                 help="copy number N; default: the newest whole one, unless"
                 " that could take a flag away",
             ),
@@ -268,6 +236,34 @@ COMMANDS = (
         "give metadata that was edited by hand a right checksum again",
         (SD, WHY, PATH_TO_CHANGE, DRY_RUN, TIMEOUT),
         changes=True,
+    ),
+    Command(
+        "permit",
+        "permit",
+        "let one VM use flagged domains on this host, for a time",
+        (
+            _option(
+                "--vm",
+                metavar="UUID",
+                type=values.vm_id,
+                help="of the VM: the engine shows it as VM ID",
+            ),
+            _option(
+                "--for",
+                dest="seconds",
+                metavar="TIME",
+                type=values.permit_time,
+                help="how long: 30m, 2h, 1d; a VM that runs then runs on",
+            ),
+            _option(
+                "--reason",
+                metavar="TEXT",
+                help="why: one line, for the journal of this host",
+            ),
+            _flag("--list", "the permits of this host"),
+            _flag("--revoke", "take the permit of --vm away"),
+        ),
+        becomes_user=False,
     ),
     Command(
         "doctor",

@@ -10,7 +10,7 @@ from vdsm_backup.cli import layout, readings, verify, wiring
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.cli.survey import Survey
 from vdsm_backup.doctor import checks as doctor_checks
-from vdsm_backup.doctor import gluster, killed_runs
+from vdsm_backup.doctor import gluster, killed_runs, permits
 from vdsm_backup.host import mounts
 from vdsm_backup.storage.sources import Sources
 from vdsm_backup.text import printable
@@ -60,6 +60,7 @@ def _findings(
         return
     yield from doctor_checks.configuration(args.config)
     yield from doctor_checks.guard(options)
+    yield from permits.check(options.permits)
     yield from doctor_checks.package()
     yield from doctor_checks.hooks()
     yield from doctor_checks.plugin(options)

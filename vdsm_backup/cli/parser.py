@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import vdsm_backup
 from vdsm_backup import errors
-from vdsm_backup.cli.commands import COMMANDS, not_empty
+from vdsm_backup.cli.commands import COMMANDS
+from vdsm_backup.cli.values import not_empty
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,6 +113,8 @@ def parse(argv: Sequence[str], width: int | None = None) -> argparse.Namespace:
     args.json = getattr(args, "json", False)
     _check_target(args)
     _check_copy(args)
+    if args.command == "permit":
+        _check_permit(args)
     return args
 
 
@@ -204,3 +207,35 @@ def _check_copy(args: argparse.Namespace) -> None:
             raise errors.WrongUsage(f"{both} exclude each other", prog)
     if not any(chosen.values()):
         raise errors.WrongUsage("SD or --all is required", prog)
+
+
+def _check_permit(args: argparse.Namespace) -> None:
+    """
+    Check the arguments of permit: it makes one, takes one away, or lists all.
+
+    Raises WrongUsage.
+    """
+    given = {
+        "--vm": args.vm,
+        "--for": args.seconds,
+        "--reason": args.reason is not None,
+        "--revoke": args.revoke,
+        "--list": args.list,
+    }
+    if args.list:
+        needed = ["--list"]
+    elif args.revoke:
+        needed = ["--vm", "--revoke"]
+    else:
+        needed = ["--vm", "--for", "--reason"]
+    prog = f"{PROGRAM} {args.command}"
+    for name, value in given.items():
+        if value and name not in needed:
+            problem = f"{needed[-1]} and {name} exclude each other"
+            raise errors.WrongUsage(problem, prog)
+    missing = [name for name in needed if not given[name]]
+    if missing:
+        problem = f"{', '.join(missing)} required"
+        if not any(given.values()):
+            problem += ", or --list"
+        raise errors.WrongUsage(problem, prog)

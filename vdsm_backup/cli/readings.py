@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
     from vdsm_backup.storage.base import Storage
 
+FLAGGED_MASTER = (
+    "it is the master domain of its data center, which an engine must have"
+    " elected: put it into maintenance in the engine, and another domain"
+    " becomes the master"
+)
+
 _ORIGIN_NOTES = {
     origin.MOVED: "it was moved or replicated since it was flagged",
     origin.COPIED: "its files were copied since it was flagged",
@@ -54,9 +60,20 @@ class Reading:
 
     def notes(self) -> list[str]:
         """What is worth knowing, and no problem."""
-        if self.origin_match not in _ORIGIN_NOTES:
-            return []
-        return [_ORIGIN_NOTES[self.origin_match]]
+        found = []
+        if self.origin_match in _ORIGIN_NOTES:
+            found.append(_ORIGIN_NOTES[self.origin_match])
+        if self.is_flagged_master:
+            found.append(FLAGGED_MASTER)
+        return found
+
+    @property
+    def is_flagged_master(self) -> bool:
+        """Whether it is flagged, and the master domain of its pool."""
+        flagged = self.flag is not None and self.flag.value
+        if self.md is None or not flagged:
+            return False
+        return metadata_domain.is_master(self.md.values)
 
 
 def read(storage: Storage) -> Reading:

@@ -42,7 +42,18 @@ ALLOW = "allow"
 ON_UNREADABLE = (REFUSE, ALLOW)
 
 
-class Row(namedtuple("Row", "operation answer about verb", defaults=("",))):
+FORMAT = "format"
+
+# Operations of which nobody knows for which VM they are. So the permit of a VM
+# does not lift them.
+_OF_NO_VM = ("preview", FORMAT)
+
+
+class Row(
+    namedtuple(
+        "Row", "operation answer about verb unreadable", defaults=("", None)
+    )
+):
     """
     A row of the table.
 
@@ -50,6 +61,9 @@ class Row(namedtuple("Row", "operation answer about verb", defaults=("",))):
     about: the operation, for people.
     verb: what a VM cannot do, in a refusal: "VM x cannot <verb>". "" in rows
         that refuse nothing.
+    unreadable: the answer if the flag cannot be read, where that is another
+        one for certain. None: as for a flagged domain, or as [guard]
+        on_unreadable says.
     """
 
     __slots__ = ()
@@ -57,6 +71,7 @@ class Row(namedtuple("Row", "operation answer about verb", defaults=("",))):
     answer: str
     about: str
     verb: str
+    unreadable: str | None
 
 
 TABLE = (
@@ -75,6 +90,14 @@ TABLE = (
         "move a disk there",
     ),
     Row("preview", REFUSED, "preview a snapshot", "preview a snapshot"),
+    # What cannot be read may be broken, and formatting is what is left then.
+    Row(
+        FORMAT,
+        REFUSED,
+        "format the domain through VDSM",
+        "be formatted",
+        unreadable=ALLOWED,
+    ),
     Row("live-snapshot", VIOLATION, "snapshot of a VM that runs there"),
     Row("live-merge", VIOLATION, "merge a snapshot of a VM that runs there"),
     Row("recover", VIOLATION, "VDSM was restarted under a running VM"),
@@ -109,6 +132,14 @@ def row(operation: str) -> Row:
     return _ROWS.get(operation) or Row(operation, ALLOWED, operation)
 
 
+def has_vm(operation: str) -> bool:
+    """
+    Whether it is known for which VM an operation is. Only then the permit of
+    a VM lifts it.
+    """
+    return operation not in _OF_NO_VM
+
+
 def asks_storage(operation: str) -> bool:
     """
     Whether the flag matters for this operation. Where it does not, it is not
@@ -137,9 +168,20 @@ class Settings(
         known_flagged: True if the flag was read, and is set; False if it
             cannot be read.
         """
-        if self.mode != ENFORCING or row(operation).answer != REFUSED:
-            return False
-        return known_flagged or self.on_unreadable == REFUSE
+        if known_flagged:
+            return self._enforces(operation)
+        may = row(operation).unreadable == ALLOWED
+        return not may and self.refuses_faults(operation)
+
+    def refuses_faults(self, operation: str) -> bool:
+        """
+        Whether an operation is refused where a fault of ours keeps the guard
+        from finding out what it needs.
+        """
+        return self._enforces(operation) and self.on_unreadable == REFUSE
+
+    def _enforces(self, operation: str) -> bool:
+        return self.mode == ENFORCING and row(operation).answer == REFUSED
 
 
 def settings(options: Options) -> Settings:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from typing import Sequence
 
     from vdsm_backup.guard.verdict import Finding, Verdict
+    from vdsm_backup.metadata.flag import Flag
 
 # Characters of a whole line.
 MAX_LINE = 200
@@ -56,17 +57,20 @@ def error(
     verdict: Verdict, finding: Finding, vm: str, vm_id: str | None = None
 ) -> errors.Error:
     """
-    The error of a finding, in full: DomainFlagged or FlagUnknown.
+    The error of a finding, in full: DomainFlagged or FlagUnknown. If a domain
+    is to be formatted: FormatRefused, or why its flag cannot be read.
 
     vm: how to name the VM, "VM web1" or "A VM". vm_id: its UUID.
     """
-    found = _error(verdict, finding, vm)
+    if verdict.operation == policy.FORMAT:
+        return _format_error(finding)
+    found = _vm_error(verdict, finding, vm)
     found.vm_id = vm_id if vm_id and is_uuid(vm_id) else ""
     found.sd_id = finding.domain if is_uuid(finding.domain) else ""
     return found
 
 
-def _error(
+def _vm_error(
     verdict: Verdict, finding: Finding, vm: str
 ) -> errors.DomainFlagged | errors.FlagUnknown:
     verb = policy.row(verdict.operation).verb or verdict.operation
@@ -89,10 +93,26 @@ def _error(
         verb=verb,
         disk=_listed(finding.devices),
         title=title,
-        since=printable(finding.flag.since or "at an unknown time"),
-        by=printable(finding.flag.by or _NOBODY),
-        reason=printable(finding.flag.reason or "no reason given"),
+        **_about(finding.flag),
     )
+
+
+def _format_error(finding: Finding) -> errors.Error:
+    if finding.flag is None:
+        assert finding.error is not None
+        return finding.error
+    title = printable(finding.title)
+    refused = errors.FormatRefused(title=title, **_about(finding.flag))
+    refused.sd_id = finding.domain
+    return refused
+
+
+def _about(flag: Flag) -> dict[str, str]:
+    return {
+        "since": printable(flag.since or "at an unknown time"),
+        "by": printable(flag.by or _NOBODY),
+        "reason": printable(flag.reason or "no reason given"),
+    }
 
 
 def line(found: Sequence[errors.Error]) -> str:
@@ -104,6 +124,8 @@ def line(found: Sequence[errors.Error]) -> str:
     rest = _count(len(found) - 1) if found[1:] else ""
     if isinstance(first, errors.FlagUnknown):
         return _unknown(first, rest)
+    if isinstance(first, errors.FormatRefused):
+        return _format(first)
     return _flagged(first, rest)
 
 
@@ -114,10 +136,22 @@ def _flagged(e: errors.Error, rest: str) -> str:
         f" {_title(e)} (set by {by}: "
     )
     after = f"){_comma(rest)} (error {e.code}){_WAY_OUT}"
+    return _fill(before, _reason(e), after, _MIN_REASON)
+
+
+def _format(e: errors.FormatRefused) -> str:
+    before = (
+        f"Backup domain {_title(e)} cannot be formatted, clear the flag first"
+        f" (set by {_cut(e.by, _MAX_BY)}: "
+    )
+    return _fill(before, _reason(e), f") (error {e.code})", _MIN_REASON)
+
+
+def _reason(e: errors.Error) -> str:
     reason = _ascii(e.reason)
     if reason.count("?") * 2 > len(reason):
-        reason = "its reason is not ASCII"
-    return _fill(before, reason, after, _MIN_REASON)
+        return "its reason is not ASCII"
+    return reason
 
 
 def _unknown(e: errors.FlagUnknown, rest: str) -> str:

@@ -13,6 +13,7 @@ from collections import namedtuple
 from vdsm_backup import errors
 from vdsm_backup.guard import policy
 from vdsm_backup.guard.reading import Reading
+from vdsm_backup.metadata import domain as md_domain
 from vdsm_backup.metadata import flag as md_flag
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.vm.paths import NotADomain
@@ -21,6 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Iterable, Sequence
 
+    from vdsm_backup.guard.permits import Permit
     from vdsm_backup.guard.reading import Read, Resolve
     from vdsm_backup.vm.needs import Need, Needs, Resolved, UnresolvedPaths
 
@@ -38,6 +40,7 @@ class Finding:
     title: its name, or its UUID where the name is not known.
     devices: what of the VM is on it, for people: "disk vda", "a lease".
     flag: None if it cannot be read; then `error` says why.
+    master: whether it is the master domain of its pool, if that is known.
     """
 
     def __init__(
@@ -47,30 +50,38 @@ class Finding:
         devices: Iterable[str] = (),
         flag: md_flag.Flag | None = None,
         error: errors.Error | None = None,
+        master: bool = False,
     ) -> None:
         self.domain = domain
         self.title = title
         self.devices = list(devices)
         self.flag = flag
         self.error = error
+        self.master = master
 
 
 class Verdict(
-    namedtuple("Verdict", "operation settings findings", defaults=((),))
+    namedtuple(
+        "Verdict", "operation settings findings permit", defaults=((), None)
+    )
 ):
     """
     The answer to an operation of a VM.
 
     findings: of the domains that it needs, flagged ones first.
+    permit: of this VM, if it has one, by which nothing is refused.
     """
 
     __slots__ = ()
     operation: str
     settings: policy.Settings
     findings: Sequence[Finding]
+    permit: Permit | None
 
     def refuses(self, finding: Finding) -> bool:
         """Whether it is this finding that the operation is refused for."""
+        if self.permit is not None:
+            return False
         known_flagged = finding.flag is not None
         return self.settings.refuses(self.operation, known_flagged)
 
@@ -184,7 +195,8 @@ class _Findings:
             ):
                 self._put(domain, name, needs, None, _ours(error))
         elif flag is not None and flag.value:
-            self._put(domain, name, needs, flag, None)
+            found = self._put(domain, name, needs, flag, None)
+            found.master = found.master or md_domain.is_master(values)
 
     def add_unresolved(
         self, mount: str, paths: UnresolvedPaths, error: Exception | None
@@ -220,12 +232,13 @@ class _Findings:
         needs: Iterable[Need],
         flag: md_flag.Flag | None,
         error: errors.Error | None,
-    ) -> None:
+    ) -> Finding:
         found = self._by_domain.setdefault(domain, Finding(domain, name))
         devices = [*found.devices, *(need.device for need in needs)]
         found.devices = list(dict.fromkeys(devices))
         if flag is not None or found.flag is None:
             found.title, found.flag, found.error = name, flag, error
+        return found
 
     def all(self) -> list[Finding]:
         return sorted(

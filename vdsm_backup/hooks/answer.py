@@ -166,6 +166,9 @@ class Hook:
         guarded = guard_host.GuardedVm(options, vm, deadline)
         become_user(options)
         verdict = guarded.verdict(self._operation, deadline)
+        verdict = audit.permitted(
+            verdict, options.permits, self._vm, self._vm_id
+        )
         # The caller is told of what is refused, the journal of all that was
         # found.
         refused = audit.tell(verdict, self._vm, self._vm_id)
@@ -176,7 +179,7 @@ class Hook:
     def _failed(self, error: errors.Error, trace: str | None) -> Answer:
         """The answer where no flag was read, because of this error."""
         settings, operation = self._settings, self._operation
-        refused = settings.refuses(operation, known_flagged=False)
+        refused = settings.refuses_faults(operation)
         audit.fault(
             error, refused, settings, operation, self._vm, self._vm_id, trace
         )

@@ -27,6 +27,11 @@ POOL = "POOL_UUID"
 # getPools() in lib/vdsm/storage/sd.py.
 NO_POOL = "00000000-0000-0000-0000-000000000000"
 
+# What VDSM writes when an engine has elected a domain to be the master of its
+# pool: DMDK_ROLE and MASTER_DOMAIN in lib/vdsm/storage/sd.py.
+ROLE = "ROLE"
+MASTER = "Master"
+
 # Sizes that sanlock has, in bytes: SANLK_LSF_ALIGN* and SANLK_LSF_SECTOR* in
 # sanlock.h.
 ALIGNMENTS = tuple(n * 1024**2 for n in (1, 2, 4, 8))
@@ -94,6 +99,13 @@ def lesser_problems(md: Metadata, sd_id: str) -> list[errors.Error]:
         except errors.Error as e:
             found.append(e)
     return found
+
+
+def is_master(values: Mapping[str, str]) -> bool:
+    """Whether a domain is the master of the pool that it is attached to."""
+    # As isMaster() in lib/vdsm/storage/sd.py compares it.
+    master = values.get(ROLE, "").capitalize() == MASTER
+    return master and values.get(POOL, "") not in ("", NO_POOL)
 
 
 def geometry(values: Mapping[str, str], sd_id: str) -> tuple[int, int]:

@@ -13,6 +13,7 @@ host/vdsm_client.py imports its client.
     gates.py          the functions of VDSM by which VMs get disks
     second_check.py   why their flags are read twice, and how
     preview.py        the preview of a snapshot
+    formatting.py     formatting a domain
     gatekeeper.py     the guard, with what VDSM knows of a VM
     shared_reads.py   reads of flags, shared by all who wait for a domain
     lease.py          the SDM lease, as VDSM takes it

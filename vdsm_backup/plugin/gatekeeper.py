@@ -55,19 +55,21 @@ class Gate:
     def require_allowed(
         self,
         operation: str,
-        vm: str,
+        vm: str | None,
         vm_id: str | None = None,
         drives: Iterable[Drive] = (),
         xml: str | None = None,
+        domain: str | None = None,
     ) -> None:
         """
         Refuse an operation of a VM if one of the domains that it needs is
         flagged, or has a flag that cannot be read, and the table in
-        guard/policy.py and the configuration say so. Tell the journal of such
-        domains, refused or not.
+        guard/policy.py and the configuration say so, unless the VM has a
+        permit. Tell the journal of such domains, refused or not.
 
-        vm: how to name the VM, "VM web1". vm_id: its UUID. drives, xml: what
-        the operation needs, by either of them or by both.
+        vm: how to name the VM, "VM web1"; None if it is nothing of a VM.
+        vm_id: its UUID. drives, xml, domain: what the operation needs, by one
+        or several of them.
 
         It reads storage and can take as long as `[storage] io_timeout`, so no
         lock of VDSM may be held.
@@ -84,8 +86,11 @@ class Gate:
             needed = needs_of_drives(drives)
             if xml is not None:
                 needed += needs_of_xml(xml, options, deadline)
+            if domain is not None:
+                needed.append(Need("the domain", Location(domain)))
             needed = list(dict.fromkeys(needed))
             verdict = _verdict(options, operation, needed, deadline)
+            verdict = audit.permitted(verdict, options.permits, vm, vm_id)
         except Exception as e:
             if isinstance(e, errors.Error):
                 error = e
@@ -93,7 +98,7 @@ class Gate:
                 trace = traceback.format_exc()
                 error = errors.InternalError(type(e).__name__, str(e))
             # In permissive mode a fault of ours refuses nobody either.
-            refused = settings.refuses(operation, known_flagged=False)
+            refused = settings.refuses_faults(operation)
             audit.fault(error, refused, settings, operation, vm, vm_id, trace)
             if refused:
                 raise vdsm_errors.exception(error, refusal.plain(error))
@@ -104,11 +109,12 @@ class Gate:
             raise vdsm_errors.exception(refusals[0], "; ".join(lines))
         for finding in verdict.findings:
             log.warning(
-                "%s: %s of %s goes on, [guard] mode is %s",
+                "%s: %s of %s goes on, [guard] mode is %s%s",
                 operation,
                 vm,
                 finding.domain,
                 settings.mode,
+                f", {verdict.permit}" if verdict.permit else "",
             )
 
     def tell_journal(

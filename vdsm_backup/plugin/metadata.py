@@ -25,6 +25,10 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from vdsm_backup import errors
+from vdsm_backup.guard import audit
+from vdsm_backup.metadata import domain, flag
+
 if TYPE_CHECKING:
     from typing import Any, Iterable, Iterator, Mapping
 
@@ -124,7 +128,8 @@ def flush(original: Function) -> Function:
     a transaction.
 
     Refuses to write what is no metadata: the last line of defence, whatever a
-    transaction began with. Must not break: any write of a domain's metadata.
+    transaction began with. Tells the journal of a flagged domain that becomes
+    the master. Must not break: any write of a domain's metadata.
     """
 
     @functools.wraps(original)
@@ -132,9 +137,28 @@ def flush(original: Function) -> Function:
         missing = _missing(overrideMD)
         if missing:
             raise _not_metadata(self._metaRW, f"would write no {missing}")
-        return original(self, overrideMD)
+        result = original(self, overrideMD)
+        tell_of_master(overrideMD)
+        return result
 
     return requiring
+
+
+def tell_of_master(values: Mapping[str, Any]) -> None:
+    """
+    Tell the journal if a domain with this metadata is flagged, and is the
+    master of its pool. Never fails.
+    """
+    sd_id = values["SDUUID"]
+    try:
+        flagged = flag.read(values, sd_id).value
+    except errors.InvalidFlag:
+        # verify and the guard tell of it.
+        return
+    if flagged and domain.is_master(values):
+        audit.master(sd_id, values.get("DESCRIPTION") or sd_id)
+    else:
+        audit.no_master(sd_id)
 
 
 def fresh_lines(rw: MetadataRW) -> list[str]:

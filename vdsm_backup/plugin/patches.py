@@ -5,7 +5,7 @@ All that the plugin changes in VDSM, in one list, and all that it relies on.
 WRAPPED: functions of VDSM that are replaced by ours, which call them. Each of
 ours is named after VDSM's, and its docstring says what VDSM's does, what ours
 adds, and what it must not break.
-GUARDED: those of them that check VMs.
+GUARDED: those of them that check flags.
 ADDED: attributes that VDSM's classes do not have. ITEMS: keys that its
 dictionaries do not have.
 NEEDED: what is only called or read.
@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vdsm_backup.plugin import (
+    formatting,
     gates,
     metadata,
     preview,
@@ -169,6 +170,18 @@ GUARDED = (
         Shape("vdsm.storage.hsm:HSM.createVolume", takes=preview.PARAMETERS),
         preview.create_volume,
     ),
+    _guard(
+        "vdsm.storage.hsm:HSM._recycle",
+        ["self", "dom"],
+        formatting.recycle,
+        ["format", "sdUUID"],
+    ),
+    _guard(
+        "vdsm.storage.lvm:_initpvs",
+        ["devices", "metadataSize", "force"],
+        formatting.init_pvs,
+        ["_createpv"],
+    ),
 )
 
 ADDED = (
@@ -280,6 +293,18 @@ NEEDED = (
     _need("vdsm.storage.constants:TAG_PREFIX_PARENT"),
     _need("vdsm.storage.constants:BLANK_UUID"),
     _need("vdsm.storage.exception:createIllegalVolumeSnapshotError"),
+    # formatting.py
+    _need(
+        "vdsm.storage.hsm:HSM.formatStorageDomain",
+        uses=["getExclusiveLock", "_recycle"],
+    ),
+    _need("vdsm.storage.exception:StorageDomainFormatError"),
+    _need("vdsm.storage.lvm:createVG", uses=["_initpvs"]),
+    _need("vdsm.storage.lvm:extendVG", uses=["_initpvs"]),
+    _need("vdsm.storage.lvm:_lvminfo"),
+    _need("vdsm.storage.lvm:LVMCache._invalidatepvs", "self", ANY),
+    _need("vdsm.storage.exception:InaccessiblePhysDev"),
+    _need("vdsm.storage.exception:VolumeGroupHasDomainTag"),
     # verbs.py
     _need("vdsm.storage.hsm:public", "f"),
     _need("vdsm.storage.hsm:STORAGE"),

@@ -22,7 +22,7 @@ import logging
 import os
 from typing import TYPE_CHECKING
 
-from vdsm_backup.plugin import storage
+from vdsm_backup.plugin import storage, vdsm_errors
 from vdsm_backup.plugin.gatekeeper import Gate
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def _require_allowed(
     srcVolUUID: str,
 ) -> None:
     from vdsm.common.exception import VdsmException
+    from vdsm.storage import exception as se
 
     drive = {
         "device": "disk",
@@ -81,20 +82,8 @@ def _require_allowed(
     try:
         gate.require_allowed("preview", "A VM", drives=[drive])
     except VdsmException as e:
-        raise _snapshot_error(str(e)) from e
-
-
-def _snapshot_error(text: str) -> Exception:
-    from vdsm.storage import exception as se
-
-    class PreviewRefused(se.createIllegalVolumeSnapshotError):
-        # An answer, not a fault of VDSM: no trace in its log.
-        expected = True
-
-        def __str__(self) -> str:
-            return text
-
-    return PreviewRefused()
+        known = se.createIllegalVolumeSnapshotError
+        raise vdsm_errors.refusal(known, str(e)) from e
 
 
 def _is_spm(hsm: Hsm, spUUID: str) -> bool:

@@ -63,3 +63,21 @@ def exception(error: errors.Error, text: str | None = None) -> Exception:
             return text or str(error)
 
     return BackupFlagError()
+
+
+def refusal(known: type[Exception], text: str) -> Exception:
+    """
+    A refusal with the code of one of VDSM's own exceptions, for a verb of
+    which the engine does not know our codes.
+
+    known: the class of that exception. text: ours.
+    """
+
+    class BackupFlagRefusal(known):  # type: ignore[valid-type,misc]
+        # An answer, not a fault of VDSM: no trace in its log.
+        expected = True
+
+        def __str__(self) -> str:
+            return text
+
+    return BackupFlagRefusal()

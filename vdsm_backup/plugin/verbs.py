@@ -157,6 +157,7 @@ def _flag_in_memory(sd_id: str) -> bool | None:
         values = storage.dictionary(sdCache.produce(sd_id)).copy()
         if not set(metadata.IDENTITY) <= set(values):
             return None
+        metadata.tell_of_master(values)
         return flag.read(values, sd_id).value
     except Exception as e:
         # Whatever it is: callers of getInfo want the other keys.

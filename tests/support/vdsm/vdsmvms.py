@@ -34,6 +34,18 @@ class createIllegalVolumeSnapshotError(GeneralException):
     code = 226
 
 
+class StorageDomainFormatError(GeneralException):
+    code = 352
+
+
+class VolumeGroupHasDomainTag(GeneralException):
+    code = 515
+
+
+class InaccessiblePhysDev(GeneralException):
+    code = 606
+
+
 class clientIF:
     """Prepares all drives but those in `broken`."""
 
@@ -147,6 +159,9 @@ class HSM:
     ):
         return {"created": volUUID, "legal": legal}
 
+    def _recycle(self, dom):
+        dom.formatted = True
+
 
 def drive(image, **more):
     ids = {"poolID": "p", "domainID": "sd", "volumeID": "v"}
@@ -154,7 +169,10 @@ def drive(image, **more):
 
 
 def be_imported(monkeypatch):
-    """What gates.py, gatekeeper.py and preview.py import of VDSM is this."""
+    """
+    What gates.py, gatekeeper.py, preview.py and formatting.py import of VDSM
+    is this.
+    """
     exception = types.SimpleNamespace(
         VdsmException=VdsmException,
         GeneralException=GeneralException,
@@ -162,7 +180,10 @@ def be_imported(monkeypatch):
     )
     xmlutils = types.SimpleNamespace(tostring=lambda element: f"<{element}>")
     storage = types.SimpleNamespace(
-        createIllegalVolumeSnapshotError=createIllegalVolumeSnapshotError
+        createIllegalVolumeSnapshotError=createIllegalVolumeSnapshotError,
+        StorageDomainFormatError=StorageDomainFormatError,
+        VolumeGroupHasDomainTag=VolumeGroupHasDomainTag,
+        InaccessiblePhysDev=InaccessiblePhysDev,
     )
     common = types.SimpleNamespace(
         dev_elems_from_xml=lambda vm, xml: (0, xml, {})

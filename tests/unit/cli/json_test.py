@@ -26,6 +26,7 @@ def text():
         ("ERROR", commandline.ERROR),
         ("VERIFIED", commandline.VERIFIED),
         ("REFUSAL", commandline.REFUSAL - commandline.ERROR),
+        ("PERMIT", commandline.PERMIT),
         ("USERS", commandline.USERS),
         ("CHECK", commandline.CHECK),
         ("COPY", commandline.COPY | {"lines"}),

@@ -7,6 +7,7 @@ import pytest
 
 from tests import ROOT
 from tests.support import commandline, configfile, rundir, testhost
+from tests.support.hooks import permitfile
 from tests.support.hooks.needs import needs_other_user
 from vdsm_backup import config, errors
 from vdsm_backup.doctor import checks as doctor_checks
@@ -144,7 +145,7 @@ def test_guard_names_the_file_with_the_value(host, tmp_path):
 @pytest.mark.parametrize(
     "old, option, instead",
     [
-        ({"allow": "run, everything"}, "[guard] allow", "permissive"),
+        ({"allow": "run, everything"}, "[guard] allow", "permit"),
         ({"config_method": "filter"}, "[lvm] config_method", "nothing"),
     ],
 )
@@ -361,6 +362,28 @@ def test_vms_on_other_domains_are_not_looked_for(host, healthy):
     host.domain(5, BACKUP="False")
     host.users = users.Users(["VM web1 (disk vda)"])
     assert host.json("doctor").code == 0
+
+
+@pytest.mark.parametrize("role", ["Master", "Regular"])
+def test_a_flagged_master_is_a_note(host, healthy, role):
+    pool = "8f3c1b3e-9d0c-4a0e-9b5e-3f1c2d4e5f60"
+    sd_id = host.domain(5, BACKUP="True", ROLE=role, POOL_UUID=pool)
+    done = host.json("doctor")
+    assert done.code == 0
+    found = [c for c in done.json["checks"] if "master domain" in c["text"]]
+    told = [(c["name"], c["state"]) for c in found]
+    expected = [(f"domain {sd_id}", doctor_checks.NOTE)]
+    assert told == (expected if role == "Master" else [])
+
+
+def test_permits_are_among_the_checks(host, healthy):
+    os.makedirs(host.permits)
+    vm_id = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
+    permitfile.write(host.permits, vm_id, b"")
+    done = host.json("doctor")
+    (found,) = [c for c in done.json["checks"] if c["name"] == "permits"]
+    assert (done.code, found["state"]) == (0, doctor_checks.NOTE)
+    assert found["hint"].endswith(f"permit --vm {vm_id} --revoke")
 
 
 def test_only_the_plugin(host):

@@ -9,13 +9,14 @@ REFUSED = [r.operation for r in policy.TABLE if r.answer == policy.REFUSED]
 LOGGED = {"live-snapshot", "live-merge", "recover"}
 
 
-def test_what_starts_a_vm_is_refused():
+def test_what_starts_a_vm_or_destroys_a_domain_is_refused():
     assert REFUSED == [
         "run",
         "migrate-in",
         "hotplug",
         "replicate-to",
         "preview",
+        "format",
     ]
 
 
@@ -38,7 +39,8 @@ def test_a_refusal_has_words():
 @pytest.mark.parametrize("known_flagged", [True, False])
 def test_enforcing_refuses_by_the_table(row, known_flagged):
     refused = Settings().refuses(row.operation, known_flagged)
-    assert refused == (row.answer == policy.REFUSED)
+    may = row.operation == "format" and not known_flagged
+    assert refused == (row.answer == policy.REFUSED and not may)
 
 
 @pytest.mark.parametrize("row", policy.TABLE, ids=lambda r: r.operation)
@@ -65,6 +67,25 @@ def test_on_unreadable_allow_still_refuses_a_flag():
     settings = Settings(on_unreadable=policy.ALLOW)
     assert not settings.refuses("run", known_flagged=False)
     assert settings.refuses("run", known_flagged=True)
+
+
+@pytest.mark.parametrize("on_unreadable", policy.ON_UNREADABLE)
+def test_a_domain_whose_flag_cannot_be_read_may_be_formatted(on_unreadable):
+    settings = Settings(on_unreadable=on_unreadable)
+    assert not settings.refuses("format", known_flagged=False)
+    assert settings.refuses("format", known_flagged=True)
+
+
+@pytest.mark.parametrize("row", policy.TABLE, ids=lambda r: r.operation)
+def test_faults_of_ours(row):
+    """They do not make a domain one that may be formatted."""
+    refused = row.answer == policy.REFUSED
+    assert Settings().refuses_faults(row.operation) == refused
+    for lenient in (
+        Settings(on_unreadable=policy.ALLOW),
+        Settings(mode=policy.PERMISSIVE),
+    ):
+        assert not lenient.refuses_faults(row.operation)
 
 
 def test_the_configuration_has_the_same_words():

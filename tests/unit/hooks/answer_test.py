@@ -16,19 +16,9 @@ from vdsm_backup.hooks import entry as hooks_entry
 from vdsm_backup.hooks.answer import Answer, File, Hook, domxml
 from vdsm_backup.host import journal
 
+pytest_plugins = ["tests.support.journalentries"]
+
 VM = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
-
-
-@pytest.fixture
-def entries(monkeypatch):
-    found = []
-
-    def send(message, priority, **fields):
-        found.append({"message": message, "priority": priority, **fields})
-        return True
-
-    monkeypatch.setattr(journal, "send", send)
-    return found
 
 
 @pytest.fixture
@@ -104,7 +94,9 @@ def test_a_refusal(host, entries):
         "vm_id": VM,
         "domain": host.flagged,
         "disk": "disk vda",
-        "hint": "copy or move the disk to another domain and use it there",
+        "hint": "copy or move the disk to another domain and use it there; if"
+        " it must not wait, for this VM and for a time: vdsm-backup-domain"
+        " permit --vm UUID --for 2h --reason TEXT",
     }
 
 

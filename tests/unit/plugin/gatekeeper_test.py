@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from tests.support.hooks import permitfile
 from tests.support.vdsm import vdsmvms
 from tests.support.vdsm.vdsmvms import drive
 from vdsm_backup import config, errors
@@ -288,6 +289,81 @@ def test_the_hosts_own_configuration_that_cannot_be_read(
     (tmp_path / "conf.d").unlink()
     gate.require_allowed("run", "VM x", xml=XML)
     assert [e["code"] for e in entries] == [987]
+
+
+# A domain as a whole
+
+
+def test_a_flagged_domain_that_is_to_be_formatted(gate, world, entries):
+    world.flags = {ONE: True}
+    raised = refusal(gate.require_allowed, "format", None, domain=ONE)
+    assert str(raised) == (
+        "Backup domain 5e6f cannot be formatted, clear the flag first"
+        " (set by me: why) (error 9605)"
+    )
+    (entry,) = entries
+    assert (entry["vm"], entry["vm_id"]) == (None, None)
+    assert entry["disk"] == "the domain"
+
+
+def test_an_unreadable_domain_that_is_to_be_formatted(gate, world, entries):
+    world.flags = {ONE: errors.MetadataUnreadable(ONE, "I/O error")}
+    gate.require_allowed("format", None, domain=ONE)
+    (entry,) = entries
+    assert (entry["code"], entry["answer"]) == (961, "allowed")
+
+
+def test_a_fault_of_ours_formats_nothing(gate, path, entries, monkeypatch):
+    monkeypatch.setattr(gatekeeper, "needs_of_drives", lambda drives: 1 / 0)
+    assert refusal(gate.require_allowed, "format", None, domain=ONE).code
+    assert entries[0]["code"] == 999
+    path.write_text("[guard]\nmode = permissive\n")
+    gate.require_allowed("format", None, domain=ONE)
+
+
+# Permits
+
+
+VM = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
+
+
+@pytest.fixture
+def permit(path, gate, tmp_path):
+    path.write_text(f"[guard]\npermits = {tmp_path}/permits\n")
+    permitfile.write(tmp_path / "permits", VM, permitfile.content(VM))
+
+
+@permitfile.needs_root
+@pytest.mark.parametrize(
+    "operation", ["run", "migrate-in", "hotplug", "replicate-to"]
+)
+def test_a_permit(gate, world, entries, permit, caplog, operation):
+    world.flags = {ONE: True, TWO: errors.MetadataUnreadable(TWO, "I/O")}
+    gate.require_allowed(operation, "VM x", VM, xml=XML)
+    assert [(e["code"], e["answer"]) for e in entries] == [
+        (994, "allowed"),
+        (995, "allowed"),
+    ]
+    assert "goes on, [guard] mode is enforcing, permitted until" in caplog.text
+    assert (
+        refusal(gate.require_allowed, operation, "VM y", ONE, xml=XML).code
+        == 994
+    )
+
+
+@permitfile.needs_root
+def test_a_preview_is_of_no_vm(gate, world, permit):
+    world.flags = {ONE: True}
+    assert (
+        refusal(
+            gate.require_allowed,
+            "preview",
+            "A VM",
+            drives=[drive("a", domainID=ONE)],
+        ).code
+        == 994
+    )
+    assert refusal(gate.require_allowed, "format", None, domain=ONE).code
 
 
 # Telling without waiting

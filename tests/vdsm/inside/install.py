@@ -22,6 +22,8 @@ OWNERS = [
     "API:VM",
     "virt.vm:Vm",
     "clientIF:clientIF",
+    # A module, which VDSM has imported by now.
+    "storage:lvm",
 ]
 
 

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+The types of the values of options: functions of a text that return the value.
+argparse shows the ArgumentTypeError that one raises as wrong usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+
+from vdsm_backup.guard import permits
+from vdsm_backup.text import is_uuid
+
+_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
+_TIME = re.compile(r"([1-9][0-9]{0,4})([mhd])")
+_SECONDS = re.compile(r"[0-9]{1,4}(\.[0-9]{1,3})?")
+
+# Seconds: the bounds of [sanlock] timeout, which --timeout replaces.
+_TIMEOUT_RANGE = (1, 3600)
+
+# Seconds: the units of a time, and the shortest one of a permit.
+_UNITS = {"m": 60, "h": 3600, "d": 86400}
+_MIN_PERMIT = 60
+
+# No VM has it.
+_NO_VM = "00000000-0000-0000-0000-000000000000"
+
+
+def not_empty(text: str) -> str:
+    """The text. Raises ArgumentTypeError if it is empty."""
+    # A domain may have an empty name, and a variable of a script that is not
+    # set must not name that domain.
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty")
+    return text
+
+
+def number(text: str) -> int:
+    """A number from 1 on."""
+    if not _NUMBER.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!a} is no number from 1")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """Seconds of a --timeout."""
+    low, high = _TIMEOUT_RANGE
+    if not _SECONDS.fullmatch(text) or not low <= float(text) <= high:
+        raise argparse.ArgumentTypeError(
+            f"{text!a} is not between {low} and {high} seconds"
+        )
+    return float(text)
+
+
+def vm_id(text: str) -> str:
+    """The UUID of a VM, in lower case."""
+    lower = text.lower()
+    if not is_uuid(lower) or lower == _NO_VM:
+        raise argparse.ArgumentTypeError(f"{text!a} is no UUID of a VM")
+    return lower
+
+
+def permit_time(text: str) -> int:
+    """Seconds of a time such as 2h."""
+    found = _TIME.fullmatch(text)
+    asked = int(found[1]) * _UNITS[found[2]] if found else 0
+    if not _MIN_PERMIT <= asked <= permits.MAX_SECONDS:
+        days = permits.MAX_SECONDS // _UNITS["d"]
+        raise argparse.ArgumentTypeError(
+            f"{text!a} is no time from 1m to {days}d, such as 30m or 2h"
+        )
+    return asked
