@@ -41,6 +41,9 @@ class Error(Exception):
     takes: ClassVar[tuple[str, ...]] = ()
     msg: ClassVar[str] = ""
     hints: ClassVar[tuple[str, ...]] = ()
+    #: As `msg`, in few words, and without the domain: for the line of a
+    #: refusal, which names the domain and has little room. "": only `msg`.
+    brief: ClassVar[str] = ""
     #: Exit code 4 of the command line: not a failure, an answer.
     refusal: ClassVar[bool] = False
     #: Exit code 2: the arguments make no sense, wherever they are used.
@@ -70,6 +73,11 @@ class Error(Exception):
 
     def __str__(self) -> str:
         return self.said or self.msg.format(self=self)
+
+    def in_brief(self) -> str:
+        if self.said or not self.brief:
+            return str(self)
+        return self.brief.format(self=self)
 
     @property
     def name(self) -> str:
@@ -155,6 +163,7 @@ class DomainNotFound(Error):
     code = 956
     takes = ("domain",)
     msg = "Storage domain {self.domain} was not found on this host"
+    brief = "not found on this host"
     hints = (
         "see what this host can see: vdsm-backup-domain list",
         "storage that VDSM has not connected: show, verify with --path DIR"
@@ -176,6 +185,7 @@ class AmbiguousDomain(Error):
     code = 957
     takes = ("domain", "places")
     msg = "{self.domain} is not unique, found: {self.places}"
+    brief = "it is in several places"
     hints = ("{self.way_out}",)
 
     #: The next step. Who knows what is in the places may replace it.
@@ -269,6 +279,7 @@ class MetadataUnreadable(Unreadable):
         "Cannot read the metadata of storage domain {self.domain}:"
         " {self.reason}"
     )
+    brief = "{self.reason}"
     hints = ("check the storage connection",)
 
 
@@ -285,6 +296,7 @@ class MetadataMissing(Unreadable):
     code = 992
     takes = ("domain", "path")
     msg = "The metadata of storage domain {self.domain} is gone: {self.path}"
+    brief = "its metadata is gone"
     hints = ("put a copy back: vdsm-backup-domain restore {self.domain}",)
 
 
@@ -299,6 +311,7 @@ class StorageTimeout(Unreadable):
     code = 962
     takes = ("what", "seconds")
     msg = "{self.what} did not answer within {self.seconds} seconds"
+    brief = "no answer in {self.seconds} s"
     hints = (
         "check the storage connection, or allow more time in the"
         " configuration: [storage] io_timeout",
@@ -318,6 +331,7 @@ class NotMetadata(Untrustworthy):
     code = 963
     takes = ("domain", "reason")
     msg = "Storage domain {self.domain} has no valid metadata: {self.reason}"
+    brief = "{self.reason}"
     hints = (
         "copies kept on this host: vdsm-backup-domain history {self.domain}",
     )
@@ -340,6 +354,7 @@ class SealBroken(Untrustworthy):
         "The seal of storage domain {self.domain} is broken: metadata"
         " declares {self.declared}, should be {self.computed}"
     )
+    brief = "its checksum is wrong"
     hints = (
         "copies kept on this host: vdsm-backup-domain history {self.domain}",
         "no copy, and all other lines are right: vdsm-backup-domain reseal"
@@ -380,6 +395,7 @@ class InvalidFlag(Untrustworthy):
         "The backup flag of storage domain {self.domain} is {self.value!a},"
         " neither True nor False"
     )
+    brief = "neither True nor False"
     hints = (
         "copies kept on this host: vdsm-backup-domain history {self.domain}",
     )
@@ -405,6 +421,7 @@ class DamagedMetadata(Untrustworthy):
         "The metadata of storage domain {self.domain} is damaged:"
         " {self.problem}"
     )
+    brief = "{self.problem}"
     hints = (
         "copies kept on this host: vdsm-backup-domain history {self.domain}",
         "nothing but _SHA_CKSUM has several values: vdsm-backup-domain reseal"
@@ -424,6 +441,7 @@ class VolumeGroupUnsafe(Unreadable):
     code = 968
     takes = ("vg", "reason")
     msg = "Volume group {self.vg} cannot be used: {self.reason}"
+    brief = "{self.reason}"
     hints = (
         "make the VG whole, with one path to each PV and no replica beside it",
         "one LUN that is seen as two devices: name one of them in [lvm]"
@@ -545,6 +563,7 @@ class LvmFailed(Unreadable):
     code = 969
     takes = ("command", "rc", "err")
     msg = "lvm {self.command} failed with exit code {self.rc}: {self.err}"
+    brief = "{self.err}"
     hints = (
         "run the command as root, and check the devices: pvs, and [lvm] in"
         " the configuration",
@@ -1075,6 +1094,11 @@ class DomainFlagged(Error):
         f"if it must not wait, for this VM and for a time: {_PERMIT}",
     )
 
+    #: UUIDs of the VM and the domain, for a line in which names that are not
+    #: ASCII cannot stand. "": not known.
+    vm_id: str = ""
+    sd_id: str = ""
+
     @property
     def be(self) -> str:
         several = self.disk.startswith("disks ") or " and " in self.disk
@@ -1107,6 +1131,11 @@ class FlagUnknown(Error):
         f"if it must not wait, for this VM and for a time: {_PERMIT}",
     )
 
+    #: As those of DomainFlagged; and the reason in few words.
+    vm_id: str = ""
+    sd_id: str = ""
+    short_reason: str = ""
+
 
 class FormatRefused(Error):
     """
@@ -1132,6 +1161,9 @@ class FormatRefused(Error):
         " clear SD --reason TEXT",
         "to keep them, remove the domain from the engine without formatting",
     )
+
+    #: As that of DomainFlagged.
+    sd_id: str = ""
 
 
 class PermitUnusable(Error):

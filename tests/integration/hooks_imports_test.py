@@ -62,6 +62,7 @@ def from_libvirt(operation):
 WAYS = {
     **{point: from_vdsm(point) for point in POINTS},
     "prepare": from_libvirt("prepare"),
+    "start": from_libvirt("start"),
     "migrate": from_libvirt("migrate"),
 }
 

@@ -249,8 +249,8 @@ def test_a_long_reason_leaves_room_for_the_count(host, domain, nfs):
     disks = [domain.disk(), nfs.disk(target="vdb")]
     outcome = host.start(vmxml.vm(*disks))
     assert_refused(outcome, 994)
-    end = "xx..) (error 994); 1 more domain refused too"
-    assert outcome.err.endswith(end)
+    end = "(error 994); copy the disk elsewhere"
+    assert outcome.err.endswith(f"xx..), 1 more domain refused too {end}")
 
 
 # Configuration

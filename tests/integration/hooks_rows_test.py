@@ -39,6 +39,7 @@ WAYS = {
         f"VM {VM} cannot plug in a disk",
     ),
     "libvirt-start": (libvirt("prepare"), "VM web1 cannot start"),
+    "libvirt-launch": (libvirt("start"), "VM web1 cannot start"),
     "libvirt-migrate": (libvirt("migrate"), "VM web1 cannot migrate here"),
 }
 
@@ -63,7 +64,8 @@ def test_flagged_or_not(host, any_domain, way):
     assert_refused(outcome, 994)
     assert outcome.err == (
         f"{words}: disk vda is on backup domain {any_domain.name} (set by"
-        " admin@host1: nightly copies of site A) (error 994)"
+        " admin@host1: nightly copies of site A) (error 994); copy the disk"
+        " elsewhere"
     )
     for value in ("False", None):
         any_domain.flag(value)
@@ -159,14 +161,16 @@ def test_all_that_is_refused_is_counted(host, nfs, domain, other):
     outcome = host.start(vmxml.vm(*disks))
     assert_refused(outcome, 994)
     assert ": disks vdb, vdc are on" in outcome.err
-    assert outcome.err.endswith("(error 994); 1 more domain refused too")
+    assert outcome.err.endswith(
+        ", 1 more domain refused too (error 994); copy the disk elsewhere"
+    )
 
 
 @pytest.mark.parametrize(
     "operation, suboperation",
     [
         ("reconnect", "begin"),
-        ("start", "begin"),
+        ("start", "end"),
         ("started", "begin"),
         ("stopped", "end"),
         ("release", "end"),

@@ -97,6 +97,13 @@ def test_allowed_and_told(host, data, ns, log, operation, user):
     }
 
 
+def test_told_once_of_each_start(host, data, ns, log):
+    """It was told of at "prepare"."""
+    assert_allowed(host.libvirt("start", data, as_user=ns.enter(VDSM)))
+    assert log.entries() == []
+    assert_refused(host.libvirt("start", data, as_user=ns.enter()), 994)
+
+
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_the_same_vm_of_root_is_refused(host, data, ns, log, operation):
     outcome = host.libvirt(operation, data, as_user=ns.enter())

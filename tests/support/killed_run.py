@@ -5,12 +5,14 @@ A test run that is killed, or is about to be, and what it has made by then:
     python -m tests.support.killed_run hangfs
     python -m tests.support.killed_run block DIRECTORY WWID
     python -m tests.support.killed_run qemu DIRECTORY IMAGE
+    python -m tests.support.killed_run libvirtd HOOKS
 """
 
 import os
 import signal
 import sys
 
+from tests.support.libvirt import daemon
 from tests.support.processes import qemu
 from tests.support.storage import hangfs, loop
 from tests.support.storage.blockdomain import BlockDomain
@@ -40,6 +42,19 @@ def make_qemu(directory, image):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+def make_libvirtd(hooks):
+    """Says its directory, when a VM runs."""
+    libvirtd = daemon.Libvirtd(hooks)
+    libvirtd.start(daemon.vm())
+    print(libvirtd.dir, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 if __name__ == "__main__":
-    make = {"hangfs": make_hangfs, "block": make_block, "qemu": make_qemu}
+    make = {
+        "hangfs": make_hangfs,
+        "block": make_block,
+        "qemu": make_qemu,
+        "libvirtd": make_libvirtd,
+    }
     make[sys.argv[1]](*sys.argv[2:])

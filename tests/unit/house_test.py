@@ -30,9 +30,9 @@ MAY_IMPORT = {
     "host": "errors text config processes",
     "fileio": "errors processes",
     "lvm": "errors text processes host.devices",
-    "vm": "errors text processes host.mounts host.devices",
+    "vm": "errors text processes host.mounts host.block_stack",
     "storage": "errors text metadata fileio lvm processes host.mounts"
-    " host.devices vm.paths",
+    " host.devices vm.links vm.paths",
     "lease": "errors text processes",
     "users": "errors text vm host processes",
     "guard": "errors text metadata vm processes host.mounts host.journal"

@@ -114,6 +114,7 @@ def test_start_on_a_flagged_domain(pool, host, domain):
     assert Guest(host, disk).start() == (
         "VM web1 cannot start: disk vda is on backup domain data"
         f" (set by {FLAG.by}: {FLAG.reason}) (error 994)"
+        "; copy the disk elsewhere"
     )
     assert told(host) == ([], [], [])
     assert host.run("say(cif.activated)") == [[]]

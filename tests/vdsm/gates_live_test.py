@@ -46,7 +46,8 @@ def test_hot_plug(host, pool, vm):
     assert (code, text) == (
         994,
         "VM web1 cannot plug in a disk: disk vdb is on backup domain data0"
-        f" (set by {outside.FLAG.by}: {outside.FLAG.reason}) (error 994)",
+        f" (set by {outside.FLAG.by}: {outside.FLAG.reason}) (error 994)"
+        "; copy the disk elsewhere",
     )
     assert told(host) == ([], [], [])
 

@@ -52,6 +52,7 @@ def test_own_disk(host, version):
     assert vm.start() == (
         "VM web1 cannot start: disk vda is on backup domain data0"
         f" (set by {outside.FLAG.by}: {WHY}) (error 994)"
+        "; copy the disk elsewhere"
     )
     # Nothing was prepared since.
     assert told(host) == ([disk.image], [disk.image], [])
@@ -76,7 +77,7 @@ def test_all_in_one_message(host, pool):
     ]
     outside.put_flag(pool[0][1])
     outside.put_flag(pool[2][1])
-    first, second = Guest(host, *disks).start().split("; ")
+    first, second = Guest(host, *disks).start().split("; VM ")
     assert "disk vda is on backup domain data0" in first
     assert "disk vdc is on backup domain data2" in second
     assert told(host) == ([], [], [])

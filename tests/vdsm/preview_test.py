@@ -157,7 +157,7 @@ def test_flag_that_cannot_be_read(chain):
     code, text = chain.refused(chain.base)
     assert code == REFUSED
     assert "not because it is flagged" in text
-    assert "(error 995)" in text
+    assert "(error 995: 966)" in text
 
 
 def test_configuration_that_is_broken(chain):

@@ -84,14 +84,15 @@ def _check_vm(
         raise errors.WrongUsage(f"{file}: {e.strerror}", f"{PROGRAM} check")
     try:
         machine = guard_host.parse_vm(xml)
-        guarded = guard_host.GuardedVm(options, machine)
+        deadline = _deadline(options)
+        guarded = guard_host.GuardedVm(options, machine, deadline)
     except errors.VmUnclear as e:
         settings = policy.settings(options)
         refused = settings.refuses_faults(args.operation)
         found = _refusal(e, None, None, args.operation, refused)
         return not refused, [found], []
     become_user(options)
-    verdict = guarded.verdict(args.operation, _deadline(options))
+    verdict = guarded.verdict(args.operation, deadline)
     vm = f"VM {machine.name or machine.uuid or 'unknown'}"
     verdict, notes = _with_permit(verdict, vm, machine.uuid, options)
     return verdict.allowed, _refusals(verdict, vm), notes
@@ -128,7 +129,11 @@ def _check_domain(
         storage, failures = target.one(args, options)
         location = Location(storage.sd_id)
         notes = output.failure_notes(failures)
-        guard = Guard(policy.settings(options), lambda _: storage.read())
+        guard = Guard(
+            policy.settings(options),
+            lambda _: storage.read(),
+            options.io_timeout,
+        )
     wanted = needs.Needs(known=[needs.Need("the disk", location)])
     # A storage that was found gives up by its own timeout, before that.
     deadline = _deadline(options) + discovery.GRACE

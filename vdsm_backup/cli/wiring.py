@@ -31,7 +31,7 @@ from vdsm_backup.storage.block import BlockStorage
 from vdsm_backup.storage.file import IDS, FileStorage
 from vdsm_backup.text import printable
 from vdsm_backup.users import users
-from vdsm_backup.vm.paths import mount_of
+from vdsm_backup.vm.links import mount_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -17,7 +17,7 @@ from vdsm_backup.fileio import base as fileio
 from vdsm_backup.fileio import choose
 from vdsm_backup.host import filesystems
 from vdsm_backup.text import printable
-from vdsm_backup.vm.paths import mount_of
+from vdsm_backup.vm.links import mount_of
 
 if TYPE_CHECKING:
     from typing import Iterable, Iterator

@@ -7,6 +7,7 @@ File I/O that may hang for ever, done in another process.
     ioprocess.py       `installed`: VDSM's ioprocess, which every VDSM host has
     worker_client.py   `embedded`: a worker of our own, where ioprocess is not
     worker.py          the process of `embedded`
+    root_too.py        another such process, for what is closed to its user
     calls.py           what that process does to storage
 
 One FileIO is one child process for one mount. It does one call at a time;

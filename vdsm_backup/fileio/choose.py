@@ -34,6 +34,16 @@ def open(choice: str, name: str, timeout: float, base: str = "/") -> FileIO:
     return InstalledFileIO(name, timeout, base)
 
 
+def open_root_too(name: str, timeout: float, base: str) -> FileIO:
+    """
+    The same for a process that was started as root: reads also what is closed
+    to its effective user. It is never ioprocess, which is one user only.
+    """
+    from vdsm_backup.fileio.worker_client import RootTooFileIO
+
+    return RootTooFileIO(name, timeout, base)
+
+
 def _embedded(name: str, timeout: float, base: str) -> FileIO:
     from vdsm_backup.fileio.worker_client import EmbeddedFileIO
 

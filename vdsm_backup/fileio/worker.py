@@ -32,7 +32,7 @@ from vdsm_backup.fileio.calls import NAMES, Calls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from typing import Any
 
 LENGTHS = struct.Struct("!II")
@@ -63,9 +63,14 @@ def decode_names(data: bytes) -> list[str]:
     return [os.fsdecode(name) for name in data.split(b"\0")[:-1]]
 
 
-def _answer(calls: Calls, request: Mapping[str, Any], data: bytes) -> bytes:
+def _answer(
+    calls: Calls,
+    names: Collection[str],
+    request: Mapping[str, Any],
+    data: bytes,
+) -> bytes:
     op, args = request["op"], request["args"]
-    if op not in NAMES:
+    if op not in names:
         raise ValueError(f"no call {op!a}")
     paths = [arg.encode("latin-1") for arg in args[: PATHS.get(op, 1)]]
     try:
@@ -78,8 +83,16 @@ def _answer(calls: Calls, request: Mapping[str, Any], data: bytes) -> bytes:
 
 def main(args: list[str]) -> None:
     """args: the descriptor of the socket, the base of Calls."""
-    sock = socket.socket(fileno=int(args[0]))
-    calls = Calls(os.fsencode(args[1]))
+    serve(int(args[0]), Calls(os.fsencode(args[1])))
+
+
+def serve(fd: int, calls: Calls, names: Collection[str] = NAMES) -> None:
+    """
+    Answer what comes in, until the parent is gone.
+
+    fd: the descriptor of the socket. names: of the calls that are done.
+    """
+    sock = socket.socket(fileno=fd)
     stream = sock.makefile("rb")
 
     def read(n: int) -> bytes:
@@ -90,6 +103,6 @@ def main(args: list[str]) -> None:
 
     try:
         while True:
-            sock.sendall(_answer(calls, *decode(read)))
+            sock.sendall(_answer(calls, names, *decode(read)))
     except (EOFError, ConnectionError):
         return  # The parent has closed us, or is gone.

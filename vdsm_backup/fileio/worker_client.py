@@ -12,7 +12,7 @@ import time
 
 from vdsm_backup.fileio import worker
 from vdsm_backup.fileio.base import Closed, FileIO, StatResult, Timeout
-from vdsm_backup.processes import spawn, stuck
+from vdsm_backup.processes import identity, spawn, stuck
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class EmbeddedFileIO(FileIO):
         self._sock, theirs = socket.socketpair()
         with theirs:
             try:
-                self._proc = _start(theirs.fileno(), self.base)
+                self._proc = self._start(theirs.fileno())
             except OSError as e:
                 self._sock.close()
                 reason = f"cannot start a worker: {e.strerror}"
@@ -39,6 +39,10 @@ class EmbeddedFileIO(FileIO):
     def pid(self) -> int:
         """Of the worker, also after it has ended."""
         return self._proc.pid
+
+    def _start(self, fd: int) -> subprocess.Popen[bytes]:
+        worker = "vdsm_backup.fileio.worker"
+        return _popen(spawn.confined(worker, str(fd), self.base), fd)
 
     def _request(self, op: str, path: str, *args: Any) -> Any:
         deadline = time.monotonic() + self.timeout
@@ -101,15 +105,31 @@ class EmbeddedFileIO(FileIO):
         stuck.leave(self._proc)
 
 
-def _start(fd: int, base: str) -> subprocess.Popen[bytes]:
+class RootTooFileIO(EmbeddedFileIO):
+    """
+    Reads also what is closed to our effective user, if we were started as
+    root: see root_too.py.
+    """
+
+    def _start(self, fd: int) -> subprocess.Popen[bytes]:
+        user = [str(os.geteuid()), str(os.getegid())]
+        worker = "vdsm_backup.fileio.root_too"
+        command = spawn.command(worker, str(fd), self.base, *user)
+        return _popen(command, fd, **identity.root())
+
+
+def _popen(
+    command: list[str], fd: int, **options: Any
+) -> subprocess.Popen[bytes]:
     # Descriptor 1 is inherited: see the package's contract.
     return subprocess.Popen(
-        spawn.confined("vdsm_backup.fileio.worker", str(fd), base),
+        command,
         stdin=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         pass_fds=(fd,),
         cwd="/",
         start_new_session=True,
+        **options,
     )
 
 

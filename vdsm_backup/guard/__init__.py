@@ -3,7 +3,8 @@
 May a VM do this with the storage domains that it needs.
 
     policy.py         what may be done with a flagged domain, as data
-    verdict.py        the flags of all domains that a VM needs, and the answer
+    verdict.py        the answer, by the flags of all domains that a VM needs
+    reading.py        how these are read: side by side, again if it took long
     host.py           the guard on this host, which reads storage
     permits.py        the permit of one VM, by which it is not refused
     permit_files.py   makes, removes and lists permits

@@ -68,7 +68,7 @@ def tell(
     permit = verdict.permit
     why = {"reason": permit.reason, "by": permit.by} if permit else {}
     for finding in verdict.findings:
-        error = refusal.error(verdict, finding, vm or "A VM")
+        error = refusal.error(verdict, finding, vm or "A VM", vm_id)
         refuses = verdict.refuses(finding)
         if refuses:
             refused.append(error)

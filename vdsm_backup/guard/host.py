@@ -12,7 +12,7 @@ from vdsm_backup.guard import policy
 from vdsm_backup.guard.verdict import Guard
 from vdsm_backup.host import mounts
 from vdsm_backup.storage import direct
-from vdsm_backup.vm import domxml, needs
+from vdsm_backup.vm import domxml, links, needs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
         The configuration, as far as the guard and the reading of a domain
         need it.
         """
+
+        @property
+        def settle(self) -> float: ...
 
 
 # Seconds that a call gets when the time is over, since no timeout can be zero.
@@ -55,12 +58,15 @@ class GuardedVm:
     that the process is then. libvirt's hook is root then, which sees as much
     as qemu; after that it becomes the user that reads storage.
 
+    deadline: of time.monotonic(), until which links are followed.
+
     Raises VmUnclear.
     """
 
-    def __init__(self, options: Options, vm: domxml.Vm) -> None:
-        table = mounts.table()
-        finder = needs.Finder(options.repo_root, options.lv_dir, table)
+    def __init__(
+        self, options: Options, vm: domxml.Vm, deadline: float
+    ) -> None:
+        finder = make_finder(options, deadline)
         self._options = options
         self._finder = finder
         self._needs = finder.needs(vm)
@@ -75,30 +81,53 @@ class GuardedVm:
         return guard.verdict(operation, self._needs, deadline)
 
 
+def make_finder(options: Options, deadline: float) -> needs.Finder:
+    """A Finder for one VM, until a deadline of time.monotonic()."""
+    return needs.Finder(
+        options.repo_root,
+        options.lv_dir,
+        mounts.table(),
+        links.Limits(deadline),
+    )
+
+
 def make_guard(
     options: Options, deadline: float, finder: needs.Finder | None = None
 ) -> Guard:
     """
-    A Guard that reads what is on storage now.
+    A Guard that reads what is on storage now. What is late says [storage]
+    io_timeout, which people have set, and not the part of it that one call
+    had.
 
     deadline: of time.monotonic(), for all that it reads.
     finder: follows links on mounts that may hang; None where no Needs have
         such links.
     """
     reader = direct.DirectReader(options)
+    whole = options.io_timeout
 
     def left() -> float:
         return max(deadline - time.monotonic(), _MIN_TIMEOUT)
 
     def read(location: Location) -> list[str]:
-        return reader.read(location, left())
+        try:
+            return reader.read(location, left())
+        except errors.StorageTimeout as e:
+            raise errors.StorageTimeout(e.what, whole)
 
     if finder is None:
-        return Guard(policy.settings(options), read)
+        return Guard(
+            policy.settings(options), read, whole, settle=options.settle
+        )
     follow = finder.resolve
 
     def resolve(paths: UnresolvedPaths) -> Resolved:
         # Half of the time: the domains that this finds have to be read, too.
-        return follow(paths, left() / 2)
+        found, unresolved, why = follow(paths, left() / 2)
+        if isinstance(why, errors.StorageTimeout):
+            why = errors.StorageTimeout(why.what, whole)
+        return found, unresolved, why
 
-    return Guard(policy.settings(options), read, resolve)
+    return Guard(
+        policy.settings(options), read, whole, resolve, options.settle
+    )

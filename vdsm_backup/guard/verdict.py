@@ -2,35 +2,33 @@
 """
 The guard: may a VM do what it wants with the domains that it needs.
 
-The flag is read from storage each time, of all domains side by side: the
-slowest one sets the time, and the deadline is one for all. A flag that cannot
-be read is not "not flagged": it is an answer of its own.
+The flag is read from storage each time (reading.py). A flag that cannot be
+read is not "not flagged": it is an answer of its own.
 """
 
 from __future__ import annotations
 
-import functools
-import time
 from collections import namedtuple
 
 from vdsm_backup import errors
 from vdsm_backup.guard import policy
+from vdsm_backup.guard.reading import Reading
 from vdsm_backup.metadata import domain as md_domain
 from vdsm_backup.metadata import flag as md_flag
 from vdsm_backup.metadata import lines as md_lines
-from vdsm_backup.processes.jobs import Jobs
 from vdsm_backup.vm.paths import NotADomain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Iterable, List, Sequence
+    from typing import Iterable, Sequence
 
     from vdsm_backup.guard.permits import Permit
+    from vdsm_backup.guard.reading import Read, Resolve
     from vdsm_backup.vm.needs import Need, Needs, Resolved, UnresolvedPaths
-    from vdsm_backup.vm.paths import Location
 
-    Read = Callable[[Location], List[str]]
-    Resolve = Callable[[UnresolvedPaths], Resolved]
+
+# Seconds after which nothing is too old.
+_NEVER = float("inf")
 
 
 class Finding:
@@ -38,6 +36,7 @@ class Finding:
     A domain that is flagged, or whose flag cannot be read.
 
     domain: its UUID. For paths that could not be resolved: the mount point.
+        For a LUN that could not be read: its device.
     title: its name, or its UUID where the name is not known.
     devices: what of the VM is on it, for people: "disk vda", "a lease".
     flag: None if it cannot be read; then `error` says why.
@@ -102,20 +101,28 @@ class Guard:
     settings: the current ones of this host.
     read: gives the metadata lines of the domain at a Location; runs in a
         thread, and raises errors of this package, or NotADomain.
+    seconds: how long all may take, for the error of what is late. Where a
+        deadline is near, not even a second of that may be left here.
     resolve: follows the links of unresolved paths in needs.Needs, see
         Finder.resolve(); runs in a thread. Not needed where no Needs have
         such paths.
+    settle: seconds; what was read longer than that before the answer is read
+        again. Not needed where there is only one domain.
     """
 
     def __init__(
         self,
         settings: policy.Settings,
         read: Read,
+        seconds: float,
         resolve: Resolve = _resolve_nothing,
+        settle: float = _NEVER,
     ) -> None:
         self._settings = settings
         self._read = read
+        self._seconds = seconds
         self._resolve = resolve
+        self._settle = settle
 
     def verdict(
         self, operation: str, needs: Needs, deadline: float
@@ -132,55 +139,17 @@ class Guard:
         return Verdict(operation, self._settings, findings)
 
     def _find(self, needs: Needs, deadline: float) -> list[Finding]:
-        """
-        Read each location in a job of its own, and follow the links on each
-        mount in another. A location to which such links lead gets a job, too.
-
-        Returns the findings of all locations and mounts.
-        """
-        seconds = round(max(deadline - time.monotonic(), 0), 1)
-        late = errors.StorageTimeout("its storage", seconds)
-        needs_at: dict[Location, list[Need]] = {}
-        # The key is a Location for a job that reads a domain, and a mount
-        # point for one that follows links.
-        running = Jobs({})
-        self._add(needs.known, needs_at, running)
-        for mount, paths in needs.unresolved.items():
-            running.add(mount, functools.partial(self._resolve, paths))
-        answers: dict[Any, tuple[Any, Exception | None]] = {}
-        unresolved: dict[str, tuple[UnresolvedPaths, Exception | None]] = {}
-        for key, result, error in running.results(lambda: deadline):
-            if key not in needs.unresolved:
-                answers[key] = (result, error)
-            elif error is not None:
-                unresolved[key] = (needs.unresolved[key], error)
-            else:
-                more, left, why = result
-                self._add(more, needs_at, running)
-                unresolved[key] = (left, why)
+        """The findings of all locations and mounts."""
+        late = errors.StorageTimeout("its storage", self._seconds)
+        reading = Reading(needs, self._read, self._resolve, self._settle)
+        reading.run(deadline)
         findings = _Findings()
-        for location, there in needs_at.items():
-            findings.add(there, *answers.get(location, (None, late)))
+        for location, there in reading.needs_at.items():
+            findings.add(there, *reading.answers.get(location, (None, late)))
         for mount, paths in needs.unresolved.items():
-            left, why = unresolved.get(mount, (paths, late))
+            left, why = reading.unresolved.get(mount, (paths, late))
             findings.add_unresolved(mount, left, why)
         return findings.all()
-
-    def _add(
-        self,
-        needs: Iterable[Need],
-        needs_at: dict[Location, list[Need]],
-        running: Jobs,
-    ) -> None:
-        """
-        Add needs to needs_at, which has those of each location. A location
-        that is new there is read.
-        """
-        for need in needs:
-            if need.location not in needs_at:
-                read = functools.partial(self._read, need.location)
-                running.add(need.location, read)
-            needs_at.setdefault(need.location, []).append(need)
 
 
 class _Findings:
@@ -206,23 +175,27 @@ class _Findings:
         if isinstance(error, NotADomain):
             return
         location = needs[0].location
-        name, flag = location.domain, None
+        name, flag = location.title, None
+        domain = location.domain or location.directory
         if error is None:
             try:
-                # Without any line this raises NotMetadata.
-                md = md_lines.require(lines or (), location.domain)
-                values = md.values
-                name = values.get("DESCRIPTION") or location.domain
-                flag = md_flag.read(values, location.domain)
+                # A LUN has whatever domain it has. Without any line, require()
+                # raises NotMetadata.
+                sd_id = location.domain or md_lines.domain(lines or ())
+                sd_id = sd_id or domain
+                values = md_lines.require(lines or (), sd_id).values
+                name = values.get("DESCRIPTION") or sd_id
+                flag = md_flag.read(values, sd_id)
+                domain = sd_id
             except errors.Error as e:
                 error = e
         if error is not None:
             if not location.candidate or self._unreported(
                 need.device for need in needs
             ):
-                self._put(location.domain, name, needs, None, _ours(error))
+                self._put(domain, name, needs, None, _ours(error))
         elif flag is not None and flag.value:
-            found = self._put(location.domain, name, needs, flag, None)
+            found = self._put(domain, name, needs, flag, None)
             found.master = found.master or md_domain.is_master(values)
 
     def add_unresolved(
@@ -261,9 +234,8 @@ class _Findings:
         error: errors.Error | None,
     ) -> Finding:
         found = self._by_domain.setdefault(domain, Finding(domain, name))
-        for need in needs:
-            if need.device not in found.devices:
-                found.devices.append(need.device)
+        devices = [*found.devices, *(need.device for need in needs)]
+        found.devices = list(dict.fromkeys(devices))
         if flag is not None or found.flag is None:
             found.title, found.flag, found.error = name, flag, error
         return found

@@ -162,9 +162,9 @@ class Hook:
         self._vm = f"VM {printable(vm.name or self._vm_id or 'unknown')}"
         if skip is not None and skip(vm):
             return Answer(True)
-        guarded = guard_host.GuardedVm(options, vm)
-        become_user(options)
         deadline = self._started + options.io_timeout
+        guarded = guard_host.GuardedVm(options, vm, deadline)
+        become_user(options)
         verdict = guarded.verdict(self._operation, deadline)
         verdict = audit.permitted(
             verdict, options.permits, self._vm, self._vm_id

@@ -62,11 +62,19 @@ _VDSM_OPERATIONS = {
 }
 
 # Arguments 2 and 3 of libvirt's hook "qemu", and operations of
-# guard/policy.py. libvirt calls "prepare" for every start of a VM, also for
-# one that is restored or migrates here. For the latter it calls "migrate"
-# before. For a VM that runs already it calls "reconnect", never these.
+# guard/policy.py. libvirt calls "prepare", and after that "start", for every
+# start of a VM, also for one that is restored or migrates here. For the latter
+# it calls "migrate" before. For a VM that runs already it calls "reconnect",
+# never these.
+#
+# The XML of "prepare" is what the VM was defined with, and libvirt has touched
+# no storage yet. The XML of "start" also has the backing chains, which libvirt
+# has read from the headers of the images by then (qemuProcessPrepareHost() and
+# qemuProcessLaunch() in src/qemu/qemu_process.c). qemu runs only after that.
+_START = ("start", "begin")
 _LIBVIRT_OPERATIONS: dict[tuple[str, ...], str] = {
     ("prepare", "begin"): "run",
+    _START: "run",
     ("migrate", "begin"): "migrate-in",
 }
 
@@ -101,11 +109,15 @@ def libvirt(config: str | None = None) -> NoReturn:
 
     config: another configuration file than the host's.
     """
-    operation = _LIBVIRT_OPERATIONS.get(tuple(sys.argv[2:4]))
+    call = tuple(sys.argv[2:4])
+    operation = _LIBVIRT_OPERATIONS.get(call)
     if operation is None:
         os._exit(ALLOW)
     _take_environment()
     if 0 not in os.getresuid():
+        if call == _START:
+            # The journal was told of this VM before, at "prepare".
+            os._exit(ALLOW)
         _allow_in_session(operation)
 
     def decide(started: float) -> Answer:

@@ -9,8 +9,12 @@ from collections import namedtuple
 
 from vdsm_backup import errors
 
-# STORAGE_DOMAIN_TAG in lib/vdsm/storage/constants.py.
+# STORAGE_DOMAIN_TAG in lib/vdsm/storage/constants.py. The tag of a domain that
+# is being made begins with it.
 DOMAIN_TAG = "RHAT_storage_domain"
+
+# VDSM's prefix of the tags with metadata: lib/vdsm/storage/blockSD.py.
+_METADATA_TAG = "MDT_"
 
 
 class Pv(namedtuple("Pv", "name uuid missing has_metadata")):
@@ -55,6 +59,12 @@ class Vg(
     def is_domain(self) -> bool:
         """Whether it has the tag of a storage domain."""
         return DOMAIN_TAG in self.tags
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it has no tag of VDSM, so that it is no broken domain."""
+        ours = (DOMAIN_TAG, _METADATA_TAG)
+        return not any(tag.startswith(ours) for tag in self.tags)
 
     @property
     def devices(self) -> list[str]:
@@ -124,6 +134,16 @@ class Scan(namedtuple("Scan", "vgs unread")):
     def domains(self) -> list[Vg]:
         """The VGs that are storage domains."""
         return [vg for vg in self.vgs if vg.is_domain]
+
+    def has_only_foreign(self, name: str) -> bool:
+        """
+        Whether there are VGs of this name, and none of them is VDSM's. False
+        if another one may be on an unread device.
+        """
+        found = [vg for vg in self.vgs if vg.name == name]
+        if not found or self.unread:
+            return False
+        return all(vg.is_foreign for vg in found)
 
     def pick(self, name: str) -> Vg:
         """

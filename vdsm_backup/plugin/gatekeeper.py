@@ -20,7 +20,6 @@ from vdsm_backup import config, errors
 from vdsm_backup.guard import audit, policy, refusal
 from vdsm_backup.guard import host as guard_host
 from vdsm_backup.guard.verdict import Guard
-from vdsm_backup.host import mounts
 from vdsm_backup.plugin import storage, vdsm_errors
 from vdsm_backup.plugin.shared_reads import Late, Reads
 from vdsm_backup.vm import needs
@@ -83,13 +82,14 @@ class Gate:
         try:
             options = config.load(self._config_path)
             settings = policy.settings(options)
+            deadline = time.monotonic() + options.io_timeout
             needed = needs_of_drives(drives)
             if xml is not None:
-                needed += needs_of_xml(xml, options)
+                needed += needs_of_xml(xml, options, deadline)
             if domain is not None:
                 needed.append(Need("the domain", Location(domain)))
             needed = list(dict.fromkeys(needed))
-            verdict = _verdict(options, operation, needed)
+            verdict = _verdict(options, operation, needed, deadline)
             verdict = audit.permitted(verdict, options.permits, vm, vm_id)
         except Exception as e:
             if isinstance(e, errors.Error):
@@ -145,14 +145,20 @@ class Gate:
 
 
 def _verdict(
-    options: config.Config, operation: str, needed: list[Need]
+    options: config.Config,
+    operation: str,
+    needed: list[Need],
+    deadline: float,
 ) -> Verdict:
-    deadline = time.monotonic() + options.io_timeout
-
     def read(location: Location) -> list[str]:
         return _shared_read(location.domain, deadline, options.io_timeout)
 
-    guard = Guard(policy.settings(options), read)
+    guard = Guard(
+        policy.settings(options),
+        read,
+        options.io_timeout,
+        settle=options.settle,
+    )
     return guard.verdict(operation, needs.Needs(known=needed), deadline)
 
 
@@ -187,7 +193,9 @@ def needs_of_drives(drives: Iterable[Drive]) -> list[Need]:
     return found
 
 
-def needs_of_xml(xml: str, options: config.Config) -> list[Need]:
+def needs_of_xml(
+    xml: str, options: config.Config, deadline: float
+) -> list[Need]:
     """
     What the XML of a VM needs, leases too: by VDSM's metadata in it and by the
     paths of its disks. Touches nothing that could hang.
@@ -195,10 +203,11 @@ def needs_of_xml(xml: str, options: config.Config) -> list[Need]:
     A path that only looks like one of a domain is left out: VDSM has prepared
     no domain there.
 
+    deadline: of time.monotonic(), until which links are followed.
+
     Raises VmUnclear.
     """
-    table = mounts.table()
-    finder = needs.Finder(options.repo_root, options.lv_dir, table)
+    finder = guard_host.make_finder(options, deadline)
     known = finder.needs(guard_host.parse_vm(xml)).known
     return [
         Need(need.device, Location(need.location.domain))

@@ -10,8 +10,11 @@ cannot refuse the VM then.
   active LVs, which sysfs knows. The VM would run from these devices, also
   where a replica is beside them. If the LVs are not active, or these devices
   do not have the VG's metadata, the configured devices come next.
+- A LUN is read by one lvm command that is limited to it (lun.py).
 - A domain of which only the UUID is known is looked for in VDSM's links in
-  repo_root, then in sysfs, and only then on all storage.
+  repo_root, then in sysfs, and only then on all storage. A link may be left in
+  the directory of another pool, so all links count, and those are passed over
+  that lead nowhere.
 
 The modules for a kind of domain are imported when there is such a domain: a
 hook is a process on the way of every start of a VM.
@@ -19,17 +22,22 @@ hook is a process on the way of every start of a VM.
 
 from __future__ import annotations
 
+import functools
 import os
+import threading
 
 from vdsm_backup import errors
-from vdsm_backup.host import devices
+from vdsm_backup.host import devices, mounts
 from vdsm_backup.metadata import flag as md_flag
 from vdsm_backup.metadata import lines as md_lines
+from vdsm_backup.processes.jobs import Jobs
 from vdsm_backup.text import is_uuid
+from vdsm_backup.vm import links
 from vdsm_backup.vm.paths import (
     ANY,
     BLOCK,
     FILE,
+    LUN,
     Location,
     NotADomain,
     locations,
@@ -37,11 +45,10 @@ from vdsm_backup.vm.paths import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Sequence
+    from typing import Iterable, Sequence
 
     from vdsm_backup.fileio.base import FileIO
-    from vdsm_backup.storage.base import Options
-    from vdsm_backup.storage.block import BlockStorage
+    from vdsm_backup.storage.base import Options, Storage
 
 
 class DirectReader:
@@ -60,22 +67,81 @@ class DirectReader:
         timeout: seconds, for each call.
 
         Raises NotADomain if the location is a candidate and no domain is
-        there; what a Reader's read() raises, DomainNotFound, AmbiguousDomain.
+        there, or if a VG is there that is none of VDSM's; what a Reader's
+        read() raises, DomainNotFound, AmbiguousDomain.
         """
-        if location.kind == ANY:
-            location = self._located(location)
-            if location.kind == ANY:
-                return self._read_wherever(location)
+        if location.kind == LUN:
+            from vdsm_backup.storage import lun
+
+            return lun.read(self._options, location.directory, timeout)
         if location.kind == FILE:
             return self._read_file(location, timeout)
-        return self._read_block(location.domain, timeout)
+        if location.kind == BLOCK:
+            return self._read_block(location.domain, timeout)
+        lines = self._read_linked(location.domain, timeout)
+        if lines is not None:
+            return lines
+        if devices.under_active(location.domain, self._sysfs):
+            try:
+                return self._read_block(location.domain, timeout)
+            except NotADomain:
+                # The LVs that are active are those of another VG.
+                pass
+        return self._read_wherever(location)
+
+    def _read_linked(self, sd_id: str, timeout: float) -> list[str] | None:
+        """
+        Read the domain where VDSM's links say that it is; None if they lead
+        nowhere.
+        """
+        reads = {
+            place: functools.partial(self._read_at_link, place, timeout)
+            for place in self._linked(sd_id)
+        }
+        # No deadline is needed: each read has its timeouts, and ends.
+        ends = Jobs(reads).results(lambda: threading.TIMEOUT_MAX)
+        return _of_all_places(
+            ((lines, error) for _, lines, error in ends), sd_id
+        )
+
+    def _read_at_link(self, place: Location, timeout: float) -> list[str]:
+        """Raises NotADomain, too, if nothing is there."""
+        if place.kind == FILE:
+            return self._read_file(place, timeout, linked=True)
+        try:
+            return self._read_block(place.domain, timeout)
+        except errors.DomainNotFound:
+            raise NotADomain(place.domain)
+
+    def _linked(self, sd_id: str) -> list[Location]:
+        """
+        The Locations to which VDSM's links of a domain lead. No storage is
+        touched, and nothing where VDSM's repository itself could hang.
+        """
+        options, table = self._options, mounts.table()
+        repo = options.repo_root
+        if not mounts.cannot_hang(links.mount_of(repo, table)):
+            return []
+        found: dict[Location, None] = {}
+        for pool in sorted(filter(is_uuid, _listdir(repo))):
+            # The path of a volume that would be in this domain.
+            path = os.path.join(repo, pool, sd_id, "images", "x")
+            there = [
+                place
+                for name in links.trace(path, table).names
+                for place in locations(name, repo, options.lv_dir)
+                if place.domain == sd_id and place.kind != ANY
+            ]
+            # A candidate is the same directory by another name, or is alone.
+            sure = [place for place in there if not place.candidate]
+            found.update(dict.fromkeys(sure or there))
+        return list(found)
 
     def _read_wherever(self, location: Location) -> list[str]:
         """
         Read the domain where the search finds it. That may be several places:
         one storage that is mounted twice, or a replica beside its origin. The
-        VM may use any of them, so a flag in one of them counts, and so does
-        an error.
+        VM may use any of them.
         """
         from vdsm_backup.storage.discovery import Discovery
 
@@ -83,49 +149,23 @@ class DirectReader:
         found, failures = Discovery(self._options).places(sd_id)
         if not found and failures:
             raise failures[0].error
-        if not found and location.candidate:
+        lines = _of_all_places(map(_read, found), sd_id)
+        if lines is not None:
+            return lines
+        if location.candidate:
             raise NotADomain(sd_id)
-        if not found:
-            raise errors.DomainNotFound(sd_id)
-        error = None
-        for storage in found:
-            try:
-                lines = storage.read()
-                if not _is_unflagged(lines, sd_id):
-                    return lines
-            except errors.Error as e:
-                error = error or e
-        if error:
-            raise error
-        return lines
+        raise errors.DomainNotFound(sd_id)
 
-    def _located(self, location: Location) -> Location:
+    def _read_file(
+        self, location: Location, timeout: float, linked: bool = False
+    ) -> list[str]:
         """
-        The location with its kind, if this host knows the kind without
-        reading any storage. Otherwise the location as it is.
+        linked: it is a link of VDSM that says so. Raises NotADomain, too, if
+            nothing is there then.
         """
-        repo = self._options.repo_root
-        for pool in sorted(filter(is_uuid, _listdir(repo))):
-            link = os.path.join(repo, pool, location.domain)
-            try:
-                target = os.path.join(repo, pool, os.readlink(link))
-            except OSError:
-                continue
-            # The path of a volume that would be in this domain.
-            volume = os.path.join(os.path.normpath(target), "images", "x")
-            for found in locations(volume, repo):
-                if found.domain == location.domain and not found.candidate:
-                    return found
-        if devices.under_active(location.domain, self._sysfs):
-            return Location(location.domain, BLOCK)
-        return location
-
-    def _read_file(self, location: Location, timeout: float) -> list[str]:
         from vdsm_backup.fileio import base as fileio
         from vdsm_backup.fileio import choose
-        from vdsm_backup.storage.file import FileStorage, io_user
 
-        options = self._options
         # A location of this kind always has its directory.
         directory = location.directory
         # In VDSM's repository the domain's directory is no link. Elsewhere it
@@ -133,49 +173,130 @@ class DirectReader:
         base = directory if location.candidate else os.path.dirname(directory)
         try:
             with choose.open(
-                options.ioprocess, directory, timeout, base
+                self._options.ioprocess, directory, timeout, base
             ) as io:
-                if location.candidate:
-                    _require_domain(io, directory)
-                user = io_user(options)
-                storage = FileStorage(
-                    location.domain, directory, io, timeout, user
-                )
-                return storage.read()
+                try:
+                    return self._read_through(io, location, timeout, linked)
+                except _Closed:
+                    if os.getuid() != 0:
+                        # Not ours, then: VDSM cannot use it either.
+                        raise NotADomain(directory)
+            with choose.open_root_too(directory, timeout, base) as io:
+                return self._read_through(io, location, timeout, linked)
         except fileio.Timeout:
             raise errors.StorageTimeout(directory, timeout)
         except (fileio.Closed, OSError) as e:
             raise errors.MetadataUnreadable(location.domain, str(e))
 
+    def _read_through(
+        self, io: FileIO, location: Location, timeout: float, linked: bool
+    ) -> list[str]:
+        from vdsm_backup.storage.file import FileStorage, io_user
+
+        if linked and _is_absent(io, location.directory):
+            raise NotADomain(location.directory)
+        if location.candidate:
+            _require_domain(io, location.directory)
+        storage = FileStorage(
+            location.domain,
+            location.directory,
+            io,
+            timeout,
+            io_user(self._options),
+        )
+        return storage.read()
+
     def _read_block(self, sd_id: str, timeout: float) -> list[str]:
+        """Raises NotADomain, too, if a VG is there that is none of VDSM's."""
         narrow = devices.under_active(sd_id, self._sysfs)
         if narrow:
             try:
-                return self._block(sd_id, narrow, timeout).read()
+                return self._read_vg(sd_id, narrow, timeout)
             except (errors.DomainNotFound, errors.LvmFailed):
                 # The PV that has the VG's metadata may be under no active LV.
                 pass
         names = devices.configured_or_multipath(self._options.lvm_devices)
-        return self._block(sd_id, names, timeout).read()
+        return self._read_vg(sd_id, names, timeout)
 
-    def _block(
+    def _read_vg(
         self, sd_id: str, names: Sequence[str], timeout: float
-    ) -> BlockStorage:
+    ) -> list[str]:
         from vdsm_backup.lvm.vgs import Lvm
         from vdsm_backup.storage.block import BlockStorage
 
-        return BlockStorage(sd_id, Lvm(names, timeout))
+        lvm = Lvm(names, timeout)
+        scan = lvm.scan()
+        if scan.has_only_foreign(sd_id):
+            raise NotADomain(sd_id)
+        return BlockStorage(sd_id, lvm, scan=scan).last_scan()
+
+
+class _Closed(PermissionError):
+    """Whether a candidate is a domain is not for this user to see."""
 
 
 def _require_domain(io: FileIO, directory: str) -> None:
-    """Raises NotADomain."""
-    from vdsm_backup.storage.file import DOM_MD
+    """
+    Raises NotADomain if a directory that is called by a UUID is no domain: it
+    has no dom_md, or one without any of the files that each domain has. One
+    of these is away while it is replaced, never all. Raises _Closed if this
+    is not for the user of the FileIO to see.
+    """
+    from vdsm_backup.storage.file import DOM_MD, IDS, LEASES, METADATA
 
+    dom_md = os.path.join(directory, DOM_MD)
     try:
-        io.lstat(os.path.join(directory, DOM_MD))
-    except (FileNotFoundError, NotADirectoryError, PermissionError):
-        # A directory that VDSM's user cannot enter is no domain of VDSM's.
+        io.lstat(dom_md)
+    except (FileNotFoundError, NotADirectoryError):
         raise NotADomain(directory)
+    except PermissionError as e:
+        raise _Closed(*e.args)
+    files = (os.path.join(dom_md, name) for name in (METADATA, IDS, LEASES))
+    if all(_is_absent(io, path) for path in files):
+        raise NotADomain(directory)
+
+
+def _is_absent(io: FileIO, path: str) -> bool:
+    """Raises OSError if that cannot be told."""
+    try:
+        io.lstat(path)
+    except FileNotFoundError:
+        return True
+    return False
+
+
+def _read(storage: Storage) -> tuple[list[str] | None, Exception | None]:
+    try:
+        return storage.read(), None
+    except errors.Error as e:
+        return None, e
+
+
+def _of_all_places(
+    ends: Iterable[tuple[list[str] | None, Exception | None]], sd_id: str
+) -> list[str] | None:
+    """
+    The lines of a domain that was read in several places, of which the VM may
+    use any: those of a place that has a flag, as soon as it is known. None if
+    the domain is in none of them.
+
+    ends: (lines, error) of each place; either is None. NotADomain is no error.
+
+    Raises the first error if no flag was read.
+    """
+    failed, unflagged = None, None
+    for lines, error in ends:
+        if isinstance(error, NotADomain):
+            continue
+        if error is not None:
+            failed = failed or error
+        elif lines is not None:
+            if not _is_unflagged(lines, sd_id):
+                return lines
+            unflagged = lines
+    if failed is not None:
+        raise failed
+    return unflagged
 
 
 def _is_unflagged(lines: list[str], sd_id: str) -> bool:

@@ -20,11 +20,12 @@ from collections import namedtuple
 from vdsm_backup import errors
 from vdsm_backup.fileio import base as fileio
 from vdsm_backup.fileio import choose
-from vdsm_backup.host import devices
+from vdsm_backup.host import devices, mounts
 from vdsm_backup.lvm.vgs import Lvm
 from vdsm_backup.storage.block import BlockStorage
 from vdsm_backup.storage.file import DOM_MD, FileStorage, io_user
 from vdsm_backup.text import is_uuid, printable
+from vdsm_backup.vm.links import mount_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -119,6 +120,9 @@ class Sources:
         """
         Paths of mounts. Only the local directories in which VDSM mounts are
         listed: no mounted file system is touched.
+
+        Raises ConfigInvalid; StorageTimeout, MetadataUnreadable if repo_root
+        is on a file system that could hang.
         """
         base = os.path.join(self._options.repo_root, "mnt")
         names = self._listdir(base)
@@ -135,9 +139,14 @@ class Sources:
 
     def _listdir(self, path: str) -> list[str]:
         try:
-            return sorted(os.listdir(path))
+            if mounts.cannot_hang(mount_of(path, mounts.table())):
+                return sorted(os.listdir(path))
+            with self.io(path) as io:
+                return sorted(io.listdir(path))
         except FileNotFoundError:
             return []
+        except (fileio.Timeout, fileio.Closed) as e:
+            raise self._ours(path, e)
         except OSError as e:
             path = printable(path)
             raise self._options.invalid(

@@ -16,7 +16,7 @@ from vdsm_backup import errors
 from vdsm_backup.host import filesystems, mounts
 from vdsm_backup.processes import scripts
 from vdsm_backup.text import printable
-from vdsm_backup.vm.paths import mount_of
+from vdsm_backup.vm.links import mount_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,23 +2,30 @@
 """
 The storage domains that a VM needs, and what for.
 
-A VM needs the domains of its own disks, with their backing chains, and of its
-leases; not those of CD-ROMs and floppies, which may come from anywhere. A disk
-is on a domain if any name of the disk's path lies on the domain, or if VDSM's
-metadata says so. In the second case VDSM has prepared the disk on that domain,
-even if a hook has given the VM another path since. A lease is on a domain if
-its path lies there, or if the domain is its lockspace; the path tells which of
-several places of the domain the VM uses.
+A VM needs the domains of its own disks, with their backing chains, of its
+leases, and of all other paths in its XML; not those of CD-ROMs and floppies,
+which may come from anywhere. A disk is on a domain if any name of the disk's
+path lies on the domain, if it is a device on which the domain is (luns.py), or
+if VDSM's metadata says so. In the last case VDSM has prepared the disk on that
+domain, even if a hook has given the VM another path since. A lease is on a
+domain if its path lies there, or if the domain is its lockspace; the path
+tells which of several places of the domain the VM uses. A path that is a
+directory needs the domains in it, too (shared_directories.py).
 """
 
 from __future__ import annotations
 
+import os
 from collections import namedtuple
 
 from vdsm_backup import errors
+from vdsm_backup.host import block_stack
 from vdsm_backup.processes import scripts
 from vdsm_backup.text import is_uuid, printable
+from vdsm_backup.vm import links, luns
 from vdsm_backup.vm import paths as vm_paths
+from vdsm_backup.vm.domxml import LEASE
+from vdsm_backup.vm.shared_directories import SharedDirectories
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,13 +45,9 @@ RESOLVE_LINKS = "vdsm_backup.vm.resolve_links"
 # Far more than a VM of oVirt has. Each costs a thread, and some a process.
 MAX_LOCATIONS = 256
 
-# Of all paths of a VM. Each part may cost a readlink() on this host. A path of
-# VDSM has nine.
+# Of all paths of a VM, as they are in its XML. A path of VDSM has nine. What
+# links add has links.Limits.
 MAX_PARTS = 20_000
-
-
-# The device of a Need that is no disk.
-_LEASE = "a lease"
 
 
 class Need(namedtuple("Need", "device location")):
@@ -80,17 +83,28 @@ class Needs:
 
 class Finder:
     """
-    Finds what VMs need on this host.
+    Finds what a VM needs on this host.
 
-    repo_root, lv_dir: see config.py. table: of mounts.table().
+    repo_root, lv_dir: see config.py. table: of mounts.table(). limits: of the
+    one VM that is looked at.
     """
 
     def __init__(
-        self, repo_root: str, lv_dir: str, table: Sequence[Mount]
+        self,
+        repo_root: str,
+        lv_dir: str,
+        table: Sequence[Mount],
+        limits: links.Limits | None = None,
     ) -> None:
         self._repo_root = repo_root
         self._lv_dir = lv_dir
         self._table = table
+        self._directories = SharedDirectories(repo_root, table)
+        # {block_stack.number(): Locations}
+        self._devices: dict[str, list[vm_paths.Location]] = {}
+        self._limits = limits or links.Limits()
+        # Of all names so far.
+        self._named: set[vm_paths.Location] = set()
 
     def needs(self, vm: Vm) -> Needs:
         """
@@ -107,16 +121,19 @@ class Finder:
             # Other lockspaces than VDSM's are no storage domains.
             if is_uuid(lockspace):
                 location = vm_paths.Location(lockspace)
-                found.known.append(Need(_LEASE, location))
+                found.known.append(Need(LEASE, location))
         for path in vm.lease_paths:
             if path.startswith("/"):
-                self._add_path(found, _LEASE, path)
+                self._add_path(found, LEASE, path)
+        for device, path in vm.other_paths:
+            self._add_path(found, printable(device), path, shared=True)
+        for device, address in vm.scsi:
+            locations = luns.scsi_locations(address)
+            found.known += [Need(device, location) for location in locations]
         found.known = _merge(found.known)
         count = len({n.location for n in found.known}) + len(found.unresolved)
         if count > MAX_LOCATIONS:
-            raise errors.VmUnclear(
-                f"its disks are in {count} places, more than {MAX_LOCATIONS}"
-            )
+            raise _too_many_places()
         return found
 
     def _add_disk(self, found: Needs, disk: Disk) -> None:
@@ -131,72 +148,143 @@ class Finder:
         found.known += [Need(device, location) for location in locations]
         for source in disk.sources:
             if source.kind != "name":
-                self._add_path(found, device, source.value)
+                shared = source.kind == "dir"
+                self._add_path(found, device, source.value, shared)
             elif source.protocol == "gluster":
                 locations = vm_paths.gluster_locations(source.value)
                 found.known += [Need(device, place) for place in locations]
 
-    def _add_path(self, found: Needs, device: str, path: str) -> None:
-        if len(path) > vm_paths.MAX_PATH:
+    def _add_path(
+        self, found: Needs, device: str, path: str, shared: bool = False
+    ) -> None:
+        """
+        Add what a path needs. shared: it may be a directory that the VM gets.
+        """
+        if len(path) > links.MAX_PATH:
             # No file has it, and each part of it costs time.
             raise errors.VmUnclear(f"the path of {device} is too long")
         # libvirt's working directory is /, so a path that is not absolute is
         # one below /.
-        trace = vm_paths.trace("/" + path, self._table)
-        locations = self._locations(trace.names)
+        path = "/" + path
+        trace = links.trace(path, self._table, self._limits)
+        locations = self._locations(trace.names, trace.domains)
+        if shared:
+            locations = self._counted(
+                self._directories.locations(path, trace, locations)
+            )
+        number = block_stack.number(path) if trace.rest is None else None
+        if number is not None:
+            locations += self._device_locations(number)
         found.known += [Need(device, location) for location in locations]
         if trace.mount is not None and trace.rest is not None:
             paths = found.unresolved.setdefault(trace.mount, [])
             paths.append((device, trace.rest))
 
-    def _locations(self, names: Iterable[str]) -> list[vm_paths.Location]:
-        return [
-            location
-            for name in names
-            for location in vm_paths.locations(
-                name, self._repo_root, self._lv_dir
-            )
-        ]
+    def _device_locations(self, number: str) -> list[vm_paths.Location]:
+        # Hundreds of LVs may be on one device, and a VM may name it often.
+        if number not in self._devices:
+            self._devices[number] = luns.locations(number)
+        return self._devices[number]
+
+    def _locations(
+        self, names: Iterable[str], domains: Iterable[str] = ()
+    ) -> list[vm_paths.Location]:
+        """
+        The Locations of the names of a path, and of directories with a dom_md
+        that it passes. Raises VmUnclear.
+        """
+        where = (self._repo_root, self._lv_dir)
+        found: list[vm_paths.Location] = []
+        for name in names:
+            found += self._counted(vm_paths.locations(name, *where))
+            if is_uuid(os.path.basename(name)):
+                # A directory may be a domain itself.
+                inside = vm_paths.locations(f"{name}/x", *where)
+                found += self._counted([x for x in inside if not x.candidate])
+        for directory in domains:
+            found += self._counted(vm_paths.within_domain(directory, *where))
+        return list(dict.fromkeys(found))
+
+    def _counted(
+        self, found: list[vm_paths.Location]
+    ) -> list[vm_paths.Location]:
+        # Looked at here, since few links make very many names. Twice: _merge()
+        # makes one of a domain's location with a directory and one without.
+        self._named.update(found)
+        if len(self._named) > 2 * MAX_LOCATIONS:
+            raise _too_many_places()
+        return found
 
     def resolve(self, paths: UnresolvedPaths, timeout: float) -> Resolved:
         """
-        Follow all links of unresolved paths, in a child process.
+        Follow all links of unresolved paths, in a child process. If we were
+        started as root, root follows them in another one: a directory that is
+        closed to our effective user is as open to libvirt as to root. And
+        where an export squashes root, it may be closed to root only. So
+        wherever one of them comes counts.
 
         timeout: seconds.
 
         Returns the Needs that this adds; the paths that are still unresolved;
-        and why they are, which is None if there are none.
+        and why they are, which is None if there are none. What is met on the
+        way of an unresolved path counts, too.
         """
         names = sorted({path for _, path in paths})
-        script = scripts.Script(RESOLVE_LINKS, *names)
-        scripts.collect([script], timeout)
-        real = {line["path"]: line["real"] for line in script.lines}
-        found = [
-            Need(device, location)
+        followers = [scripts.Script(RESOLVE_LINKS, *names)]
+        if os.getuid() == 0 != os.geteuid():
+            root = scripts.Script(RESOLVE_LINKS, *names, as_root=True)
+            followers.append(root)
+        scripts.collect(followers, timeout)
+        met: dict[str, list[vm_paths.Location]] = {path: [] for path in names}
+        followed: list[str] = []
+        why: errors.Error | None = None
+        for line in [line for each in followers for line in each.lines]:
+            path = line["path"]
+            if links.NAME in line:
+                met[path] += self._locations([line[links.NAME]])
+            elif links.DOMAIN in line:
+                met[path] += self._locations([], [line[links.DOMAIN]])
+            elif "device" in line:
+                met[path] += self._device_locations(line["device"])
+            elif "failed" in line:
+                why = errors.VmUnclear(line["failed"])
+            else:
+                followed.append(path)
+        found: list[Need] = []
+        for device, path in paths:
+            # Many disks can have the same path.
+            there = dict.fromkeys(met[path])
+            self._limits.spend(len(there))
+            found += [Need(device, location) for location in there]
+        left = [
+            (device, path)
             for device, path in paths
-            if path in real
-            for location in self._locations([real[path]])
+            if followed.count(path) < len(followers)
         ]
-        left = [(device, path) for device, path in paths if path not in real]
-        return found, left, _why(script, left, timeout)
-
-
-def _why(
-    script: scripts.Script, left: UnresolvedPaths, timeout: float
-) -> errors.Error | None:
-    if not left:
-        return None
-    path = printable(left[0][1])
-    if script.ended:
-        return errors.MetadataUnreadable(path, "following links failed")
-    return errors.StorageTimeout(path, timeout)
+        if left and why is None:
+            what = printable(left[0][1])
+            why = errors.StorageTimeout(what, timeout)
+            if all(each.ended for each in followers):
+                reason = "following links failed"
+                why = errors.MetadataUnreadable(what, reason)
+        return found, left, why if left else None
 
 
 def _require_parts(vm: Vm) -> None:
     paths = [s.value for disk in vm.disks for s in disk.sources]
-    parts = sum(path.count("/") for path in [*paths, *vm.lease_paths])
+    paths += [*vm.lease_paths, *(path for _, path in vm.other_paths)]
+    # Also a path without a slash has a part, and so has a domain by metadata:
+    # many disks can have the same many domains.
+    parts = sum(path.count("/") + 1 for path in paths)
+    parts += sum(len(disk.domains) for disk in vm.disks)
     if parts > MAX_PARTS:
         raise errors.VmUnclear(f"the paths of its disks have {parts} parts")
+
+
+def _too_many_places() -> errors.VmUnclear:
+    return errors.VmUnclear(
+        f"its disks are in more than {MAX_LOCATIONS} places"
+    )
 
 
 def _merge(needs: list[Need]) -> list[Need]:

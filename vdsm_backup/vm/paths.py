@@ -13,13 +13,11 @@ blockSD.py, sc.P_VDSM_STORAGE; lib/vdsm/virt/vm.py for transient disks):
     /dev/<sd>/<volume>, /dev/mapper/<sd>-<volume>      dashes doubled, a link
     <anywhere>/<sd>-<volume>.<8 random characters>     a transient disk
 
-A path is followed link by link, and every name that it has on the way counts:
-a link from one domain into another is on both. A UUID in any other path makes
-the directory of that name a candidate. A candidate is a domain if it has a
-dom_md; the code that reads the candidate looks for that.
-
-Links in local directories are followed here. Of a path on a mount that could
-hang nothing is touched; a Trace has the part of it that is left to resolve.
+A UUID in any other path makes the directory of that name a candidate. A
+candidate is a domain if it has a dom_md that is not empty; the code that reads
+the candidate looks for that. In VDSM's own paths images have UUIDs, too. There
+a directory within a domain is a candidate only if a look at it has found a
+dom_md (links.py, which also has all names of one path).
 """
 
 from __future__ import annotations
@@ -28,27 +26,18 @@ import os
 import re
 from collections import namedtuple
 
-from vdsm_backup.host import mounts
 from vdsm_backup.text import UUID, is_uuid
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Iterable, Sequence
+from vdsm_backup.vm.links import MAPPER
 
 # Kinds of a Location.
 FILE = "file"
 BLOCK = "block"
+# A block device that may be a PV of a domain.
+LUN = "lun"
 # The domain is known by its UUID only; the code that reads it has to find it.
 ANY = "any"
 
 RUN_STORAGE = ("/run/vdsm/storage", "/var/run/vdsm/storage")
-_MAPPER = "/dev/mapper/"
-_DM = re.compile(r"/dev/(dm-\d+)")
-
-# The kernel's own limits: MAXSYMLINKS in include/linux/namei.h, PATH_MAX in
-# include/uapi/linux/limits.h
-MAX_LINKS = 40
-MAX_PATH = 4096
 
 # VDSM uses Python's tempfile, whose random part is 8 characters of a-z0-9_.
 _TRANSIENT = re.compile(rf"({UUID})-{UUID}\.[a-z0-9_]{{8}}")
@@ -67,9 +56,9 @@ class Location(
     """
     Where a storage domain is.
 
-    domain: its UUID.
-    kind: FILE, BLOCK or ANY.
-    directory: of a file domain, <mount>/<sd>; else "".
+    domain: its UUID, "" for a LUN.
+    kind: FILE, BLOCK, LUN or ANY.
+    directory: of a file domain, <mount>/<sd>; of a LUN, its device; else "".
     candidate: whether only the name of a directory, or of a file, suggests
         the domain. If there is no such domain, the location does not count.
     """
@@ -80,28 +69,17 @@ class Location(
     directory: str
     candidate: bool
 
+    @property
+    def title(self) -> str:
+        """What it is called where the domain's name is not known."""
+        return self.domain or f"(on {self.directory})"
+
 
 class NotADomain(Exception):
     """
     There is no storage domain at a candidate Location. Raised by the code
     that reads it.
     """
-
-
-class Trace(namedtuple("Trace", "names mount rest", defaults=(None, None))):
-    """
-    What is known of a path without touching what could hang.
-
-    names: all that the path is called on its way.
-    mount: the mount point that could hang and stopped us, "/" if no mount is
-        known; None if all links were followed.
-    rest: the path on that mount, whose links were not followed, or None.
-    """
-
-    __slots__ = ()
-    names: tuple[str, ...]
-    mount: str | None
-    rest: str | None
 
 
 def locations(
@@ -117,6 +95,23 @@ def locations(
     if found is None:
         found = _in_known(name, parts, lv_dir)
     return _candidates(parts) if found is None else found
+
+
+def within_domain(
+    directory: str, repo_root: str, lv_dir: str = "/dev"
+) -> list[Location]:
+    """
+    The Location that a directory with a dom_md has, if locations() of what is
+    in it tells nothing of this directory: it is within another domain, or
+    somewhere in VDSM's directories where VDSM has no domain.
+
+    directory: absolute, without "..", called by a UUID.
+    """
+    above, sd_id = os.path.split(directory)
+    told = locations(f"{directory}/x", repo_root, lv_dir)
+    if told != locations(f"{above}/x", repo_root, lv_dir):
+        return []
+    return [Location(sd_id, FILE, directory, candidate=True)]
 
 
 def gluster_locations(name: str) -> list[Location]:
@@ -169,8 +164,8 @@ def _in_known(
     inside = _below(parts, lv_dir)
     if inside is not None and is_uuid(inside[0]):
         return _location(inside, 0, BLOCK)
-    if name.startswith(_MAPPER):
-        return _mapped(name[len(_MAPPER) :])
+    if name.startswith(MAPPER):
+        return _mapped(name[len(MAPPER) :])
     match = _TRANSIENT.fullmatch(parts[-1])
     if match:
         # The file may also be somebody else's and only be called so, so the
@@ -209,93 +204,3 @@ def _location(
     if len(parts) > at + 1 and is_uuid(parts[at]):
         return [Location(parts[at], kind, directory)]
     return []
-
-
-# Following links
-
-
-def trace(
-    path: str, table: Sequence[mounts.Mount], sysfs: str = "/sys"
-) -> Trace:
-    """
-    The Trace of a path. Never touches what could hang, and never fails: a path
-    that does not exist has just its own name.
-
-    table: of mounts.table().
-    """
-    if "\0" in path:
-        # No file has it, and the calls below refuse it.
-        return Trace(())
-    names = [] if ".." in path.split("/") else [os.path.normpath(path)]
-    at, todo, links = "/", _reversed_parts(path), 0
-    while todo:
-        part = todo.pop()
-        if part == "..":
-            at = os.path.dirname(at)
-            continue
-        at = os.path.join(at, part)
-        mount = mounts.holding(at, table)
-        if not mounts.cannot_hang(mount):
-            rest = os.path.join(at, *reversed(todo))
-            if ".." not in todo:
-                names.append(rest)
-            point = "/" if mount is None else mount.point
-            return Trace(_unique(names), point, rest)
-        target = _readlink(at)
-        if target is None:
-            continue
-        links += 1
-        if links > MAX_LINKS:
-            break
-        at = "/" if target.startswith("/") else os.path.dirname(at)
-        todo += _reversed_parts(target)
-        name = os.path.join(at, *reversed(todo))
-        if ".." not in todo:
-            names.append(name)
-    names.append(at)
-    mapped = _mapper_name(at, sysfs)
-    return Trace(_unique([*names, mapped] if mapped else names))
-
-
-def mount_of(path: str, table: list[mounts.Mount]) -> mounts.Mount | None:
-    """
-    The mount that a path lies on, links followed as trace() follows them;
-    None if it is not known.
-    """
-    found = trace(path, table)
-    return mounts.holding(found.rest or found.names[-1], table)
-
-
-def _reversed_parts(path: str) -> list[str]:
-    """The parts of a path, of which pop() gives the first one."""
-    return [p for p in reversed(path.split("/")) if p not in ("", ".")]
-
-
-def _readlink(path: str) -> str | None:
-    """Where a link leads, or None of anything else."""
-    try:
-        return os.readlink(path)
-    except (OSError, ValueError):
-        # It is no link, is not there, or is not ours to see. ValueError: a
-        # name that cannot be encoded, which no file has.
-        return None
-
-
-def _mapper_name(path: str, sysfs: str) -> str | None:
-    """/dev/mapper/<name> of a /dev/dm-N. None of any other path."""
-    match = _DM.fullmatch(path)
-    if not match:
-        return None
-    try:
-        path = f"{sysfs}/block/{match[1]}/dm/name"
-        with open(path, errors="surrogateescape") as f:
-            return _MAPPER + f.read().rstrip("\n")
-    except OSError:
-        return None
-
-
-def _unique(names: Iterable[str]) -> tuple[str, ...]:
-    # Kernel paths may begin with two slashes, which normpath keeps.
-    return tuple(
-        dict.fromkeys(os.path.join("/", n.lstrip("/")) for n in names)
-    )

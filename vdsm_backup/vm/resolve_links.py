@@ -3,17 +3,28 @@
 Child process: where paths lead when all links on them are followed.
 
 Its arguments are the paths, on mounts that can hang for ever (see
-processes/scripts.py). It writes one JSON object a line, flushed after each
-path:
+processes/scripts.py). It writes one JSON object a line. All that is met on
+the way of a path counts, so each Step (links.py) is written, and flushed,
+before anything further on the way is touched:
 
-    {"path": "/a/link", "real": "/b/file"}
+    {"path": "/a/link", "name": "/b/file"}
+    {"path": "/a/link", "domain": "/b/images/<sd>"}
+
+After those of a path comes, if it is a device, its number
+(host/block_stack.py), and then one of
+
+    {"path": "/a/link", "device": "block/253:3"}
+
+    {"path": "/a/link", "followed": true}
+    {"path": "/a/link", "failed": "the paths of the VM ..."}
 """
 
 from __future__ import annotations
 
-import os
-
+from vdsm_backup import errors
+from vdsm_backup.host import block_stack
 from vdsm_backup.processes.script_output import say
+from vdsm_backup.vm import links
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,5 +32,15 @@ if TYPE_CHECKING:
 
 
 def main(paths: Iterable[str]) -> None:
+    limits = links.Limits()
     for path in paths:
-        say({"path": path, "real": os.path.realpath(path)})
+        try:
+            for step in links.follow(path, limits):
+                say({"path": path, step.kind: step.path})
+        except errors.VmUnclear as e:
+            say({"path": path, "failed": e.why})
+        else:
+            number = block_stack.number(path)
+            if number is not None:
+                say({"path": path, "device": number})
+            say({"path": path, "followed": True})

@@ -199,7 +199,11 @@ def assert_line(text, code):
     assert 0 < len(text) <= 200
     assert text.isascii() and text.isprintable(), text
     assert not re.search(r"[\\\"]|Traceback|File '", text), text
-    assert f"(error {code})" in text
+    ends = {
+        994: r"\(error 994\); copy the disk elsewhere",
+        995: r"\(error 995: \d{3,4}\)",
+    }
+    assert re.search(f" {ends.get(code, rf'.error {code}.')}$", text), text
 
 
 def assert_refused(outcome, code):

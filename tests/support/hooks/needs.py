@@ -11,7 +11,7 @@ from tests import ROOT
 from tests.support.lease import sanlockd
 from tests.support.storage import hangfs
 from vdsm_backup.host import filesystems, mounts
-from vdsm_backup.vm.paths import mount_of
+from vdsm_backup.vm.links import mount_of
 
 # As VDSM and libvirt have it, also where kvm has another number.
 VDSM = (36, 36)

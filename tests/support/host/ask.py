@@ -11,7 +11,7 @@ import sys
 from vdsm_backup import config, errors
 from vdsm_backup.host import mounts, vdsm_running
 from vdsm_backup.processes import directories
-from vdsm_backup.vm import paths
+from vdsm_backup.vm import links
 
 
 def guard_mode(path):
@@ -25,7 +25,7 @@ def guard_mode(path):
 def mount_of(path):
     """And whether other mounts are known."""
     table = mounts.table()
-    print(len(table) > 3, paths.mount_of(path, table), mounts.where(path))
+    print(len(table) > 3, links.mount_of(path, table), mounts.where(path))
 
 
 def why_denied(path):

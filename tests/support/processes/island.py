@@ -30,7 +30,9 @@ _TIMEOUT = 60
 
 _INSIDE = ("--net", "--mount", "--pid")
 
-# Its own /run is the directory "run", its /var/log the directory "log".
+# Its own /run is the directory "run", its /var/log the directory "log". The
+# shell is bash: as the first process it takes away those that have ended and
+# whose parent is gone. libvirtd waits for that.
 _BEGIN = """
 ip link set lo up &&
 mount --bind run /run && mount --bind log /var/log && echo up && read end
@@ -69,7 +71,7 @@ class Island(Closing):
         self._daemons = []
         self._process = subprocess.Popen(
             ["unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc"]
-            + ["--kill-child", "sh", "-c", _BEGIN],
+            + ["--kill-child", "bash", "-c", _BEGIN],
             cwd=self.dir,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -95,11 +97,15 @@ class Island(Closing):
     def path(self, *names):
         return os.path.join(self.dir, *names)
 
-    def start(self, *command):
-        """A daemon that stays in the foreground."""
-        self._daemon(_INSIDE, command)
+    def inside(self):
+        """A command that runs another one in there."""
+        return self._enter(_INSIDE, [])
 
-    def run(self, *command):
+    def start(self, *command):
+        """A daemon that stays in the foreground: a Popen."""
+        return self._daemon(_INSIDE, command)
+
+    def run(self, *command, timeout=_TIMEOUT):
         """What the command says, once it has ended well."""
         command = self._enter(_INSIDE, command)
         # Not a pipe, which daemons would keep open.
@@ -111,7 +117,7 @@ class Island(Closing):
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=said,
-                timeout=_TIMEOUT,
+                timeout=timeout,
             )
             said.seek(0)
             text = said.read()

@@ -2,10 +2,12 @@
 """A flagged domain that an engine has elected master: who tells, how often."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.support.waiting import SOON
 from vdsm_backup import errors
 from vdsm_backup.guard import audit, policy
 from vdsm_backup.guard.verdict import Guard
@@ -58,9 +60,10 @@ def start(role="Master", backup="True"):
         "POOL_UUID": POOL,
         "BACKUP": backup,
     }
-    guard = Guard(policy.Settings(), lambda location: md_lines.flush(values))
+    lines = md_lines.flush(values)
+    guard = Guard(policy.Settings(), lambda location: lines, SOON)
     wanted = Needs(known=[Need("disk vda", Location(SD))])
-    verdict = guard.verdict("run", wanted, float("inf"))
+    verdict = guard.verdict("run", wanted, time.monotonic() + SOON)
     return audit.tell(verdict, "VM web1")
 
 

@@ -10,6 +10,7 @@ from vdsm_backup.guard import policy, refusal
 from vdsm_backup.guard.policy import Settings
 from vdsm_backup.guard.verdict import Finding, Verdict
 from vdsm_backup.metadata import flag
+from vdsm_backup.text import printable
 
 SD = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
 FLAG = flag.Flag(
@@ -26,8 +27,9 @@ def unread(error=HUNG):
     return found(SD, value=None, error=error)
 
 
-def error(finding, operation="run", vm="VM web1"):
-    return refusal.error(Verdict(operation, Settings()), finding, vm)
+def error(finding, operation="run", vm="VM web1", vm_id=None):
+    verdict = Verdict(operation, Settings())
+    return refusal.error(verdict, finding, vm, vm_id)
 
 
 def line(*findings, **more):
@@ -37,7 +39,8 @@ def line(*findings, **more):
 def test_a_flagged_domain():
     assert line(found()) == (
         "VM web1 cannot start: disk vda is on backup domain backups-nfs (set"
-        " by admin@host1: nightly copies of site A) (error 994)"
+        " by admin@host1: nightly copies of site A) (error 994); copy the disk"
+        " elsewhere"
     )
 
 
@@ -45,7 +48,7 @@ def test_a_flag_that_cannot_be_read():
     assert line(unread()) == (
         "VM web1 cannot start, not because it is flagged: cannot read the"
         f" flag of domain {SD}, disk vda: its storage did not answer within"
-        " 30 seconds (error 995)"
+        " 30 seconds (error 995: 962)"
     )
 
 
@@ -71,8 +74,13 @@ def test_several_disks_and_a_lease():
 
 def test_several_domains():
     text = line(found(), unread(), unread())
-    assert text.endswith(" (error 994); 2 more domains refused too")
-    assert line(found(), unread()).endswith("; 1 more domain refused too")
+    end = "(error 994); copy the disk elsewhere"
+    assert text.endswith(f"), 2 more domains refused too {end}")
+    assert line(found(), unread()).endswith(
+        f", 1 more domain refused too {end}"
+    )
+    text = line(unread(), unread())
+    assert text.endswith(", 1 more domain refused too (error 995: 962)")
 
 
 def test_a_reason_gives_way():
@@ -80,7 +88,65 @@ def test_a_reason_gives_way():
     text = line(found(value=long))
     assert len(text) == refusal.MAX_LINE
     assert "admin@host1: because because" in text
-    assert text.endswith("..) (error 994)")
+    assert text.endswith("..) (error 994); copy the disk elsewhere")
+
+
+VM_ID = "5d2b6f0e-3c1a-4b7d-9e8f-00000000000a"
+
+
+@pytest.mark.parametrize("name", ["r\u00e9sum\u00e9", "\u4ed6", "a\u202eb"])
+def test_a_name_that_is_not_ascii_is_the_uuid(name):
+    for finding in (found(title=name), found(name, value=None, error=HUNG)):
+        text = line(finding, vm=f"VM {printable(name)}", vm_id=VM_ID)
+        assert text.startswith(f"VM {VM_ID} cannot start")
+        assert f" domain {SD}" in text
+        assert "?" not in text
+    assert line(found(), vm=f"VM {name}").startswith("A VM cannot start")
+
+
+def test_words_that_are_not_ascii():
+    by = "\u00e9va@h\u00f6st"
+    text = line(found(value=flag.Flag(True, "z\u00e1lohy \u2116 1", by)))
+    assert "(set by eva@host: zalohy No 1)" in text
+    text = line(found(value=flag.Flag(True, "\u5099\u4efd", "me")))
+    assert "(set by me: its reason is not ASCII)" in text
+
+
+# The longest names that are not cut.
+LONG = {"vm": f"VM {VM_ID}", "operation": "migrate-in"}
+
+
+@pytest.mark.parametrize(
+    "cause, words",
+    [
+        (HUNG, ": no answer in 30 s (error 995: 962)"),
+        (errors.StorageTimeout("/mnt/" + "x" * 99, 30), ": no answer in 30 s"),
+        (errors.SealBroken(SD, "0" * 40, "1" * 40), ": its checksum is wrong"),
+        (
+            errors.DomainNotFound(SD),
+            ": not found on this host (error 995: 956)",
+        ),
+        (
+            errors.MetadataUnreadable(SD, f"/mnt/{SD}: Input/output error"),
+            "Input/output error (error 995: 961)",
+        ),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_cause_is_said_however_long_the_names_are(cause, words):
+    devices = ["disk vda", "disk vdb", "disk vdc", "a lease"]
+    text = line(found(SD, devices, None, cause), **LONG)
+    assert words in text
+    assert_can_be_shown(text)
+
+
+def test_the_cause_of_any_other_error_is_its_end():
+    text = refusal.plain(
+        errors.ConfigInvalid("/e/" + "x" * 200, "[a] b", "no")
+    )
+    assert "Configuration /e/xx" in text
+    assert text.endswith("[a] b: no (error 987)")
+    assert len(text) == refusal.MAX_LINE
 
 
 def test_a_flag_of_which_nobody_knows_more():
@@ -114,7 +180,8 @@ def test_a_line_is_what_a_user_can_be_shown(vm, title, by, why, devices, text):
     ):
         shown = line(finding, finding, vm=vm)
         assert_can_be_shown(shown)
-        assert f"(error {error(finding).code})" in shown
+        end = "994); copy the disk elsewhere" if finding.flag else "995: 961)"
+        assert shown.endswith(f" (error {end}")
 
 
 @given(TEXT)

@@ -12,7 +12,7 @@ from vdsm_backup.guard.policy import Settings
 from vdsm_backup.guard.verdict import Guard
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.vm.needs import Need, Needs
-from vdsm_backup.vm.paths import FILE, Location, NotADomain
+from vdsm_backup.vm.paths import FILE, LUN, Location, NotADomain
 
 A, B, C = (f"{n}ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25" for n in range(3))
 MOUNT = "/mnt/hung"
@@ -41,7 +41,7 @@ class Storage:
 def verdict_of(answers, *needs, operation="run", settings=None, seconds=LONG):
     storage = Storage()
     storage.answers = answers
-    guard = Guard(settings or Settings(), storage.read)
+    guard = Guard(settings or Settings(), storage.read, LONG)
     deadline = time.monotonic() + seconds
     return guard.verdict(operation, Needs(known=list(needs)), deadline)
 
@@ -128,7 +128,7 @@ def test_other_modes_find_and_allow(mode):
 
 def test_where_the_flag_does_not_matter_storage_is_not_touched():
     storage = Storage()
-    guard = Guard(Settings(), storage.read)
+    guard = Guard(Settings(), storage.read, LONG)
     for row in policy.TABLE:
         if row.answer == policy.ALLOWED:
             needs = Needs(known=[need(A)])
@@ -141,7 +141,7 @@ def test_where_the_flag_does_not_matter_storage_is_not_touched():
 def test_a_domain_is_read_once_for_all_its_disks():
     storage = Storage(**{A: FLAGGED})
     disks = [need(A, f"disk vd{c}") for c in "abc"]
-    guard = Guard(Settings(), storage.read)
+    guard = Guard(Settings(), storage.read, LONG)
     verdict = guard.verdict("run", Needs(disks), time.monotonic() + LONG)
     assert storage.read_from == [Location(A)]
     assert verdict.findings[0].devices == ["disk vda", "disk vdb", "disk vdc"]
@@ -183,7 +183,7 @@ def test_one_location_of_a_domain_with_the_flag_is_enough():
     """A copy beside its origin; and the error of one hides no flag."""
     for first, second in ((FLAGGED, []), ([], FLAGGED), (lines(A), FLAGGED)):
         storage = {"/1": first, "/2": second}
-        guard = Guard(Settings(), lambda p, s=storage: s[p.directory])
+        guard = Guard(Settings(), lambda p, s=storage: s[p.directory], LONG)
         needs = [
             need(A, "disk vda", kind=FILE, directory="/1"),
             need(A, "disk vdb", kind=FILE, directory="/2"),
@@ -218,7 +218,7 @@ def reading_side_by_side():
 def test_all_are_read_at_once_and_late_ones_are_told():
     needs = Needs([need(A), need(B, "disk vdb"), need(C, "disk vdc")])
     with reading_side_by_side() as read:
-        guard = Guard(Settings(), read)
+        guard = Guard(Settings(), read, LONG)
         verdict = guard.verdict("run", needs, time.monotonic() + 1)
     assert [f.domain for f in verdict.findings] == [A, B, C]
     assert isinstance(verdict.findings[2].error, errors.StorageTimeout)
@@ -229,7 +229,7 @@ def test_all_are_read_at_once_and_late_ones_are_told():
 
 def follow(known, answers, resolve, seconds=LONG):
     storage = Storage(**answers)
-    guard = Guard(Settings(), storage.read, resolve)
+    guard = Guard(Settings(), storage.read, LONG, resolve)
     needs = Needs(known, {MOUNT: [("disk vda", f"{MOUNT}/x")]})
     return guard.verdict("run", needs, time.monotonic() + seconds), storage
 
@@ -291,7 +291,7 @@ def test_what_a_look_has_found_is_read_side_by_side():
     needs = Needs([need(C)], {MOUNT: [("disk vda", f"{MOUNT}/x")]})
     found = ([need(A), need(B), need(C)], [], None)
     with reading_side_by_side() as read:
-        guard = Guard(Settings(), read, lambda paths: found)
+        guard = Guard(Settings(), read, LONG, lambda paths: found)
         verdict = guard.verdict("run", needs, time.monotonic() + 1)
     assert [f.domain for f in verdict.findings] == [A, B, C]
     assert verdict.findings[2].flag is None
@@ -321,3 +321,45 @@ def test_a_look_that_hangs():
     finally:
         end.set()
     assert isinstance(verdict.findings[0].error, errors.StorageTimeout)
+
+
+# LUNs
+
+DEVICE = "/dev/mapper/36001405a"
+
+
+def lun_verdict(answer, *needs):
+    lun = need("", kind=LUN, directory=DEVICE, candidate=True)
+    return verdict_of({"": answer, A: FLAGGED}, lun, *needs).findings
+
+
+def test_a_lun_of_a_flagged_domain():
+    (found,) = lun_verdict(FLAGGED)
+    assert (found.domain, found.title) == (A, "backups")
+    assert found.devices == ["disk vda"]
+    # The domain is told once, also where a path leads to it.
+    (found,) = lun_verdict(FLAGGED, need(A, "disk vdb"))
+    assert found.devices == ["disk vda", "disk vdb"]
+
+
+@pytest.mark.parametrize("answer", [lines(B), NotADomain(DEVICE)])
+def test_a_lun_that_is_allowed(answer):
+    assert lun_verdict(answer) == []
+
+
+@pytest.mark.parametrize(
+    "answer", [errors.StorageTimeout("lvm pvs", 30), [], ["no metadata"]]
+)
+def test_a_lun_that_cannot_be_read(answer):
+    (found,) = lun_verdict(answer)
+    assert (found.domain, found.title) == (DEVICE, f"(on {DEVICE})")
+    assert found.flag is None
+    if not isinstance(answer, Exception):
+        assert DEVICE in str(found.error)
+
+
+def test_a_lun_of_a_domain_that_is_damaged():
+    """As far as it is known, the domain is told."""
+    (found,) = lun_verdict(lines(A, BACKUP="maybe"))
+    assert isinstance(found.error, errors.InvalidFlag)
+    assert A in str(found.error)

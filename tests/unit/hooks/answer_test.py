@@ -68,7 +68,7 @@ def test_a_refusal(host, entries):
     assert not found.allowed
     assert found.text == (
         "VM web1 cannot start: disk vda is on backup domain backups (set by"
-        " admin@host1: copies) (error 994)"
+        " admin@host1: copies) (error 994); copy the disk elsewhere"
     )
     (entry,) = entries
     message = entry.pop("message")
@@ -92,7 +92,9 @@ def test_a_refusal(host, entries):
 def test_all_that_is_found_is_logged(host, entries):
     disks = [disk(host, host.flagged), disk(host, str(uuid.uuid4()), "vdb")]
     found = answer(host, xml(*disks))
-    assert found.text.endswith("; 1 more domain refused too")
+    assert found.text.endswith(
+        "), 1 more domain refused too (error 994); copy the disk elsewhere"
+    )
     assert [entry["code"] for entry in entries] == [994, 995]
 
 

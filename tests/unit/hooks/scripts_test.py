@@ -67,7 +67,7 @@ def test_each_calls_one_function(script):
     nodes = list(ast.walk(ast.parse(read(script))))
     imports = [n for n in nodes if isinstance(n, (ast.Import, ast.ImportFrom))]
     *standard, ours = [ast.unparse(node) for node in imports]
-    assert set(standard) <= {"import os", "import sys"}
+    assert set(standard) <= {"import os", "import sys", "import syslog"}
     assert ours == "from vdsm_backup.hooks import entry"
     calls = [n for n in nodes if isinstance(n, ast.Call)]
     ours = [c for c in map(ast.unparse, calls) if c.startswith("entry.")]
@@ -90,6 +90,8 @@ def run_without_the_package(script, *args):
 
 LIBVIRT = os.path.join(SCRIPTS, "qemu.d", NAME)
 START = ("web1", "prepare", "begin", "-")
+# Where libvirt asks us.
+ASKED = ("prepare", "start", "migrate")
 
 
 @pytest.mark.parametrize("point", POINTS)
@@ -98,8 +100,9 @@ def test_without_the_package_it_is_one_line(point):
     assert_one_line(run_without_the_package(script), "ModuleNotFoundError")
 
 
-def test_without_the_package_libvirts_hook_is_a_leftover():
-    done = run_without_the_package(LIBVIRT, *START)
+@pytest.mark.parametrize("operation", ASKED)
+def test_without_the_package_libvirts_hook_is_a_leftover(operation):
+    done = run_without_the_package(LIBVIRT, "web1", operation, "begin", "-")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
@@ -113,6 +116,8 @@ HALF = [
     ("x = (", "SyntaxError"),
     ("", "AttributeError"),
     ("import nobody", "ModuleNotFoundError"),
+    ("from vdsm_backup import config", "ImportError"),
+    ("import vdsm_backup.config", "ModuleNotFoundError"),
     ("open('/nowhere/x')", "FileNotFoundError"),
 ]
 
@@ -170,7 +175,8 @@ def test_a_session_is_not_refused_for_it(text, name):
 
 
 @pytest.mark.parametrize(
-    "operation", ["reconnect", "stopped", "release", "attach", "started"]
+    "operation",
+    ["reconnect", "stopped", "release", "attach", "started", "restore"],
 )
 def test_libvirts_hook_fails_for_nothing_else(operation):
     """On reconnect libvirt would end a VM that runs."""

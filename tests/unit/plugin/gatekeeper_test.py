@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The guard inside VDSM: what a VM needs, and what is made of the answer."""
 
+import math
 import threading
 import time
 
@@ -112,7 +113,7 @@ def test_drives():
 
 def test_xml():
     """Not the CD-ROM; not what only looks like a domain of VDSM."""
-    found = gatekeeper.needs_of_xml(XML, config.load())
+    found = gatekeeper.needs_of_xml(XML, config.load(), math.inf)
     assert needs(found) == [("disk vda", ONE), ("a lease", TWO)]
     assert {need.location for need in found} == {Location(ONE), Location(TWO)}
 
@@ -139,9 +140,9 @@ def test_all_refusals_in_one_message(gate, world, entries):
         "code": 994,
         "message": (
             "VM x cannot start: a lease is on backup domain 6f7a"
-            " (set by me: why) (error 994); "
+            " (set by me: why) (error 994); copy the disk elsewhere; "
             "VM x cannot start: disk vda is on backup domain 5e6f"
-            " (set by me: why) (error 994)"
+            " (set by me: why) (error 994); copy the disk elsewhere"
         ),
     }
     assert raised.expected

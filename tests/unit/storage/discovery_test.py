@@ -129,3 +129,23 @@ def test_repo_root_that_is_none(host, tmp_path):
         drop_in,
         "[storage] repo_root",
     )
+
+
+@needs_fuse
+def test_repo_root_that_hangs(host):
+    """It is not listed in this process, which would hang with it for ever."""
+    with hangfs.Hangfs() as fs:
+        os.makedirs(os.path.join(fs.root, "mnt", "server:_data"))
+        filedomain.make(os.path.join(fs.root, "mnt", "server:_data"), sd_id=A)
+        host.configure(repo_root=fs.mount)
+        assert found(host) == ([A], [])
+        fs.hang("readdir")
+        with pytest.raises(errors.StorageTimeout):
+            discovery(host).all()
+        fs.clear()
+        fs.hang("getattr")
+        with pytest.raises(errors.StorageTimeout):
+            discovery(host).all()
+        fs.clear()
+        os.rename(os.path.join(fs.root, "mnt"), os.path.join(fs.root, "away"))
+        assert found(host) == ([], [])

@@ -223,3 +223,50 @@ def test_gluster_in_a_domain_in_a_domain():
 )
 def test_is_uuid(text, answer):
     assert is_uuid(text) is answer
+
+
+# Directories with a dom_md
+
+
+@pytest.mark.parametrize(
+    "directory",
+    [
+        f"{REPO}/mnt/nas:_a/{SD}/images/{OTHER}",
+        f"{REPO}/mnt/nas:_a/{SD}/{OTHER}",
+        f"{REPO}/mnt/nas:_a/{SD}/x/y/{OTHER}",
+        f"{REPO}/mnt/glusterSD/gl:_v/{SD}/images/{OTHER}",
+        f"{REPO}/mnt/blockSD/{SD}/images/{OTHER}",
+        f"{REPO}/{POOL}/{SD}/images/{OTHER}",
+        f"/run/vdsm/storage/{SD}/{OTHER}",
+        f"/dev/{SD}/{OTHER}",
+    ],
+)
+def test_a_domain_within_another(directory):
+    there = [Location(OTHER, FILE, directory, candidate=True)]
+    assert vm_paths.within_domain(directory, REPO) == there
+    # A copy of the domain itself, too.
+    copy = directory.replace(OTHER, SD)
+    there = [Location(SD, FILE, copy, candidate=True)]
+    assert vm_paths.within_domain(copy, REPO) == there
+
+
+@pytest.mark.parametrize(
+    "directory",
+    [
+        f"{REPO}/mnt/nas:_a/{SD}",
+        f"{REPO}/mnt/glusterSD/gl:_v/{SD}",
+        # VDSM makes a dom_md there, of links to LVs.
+        f"{REPO}/mnt/blockSD/{SD}",
+        f"{REPO}/{POOL}/{SD}",
+        f"/run/vdsm/storage/{SD}",
+        f"/dev/{SD}",
+        # Their names make candidates of them.
+        f"/srv/{SD}",
+        f"/srv/{SD}/images/{OTHER}",
+        f"{REPO}/mnt/nas:_a/x/{SD}",
+    ],
+)
+def test_a_domain_that_names_tell_of(directory):
+    assert vm_paths.within_domain(directory, REPO) == []
+    sd_id = directory.rpartition("/")[2]
+    assert sd_id in [found.domain for found in locations(f"{directory}/x")]

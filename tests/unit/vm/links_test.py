@@ -2,11 +2,14 @@
 """Following links, and stopping where a mount could hang."""
 
 import os
+import time
 
 import pytest
 
+from vdsm_backup import errors
 from vdsm_backup.host.mounts import Mount
-from vdsm_backup.vm.paths import MAX_LINKS, Trace, mount_of, trace
+from vdsm_backup.vm import links
+from vdsm_backup.vm.links import MAX_LINKS, Trace, mount_of, trace
 
 SD = "0c6bf0d4-2f5e-4d6e-8d0a-51a3c74b1101"
 OTHER = "0c6bf0d4-2f5e-4d6e-8d0a-51a3c74b1102"
@@ -329,26 +332,187 @@ def sysfs(tmp_path):
 
 
 def test_dm(sysfs):
-    found = trace("/dev/dm-7", [ROOT], sysfs)
+    found = trace("/dev/dm-7", [ROOT], sysfs=sysfs)
     assert found.names == ("/dev/dm-7", "/dev/mapper/vg-lv")
 
 
 def test_link_to_dm(sysfs, link, tmp_path):
     link("by-id/x", "/dev/dm-7")
-    found = trace(f"{tmp_path}/by-id/x", [ROOT], sysfs)
+    found = trace(f"{tmp_path}/by-id/x", [ROOT], sysfs=sysfs)
     assert found.names[1:] == ("/dev/dm-7", "/dev/mapper/vg-lv")
 
 
 def test_dm_with_a_name_that_is_no_text(sysfs, tmp_path):
     (tmp_path / "sys/block/dm-7/dm/name").write_bytes(b"vg-\xff\n")
-    found = trace("/dev/dm-7", [ROOT], sysfs)
+    found = trace("/dev/dm-7", [ROOT], sysfs=sysfs)
     assert found.names[1:] == ("/dev/mapper/vg-\udcff",)
 
 
 @pytest.mark.parametrize("name", ["dm-8", "dm-7x", "dm-7/x", "xdm-7", "dm-"])
 def test_no_dm(sysfs, name):
-    assert trace(f"/dev/{name}", [ROOT], sysfs).names == (f"/dev/{name}",)
+    assert trace(f"/dev/{name}", [ROOT], sysfs=sysfs).names == (
+        f"/dev/{name}",
+    )
 
 
 def test_dm_of_another_directory(sysfs):
-    assert trace("/x/dm-7", [ROOT], sysfs).names == ("/x/dm-7",)
+    assert trace("/x/dm-7", [ROOT], sysfs=sysfs).names == ("/x/dm-7",)
+
+
+# Domains on the way
+
+
+@pytest.fixture
+def domains(tmp_path):
+    """The domains that trace() finds below tmp_path, all of it local."""
+
+    def domains(path, table=(ROOT,)):
+        found = trace(f"{tmp_path}/{path}", table).domains
+        return [os.path.relpath(path, tmp_path) for path in found]
+
+    return domains
+
+
+def make_domain(path):
+    (path / "dom_md").mkdir(parents=True)
+
+
+def test_a_domain_within_a_domain(domains, tmp_path):
+    make_domain(tmp_path / SD)
+    make_domain(tmp_path / SD / "images" / OTHER)
+    assert domains(f"{SD}/images/{OTHER}/x") == [f"{SD}/images/{OTHER}", SD]
+    # The directory itself is no disk.
+    assert domains(f"{SD}/images/{OTHER}") == [SD]
+
+
+def test_no_domain(domains, tmp_path):
+    (tmp_path / SD / "images" / OTHER).mkdir(parents=True)
+    make_domain(tmp_path / "data")
+    (tmp_path / "data" / OTHER).write_text("")
+    assert domains(f"{SD}/images/{OTHER}/x") == []
+    assert domains(f"data/{OTHER}/x") == []
+
+
+def test_a_domain_with_a_link_out_of_it(domains, link, tmp_path):
+    make_domain(tmp_path / "a" / SD)
+    link(f"a/{SD}/x", tmp_path / "b" / OTHER / "x")
+    make_domain(tmp_path / "b" / OTHER)
+    assert domains(f"a/{SD}/x") == [f"a/{SD}", f"b/{OTHER}"]
+
+
+def test_a_domain_that_is_left_by_dots(domains, tmp_path):
+    make_domain(tmp_path / SD)
+    make_domain(tmp_path / OTHER)
+    assert domains(f"{SD}/../{OTHER}/x") == [OTHER]
+
+
+def test_a_closed_directory_may_be_a_domain(domains, mocker):
+    mocker.patch("os.lstat", side_effect=PermissionError)
+    assert domains(f"{SD}/x") == [SD]
+
+
+def test_what_could_hang_in_a_directory_may_be_its_dom_md(
+    domains, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(os, "lstat", lambda path: 1 / 0)
+    table = [ROOT, mount(tmp_path / SD / "dom_md")]
+    assert domains(f"{SD}/x", table) == [SD]
+
+
+def test_each_directory_is_looked_at_once(domains, link, tmp_path, mocker):
+    make_domain(tmp_path / SD)
+    for n in range(9):
+        link(f"{SD}/{n}", str(n + 1))
+    looked = mocker.spy(os, "lstat")
+    assert domains(f"{SD}/0") == [SD]
+    assert looked.call_count == 1
+
+
+# As it is found
+
+
+def test_a_step_is_told_before_more_is_touched(link, tmp_path, monkeypatch):
+    """What it hangs on later does not hide what it has met before."""
+    link("a", f"{SD}/b")
+    link(f"{SD}/b", "/c/d")
+    make_domain(tmp_path / SD)
+    real = os.readlink
+
+    def readlink(path, **kwargs):
+        if path == "/c":
+            raise ZeroDivisionError
+        return real(path, **kwargs)
+
+    monkeypatch.setattr(os, "readlink", readlink)
+    steps = links.follow(f"{tmp_path}/a", links.Limits())
+    met = []
+    with pytest.raises(ZeroDivisionError):
+        for step in steps:
+            met.append((step.kind, step.path))
+    assert met == [
+        (links.NAME, f"{tmp_path}/a"),
+        (links.NAME, f"{tmp_path}/{SD}/b"),
+        (links.DOMAIN, f"{tmp_path}/{SD}"),
+        (links.NAME, "/c/d"),
+    ]
+
+
+# Limits
+
+
+@pytest.fixture
+def bomb(link):
+    """A path whose links make it many times as long as it is."""
+    count = 30
+    for n in range(count):
+        link(str(n), "./x/../" * 500 + str(n + 1))
+    link(str(count), "end")
+    return "0"
+
+
+def test_links_that_lead_to_many_parts(bomb, tmp_path, monkeypatch):
+    (tmp_path / "x").mkdir()
+    path = f"{tmp_path}/{bomb}"
+    assert trace(path, [ROOT]).names[-1] == f"{tmp_path}/end"
+    monkeypatch.setattr(links, "MAX_PARTS", 20_000)
+    with pytest.raises(errors.VmUnclear, match="more than 20000 parts"):
+        trace(path, [ROOT])
+
+
+def test_the_limit_is_one_for_all_paths(monkeypatch):
+    monkeypatch.setattr(links, "MAX_PARTS", 10)
+    limits = links.Limits()
+    for _ in range(2):
+        trace("/a/b/c/d/e", [ROOT], limits)
+    with pytest.raises(errors.VmUnclear, match="parts"):
+        trace("/a", [ROOT], limits)
+
+
+def test_the_longest_path_of_the_kernel_is_within_the_limit():
+    assert (MAX_LINKS + 1) * links.MAX_PATH / 2 < links.MAX_PARTS
+
+
+def test_the_deadline_is_looked_at_at_each_link(link, tmp_path, monkeypatch):
+    link("a", "b")
+    link("b", "c")
+    now = [0]
+    real = os.readlink
+
+    def readlink(path, **kwargs):
+        target = real(path, **kwargs)
+        now[0] += 1
+        return target
+
+    monkeypatch.setattr(os, "readlink", readlink)
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    names = []
+    with pytest.raises(errors.VmUnclear, match="takes too long"):
+        for step in links.follow(f"{tmp_path}/a", links.Limits(2)):
+            names.append(os.path.basename(step.path))
+    assert names == ["a", "b"]
+
+
+def test_the_time_is_over_before(touched):
+    with pytest.raises(errors.VmUnclear, match="takes too long"):
+        trace("/a", [ROOT], links.Limits(time.monotonic()))
+    assert touched == []

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Fixtures of the tests of libvirt's hook with a real libvirtd. A module has one,
+which costs seconds; a test finds no VM there.
+
+    pytest_plugins = ["tests.support.libvirt.fixtures"]
+"""
+
+import os
+
+import pytest
+
+from tests.support import rundir
+from tests.support.hooks import hookhost
+from tests.support.hooks.needs import VDSM
+from tests.support.libvirt import daemon, images
+
+
+@pytest.fixture(scope="module")
+def directory():
+    path = rundir.make("libvirt")
+    yield path
+    rundir.remove(path)
+
+
+@pytest.fixture(scope="module")
+def host(directory):
+    """As on a hypervisor, its hook reads storage as vdsm."""
+    options = {"user": VDSM[0], "group": VDSM[1]}
+    path = os.path.join(directory, "host")
+    os.mkdir(path)
+    with hookhost.HookHost(path, **options) as host:
+        yield host
+
+
+@pytest.fixture(scope="module")
+def shared_libvirtd(host):
+    with daemon.Libvirtd(host.hooks) as libvirtd:
+        yield libvirtd
+
+
+@pytest.fixture
+def libvirtd(shared_libvirtd):
+    yield shared_libvirtd
+    shared_libvirtd.forget()
+
+
+@pytest.fixture(scope="module")
+def vms(host):
+    """A domain that is never flagged."""
+    return make_domain(host, "vms")
+
+
+@pytest.fixture
+def backups(shared_backups):
+    """A domain; a test flags it when it likes."""
+    shared_backups.flag("False")
+    return shared_backups
+
+
+@pytest.fixture(scope="module")
+def shared_backups(host):
+    return make_domain(host, "backups")
+
+
+def make_domain(host, name):
+    domain = host.file_domain(name=name, owner=VDSM)
+    images.make(domain.path)
+    return domain
