@@ -83,7 +83,9 @@ def test_a_relative_path(repo, tmp_path):
     assert known(repo, f"no-such-directory/{SD}/x", "http://x/y", "a/b") == []
 
 
-def test_nothing_is_known_of_what_a_normal_vm_has(repo):
+def test_nothing_is_known_of_what_a_normal_vm_has(repo, monkeypatch):
+    # None of it is a directory, so the repository is not listed.
+    monkeypatch.setattr(shared_directories.os, "listdir", lambda path: 1 / 0)
     paths = [
         "/usr/libexec/qemu-kvm",
         "/dev/urandom",
