@@ -228,37 +228,49 @@ class Finder:
         names = sorted({path for _, path in paths})
         script = scripts.Script(RESOLVE_LINKS, *names)
         scripts.collect([script], timeout)
-        met: dict[str, list[vm_paths.Location]] = {path: [] for path in names}
-        followed: set[str] = set()
-        why: errors.Error | None = None
+        followed = {s["path"] for s in script.lines if "followed" in s}
+        left = [need for need in paths if need[1] not in followed]
+        try:
+            found = self._met(script, paths)
+        except errors.VmUnclear as e:
+            what = printable(names[0])
+            return [], paths, errors.MetadataUnreadable(what, e.why)
+        return found, left, _why(script, left, timeout)
+
+    def _met(
+        self, script: scripts.Script, paths: UnresolvedPaths
+    ) -> list[Need]:
+        """What resolve_links.py has met. Raises VmUnclear."""
+        met: dict[str, list[vm_paths.Location]] = {}
         for line in script.lines:
-            path = line["path"]
+            there = met.setdefault(line["path"], [])
             if links.NAME in line:
-                met[path] += self._locations([line[links.NAME]])
+                there += self._locations([line[links.NAME]])
             elif links.DOMAIN in line:
-                met[path] += self._locations([], [line[links.DOMAIN]])
+                there += self._locations([], [line[links.DOMAIN]])
             elif "device" in line:
-                met[path] += self._device_locations(line["device"])
-            elif "failed" in line:
-                why = errors.VmUnclear(line["failed"])
-            else:
-                followed.add(path)
+                there += self._device_locations(line["device"])
         found: list[Need] = []
         for device, path in paths:
             # Many disks can have the same path.
-            there = dict.fromkeys(met[path])
-            self._limits.spend(len(there))
-            found += [Need(device, location) for location in there]
-        left = [
-            (device, path) for device, path in paths if path not in followed
-        ]
-        if left and why is None:
-            what = printable(left[0][1])
-            why = errors.StorageTimeout(what, timeout)
-            if script.ended:
-                reason = "following links failed"
-                why = errors.MetadataUnreadable(what, reason)
-        return found, left, why if left else None
+            places = dict.fromkeys(met.get(path, ()))
+            self._limits.spend(len(places))
+            found += [Need(device, place) for place in places]
+        return found
+
+
+def _why(
+    script: scripts.Script, left: UnresolvedPaths, timeout: float
+) -> errors.Error | None:
+    if not left:
+        return None
+    path = printable(left[0][1])
+    reasons = [line["failed"] for line in script.lines if "failed" in line]
+    if reasons:
+        return errors.MetadataUnreadable(path, reasons[0])
+    if script.ended:
+        return errors.MetadataUnreadable(path, "following links failed")
+    return errors.StorageTimeout(path, timeout)
 
 
 def _require_parts(vm: Vm) -> None:
