@@ -118,6 +118,21 @@ def test_a_lease_of_a_domain_without_links(host, san, sysfs):
         os.rename(link + ".kept", link)
 
 
+def test_a_link_to_the_device_on_a_mount_that_could_hang(host, san, sysfs, ns):
+    """A child process follows it, which knows the mapper's name, too."""
+    number = sysfs.lv(san.sd_id, san.block.devices)
+    share, mounted = (os.path.join(host.dir, name) for name in ("a", "b"))
+    for path in (share, mounted):
+        os.mkdir(path)
+    os.symlink(f"/dev/{number}", os.path.join(share, "link"))
+    ns.bind(share, mounted)
+    disk = vmxml.disk(os.path.join(mounted, "link"))
+    san.flag("True")
+    assert_refused(host.start(vmxml.vm(disk)), 994)
+    san.flag("False")
+    assert_allowed(host.start(vmxml.vm(disk)))
+
+
 def test_of_lvs_over_lvs(host, san, sysfs):
     """An image with a snapshot of device-mapper under it."""
     below = sysfs.lv(san.sd_id, san.block.devices, "below")

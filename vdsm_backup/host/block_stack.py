@@ -117,8 +117,9 @@ def _stack(link: str) -> Stack | None:
     # What is on a disk is on each of its partitions, and what is on a LUN is
     # on each path to it. What is on one partition is not on another.
     beside = _closure(below, _maps)
+    # An LV below the device is one of them: a holder of what it is on.
     holders = {holder for each in beside for holder in _linked(each, _HOLDERS)}
-    lvs = filter(_is_lv, {*below, *on_top, *holders})
+    lvs = filter(_is_lv, on_top | holders)
     vgs = sorted({vg for vg in map(_vg, lvs) if vg})
     if vgs or int(attribute(f"{device}/size") or 0) < _LEAST_SECTORS:
         return Stack(vgs, None)

@@ -16,7 +16,7 @@ directory needs the domains in it, too (shared_directories.py).
 from __future__ import annotations
 
 import os
-from collections import namedtuple
+from collections import Counter, namedtuple
 
 from vdsm_backup import errors
 from vdsm_backup.host import block_stack
@@ -235,39 +235,55 @@ class Finder:
             root = scripts.Script(RESOLVE_LINKS, *names, as_root=True)
             followers.append(root)
         scripts.collect(followers, timeout)
-        met: dict[str, list[vm_paths.Location]] = {path: [] for path in names}
-        followed: list[str] = []
-        why: errors.Error | None = None
-        for line in [line for each in followers for line in each.lines]:
-            path = line["path"]
+        lines = [line for each in followers for line in each.lines]
+        by = Counter(line["path"] for line in lines if "followed" in line)
+        left = [need for need in paths if by[need[1]] < len(followers)]
+        try:
+            found = self._met(lines, paths)
+        except errors.VmUnclear as e:
+            what = printable(names[0])
+            return [], paths, errors.MetadataUnreadable(what, e.why)
+        return found, left, _why(followers, left, timeout)
+
+    def _met(
+        self, lines: Iterable[dict[str, str]], paths: UnresolvedPaths
+    ) -> list[Need]:
+        """
+        What processes of resolve_links.py have met.
+
+        lines: of their output. Raises VmUnclear.
+        """
+        met: dict[str, list[vm_paths.Location]] = {}
+        for line in lines:
+            there = met.setdefault(line["path"], [])
             if links.NAME in line:
-                met[path] += self._locations([line[links.NAME]])
+                there += self._locations([line[links.NAME]])
             elif links.DOMAIN in line:
-                met[path] += self._locations([], [line[links.DOMAIN]])
+                there += self._locations([], [line[links.DOMAIN]])
             elif "device" in line:
-                met[path] += self._device_locations(line["device"])
-            elif "failed" in line:
-                why = errors.VmUnclear(line["failed"])
-            else:
-                followed.append(path)
+                there += self._device_locations(line["device"])
         found: list[Need] = []
         for device, path in paths:
             # Many disks can have the same path.
-            there = dict.fromkeys(met[path])
-            self._limits.spend(len(there))
-            found += [Need(device, location) for location in there]
-        left = [
-            (device, path)
-            for device, path in paths
-            if followed.count(path) < len(followers)
-        ]
-        if left and why is None:
-            what = printable(left[0][1])
-            why = errors.StorageTimeout(what, timeout)
-            if all(each.ended for each in followers):
-                reason = "following links failed"
-                why = errors.MetadataUnreadable(what, reason)
-        return found, left, why if left else None
+            places = dict.fromkeys(met.get(path, ()))
+            self._limits.spend(len(places))
+            found += [Need(device, place) for place in places]
+        return found
+
+
+def _why(
+    followers: Sequence[scripts.Script], left: UnresolvedPaths, timeout: float
+) -> errors.Error | None:
+    if not left:
+        return None
+    path = printable(left[0][1])
+    for follower in followers:
+        for line in follower.lines:
+            if "failed" in line:
+                return errors.MetadataUnreadable(path, line["failed"])
+    if all(follower.ended for follower in followers):
+        return errors.MetadataUnreadable(path, "following links failed")
+    return errors.StorageTimeout(path, timeout)
 
 
 def _require_parts(vm: Vm) -> None:

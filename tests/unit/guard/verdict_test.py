@@ -221,7 +221,10 @@ def test_all_are_read_at_once_and_late_ones_are_told():
         guard = Guard(Settings(), read, LONG)
         verdict = guard.verdict("run", needs, time.monotonic() + 1)
     assert [f.domain for f in verdict.findings] == [A, B, C]
-    assert isinstance(verdict.findings[2].error, errors.StorageTimeout)
+    late = verdict.findings[2].error
+    assert isinstance(late, errors.StorageTimeout)
+    # The time that people have set, not what was left of it here.
+    assert late.seconds == LONG
 
 
 # Paths that have to be resolved first

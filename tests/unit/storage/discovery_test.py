@@ -132,9 +132,16 @@ def test_repo_root_that_is_none(host, tmp_path):
 
 
 @needs_fuse
-def test_repo_root_that_hangs(host):
+def test_repo_root_that_hangs(host, monkeypatch):
     """It is not listed in this process, which would hang with it for ever."""
     with hangfs.Hangfs() as fs:
+        real = os.listdir
+
+        def listdir(path):
+            assert not str(path).startswith(fs.mount)
+            return real(path)
+
+        monkeypatch.setattr(os, "listdir", listdir)
         os.makedirs(os.path.join(fs.root, "mnt", "server:_data"))
         filedomain.make(os.path.join(fs.root, "mnt", "server:_data"), sd_id=A)
         host.configure(repo_root=fs.mount)

@@ -14,6 +14,7 @@ from vdsm_backup.host.mounts import Mount
 from vdsm_backup.vm import luns, needs, shared_directories
 from vdsm_backup.vm.domxml import DevicePath, Disk, Source, Vm, parse
 from vdsm_backup.vm.paths import ANY, BLOCK, FILE, LUN, Location
+from vdsm_backup.vm.shared_directories import SharedDirectories
 
 SD, OTHER = domxmldata.SD1, domxmldata.SD2
 POOL = "5b1a9a4e-7c7b-4d9b-8a59-0d6e3c1f0001"
@@ -83,7 +84,9 @@ def test_a_relative_path(repo, tmp_path):
     assert known(repo, f"no-such-directory/{SD}/x", "http://x/y", "a/b") == []
 
 
-def test_nothing_is_known_of_what_a_normal_vm_has(repo):
+def test_nothing_is_known_of_what_a_normal_vm_has(repo, monkeypatch):
+    # None of it is a directory, so the repository is not listed.
+    monkeypatch.delattr(SharedDirectories, "_listdir")
     paths = [
         "/usr/libexec/qemu-kvm",
         "/dev/urandom",

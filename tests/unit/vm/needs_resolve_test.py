@@ -4,8 +4,6 @@
 import json
 import os
 
-import pytest
-
 from tests.support.hooks import domxmldata
 from tests.support.processes import failing
 from tests.support.vm import slow_links
@@ -101,8 +99,8 @@ def test_beyond_the_limits(tmp_path):
     asked = [(f"disk vd{n}", path) for n, path in enumerate(copies)]
     asked.append(("disk vdz", f"/{tmp_path}/ok"))
     found, left, why = finder().resolve(sorted(asked), 60)
-    assert isinstance(why, errors.VmUnclear)
-    assert str(links.MAX_PARTS) in str(why)
+    assert isinstance(why, errors.MetadataUnreadable)
+    assert str(why).endswith(f"have more than {links.MAX_PARTS} parts")
     assert 0 < len(left) < len(asked)
 
 
@@ -115,8 +113,9 @@ def test_links_that_name_too_many_places(tmp_path):
         deep = "/".join(names[n : n + 100])
         (tmp_path / str(n)).symlink_to(f"/{deep}/x")
     asked = [("disk vda", f"{tmp_path}/{n}") for n in os.listdir(tmp_path)]
-    with pytest.raises(errors.VmUnclear, match="more than 256 places"):
-        finder().resolve(asked, 20)
+    found, left, why = finder().resolve(asked, 20)
+    assert (found, left) == ([], asked)
+    assert str(why).endswith("more than 256 places")
 
 
 def test_many_disks_with_one_path_to_many_places(tmp_path, monkeypatch):
@@ -125,8 +124,9 @@ def test_many_disks_with_one_path_to_many_places(tmp_path, monkeypatch):
     asked = [(f"disk vd{n}", f"{tmp_path}/a") for n in range(20)]
     assert len(finder().resolve(asked, 20)[0]) == 2000
     monkeypatch.setattr(links, "MAX_PARTS", 1999)
-    with pytest.raises(errors.VmUnclear, match="more than 1999 parts"):
-        finder().resolve(asked, 20)
+    found, left, why = finder().resolve(asked, 20)
+    assert (found, left) == ([], asked)
+    assert str(why).endswith("more than 1999 parts")
 
 
 def test_a_link_that_is_not_ours_to_see(tmp_path, mocker, capsys):
