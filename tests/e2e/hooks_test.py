@@ -61,3 +61,31 @@ def test_refused_by_libvirts_hook(host1, one):
     assert f"is on backup domain {domain.name}" in done.err
     # libvirt would take it for an XML.
     assert done.out == ""
+
+
+@pytest.mark.parametrize("name", ["iscsi4", "shared5", "iscsi5"])
+@pytest.mark.parametrize("by", ["map", "path"])
+def test_the_lun_of_a_domain(host1, disks, all_domains, name, by):
+    """By sysfs where an LV is active on it, else by lvm."""
+    domain = all_domains[name]
+    done = host1.hook("before_vm_start", vm(_lun(host1, domain, by))).wait()
+    assert done.rc == 2
+    assert f": disk vda is on backup domain {domain.name} (" in done.err
+
+
+@pytest.mark.parametrize("by", ["map", "path"])
+def test_the_lun_of_a_domain_that_is_not_flagged(host1, all_domains, by):
+    lun = _lun(host1, all_domains["iscsi-race"], by)
+    done = host1.hook("before_vm_start", vm(lun)).wait()
+    assert (done.rc, done.err) == (0, "")
+
+
+def _lun(host, domain, by):
+    """The map of a LUN, or one of the paths to it."""
+    mapped = f"/dev/mapper/{domain.place}"
+    if by == "map":
+        return mapped
+    slaves = f"/sys/block/$(basename $(readlink -f {mapped}))/slaves"
+    name = host.run(f"ls {slaves} | head -1").out.strip()
+    assert name.startswith("sd")
+    return f"/dev/{name}"

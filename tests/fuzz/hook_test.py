@@ -24,7 +24,7 @@ pytestmark = pytest.mark.soak
 # Inputs that are made of one example: what is drawn costs more than to try it.
 VARIANTS = 10
 
-KINDS = ("trees", "bytes", "both", "disks", "noise")
+KINDS = ("trees", "bytes", "both", "disks", "others", "noise")
 
 tries = settings(
     max_examples=max(INPUTS // (len(KINDS) * VARIANTS), 1),
@@ -114,6 +114,21 @@ def test_disks(world, plans):
         steps = [(k, h + 1, *rest) for k, h, *rest in steps]
         data = mutate.tree_of(xml, steps, "utf-8", world.repo_root)
         judge(world, data, operation)
+
+
+@pytest.mark.timeout(0)
+@tries
+@given(
+    variants(
+        st.lists(
+            st.tuples(st.sampled_from(mutate.OTHERS), mutate.TEXTS), max_size=8
+        )
+    )
+)
+def test_others(world, plans):
+    """VMs of paths that are made up, and no disk."""
+    for plan in plans:
+        judge(world, mutate.others_of(plan, world.repo_root))
 
 
 @pytest.mark.timeout(0)

@@ -7,15 +7,18 @@ what fails is shrunk to few steps. Positions are numbers that wrap around.
 """
 
 import io
+import re
 import xml.etree.ElementTree as ET
 
 from hypothesis import strategies as st
 
+from tests.fuzz import world
 from tests.fuzz.world import DOMAINS, FLAGGED
 
 POOL = "5b1a9a4e-7c7b-4d9b-8a59-0d6e3c1f0001"
 VOLUME = "c1d2e3f4-0a1b-4c2d-8e3f-4a5b6c7d0001"
 VG = FLAGGED.replace("-", "--")
+QEMU = "{http://libvirt.org/schemas/domain/qemu/1.0}"
 
 # Text that means something to the code, or to what is behind it.
 PARTS = [
@@ -67,6 +70,14 @@ LEAVES = [
     f"/dev/mapper/{VG}",
     f"/t/{FLAGGED}-{VOLUME}.abcdefgh",
     "/dev/dm-7",
+    *world.LUNS,
+    *(f"file={path},if=virtio" for path in world.LUNS),
+    f"file=/dev/{FLAGGED}/x,format=raw",
+    f'{{"filename": "/dev/{FLAGGED}/x"}}',
+    f"file:{{repo_root}}/{POOL}/{FLAGGED}/images/a/b",
+    "root=/ rw",
+    "0",
+    "scsi_host0",
     "json:{}",
     "true",
     "disk",
@@ -96,6 +107,17 @@ TAGS = [
     "lease",
     "lockspace",
     "metadata",
+    "resource",
+    "os",
+    "kernel",
+    "nvram",
+    "serial",
+    "filesystem",
+    "hostdev",
+    "adapter",
+    "address",
+    f"{QEMU}commandline",
+    f"{QEMU}arg",
     "{http://ovirt.org/vm/1.0}vm",
     "{http://ovirt.org/vm/1.0}device",
     "{http://ovirt.org/vm/1.0}domainID",
@@ -114,7 +136,12 @@ ATTRIBUTES = [
     "devtype",
     "type",
     "id",
+    "path",
+    "value",
+    "bus",
+    "unit",
     "{urn:x}file",
+    "{urn:x}device",
 ]
 TOKENS = [
     b"<",
@@ -154,6 +181,23 @@ TOKENS = [
     FLAGGED.encode(),
 ]
 ENCODINGS = ["utf-8", "utf-16", "us-ascii", "latin-1"]
+
+# Where a path can stand: a path of tags, and an attribute; None: in the text.
+OTHERS = [
+    ("devices/serial/source", "path"),
+    ("devices/filesystem/source", "dir"),
+    ("devices/filesystem/target", "dir"),
+    ("devices/memory/source/path", None),
+    ("devices/a/b/c/d/e/f", "g"),
+    ("devices/a/b/c/d/e/f", None),
+    ("devices/disk", "a"),
+    ("os/nvram", None),
+    ("os/kernel", None),
+    ("metadata/x", "y"),
+    ("description", None),
+    (f"{QEMU}commandline/{QEMU}arg", "value"),
+    (f"{QEMU}commandline", None),
+]
 
 _NUMBER = st.integers(0, 10**4)
 BYTE_STEPS = st.lists(
@@ -225,6 +269,26 @@ def tree_of(xml, steps, encoding, repo_root):
     out = io.BytesIO()
     ET.ElementTree(root).write(out, encoding, xml_declaration=True)
     return out.getvalue()
+
+
+def others_of(plan, repo_root):
+    """The bytes of a VM with (one of OTHERS, text) each."""
+    root = ET.Element("domain")
+    for (tags, attribute), text in plan:
+        text = text.replace("{repo_root}", repo_root)
+        node = root
+        for tag in _tags(tags):
+            node = ET.SubElement(node, tag)
+        if attribute is None:
+            node.text = text
+        else:
+            node.set(attribute, text)
+    return ET.tostring(root)
+
+
+def _tags(path):
+    """As path.split("/"), but for the slashes of a namespace."""
+    return re.findall(r"(?:\{[^}]*\})?[^/{]+", path)
 
 
 def _wrap(node, tag):

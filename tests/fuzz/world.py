@@ -11,6 +11,7 @@ follows links on a mount (Finder.resolve), the links and names of this host
 socket.
 """
 
+import json
 import os
 import re
 import time
@@ -22,11 +23,12 @@ from tests.support.hooks import domxmldata
 from tests.support.storage import filedomain
 from vdsm_backup import errors
 from vdsm_backup.hooks.answer import Hook
+from vdsm_backup.host import block_stack
 from vdsm_backup.host.mounts import Mount
 from vdsm_backup.metadata import flag
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.storage import direct
-from vdsm_backup.vm import links, needs
+from vdsm_backup.vm import links, needs, shared_directories
 from vdsm_backup.vm import paths as vm_paths
 
 FLAGGED, CLEAN = domxmldata.SD1, domxmldata.SD2
@@ -36,6 +38,17 @@ BROKEN, HUNG = (
     "0c6bf0d4-2f5e-4d6e-8d0a-51a3c74b1104",
 )
 DOMAINS = (FLAGGED, CLEAN, BROKEN, HUNG)
+
+# LUNs that are PVs, by their paths: of which domain sysfs tells, or who reads
+# the LUN.
+LUNS = {
+    "/dev/lun-in-use": FLAGGED,
+    "/dev/lun": FLAGGED,
+    "/dev/lun-clean": CLEAN,
+    "/dev/lun-hung": HUNG,
+    "/dev/lun-blank": None,
+}
+_SCSI = "0:0:0:0"
 
 _OVIRT = "{http://ovirt.org/vm/1.0}"
 _IMAGE = ("poolID", "domainID", "imageID", "volumeID")
@@ -78,7 +91,7 @@ class World:
             for sample in self.samples
             for value in re.findall(r"[\"']([^\"'\n]*)[\"']", sample.xml)
             if value.startswith("/") and FLAGGED in value.replace("--", "-")
-        } | {"/dev/dm-7"}
+        } | {"/dev/dm-7", "/dev/lun", "/dev/lun-in-use"}
         self.flagged_names = {
             value
             for sample in self.samples
@@ -105,9 +118,9 @@ class World:
 
     def must_refuse(self, data):
         """
-        Whether a disk or lease on the flagged domain is in it: by another
-        parser, which has a tree, and by names as the samples have them. What
-        it does not see may be refused too.
+        Whether a disk or lease on the flagged domain is in it, or any other
+        path that is: by another parser, which has a tree, and by names as the
+        samples have them. What it does not see may be refused too.
         """
         if b"<!DOCTYPE" in data or b"D\0O\0C" in data:
             return False
@@ -120,8 +133,10 @@ class World:
             disks = [root]
         elif root.tag != "domain":
             return False
-        own = [d for d in disks if d.get("device") not in ("cdrom", "floppy")]
+        own = [d for d in disks if not _is_removable(d)]
         if any(map(self._is_flagged, own)):
+            return True
+        if any(self._names_flagged(*text) for text in _texts(root)):
             return True
         spaces = root.findall("./devices/lease/lockspace")
         if any(
@@ -141,6 +156,16 @@ class World:
                     return True
         return False
 
+    def _names_flagged(self, is_argument, text):
+        ends = text.split(",")
+        words = [text, *(end.partition("=")[2] for end in ends)]
+        try:
+            words.append(json.loads(text)["filename"])
+        except (ValueError, LookupError, TypeError):
+            pass
+        found = words if is_argument else [text.strip()]
+        return bool(self.flagged_paths.intersection(map(str, found)))
+
     @contextmanager
     def running(self):
         with (
@@ -150,6 +175,13 @@ class World:
                 _mapper_name=self._mapper_name,
             ),
             mock.patch.object(needs.Finder, "resolve", _resolve),
+            mock.patch.object(shared_directories, "_may_be", bool),
+            mock.patch.multiple(
+                block_stack,
+                number=lambda path: path if path[1:] in LUNS else None,
+                of_number=lambda number: _stack(number[1:]),
+                of_scsi=lambda a: _stack("/dev/lun") if a == _SCSI else None,
+            ),
             mock.patch.object(direct, "DirectReader", _Reader),
             mock.patch("vdsm_backup.host.mounts.table", self._table),
             mock.patch("vdsm_backup.hooks.answer.become_user"),
@@ -182,6 +214,12 @@ def _resolve(self, paths, timeout):
     return found, [], None
 
 
+def _stack(lun):
+    if lun == "/dev/lun-in-use":
+        return block_stack.Stack([FLAGGED], None)
+    return block_stack.Stack([], lun)
+
+
 class _Reader:
     """
     In place of direct.DirectReader: four domains are there, wherever somebody
@@ -192,6 +230,11 @@ class _Reader:
         self._timeout = options.io_timeout
 
     def read(self, location, timeout):
+        if location.kind == vm_paths.LUN:
+            domain = LUNS[location.directory]
+            if domain is None:
+                raise vm_paths.NotADomain(location.directory)
+            location = location._replace(domain=domain)
         if location.domain == HUNG:
             raise errors.StorageTimeout(location.directory or "x", timeout)
         if location.domain not in DOMAINS:
@@ -232,6 +275,59 @@ def _claims(root):
             if (keys[1][0].text or "").strip() == FLAGGED:
                 claims.add(device.get("name"))
     return claims
+
+
+def _is_removable(disk):
+    devices = [v for k, v in disk.items() if k.rpartition("}")[2] == "device"]
+    return bool(devices) and set(devices) <= {"cdrom", "floppy"}
+
+
+def _texts(root):
+    """
+    (whether it is for qemu, text) for each text, and each value of an
+    attribute, that may be a path.
+    """
+    todo = [(root, ())]
+    while todo:
+        node, above = todo.pop()
+        chain = (*above, node)[:3]
+        if _is_left_out(chain, node):
+            continue
+        todo += [(child, chain) for child in node]
+        owner = _owner(chain)
+        if owner is not None:
+            texts = [node.text, *_values(node)]
+            texts += [child.tail for child in node]
+            for text in filter(None, texts):
+                yield owner.tag.startswith("{"), text
+
+
+def _values(node):
+    """Of its attributes, but for a name on another host."""
+    for key, value in node.items():
+        names = [x.rpartition("}")[2] for x in (node.tag, key)]
+        if names != ["source", "name"]:
+            yield value
+
+
+def _owner(chain):
+    """The device, or what is beside <devices>."""
+    if chain[0].tag == "disk":
+        return chain[0]
+    at = 2 if chain[1:] and chain[1].tag in ("devices", "os") else 1
+    return chain[at] if len(chain) > at else None
+
+
+def _is_left_out(chain, node):
+    tags = [each.tag for each in chain]
+    if tags == ["disk"] or tags == ["domain", "devices", "disk"]:
+        return _is_removable(chain[-1])
+    if tags[:1] == ["domain"] and tags[1:2] in (["metadata"], ["resource"]):
+        return True
+    if tags[1:] in (["os", "kernel"], ["os", "initrd"], ["os", "dtb"]):
+        return True
+    in_filesystem = tags[1:] == ["devices", "filesystem"]
+    return in_filesystem and node.tag == "target"
 
 
 def _target(disk):

@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "host": "errors text config processes",
     "fileio": "errors processes",
     "lvm": "errors text processes host.devices",
-    "vm": "errors text processes host.mounts host.devices",
+    "vm": "errors text processes host.mounts host.block_stack",
     "storage": "errors text metadata fileio lvm processes host.mounts"
     " host.devices vm.links vm.paths",
     "lease": "errors text processes",

@@ -35,6 +35,7 @@ class Finding:
     A domain that is flagged, or whose flag cannot be read.
 
     domain: its UUID. For paths that could not be resolved: the mount point.
+        For a LUN that could not be read: its device.
     title: its name, or its UUID where the name is not known.
     devices: what of the VM is on it, for people: "disk vda", "a lease".
     flag: None if it cannot be read; then `error` says why.
@@ -197,23 +198,27 @@ class _Findings:
         if isinstance(error, NotADomain):
             return
         location = needs[0].location
-        name, flag = location.domain, None
+        name, flag = location.title, None
+        domain = location.domain or location.directory
         if error is None:
             try:
-                # Without any line this raises NotMetadata.
-                md = md_lines.require(lines or (), location.domain)
-                values = md.values
-                name = values.get("DESCRIPTION") or location.domain
-                flag = md_flag.read(values, location.domain)
+                # A LUN has whatever domain it has. Without any line, require()
+                # raises NotMetadata.
+                sd_id = location.domain or md_lines.domain(lines or ())
+                sd_id = sd_id or domain
+                values = md_lines.require(lines or (), sd_id).values
+                name = values.get("DESCRIPTION") or sd_id
+                flag = md_flag.read(values, sd_id)
+                domain = sd_id
             except errors.Error as e:
                 error = e
         if error is not None:
             if not location.candidate or self._unreported(
                 need.device for need in needs
             ):
-                self._put(location.domain, name, needs, None, _ours(error))
+                self._put(domain, name, needs, None, _ours(error))
         elif flag is not None and flag.value:
-            self._put(location.domain, name, needs, flag, None)
+            self._put(domain, name, needs, flag, None)
 
     def add_unresolved(
         self, mount: str, paths: UnresolvedPaths, error: Exception | None

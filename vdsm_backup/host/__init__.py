@@ -5,6 +5,7 @@ This host, without touching storage.
     mounts.py          what is mounted, by the kernel's table
     filesystems.py     what a file system cannot do that the flag wants
     devices.py         the block devices that LVM is limited to, by sysfs
+    block_stack.py     what is below and on top of a block device, by sysfs
     user.py            the user that reads storage, and its directories
     caller.py          who runs this command
     journal.py         entries in systemd's journal

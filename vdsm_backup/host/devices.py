@@ -23,11 +23,11 @@ MAPPER = "/dev/mapper/"
 
 # multipathd begins the device-mapper UUID of its maps so (libmultipath,
 # UUID_PREFIX); the rest of the UUID is the WWID of the LUN.
-_MPATH = "mpath-"
+MPATH_UUID = "mpath-"
 
 # lvm2 begins the device-mapper UUID of LVs so (lib/activate/dev_manager.c,
 # UUID_PREFIX).
-_LVM = "LVM-"
+LVM_UUID = "LVM-"
 
 # Names that can stand in `--devices`, a list with commas. VDSM leaves out
 # devices with other names too (TOXIC_CHARS in lib/vdsm/storage/multipath.py).
@@ -46,9 +46,9 @@ def multipath(sysfs: str = SYSFS) -> list[str]:
     """Paths of the multipath devices of this host."""
     found = []
     for directory in glob.glob(f"{glob.escape(sysfs)}/block/dm-*/dm"):
-        if _read(f"{directory}/uuid").startswith(_MPATH):
-            path = MAPPER + _read(f"{directory}/name")
-            if _PLAIN.fullmatch(path):
+        if attribute(f"{directory}/uuid").startswith(MPATH_UUID):
+            path = MAPPER + attribute(f"{directory}/name")
+            if is_plain(path):
                 found.append(path)
     return sorted(found)
 
@@ -62,14 +62,16 @@ def under_active(vg: str, sysfs: str = SYSFS) -> list[str]:
     prefix = f"{vg.replace('-', '--')}-"
     found = set()
     for directory in glob.glob(f"{glob.escape(sysfs)}/block/dm-*/dm"):
-        if _read(f"{directory}/name").startswith(prefix) and _is_lv(directory):
+        if attribute(f"{directory}/name").startswith(prefix) and _is_lv(
+            directory
+        ):
             found |= _leaves(os.path.dirname(directory))
-    return sorted(path for path in found if _PLAIN.fullmatch(path))
+    return sorted(path for path in found if is_plain(path))
 
 
 def _is_lv(directory: str) -> bool:
     """directory: dm/ of a device-mapper device in sysfs."""
-    return _read(f"{directory}/uuid").startswith(_LVM)
+    return attribute(f"{directory}/uuid").startswith(LVM_UUID)
 
 
 def _leaves(device: str) -> set[str]:
@@ -82,12 +84,20 @@ def _leaves(device: str) -> set[str]:
     for slave in glob.glob(f"{glob.escape(device)}/slaves/*"):
         if _is_lv(f"{slave}/dm"):
             found |= _leaves(slave)
-        elif _read(f"{slave}/dm/name"):
-            found.add(MAPPER + _read(f"{slave}/dm/name"))
+        elif attribute(f"{slave}/dm/name"):
+            found.add(MAPPER + attribute(f"{slave}/dm/name"))
         else:
-            # sysfs writes a slash in the name of a device as "!".
-            found.add("/dev/" + os.path.basename(slave).replace("!", "/"))
+            found.add(kernel_path(slave))
     return found
+
+
+def kernel_path(device: str) -> str:
+    """
+    The path that the kernel gives a device.
+
+    device: its directory in sysfs, which has "!" for a slash in the name.
+    """
+    return "/dev/" + os.path.basename(device).replace("!", "/")
 
 
 def wwid(device: str, sysfs: str = SYSFS) -> str:
@@ -98,9 +108,9 @@ def wwid(device: str, sysfs: str = SYSFS) -> str:
     has the WWID as its name, as on all oVirt hosts (user_friendly_names no).
     """
     name = os.path.basename(os.path.realpath(device))
-    uuid = _read(f"{sysfs}/block/{name}/dm/uuid")
-    if uuid.startswith(_MPATH):
-        return uuid[len(_MPATH) :]
+    uuid = attribute(f"{sysfs}/block/{name}/dm/uuid")
+    if uuid.startswith(MPATH_UUID):
+        return uuid[len(MPATH_UUID) :]
     if device.startswith(MAPPER):
         return os.path.basename(device)
     return ""
@@ -116,7 +126,7 @@ def block_sizes(device: str, sysfs: str = SYSFS) -> tuple[int, int] | None:
     # A partition has those of its disk.
     for queue in (f"{directory}/queue", f"{directory}/../queue"):
         sizes = [
-            _read(f"{queue}/{kind}_block_size")
+            attribute(f"{queue}/{kind}_block_size")
             for kind in ("logical", "physical")
         ]
         if all(size.isdigit() for size in sizes):
@@ -127,17 +137,22 @@ def block_sizes(device: str, sysfs: str = SYSFS) -> tuple[int, int] | None:
 def is_read_only(device: str, sysfs: str = SYSFS) -> bool:
     """Whether the kernel writes nothing to a device."""
     name = os.path.basename(os.path.realpath(device))
-    return _read(f"{sysfs}/class/block/{name}/ro") == "1"
+    return attribute(f"{sysfs}/class/block/{name}/ro") == "1"
+
+
+def is_plain(name: str) -> bool:
+    """Whether LVM can be limited to this device."""
+    return _PLAIN.fullmatch(name) is not None
 
 
 def require_plain(name: str) -> None:
     """Raises ConfigInvalid if LVM cannot be limited to this device."""
-    if not _PLAIN.fullmatch(name):
+    if not is_plain(name):
         reason = f"{name!a} is no absolute path of plain characters"
         raise errors.ConfigInvalid("device list", "[lvm] devices", reason)
 
 
-def _read(path: str) -> str:
+def attribute(path: str) -> str:
     """A sysfs attribute, or "" if the device has none or is gone."""
     try:
         with open(path, encoding="utf-8", errors="surrogateescape") as f:

@@ -25,7 +25,7 @@ _ESCAPE = re.compile(r"\\([0-7]{3})")
 # and libvirt hang first. On oVirt Node each is a file system of its own.
 _OF_THE_HOST = {"/", "/usr", "/var", "/var/log"}
 
-_IN_MEMORY = {"tmpfs", "devtmpfs", "proc", "sysfs"}
+_IN_MEMORY = {"tmpfs", "devtmpfs", "devpts", "hugetlbfs", "proc", "sysfs"}
 
 
 class Mount(

@@ -118,6 +118,19 @@ _NO_PV = {
 }
 
 
+# The reasons for which a device is no PV here, whatever is on it.
+_NEVER_A_PV = (
+    "device type is unknown",
+    "device is too small (pv_min_size)",
+    "device is an LV",
+)
+
+
+def cannot_be_pv(message: str) -> bool:
+    """Whether a message of left_out() says so."""
+    return message.endswith(_NEVER_A_PV)
+
+
 def left_out(text: str) -> dict[str, str]:
     """
     Why lvm does not use devices: {name of a device: the message of lvm}. The

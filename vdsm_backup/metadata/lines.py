@@ -110,6 +110,11 @@ def _dump(values: Mapping[str, str]) -> list[str]:
     return [f"{key}={value}" for key, value in sorted(values.items())]
 
 
+def domain(lines: Iterable[str]) -> str:
+    """The UUID of the domain that has these lines, "" if they do not say."""
+    return parse(lines).values.get("SDUUID", "")
+
+
 def require(lines: Iterable[str], domain: str) -> Metadata:
     """
     The Metadata of a domain, if these lines can be trusted for reading.

@@ -11,6 +11,7 @@ Where the metadata of a domain is: readers and writers.
     sources.py         what is scanned for domains, and how
     discovery.py       finds all domains that this host can see
     direct.py          finds and reads one domain by the shortest way
+    lun.py             reads the domain that a LUN is a PV of
     locate.py          makes a Writer again in the writer process
 
 The layers above use a domain by the interfaces of base.py.

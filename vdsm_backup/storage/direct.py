@@ -10,6 +10,7 @@ cannot refuse the VM then.
   active LVs, which sysfs knows. The VM would run from these devices, also
   where a replica is beside them. If the LVs are not active, or these devices
   do not have the VG's metadata, the configured devices come next.
+- A LUN is read by one lvm command that is limited to it (lun.py).
 - A domain of which only the UUID is known is looked for in VDSM's links in
   repo_root, then in sysfs, and only then on all storage. A link may be left in
   the directory of another pool, so all links count, and those are passed over
@@ -36,6 +37,7 @@ from vdsm_backup.vm.paths import (
     ANY,
     BLOCK,
     FILE,
+    LUN,
     Location,
     NotADomain,
     locations,
@@ -68,6 +70,10 @@ class DirectReader:
         there, or if a VG is there that is none of VDSM's; what a Reader's
         read() raises, DomainNotFound, AmbiguousDomain.
         """
+        if location.kind == LUN:
+            from vdsm_backup.storage import lun
+
+            return lun.read(self._options, location.directory, timeout)
         if location.kind == FILE:
             return self._read_file(location, timeout)
         if location.kind == BLOCK:

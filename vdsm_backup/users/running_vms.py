@@ -21,7 +21,7 @@ import re
 
 from vdsm_backup.processes.script_output import say
 from vdsm_backup.text import UUID
-from vdsm_backup.vm.domxml import BadXml, parse
+from vdsm_backup.vm.domxml import LEASE, BadXml, parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,9 +77,9 @@ def _say_vms(libvirt: Libvirt, uri: str, sd_id: str) -> None:
 
 def uses(xml: str | bytes, sd_id: str) -> Uses:
     """
-    What of a storage domain a VM uses. A disk uses the domain also by its
-    backing chain or mirror. CD-ROMs are apart, since the flag does not forbid
-    them.
+    What of a storage domain a VM uses, by all paths in its XML. A disk uses
+    the domain also by its backing chain or mirror. CD-ROMs are apart, since
+    the flag does not forbid them.
 
     Raises BadXml.
     """
@@ -91,6 +91,13 @@ def uses(xml: str | bytes, sd_id: str) -> Uses:
                 found["cdroms"].append(disk.target)
             else:
                 found["uses"].append(f"disk {disk.target}")
+    others = [
+        device
+        for device, path in vm.other_paths
+        if path.startswith("/") and belongs(path, sd_id)
+    ]
+    told = {LEASE, *found["uses"]}
+    found["uses"] += [d for d in dict.fromkeys(others) if d not in told]
     leases = ["lease" for lockspace in vm.leases if lockspace == sd_id]
     if not leases:
         # Whatever its lockspace is called.

@@ -3,11 +3,16 @@
 What a VM uses: the storage domains that its disks and leases are on. Reads no
 storage.
 
-    domxml.py          the disks and leases of a VM, by its XML
-    links.py           the names that links give a path, followed within limits
-    paths.py           the storage domains that a path can lie on
-    needs.py           the storage domains that a VM needs
-    resolve_links.py   a process that follows links on a mount that may hang
+    domxml.py               the disks and leases of a VM, by its XML
+    xml_tree.py             the XML as a tree of few levels
+    xml_paths.py            all other paths in the XML
+    links.py                the names that links give a path, within limits
+    paths.py                the storage domains that a path can lie on
+    luns.py                 the storage domains that a block device is part of
+    shared_directories.py   the storage domains that are in a directory
+    needs.py                the storage domains that a VM needs
+    resolve_links.py        a process that follows links on a mount that may
+                            hang
 
 A hook is a process on the way of every start of a VM, so here, as in all that
 a hook imports, neither `typing` nor `dataclasses` is imported at run time:

@@ -26,48 +26,28 @@ VDSM gives it to a hot plug:
 
 https://libvirt.org/formatdomain.html; lib/vdsm/virt/metadata.py and
 vmdevices/storage.py.
-
-Untrusted XML
-=============
-
-Whoever may start a VM writes this XML, so it must not cost more than its own
-length allows:
-
-- It is at most MAX_XML long.
-- A document type is refused as soon as it begins. Nothing else can declare an
-  entity, so no entity is ever expanded for us.
-- It may be nested without limit; 500,000 levels fit into MAX_XML. Our tree has
-  MAX_LEVELS levels. Of deeper elements only each <source> is kept, and it is
-  put into the element of the last level that it is in. So nothing that walks
-  through the tree, or frees it, recurses further than that, and the levels
-  below cost us a counter. What the parser itself (expat) remembers of each
-  open element, some 120 bytes, it gives back when parse() returns.
-- Elements side by side are kept. Each costs some 90 bytes, and 300 where it
-  has an attribute, which is up to 150 MB for an XML of MAX_XML that has
-  nothing but the shortest of these. That of a VM has some hundred elements.
-
-The parser is expat by itself, with a small tree of our own. A hook is on the
-way of every start of a VM, and importing xml.etree.ElementTree takes longer
-(3 ms) than parsing the XML of a VM (2 ms).
 """
 
 from __future__ import annotations
 
+import re
 from collections import namedtuple
-from xml.parsers import expat
+
+from vdsm_backup.vm import xml_tree
+from vdsm_backup.vm.xml_paths import REMOVABLE, local, local_values
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Iterator, Mapping, NoReturn, Sequence
+    from typing import Iterator, Mapping, Sequence
 
-# Longest text in libvirt's protocol: REMOTE_STRING_MAX in
-# src/remote/remote_protocol.x
-MAX_XML = 4 * 1024**2
+    from vdsm_backup.vm.xml_paths import Found
+    from vdsm_backup.vm.xml_tree import Element
 
-# Below level 5 nothing but a <source> is looked for. Level 5 has the keys of a
-# device in VDSM's metadata. One level more in the tree keeps the text of a key
-# apart from the text of elements inside the key.
-MAX_LEVELS = 6
+# Far more than a VM has. Each costs some calls on this host.
+MAX_SCSI = 1000
+
+MAX_XML = xml_tree.MAX_XML
+BadXml = xml_tree.BadXml
 
 # METADATA_VM_VDSM_URI in lib/vdsm/virt/xmlconstants.py
 _OVIRT = "http://ovirt.org/vm/1.0"
@@ -75,6 +55,13 @@ _OVIRT = "http://ovirt.org/vm/1.0"
 # Of one <source>, which has one. Attributes of other namespaces make more, and
 # each value is with each protocol.
 MAX_MEANINGS = 100
+# The device of what is no disk, for people.
+LEASE = "a lease"
+_SCSI = "a SCSI device"
+
+# How libvirt calls a SCSI host, before its number.
+_SCSI_HOST = "scsi_host"
+_NUMBER = re.compile("[0-9]{1,9}")
 
 # What makes a device an image of VDSM: isVdsmImage() in
 # lib/vdsm/virt/utils.py.
@@ -83,10 +70,6 @@ _IMAGE_KEYS = frozenset(("poolID", "domainID", "imageID", "volumeID"))
 # The attribute in which a <source> names the storage, by the type of the
 # disk: file, block, network, dir.
 _SOURCE = ("file", "dev", "name", "dir")
-
-
-class BadXml(ValueError):
-    """XML that no VM has."""
 
 
 class Source(namedtuple("Source", "kind value protocol", defaults=("",))):
@@ -126,14 +109,26 @@ class Disk(
 
     @property
     def removable(self) -> bool:
-        return self.device in ("cdrom", "floppy")
+        return self.device in REMOVABLE
+
+
+class DevicePath(namedtuple("DevicePath", "device path")):
+    """
+    A path that is no source of a disk, or a SCSI address.
+
+    device: what of the VM has it, for people.
+    """
+
+    __slots__ = ()
+    device: str
+    path: str
 
 
 class Vm(
     namedtuple(
         "Vm",
-        "name uuid live disks leases lease_paths",
-        defaults=("", "", False, (), (), ()),
+        "name uuid live disks leases lease_paths other_paths scsi",
+        defaults=("", "", False, (), (), (), (), ()),
     )
 ):
     """
@@ -144,6 +139,8 @@ class Vm(
     leases: lockspaces of its leases: UUIDs of storage domains.
     lease_paths: files or LVs of its leases. The engine gives a placeholder
         without a slash, which VDSM replaces.
+    other_paths: all others in its XML, see xml_paths.py.
+    scsi: SCSI devices of the host that the VM gets, "host:bus:target:unit".
     """
 
     __slots__ = ()
@@ -153,6 +150,8 @@ class Vm(
     disks: Sequence[Disk]
     leases: Sequence[str]
     lease_paths: Sequence[str]
+    other_paths: Sequence[DevicePath]
+    scsi: Sequence[DevicePath]
 
 
 def parse(xml: str | bytes) -> Vm:
@@ -161,56 +160,136 @@ def parse(xml: str | bytes) -> Vm:
 
     Raises BadXml.
     """
-    if len(xml) > MAX_XML:
-        raise BadXml(f"is longer than {MAX_XML} characters")
-    root = _tree(xml)
+    root, paths = xml_tree.read(xml)
     if root.tag == "disk":
-        return Vm(disks=[_disk(root, {})])
+        only = _disk(root, {})
+        return Vm(disks=[only], other_paths=_others(paths, {id(root): only}))
     domains = _domains_by_target(root)
+    elements = root.find("devices", "disk")
+    disks = {id(element): _disk(element, domains) for element in elements}
     return Vm(
         name=_last_text(root, "name"),
         uuid=_last_text(root, "uuid"),
         live="id" in root.attributes,
-        disks=[_disk(d, domains) for d in root.find("devices", "disk")],
+        disks=list(disks.values()),
         leases=[
             lockspace.text().strip()
             for lockspace in root.find("devices", "lease", "lockspace")
         ],
         lease_paths=[
-            target.attributes["path"]
+            path
             for target in root.find("devices", "lease", "target")
-            if "path" in target.attributes
+            for path in local_values(target.attributes, "path")
         ],
+        other_paths=_others(paths, disks),
+        scsi=[DevicePath(_SCSI, address) for address in _scsi(root)],
     )
 
 
-def _last_text(root: _Element, tag: str) -> str:
+def _others(
+    paths: Sequence[Found], disks: Mapping[int, Disk]
+) -> list[DevicePath]:
+    """
+    The paths that are no sources of disks. disks: {id of the element: disk}.
+    """
+    sources = {
+        key: {s.value for s in disk.sources if s.kind != "name"}
+        for key, disk in disks.items()
+    }
+    found = []
+    for owner, path in paths:
+        disk = disks.get(id(owner))
+        if path in sources.get(id(owner), ()):
+            continue
+        if disk:
+            device = f"disk {disk.target}"
+        elif owner.tag == "lease":
+            device = LEASE
+        else:
+            device = f"element {local(owner.tag)}"
+        found.append(DevicePath(device, path))
+    return found
+
+
+def _scsi(root: Element) -> list[str]:
+    """
+    The addresses of SCSI devices in the <source> of each <hostdev>. Raises
+    BadXml if there are more than MAX_SCSI.
+    """
+    found: dict[str, None] = {}
+    for source in root.find("devices", "hostdev", "source"):
+        for address in _scsi_addresses(source):
+            found[address] = None
+            if len(found) > MAX_SCSI:
+                raise BadXml(f"has more than {MAX_SCSI} SCSI devices")
+    return list(found)
+
+
+def _scsi_addresses(source: Element) -> Iterator[str]:
+    """
+    What a <source> says of a SCSI device of the host:
+
+        <adapter name="scsi_host2"/>
+        <address bus="0" target="3" unit="1"/>
+    """
+    hosts = [
+        name[len(_SCSI_HOST) :]
+        for adapter in _called(source, "adapter")
+        for name in local_values(adapter.attributes, "name")
+        if name.startswith(_SCSI_HOST)
+    ]
+    for host in dict.fromkeys(hosts):
+        for address in _called(source, "address"):
+            parts = [host]
+            for key in ("bus", "target", "unit"):
+                parts += [*local_values(address.attributes, key)][:1]
+            if len(parts) == 4 and all(map(_NUMBER.fullmatch, parts)):
+                yield ":".join(str(int(part)) for part in parts)
+
+
+def _called(above: Element, tag: str) -> list[Element]:
+    """The elements in another one with this tag, in any namespace."""
+    return [each for each in above.elements() if local(each.tag) == tag]
+
+
+def _last_text(root: Element, tag: str) -> str:
     found = root.find(tag)
     return found[-1].text().strip() if found else ""
 
 
-def _disk(disk: _Element, domains: Mapping[str, Sequence[str]]) -> Disk:
-    targets = disk.find("target")
-    target = targets[-1].attributes.get("dev", "?") if targets else "?"
+def _disk(disk: Element, domains: Mapping[str, Sequence[str]]) -> Disk:
+    targets = [
+        name
+        for target in _called(disk, "target")
+        for name in local_values(target.attributes, "dev")
+    ] or ["?"]
+    devices = list(local_values(disk.attributes, "device")) or ["disk"]
+    # The one that makes it a disk, if there is any.
+    devices.sort(key=REMOVABLE.__contains__)
     return Disk(
-        device=disk.attributes.get("device", "disk"),
-        target=target,
+        device=devices[0],
+        target=targets[0],
         # At any depth: backingStore, mirror, dataStore. In any namespace: some
         # versions of libvirt take no notice of the namespace.
         sources=[
             source
             for element in disk.descendants()
-            if _local(element.tag) == "source"
+            if local(element.tag) == "source"
             for source in _sources(element)
         ],
-        domains=domains.get(target, []),
+        # Whichever of them libvirt takes for the target.
+        domains=[
+            domain
+            for target in dict.fromkeys(targets)
+            for domain in domains.get(target, [])
+        ],
     )
 
 
-def _sources(element: _Element) -> Iterator[Source]:
+def _sources(element: Element) -> Iterator[Source]:
     # As for elements, in any namespace: libvirt takes the first attribute with
     # the name. So none takes the place of another.
-    values = [(_local(k), v) for k, v in element.attributes.items() if v]
+    values = [(local(k), v) for k, v in element.attributes.items() if v]
     protocols = [v for name, v in values if name == "protocol"] or [""]
     named = sum(name in _SOURCE for name, _ in values)
     if named * len(protocols) > MAX_MEANINGS:
@@ -221,7 +300,7 @@ def _sources(element: _Element) -> Iterator[Source]:
                 yield Source(kind, value, protocol)
 
 
-def _domains_by_target(root: _Element) -> dict[str, list[str]]:
+def _domains_by_target(root: Element) -> dict[str, list[str]]:
     """
     The storage domains of the disks, by VDSM's metadata: {target of the disk:
     UUIDs}.
@@ -232,8 +311,7 @@ def _domains_by_target(root: _Element) -> dict[str, list[str]]:
         if device.attributes.get("devtype") != "disk":
             continue
         values = {
-            _local(key.tag): key.own_text().strip()
-            for key in device.elements()
+            local(key.tag): key.own_text().strip() for key in device.elements()
         }
         # A managed disk is on a storage domain that VDSM does not know.
         managed = values.get("managed", "").lower() == "true"
@@ -241,115 +319,3 @@ def _domains_by_target(root: _Element) -> dict[str, list[str]]:
             target = device.attributes.get("name", "?")
             found.setdefault(target, []).append(values["domainID"].lower())
     return found
-
-
-# The tree
-
-
-class _Element(list["str | _Element"]):
-    """
-    An element: the list of its texts and elements, in their order.
-
-    tag, attributes: the names in a namespace are "<URI of it> <name>".
-    """
-
-    __slots__ = ("tag", "attributes")
-
-    def __init__(self, tag: str, attributes: Mapping[str, str]) -> None:
-        self.tag = tag
-        self.attributes = attributes
-
-    def elements(self) -> list[_Element]:
-        return [part for part in self if isinstance(part, _Element)]
-
-    def find(self, *tags: str) -> list[_Element]:
-        """The elements that this path of tags leads to, in their order."""
-        found = [self]
-        for tag in tags:
-            found = [e for at in found for e in at.elements() if e.tag == tag]
-        return found
-
-    def descendants(self) -> Iterator[_Element]:
-        """All elements in this one, in the order in which they begin."""
-        for element in self.elements():
-            yield element
-            yield from element.descendants()
-
-    def text(self) -> str:
-        """All text, with that of the elements in it: XPath's string()."""
-        return "".join(
-            part.text() if isinstance(part, _Element) else part
-            for part in self
-        )
-
-    def own_text(self) -> str:
-        """The text without that of the elements in it."""
-        return "".join(part for part in self if isinstance(part, str))
-
-
-# Most elements have none. A dictionary for each of them would cost more than
-# all else of an element.
-_NO_ATTRIBUTES: dict[str, str] = {}
-
-
-class _TreeBuilder:
-    """Makes the tree of what the parser reports."""
-
-    def __init__(self) -> None:
-        # An element above the root; then all that have begun and not ended,
-        # down to the last level.
-        self._open = [_Element("", _NO_ATTRIBUTES)]
-        # How many have begun and not ended below that level.
-        self._deeper = 0
-
-    def root(self) -> _Element:
-        return self._open[0].elements()[0]
-
-    def doctype(self, *args: object) -> NoReturn:
-        raise BadXml("has a document type")
-
-    def start(self, tag: str, attributes: dict[str, str]) -> None:
-        above = self._open[-1]
-        element = _Element(tag, attributes or _NO_ATTRIBUTES)
-        if len(self._open) > MAX_LEVELS:
-            self._deeper += 1
-            if _local(tag) == "source":
-                above.append(element)
-            return
-        if len(self._open) == 1 and tag not in ("domain", "disk"):
-            raise BadXml(f"describes no VM, but a {tag[:32]!a}")
-        above.append(element)
-        self._open.append(element)
-
-    def end(self, tag: str) -> None:
-        if self._deeper:
-            self._deeper -= 1
-        else:
-            self._open.pop()
-
-    def characters(self, data: str) -> None:
-        self._open[-1].append(data)
-
-
-def _tree(xml: str | bytes) -> _Element:
-    """The root element of a document. Raises BadXml."""
-    builder = _TreeBuilder()
-    parser = expat.ParserCreate(namespace_separator=" ")
-    parser.buffer_text = True
-    parser.StartDoctypeDeclHandler = builder.doctype
-    parser.StartElementHandler = builder.start
-    parser.EndElementHandler = builder.end
-    parser.CharacterDataHandler = builder.characters
-    try:
-        parser.Parse(xml, True)
-    except BadXml:
-        raise
-    except (expat.ExpatError, ValueError, LookupError) as e:
-        # Python's errors are about encodings: unknown ones, lone surrogates.
-        raise BadXml(f"cannot be parsed: {e}")
-    return builder.root()
-
-
-def _local(name: str) -> str:
-    """A name without its namespace."""
-    return name.rpartition(" ")[2]

@@ -2,24 +2,30 @@
 """
 The storage domains that a VM needs, and what for.
 
-A VM needs the domains of its own disks, with their backing chains, and of its
-leases; not those of CD-ROMs and floppies, which may come from anywhere. A disk
-is on a domain if any name of the disk's path lies on the domain, or if VDSM's
-metadata says so. In the second case VDSM has prepared the disk on that domain,
-even if a hook has given the VM another path since. A lease is on a domain if
-its path lies there, or if the domain is its lockspace; the path tells which of
-several places of the domain the VM uses.
+A VM needs the domains of its own disks, with their backing chains, of its
+leases, and of all other paths in its XML; not those of CD-ROMs and floppies,
+which may come from anywhere. A disk is on a domain if any name of the disk's
+path lies on the domain, if it is a device on which the domain is (luns.py), or
+if VDSM's metadata says so. In the last case VDSM has prepared the disk on that
+domain, even if a hook has given the VM another path since. A lease is on a
+domain if its path lies there, or if the domain is its lockspace; the path
+tells which of several places of the domain the VM uses. A path that is a
+directory needs the domains in it, too (shared_directories.py).
 """
 
 from __future__ import annotations
 
+import os
 from collections import namedtuple
 
 from vdsm_backup import errors
+from vdsm_backup.host import block_stack
 from vdsm_backup.processes import scripts
 from vdsm_backup.text import is_uuid, printable
-from vdsm_backup.vm import links
+from vdsm_backup.vm import links, luns
 from vdsm_backup.vm import paths as vm_paths
+from vdsm_backup.vm.domxml import LEASE
+from vdsm_backup.vm.shared_directories import SharedDirectories
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,10 +48,6 @@ MAX_LOCATIONS = 256
 # Of all paths of a VM, as they are in its XML. A path of VDSM has nine. What
 # links add has links.Limits.
 MAX_PARTS = 20_000
-
-
-# The device of a Need that is no disk.
-_LEASE = "a lease"
 
 
 class Need(namedtuple("Need", "device location")):
@@ -100,6 +102,9 @@ class Finder:
         self._limits = limits or links.Limits()
         # Of all names so far.
         self._named: set[vm_paths.Location] = set()
+        self._directories = SharedDirectories(repo_root, table)
+        # {block_stack.number(): Locations}
+        self._devices: dict[str, list[vm_paths.Location]] = {}
 
     def needs(self, vm: Vm) -> Needs:
         """
@@ -116,10 +121,15 @@ class Finder:
             # Other lockspaces than VDSM's are no storage domains.
             if is_uuid(lockspace):
                 location = vm_paths.Location(lockspace)
-                found.known.append(Need(_LEASE, location))
+                found.known.append(Need(LEASE, location))
         for path in vm.lease_paths:
             if path.startswith("/"):
-                self._add_path(found, _LEASE, path)
+                self._add_path(found, LEASE, path)
+        for device, path in vm.other_paths:
+            self._add_path(found, printable(device), path, shared=True)
+        for device, address in vm.scsi:
+            locations = luns.scsi_locations(address)
+            found.known += [Need(device, location) for location in locations]
         found.known = _merge(found.known)
         count = len({n.location for n in found.known}) + len(found.unresolved)
         if count > MAX_LOCATIONS:
@@ -138,38 +148,61 @@ class Finder:
         found.known += [Need(device, location) for location in locations]
         for source in disk.sources:
             if source.kind != "name":
-                self._add_path(found, device, source.value)
+                shared = source.kind == "dir"
+                self._add_path(found, device, source.value, shared)
             elif source.protocol == "gluster":
                 locations = vm_paths.gluster_locations(source.value)
                 found.known += [Need(device, place) for place in locations]
 
-    def _add_path(self, found: Needs, device: str, path: str) -> None:
+    def _add_path(
+        self, found: Needs, device: str, path: str, shared: bool = False
+    ) -> None:
+        """
+        Add what a path needs. shared: it may be a directory that the VM gets.
+        """
         if len(path) > links.MAX_PATH:
             # No file has it, and each part of it costs time.
             raise errors.VmUnclear(f"the path of {device} is too long")
         # libvirt's working directory is /, so a path that is not absolute is
         # one below /.
-        trace = links.trace("/" + path, self._table, self._limits)
+        path = "/" + path
+        trace = links.trace(path, self._table, self._limits)
         locations = self._locations(trace.names, trace.domains)
+        if shared:
+            locations = self._directories.locations(path, trace, locations)
+        number = block_stack.number(path) if trace.rest is None else None
+        if number is not None:
+            locations += self._device_locations(number)
         found.known += [Need(device, location) for location in locations]
         if trace.mount is not None and trace.rest is not None:
             paths = found.unresolved.setdefault(trace.mount, [])
             paths.append((device, trace.rest))
 
+    def _device_locations(self, number: str) -> list[vm_paths.Location]:
+        # Hundreds of LVs may be on one device, and a VM may name it often.
+        if number not in self._devices:
+            self._devices[number] = luns.locations(number)
+        return self._devices[number]
+
     def _locations(
         self, names: Iterable[str], domains: Iterable[str] = ()
     ) -> list[vm_paths.Location]:
         """
-        The Locations of the names of a path, and of directories with a dom_md
-        that it passes. Raises VmUnclear.
+        The Locations of the names of a path, each of a file or of a directory,
+        and of directories with a dom_md that it passes. Raises VmUnclear.
         """
         where = (self._repo_root, self._lv_dir)
         found: list[vm_paths.Location] = []
         for name in names:
-            found += self._counted(vm_paths.locations(name, *where))
+            there = vm_paths.locations(name, *where)
+            if is_uuid(os.path.basename(name)):
+                # A directory may be a domain itself.
+                inside = vm_paths.locations(f"{name}/x", *where)
+                there += [each for each in inside if not each.candidate]
+            found += self._counted(there)
         for directory in domains:
             found += self._counted(vm_paths.within_domain(directory, *where))
-        return found
+        return list(dict.fromkeys(found))
 
     def _counted(
         self, found: list[vm_paths.Location]
@@ -214,6 +247,8 @@ class Finder:
                 there += self._locations([line[links.NAME]])
             elif links.DOMAIN in line:
                 there += self._locations([], [line[links.DOMAIN]])
+            elif "device" in line:
+                there += self._device_locations(line["device"])
         found: list[Need] = []
         for device, path in paths:
             # Many disks can have the same path.
@@ -239,9 +274,10 @@ def _why(
 
 def _require_parts(vm: Vm) -> None:
     paths = [s.value for disk in vm.disks for s in disk.sources]
+    paths += [*vm.lease_paths, *(path for _, path in vm.other_paths)]
     # Also a path without a slash has a part, and so has a domain by metadata:
     # many disks can have the same many domains.
-    parts = sum(path.count("/") + 1 for path in [*paths, *vm.lease_paths])
+    parts = sum(path.count("/") + 1 for path in paths)
     parts += sum(len(disk.domains) for disk in vm.disks)
     if parts > MAX_PARTS:
         raise errors.VmUnclear(f"the paths of its disks have {parts} parts")

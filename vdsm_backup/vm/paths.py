@@ -32,6 +32,8 @@ from vdsm_backup.vm.links import MAPPER
 # Kinds of a Location.
 FILE = "file"
 BLOCK = "block"
+# A block device that may be a PV of a domain.
+LUN = "lun"
 # The domain is known by its UUID only; the code that reads it has to find it.
 ANY = "any"
 
@@ -54,9 +56,9 @@ class Location(
     """
     Where a storage domain is.
 
-    domain: its UUID.
-    kind: FILE, BLOCK or ANY.
-    directory: of a file domain, <mount>/<sd>; else "".
+    domain: its UUID, "" for a LUN.
+    kind: FILE, BLOCK, LUN or ANY.
+    directory: of a file domain, <mount>/<sd>; of a LUN, its device; else "".
     candidate: whether only the name of a directory, or of a file, suggests
         the domain. If there is no such domain, the location does not count.
     """
@@ -66,6 +68,11 @@ class Location(
     kind: str
     directory: str
     candidate: bool
+
+    @property
+    def title(self) -> str:
+        """What it is called where the domain's name is not known."""
+        return self.domain or f"(on {self.directory})"
 
 
 class NotADomain(Exception):

@@ -10,6 +10,10 @@ before anything further on the way is touched:
     {"path": "/a/link", "name": "/b/file"}
     {"path": "/a/link", "domain": "/b/images/<sd>"}
 
+Then, where the file is a device, its number (host/block_stack.py):
+
+    {"path": "/a/link", "device": "block/253:3"}
+
 After those of a path comes one of
 
     {"path": "/a/link", "followed": true}
@@ -19,6 +23,7 @@ After those of a path comes one of
 from __future__ import annotations
 
 from vdsm_backup import errors
+from vdsm_backup.host import block_stack
 from vdsm_backup.processes.script_output import say
 from vdsm_backup.vm import links
 
@@ -35,5 +40,8 @@ def main(paths: Iterable[str]) -> None:
                 say({"path": path, step.kind: step.path})
         except errors.VmUnclear as e:
             say({"path": path, "failed": e.why})
-        else:
-            say({"path": path, "followed": True})
+            continue
+        number = block_stack.number(path)
+        if number is not None:
+            say({"path": path, "device": number})
+        say({"path": path, "followed": True})

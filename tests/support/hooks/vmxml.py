@@ -52,9 +52,17 @@ def claim(sd_id, target="vda"):
     )
 
 
-def vm(*devices, name="web1", uuid=VM, live=False, claims=()):
+def qemu(*arguments):
+    """What VDSM's hook qemucmdline adds, or an administrator."""
+    inside = "".join(f"<q:arg value={quoteattr(a)}/>" for a in arguments)
+    namespace = "http://libvirt.org/schemas/domain/qemu/1.0"
+    return f"<q:commandline xmlns:q='{namespace}'>{inside}</q:commandline>"
+
+
+def vm(*devices, name="web1", uuid=VM, live=False, claims=(), around=""):
     """
     Bytes of a <domain>. live: libvirt has given it an id. claims: of claim().
+    around: what it has beside <devices>.
     """
     number = " id='7'" if live else ""
     return (
@@ -62,6 +70,6 @@ def vm(*devices, name="web1", uuid=VM, live=False, claims=()):
         f"<domain type='kvm'{number}><name>{escape(name)}</name>"
         f"<uuid>{uuid}</uuid><metadata>"
         "<o:vm xmlns:o='http://ovirt.org/vm/1.0'>"
-        f"{''.join(claims)}</o:vm></metadata>"
+        f"{''.join(claims)}</o:vm></metadata>{around}"
         f"<devices>{''.join(devices)}</devices></domain>"
     ).encode()

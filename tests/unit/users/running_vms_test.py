@@ -139,6 +139,18 @@ def test_the_uuid_elsewhere_in_a_disk_is_no_use():
     assert running_vms.uses(xml, SD) == NONE
 
 
+def test_paths_that_are_no_disks():
+    serial = f"<serial><source path='/x/{SD}/y'/></serial>" * 2
+    backend = f"<backend><log file='/x/{SD}/y'/></backend>"
+    xml = vm(disk("<source file='/a'/>", more=backend), serial)
+    assert running_vms.uses(xml, SD) == {
+        "uses": ["disk vda", "element serial"],
+        "cdroms": [],
+    }
+    xml = vm(disk(f"<source file='/x/{SD}/z'/>", more=backend))
+    assert running_vms.uses(xml, SD)["uses"] == ["disk vda"]
+
+
 def test_another_kind_of_document():
     """It is told as not seen; silence would mean that nobody uses it."""
     xml = vm(disk(f"<source file='/x/{SD}/y'/>"))

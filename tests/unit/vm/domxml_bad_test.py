@@ -6,7 +6,7 @@ import encodings.aliases
 import pytest
 
 from tests.unit.vm.domxml_test import SOURCE, disk, only_disk, values, vm
-from vdsm_backup.vm import domxml
+from vdsm_backup.vm import domxml, xml_tree
 
 ENTITIES = "".join(
     f"<!ENTITY e{n} '{f'&e{n - 1};' * 10 if n else 'lol'}'>" for n in range(30)
@@ -34,7 +34,9 @@ def test_document_type(doctype):
 def test_entities_are_not_expanded(monkeypatch):
     seen = []
     monkeypatch.setattr(
-        domxml._TreeBuilder, "characters", lambda self, data: seen.append(data)
+        xml_tree._TreeBuilder,
+        "characters",
+        lambda self, data: seen.append(data),
     )
     with pytest.raises(domxml.BadXml):
         domxml.parse(f"<!DOCTYPE domain [{ENTITIES}]><domain>&e29;</domain>")
@@ -96,13 +98,13 @@ def test_depth_costs_nothing():
 @pytest.mark.parametrize("around", ["<domain>{}</domain>", "<disk>{}</disk>"])
 def test_the_tree_has_few_levels_however_deep_the_document_is(around):
     deep = "<a>" * 250_000 + "x<source file='/a'/>" + "</a>" * 250_000
-    level, elements = 0, [domxml._tree(around.format(deep))]
+    level, elements = 0, [xml_tree.read(around.format(deep))[0]]
     while elements:
         level += 1
         elements = [e for at in elements for e in at.elements()]
         assert len(elements) <= 1
     # The <source> is below the last one that is kept as it is.
-    assert level == domxml.MAX_LEVELS + 1
+    assert level == xml_tree.MAX_LEVELS + 1
 
 
 def test_a_source_at_any_depth():

@@ -100,10 +100,11 @@ def test_paths_of_leases():
         "<target path='/a' offset='1'/>",
         "<target offset='1'/>",
         "<target path='LEASE-PATH:x'/><target path='/b'/>",
+        "<target xmlns:x='urn:x' x:path='/c' path='/d'/>",
     ]
     leases = [f"<lease>{t}</lease>" for t in targets]
     found = domxml.parse(vm("".join([*leases, "<target path='/c'/>"])))
-    assert found.lease_paths == ["/a", "LEASE-PATH:x", "/b"]
+    assert found.lease_paths == ["/a", "LEASE-PATH:x", "/b", "/c", "/d"]
 
 
 # Disks
@@ -160,6 +161,27 @@ def test_device(device):
 
 
 @pytest.mark.parametrize(
+    "attributes, removable",
+    [
+        ("x:device='disk' device='cdrom'", False),
+        ("device='cdrom' x:device='disk'", False),
+        ("x:device='cdrom' device='lun'", False),
+        ("x:device='' device='cdrom'", False),
+        ("x:device='cdrom'", True),
+        ("x:device='floppy' device='cdrom'", True),
+    ],
+)
+def test_device_of_any_namespace(attributes, removable):
+    """libvirt takes the first attribute that has the name."""
+    attributes = f"xmlns:x='urn:x' {attributes}"
+    for xml in (
+        vm(disk(SOURCE, attributes=attributes)),
+        disk(SOURCE, attributes=attributes),
+    ):
+        assert only_disk(xml).removable == removable
+
+
+@pytest.mark.parametrize(
     "around", ["backingStore", "mirror", "dataStore", "x"]
 )
 def test_sources_at_any_depth(around):
@@ -173,6 +195,17 @@ def test_target_of_something_deeper():
     inner = "<mirror><target dev='vdz'/></mirror>"
     found = only_disk(vm(disk(target=f"<target dev='vda'/>{inner}")))
     assert found.target == "vda"
+
+
+def test_two_targets():
+    """Whichever libvirt takes, VDSM's metadata of it counts."""
+    targets = (
+        "<target xmlns:x='urn:x' x:dev='vdx' dev='vda'/><target dev='vdb'/>"
+        "<x:target xmlns:x='urn:x' dev='vdc'/>"
+    )
+    for target in ("vdx", "vda", "vdb", "vdc"):
+        found = only_disk(vm(disk(target=targets), metadata(target)))
+        assert (found.target, found.domains) == ("vdx", [SD])
 
 
 def test_disk_in_a_disk():
