@@ -190,8 +190,8 @@ class Finder:
         self, names: Iterable[str], domains: Iterable[str] = ()
     ) -> list[vm_paths.Location]:
         """
-        The Locations of the names of a path, and of directories with a dom_md
-        that it passes. Raises VmUnclear.
+        The Locations of the names of a path, each of a file or of a directory,
+        and of directories with a dom_md that it passes. Raises VmUnclear.
         """
         where = (self._repo_root, self._lv_dir)
         found: list[vm_paths.Location] = []

@@ -10,10 +10,11 @@ before anything further on the way is touched:
     {"path": "/a/link", "name": "/b/file"}
     {"path": "/a/link", "domain": "/b/images/<sd>"}
 
-After those of a path comes, if it is a device, its number
-(host/block_stack.py), and then one of
+Then, where the file is a device, its number (host/block_stack.py):
 
     {"path": "/a/link", "device": "block/253:3"}
+
+After those of a path comes one of
 
     {"path": "/a/link", "followed": true}
     {"path": "/a/link", "failed": "the paths of the VM ..."}
@@ -39,8 +40,8 @@ def main(paths: Iterable[str]) -> None:
                 say({"path": path, step.kind: step.path})
         except errors.VmUnclear as e:
             say({"path": path, "failed": e.why})
-        else:
-            number = block_stack.number(path)
-            if number is not None:
-                say({"path": path, "device": number})
-            say({"path": path, "followed": True})
+            continue
+        number = block_stack.number(path)
+        if number is not None:
+            say({"path": path, "device": number})
+        say({"path": path, "followed": True})
