@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.hooks.needs import needs_fuse
 from tests.support.storage import loop
-from tests.support.storage.blocktools import needs_block
+from tests.support.storage.blocktools import lvm_is, needs_block
 from tests.support.waiting import RUNS_OUT
 from vdsm_backup import errors
 from vdsm_backup.host import block_stack
@@ -70,6 +70,27 @@ def test_a_pv_of_a_vg_that_is_not_here(shared_block_domain, device):
 def test_a_device_that_is_no_pv(shared_block_domain, device, configured):
     with pytest.raises(NotADomain):
         read(device, *(shared_block_domain.devices if configured else []))
+
+
+@pytest.mark.parametrize(
+    "why, error",
+    [
+        # A device of a managed disk, of which this lvm knows no type.
+        ("device type is unknown", NotADomain),
+        ("device is an LV", NotADomain),
+        ("device is a multipath component", errors.LvmFailed),
+    ],
+)
+def test_a_device_that_lvm_does_not_use(block_dir, device, why, error):
+    words = f"  Cannot use {device}: {why}"
+    lines = [
+        'case "$*" in',
+        f'*" -- "*) echo "{words}" >&2; exit 5;;',
+        "esac",
+        """echo '{"report": [{"pv": []}]}'""",
+    ]
+    with lvm_is(block_dir, *lines), pytest.raises(error):
+        read(device)
 
 
 @pytest.mark.parametrize("tag", [None, "other"])

@@ -12,7 +12,7 @@ from vdsm_backup.guard.policy import Settings
 from vdsm_backup.guard.verdict import Guard
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.vm.needs import Need, Needs
-from vdsm_backup.vm.paths import FILE, LUN, Location, NotADomain
+from vdsm_backup.vm.paths import FILE, Location, NotADomain
 
 A, B, C = (f"{n}ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25" for n in range(3))
 MOUNT = "/mnt/hung"
@@ -324,45 +324,3 @@ def test_a_look_that_hangs():
     finally:
         end.set()
     assert isinstance(verdict.findings[0].error, errors.StorageTimeout)
-
-
-# LUNs
-
-DEVICE = "/dev/mapper/36001405a"
-
-
-def lun_verdict(answer, *needs):
-    lun = need("", kind=LUN, directory=DEVICE, candidate=True)
-    return verdict_of({"": answer, A: FLAGGED}, lun, *needs).findings
-
-
-def test_a_lun_of_a_flagged_domain():
-    (found,) = lun_verdict(FLAGGED)
-    assert (found.domain, found.title) == (A, "backups")
-    assert found.devices == ["disk vda"]
-    # The domain is told once, also where a path leads to it.
-    (found,) = lun_verdict(FLAGGED, need(A, "disk vdb"))
-    assert found.devices == ["disk vda", "disk vdb"]
-
-
-@pytest.mark.parametrize("answer", [lines(B), NotADomain(DEVICE)])
-def test_a_lun_that_is_allowed(answer):
-    assert lun_verdict(answer) == []
-
-
-@pytest.mark.parametrize(
-    "answer", [errors.StorageTimeout("lvm pvs", 30), [], ["no metadata"]]
-)
-def test_a_lun_that_cannot_be_read(answer):
-    (found,) = lun_verdict(answer)
-    assert (found.domain, found.title) == (DEVICE, f"(on {DEVICE})")
-    assert found.flag is None
-    if not isinstance(answer, Exception):
-        assert DEVICE in str(found.error)
-
-
-def test_a_lun_of_a_domain_that_is_damaged():
-    """As far as it is known, the domain is told."""
-    (found,) = lun_verdict(lines(A, BACKUP="maybe"))
-    assert isinstance(found.error, errors.InvalidFlag)
-    assert A in str(found.error)
