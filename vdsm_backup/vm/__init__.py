@@ -6,6 +6,7 @@ storage.
     domxml.py               the disks and leases of a VM, by its XML
     xml_tree.py             the XML as a tree of few levels
     xml_paths.py            all other paths in the XML
+    scsi.py                 the SCSI devices of the host, by its XML
     links.py                the names that links give a path, within limits
     paths.py                the storage domains that a path can lie on
     luns.py                 the storage domains that a block device is part of

@@ -30,10 +30,9 @@ vmdevices/storage.py.
 
 from __future__ import annotations
 
-import re
 from collections import namedtuple
 
-from vdsm_backup.vm import xml_tree
+from vdsm_backup.vm import scsi, xml_tree
 from vdsm_backup.vm.xml_paths import REMOVABLE, local, local_values
 
 TYPE_CHECKING = False
@@ -42,9 +41,6 @@ if TYPE_CHECKING:
 
     from vdsm_backup.vm.xml_paths import Found
     from vdsm_backup.vm.xml_tree import Element
-
-# Far more than a VM has. Each costs some calls on this host.
-MAX_SCSI = 1000
 
 MAX_XML = xml_tree.MAX_XML
 BadXml = xml_tree.BadXml
@@ -55,10 +51,6 @@ _OVIRT = "http://ovirt.org/vm/1.0"
 # The device of what is no disk, for people.
 LEASE = "a lease"
 _SCSI = "a SCSI device"
-
-# How libvirt calls a SCSI host, before its number.
-_SCSI_HOST = "scsi_host"
-_NUMBER = re.compile("[0-9]{1,9}")
 
 # Of one <source>, which has one. Attributes of other namespaces make more, and
 # each value is with each protocol.
@@ -183,7 +175,7 @@ def parse(xml: str | bytes) -> Vm:
             for path in local_values(target.attributes, "path")
         ],
         other_paths=_others(paths, disks),
-        scsi=[DevicePath(_SCSI, address) for address in _scsi(root)],
+        scsi=[DevicePath(_SCSI, address) for address in scsi.addresses(root)],
     )
 
 
@@ -212,47 +204,6 @@ def _others(
     return found
 
 
-def _scsi(root: Element) -> list[str]:
-    """
-    The addresses of SCSI devices in the <source> of each <hostdev>. Raises
-    BadXml if there are more than MAX_SCSI.
-    """
-    found: dict[str, None] = {}
-    for source in root.find("devices", "hostdev", "source"):
-        for address in _scsi_addresses(source):
-            found[address] = None
-            if len(found) > MAX_SCSI:
-                raise BadXml(f"has more than {MAX_SCSI} SCSI devices")
-    return list(found)
-
-
-def _scsi_addresses(source: Element) -> Iterator[str]:
-    """
-    What a <source> says of a SCSI device of the host:
-
-        <adapter name="scsi_host2"/>
-        <address bus="0" target="3" unit="1"/>
-    """
-    hosts = [
-        name[len(_SCSI_HOST) :]
-        for adapter in _called(source, "adapter")
-        for name in local_values(adapter.attributes, "name")
-        if name.startswith(_SCSI_HOST)
-    ]
-    for host in dict.fromkeys(hosts):
-        for address in _called(source, "address"):
-            parts = [host]
-            for key in ("bus", "target", "unit"):
-                parts += [*local_values(address.attributes, key)][:1]
-            if len(parts) == 4 and all(map(_NUMBER.fullmatch, parts)):
-                yield ":".join(str(int(part)) for part in parts)
-
-
-def _called(above: Element, tag: str) -> list[Element]:
-    """The elements in another one with this tag, in any namespace."""
-    return [each for each in above.elements() if local(each.tag) == tag]
-
-
 def _last_text(root: Element, tag: str) -> str:
     found = root.find(tag)
     return found[-1].text().strip() if found else ""
@@ -261,7 +212,7 @@ def _last_text(root: Element, tag: str) -> str:
 def _disk(disk: Element, domains: Mapping[str, Sequence[str]]) -> Disk:
     targets = [
         name
-        for target in _called(disk, "target")
+        for target in disk.called("target")
         for name in local_values(target.attributes, "dev")
     ] or ["?"]
     devices = list(local_values(disk.attributes, "device")) or ["disk"]

@@ -77,6 +77,10 @@ class Element(list["str | Element"]):
             found = [e for at in found for e in at.elements() if e.tag == tag]
         return found
 
+    def called(self, name: str) -> list[Element]:
+        """The elements in this one with this tag, in any namespace."""
+        return [e for e in self.elements() if local(e.tag) == name]
+
     def descendants(self) -> Iterator[Element]:
         """All elements in this one, in the order in which they begin."""
         for element in self.elements():

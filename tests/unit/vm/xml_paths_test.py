@@ -280,6 +280,26 @@ def test_scsi():
     assert found == ("a SCSI device", "2:0:3:1")
 
 
+@pytest.mark.parametrize(
+    "adapter, address, found",
+    [
+        ("scsi_host0x2", "bus='0x0' target='0X3' unit='0x01'", "2:0:3:1"),
+        ("scsi_host010", "bus='00' target='011' unit='1'", "8:0:9:1"),
+        ("scsi_host +2", "bus=' 0' target='+3' unit='1'", "2:0:3:1"),
+        ("scsi_host-4294967294", "bus='0' target='3' unit='1'", "2:0:3:1"),
+        # The number of a LUN has 64 bits.
+        (
+            "scsi_host2",
+            f"bus='0' target='3' unit='{2**64 - 1}'",
+            f"2:0:3:{2**64 - 1}",
+        ),
+    ],
+)
+def test_scsi_as_libvirt_reads_numbers(adapter, address, found):
+    (device,) = domxml.parse(hostdev(adapter, address)).scsi
+    assert device.path == found
+
+
 def test_scsi_in_any_namespace():
     address = "bus='0' target='3' unit='1'"
     xml = hostdev("scsi_host2", address)
@@ -312,6 +332,8 @@ def test_very_many_scsi_devices():
     [
         hostdev("scsi_host2", "bus='0' target='3'"),
         hostdev("scsi_host2", "bus='0' target='..' unit='1'"),
+        hostdev("scsi_host2", "bus='' target='3' unit='1'"),
+        hostdev("scsi_host2", "bus='0' target='0x' unit='1'"),
         hostdev("../x"),
         hostdev("2"),
         hostdev("scsi_host" + "9" * 5000),
