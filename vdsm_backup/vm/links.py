@@ -42,6 +42,8 @@ MAX_PARTS = 100_000
 MAPPER = "/dev/mapper/"
 _DM = re.compile(r"/dev/(dm-\d+)")
 
+_OF_A_PROCESS = re.compile(r"/\d+/.", re.DOTALL)
+
 # The directory in a file domain by which it is one.
 _DOM_MD = "dom_md"
 
@@ -127,7 +129,8 @@ def trace(
     """
 
     def may_hang(at: str) -> bool:
-        return not mounts.cannot_hang(mounts.holding(at, table))
+        mount = mounts.holding(at, table)
+        return not mounts.cannot_hang(mount) or _is_of_a_process(at, mount)
 
     names, domains = [], []
     for step in follow(path, limits or Limits(), may_hang, sysfs):
@@ -140,6 +143,18 @@ def trace(
             point = "/" if mount is None else mount.point
             return Trace(tuple(names), point, step.rest, tuple(domains))
     return Trace(tuple(names), domains=tuple(domains))
+
+
+def _is_of_a_process(path: str, mount: mounts.Mount | None) -> bool:
+    """
+    Whether a path is in the directory of a process in proc. The kernel does
+    not follow the text of the links there: /proc/<pid>/root leads into the
+    mounts of that process, of which our table knows nothing.
+    """
+    if mount is None or mount.fs_type != "proc":
+        return False
+    inside = mount.root.rstrip("/") + path[len(mount.point.rstrip("/")) :]
+    return _OF_A_PROCESS.match(inside) is not None
 
 
 def mount_of(path: str, table: Sequence[mounts.Mount]) -> mounts.Mount | None:

@@ -273,6 +273,23 @@ def test_what_is_in_memory_cannot_hang(touched, fs_type):
     assert touched == ["/m", "/m/a"]
 
 
+@pytest.mark.parametrize(
+    "path", ["/proc/7/root/a", "/proc/7/task/8/fd/3", "/x/7/cwd", "/one/root"]
+)
+def test_the_links_of_a_process_lead_into_its_own_mounts(touched, path):
+    """However these are called, and whatever is mounted there for us."""
+    of_one = mount("/one", "proc")._replace(root="/7")
+    table = [ROOT, mount("/proc", "proc"), mount("/x", "proc"), of_one]
+    found = trace(path, table)
+    assert (found.names, found.rest) == ((path,), path)
+    assert path not in touched
+
+
+@pytest.mark.parametrize("path", ["/proc/7", "/proc/sys/7/x", "/proc/7x/a"])
+def test_what_else_is_in_proc(path):
+    assert trace(path, [ROOT, mount("/proc", "proc")]).rest is None
+
+
 @pytest.mark.parametrize("point", ["/usr", "/var", "/var/log"])
 def test_what_the_host_hangs_with_is_looked_at(touched, point):
     lv = mount(point, "xfs", "/dev/mapper/onn-lv")
