@@ -25,8 +25,11 @@ if TYPE_CHECKING:
 # First and last code: of what may cross a verb or a hook, and of all else.
 RANGES = ((956, 999), (9600, 9699))
 
-# A hint of several errors.
-_PERMIT = "vdsm-backup-domain permit --vm UUID --for 2h --reason TEXT"
+# A hint of several errors, which have a vm_id.
+_PERMIT = (
+    "if it must not wait, for this VM and for a time: vdsm-backup-domain"
+    " permit --vm {self.vm_or_uuid} --for 2h --reason TEXT"
+)
 
 
 class Error(Exception):
@@ -1091,13 +1094,17 @@ class DomainFlagged(Error):
     )
     hints = (
         "copy or move the disk to another domain and use it there",
-        f"if it must not wait, for this VM and for a time: {_PERMIT}",
+        _PERMIT,
     )
 
     #: UUIDs of the VM and the domain, for a line in which names that are not
     #: ASCII cannot stand. "": not known.
     vm_id: str = ""
     sd_id: str = ""
+
+    @property
+    def vm_or_uuid(self) -> str:
+        return self.vm_id or "UUID"
 
     @property
     def be(self) -> str:
@@ -1126,15 +1133,26 @@ class FlagUnknown(Error):
         " {self.cause}, {self.reason}"
     )
     hints = (
-        "repair the storage: vdsm-backup-domain verify {self.title}",
+        "repair the storage: {self.place}",
         "see: vdsm-backup-domain explain {self.cause}",
-        f"if it must not wait, for this VM and for a time: {_PERMIT}",
+        _PERMIT,
     )
 
     #: As those of DomainFlagged; and the reason in few words.
     vm_id: str = ""
     sd_id: str = ""
     short_reason: str = ""
+
+    @property
+    def vm_or_uuid(self) -> str:
+        return self.vm_id or "UUID"
+
+    @property
+    def place(self) -> str:
+        """A command; of a mount or a LUN, of which there is none, its name."""
+        if not self.sd_id:
+            return self.title
+        return f"vdsm-backup-domain verify {self.sd_id}"
 
 
 class FormatRefused(Error):

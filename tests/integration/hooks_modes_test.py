@@ -22,7 +22,7 @@ pytestmark = needs_namespace
 
 HINT = (
     "copy or move the disk to another domain and use it there; if it must not"
-    " wait, for this VM and for a time: vdsm-backup-domain permit --vm UUID"
+    f" wait, for this VM and for a time: vdsm-backup-domain permit --vm {VM}"
     " --for 2h --reason TEXT"
 )
 

@@ -278,6 +278,6 @@ def test_doctor_where_they_cannot_be_listed(host):
 def test_the_hints_of_refusals_name_a_command_that_is_there():
     for cls in (errors.DomainFlagged, errors.FlagUnknown):
         assert any(
-            "permit --vm UUID --for 2h --reason TEXT" in hint
+            "permit --vm {self.vm_or_uuid} --for 2h --reason TEXT" in hint
             for hint in cls.hints
         )

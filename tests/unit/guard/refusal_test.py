@@ -169,6 +169,30 @@ def test_nobody_is_told_to_clear_the_flag():
         assert "clear" not in " ".join(texts)
 
 
+VM_ID = "5d2b0c1e-7a4f-4d0b-9c3e-2f1a6b8d7e90"
+
+
+@pytest.mark.parametrize(
+    "vm_id, named", [(VM_ID, VM_ID), (None, "UUID"), ("../x", "UUID")]
+)
+def test_the_hints_name_the_vm_and_the_domain(vm_id, named):
+    """So that they can be copied at 3 a.m."""
+    for finding in (found(), unread()):
+        hints = error(finding, vm_id=vm_id).hint_lines()
+        assert (
+            "if it must not wait, for this VM and for a time:"
+            f" vdsm-backup-domain permit --vm {named} --for 2h --reason TEXT"
+        ) in hints
+    hints = error(found("backups of A", value=None, error=HUNG)).hint_lines()
+    assert hints[0] == f"repair the storage: vdsm-backup-domain verify {SD}"
+
+
+def test_the_hint_of_what_is_no_domain():
+    finding = Finding("/mnt/x", "(below /mnt/x)", ["disk vda"], error=HUNG)
+    hint = error(finding).hint_lines()[0]
+    assert hint == "repair the storage: (below /mnt/x)"
+
+
 TEXT = st.text(max_size=400) | st.text("\"'\\`\n\0é\u202e\ud800", max_size=99)
 
 

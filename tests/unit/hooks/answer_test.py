@@ -85,7 +85,7 @@ def test_a_refusal(host, entries):
         "disk": "disk vda",
         "hint": "copy or move the disk to another domain and use it there; if"
         " it must not wait, for this VM and for a time: vdsm-backup-domain"
-        " permit --vm UUID --for 2h --reason TEXT",
+        f" permit --vm {VM} --for 2h --reason TEXT",
     }
 
 
