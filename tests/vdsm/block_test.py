@@ -18,8 +18,9 @@ from vdsm_backup.cli import readings
 from vdsm_backup.lvm.vgs import Lvm
 from vdsm_backup.metadata import encoding, flag, origin
 from vdsm_backup.metadata import lines as md_lines
-from vdsm_backup.plugin import metadata, patches
+from vdsm_backup.plugin import gatekeeper, metadata, patches
 from vdsm_backup.storage.block import BlockStorage
+from vdsm_backup.vm.paths import NotADomain
 
 pytestmark = pytest.mark.skipif(bool(loop.missing()), reason=loop.missing())
 
@@ -330,3 +331,40 @@ def test_a_domain_that_came_since_vdsm_looked(block, init_pvs):
         lvm._lvminfo._pvs[pv.name] = pv._replace(vg_name="")
     with pytest.raises(se.VolumeGroupHasDomainTag):
         init_pvs(True)
+
+
+@pytest.mark.parametrize(
+    "tags, error",
+    [
+        ((), NotADomain),
+        (("somebodys",), NotADomain),
+        (("MDT_SDUUID=x",), errors.DomainNotFound),
+    ],
+)
+def test_a_vg_that_is_none_of_vdsms(make, monkeypatch, tags, error):
+    """A LUN in it, or an LV of it, is no reason to refuse a VM."""
+    from vdsm.storage.sdc import sdCache
+
+    block = make(version=5)
+    lvm = Lvm(block.devices)
+    (vg,) = lvm.scan().vgs
+    lvm.change_tags(vg, add=tags, delete=vg.tags)
+    # As for a VG without the tag of a domain; looking elsewhere takes long.
+    monkeypatch.setattr(sdCache, "produce", _produce_none)
+    with pytest.raises(error):
+        gatekeeper._read_lines(block.sd_id)
+
+
+def test_no_vg_and_no_domain(make, monkeypatch):
+    from vdsm.storage.sdc import sdCache
+
+    make(version=5)
+    monkeypatch.setattr(sdCache, "produce", _produce_none)
+    with pytest.raises(errors.DomainNotFound):
+        gatekeeper._read_lines(str(uuid.uuid4()))
+
+
+def _produce_none(sd_id):
+    from vdsm.storage import exception as se
+
+    raise se.StorageDomainDoesNotExist(sd_id)

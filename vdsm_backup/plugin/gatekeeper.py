@@ -24,7 +24,7 @@ from vdsm_backup.plugin import storage, vdsm_errors
 from vdsm_backup.plugin.shared_reads import Late, Reads
 from vdsm_backup.vm import needs
 from vdsm_backup.vm.needs import Need
-from vdsm_backup.vm.paths import Location
+from vdsm_backup.vm.paths import Location, NotADomain
 
 if TYPE_CHECKING:
     from typing import Iterable
@@ -175,11 +175,19 @@ def _shared_read(sd_id: str, deadline: float, seconds: float) -> list[str]:
 
 
 def _read_lines(sd_id: str) -> list[str]:
+    """Raises NotADomain, too, where a VG has this name that is no domain."""
+
     def unreadable(text: str) -> errors.Error:
         return errors.MetadataUnreadable(sd_id, text)
 
     with vdsm_errors.as_ours(unreadable):
-        return storage.open_domain(sd_id).read()
+        try:
+            domain = storage.open_domain(sd_id)
+        except errors.DomainNotFound:
+            if storage.is_foreign_vg(sd_id):
+                raise NotADomain(sd_id) from None
+            raise
+        return domain.read()
 
 
 def needs_of_drives(drives: Iterable[Drive]) -> list[Need]:

@@ -37,6 +37,10 @@ if TYPE_CHECKING:
 _MATTERS = (*flag.KEYS, *metadata.IDENTITY, "CLASS", md_domain.POOL)
 
 
+# STORAGE_DOMAIN_TAG of VDSM: in blockSD or in constants, by its version.
+_DOMAIN_TAG = "RHAT_storage_domain"
+
+
 def open_domain(sd_id: str) -> VdsmStorage:
     """
     The VdsmStorage of a domain that VDSM knows or finds.
@@ -54,6 +58,19 @@ def open_domain(sd_id: str) -> VdsmStorage:
     if is_block(domain):
         return VdsmBlockStorage(domain)
     return VdsmFileStorage(domain)
+
+
+def is_foreign_vg(sd_id: str) -> bool:
+    """
+    Whether LVM finds a VG of this name, and it has no tag of VDSM: then it is
+    no broken domain, but none.
+    """
+    from vdsm.storage import lvm
+
+    ours = (_DOMAIN_TAG, encoding.TAG_PREFIX)
+    found = lvm.getVGs([sd_id])
+    tags = [tag for vg in found for tag in vg.tags]
+    return bool(found) and not any(tag.startswith(ours) for tag in tags)
 
 
 def is_block(domain: StorageDomain) -> bool:
