@@ -114,12 +114,15 @@ def _stack(link: str) -> Stack | None:
         return None
     below = _closure([device], _below)
     on_top = _closure([device], _on_top)
-    # What is on a disk is on each of its partitions, and what is on a LUN is
-    # on each path to it. What is on one partition is not on another.
-    beside = _closure(below, _maps)
-    # An LV below the device is one of them: a holder of what it is on.
-    holders = {holder for each in beside for holder in _linked(each, _HOLDERS)}
-    lvs = filter(_is_lv, on_top | holders)
+    lvs = {each for each in below if _is_lv(each)}
+    if not lvs:
+        # What is on a disk is on each of its partitions, and what is on a LUN
+        # is on each path to it. What is on one partition is not on another.
+        # An LV has its VG, and a thousand others may be beside it.
+        beside = _closure(below, _maps)
+        holders = {h for each in beside for h in _linked(each, _HOLDERS)}
+        lvs = {each for each in holders if _is_lv(each)}
+    lvs.update(filter(_is_lv, on_top))
     vgs = sorted({vg for vg in map(_vg, lvs) if vg})
     if vgs or int(attribute(f"{device}/size") or 0) < _LEAST_SECTORS:
         return Stack(vgs, None)

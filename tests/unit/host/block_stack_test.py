@@ -52,6 +52,23 @@ def test_what_is_on_an_lv(sysfs, name):
     assert stack(sysfs, name) == Stack([SD], None)
 
 
+def test_what_is_beside_an_lv_is_not_looked_at(sysfs, monkeypatch):
+    """A host can have a thousand LVs, and a VM many disks."""
+    for number in range(2, 12):
+        sysfs.lv(f"dm-{number}", SD, f"vol{number}", "dm-1")
+    read = []
+    real = block_stack.attribute
+
+    def attribute(path):
+        read.append(path)
+        return real(path)
+
+    monkeypatch.setattr(block_stack, "attribute", attribute)
+    assert stack(sysfs, "dm-5") == Stack([SD], None)
+    devices = {os.path.basename(p.partition("/dm/")[0]) for p in read}
+    assert devices <= {"dm-5", "dm-1", "sdb", "sdc"}
+
+
 def test_a_vg_in_an_lv(sysfs):
     """A guest's VG that the host has activated: both count."""
     sysfs.lv("dm-2", SD, "vol", "dm-1")
