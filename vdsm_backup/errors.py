@@ -1081,8 +1081,9 @@ class DomainFlagged(Error):
     The domain keeps backups, and a VM that runs from a backup destroys it.
     Copy or move the disk to another domain and run the VM from there; all
     backup and restore flows (upload, download, copy, move, import, register)
-    go through. With [guard] mode = permissive a host only logs what it would
-    refuse.
+    go through. If this one VM has to run nevertheless, root can permit it on
+    this host for a time: `vdsm-backup-domain permit`. With [guard] mode =
+    permissive a host only logs what it would refuse.
     """
 
     code = 994

@@ -68,7 +68,7 @@ def _revoke(vm_id: str, by: str, options: Config, ui: UI) -> Exit:
     if ui.as_json:
         ui.json(permit=None, changed=changed)
     elif changed:
-        ui.lines([f"VM {vm_id} has no permit any more."])
+        ui.lines([f"VM {vm_id} no longer has a permit."])
     else:
         ui.lines([f"Nothing to revoke: VM {vm_id} has no permit."])
     return Exit.DONE

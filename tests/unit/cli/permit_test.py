@@ -181,7 +181,7 @@ def test_a_list_that_cannot_be_had(host):
 def test_revoke(host):
     host.run(*MAKE)
     done = host.run("permit", "--vm", VM, "--revoke")
-    assert (done.code, done.out) == (0, f"VM {VM} has no permit any more.\n")
+    assert (done.code, done.out) == (0, f"VM {VM} no longer has a permit.\n")
     assert permits.find(host.permits, VM) is None
     done = host.json("permit", "--vm", VM, "--revoke")
     assert done.code == 0
@@ -281,3 +281,5 @@ def test_the_hints_of_refusals_name_a_command_that_is_there():
             "permit --vm {self.vm_or_uuid} --for 2h --reason TEXT" in hint
             for hint in cls.hints
         )
+        # `explain` prints this.
+        assert "`vdsm-backup-domain permit`" in cls.__doc__
