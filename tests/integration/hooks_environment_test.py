@@ -80,14 +80,14 @@ def properties(evil):
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_custom_properties(host, domain, properties, point):
+def test_custom_properties(guarded_host, domain, properties, point):
     data = domain.disk().encode()
     if point != "before_disk_hotplug":
         data = vmxml.vm(domain.disk())
     del properties["a=b"]
     for value, check in (("True", refused), ("False", assert_allowed)):
         domain.flag(value)
-        check(host.vdsm(point, data, vm_id=VM, custom=properties))
+        check(guarded_host.vdsm(point, data, vm_id=VM, custom=properties))
 
 
 def refused(outcome):
@@ -97,31 +97,33 @@ def refused(outcome):
 @pytest.mark.parametrize(
     "vm_id", ["", "$(reboot)", "../../x", "x\n(error 1)", VM + "\n", "é" * 99]
 )
-def test_vm_id(host, nfs, vm_id):
+def test_vm_id(guarded_host, nfs, vm_id):
     """A hot plug has no other name for the VM; no such id is shown."""
     nfs.flag("True")
     data = nfs.disk().encode()
-    outcome = host.vdsm("before_disk_hotplug", data, custom={"vmId": vm_id})
+    outcome = guarded_host.vdsm(
+        "before_disk_hotplug", data, custom={"vmId": vm_id}
+    )
     assert_refused(outcome, 994)
     assert outcome.err.startswith("VM unknown cannot plug in a disk: disk vda")
 
 
-def test_vm_id_does_not_find_launch_flags(host, nfs, tmp_path):
+def test_vm_id_does_not_find_launch_flags(guarded_host, nfs, tmp_path):
     """The id in the XML does, and a path of it finds nothing."""
     nfs.flag("True")
     (tmp_path / "launchflags").write_text("0")
     data = vmxml.vm(nfs.disk(), live=True, uuid=str(tmp_path))
-    outcome = host.start(data)
+    outcome = guarded_host.start(data)
     assert_refused(outcome, 994)
 
 
 @needs_namespace
-def test_the_journal_is_told_no_such_id(hook_dir, host, nfs):
+def test_the_journal_is_told_no_such_id(hook_dir, guarded_host, nfs):
     nfs.flag("True")
     log = Journal(os.path.join(hook_dir, "journal"))
     with Namespace() as ns:
         log.put_into(ns)
-        host.vdsm(
+        guarded_host.vdsm(
             "before_disk_hotplug",
             nfs.disk().encode(),
             custom={"vmId": "x\nPRIORITY=0"},
@@ -134,12 +136,12 @@ def test_the_journal_is_told_no_such_id(hook_dir, host, nfs):
 
 
 @pytest.mark.skipif(bool(loop.missing()), reason=loop.missing() or "loop")
-def test_lvm_has_the_configuration_of_the_host(host, san, evil):
+def test_lvm_has_the_configuration_of_the_host(guarded_host, san, evil):
     """Not that of the caller, whose lvm.conf is broken here."""
     san.flag("True")
     data = vmxml.vm(san.disk())
     custom = {"LVM_SYSTEM_DIR": str(evil)}
-    assert_refused(host.start(data, custom=custom), 994)
+    assert_refused(guarded_host.start(data, custom=custom), 994)
 
 
 # Each made a guard that could read nothing, or a host without block domains.
@@ -155,25 +157,27 @@ SETTINGS = [
 @needs_namespace
 @pytest.mark.skipif(bool(loop.missing()), reason=loop.missing() or "loop")
 @pytest.mark.parametrize("setting", SETTINGS)
-def test_lvm_answers_whatever_the_host_has_set(host, san, tmp_path, setting):
+def test_lvm_answers_whatever_the_host_has_set(
+    guarded_host, san, tmp_path, setting
+):
     (tmp_path / "lvm.conf").write_text(setting + "\n")
     data = vmxml.vm(san.disk())
     with Namespace() as ns:
         ns.bind(str(tmp_path / "lvm.conf"), "/etc/lvm/lvm.conf")
         for value, check in (("True", refused), ("False", assert_allowed)):
             san.flag(value)
-            check(host.start(data, as_user=ns.enter()))
+            check(guarded_host.start(data, as_user=ns.enter()))
 
 
 @pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)])
-def test_standard_files_that_are_closed(host, nfs, closed):
+def test_standard_files_that_are_closed(guarded_host, nfs, closed):
     """A caller that has closed them changes no answer."""
     redirect = " ".join(f"{fd}>&-" for fd in closed)
     shell = ["sh", "-c", f'exec "$@" {redirect}', "sh"]
     data = vmxml.vm(nfs.disk())
     for value, code in (("True", 2), ("False", 0)):
         nfs.flag(value)
-        outcome = host.start(data, as_user=shell)
+        outcome = guarded_host.start(data, as_user=shell)
         assert outcome.out == ""
         if outcome.code != code:
             pytest.fail(str(outcome))

@@ -40,22 +40,25 @@ def slow(request, fs):
     """A host one of whose mounts hangs when a test wants it."""
     directory = rundir.make("hooks")
     options = {"io_timeout": IO_TIMEOUT, "ioprocess": request.param}
-    with hookhost.HookHost(directory, **options) as host, Namespace() as ns:
-        mount(host, fs, ns)
-        yield host
+    with (
+        hookhost.HookHost(directory, **options) as guarded_host,
+        Namespace() as ns,
+    ):
+        mount(guarded_host, fs, ns)
+        yield guarded_host
     rundir.remove(directory)
 
 
-def mount(host, fs, ns):
+def mount(guarded_host, fs, ns):
     """Where VDSM mounts; outside of the namespace it is the root."""
-    path = os.path.join(host.cli.repo, "mnt", "server:_hung")
+    path = os.path.join(guarded_host.cli.repo, "mnt", "server:_hung")
     os.symlink(fs.root, path)
-    host.hung = host.file_domain(mount=path, name="hung")
+    guarded_host.hung = guarded_host.file_domain(mount=path, name="hung")
     os.unlink(path)
     os.mkdir(path)
-    host.hung.mount = fs.root
+    guarded_host.hung.mount = fs.root
     ns.bind(fs.mount, path)
-    host.as_user = ns.enter()
+    guarded_host.as_user = ns.enter()
 
 
 @pytest.fixture(scope="module")
@@ -83,10 +86,10 @@ def clear(fs):
     wait_until(lambda: not any(map(fs.stuck, OPS)))
 
 
-def in_time(host, *devices, ask=None):
+def in_time(guarded_host, *devices, ask=None):
     """The outcome, when all that had the hook's files has closed them."""
     started = time.monotonic()
-    outcome = (ask or host.start)(vmxml.vm(*devices))
+    outcome = (ask or guarded_host.start)(vmxml.vm(*devices))
     assert time.monotonic() - started < BUDGET
     return outcome
 
@@ -246,17 +249,20 @@ def test_a_flag_that_is_set_while_another_domain_hangs(slow, fs, hung, good):
 @needs_block
 def test_a_mount_that_hangs_and_a_block_domain(hook_dir, fs):
     options = {"io_timeout": IO_TIMEOUT}
-    with hookhost.HookHost(hook_dir, **options) as host, Namespace() as ns:
-        mount(host, fs, ns)
-        san = host.block_domain()
+    with (
+        hookhost.HookHost(hook_dir, **options) as guarded_host,
+        Namespace() as ns,
+    ):
+        mount(guarded_host, fs, ns)
+        san = guarded_host.block_domain()
         fs.hang("read")
-        disks = [host.hung.disk(), san.disk(target="vdb")]
+        disks = [guarded_host.hung.disk(), san.disk(target="vdb")]
         san.flag("True")
-        outcome = in_time(host, *disks)
+        outcome = in_time(guarded_host, *disks)
         assert_refused(outcome, 994)
         assert "disk vdb is on" in outcome.err
         san.flag(None)
-        outcome = in_time(host, *disks)
+        outcome = in_time(guarded_host, *disks)
         assert_refused(outcome, 995)
-        assert host.hung.sd_id in outcome.err
-        assert_allowed(in_time(host, san.disk()))
+        assert guarded_host.hung.sd_id in outcome.err
+        assert_allowed(in_time(guarded_host, san.disk()))

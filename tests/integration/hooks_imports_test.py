@@ -44,17 +44,17 @@ def trace(tmp_path):
 
 
 def from_vdsm(point):
-    def run(host, disk, as_user):
+    def run(guarded_host, disk, as_user):
         whole = point != "before_disk_hotplug"
         data = vmxml.vm(disk) if whole else disk.encode()
-        return host.vdsm(point, data, vm_id=vmxml.VM, as_user=as_user)
+        return guarded_host.vdsm(point, data, vm_id=vmxml.VM, as_user=as_user)
 
     return run
 
 
 def from_libvirt(operation):
-    def run(host, disk, as_user):
-        return host.libvirt(operation, vmxml.vm(disk), as_user=as_user)
+    def run(guarded_host, disk, as_user):
+        return guarded_host.libvirt(operation, vmxml.vm(disk), as_user=as_user)
 
     return run
 
@@ -69,10 +69,10 @@ WAYS = {
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("flag", ["True", "False"])
-def test_a_hook_loads_nothing_slow(host, domain, trace, way, flag):
+def test_a_hook_loads_nothing_slow(guarded_host, domain, trace, way, flag):
     """With a file domain and a block domain, until it has answered."""
     domain.flag(flag)
-    outcome = WAYS[way](host, domain.disk(), trace.as_user)
+    outcome = WAYS[way](guarded_host, domain.disk(), trace.as_user)
     if flag == "True":
         assert_refused(outcome, 994)
     else:

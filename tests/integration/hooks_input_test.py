@@ -53,36 +53,36 @@ def point(request):
 
 
 @pytest.mark.parametrize("xml", BAD_XML)
-def test_bad_xml(host, point, xml):
-    assert_refused(host.vdsm(point, BAD_XML[xml]), 996)
+def test_bad_xml(guarded_host, point, xml):
+    assert_refused(guarded_host.vdsm(point, BAD_XML[xml]), 996)
 
 
 @pytest.mark.parametrize("xml", BAD_XML)
 @pytest.mark.parametrize("operation", ["prepare", "migrate"])
-def test_bad_xml_from_libvirt(host, operation, xml):
-    assert_refused(host.libvirt(operation, BAD_XML[xml]), 996)
+def test_bad_xml_from_libvirt(guarded_host, operation, xml):
+    assert_refused(guarded_host.libvirt(operation, BAD_XML[xml]), 996)
 
 
-def test_fifty_mebibytes(host):
+def test_fifty_mebibytes(guarded_host):
     data = vmxml.vm(name="x" * 50 * 1024**2)
-    outcome = host.start(data)
+    outcome = guarded_host.start(data)
     assert_refused(outcome, 996)
     assert f"longer than {domxml.MAX_XML}" in outcome.err
     small = vmxml.vm()
     fits = small + b" " * (domxml.MAX_XML - len(small))
-    assert_allowed(host.start(fits))
-    assert_refused(host.start(fits + b" "), 996)
+    assert_allowed(guarded_host.start(fits))
+    assert_refused(guarded_host.start(fits + b" "), 996)
 
 
-def test_fifty_mebibytes_from_libvirt(host):
+def test_fifty_mebibytes_from_libvirt(guarded_host):
     """libvirt may be told that nobody reads on."""
     data = vmxml.vm(name="x" * 50 * 1024**2)
-    assert_refused(host.libvirt("prepare", data), 996)
+    assert_refused(guarded_host.libvirt("prepare", data), 996)
 
 
-def test_a_fault_before_anything_is_known(host, nfs, point, tmp_path):
+def test_a_fault_before_anything_is_known(guarded_host, nfs, point, tmp_path):
     """Of an installation that is broken; no trace is shown."""
-    path = os.path.join(host.hooks, point, hookrunner.NAME)
+    path = os.path.join(guarded_host.hooks, point, hookrunner.NAME)
     with open(path) as f:
         text = f.read().replace(
             "import sys\n",
@@ -132,21 +132,21 @@ def set_to(value):
     ids="gone FIFO directory link passwd loop none empty"
     " zero null long bytes".split(),
 )
-def test_data_file(host, nfs, point, change):
+def test_data_file(guarded_host, nfs, point, change):
     nfs.flag("False")
     data = vmxml.vm(nfs.disk())
-    assert_refused(host.vdsm(point, data, change=change), 996)
+    assert_refused(guarded_host.vdsm(point, data, change=change), 996)
 
 
 @pytest.mark.parametrize(
     "change", [replace(os.mkfifo), set_to("/dev/zero")], ids=["FIFO", "zero"]
 )
-def test_only_a_regular_file_is_read(host, change):
-    outcome = host.start(vmxml.vm(), change=change)
+def test_only_a_regular_file_is_read(guarded_host, change):
+    outcome = guarded_host.start(vmxml.vm(), change=change)
     assert "it is no regular file" in outcome.err
 
 
-def test_a_data_file_may_be_read_by_others(host, nfs):
+def test_a_data_file_may_be_read_by_others(guarded_host, nfs):
     """Of another owner and mode it is the same XML."""
     nfs.flag("True")
     data = vmxml.vm(nfs.disk())
@@ -155,15 +155,15 @@ def test_a_data_file_may_be_read_by_others(host, nfs):
         os.chown(env["_hook_domxml"], 12345, 12345)
         os.chmod(env["_hook_domxml"], 0o777)
 
-    assert_refused(host.start(data, change=change), 994)
+    assert_refused(guarded_host.start(data, change=change), 994)
 
 
 # Storage
 
 
-def test_domain_that_is_not_there(host, way_of):
+def test_domain_that_is_not_there(guarded_host, way_of):
     sd_id = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
-    outcome = host.start(vmxml.vm(way_of(sd_id)))
+    outcome = guarded_host.start(vmxml.vm(way_of(sd_id)))
     assert_refused(outcome, 995)
     assert sd_id in outcome.err
 
@@ -184,26 +184,26 @@ def way_of(request, quick):
 
 
 @pytest.fixture
-def quick(host):
+def quick(guarded_host):
     """Metadata that is missing is looked for until the time is over."""
-    host.configure(io_timeout=RUNS_OUT)
-    yield host
-    host.configure(io_timeout=None)
+    guarded_host.configure(io_timeout=RUNS_OUT)
+    yield guarded_host
+    guarded_host.configure(io_timeout=None)
 
 
-def test_domain_whose_seal_is_broken(host, domain):
+def test_domain_whose_seal_is_broken(guarded_host, domain):
     lines = sorted(f"{k}={v}" for k, v in domain.values.items())
     for seal in ("_SHA_CKSUM=" + "0" * 40, "_SHA_CKSUM="):
         domain.put([*lines, "BACKUP=False", seal])
-        assert_refused(host.start(vmxml.vm(domain.disk())), 995)
+        assert_refused(guarded_host.start(vmxml.vm(domain.disk())), 995)
 
 
 @pytest.mark.parametrize(
     "value", ["", "true", "1", "True ", "Trueé", "False\x7f"]
 )
-def test_flag_that_is_invalid(host, domain, value):
+def test_flag_that_is_invalid(guarded_host, domain, value):
     domain.flag(value)
-    assert_refused(host.start(vmxml.vm(domain.disk())), 995)
+    assert_refused(guarded_host.start(vmxml.vm(domain.disk())), 995)
 
 
 @pytest.mark.parametrize(
@@ -235,19 +235,19 @@ def test_metadata_that_is_no_file(quick, nfs, make):
     assert_allowed(quick.start(vmxml.vm(nfs.disk())))
 
 
-def test_text_of_storage_and_of_the_vm_is_harmless(host, domain):
+def test_text_of_storage_and_of_the_vm_is_harmless(guarded_host, domain):
     evil = "a\u202e\\\"'b " + "é" * 300
     domain.flag("True", BACKUP_REASON=evil, BACKUP_BY=evil, BACKUP_SINCE=evil)
     disk = domain.disk(target='vd"\\\u202e' + "x" * 300)
     data = vmxml.vm(disk, name="n\u202e\\\"'" + "x" * 300)
-    assert_refused(host.start(data), 994)
+    assert_refused(guarded_host.start(data), 994)
 
 
-def test_a_long_reason_leaves_room_for_the_count(host, domain, nfs):
+def test_a_long_reason_leaves_room_for_the_count(guarded_host, domain, nfs):
     for flagged in (domain, nfs):
         flagged.flag("True", BACKUP_REASON="x" * 300)
     disks = [domain.disk(), nfs.disk(target="vdb")]
-    outcome = host.start(vmxml.vm(*disks))
+    outcome = guarded_host.start(vmxml.vm(*disks))
     assert_refused(outcome, 994)
     end = "(error 994); copy the disk elsewhere"
     assert outcome.err.endswith(f"xx..), 1 more domain refused too {end}")
@@ -269,24 +269,24 @@ def test_a_long_reason_leaves_room_for_the_count(host, domain, nfs):
     ],
     ids="choice nothing escapes option section hidden".split(),
 )
-def test_broken_configuration(host, nfs, point, options):
+def test_broken_configuration(guarded_host, nfs, point, options):
     """Refused: nobody knows what it was meant to allow."""
     nfs.flag("False")
-    host.guard(**options)
-    assert_refused(host.vdsm(point, vmxml.vm(nfs.disk())), 987)
+    guarded_host.guard(**options)
+    assert_refused(guarded_host.vdsm(point, vmxml.vm(nfs.disk())), 987)
 
 
-def test_configuration_that_is_gone(host, nfs):
+def test_configuration_that_is_gone(guarded_host, nfs):
     """One that was asked for; the host's own need not be there."""
-    os.rename(host.cli.config, host.cli.config + ".kept")
+    os.rename(guarded_host.cli.config, guarded_host.cli.config + ".kept")
     try:
-        assert_refused(host.start(vmxml.vm(nfs.disk())), 987)
+        assert_refused(guarded_host.start(vmxml.vm(nfs.disk())), 987)
     finally:
-        os.rename(host.cli.config + ".kept", host.cli.config)
+        os.rename(guarded_host.cli.config + ".kept", guarded_host.cli.config)
 
 
 @needs_other_user
-def test_host_without_a_configuration(host, nfs, tmp_path):
+def test_host_without_a_configuration(guarded_host, nfs, tmp_path):
     """The defaults: user vdsm reads, and refuses."""
     if os.path.exists(config.PATH):
         pytest.skip(f"this host has {config.PATH}")

@@ -32,11 +32,11 @@ def mode(request):
     return request.param
 
 
-def test_modes(host, domain, entries, mode):
-    host.guard(mode=mode)
+def test_modes(guarded_host, domain, logged, mode):
+    guarded_host.guard(mode=mode)
     domain.flag("True")
-    outcome = host.start(vmxml.vm(domain.disk()))
-    (entry,) = entries()
+    outcome = guarded_host.start(vmxml.vm(domain.disk()))
+    (entry,) = logged()
     if mode == "enforcing":
         assert_refused(outcome, 994)
         answer = "refused"
@@ -64,19 +64,21 @@ def test_modes(host, domain, entries, mode):
     }
 
 
-def test_nothing_to_say_is_nothing_in_the_journal(host, domain, entries, mode):
-    host.guard(mode=mode)
+def test_nothing_to_say_is_nothing_in_the_journal(
+    guarded_host, domain, logged, mode
+):
+    guarded_host.guard(mode=mode)
     domain.flag("False")
-    assert_allowed(host.start(vmxml.vm(domain.disk())))
-    assert entries() == []
+    assert_allowed(guarded_host.start(vmxml.vm(domain.disk())))
+    assert logged() == []
 
 
 @pytest.mark.parametrize("answer", policy.ON_UNREADABLE)
-def test_unreadable(host, domain, entries, answer):
-    host.guard(on_unreadable=answer)
+def test_unreadable(guarded_host, domain, logged, answer):
+    guarded_host.guard(on_unreadable=answer)
     domain.flag("Maybe")
-    outcome = host.start(vmxml.vm(domain.disk()))
-    (entry,) = entries()
+    outcome = guarded_host.start(vmxml.vm(domain.disk()))
+    (entry,) = logged()
     assert entry["VDSM_BACKUP_CODE"] == "995"
     assert entry["VDSM_BACKUP_DOMAIN"] == domain.sd_id
     if answer == "refuse":
@@ -92,40 +94,44 @@ def test_unreadable(host, domain, entries, answer):
         assert entry["MESSAGE"].startswith("Not refused: ")
 
 
-def test_allowing_the_unreadable_allows_no_flagged_domain(host, domain):
-    host.guard(on_unreadable="allow")
+def test_allowing_the_unreadable_allows_no_flagged_domain(
+    guarded_host, domain
+):
+    guarded_host.guard(on_unreadable="allow")
     domain.flag("True")
-    assert_refused(host.start(vmxml.vm(domain.disk())), 994)
+    assert_refused(guarded_host.start(vmxml.vm(domain.disk())), 994)
 
 
-def test_allow_is_no_option_any_more(host, domain, entries):
+def test_allow_is_no_option_any_more(guarded_host, domain, logged):
     """It lifts nothing, and breaks nothing where it is still set."""
-    host.guard(allow="migrate-in, hotplug, what was never an operation")
+    guarded_host.guard(
+        allow="migrate-in, hotplug, what was never an operation"
+    )
     domain.flag("True")
     data = vmxml.vm(domain.disk())
     for outcome in (
-        host.start(data),
-        host.libvirt("migrate", data),
-        host.vdsm("before_vm_migrate_destination", data),
-        host.vdsm("before_disk_hotplug", domain.disk().encode()),
+        guarded_host.start(data),
+        guarded_host.libvirt("migrate", data),
+        guarded_host.vdsm("before_vm_migrate_destination", data),
+        guarded_host.vdsm("before_disk_hotplug", domain.disk().encode()),
     ):
         assert_refused(outcome, 994)
     domain.flag("False")
-    assert_allowed(host.start(data))
+    assert_allowed(guarded_host.start(data))
 
 
-def test_two_domains_are_two_entries(host, domain, nfs, entries):
+def test_two_domains_are_two_entries(guarded_host, domain, nfs, logged):
     domain.flag("True")
     nfs.flag("Maybe")
     disks = [nfs.disk(target="vda"), domain.disk(target="vdb")]
-    assert_refused(host.start(vmxml.vm(*disks)), 994)
+    assert_refused(guarded_host.start(vmxml.vm(*disks)), 994)
     found = {
         e["VDSM_BACKUP_DOMAIN"]: (
             e["VDSM_BACKUP_CODE"],
             e["VDSM_BACKUP_DISK"],
             e["VDSM_BACKUP_ANSWER"],
         )
-        for e in entries()
+        for e in logged()
     }
     assert found == {
         domain.sd_id: ("994", "disk vdb", "refused"),
@@ -142,15 +148,17 @@ def test_two_domains_are_two_entries(host, domain, nfs, entries):
         ("disabled", "refuse", False),
     ],
 )
-def test_xml_that_is_broken(host, entries, mode, on_unreadable, refused):
-    host.guard(mode=mode, on_unreadable=on_unreadable)
-    outcome = host.start(b"<domain>")
+def test_xml_that_is_broken(
+    guarded_host, logged, mode, on_unreadable, refused
+):
+    guarded_host.guard(mode=mode, on_unreadable=on_unreadable)
+    outcome = guarded_host.start(b"<domain>")
     assert outcome.refused == refused
     if refused:
         assert_line(outcome.err, 996)
     else:
         assert outcome.err == ""
-    (entry,) = entries()
+    (entry,) = logged()
     assert entry["PRIORITY"] == str(journal.ERR)
     assert entry["VDSM_BACKUP_CODE"] == "996"
     assert entry["VDSM_BACKUP_ANSWER"] == ("refused" if refused else "allowed")
@@ -158,24 +166,26 @@ def test_xml_that_is_broken(host, entries, mode, on_unreadable, refused):
 
 
 @pytest.mark.parametrize("mode", ["enforcing", "permissive"])
-def test_a_fault_of_ours_has_its_trace_in_the_journal(host, entries, mode):
+def test_a_fault_of_ours_has_its_trace_in_the_journal(
+    guarded_host, logged, mode
+):
     """A host whose kernel tells of mounts in words that nobody knows."""
-    host.guard(mode=mode)
+    guarded_host.guard(mode=mode)
     script = (
         "mount -t tmpfs tmpfs /proc && mkdir /proc/self"
         " && echo unknown > /proc/self/mountinfo"
         ' && exec "$@"'
     )
     odd = ["unshare", "--mount", "sh", "-c", script, "sh"]
-    outcome = host.libvirt(
-        "prepare", vmxml.vm(), as_user=[*host.as_user, *odd]
+    outcome = guarded_host.libvirt(
+        "prepare", vmxml.vm(), as_user=[*guarded_host.as_user, *odd]
     )
     assert outcome.refused == (mode == "enforcing")
     if outcome.refused:
         assert_line(outcome.err, 999)
     else:
         assert outcome.err == ""
-    (entry,) = entries()
+    (entry,) = logged()
     answer = "refused" if outcome.refused else "allowed"
     assert entry["VDSM_BACKUP_ANSWER"] == answer
     assert entry["VDSM_BACKUP_TRACE"].startswith("Traceback ")

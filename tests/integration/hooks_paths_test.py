@@ -23,8 +23,8 @@ pytest_plugins = [
 ]
 
 WAYS = {
-    "start": lambda host, xml: host.start(xml),
-    "libvirt": lambda host, xml: host.libvirt("prepare", xml),
+    "start": lambda guarded_host, xml: guarded_host.start(xml),
+    "libvirt": lambda guarded_host, xml: guarded_host.libvirt("prepare", xml),
 }
 
 
@@ -72,26 +72,26 @@ FORMS = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_path_that_is_no_disk(host, nfs, ask, form):
+def test_a_path_that_is_no_disk(guarded_host, nfs, ask, form):
     xml = FORMS[form](nfs.path)
     nfs.flag("True")
-    outcome = ask(host, xml)
+    outcome = ask(guarded_host, xml)
     assert_refused(outcome, 994)
     what = form.partition("-")[0]
     assert f"start: element {what} is on backup domain" in outcome.err
     nfs.flag(None)
-    assert_allowed(ask(host, xml))
+    assert_allowed(ask(guarded_host, xml))
 
 
 @pytest.mark.parametrize("inside", [".", "..", "../..", "images"])
-def test_a_directory(host, nfs, ask, inside):
+def test_a_directory(guarded_host, nfs, ask, inside):
     """The domain, the mount, what has all mounts, a part of the domain."""
     path = os.path.normpath(os.path.join(nfs.directory, inside))
     xml = FORMS["filesystem"](path)
     nfs.flag("True")
-    assert_refused(ask(host, xml), 994)
+    assert_refused(ask(guarded_host, xml), 994)
     nfs.flag(None)
-    assert_allowed(ask(host, xml))
+    assert_allowed(ask(guarded_host, xml))
 
 
 @pytest.mark.parametrize(
@@ -104,15 +104,15 @@ def test_a_directory(host, nfs, ask, inside):
         by_device("<filesystem><target dir='{}'/></filesystem>"),
     ],
 )
-def test_what_is_allowed(host, nfs, ask, xml):
+def test_what_is_allowed(guarded_host, nfs, ask, xml):
     nfs.flag("True")
-    assert_allowed(ask(host, xml(nfs.path)))
+    assert_allowed(ask(guarded_host, xml(nfs.path)))
 
 
-def test_two_devices_are_two_words(host, nfs):
+def test_two_devices_are_two_words(guarded_host, nfs):
     nfs.flag("True")
     serial = f"<serial><source path='{nfs.path}'/></serial>"
-    outcome = host.start(vmxml.vm(nfs.disk(), serial))
+    outcome = guarded_host.start(vmxml.vm(nfs.disk(), serial))
     assert_refused(outcome, 994)
     assert ": disk vda and element serial are on backup" in outcome.err
 
@@ -135,37 +135,37 @@ def lun(request, san, tmp_path):
 
 
 @needs_block
-def test_a_pv_of_a_flagged_domain(host, san, lun, ask):
+def test_a_pv_of_a_flagged_domain(guarded_host, san, lun, ask):
     xml = vmxml.vm(vmxml.disk(lun, "block", device="lun"))
     san.flag("True")
-    outcome = ask(host, xml)
+    outcome = ask(guarded_host, xml)
     assert_refused(outcome, 994)
     assert f": disk vda is on backup domain {san.name} (" in outcome.err
     san.flag("False")
-    assert_allowed(ask(host, xml))
+    assert_allowed(ask(guarded_host, xml))
 
 
 @needs_block
-def test_a_lun_otherwise_than_by_a_disk(host, san, lun):
+def test_a_lun_otherwise_than_by_a_disk(guarded_host, san, lun):
     san.flag("True")
     for form in ("memory", "commandline"):
-        assert_refused(host.start(FORMS[form](lun)), 994)
+        assert_refused(guarded_host.start(FORMS[form](lun)), 994)
     plug = vmxml.disk(lun, "block", device="lun").encode()
-    assert_refused(host.vdsm("before_disk_hotplug", plug), 994)
+    assert_refused(guarded_host.vdsm("before_disk_hotplug", plug), 994)
     cdrom = vmxml.disk(lun, "block", device="cdrom")
-    assert_allowed(host.start(vmxml.vm(cdrom)))
+    assert_allowed(guarded_host.start(vmxml.vm(cdrom)))
     san.flag(None)
 
 
 @needs_block
-def test_a_lun_of_nobody(host, san, hook_dir):
+def test_a_lun_of_nobody(guarded_host, san, hook_dir):
     san.flag("True")
     path = os.path.join(hook_dir, "lun-of-nobody")
     loop.make_file(path, 256 * 1024**2)
     device = loop.attach(path)
     try:
         xml = vmxml.vm(vmxml.disk(device, "block", device="lun"))
-        assert_allowed(host.start(xml))
+        assert_allowed(guarded_host.start(xml))
     finally:
         loop.detach(device)
         san.flag(None)
@@ -173,25 +173,25 @@ def test_a_lun_of_nobody(host, san, hook_dir):
 
 @needs_block
 @needs_fuse
-def test_a_lun_that_hangs(host, san, faulty):
+def test_a_lun_that_hangs(guarded_host, san, faulty):
     """It is refused, and no other: the words say why."""
     device = faulty()
     device.hang("read")
-    host.configure(io_timeout=RUNS_OUT)
+    guarded_host.configure(io_timeout=RUNS_OUT)
     disk = vmxml.disk(device.path, "block", device="lun")
-    outcome = host.start(vmxml.vm(disk))
-    host.configure(io_timeout=None)
+    outcome = guarded_host.start(vmxml.vm(disk))
+    guarded_host.configure(io_timeout=None)
     assert_refused(outcome, 995)
     assert f"(on {device.path}), disk vda" in outcome.err
     lun = vmxml.disk(san.block.devices[0], "block", device="lun")
-    assert_allowed(host.start(vmxml.vm(lun)))
+    assert_allowed(guarded_host.start(vmxml.vm(lun)))
 
 
 @needs_block
-def test_a_damaged_domain_on_a_lun(host, san):
+def test_a_damaged_domain_on_a_lun(guarded_host, san):
     """Its title is the device, since nobody knows what the domain is."""
     san.flag("perhaps")
     disk = vmxml.disk(san.block.devices[0], "block", device="lun")
-    outcome = host.start(vmxml.vm(disk))
+    outcome = guarded_host.start(vmxml.vm(disk))
     san.flag(None)
     assert_refused(outcome, 995)

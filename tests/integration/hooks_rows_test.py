@@ -12,16 +12,16 @@ pytest_plugins = ["tests.support.hooks.hookfixtures"]
 
 
 def vdsm(point, whole=True):
-    def ask(host, *devices, **more):
+    def ask(guarded_host, *devices, **more):
         # A single disk is all that VDSM gives to a hot plug.
         data = vmxml.vm(*devices, **more) if whole else devices[0].encode()
-        return host.vdsm(point, data, vm_id=VM)
+        return guarded_host.vdsm(point, data, vm_id=VM)
 
     return ask
 
 
 def libvirt(operation):
-    return lambda host, *devices, **more: host.libvirt(
+    return lambda guarded_host, *devices, **more: guarded_host.libvirt(
         operation, vmxml.vm(*devices, **more)
     )
 
@@ -57,10 +57,10 @@ def ask(request):
     return WAYS[request.param][0]
 
 
-def test_flagged_or_not(host, any_domain, way):
+def test_flagged_or_not(guarded_host, any_domain, way):
     ask, words = way
     any_domain.flag("True")
-    outcome = ask(host, any_domain.disk())
+    outcome = ask(guarded_host, any_domain.disk())
     assert_refused(outcome, 994)
     assert outcome.err == (
         f"{words}: disk vda is on backup domain {any_domain.name} (set by"
@@ -69,66 +69,66 @@ def test_flagged_or_not(host, any_domain, way):
     )
     for value in ("False", None):
         any_domain.flag(value)
-        assert_allowed(ask(host, any_domain.disk()))
+        assert_allowed(ask(guarded_host, any_domain.disk()))
 
 
 @pytest.mark.parametrize("name", ["mount", "pool", "run"])
-def test_names_of_a_file(host, nfs, name):
+def test_names_of_a_file(guarded_host, nfs, name):
     nfs.flag("True")
-    assert_refused(host.start(vmxml.vm(nfs.disk(name))), 994)
+    assert_refused(guarded_host.start(vmxml.vm(nfs.disk(name))), 994)
     nfs.flag(None)
-    assert_allowed(host.start(vmxml.vm(nfs.disk(name))))
+    assert_allowed(guarded_host.start(vmxml.vm(nfs.disk(name))))
 
 
 @needs_block
 @pytest.mark.parametrize(
     "name", ["device", "blockSD", "pool", "run", "mapper"]
 )
-def test_names_of_an_lv(host, san, name):
+def test_names_of_an_lv(guarded_host, san, name):
     san.flag("True")
-    assert_refused(host.start(vmxml.vm(san.disk(name))), 994)
+    assert_refused(guarded_host.start(vmxml.vm(san.disk(name))), 994)
     san.flag(None)
-    assert_allowed(host.start(vmxml.vm(san.disk(name))))
+    assert_allowed(guarded_host.start(vmxml.vm(san.disk(name))))
 
 
-def test_lease_of_the_vm(host, domain, ask):
+def test_lease_of_the_vm(guarded_host, domain, ask):
     domain.flag("True")
-    outcome = ask(host, vmxml.lease(domain.sd_id))
+    outcome = ask(guarded_host, vmxml.lease(domain.sd_id))
     assert_refused(outcome, 994)
     assert f": a lease is on backup domain {domain.name}" in outcome.err
     domain.flag(None)
-    assert_allowed(ask(host, vmxml.lease(domain.sd_id)))
+    assert_allowed(ask(guarded_host, vmxml.lease(domain.sd_id)))
 
 
 @pytest.mark.parametrize("device", ["cdrom", "floppy"])
-def test_removable_media(host, domain, way, device):
+def test_removable_media(guarded_host, domain, way, device):
     domain.flag("True")
-    assert_allowed(way[0](host, domain.disk(device=device)))
+    assert_allowed(way[0](guarded_host, domain.disk(device=device)))
 
 
-def test_metadata_of_vdsm_counts(host, domain, ask):
+def test_metadata_of_vdsm_counts(guarded_host, domain, ask):
     """A hook before ours may have moved the disk in the XML."""
     away = vmxml.disk("/var/tmp/disk")
     claims = [vmxml.claim(domain.sd_id)]
     domain.flag("True")
-    assert_refused(ask(host, away, claims=claims), 994)
+    assert_refused(ask(guarded_host, away, claims=claims), 994)
     domain.flag(None)
-    assert_allowed(ask(host, away, claims=claims))
+    assert_allowed(ask(guarded_host, away, claims=claims))
 
 
-def test_backing_chain_counts(host, nfs, other, way):
+def test_backing_chain_counts(guarded_host, nfs, other, way):
     """A thin VM whose template's copy is used from the flagged domain."""
     nfs.flag("True")
     more = vmxml.backing(
         other.path, more=vmxml.backing(nfs.path, more="<backingStore/>")
     )
     disk = other.disk(more=more)
-    assert_refused(way[0](host, disk), 994)
+    assert_refused(way[0](guarded_host, disk), 994)
     nfs.flag(None)
-    assert_allowed(way[0](host, disk))
+    assert_allowed(way[0](guarded_host, disk))
 
 
-def test_copy_of_the_template_is_somewhere_else(host, nfs, other, way):
+def test_copy_of_the_template_is_somewhere_else(guarded_host, nfs, other, way):
     """
     The same template is on both domains; the VM's own chain is on one that
     is not flagged.
@@ -136,20 +136,20 @@ def test_copy_of_the_template_is_somewhere_else(host, nfs, other, way):
     nfs.flag("True")
     assert nfs.path.endswith(f"/{vmxml.IMAGE}/{vmxml.VOLUME}")
     disk = other.disk(more=vmxml.backing(other.path))
-    assert_allowed(way[0](host, disk))
+    assert_allowed(way[0](guarded_host, disk))
 
 
-def test_what_is_no_storage_domain(host, way):
+def test_what_is_no_storage_domain(guarded_host, way):
     for disk in (
         vmxml.disk("/dev/mapper/36001405aaaa", "block", device="lun"),
         vmxml.disk("/var/lib/libvirt/images/x.qcow2"),
         vmxml.disk("", device="cdrom"),
         vmxml.disk("", target="vdb"),
     ):
-        assert_allowed(way[0](host, disk))
+        assert_allowed(way[0](guarded_host, disk))
 
 
-def test_all_that_is_refused_is_counted(host, nfs, domain, other):
+def test_all_that_is_refused_is_counted(guarded_host, nfs, domain, other):
     nfs.flag("True")
     domain.flag("True")
     disks = [
@@ -158,7 +158,7 @@ def test_all_that_is_refused_is_counted(host, nfs, domain, other):
         nfs.disk(target="vdc"),
         domain.disk(target="vdd"),
     ]
-    outcome = host.start(vmxml.vm(*disks))
+    outcome = guarded_host.start(vmxml.vm(*disks))
     assert_refused(outcome, 994)
     assert ": disks vdb, vdc are on" in outcome.err
     assert outcome.err.endswith(
@@ -179,15 +179,21 @@ def test_all_that_is_refused_is_counted(host, nfs, domain, other):
         ("prepare", "end"),
     ],
 )
-def test_of_libvirt_all_else_is_left_alone(host, nfs, operation, suboperation):
+def test_of_libvirt_all_else_is_left_alone(
+    guarded_host, nfs, operation, suboperation
+):
     """A VM that runs is never refused; nor is its XML looked at."""
     nfs.flag("True")
     for data in (vmxml.vm(nfs.disk(), live=True), b"<broken"):
-        outcome = host.libvirt(operation, data, suboperation=suboperation)
+        outcome = guarded_host.libvirt(
+            operation, data, suboperation=suboperation
+        )
         assert_allowed(outcome)
 
 
-def test_a_directory_that_only_has_the_name_of_a_domain(host, way, tmp_path):
+def test_a_directory_that_only_has_the_name_of_a_domain(
+    guarded_host, way, tmp_path
+):
     (tmp_path / VM).mkdir()
     for path in (f"{tmp_path}/{VM}/disk", f"{tmp_path}/{VM}/images/x/disk"):
-        assert_allowed(way[0](host, vmxml.disk(path)))
+        assert_allowed(way[0](guarded_host, vmxml.disk(path)))

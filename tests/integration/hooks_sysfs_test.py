@@ -70,100 +70,108 @@ def sysfs(hook_dir, ns):
 
 
 @pytest.fixture(scope="module")
-def host(hook_dir, ns):
+def guarded_host(hook_dir, ns):
     """No device is configured, and there is no multipath device."""
-    with hookhost.HookHost(hook_dir, as_user=ns.enter()) as host:
-        host.block_domain()
-        yield host
+    with hookhost.HookHost(hook_dir, as_user=ns.enter()) as guarded_host:
+        guarded_host.block_domain()
+        yield guarded_host
 
 
 @pytest.fixture(scope="module")
-def san(host):
-    made = host.block_domain(name="with LVs")
-    host.configure(devices="")
+def san(guarded_host):
+    made = guarded_host.block_domain(name="with LVs")
+    guarded_host.configure(devices="")
     return made
 
 
 @pytest.fixture
-def configured(host):
+def configured(guarded_host):
     def configure(devices):
-        host.configure(devices=", ".join(devices))
+        guarded_host.configure(devices=", ".join(devices))
 
     yield configure
     configure([])
 
 
 @pytest.mark.parametrize("name", ["device", "blockSD", "pool", "run"])
-def test_the_devices_under_active_lvs(host, san, sysfs, name):
+def test_the_devices_under_active_lvs(guarded_host, san, sysfs, name):
     data = vmxml.vm(san.disk(name))
     san.flag("True")
-    assert_refused(host.start(data), 995)
+    assert_refused(guarded_host.start(data), 995)
     sysfs.lv(san.sd_id, san.block.devices)
-    assert_refused(host.start(data), 994)
+    assert_refused(guarded_host.start(data), 994)
     san.flag("False")
-    assert_allowed(host.start(data))
+    assert_allowed(guarded_host.start(data))
 
 
-def test_a_lease_of_a_domain_without_links(host, san, sysfs):
+def test_a_lease_of_a_domain_without_links(guarded_host, san, sysfs):
     """Only sysfs knows of what kind it is."""
-    link = os.path.join(host.cli.repo, vmxml.POOL, san.sd_id)
+    link = os.path.join(guarded_host.cli.repo, vmxml.POOL, san.sd_id)
     os.rename(link, link + ".kept")
     try:
         sysfs.lv(san.sd_id, san.block.devices, "xleases")
         san.flag("True")
-        assert_refused(host.start(vmxml.vm(vmxml.lease(san.sd_id))), 994)
+        assert_refused(
+            guarded_host.start(vmxml.vm(vmxml.lease(san.sd_id))), 994
+        )
         san.flag(None)
-        assert_allowed(host.start(vmxml.vm(vmxml.lease(san.sd_id))))
+        assert_allowed(guarded_host.start(vmxml.vm(vmxml.lease(san.sd_id))))
     finally:
         os.rename(link + ".kept", link)
 
 
-def test_a_link_to_the_device_on_a_mount_that_could_hang(host, san, sysfs, ns):
+def test_a_link_to_the_device_on_a_mount_that_could_hang(
+    guarded_host, san, sysfs, ns
+):
     """A child process follows it, which knows the mapper's name, too."""
     number = sysfs.lv(san.sd_id, san.block.devices)
-    share, mounted = (os.path.join(host.dir, name) for name in ("a", "b"))
+    share, mounted = (
+        os.path.join(guarded_host.dir, name) for name in ("a", "b")
+    )
     for path in (share, mounted):
         os.mkdir(path)
     os.symlink(f"/dev/{number}", os.path.join(share, "link"))
     ns.bind(share, mounted)
     disk = vmxml.disk(os.path.join(mounted, "link"))
     san.flag("True")
-    assert_refused(host.start(vmxml.vm(disk)), 994)
+    assert_refused(guarded_host.start(vmxml.vm(disk)), 994)
     san.flag("False")
-    assert_allowed(host.start(vmxml.vm(disk)))
+    assert_allowed(guarded_host.start(vmxml.vm(disk)))
 
 
-def test_of_lvs_over_lvs(host, san, sysfs):
+def test_of_lvs_over_lvs(guarded_host, san, sysfs):
     """An image with a snapshot of device-mapper under it."""
     below = sysfs.lv(san.sd_id, san.block.devices, "below")
     sysfs.lv(san.sd_id, [below])
     san.flag("True")
-    assert_refused(host.start(vmxml.vm(san.disk())), 994)
+    assert_refused(guarded_host.start(vmxml.vm(san.disk())), 994)
 
 
-def test_a_map_that_only_has_such_a_name(host, san, sysfs):
+def test_a_map_that_only_has_such_a_name(guarded_host, san, sysfs):
     """It is no LV: multipathd lets users name their maps."""
     name = f"{san.sd_id.replace('-', '--')}-x"
     sysfs.add(name, "mpath-36001405aa", san.block.devices)
     san.flag("False")
-    assert_refused(host.start(vmxml.vm(san.disk())), 995)
+    assert_refused(guarded_host.start(vmxml.vm(san.disk())), 995)
 
 
-def test_the_pv_with_the_metadata_is_under_none(host, san, sysfs, configured):
+def test_the_pv_with_the_metadata_is_under_none(
+    guarded_host, san, sysfs, configured
+):
     """Then the devices of the configuration have it."""
     first, second = san.block.devices
     sysfs.lv(san.sd_id, [second])
     for value, check in (("True", refused), ("False", assert_allowed)):
         san.flag(value)
         configured([first, second])
-        check(host.start(vmxml.vm(san.disk())))
+        check(guarded_host.start(vmxml.vm(san.disk())))
 
 
 def refused(outcome):
     assert_refused(outcome, 994)
 
 
-def test_a_replica_beside_its_origin(host, san, sysfs, configured):
+def test_a_replica_beside_its_origin(guarded_host, san, sysfs, configured):
     """What counts is what the VM would run from."""
     san.flag("False")
     copies = [san.block.copy_device(i) for i in (0, 1)]
@@ -171,9 +179,9 @@ def test_a_replica_beside_its_origin(host, san, sysfs, configured):
     data = vmxml.vm(san.disk())
     configured([*san.block.devices, *copies])
     # No LV is active: nobody knows which of the two.
-    assert_refused(host.start(data), 995)
+    assert_refused(guarded_host.start(data), 995)
     sysfs.lv(san.sd_id, san.block.devices)
-    assert_refused(host.start(data), 994)
+    assert_refused(guarded_host.start(data), 994)
     sysfs.clear()
     sysfs.lv(san.sd_id, copies)
-    assert_allowed(host.start(data))
+    assert_allowed(guarded_host.start(data))

@@ -38,25 +38,25 @@ def share(shared_host):
     shared_host.as_user = []
 
 
-def start_path(host, path, **more):
-    return host.start(vmxml.vm(vmxml.disk(path, **more)))
+def start_path(guarded_host, path, **more):
+    return guarded_host.start(vmxml.vm(vmxml.disk(path, **more)))
 
 
 @needs_fuse
 @needs_namespace
 class TestOnAMountThatCouldHang:
-    def test_a_link_to_a_volume(self, host, share, san_flagged):
+    def test_a_link_to_a_volume(self, guarded_host, share, san_flagged):
         """Its end is /dev/dm-N, which tells of no domain."""
         os.symlink(san_flagged.path, os.path.join(share.top, "volume"))
         link = os.path.join(os.path.dirname(share.directory), "volume")
-        assert_refused(start_path(host, link), 994)
+        assert_refused(start_path(guarded_host, link), 994)
 
-    def test_a_flagged_domain_below_a_healthy_one(self, host, share):
+    def test_a_flagged_domain_below_a_healthy_one(self, guarded_host, share):
         images = os.path.join(share.top, share.sd_id, "images")
         sd_id = filedomain.make(images, **FLAGGED)
         seen = os.path.join(share.directory, "images", sd_id, "images/i/v")
-        assert_refused(start_path(host, seen), 994)
-        assert_allowed(host.start(vmxml.vm(share.disk())))
+        assert_refused(start_path(guarded_host, seen), 994)
+        assert_allowed(guarded_host.start(vmxml.vm(share.disk())))
 
 
 @pytest.fixture
@@ -70,16 +70,18 @@ def san_flagged(san):
     os.unlink(san.path)
 
 
-def test_a_flagged_domain_below_a_healthy_one(host, other):
+def test_a_flagged_domain_below_a_healthy_one(guarded_host, other):
     images = os.path.join(other.directory, "images")
     sd_id = filedomain.make(images, **FLAGGED)
     for path in (f"{sd_id}/images/i/v", f"{sd_id}/v"):
-        assert_refused(start_path(host, os.path.join(images, path)), 994)
+        assert_refused(
+            start_path(guarded_host, os.path.join(images, path)), 994
+        )
     filedomain.put(images, sd_id, flush(filedomain.metadata(sd_id)))
-    assert_allowed(start_path(host, os.path.join(images, sd_id, "v")))
+    assert_allowed(start_path(guarded_host, os.path.join(images, sd_id, "v")))
 
 
-def test_links_that_multiply_their_parts(host, other, tmp_path):
+def test_links_that_multiply_their_parts(guarded_host, other, tmp_path):
     count = 30
     for n in range(count):
         (tmp_path / str(n)).symlink_to("./x/../" * 500 + str(n + 1))
@@ -88,15 +90,15 @@ def test_links_that_multiply_their_parts(host, other, tmp_path):
         vmxml.disk(f"{tmp_path}/{'./' * n}0", target=f"vd{n}")
         for n in range(9)
     ]
-    outcome = host.start(vmxml.vm(*disks))
+    outcome = guarded_host.start(vmxml.vm(*disks))
     assert_refused(outcome, 996)
     assert "parts" in outcome.err
 
 
-def test_sources_without_a_slash(host):
+def test_sources_without_a_slash(guarded_host):
     sources = "<source file='a'/>" * 200_000
     disk = vmxml.disk("/a", more=f"<x>{sources}</x>")
-    outcome = host.start(vmxml.vm(disk))
+    outcome = guarded_host.start(vmxml.vm(disk))
     assert_refused(outcome, 996)
     assert "parts" in outcome.err
 
@@ -105,15 +107,17 @@ def test_sources_without_a_slash(host):
 
 
 @pytest.mark.parametrize("flag", ["True", None])
-def test_a_stale_link_in_the_directory_of_another_pool(host, nfs, flag):
+def test_a_stale_link_in_the_directory_of_another_pool(
+    guarded_host, nfs, flag
+):
     nfs.flag(flag)
-    pool = os.path.join(host.cli.repo, OLD_POOL)
+    pool = os.path.join(guarded_host.cli.repo, OLD_POOL)
     os.makedirs(pool)
     link = os.path.join(pool, nfs.sd_id)
-    os.symlink(f"{host.cli.repo}/mnt/gone:_a/{nfs.sd_id}", link)
+    os.symlink(f"{guarded_host.cli.repo}/mnt/gone:_a/{nfs.sd_id}", link)
     try:
-        outcome = host.start(vmxml.vm(claims=[vmxml.claim(nfs.sd_id)]))
-        lease = host.start(vmxml.vm(vmxml.lease(nfs.sd_id)))
+        outcome = guarded_host.start(vmxml.vm(claims=[vmxml.claim(nfs.sd_id)]))
+        lease = guarded_host.start(vmxml.vm(vmxml.lease(nfs.sd_id)))
     finally:
         os.unlink(link)
         os.rmdir(pool)
@@ -127,24 +131,24 @@ def test_a_stale_link_in_the_directory_of_another_pool(host, nfs, flag):
 # What is no domain
 
 
-def test_a_directory_with_an_empty_dom_md(host, tmp_path):
+def test_a_directory_with_an_empty_dom_md(guarded_host, tmp_path):
     directory = tmp_path / str(uuid.uuid4())
     os.makedirs(directory / "dom_md")
-    assert_allowed(start_path(host, str(directory / "x")))
+    assert_allowed(start_path(guarded_host, str(directory / "x")))
     os.mkdir(directory / "dom_md" / "metadata")
-    assert_refused(start_path(host, str(directory / "x")), 995)
+    assert_refused(start_path(guarded_host, str(directory / "x")), 995)
 
 
 @needs_block
-def test_a_vg_that_is_not_vdsms_and_is_named_by_a_uuid(host, san):
+def test_a_vg_that_is_not_vdsms_and_is_named_by_a_uuid(guarded_host, san):
     tags = san.block.tags()
     san.block.change_tags(delete=tags)
     try:
         for name in ("device", "mapper"):
-            assert_allowed(host.start(vmxml.vm(san.disk(name))))
+            assert_allowed(guarded_host.start(vmxml.vm(san.disk(name))))
         # One that has lost its tag, and is VDSM's.
         san.flag("True")
         assert DOMAIN_TAG not in san.block.tags()
-        assert_refused(host.start(vmxml.vm(san.disk())), 995)
+        assert_refused(guarded_host.start(vmxml.vm(san.disk())), 995)
     finally:
         san.block.change_tags(add=tags)

@@ -38,8 +38,8 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def session(host):
-    with daemon.Libvirtd(host.hooks, session=True) as libvirtd:
+def session(libvirt_host):
+    with daemon.Libvirtd(libvirt_host.hooks, session=True) as libvirtd:
         yield libvirtd
 
 

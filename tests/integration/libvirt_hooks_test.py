@@ -67,13 +67,13 @@ def test_a_chain_that_only_a_header_knows(libvirtd, backups, vms):
     assert libvirtd.states() == {"web1": True}
 
 
-def test_permissive(libvirtd, host, backups):
+def test_permissive(libvirtd, libvirt_host, backups):
     backups.flag("True")
-    host.guard(mode="permissive")
+    libvirt_host.guard(mode="permissive")
     try:
         libvirtd.start(vm(backups.disk()))
     finally:
-        host.guard()
+        libvirt_host.guard()
     # At "prepare", and at "start".
     told = [e["VDSM_BACKUP_ANSWER"] for e in libvirtd.journal.entries()]
     assert told == ["allowed", "allowed"]
@@ -124,10 +124,10 @@ def test_a_vm_that_runs_is_never_refused(libvirtd, backups):
     assert libvirtd.states() == {"web1": True}
 
 
-def test_migration(libvirtd, host, backups):
+def test_migration(libvirtd, libvirt_host, backups):
     """Where the domain has been flagged, it is refused; the VM runs on."""
     libvirtd.start(vm(backups.disk()))
-    with daemon.Libvirtd(host.hooks) as other:
+    with daemon.Libvirtd(libvirt_host.hooks) as other:
         backups.flag("True")
         text = assert_refused(libvirtd.migrate, other)
         assert text.startswith("VM web1 cannot migrate here: disk vda is on")
@@ -153,10 +153,10 @@ def test_a_directory_that_is_closed_to_vdsm(libvirtd, backups, directory):
     assert_refused(libvirtd.start, vm(disk))
 
 
-def test_a_session_of_vdsm(host, backups):
+def test_a_session_of_vdsm(libvirt_host, backups):
     """libguestfs starts its appliance in one: it goes on, and once is told."""
     backups.flag("True")
-    with daemon.Libvirtd(host.hooks, session=True) as libvirtd:
+    with daemon.Libvirtd(libvirt_host.hooks, session=True) as libvirtd:
         libvirtd.start(vm(backups.disk()))
         assert libvirtd.operations() == ["prepare", "start", "started"]
         (entry,) = libvirtd.journal.entries()
@@ -166,8 +166,10 @@ def test_a_session_of_vdsm(host, backups):
         )
 
 
-def test_a_test_run_that_is_killed_leaves_nothing(host):
-    done = programs.run("tests.support.killed_run", "libvirtd", host.hooks)
+def test_a_test_run_that_is_killed_leaves_nothing(libvirt_host):
+    done = programs.run(
+        "tests.support.killed_run", "libvirtd", libvirt_host.hooks
+    )
     assert done.returncode == -signal.SIGKILL
     path = done.stdout.strip()
     # All that is there ends with the first process.

@@ -59,9 +59,12 @@ def test_a_pv_without_metadata(shared_block_domain):
     assert sorted(read(second, first)) == domain.lines()
 
 
-def test_a_pv_of_a_vg_that_is_not_here(shared_block_domain, device):
+def test_a_pv_of_a_vg_that_is_not_here(
+    shared_block_domain, block_domain, device
+):
     _, second = shared_block_domain.devices
-    for configured in ([], [second], [device]):
+    # Another domain is not that of the LUN.
+    for configured in ([], [second], [device], block_domain.devices):
         with pytest.raises(errors.LvmFailed, match="is in use"):
             read(second, *configured)
 

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from tests.support import testhost
-from tests.support.clifixtures import IO_TIMEOUT, SLACK, A, B
+from tests.support.clifixtures import SLACK, A, B
 from tests.support.hooks.needs import (
     VDSM,
     needs_fuse,
@@ -23,13 +23,6 @@ from tests.support.storage import filedomain, hangfs, leasefiles
 from tests.support.waiting import SOON
 
 pytest_plugins = ["tests.support.clifixtures"]
-
-
-@pytest.fixture
-def host(directory):
-    # Tests of hooks have a fixture of this name, too.
-    with testhost.Host(directory, IO_TIMEOUT) as host:
-        yield host
 
 
 @pytest.fixture

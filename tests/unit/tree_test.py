@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The source tree as a whole."""
 
+import ast
+import collections
+import glob
 import os
 import re
 import subprocess
@@ -53,3 +56,24 @@ def test_setup_knows_the_version():
         text=True,
     )
     assert done.stdout.split()[-1] == vdsm_backup.__version__
+
+
+def test_shared_fixtures_have_names_of_their_own():
+    """
+    A file of fixtures that one test file names in pytest_plugins is there for
+    all files that are collected later: of two fixtures with one name the last
+    one would be everybody's.
+    """
+    found = collections.Counter()
+    pattern = os.path.join(ROOT, "tests", "support", "**", "*.py")
+    for path in glob.glob(pattern, recursive=True):
+        with open(path, encoding="utf-8") as f:
+            tree = ast.parse(f.read())
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef):
+                if any(
+                    "fixture" in ast.unparse(d) for d in node.decorator_list
+                ):
+                    found[node.name] += 1
+    assert found
+    assert [name for name, count in found.items() if count > 1] == []

@@ -21,12 +21,12 @@ def hook_dir():
 
 @pytest.fixture(scope="module")
 def shared_host(hook_dir):
-    with hookhost.HookHost(hook_dir) as host:
-        yield host
+    with hookhost.HookHost(hook_dir) as guarded_host:
+        yield guarded_host
 
 
 @pytest.fixture
-def host(shared_host):
+def guarded_host(shared_host):
     shared_host.guard()
     return shared_host
 
@@ -68,8 +68,8 @@ def other(shared_host):
     return shared_host.file_domain(name="vms")
 
 
-def _make(host, param):
+def _make(guarded_host, param):
     kind, version = param
     if kind == "block":
-        return host.block_domain(version)
-    return host.file_domain(version)
+        return guarded_host.block_domain(version)
+    return guarded_host.file_domain(version)

@@ -25,7 +25,7 @@ def log(hook_dir, shared_host):
 
 
 @pytest.fixture
-def entries(log):
+def logged(log):
     """A function that gives what hooks have told the journal since."""
     log.entries()
     return log.entries

@@ -17,25 +17,25 @@ from tests.support.libvirt import daemon, images
 
 
 @pytest.fixture(scope="module")
-def directory():
+def libvirt_directory():
     path = rundir.make("libvirt")
     yield path
     rundir.remove(path)
 
 
 @pytest.fixture(scope="module")
-def host(directory):
+def libvirt_host(libvirt_directory):
     """As on a hypervisor, its hook reads storage as vdsm."""
     options = {"user": VDSM[0], "group": VDSM[1]}
-    path = os.path.join(directory, "host")
+    path = os.path.join(libvirt_directory, "host")
     os.mkdir(path)
-    with hookhost.HookHost(path, **options) as host:
-        yield host
+    with hookhost.HookHost(path, **options) as libvirt_host:
+        yield libvirt_host
 
 
 @pytest.fixture(scope="module")
-def shared_libvirtd(host):
-    with daemon.Libvirtd(host.hooks) as libvirtd:
+def shared_libvirtd(libvirt_host):
+    with daemon.Libvirtd(libvirt_host.hooks) as libvirtd:
         yield libvirtd
 
 
@@ -46,9 +46,9 @@ def libvirtd(shared_libvirtd):
 
 
 @pytest.fixture(scope="module")
-def vms(host):
+def vms(libvirt_host):
     """A domain that is never flagged."""
-    return make_domain(host, "vms")
+    return make_domain(libvirt_host, "vms")
 
 
 @pytest.fixture
@@ -59,11 +59,11 @@ def backups(shared_backups):
 
 
 @pytest.fixture(scope="module")
-def shared_backups(host):
-    return make_domain(host, "backups")
+def shared_backups(libvirt_host):
+    return make_domain(libvirt_host, "backups")
 
 
-def make_domain(host, name):
-    domain = host.file_domain(name=name, owner=VDSM)
+def make_domain(libvirt_host, name):
+    domain = libvirt_host.file_domain(name=name, owner=VDSM)
     images.make(domain.path)
     return domain
