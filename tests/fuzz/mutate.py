@@ -107,6 +107,8 @@ TAGS = [
     "lease",
     "lockspace",
     "metadata",
+    "title",
+    "description",
     "resource",
     "os",
     "kernel",

@@ -51,6 +51,8 @@ LUNS = {
 }
 _SCSI = "0:0:0:0"
 
+NO_PATHS = ("metadata", "title", "description", "resource")
+
 _OVIRT = "{http://ovirt.org/vm/1.0}"
 _IMAGE = ("poolID", "domainID", "imageID", "volumeID")
 
@@ -309,7 +311,7 @@ def _is_left_out(chain, node):
     tags = [each.tag for each in chain]
     if tags == ["disk"] or tags == ["domain", "devices", "disk"]:
         return _is_removable(chain[-1])
-    if tags[:1] == ["domain"] and tags[1:2] in (["metadata"], ["resource"]):
+    if tags[:1] == ["domain"] and tags[1:2] and tags[1] in NO_PATHS:
         return True
     if tags[1:] in (["os", "kernel"], ["os", "initrd"], ["os", "dtb"]):
         return True

@@ -13,6 +13,7 @@ Not looked at are
 - CD-ROMs and floppies, which may come from anywhere;
 - the kernel, the initrd and the dtb, which a VM reads as it reads a CD-ROM;
 - the <target> of a <filesystem>, which is a name inside the guest;
+- the <title> and the <description>, which are for people;
 - the <resource>, which is a cgroup;
 - the name of a <source>, which is one on another host, or of a network.
 
@@ -48,6 +49,9 @@ REMOVABLE = ("cdrom", "floppy")
 
 # Children of the root whose children are devices, or the like.
 _ABOVE_OWNERS = ("devices", "os")
+
+# Children of the root in which no path is one of this host's files.
+_NO_PATHS = ("title", "description", "resource")
 
 # Elements in <os> that are read as a CD-ROM is.
 _READ_ONLY = ("kernel", "initrd", "dtb")
@@ -236,7 +240,7 @@ def _is_left_out(within: Sequence[Element]) -> bool:
         return True
     owner = within[at]
     above = within[1].tag if at else "devices"
-    if above == "resource":
+    if above in _NO_PATHS:
         return True
     if above == "os":
         return owner.tag in _READ_ONLY

@@ -107,7 +107,8 @@ def test_of_a_lease():
         vm(around=f"<!-- {PATH} --><?x {PATH}?>"),
         vm(disk("<source protocol='nbd' name='/a/b'/>")),
         vm("<hostdev><source name='/a/b'/></hostdev>"),
-        vm(around="<description>no path at all</description>"),
+        vm(around=f"<title>{PATH}</title>"),
+        vm(around=f"<description>{PATH}</description>"),
     ],
 )
 def test_what_is_left_out(xml):
