@@ -5,7 +5,7 @@ import encodings.aliases
 
 import pytest
 
-from tests.unit.vm.domxml_test import SOURCE, disk, only_disk, values, vm
+from tests.support.vm.domxmltext import SOURCE, disk, only_disk, values, vm
 from vdsm_backup.vm import domxml, xml_tree
 
 ENTITIES = "".join(

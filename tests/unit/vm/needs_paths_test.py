@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.hooks import domxmldata
 from tests.support.host.blocksysfs import Sysfs
-from tests.unit.vm.domxml_test import disk, vm
+from tests.support.vm.domxmltext import disk, vm
 from vdsm_backup import errors
 from vdsm_backup.host import block_stack
 from vdsm_backup.host.mounts import Mount

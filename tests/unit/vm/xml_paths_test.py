@@ -3,7 +3,7 @@
 
 import pytest
 
-from tests.unit.vm.domxml_test import disk, vm
+from tests.support.vm.domxmltext import disk, vm
 from vdsm_backup.vm import domxml, xml_paths
 from vdsm_backup.vm.xml_paths import in_argument
 
