@@ -8,6 +8,7 @@ import pytest
 from tests.support.hooks import domxmldata
 from tests.support.host.blocksysfs import Sysfs
 from tests.support.vm.domxmltext import disk, vm
+from tests.support.vm.mounttable import ROOT
 from vdsm_backup import errors
 from vdsm_backup.host import block_stack
 from vdsm_backup.host.mounts import Mount
@@ -18,7 +19,6 @@ from vdsm_backup.vm.shared_directories import SharedDirectories
 
 SD, OTHER = domxmldata.SD1, domxmldata.SD2
 POOL = "5b1a9a4e-7c7b-4d9b-8a59-0d6e3c1f0001"
-ROOT = Mount("/", "ext4", "/dev/vda1", "rw", "/")
 
 
 @pytest.fixture

@@ -7,14 +7,13 @@ import os
 from tests.support.hooks import domxmldata
 from tests.support.processes import failing
 from tests.support.vm import slow_links
+from tests.support.vm.mounttable import ROOT
 from vdsm_backup import errors
-from vdsm_backup.host.mounts import Mount
 from vdsm_backup.processes import stuck
 from vdsm_backup.vm import links, needs, resolve_links
 from vdsm_backup.vm.paths import BLOCK, FILE, Location
 
 SD, OTHER = domxmldata.SD1, domxmldata.SD2
-ROOT = Mount("/", "ext4", "/dev/vda1", "rw", "/")
 REPO = domxmldata.REPO_ROOT
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Names; tests of following links are in links_test.py."""
+"""Names; tests of following links are in links*_test.py."""
 
 import pytest
 
