@@ -9,6 +9,7 @@ from vdsm_backup.users import users
 # Before a test imports them.
 pytest.register_assert_rewrite(
     "tests.support.configfixtures",
+    "tests.support.hooks.permitfile",
     "tests.support.storage.fakelvm",
     "tests.support.storage.lvs",
     "tests.support.verifyfixtures",

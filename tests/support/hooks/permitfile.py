@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-The file of a permit as `permit` makes it, or another one in its place. A
-permit is root's, so these tests need root.
+The file of a permit as `permit` makes it, or another one in its place, and
+what is found of it. A permit is root's, so these tests need root.
 """
 
 import json
@@ -9,13 +9,17 @@ import os
 
 import pytest
 
-from vdsm_backup.guard import permits
+from vdsm_backup import errors
+from vdsm_backup.guard import permit_files, permits
 
 needs_root = pytest.mark.skipif(
     os.geteuid() != 0, reason="a permit is a file of root's"
 )
 
 HOUR = 3600
+
+VM = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
+OTHER = "1bd9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
 
 
 def content(vm_id, **changed):
@@ -51,3 +55,19 @@ def write(directory, vm_id, values):
         f.write(data)
     os.chmod(path, 0o644)
     return path
+
+
+def make(directory, vm_id=VM, seconds=HOUR):
+    made, _ = permit_files.make(
+        directory, vm_id, seconds, "the mail server", "root@host1"
+    )
+    return made
+
+
+def why_not(directory, vm_id=VM):
+    """Why the permit of a VM lifts nothing."""
+    with pytest.raises(errors.PermitUnusable) as e:
+        permits.find(directory, vm_id)
+    assert e.value.vm_id == VM
+    assert e.value.path == permits.path_of(directory, VM)
+    return e.value.reason
