@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The second check by itself; gates_test.py has it with VDSM's functions."""
+"""The second check by itself; gates/ has it with VDSM's functions."""
 
 import threading
 
