@@ -141,9 +141,9 @@ def test_migration(libvirtd, libvirt_host, backups):
         assert [o for o in other.operations() if o in begun][-4:] == begun
 
 
-def test_a_directory_that_is_closed_to_vdsm(libvirtd, backups, directory):
+def test_a_directory_that_is_closed_to_vdsm(libvirtd, backups, run_dir):
     """A second mount of the domain, below what only root may enter."""
-    closed = os.path.join(directory, "closed")
+    closed = os.path.join(run_dir, "closed")
     second = os.path.join(closed, "mount")
     os.makedirs(second)
     os.chmod(closed, 0o700)
