@@ -35,18 +35,8 @@ OPERATIONS = {"prepare": "run", "migrate": "migrate-in"}
 
 
 @pytest.fixture(scope="module")
-def directory():
-    path = rundir.make("session")
-    yield path
-    rundir.remove(path)
-
-
-@pytest.fixture(scope="module")
-def host(directory):
-    options = {"user": VDSM[0], "group": VDSM[1]}
-    path = os.path.join(directory, "host")
-    os.mkdir(path)
-    with hookhost.HookHost(path, **options) as host:
+def host():
+    with hookhost.reading_as_vdsm() as host:
         yield host
 
 
@@ -69,8 +59,8 @@ def ns():
 
 
 @pytest.fixture
-def log(directory, ns):
-    log = Journal(os.path.join(directory, "journal"))
+def log(host, ns):
+    log = Journal(os.path.join(host.dir, "journal"))
     log.put_into(ns)
     yield log
     log.close()
@@ -194,7 +184,7 @@ def test_standard_files_that_are_closed(host, data, ns, log, closed):
     assert len(log.entries()) == 1
 
 
-def test_a_fault_of_ours(host, data, ns, directory, tmp_path):
+def test_a_fault_of_ours(host, data, ns):
     """It is no reason to refuse, and is told by syslog."""
     path = rundir.make("fault")
     text = "import sys\nsys.modules['vdsm_backup.host.journal'] = None\n"

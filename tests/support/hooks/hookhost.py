@@ -11,12 +11,14 @@ Its hooks are processes of their own, on real storage: files, and VGs on loop
 devices. They get another configuration, and another /run/vdsm, nothing else.
 """
 
+import contextlib
 import os
 import re
 
-from tests.support import testhost
+from tests.support import rundir, testhost
 from tests.support.closing import Closing
 from tests.support.hooks import hookrunner, vmxml
+from tests.support.hooks.needs import VDSM
 from tests.support.storage import filedomain
 from tests.support.storage.blockdomain import BlockDomain
 from vdsm_backup.metadata import lines as md_lines
@@ -92,6 +94,15 @@ class HookHost(Closing):
         with open(path, "w") as f:
             f.write("0")
         return path
+
+
+@contextlib.contextmanager
+def reading_as_vdsm():
+    """A host in a directory of its own; its hooks read storage as vdsm."""
+    path = rundir.make("hooks")
+    with HookHost(path, user=VDSM[0], group=VDSM[1]) as host:
+        yield host
+    rundir.remove(path)
 
 
 class _Domain:

@@ -6,30 +6,17 @@ which costs seconds; a test finds no VM there.
     pytest_plugins = ["tests.support.libvirt.fixtures"]
 """
 
-import os
-
 import pytest
 
-from tests.support import rundir
 from tests.support.hooks import hookhost
 from tests.support.hooks.needs import VDSM
 from tests.support.libvirt import daemon, images
 
 
 @pytest.fixture(scope="module")
-def libvirt_directory():
-    path = rundir.make("libvirt")
-    yield path
-    rundir.remove(path)
-
-
-@pytest.fixture(scope="module")
-def libvirt_host(libvirt_directory):
+def libvirt_host():
     """As on a hypervisor, its hook reads storage as vdsm."""
-    options = {"user": VDSM[0], "group": VDSM[1]}
-    path = os.path.join(libvirt_directory, "host")
-    os.mkdir(path)
-    with hookhost.HookHost(path, **options) as libvirt_host:
+    with hookhost.reading_as_vdsm() as libvirt_host:
         yield libvirt_host
 
 
