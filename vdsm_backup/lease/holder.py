@@ -138,7 +138,7 @@ class Holder:
         if e.errno in lockspace.THIS_HOST_HAS_IT:
             return f"host id {self._membership.host_id} (this host)"
         if e.errno not in lockspace.OTHER_HOST_HAS_IT:
-            reason = lockspace.describe(e)
+            reason = lockspace.why_not_acquired(e)
             raise errors.SanlockFailed("take the SDM lease", reason)
         with lockspace.failing("read the owner of the SDM lease"):
             owners = self._watch.run(self._space.owners)

@@ -43,6 +43,10 @@ JOINED_ALREADY = (
     errno.EINVAL,
 )
 
+# src/cmd.c, cmd_acquire(): this host is in no such lockspace, or its lockspace
+# has failed and sanlock kills the processes that have leases in it.
+GIVES_UP_LOCKSPACE = errno.ENOSPC
+
 # No daemon behind the socket, or no socket.
 _NO_DAEMON = (errno.ECONNREFUSED, errno.ENOENT)
 
@@ -210,6 +214,18 @@ def describe(e: sanlock.SanlockException) -> str:
     """
     code, what, why = e.args
     return f"{what}: {why} ({code})"
+
+
+def why_not_acquired(e: sanlock.SanlockException) -> str:
+    """Why the lease was not taken, where nobody else has it."""
+    reason = describe(e)
+    if e.errno == GIVES_UP_LOCKSPACE:
+        return (
+            "it is giving up the lockspace of the domain, since this host could"
+            " not renew its host id in time; run the command again in a minute"
+            f" ({reason})"
+        )
+    return reason
 
 
 def numbers(host_ids: Iterable[int]) -> str:

@@ -119,3 +119,9 @@ def slots_are_read_as_the_given_user(hosts):
     assert said["error"] == "SanlockFailed"
     assert said["fields"]["action"] == f"read the lockspace {domain.ids}"
     assert_left(hosts.one, domain)
+
+
+@scenario()
+def lease_without_the_lockspace(hosts):
+    """As in one that has failed, of which sanlock says the same."""
+    assert hosts.one.acquire(hosts.domain()) == errno.ENOSPC

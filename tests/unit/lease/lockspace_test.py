@@ -119,6 +119,15 @@ def test_daemon_that_cannot_be_asked(monkeypatch):
         lockspace.Lockspace(REQUEST).daemon_runs()
 
 
+@pytest.mark.parametrize("code, told", [(28, True), (-223, False)])
+def test_lockspace_that_is_given_up(code, told):
+    reason = lockspace.why_not_acquired(
+        sanlock.SanlockException(code, "Not acquired", "why")
+    )
+    assert ("run the command again in a minute" in reason) == told
+    assert f"Not acquired: why ({code})" in reason
+
+
 def test_failing_tells_what_and_why():
     with pytest.raises(errors.SanlockFailed) as e:
         with lockspace.failing("join"):
