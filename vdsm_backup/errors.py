@@ -25,12 +25,6 @@ if TYPE_CHECKING:
 # First and last code: of what may cross a verb or a hook, and of all else.
 RANGES = ((956, 999), (9600, 9699))
 
-# A hint of several errors, which have a vm_id.
-_PERMIT = (
-    "if it must not wait, for this VM and for a time: vdsm-backup-domain"
-    " permit --vm {self.vm_or_uuid} --for 2h --reason TEXT"
-)
-
 
 class Error(Exception):
     """
@@ -114,6 +108,30 @@ class Untrustworthy(Error):
     """
     What was read is not metadata that can be trusted; never raised itself.
     """
+
+
+class VmRefused(Error):
+    """
+    A VM may not do something with a domain; never raised itself.
+
+    vm_id, sd_id: UUIDs of the VM and the domain, for a line in which names
+        that are not ASCII cannot stand. "": not known.
+    permit_lifts: whether a permit of the VM would lift the refusal.
+    """
+
+    vm_id: str = ""
+    sd_id: str = ""
+    permit_lifts: bool = True
+
+    def hint_lines(self) -> list[str]:
+        lines = super().hint_lines()
+        if self.permit_lifts:
+            lines.append(
+                "if it must not wait, for this VM and for a time:"
+                f" vdsm-backup-domain permit --vm {self.vm_id or 'UUID'}"
+                " --for 2h --reason TEXT"
+            )
+        return lines
 
 
 # From and to other processes
@@ -1074,7 +1092,7 @@ class LeaseLost(Error):
 # The guard
 
 
-class DomainFlagged(Error):
+class DomainFlagged(VmRefused):
     """
     A VM would run from a flagged domain.
 
@@ -1093,19 +1111,7 @@ class DomainFlagged(Error):
         "{self.vm} cannot {self.verb}: {self.disk} {self.be} on backup domain"
         " {self.title}, set {self.since} by {self.by}: {self.reason}"
     )
-    hints = (
-        "copy or move the disk to another domain and use it there",
-        _PERMIT,
-    )
-
-    #: UUIDs of the VM and the domain, for a line in which names that are not
-    #: ASCII cannot stand. "": not known.
-    vm_id: str = ""
-    sd_id: str = ""
-
-    @property
-    def vm_or_uuid(self) -> str:
-        return self.vm_id or "UUID"
+    hints = ("copy or move the disk to another domain and use it there",)
 
     @property
     def be(self) -> str:
@@ -1113,7 +1119,7 @@ class DomainFlagged(Error):
         return "are" if several else "is"
 
 
-class FlagUnknown(Error):
+class FlagUnknown(VmRefused):
     """
     The flag of a domain that a VM needs cannot be read.
 
@@ -1136,17 +1142,10 @@ class FlagUnknown(Error):
     hints = (
         "repair the storage: {self.place}",
         "see: vdsm-backup-domain explain {self.cause}",
-        _PERMIT,
     )
 
-    #: As those of DomainFlagged; and the reason in few words.
-    vm_id: str = ""
-    sd_id: str = ""
+    #: The reason in few words.
     short_reason: str = ""
-
-    @property
-    def vm_or_uuid(self) -> str:
-        return self.vm_id or "UUID"
 
     @property
     def place(self) -> str:

@@ -106,7 +106,7 @@ def test_a_domain_that_never_answers_leaves_time_for_the_others():
     never = threading.Event()
     storage.wait = never.wait
     settings = Settings(on_unreadable=policy.ALLOW)
-    verdict = storage.verdict(1, RUNS_OUT, settings)
+    verdict = storage.verdict(RUNS_OUT, 2 * RUNS_OUT, settings)
     never.set()
     assert not verdict.allowed
     assert [f.flag is None for f in verdict.findings] == [False, True]

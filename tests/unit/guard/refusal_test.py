@@ -187,6 +187,13 @@ def test_the_hints_name_the_vm_and_the_domain(vm_id, named):
     assert hints[0] == f"repair the storage: vdsm-backup-domain verify {SD}"
 
 
+def test_no_permit_lifts_a_preview():
+    for finding in (found(), unread()):
+        hints = error(finding, operation="preview").hint_lines()
+        assert hints
+        assert not any("permit" in hint for hint in hints)
+
+
 def test_the_hint_of_what_is_no_domain():
     finding = Finding("/mnt/x", "(below /mnt/x)", ["disk vda"], error=HUNG)
     hint = error(finding).hint_lines()[0]
