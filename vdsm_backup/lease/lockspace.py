@@ -221,9 +221,9 @@ def why_not_acquired(e: sanlock.SanlockException) -> str:
     reason = describe(e)
     if e.errno == GIVES_UP_LOCKSPACE:
         return (
-            "it is giving up the lockspace of the domain, since this host could"
-            " not renew its host id in time; run the command again in a minute"
-            f" ({reason})"
+            "it is giving up the lockspace of the domain, since this host"
+            " could not renew its host id in time; run the command again in a"
+            f" minute ({reason})"
         )
     return reason
 
