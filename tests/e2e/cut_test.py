@@ -14,9 +14,10 @@ UNKNOWN = ("iscsi4",)
 REASON = "of the cut"
 
 _LOOK_AT_FILE = "until timeout 60 cat {path} >/dev/null; do sleep 1; done"
-_LOOK_AT_LUN = (
-    "until timeout 60 dd if=/dev/mapper/{place} of=/dev/null bs=4096 count=1"
-    " iflag=direct; do sleep 1; done"
+# All of them: to find a domain by its name, each is read.
+_LOOK_AT_LUNS = (
+    "for lun in /dev/mapper/36001405*; do until timeout 60 dd if=$lun"
+    " of=/dev/null bs=4096 count=1 iflag=direct; do sleep 1; done; done"
 )
 _GIVEN_UP = "while sanlock client status | grep {sd_id}; do sleep 1; done"
 
@@ -50,8 +51,9 @@ def cut(box, all_domains):
 
 def healed(host, domain):
     """Its storage answers, and sanlock has given up what it had there."""
-    look = _LOOK_AT_LUN if domain.block else _LOOK_AT_FILE
-    host.run(look.format(path=domain.metadata, place=domain.place))
+    host.run(_LOOK_AT_LUNS)
+    if not domain.block:
+        host.run(_LOOK_AT_FILE.format(path=domain.metadata))
     host.run(_GIVEN_UP.format(sd_id=domain.sd_id))
 
 
