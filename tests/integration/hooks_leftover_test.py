@@ -10,7 +10,6 @@ import sys
 
 import pytest
 
-from tests.support import rundir
 from tests.support.hooks import scriptbeside
 from tests.support.hooks.hookrunner import NAME, SCRIPTS
 from tests.support.hooks.needs import VDSM, needs_other_user
@@ -27,18 +26,10 @@ ERR = 3
 
 
 @pytest.fixture
-def directory():
-    """Where the package is, or what is left of it."""
-    path = rundir.make("leftover")
-    yield path
-    rundir.remove(path)
-
-
-@pytest.fixture
-def log(directory):
+def log(run_dir):
     """Of what the hook says by syslog(3) in the namespace `ns`."""
     with Namespace() as ns:
-        log = Syslog(directory)
+        log = Syslog(run_dir)
         ns.own_dev()
         log.put_into(ns)
         log.ns = ns
@@ -46,18 +37,18 @@ def log(directory):
         log.close()
 
 
-def put(directory, *names, text=""):
+def put(run_dir, *names, text=""):
     """Files of the package; a name that ends with a slash is a directory."""
     for name in names:
-        path = os.path.join(directory, "vdsm_backup", name)
+        path = os.path.join(run_dir, "vdsm_backup", name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         if os.path.basename(path):
             with open(path, "w") as f:
                 f.write(text)
 
 
-def run(directory, log, operation="prepare", user=None):
-    python = [sys.executable, "-IBS", scriptbeside.__file__, directory]
+def run(run_dir, log, operation="prepare", user=None):
+    python = [sys.executable, "-IBS", scriptbeside.__file__, run_dir]
     return subprocess.run(
         [*log.ns.enter(user), *python, SCRIPT, "web1", operation, "begin"],
         capture_output=True,
@@ -82,9 +73,9 @@ GONE = {
 
 @pytest.mark.parametrize("operation", ["prepare", "start", "migrate"])
 @pytest.mark.parametrize("names", GONE.values(), ids=GONE)
-def test_a_leftover_lets_go_on_and_says_so(directory, log, names, operation):
-    put(directory, *names)
-    done = run(directory, log, operation)
+def test_a_leftover_lets_go_on_and_says_so(run_dir, log, names, operation):
+    put(run_dir, *names)
+    done = run(run_dir, log, operation)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     text = said(log)
     assert text.startswith("Not judged: VM 'web1': the package vdsm_backup is")
@@ -102,9 +93,9 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("names", BROKEN.values(), ids=BROKEN)
-def test_a_broken_package_refuses_and_says_so(directory, log, names):
-    put(directory, *names)
-    done = run(directory, log)
+def test_a_broken_package_refuses_and_says_so(run_dir, log, names):
+    put(run_dir, *names)
+    done = run(run_dir, log)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.endswith(" (error 999)\n")
     assert "?" not in done.stderr
@@ -116,16 +107,16 @@ def test_a_broken_package_refuses_and_says_so(directory, log, names):
 @pytest.mark.parametrize(
     "text", ["from vdsm_backup import config", "import vdsm_backup.config"]
 )
-def test_a_module_of_the_package_that_is_missing(directory, log, text):
+def test_a_module_of_the_package_that_is_missing(run_dir, log, text):
     """The error names the package, which is there all the same."""
-    put(directory, "__init__.py", "hooks/__init__.py")
-    put(directory, "hooks/entry.py", text=text)
-    assert run(directory, log).returncode == 1
+    put(run_dir, "__init__.py", "hooks/__init__.py")
+    put(run_dir, "hooks/entry.py", text=text)
+    assert run(run_dir, log).returncode == 1
     assert "cannot be loaded" in said(log)
 
 
-def test_a_session_goes_on_and_it_is_said(directory, log):
-    put(directory, "__init__.py")
-    done = run(directory, log, user=VDSM)
+def test_a_session_goes_on_and_it_is_said(run_dir, log):
+    put(run_dir, "__init__.py")
+    done = run(run_dir, log, user=VDSM)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert said(log).startswith("Not judged: VM 'web1': the package ")

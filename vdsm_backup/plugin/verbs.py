@@ -229,9 +229,6 @@ class _World:
     def is_hosted_engine(self) -> bool:
         return hosted_engine.is_hosted_engine(self._domain.sd_id)
 
-    def why_vdsm_runs(self) -> str:
-        return "this is VDSM"
-
     def require_may_write(self, pool: str, request: change.Request) -> None:
         """VDSM writes domains of the pool that the verb has locked."""
         _require_attached(self._domain.sd_id, pool)
