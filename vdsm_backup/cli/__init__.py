@@ -17,6 +17,7 @@ run(args, options, ui), which returns the exit code. These only read:
     verify.py       what is wrong with domains
     history.py      copies of the metadata, kept before each change
     explain.py      what an error code means
+    config.py       the options of this host, and their files
     check.py        what the guard of this host would do
     doctor.py       is this host really protected
 

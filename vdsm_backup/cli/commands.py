@@ -277,6 +277,20 @@ COMMANDS = (
         ),
     ),
     Command(
+        "config",
+        "config",
+        "the options of this host, and the file that each is from",
+        (
+            _option(
+                "--show",
+                action="store_true",
+                required=True,
+                help="print all options, as a configuration file",
+            ),
+        ),
+        becomes_user=False,
+    ),
+    Command(
         "explain",
         "explain",
         "what an error code means and what to do",
