@@ -7,6 +7,7 @@ The command line: vdsm-backup-domain.
     commands.py     the commands and their options, as data
     values.py       the types of the options' values
     parser.py       the parser of the arguments
+    combinations.py which arguments exclude each other
     exits.py        the exit codes
 
 Each command is a module that is imported when the command is used, and has

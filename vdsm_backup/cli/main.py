@@ -56,8 +56,13 @@ def main(argv: list[str], out: TextIO, err: TextIO) -> Exit:
     try:
         code = _command(argv, ui)
     except parser.TextRequested as e:
-        ui.text(str(e))
+        if ui.as_json:
+            ui.json(**{e.key: e.value})
+        else:
+            ui.text(str(e))
         code = Exit.DONE
+    except errors.WrongUsage as e:
+        code = _misused(e, argv, ui)
     except errors.Error as e:
         code = _report(e, ui)
     except KeyboardInterrupt:
@@ -80,6 +85,7 @@ def exit_code(error: errors.Error | type[errors.Error]) -> Exit:
 def _command(argv: list[str], ui: output.UI) -> Exit:
     args = parser.parse(argv, ui.width)
     ui.as_json = args.json
+    ui.verbose = args.verbose
     module = importlib.import_module(f"vdsm_backup.cli.{args.module}")
     options = None
     if args.on_host:
@@ -89,6 +95,15 @@ def _command(argv: list[str], ui: output.UI) -> Exit:
         if args.becomes_user:
             become_user(options)
     return module.run(args, options, ui)
+
+
+def _misused(error: errors.WrongUsage, argv: list[str], ui: output.UI) -> Exit:
+    """Who has typed no argument at all gets the help, as from git."""
+    if not argv:
+        ui.text(parser.help_text(ui.width))
+        return Exit.USAGE
+    ui.aside(parser.usage(error.program, ui.width))
+    return _report(error, ui)
 
 
 def _report(error: errors.Error, ui: output.UI) -> Exit:
