@@ -110,6 +110,8 @@ class Command:
         Empty: the parser does it all.
     changes: the command writes to storage, and needs directories on this
         host.
+    needs_root: only root can do this, or the configured user. All commands
+        with `changes` need root as well.
     on_host: the command has to do with this host, and so needs the
         configuration of the host. If not, its run() gets None as options.
     examples: arguments, as one would type them.
@@ -122,6 +124,7 @@ class Command:
     help: str
     options: tuple[Option, ...] = ()
     changes: bool = False
+    needs_root: bool = False
     on_host: bool = True
     becomes_user: bool = True
     examples: tuple[str, ...] = ()
@@ -234,6 +237,7 @@ COMMANDS = (
             ),
             _flag("--all", "of all domains that have copies here"),
         ),
+        needs_root=True,
         examples=(
             "history backups-nfs",
             "history backups-nfs --show 3",

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shlex
 import sys
 import traceback
 from typing import TYPE_CHECKING
@@ -90,11 +91,22 @@ def _command(argv: list[str], ui: output.UI) -> Exit:
     options = None
     if args.on_host:
         options = config.load(args.config)
+        if args.needs_root:
+            _require_root(argv, options)
         if args.changes and not args.dry_run:
             make_directories(options)
         if args.becomes_user:
             become_user(options)
     return module.run(args, options, ui)
+
+
+def _require_root(argv: list[str], options: config.Config) -> None:
+    """
+    Raise NeedsRoot, unless root has started us, or the user of storage: the
+    former can become the latter.
+    """
+    if os.getuid() not in (0, options.uid):
+        raise errors.NeedsRoot(shlex.join([parser.PROGRAM, *argv]))
 
 
 def _misused(error: errors.WrongUsage, argv: list[str], ui: output.UI) -> Exit:

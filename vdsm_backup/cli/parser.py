@@ -126,7 +126,7 @@ class _Parser(argparse.ArgumentParser):
 def parse(argv: Sequence[str], width: int | None = None) -> argparse.Namespace:
     """
     The values of the arguments, and with them the attributes module, changes,
-    on_host and becomes_user of the Command.
+    needs_root, on_host and becomes_user of the Command.
 
     width: of the terminal, in columns, for the help. None: there is none.
 
@@ -212,6 +212,7 @@ def _build(width: int | None) -> tuple[_Parser, dict[str, _Parser]]:
         sub.set_defaults(
             module=command.module,
             changes=command.changes,
+            needs_root=command.changes or command.needs_root,
             on_host=command.on_host,
             becomes_user=command.becomes_user,
         )

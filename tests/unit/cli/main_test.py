@@ -3,6 +3,7 @@
 
 import errno
 import io
+import os
 import shlex
 
 import pytest
@@ -171,6 +172,36 @@ def test_help_is_as_wide_as_the_terminal(args, width):
     # is no text, and stays in one line.
     text, _, _ = str(e.value).partition("examples:")
     assert width - 20 < max(map(len, text.splitlines())) <= width
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["set", "data 1", "--reason", "why"],
+        ["set", "data1", "--reason", "why", "--dry-run"],
+        ["clear", "data1", "--reason", "why"],
+        ["restore", "data1"],
+        ["reseal", "data1", "--reason", "why"],
+        ["history", "data1"],
+        ["history", "--all"],
+    ],
+)
+def test_what_needs_root_says_so_before_anything_else(host, monkeypatch, args):
+    """And the whole command, so that it can be copied."""
+    monkeypatch.setattr(os, "getuid", lambda: 4711)
+    done = host.run(*args)
+    command = shlex.join(["--config", host.config, *args])
+    assert done.err.splitlines() == [
+        "vdsm-backup-domain: error 9608: This needs root: sudo"
+        f" vdsm-backup-domain {command}"
+    ]
+    assert (done.code, done.out) == (1, "")
+
+
+@pytest.mark.parametrize("args", [["list"], ["permit", "--list"]])
+def test_what_anybody_may_ask(host, monkeypatch, args):
+    monkeypatch.setattr(os, "getuid", lambda: 4711)
+    assert host.run(*args).code == 0
 
 
 def test_version(host):
