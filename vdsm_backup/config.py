@@ -3,8 +3,8 @@
 The configuration of this host: the options and their defaults.
 
 Files set the options (config_files.py): /etc/vdsm-backup/vdsm-backup.conf and
-conf.d/*.conf beside it. An option that no file sets has its default. A file
-that exists and cannot be used is an error.
+its drop-ins. An option that no file sets has its default. A file that exists
+and cannot be used is an error.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from vdsm_backup import config_files, errors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from vdsm_backup.config_files import Sections
 
@@ -104,21 +104,21 @@ class Config:
         self.removed = sorted(REMOVED.keys() & values.keys())
         self._values = values
         self._files = files
-        self.repo_root = self._text("storage", "repo_root")
+        self.repo_root = self._path("storage", "repo_root")
         self.io_timeout = self._number("storage", "io_timeout", 0.1, 3600)
         self.uid = self._id("user", lambda name: pwd.getpwnam(name).pw_uid)
         self.gid = self._id("group", lambda name: grp.getgrnam(name).gr_gid)
         self.ioprocess = self._choice("storage", "ioprocess")
         self.lvm_devices = self._list("lvm", "devices")
-        self.lv_dir = self._text("lvm", "lv_dir")
+        self.lv_dir = self._path("lvm", "lv_dir")
         self.host_id = self._whole("sanlock", "host_id", 1, MAX_HOST_ID)
         self.lease_timeout = self._number("sanlock", "timeout", 1, 3600)
         self.settle = self._number("sanlock", "settle", 0, 600)
-        self.run_dir = self._text("sanlock", "run_dir")
-        self.history_dir = self._text("history", "dir")
+        self.run_dir = self._path("sanlock", "run_dir")
+        self.history_dir = self._path("history", "dir")
         self.guard_mode = self._choice("guard", "mode")
         self.guard_on_unreadable = self._choice("guard", "on_unreadable")
-        self.permits = self._text("guard", "permits")
+        self.permits = self._path("guard", "permits")
         self.vdsm_host = self._text("vdsm", "host")
         self.vdsm_port = self._whole("vdsm", "port", 1, 65535)
         self.vdsm_tls = self._choice("vdsm", "tls")
@@ -127,6 +127,16 @@ class Config:
     def file_of(self, section: str, option: str) -> str:
         """The file that sets an option. For a default it is the main file."""
         return self._files.get((section, option), self.path)
+
+    def texts(self) -> Iterator[tuple[str, str, str, str | None]]:
+        """
+        Yields (section, option, value, file) of all options, in the order of
+        DEFAULTS. The value is as the file has it. file: None for a default.
+        """
+        for section, options in DEFAULTS.items():
+            for option in options:
+                key = section, option
+                yield section, option, self._values[key], self._files.get(key)
 
     def invalid(
         self, section: str, option: str, reason: str
@@ -142,6 +152,14 @@ class Config:
             raise self.invalid(section, option, "has a NUL")
         if not value:
             raise self.invalid(section, option, "is empty")
+        return value
+
+    def _path(self, section: str, option: str) -> str:
+        value = self._text(section, option)
+        if not value.startswith("/"):
+            # A relative path would be another one for each caller.
+            reason = f"{value!a} is no absolute path"
+            raise self.invalid(section, option, reason)
         return value
 
     def _list(self, section: str, option: str) -> list[str]:
@@ -202,12 +220,16 @@ def load(path: str | None = None) -> Config:
     path: of another main file than PATH. It must exist, while PATH need not.
 
     Raises ConfigInvalid if a file or directory exists and cannot be read or
-    parsed, a section or an option is unknown, or a value makes no sense.
+    parsed, or is not root's alone (unless path is given), a section or an
+    option is unknown, or a value makes no sense.
     """
-    main = PATH if path is None else path
+    if path is None:
+        main, read = PATH, config_files.of_host
+    else:
+        main, read = path, config_files.of_file
     values = {(s, o): v for s in DEFAULTS for o, v in DEFAULTS[s].items()}
     files: Texts = {}
-    for name, sections in config_files.read(main, required=path is not None):
+    for name, sections in read(main):
         found = _known(name, sections)
         values.update(found)
         files.update(dict.fromkeys(found, name))
@@ -219,15 +241,19 @@ def _known(name: str, sections: Sections) -> Texts:
     found: Texts = {}
     for section, options in sections.items():
         if section not in DEFAULTS:
-            raise _unknown(name, f"[{section}]")
+            raise _unknown(name, f"[{section}]", DEFAULTS)
         for option, value in options.items():
             known = option in DEFAULTS[section]
             if not known and (section, option) not in REMOVED:
-                raise _unknown(name, f"[{section}] {option}")
+                options_of = DEFAULTS[section]
+                raise _unknown(name, f"[{section}] {option}", options_of)
             found[section, option] = value
     return found
 
 
-def _unknown(name: str, what: str) -> errors.ConfigInvalid:
+def _unknown(
+    name: str, what: str, known: Iterable[str]
+) -> errors.ConfigInvalid:
     shown = ascii(what[:_MAX_SHOWN])[1:-1]
-    return errors.ConfigInvalid(name, shown, "is unknown")
+    reason = f"is unknown (known: {', '.join(known)})"
+    return errors.ConfigInvalid(name, shown, reason)

@@ -2,12 +2,23 @@
 """
 The files that configure this host, and what they say, as text.
 
-The files of conf.d/*.conf beside the main file are read after it, in sorted
-order, as VDSM does (lib/vdsm/config.py). Another main file has its own conf.d,
-so tests and demos never see the host's.
+After the main file come the drop-ins: the files *.conf of three directories,
+sorted together by their base names. Of several files with one base name only
+one counts: /etc hides /run, and /run hides /usr/lib. So a file of a package
+is replaced, or masked by a link to /dev/null, under its own name in /etc.
+
+    conf.d beside the main file     of who runs this host
+    /run/vdsm-backup-conf.d         until the next boot
+    /usr/lib/vdsm-backup/conf.d     of packages
+
+VDSM reads three such directories, too (lib/vdsm/common/config.py).
 
 A file or directory that exists and cannot be used is an error and is never
-ignored: it may be the one that says "enforcing".
+ignored: it may be the one that says "enforcing". For the same reason, all of
+these files and directories must be root's, and nobody else may write to them.
+
+Another main file, which somebody has named, has only the conf.d beside it, so
+tests and demos never see the host's. It may be anybody's.
 """
 
 from __future__ import annotations
@@ -22,49 +33,105 @@ from vdsm_backup import errors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     # {section: {option: text}} of one file
     Sections = dict[str, dict[str, str]]
 
+# Not below [sanlock] run_dir, which is the configured user's.
+RUN_DROP_INS = "/run/vdsm-backup-conf.d"
+PACKAGE_DROP_INS = "/usr/lib/vdsm-backup/conf.d"
+
 # Bytes of one file. A file that names thousands of devices is smaller.
 MAX_SIZE = 256 * 1024
 
-# Characters of a message of the parser, which quotes whole lines.
+# Characters of what a message quotes of a file.
 _MAX_SHOWN = 200
 
 
-def read(main: str, required: bool) -> Iterator[tuple[str, Sections]]:
+def of_host(main: str) -> Iterator[tuple[str, Sections]]:
     """
-    Yields (path, what the file says) of each file. A later one wins.
-
-    main: the path of the main file. required: it must exist.
+    Yields (path, what the file says) of each file of this host. A later one
+    wins. main: the path of the main file, which need not exist.
 
     Raises ConfigInvalid if a file or directory exists and cannot be read or
-    parsed.
+    parsed, is not root's, or may be written by others.
     """
-    yield main, _read(main, required)
-    for name in _drop_ins(main):
-        yield name, _read(name, False)
+    beside = _beside(main)
+    directory = os.path.dirname(main)
+    if os.path.isdir(directory):
+        _require_roots(directory, os.stat(directory))
+    yield main, _read(main, required=False, roots=True)
+    places = (beside, RUN_DROP_INS, PACKAGE_DROP_INS)
+    for name in drop_ins(places, roots=True):
+        yield name, _read(name, required=False, roots=True)
 
 
-def _drop_ins(main: str) -> Iterator[str]:
-    """The paths of the files in conf.d, in order."""
-    directory = os.path.join(os.path.dirname(main), "conf.d")
+def of_file(main: str) -> Iterator[tuple[str, Sections]]:
+    """
+    The same of a main file that somebody has named, which must exist, and of
+    the conf.d beside it. They may be anybody's.
+    """
+    yield main, _read(main, required=True, roots=False)
+    for name in drop_ins((_beside(main),), roots=False):
+        yield name, _read(name, required=False, roots=False)
+
+
+def drop_ins(directories: Iterable[str], roots: bool) -> list[str]:
+    """
+    The paths of the drop-ins that count, in order.
+
+    directories: an earlier one hides files of a later one. roots: all must be
+    root's. Raises ConfigInvalid.
+    """
+    found: dict[str, str] = {}
+    for directory in directories:
+        for name in _names(directory, roots):
+            # Hidden files do not count, as with the shell's *.conf.
+            if name.endswith(".conf") and not name.startswith("."):
+                found.setdefault(name, os.path.join(directory, name))
+    return [found[name] for name in sorted(found)]
+
+
+def _beside(main: str) -> str:
+    return os.path.join(os.path.dirname(main), "conf.d")
+
+
+def _names(directory: str, roots: bool) -> list[str]:
+    """The names in a directory, none if it does not exist."""
     try:
-        names = sorted(os.listdir(directory))
+        fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as e:
         _require_absent(directory, e)
-        return
-    for name in names:
-        # Hidden files do not count, as with the shell's *.conf.
-        if name.endswith(".conf") and not name.startswith("."):
-            yield os.path.join(directory, name)
-
-
-def _read(name: str, required: bool) -> Sections:
+        return []
     try:
-        data = _content(name)
+        if roots:
+            _require_roots(directory, os.fstat(fd))
+        return os.listdir(fd)
+    finally:
+        os.close(fd)
+
+
+def _require_roots(path: str, status: os.stat_result) -> None:
+    """Raise ConfigInvalid if somebody else than root decides what is here."""
+    if status.st_uid != 0:
+        reason = (
+            f"it belongs to user {status.st_uid}, and root alone configures"
+            " this host"
+        )
+    elif stat.S_IMODE(status.st_mode) & 0o022:
+        reason = (
+            f"others than root may write to it (mode"
+            f" {stat.S_IMODE(status.st_mode):o})"
+        )
+    else:
+        return
+    raise errors.ConfigInvalid(path, "file", reason)
+
+
+def _read(name: str, required: bool, roots: bool) -> Sections:
+    try:
+        data = _content(name, roots)
     except OSError as e:
         if required:
             raise errors.ConfigInvalid(name, "file", e.strerror)
@@ -74,13 +141,17 @@ def _read(name: str, required: bool) -> Sections:
     return _parse(name, data)
 
 
-def _content(name: str) -> bytes:
+def _content(name: str, roots: bool) -> bytes:
     # O_NONBLOCK: a FIFO that nobody writes to must not hold up a hook.
     fd = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode) and not _is_null(status):
-            raise errors.ConfigInvalid(name, "file", "it is no regular file")
+        if not stat.S_ISREG(status.st_mode):
+            if not _is_null(status):
+                reason = "it is no regular file"
+                raise errors.ConfigInvalid(name, "file", reason)
+        elif roots:
+            _require_roots(name, status)
         with open(fd, "rb", closefd=False) as f:
             data = f.read(MAX_SIZE + 1)
     finally:

@@ -1287,6 +1287,20 @@ class WrongUsage(Error):
     hints = ("see: {self.program} --help",)
 
 
+class NeedsRoot(Error):
+    """
+    The command was started by a user who can do nothing with it.
+
+    A change of a domain needs root, who takes the lease and runs LVM. The
+    history of this host can be read by root and by the user of storage,
+    [storage] user, only. Nothing was done.
+    """
+
+    code = 9608
+    takes = ("command",)
+    msg = "This needs root: sudo {self.command}"
+
+
 class InvalidArgument(Error):
     """
     An argument of a verb of VDSM's API makes no sense.

@@ -105,8 +105,8 @@ def test_an_option_that_was_removed_is_no_error(
         ("[sanlock]\nhost_id = 251\n", "host_id"),
         ("[sanlock]\nhost_id = 0\n", "host_id"),
         ("[sanlock]\nhost_id = 1.5\n", "host_id"),
-        ("[sanlock]\nid = 1\n", "id"),
-        ("[sanlok]\n", "[sanlok]"),
+        ("[sanlock]\nid = 1\n", "(known: host_id, timeout, settle, run_dir)"),
+        ("[sanlok]\n", "(known: storage, lvm, sanlock, guard, history, vdsm)"),
         ("nonsense", "file"),
     ],
 )
@@ -115,6 +115,24 @@ def test_what_makes_no_sense_is_refused(tmp_path, text, named):
         load(tmp_path, text)
     assert named in str(e.value)
     assert "\n" not in str(e.value)
+
+
+@pytest.mark.parametrize(
+    "section, option",
+    [
+        ("storage", "repo_root"),
+        ("lvm", "lv_dir"),
+        ("sanlock", "run_dir"),
+        ("guard", "permits"),
+        ("history", "dir"),
+    ],
+)
+def test_a_path_is_absolute(tmp_path, section, option):
+    """A relative one would be another directory for each caller."""
+    for value in ("data-center", "./a", "~/a"):
+        with pytest.raises(errors.ConfigInvalid) as e:
+            load(tmp_path, f"[{section}]\n{option} = {value}\n")
+        assert f"[{section}] {option}: '{value}' is no" in str(e.value)
 
 
 def test_a_file_that_was_asked_for_must_exist(tmp_path):

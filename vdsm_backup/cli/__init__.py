@@ -7,6 +7,7 @@ The command line: vdsm-backup-domain.
     commands.py     the commands and their options, as data
     values.py       the types of the options' values
     parser.py       the parser of the arguments
+    combinations.py which arguments exclude each other
     exits.py        the exit codes
 
 Each command is a module that is imported when the command is used, and has
@@ -17,6 +18,7 @@ run(args, options, ui), which returns the exit code. These only read:
     verify.py       what is wrong with domains
     history.py      copies of the metadata, kept before each change
     explain.py      what an error code means
+    config.py       the options of this host, and their files
     check.py        what the guard of this host would do
     doctor.py       is this host really protected
 

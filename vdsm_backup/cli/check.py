@@ -76,12 +76,7 @@ def _check_vm(
     As in the hooks, links on the paths of disks are followed as the user who
     started us, before the process becomes the user that reads storage.
     """
-    try:
-        with open(args.domxml, "rb") as f:
-            xml = f.read(MAX_XML + 1)
-    except OSError as e:
-        file = printable(args.domxml)
-        raise errors.WrongUsage(f"{file}: {e.strerror}", f"{PROGRAM} check")
+    xml = _read_xml(args.domxml)
     try:
         machine = guard_host.parse_vm(xml)
         deadline = _deadline(options)
@@ -96,6 +91,16 @@ def _check_vm(
     vm = f"VM {machine.name or machine.uuid or 'unknown'}"
     verdict, notes = _with_permit(verdict, vm, machine.uuid, options)
     return verdict.allowed, _refusals(verdict, vm), notes
+
+
+def _read_xml(name: str) -> bytes:
+    """Raises WrongUsage. name: "-" is stdin."""
+    try:
+        with open(0 if name == "-" else name, "rb", closefd=name != "-") as f:
+            return f.read(MAX_XML + 1)
+    except OSError as e:
+        problem = f"{printable(name)}: {e.strerror}"
+        raise errors.WrongUsage(problem, f"{PROGRAM} check")
 
 
 def _with_permit(

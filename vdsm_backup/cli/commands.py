@@ -81,15 +81,18 @@ TIMEOUT = _option(
 )
 DESPITE_OPEN_IMAGES = _flag(
     "--despite-open-images",
-    "what qemu holds open is a transfer, not a VM",
+    "DANGEROUS: an image that qemu holds open for writing does not refuse the"
+    " change; only if you know that it is a transfer, not a VM",
 )
 ACCEPT_ORIGIN = _flag(
-    "--accept-origin", "this copy or replica is the domain from now on"
+    "--accept-origin",
+    "DANGEROUS: this copy or replica is the domain from now on; only if the"
+    " origin will never be used again",
 )
 POOL_IS_GONE = _flag(
     "--pool-is-gone",
-    "the domain is attached, but its data center is lost: no host alive"
-    " manages it any more",
+    "DANGEROUS: change a domain that is attached without its data center; only"
+    " if that is lost, and no host alive manages the domain any more",
 )
 # How to make a change: the options of all commands that write to storage.
 HOW = (PATH_TO_CHANGE, DRY_RUN, TIMEOUT, DESPITE_OPEN_IMAGES, POOL_IS_GONE)
@@ -104,10 +107,14 @@ class Command:
     A command of the command line.
 
     module: in this package. Its run(args, options, ui) returns the Exit.
+        Empty: the parser does it all.
     changes: the command writes to storage, and needs directories on this
         host.
+    needs_root: only root can do this, or the configured user. All commands
+        with `changes` need root as well.
     on_host: the command has to do with this host, and so needs the
         configuration of the host. If not, its run() gets None as options.
+    examples: arguments, as one would type them.
     becomes_user: the process becomes the configured user before it calls
         run(). If not, run() does so itself.
     """
@@ -117,8 +124,10 @@ class Command:
     help: str
     options: tuple[Option, ...] = ()
     changes: bool = False
+    needs_root: bool = False
     on_host: bool = True
     becomes_user: bool = True
+    examples: tuple[str, ...] = ()
 
 
 COMMANDS = (
@@ -131,12 +140,21 @@ COMMANDS = (
                 "--flagged", "only those that are flagged, or may be flagged"
             ),
         ),
+        examples=(
+            "list --flagged",
+            "list --json",
+        ),
     ),
     Command(
         "show",
         "show",
         "all about one domain: metadata, seal, flag, who uses it",
         (MAYBE_SD, PATH, DEVICE),
+        examples=(
+            "show backups-nfs",
+            "show --path /mnt/replica",
+            "show --device /dev/mapper/360014051234",
+        ),
     ),
     Command(
         "set",
@@ -144,6 +162,10 @@ COMMANDS = (
         "make a storage domain a backup domain",
         (SD, REASON, *HOW, ACCEPT_ORIGIN),
         changes=True,
+        examples=(
+            'set backups-nfs --reason "nightly copies"',
+            'set backups-nfs --reason "nightly copies" --dry-run',
+        ),
     ),
     Command(
         "clear",
@@ -151,12 +173,18 @@ COMMANDS = (
         "make a backup domain a normal storage domain again",
         (SD, REASON, *HOW, ACCEPT_ORIGIN),
         changes=True,
+        examples=('clear backups-nfs --reason "becomes a domain for VMs"',),
     ),
     Command(
         "verify",
         "verify",
         "find what is wrong with domains: VDSM or a change would fail",
         (MANY_SD, PATH, DEVICE),
+        examples=(
+            "verify",
+            "verify backups-nfs",
+            "verify --path /mnt/replica",
+        ),
     ),
     Command(
         "check",
@@ -169,19 +197,25 @@ COMMANDS = (
             _option(
                 "--operation",
                 metavar="OP",
-                required=True,
+                default="run",
                 choices=[row.operation for row in policy.TABLE],
-                help="why the domain is wanted: "
+                help="why the domain is wanted, run if nothing is said: "
                 + ", ".join(row.operation for row in policy.TABLE),
             ),
             _option(
                 "--domxml",
                 metavar="FILE",
                 type=not_empty,
-                help="the domain XML of a VM, of libvirt or VDSM",
+                help="the domain XML of a VM, of libvirt or VDSM; -: read it"
+                " from stdin",
             ),
         ),
         becomes_user=False,
+        examples=(
+            "check backups-nfs",
+            "check --domxml vm.xml",
+            "check backups-nfs --operation migrate-in",
+        ),
     ),
     Command(
         "history",
@@ -202,6 +236,12 @@ COMMANDS = (
                 help="print the record of copy N, for restore --file",
             ),
             _flag("--all", "of all domains that have copies here"),
+        ),
+        needs_root=True,
+        examples=(
+            "history backups-nfs",
+            "history backups-nfs --show 3",
+            "history backups-nfs --export 3 >copy.json",
         ),
     ),
     Command(
@@ -229,6 +269,11 @@ COMMANDS = (
         ),
         changes=True,
         becomes_user=False,
+        examples=(
+            "restore backups-nfs --dry-run",
+            "restore backups-nfs --from 3",
+            "restore backups-nfs --file copy.json",
+        ),
     ),
     Command(
         "reseal",
@@ -236,6 +281,7 @@ COMMANDS = (
         "give metadata that was edited by hand the right checksum again",
         (SD, WHY, PATH_TO_CHANGE, DRY_RUN, TIMEOUT),
         changes=True,
+        examples=('reseal backups-nfs --reason "edited by hand" --dry-run',),
     ),
     Command(
         "permit",
@@ -264,6 +310,10 @@ COMMANDS = (
             _flag("--revoke", "take the permit of --vm away"),
         ),
         becomes_user=False,
+        examples=(
+            'permit --vm "$VM" --for 2h --reason "a restore is tested"',
+            "permit --list",
+        ),
     ),
     Command(
         "doctor",
@@ -275,6 +325,22 @@ COMMANDS = (
                 "only whether the plugin fits into the VDSM that is installed",
             ),
         ),
+        examples=("doctor",),
+    ),
+    Command(
+        "config",
+        "config",
+        "the options of this host, and the file that each is from",
+        (
+            _option(
+                "--show",
+                action="store_true",
+                required=True,
+                help="print all options, as a configuration file",
+            ),
+        ),
+        becomes_user=False,
+        examples=("config --show",),
     ),
     Command(
         "explain",
@@ -282,9 +348,24 @@ COMMANDS = (
         "what an error code means and what to do",
         (
             _option(
-                "code", metavar="CODE", type=not_empty, help="for example 972"
+                "code",
+                metavar="CODE",
+                nargs="?",
+                type=not_empty,
+                help="for example 972; without it all codes are listed",
             ),
         ),
+        on_host=False,
+        examples=(
+            "explain 994",
+            "explain",
+        ),
+    ),
+    Command(
+        "help",
+        "",
+        "this text, or the help of a command",
+        (_option("about", metavar="COMMAND", nargs="?"),),
         on_host=False,
     ),
 )

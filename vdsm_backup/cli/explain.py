@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""explain: what an error code means and what to do."""
+"""explain: what an error code means and what to do, or all codes."""
 
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from vdsm_backup import errors
-from vdsm_backup.cli import main
+from vdsm_backup.cli import layout, main
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.cli.parser import PROGRAM
 
@@ -17,24 +17,47 @@ if TYPE_CHECKING:
     from vdsm_backup.cli.output import UI
 
 
+class Explanation(TypedDict):
+    """EXPLANATION of docs/json.md."""
+
+    code: int
+    name: str
+    exit_code: int
+    text: str
+
+
 def run(args: argparse.Namespace, options: None, ui: UI) -> Exit:
     """Raises WrongUsage if there is no such error."""
-    error = _find(args.code)
-    text = _text(error)
+    if not args.code:
+        _list(ui)
+        return Exit.DONE
+    explained = _explanation(_find(args.code))
     if ui.as_json:
-        ui.json(
-            explanation={
-                "code": error.code,
-                "name": error.__name__,
-                "exit_code": int(main.exit_code(error)),
-                "text": text,
-            }
-        )
+        ui.json(explanation=explained)
     else:
-        title = f"Error {error.code}, {error.__name__}"
-        exits = f"Exit code: {int(main.exit_code(error))}"
-        ui.lines([title, "", text, "", exits])
+        title = f"Error {explained['code']}, {explained['name']}"
+        exits = f"Exit code: {explained['exit_code']}"
+        ui.lines([title, "", explained["text"], "", exits])
     return Exit.DONE
+
+
+def _list(ui: UI) -> None:
+    """All errors, by code: of each the first sentence of its text."""
+    found = [_explanation(e) for _, e in sorted(errors.by_code().items())]
+    if ui.as_json:
+        ui.json(explanations=found)
+        return
+    rows = [(str(e["code"]), e["text"].split("\n", 1)[0]) for e in found]
+    ui.lines(layout.table(("CODE", "MEANING"), rows, ui.width, 1))
+
+
+def _explanation(error: type[errors.Error]) -> Explanation:
+    return {
+        "code": error.code,
+        "name": error.__name__,
+        "exit_code": int(main.exit_code(error)),
+        "text": _text(error),
+    }
 
 
 def _text(error: type[errors.Error]) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shlex
 import sys
 import traceback
 from typing import TYPE_CHECKING
@@ -56,8 +57,13 @@ def main(argv: list[str], out: TextIO, err: TextIO) -> Exit:
     try:
         code = _command(argv, ui)
     except parser.TextRequested as e:
-        ui.text(str(e))
+        if ui.as_json:
+            ui.json(**{e.key: e.value})
+        else:
+            ui.text(str(e))
         code = Exit.DONE
+    except errors.WrongUsage as e:
+        code = _misused(e, argv, ui)
     except errors.Error as e:
         code = _report(e, ui)
     except KeyboardInterrupt:
@@ -80,15 +86,36 @@ def exit_code(error: errors.Error | type[errors.Error]) -> Exit:
 def _command(argv: list[str], ui: output.UI) -> Exit:
     args = parser.parse(argv, ui.width)
     ui.as_json = args.json
+    ui.verbose = args.verbose
     module = importlib.import_module(f"vdsm_backup.cli.{args.module}")
     options = None
     if args.on_host:
         options = config.load(args.config)
+        if args.needs_root:
+            _require_root(argv, options)
         if args.changes and not args.dry_run:
             make_directories(options)
         if args.becomes_user:
             become_user(options)
     return module.run(args, options, ui)
+
+
+def _require_root(argv: list[str], options: config.Config) -> None:
+    """
+    Raise NeedsRoot, unless root has started us, or the user of storage: the
+    former can become the latter.
+    """
+    if os.getuid() not in (0, options.uid):
+        raise errors.NeedsRoot(shlex.join([parser.PROGRAM, *argv]))
+
+
+def _misused(error: errors.WrongUsage, argv: list[str], ui: output.UI) -> Exit:
+    """Who has typed no argument at all gets the help, as from git."""
+    if not argv:
+        ui.text(parser.help_text(ui.width))
+        return Exit.USAGE
+    ui.aside(parser.usage(error.program, ui.width))
+    return _report(error, ui)
 
 
 def _report(error: errors.Error, ui: output.UI) -> Exit:

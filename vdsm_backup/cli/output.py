@@ -37,11 +37,13 @@ class UI:
     raised: only finish() tells of it.
 
     as_json: whether the result is JSON.
+    verbose: whether progress is shown to whoever reads stderr.
     width: of the terminal, in columns. None: stdout is no terminal.
     """
 
     def __init__(self, out: TextIO, err: TextIO, as_json: bool) -> None:
         self.as_json = as_json
+        self.verbose = False
         self.width = _terminal_width(out)
         self._out = out
         self._err = err
@@ -124,9 +126,17 @@ class UI:
         self.notes(notes)
 
     def progress(self, text: str) -> None:
-        """Show what the command does now, if somebody watches a terminal."""
-        if not self.as_json and self._err.isatty():
+        """
+        Show what the command does now, if somebody watches a terminal or has
+        asked for it.
+        """
+        if self.verbose or (not self.as_json and self._err.isatty()):
             self._say(f"{text} ...")
+
+    def aside(self, text: str) -> None:
+        """Show lines beside an error, unless the result is JSON."""
+        if not self.as_json:
+            self.trace(text)
 
     def trace(self, text: str) -> None:
         """Show the traceback of an unexpected exception."""
@@ -165,7 +175,13 @@ def failure_notes(failures: Iterable[Failure]) -> list[str]:
 
 
 def _terminal_width(out: TextIO) -> int | None:
-    """In columns. None: `out` is no terminal."""
+    """
+    In columns: what COLUMNS says, as for ps and ls, else the width of the
+    terminal. None: `out` is no terminal.
+    """
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns) > 0:
+        return int(columns)
     if not out.isatty():
         return None
     try:

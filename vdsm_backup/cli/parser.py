@@ -6,11 +6,12 @@ The parser of the arguments. The commands and options are data in commands.py.
 from __future__ import annotations
 
 import argparse
-import functools
+import textwrap
 from typing import TYPE_CHECKING
 
 import vdsm_backup
 from vdsm_backup import errors
+from vdsm_backup.cli import combinations
 from vdsm_backup.cli.commands import COMMANDS
 from vdsm_backup.cli.values import not_empty
 
@@ -18,19 +19,44 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any, NoReturn
 
+    from vdsm_backup.cli.commands import Command
+
 PROGRAM = "vdsm-backup-domain"
+
+# Where there is no terminal.
+_WIDTH = 80
+
+_DESCRIPTION = (
+    "The backup flag of oVirt storage domains: see it, change it, on the"
+    " storage itself. No VM can start from a flagged domain."
+)
+_EXAMPLES = (
+    "list",
+    'set backups-nfs --reason "nightly copies, see the runbook"',
+    "check --domxml vm.xml",
+)
+_MORE = (
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 partly (some domains could"
+    " not be read), 4 refused, 130 and 143 ended by a signal.",
+    "More: vdsm-backup-domain help COMMAND, man vdsm-backup-domain(8).",
+)
 
 
 class TextRequested(Exception):
     """
     The arguments ask for a text, which is the help or the version, and not
     for a command. str() of the exception is the text.
+
+    key: of the text in JSON. value: the text itself there.
     """
 
+    def __init__(self, key: str, value: str, text: str | None = None) -> None:
+        super().__init__(value if text is None else text)
+        self.key = key
+        self.value = value
 
-class _Show(argparse.Action):
-    """An option that asks for a text: const, or else the parser's help."""
 
+class _Help(argparse.Action):
     def __init__(
         self, option_strings: Sequence[str], dest: str, **settings: Any
     ) -> None:
@@ -43,7 +69,13 @@ class _Show(argparse.Action):
         values: str | Sequence[Any] | None,
         option_string: str | None = None,
     ) -> NoReturn:
-        raise TextRequested(self.const or parser.format_help())
+        raise TextRequested("help", parser.format_help())
+
+
+class _Version(_Help):
+    def __call__(self, *args: Any, **settings: Any) -> NoReturn:
+        version = vdsm_backup.__version__
+        raise TextRequested("version", version, f"{PROGRAM} {version}\n")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -70,6 +102,7 @@ class _Parser(argparse.ArgumentParser):
         )
         for name, text in (
             ("--json", "print JSON, see docs/json.md"),
+            ("--verbose", "tell on stderr what is done, step by step"),
             ("--debug", "print the trace of an unexpected error"),
         ):
             common.add_argument(
@@ -79,14 +112,11 @@ class _Parser(argparse.ArgumentParser):
                 help=text,
             )
         common.add_argument(
-            "-h", "--help", action=_Show, help="print this text"
+            "-h", "--help", action=_Help, help="print this text"
         )
         if with_version:
             common.add_argument(
-                "--version",
-                action=_Show,
-                const=f"{PROGRAM} {vdsm_backup.__version__}\n",
-                help="print the version",
+                "--version", action=_Version, help="print the version"
             )
 
     def error(self, message: str) -> NoReturn:
@@ -96,35 +126,68 @@ class _Parser(argparse.ArgumentParser):
 def parse(argv: Sequence[str], width: int | None = None) -> argparse.Namespace:
     """
     The values of the arguments, and with them the attributes module, changes,
-    on_host and becomes_user of the Command.
+    needs_root, on_host and becomes_user of the Command.
 
     width: of the terminal, in columns, for the help. None: there is none.
 
     Raises WrongUsage, TextRequested.
     """
-    args = _build(width).parse_args(argv)
+    top, parsers = _build(width)
+    args = top.parse_args(argv)
     args.config = getattr(args, "config", None)
     args.json = getattr(args, "json", False)
-    _check_target(args)
-    _check_copy(args)
-    if args.command == "permit":
-        _check_permit(args)
+    args.verbose = getattr(args, "verbose", False)
+    if args.command == "help":
+        _help(args.about, top, parsers)
+    combinations.check(args, f"{PROGRAM} {args.command}")
     return args
 
 
-def _build(width: int | None) -> _Parser:
+def usage(program: str, width: int | None = None) -> str:
+    """
+    The lines that say how a command is used. program: its name with that of
+    the command, as in WrongUsage.
+    """
+    top, parsers = _build(width)
+    return parsers.get(program.split(" ")[-1], top).format_usage().rstrip()
+
+
+def help_text(width: int | None = None) -> str:
+    """The help of the whole."""
+    return _build(width)[0].format_help()
+
+
+def _help(
+    about: str | None, top: _Parser, parsers: dict[str, _Parser]
+) -> NoReturn:
+    if about and about not in parsers:
+        problem = f"there is no command {about!a}"
+        raise errors.WrongUsage(problem, f"{PROGRAM} help")
+    chosen = parsers[about] if about else top
+    raise TextRequested("help", chosen.format_help())
+
+
+def _build(width: int | None) -> tuple[_Parser, dict[str, _Parser]]:
+    """(the parser of everything, {command: its parser})"""
     # Of itself argparse would look at descriptor 1, which is no terminal any
     # more (main.py). Like argparse, this leaves two columns free.
-    formatter = functools.partial(
-        argparse.HelpFormatter, width=width and width - 2
-    )
+    columns = (width or _WIDTH) - 2
+
+    def formatter(prog: str) -> argparse.HelpFormatter:
+        return argparse.RawDescriptionHelpFormatter(prog, width=columns)
+
+    def end(examples: Sequence[str], more: Sequence[str]) -> str:
+        parts = [textwrap.fill(text, columns) for text in more]
+        if examples:
+            lines = [f"  {PROGRAM} {example}" for example in examples]
+            parts.insert(0, "\n".join(["examples:", *lines]))
+        return "\n\n".join(parts)
+
     top = _Parser(
         prog=PROGRAM,
         formatter_class=formatter,
-        description="The backup flag of oVirt storage domains: see it, change"
-        " it, on the storage itself.",
-        epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 partly (some"
-        " domains could not be read), 4 refused.",
+        description=textwrap.fill(_DESCRIPTION, columns),
+        epilog=end(_EXAMPLES, _MORE),
     )
     commands = top.add_subparsers(
         title="commands",
@@ -133,13 +196,15 @@ def _build(width: int | None) -> _Parser:
         required=True,
         parser_class=_Parser,
     )
+    parsers = {}
     for command in COMMANDS:
-        sub = commands.add_parser(
+        parsers[command.name] = sub = commands.add_parser(
             command.name,
             prog=f"{PROGRAM} {command.name}",
             formatter_class=formatter,
             help=command.help,
-            description=command.help[0].upper() + command.help[1:] + ".",
+            description=textwrap.fill(_sentence(command), columns),
+            epilog=end(command.examples, ()),
         )
         for option in command.options:
             sub.add_argument(*option.names, **option.settings)
@@ -147,89 +212,13 @@ def _build(width: int | None) -> _Parser:
         sub.set_defaults(
             module=command.module,
             changes=command.changes,
+            needs_root=command.changes or command.needs_root,
             on_host=command.on_host,
             becomes_user=command.becomes_user,
         )
     top.add_common(with_version=True)
-    return top
+    return top, parsers
 
 
-def _check_target(args: argparse.Namespace) -> None:
-    """
-    Check the arguments that choose a domain. --path or --device says where to
-    look, and SD says which of the domains there. --domxml takes the domains
-    of a VM instead.
-
-    Raises WrongUsage.
-    """
-    if not hasattr(args, "device"):
-        return
-    prog = f"{PROGRAM} {args.command}"
-    if args.path and args.device:
-        raise errors.WrongUsage("--path and --device exclude each other", prog)
-    target = args.sd or args.path or args.device
-    xml = getattr(args, "domxml", None)
-    if target and xml:
-        raise errors.WrongUsage(
-            "--domxml and a domain exclude each other", prog
-        )
-    if args.command == "show" and not target:
-        raise errors.WrongUsage("SD, --path or --device is required", prog)
-    if args.command == "check" and not (target or xml):
-        raise errors.WrongUsage(
-            "SD, --path, --device or --domxml is required", prog
-        )
-
-
-def _check_copy(args: argparse.Namespace) -> None:
-    """
-    Check the arguments that choose a kept copy, or the copies of all domains.
-
-    Raises WrongUsage.
-    """
-    prog = f"{PROGRAM} {args.command}"
-    if args.command == "restore" and args.number and args.file:
-        raise errors.WrongUsage("--from and --file exclude each other", prog)
-    if args.command != "history":
-        return
-    chosen = {"SD": args.sd, "--all": args.all}
-    named = {"--show": args.show, "--export": args.export, "--all": args.all}
-    for choices in (chosen, named):
-        given = [name for name, value in choices.items() if value]
-        if len(given) > 1:
-            both = " and ".join(given)
-            raise errors.WrongUsage(f"{both} exclude each other", prog)
-    if not any(chosen.values()):
-        raise errors.WrongUsage("SD or --all is required", prog)
-
-
-def _check_permit(args: argparse.Namespace) -> None:
-    """
-    Check the arguments of permit: it makes one, takes one away, or lists all.
-
-    Raises WrongUsage.
-    """
-    given = {
-        "--vm": args.vm,
-        "--for": args.seconds,
-        "--reason": args.reason is not None,
-        "--revoke": args.revoke,
-        "--list": args.list,
-    }
-    if args.list:
-        needed = ["--list"]
-    elif args.revoke:
-        needed = ["--vm", "--revoke"]
-    else:
-        needed = ["--vm", "--for", "--reason"]
-    prog = f"{PROGRAM} {args.command}"
-    for name, value in given.items():
-        if value and name not in needed:
-            problem = f"{needed[-1]} and {name} exclude each other"
-            raise errors.WrongUsage(problem, prog)
-    missing = [name for name in needed if not given[name]]
-    if missing:
-        problem = f"{', '.join(missing)} required"
-        if not any(given.values()):
-            problem += ", or --list"
-        raise errors.WrongUsage(problem, prog)
+def _sentence(command: Command) -> str:
+    return command.help[0].upper() + command.help[1:] + "."

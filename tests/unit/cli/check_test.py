@@ -108,12 +108,26 @@ def test_path(host, flagged):
     assert host.run("check", "--operation", "run", *args).code == 4
 
 
+def test_the_operation_is_run_if_nothing_is_said(host, flagged):
+    done = host.json("check", flagged)
+    said = host.json("check", "--operation", "run", flagged)
+    assert (done.code, done.json) == (said.code, said.json)
+    assert done.code == 4
+
+
+def test_xml_from_stdin(host, flagged, tmp_path):
+    """As of `virsh dumpxml VM | vdsm-backup-domain check --domxml -`."""
+    with open(xml(host, tmp_path, flagged)) as f:
+        done = host.process("check", "--domxml", "-", "--json", stdin=f)
+    assert (done.code, done.json["refusals"][0]["domain"]) == (4, flagged)
+
+
 @pytest.mark.parametrize(
     "args",
     [
         ["--operation", "run"],
         ["--operation", "rn", MISSING],
-        [MISSING],
+        [],
         ["--operation", "run", "--domxml", "x", MISSING],
         ["--operation", "run", "--domxml", "x", "--path", "/x"],
         ["--operation", "run", "--path", "/x", "--device", "/dev/x"],

@@ -57,6 +57,18 @@ def test_json(host, code, error):
     assert (explained["code"], explained["name"]) == (code, error.__name__)
 
 
+def test_all_codes(host):
+    done = host.run("explain")
+    title, *rows = done.out.splitlines()
+    assert title.split() == ["CODE", "MEANING"]
+    assert [row.split()[0] for row in rows] == [str(code) for code, _ in ALL]
+    for row, (_, error) in zip(rows, ALL):
+        assert row.split(maxsplit=1)[1] == inspect.getdoc(error).split("\n")[0]
+    assert (done.code, done.err) == (0, "")
+    found = host.json("explain").json["explanations"]
+    assert [e["code"] for e in found] == [code for code, _ in ALL]
+
+
 def test_needs_no_configuration(host):
     assert host.run("--config", "/nonexistent", "explain", "956").code == 0
 

@@ -31,6 +31,7 @@ def text():
         ("CHECK", commandline.CHECK),
         ("COPY", commandline.COPY | {"lines"}),
         ("DIFFERENCE", commandline.DIFFERENCE),
+        ("OPTION", commandline.OPTION),
         ("EXPLANATION", {"code", "name", "exit_code", "text"}),
     ],
 )

@@ -3,14 +3,19 @@
 
 import errno
 import io
+import os
+import shlex
 
 import pytest
 
 from tests.support import programs
 from vdsm_backup import errors
-from vdsm_backup.cli import commands, list, main, parser
+from vdsm_backup.cli import commands, list, main, output, parser
 
 NAMES = [command.name for command in commands.COMMANDS]
+
+VM = "7d3e6b0c-6a0f-4f0e-9c7e-0d6c1c2f3a4b"
+LIFTS = {"--despite-open-images", "--accept-origin", "--pool-is-gone"}
 
 
 def test_error_is_one_line_and_hints(host):
@@ -37,8 +42,9 @@ def test_common_options_may_stand_behind(host):
 @pytest.mark.parametrize(
     "args",
     [
-        [],
         ["no-such-command"],
+        ["help", "no-such-command"],
+        ["check"],
         ["list", "--no-such-option"],
         ["list", "domain"],
         ["list", "--flag"],
@@ -63,15 +69,90 @@ def test_common_options_may_stand_behind(host):
         ["history", "data1", "--show", "\u0661"],
         ["restore", "data1", "--from", "newest"],
         ["restore", "data1", "--accept-origin"],
-        ["explain"],
         ["explain", "1"],
+        ["config"],
     ],
 )
 def test_wrong_usage(host, args):
     done = host.run(*args)
-    assert done.err.startswith("vdsm-backup-domain: error 990: ")
+    usage, *rest = done.err.splitlines()
+    assert usage.startswith("usage: vdsm-backup-domain ")
+    assert any(
+        line.startswith("vdsm-backup-domain: error 990: ") for line in rest
+    )
     assert (done.code, done.out) == (2, "")
-    assert host.run(*args, "--json").error == 990
+    as_json = host.run(*args, "--json")
+    assert (as_json.error, as_json.err) == (990, "")
+
+
+def test_the_usage_is_that_of_the_command(host):
+    assert "set --reason TEXT" in host.run("set", "data1").err
+    assert "COMMAND ..." in host.run("sett", "data1").err
+
+
+def test_no_argument_at_all():
+    """The help, and yet a failure: a script may have lost its arguments."""
+    out, err = io.StringIO(), io.StringIO()
+    assert main.main([], out, err) == 2
+    assert out.getvalue().startswith("usage: vdsm-backup-domain ")
+    assert "commands:" in out.getvalue() and err.getvalue() == ""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help_of_a_command(host, name):
+    done = host.run("help", name)
+    assert (done.code, done.err) == (0, "")
+    assert done.out == host.run(name, "--help").out
+    as_json = host.json("help", name)
+    assert as_json.json == {"schema": 1, "help": done.out}
+
+
+def test_help_of_everything(host):
+    assert host.run("help").out == host.run("--help").out
+    assert "man vdsm-backup-domain(8)" in " ".join(
+        host.run("help").out.split()
+    )
+
+
+@pytest.mark.parametrize("command", commands.COMMANDS, ids=NAMES)
+def test_examples_are_understood(command):
+    for example in command.examples:
+        typed = example.partition(">")[0].replace("$VM", VM)
+        args = parser.parse(shlex.split(typed))
+        assert args.command == command.name
+    assert command.examples or command.name == "help"
+
+
+def test_options_that_lift_a_protection_say_so():
+    """Whatever skips a refusal of a change."""
+    for command in commands.COMMANDS:
+        for option in command.options:
+            for name in option.names:
+                lifts = name in LIFTS
+                text = option.settings.get("help", "")
+                assert lifts == text.startswith("DANGEROUS: "), name
+                assert not lifts or "only if" in text
+
+
+@pytest.mark.parametrize(
+    "columns, width", [("60", 60), ("", None), ("x", None), ("0", None)]
+)
+def test_columns_of_the_environment(monkeypatch, columns, width):
+    """As ps and ls do, also where the output is no terminal."""
+    monkeypatch.setenv("COLUMNS", columns)
+    ui = output.UI(io.StringIO(), io.StringIO(), False)
+    assert ui.width == width
+
+
+def test_progress_is_told_where_it_is_asked_for(host, monkeypatch):
+    def run(args, options, ui):
+        ui.progress("waiting")
+        return 0
+
+    monkeypatch.setattr(list, "run", run)
+    assert host.run("list").err == ""
+    assert host.run("list", "--verbose").err == "waiting ...\n"
+    assert host.run("list", "--verbose", "--json").err == "waiting ...\n"
 
 
 @pytest.mark.parametrize("args", [[], *[[name] for name in NAMES]])
@@ -87,13 +168,47 @@ def test_help_fits_80_columns(host, args):
 def test_help_is_as_wide_as_the_terminal(args, width):
     with pytest.raises(parser.TextRequested) as e:
         parser.parse([*args, "--help"], width)
-    # Lines end between words, so they need not be full.
-    assert width - 20 < max(map(len, str(e.value).splitlines())) <= width
+    # Lines end between words, so they need not be full. What one would type
+    # is no text, and stays in one line.
+    text, _, _ = str(e.value).partition("examples:")
+    assert width - 20 < max(map(len, text.splitlines())) <= width
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["set", "data 1", "--reason", "why"],
+        ["set", "data1", "--reason", "why", "--dry-run"],
+        ["clear", "data1", "--reason", "why"],
+        ["restore", "data1"],
+        ["reseal", "data1", "--reason", "why"],
+        ["history", "data1"],
+        ["history", "--all"],
+    ],
+)
+def test_what_needs_root_says_so_before_anything_else(host, monkeypatch, args):
+    """And the whole command, so that it can be copied."""
+    monkeypatch.setattr(os, "getuid", lambda: 4711)
+    done = host.run(*args)
+    command = shlex.join(["--config", host.config, *args])
+    assert done.err.splitlines() == [
+        "vdsm-backup-domain: error 9608: This needs root: sudo"
+        f" vdsm-backup-domain {command}"
+    ]
+    assert (done.code, done.out) == (1, "")
+
+
+@pytest.mark.parametrize("args", [["list"], ["permit", "--list"]])
+def test_what_anybody_may_ask(host, monkeypatch, args):
+    monkeypatch.setattr(os, "getuid", lambda: 4711)
+    assert host.run(*args).code == 0
 
 
 def test_version(host):
     done = host.run("--version")
     assert (done.code, done.out) == (0, "vdsm-backup-domain 0.1.0\n")
+    as_json = host.json("--version").json
+    assert as_json == {"schema": 1, "version": "0.1.0"}
 
 
 def test_configuration_that_is_missing(host):
