@@ -1,14 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The command as a process of its own: pipes and terminals."""
 
-import errno
-import fcntl
 import json
 import os
-import pty
-import struct
 import subprocess
-import termios
 import time
 
 import pytest
@@ -16,6 +11,7 @@ import pytest
 from tests import ROOT
 from tests.support import commandline, programs
 from tests.support.clifixtures import A, B
+from tests.support.terminal import Terminal
 from vdsm_backup.cli import layout
 
 pytest_plugins = ["tests.support.clifixtures"]
@@ -119,22 +115,12 @@ def test_terminal(host, columns):
 
 
 def on_terminal(host, columns, *args):
-    ours, theirs = pty.openpty()
-    size = struct.pack("HHHH", 24, columns, 0, 0)
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, size)
-    with host.start(*args, stdout=theirs) as process:
-        os.close(theirs)
-        out = b""
-        while True:
-            try:
-                out += os.read(ours, 4096)
-            except OSError as e:
-                # Nobody has the other side any more.
-                assert e.errno == errno.EIO
-                break
-        process.communicate()
-    os.close(ours)
-    return process.returncode, out.decode().replace("\r\n", "\n")
+    with Terminal(columns) as terminal:
+        with host.start(*args, stdout=terminal.side) as process:
+            terminal.release()
+            out = terminal.read_all()
+            process.communicate()
+    return process.returncode, out
 
 
 def test_texts_from_storage(host):

@@ -132,7 +132,7 @@ def find(
     killed run has left joined is left then, too, if SD is a UUID.
     """
     try:
-        return target.to_change(args, options)
+        return target.to_change(args, options, ui.waits_for)
     except errors.Error:
         sd_id = target.plain(args.sd)
         if is_uuid(sd_id) and not args.dry_run:

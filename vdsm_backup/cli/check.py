@@ -51,7 +51,7 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
         allowed, refusals, notes = _check_vm(args, options)
     else:
         become_user(options)
-        verdict, notes = _check_domain(args, options)
+        verdict, notes = _check_domain(args, options, ui)
         allowed, refusals = verdict.allowed, _refusals(verdict, "A VM")
     if ui.as_json:
         ui.json(
@@ -118,7 +118,7 @@ def _with_permit(
 
 
 def _check_domain(
-    args: argparse.Namespace, options: Config
+    args: argparse.Namespace, options: Config, ui: UI
 ) -> tuple[Verdict, list[str]]:
     """(verdict, notes) for one domain, whatever VM wants it."""
     if not policy.asks_storage(args.operation):
@@ -131,7 +131,7 @@ def _check_domain(
         location, notes = Location(sd_id), []
         guard = guard_host.make_guard(options, _deadline(options))
     else:
-        storage, failures = target.one(args, options)
+        storage, failures = target.one(args, options, ui.waits_for)
         location = Location(storage.sd_id)
         notes = output.failure_notes(failures)
         guard = Guard(

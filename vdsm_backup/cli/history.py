@@ -59,7 +59,7 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     history = wiring.make_history(options)
     if args.all:
         return _all(history, ui)
-    sd_id = target.uuid_of(args.sd, options)
+    sd_id = target.uuid_of(args.sd, options, ui.waits_for)
     if args.show:
         _show(history.get(sd_id, args.show), ui)
         return Exit.DONE

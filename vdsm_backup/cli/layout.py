@@ -90,9 +90,18 @@ def cell_widths(
     return sizes
 
 
-def table_line(row: Iterable[str], sizes: Iterable[int]) -> str:
-    """One line of a table, its cells cut and padded to these widths."""
-    cells = [pad(cut(cell, size), size) for cell, size in zip(row, sizes)]
+def table_line(
+    row: Iterable[str], sizes: Iterable[int], whole: bool = False
+) -> str:
+    """
+    One line of a table, its cells cut and padded to these widths.
+
+    whole: nothing is cut; a longer cell moves those behind it.
+    """
+    cells = [
+        pad(cell if whole else cut(cell, size), size)
+        for cell, size in zip(row, sizes)
+    ]
     return "  ".join(cells).rstrip(" ")
 
 

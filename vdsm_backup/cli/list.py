@@ -2,8 +2,13 @@
 """
 list: every storage domain that this host can see.
 
-Domains of sources that answer do not wait for sources that do not. The table
-has what comes within a second, and later rows follow as they come.
+Domains of sources that answer do not wait for sources that do not. The first
+rows are sorted, and later ones follow as they come. A pipe gets as first rows
+what comes within a second, a terminal what comes before all is quiet.
+
+The first rows decide the widths of the columns, and no line is changed once it
+is there. On a terminal, where more is to come, the names get as much room as
+most names need, and longer ones are cut later. A pipe gets names whole.
 """
 
 from __future__ import annotations
@@ -29,15 +34,21 @@ if TYPE_CHECKING:
 # Seconds. All sources of a healthy host have answered by then.
 PATIENCE = 1
 
+# Seconds without an answer, after which a terminal shows what is there. The
+# sources of a healthy host answer one upon the other.
+QUIET = 0.05
+
 _TITLES = ("UUID", "NAME", "KIND", "V", "ATTACHED", "BACKUP")
 # The cell that is cut where the table is wider than the terminal.
 _NAME = 1
+# A row with room for those that are to come.
+_ROOM = ("-" * 36, "-" * 32, "block", "-", "-", "-")
 
 
 def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     """Returns PARTLY if some domain or source could not be read."""
     scans = Sources(options).scans()
-    survey = Survey(scans, options.io_timeout)
+    survey = Survey(scans, options.io_timeout, ui.waits_for)
     listing = _Listing(args.flagged)
     if ui.as_json:
         found = listing.add(survey.all())
@@ -98,16 +109,19 @@ class _Listing:
 
 def _print(survey: Survey, listing: _Listing, ui: UI) -> None:
     sizes = None
-    for batch in survey.batches(PATIENCE):
+    terminal = ui.width is not None
+    for batch in survey.batches(PATIENCE, QUIET if terminal else PATIENCE):
         entries = listing.add(batch)
         if not entries:
             continue
         rows = [_cells(entry.domain) for entry in entries]
         if sizes is None:
-            sizes = layout.cell_widths([_TITLES, *rows], ui.width, _NAME)
+            room = [_ROOM] if terminal and not survey.is_complete else []
+            first = [_TITLES, *room, *rows]
+            sizes = layout.cell_widths(first, ui.width, _NAME)
             ui.lines([layout.table_line(_TITLES, sizes)])
         for row, entry in zip(rows, entries):
-            ui.lines([layout.table_line(row, sizes)])
+            ui.lines([layout.table_line(row, sizes, whole=not terminal)])
             ui.lines(_details(entry))
     if sizes is None:
         flagged = "flagged " if listing.flagged else ""

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 from vdsm_backup import errors
 from vdsm_backup.cli import layout, objects
 from vdsm_backup.cli.parser import PROGRAM
+from vdsm_backup.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from typing import Any, TextIO
 
     from vdsm_backup.storage.sources import Failure
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 SCHEMA = 1
 
 _DEFAULT_WIDTH = 80
+
+# How many places UI.waits_for() names.
+_PLACES = 3
 
 
 class UI:
@@ -137,6 +141,14 @@ class UI:
         """Show lines beside an error, unless the result is JSON."""
         if not self.as_json:
             self.trace(text)
+
+    def waits_for(self, places: Sequence[str]) -> None:
+        """Show what a command still waits for, as progress()."""
+        shown, more = places[:_PLACES], len(places) - _PLACES
+        text = ", ".join(map(printable, shown))
+        if more > 0:
+            text += f" and {more} more"
+        self.progress(f"waiting for {text}")
 
     def trace(self, text: str) -> None:
         """Show the traceback of an unexpected exception."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from vdsm_backup.users import users
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable
+    from typing import Any
 
     from vdsm_backup.cli.objects import DomainObject
     from vdsm_backup.cli.output import UI
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 # this much later, something is wrong with it.
 _GRACE = 5
 
+# As what the search for users is told to who waits.
+_USERS = "the search for its users"
+
 
 def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     """
@@ -33,8 +38,8 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
 
     Raises what target.one() does.
     """
-    storage, failures = target.one(args, options)
-    reading, found = _read_and_find_users(storage, options)
+    storage, failures = target.one(args, options, ui.waits_for)
+    reading, found = _read_and_find_users(storage, options, ui)
     domain = objects.domain_object(reading)
     domain["notes"] += output.failure_notes(failures)
     if ui.as_json:
@@ -58,22 +63,33 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
 
 
 def _read_and_find_users(
-    storage: Storage, options: Config
+    storage: Storage, options: Config, ui: UI
 ) -> tuple[Reading, users.Users]:
     """
     Read the domain, and find its users at the same time: on a mount that
     hangs each of them takes its whole timeout.
     """
     end = time.monotonic() + options.io_timeout + _GRACE
-    running = Jobs({"users": lambda: wiring.who_uses(storage, options)})
-    reading = readings.read(storage)
-    for _, found, error in running.results(lambda: end):
+    place = storage.found_at
+    running = Jobs(
+        {
+            place: lambda: readings.read(storage),
+            _USERS: lambda: wiring.who_uses(storage, options),
+        },
+        ui.waits_for,
+    )
+    found: dict[str, Any] = {}
+    # The reading ends by its own timeouts.
+    for key, result, error in running.results(
+        lambda: end if place in found else threading.TIMEOUT_MAX
+    ):
         if error:
             raise error
-        return reading, found
-    found = users.Users()
-    found.unseen("who uses it: this host did not answer in time")
-    return reading, found
+        found[key] = result
+    if _USERS not in found:
+        found[_USERS] = users.Users()
+        found[_USERS].unseen("who uses it: this host did not answer in time")
+    return found[place], found[_USERS]
 
 
 def _fields(domain: DomainObject, found: users.Users) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ all. Nothing waits for a source that hangs.
 from __future__ import annotations
 
 import functools
+import math
 import time
 from typing import TYPE_CHECKING, Union
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vdsm_backup.cli.objects import DomainObject
+    from vdsm_backup.processes.jobs import Slow
     from vdsm_backup.storage.base import Storage
     from vdsm_backup.storage.sources import Found
 
@@ -37,18 +39,22 @@ class Survey:
     """One scan of all sources, in which the domains are read, too."""
 
     def __init__(
-        self, sources: Mapping[str, Callable[[], Found]], timeout: float
+        self,
+        sources: Mapping[str, Callable[[], Found]],
+        timeout: float,
+        slow: Slow | None = None,
     ) -> None:
         """
         sources: of each source the job that scans it, as from
             Sources.scans().
         timeout: seconds that a single answer may take.
+        slow: called with the sources that are still waited for, see Jobs.
         """
         self._timeout = timeout
         # Of each source the storages that are still to be read. None: the
         # source is still being scanned.
         self._unread: dict[str, list[Storage] | None] = dict.fromkeys(sources)
-        self._jobs = Jobs({})
+        self._jobs = Jobs({}, slow)
         for source, job in sources.items():
             self._jobs.add(source, functools.partial(self._read, source, job))
 
@@ -56,16 +62,24 @@ class Survey:
         """All answers. Raises what batches() does."""
         return [answer for batch in self.batches(0) for answer in batch]
 
-    def batches(self, patience: float) -> Iterator[list[Answer]]:
+    @property
+    def is_complete(self) -> bool:
+        """Whether there are no more answers than batches() has given."""
+        return not self._jobs.waiting
+
+    def batches(
+        self, patience: float, quiet: float = math.inf
+    ) -> Iterator[list[Answer]]:
         """
         Yields lists of answers: first what comes within `patience` seconds,
-        which may be nothing, and then the others as they come.
+        which may be nothing, and then the others as they come. The first list
+        is given sooner if it has something, and nothing more has come for
+        `quiet` seconds.
 
         Raises what the job of a source raises, and what reading raises that
         is no error of ours.
         """
-        until = time.monotonic() + patience
-        yield self._answers_until(lambda: min(until, self._limit()))
+        yield self._first(time.monotonic() + patience, quiet)
         while self._jobs.waiting:
             told = next(self._jobs.results(self._limit), None)
             if told is None:
@@ -74,6 +88,16 @@ class Survey:
             # This answer is given together with all that are there by now.
             batch = self._answers_in(*told)
             yield batch + self._answers_until(time.monotonic)
+
+    def _first(self, until: float, quiet: float) -> list[Answer]:
+        """The answers that come until a time of time.monotonic()."""
+        answers: list[Answer] = []
+        limit = [until]
+        for told in self._jobs.results(lambda: min(*limit, self._limit())):
+            answers += self._answers_in(*told)
+            if answers:
+                limit[:] = [until, time.monotonic() + quiet]
+        return answers
 
     def _answers_until(self, deadline: Callable[[], float]) -> list[Answer]:
         answers: list[Answer] = []

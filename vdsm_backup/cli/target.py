@@ -4,6 +4,9 @@ Which domain the user means, by the arguments SD, --path and --device.
 
 SD is the UUID or the name of a domain. Without --path and --device the domain
 is searched in all sources of this host.
+
+slow, of the functions here: called with the places that a search still waits
+for, see Discovery.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from vdsm_backup.config import Config
+    from vdsm_backup.processes.jobs import Slow
     from vdsm_backup.storage.base import Storage
     from vdsm_backup.storage.sources import Failure
 
@@ -39,18 +43,18 @@ def plain(sd: str) -> str:
 
 
 def by_sd(
-    sd: str, options: Config, patient: bool = False
+    sd: str, options: Config, slow: Slow
 ) -> tuple[Storage, list[Failure]]:
     """
     (the storage of the domain, the sources that could not be searched).
 
-    patient: see Discovery.find(). Raises what Discovery.find() does.
+    Raises what Discovery.find() does.
     """
-    return discovery.Discovery(options).find(plain(sd), patient)
+    return discovery.Discovery(options, slow).find(plain(sd))
 
 
 def to_change(
-    args: argparse.Namespace, options: Config
+    args: argparse.Namespace, options: Config, slow: Slow
 ) -> tuple[Storage, list[Failure]]:
     """
     (the storage of the domain that a command is to change, the sources that
@@ -60,8 +64,8 @@ def to_change(
     Raises AmbiguousDomain, and what Discovery.find(), at_path_or_device() and
     select() do.
     """
-    found = at_path_or_device(args, options)
-    search = discovery.Discovery(options)
+    search = discovery.Discovery(options, slow)
+    found = at_path_or_device(args, search)
     if found is None:
         command = _again(args)
         return search.find(plain(args.sd), patient=True, command=command)
@@ -86,7 +90,7 @@ def _again(args: argparse.Namespace) -> str:
     return shlex.join(words)
 
 
-def uuid_of(sd: str, options: Config) -> str:
+def uuid_of(sd: str, options: Config, slow: Slow) -> str:
     """
     The UUID of the domain. A UUID may be that of a domain that is gone; a
     name needs the domain.
@@ -96,23 +100,18 @@ def uuid_of(sd: str, options: Config) -> str:
     sd = plain(sd)
     if is_uuid(sd):
         return sd
-    return by_sd(sd, options)[0].sd_id
+    return by_sd(sd, options, slow)[0].sd_id
 
 
 def at_path_or_device(
-    args: argparse.Namespace,
-    options: Config,
-    finder: discovery.Discovery | None = None,
+    args: argparse.Namespace, finder: discovery.Discovery
 ) -> list[Storage] | None:
     """
     The storages of the domains at --path or --device. None if neither was
     given.
 
-    finder: finds them. None: a new one.
-
     Raises what Discovery.at_path() and at_device() do.
     """
-    finder = finder or discovery.Discovery(options)
     if args.path:
         return finder.at_path(args.path)
     if getattr(args, "device", None):
@@ -141,7 +140,7 @@ def select(
 
 
 def one(
-    args: argparse.Namespace, options: Config
+    args: argparse.Namespace, options: Config, slow: Slow
 ) -> tuple[Storage, list[Failure]]:
     """
     (the storage of the one domain that is meant, the sources that could not be
@@ -150,9 +149,10 @@ def one(
     Raises AmbiguousDomain, DomainNotFound, and what by_sd() and
     at_path_or_device() do.
     """
-    found = at_path_or_device(args, options)
+    finder = discovery.Discovery(options, slow)
+    found = at_path_or_device(args, finder)
     if found is None:
-        return by_sd(args.sd, options)
+        return by_sd(args.sd, options, slow)
     if args.sd:
         found = select(found, [args.sd], args)
     return _one_of(found, args), []

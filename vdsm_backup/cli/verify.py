@@ -38,7 +38,7 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
 
     Raises what target.at_path_or_device() and target.select() do.
     """
-    found = _verify(args, options)
+    found = _verify(args, options, ui)
     code = _exit_code(found.all)
     if ui.as_json:
         ui.json(
@@ -53,29 +53,30 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     return code
 
 
-def _everything(options: Config) -> Report:
+def _everything(options: Config, ui: UI) -> Report:
     """All domains of this host, and what VDSM does not find and may be one."""
     sources = Sources(options)
-    answers = Survey(sources.scans(), options.io_timeout).all()
+    survey = Survey(sources.scans(), options.io_timeout, ui.waits_for)
+    answers = survey.all()
     return report(answers, sources, options)
 
 
-def _verify(args: argparse.Namespace, options: Config) -> Report:
+def _verify(args: argparse.Namespace, options: Config, ui: UI) -> Report:
     """
     In the order of the SDs, if they are searched in all sources; else sorted.
     """
-    discovery = Discovery(options)
+    discovery = Discovery(options, ui.waits_for)
     try:
-        found = target.at_path_or_device(args, options, discovery)
+        found = target.at_path_or_device(args, discovery)
     except errors.DomainNotFound:
         stray = _strays_only(args, discovery, options)
         if args.sd or not stray.all:
             raise
         return stray
     if found is None and args.sd:
-        return Report([_by_sd(sd, options) for sd in args.sd], [])
+        return Report([_by_sd(sd, options, ui) for sd in args.sd], [])
     if found is None:
-        return _everything(options)
+        return _everything(options, ui)
     if args.sd:
         found = target.select(found, args.sd, args)
         discovery.sources.passed_over.clear()
@@ -95,9 +96,9 @@ def _strays_only(
     return report([], sources, options)
 
 
-def _by_sd(sd: str, options: Config) -> Verified:
+def _by_sd(sd: str, options: Config, ui: UI) -> Verified:
     """What verify has to say of a domain that is searched in all sources."""
-    discovery = Discovery(options)
+    discovery = Discovery(options, ui.waits_for)
     sd_id = target.plain(sd)
     try:
         storage, failures = discovery.find(sd_id)

@@ -85,10 +85,13 @@ def holding(path: str, mounts: Iterable[Mount]) -> Mount | None:
     below that point before. The order of the table does not tell what hides
     what, since "/" may stand behind the mounts that are on it.
     """
+    way = path + "/"
     on_the_way = [
         mount
         for mount in mounts
-        if (path + "/").startswith(mount.point.rstrip("/") + "/")
+        # Most end here: a table can have hundreds, and a path many names.
+        if way.startswith(mount.point)
+        and way.startswith(mount.point.rstrip("/") + "/")
     ]
     if not all(mount.id for mount in on_the_way):
         return _last_of_the_longest(on_the_way)

@@ -54,6 +54,7 @@ class Reads(Generic[T]):
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        #: Those that have begun, and those that have not.
         self._running: dict[str, _Read[T]] = {}
         self._waiting: dict[str, _Read[T]] = {}
 
@@ -65,40 +66,50 @@ class Reads(Generic[T]):
         """
         with self._lock:
             read = self._waiting.get(key)
+            starts = False
             if read is None:
-                read = _Read(work)
-                if key in self._running:
-                    self._waiting[key] = read
-                else:
-                    self._start(key, read)
-        if not read.done.wait(max(deadline - time.monotonic(), 0)):
+                read = self._waiting[key] = _Read(work)
+                # Where one is running, its thread starts this one.
+                starts = key not in self._running
+        if starts:
+            self._start_or_fail(key, read)
+        left = deadline - time.monotonic()
+        # Nothing is in time after the deadline, also if it is there by now.
+        if left <= 0 or not read.done.wait(left):
             raise Late
         return read.answer()
 
-    def _start(self, key: str, read: _Read[T]) -> None:
-        """Start a read; the lock is held. Raises RuntimeError."""
-        # A daemon: one that hangs must not hold up the exit of its process.
-        thread = threading.Thread(
-            target=self._run, args=(key, read), daemon=True
-        )
-        # First the start, which can fail: then nothing runs. The thread takes
-        # the lock, which we have, before it removes itself from _running.
-        thread.start()
-        self._running[key] = read
+    def _start_or_fail(self, key: str, read: _Read[T]) -> None:
+        """
+        Start a read that is waiting. No other is running.
+
+        The lock is not held: start() returns when the thread has had its
+        turn, which takes long in a storm, and until then calls come in that
+        can share the read.
+        """
+        try:
+            # A daemon: one that hangs must not hold up the exit of its
+            # process.
+            threading.Thread(
+                target=self._run, args=(key, read), daemon=True
+            ).start()
+        except Exception as e:
+            # No more threads, or memory: those who wait get this error.
+            with self._lock:
+                del self._waiting[key]
+            read.error = e
+            read.done.set()
 
     def _run(self, key: str, read: _Read[T]) -> None:
+        with self._lock:
+            # From here on the read has begun: who has joined it came before,
+            # and who comes now makes another one.
+            del self._waiting[key]
+            self._running[key] = read
         read.run()
         with self._lock:
             del self._running[key]
-            waiting = self._waiting.pop(key, None)
-            if waiting is not None:
-                self._start_or_fail(key, waiting)
+            waiting = self._waiting.get(key)
+        if waiting is not None:
+            self._start_or_fail(key, waiting)
         read.done.set()
-
-    def _start_or_fail(self, key: str, read: _Read[T]) -> None:
-        try:
-            self._start(key, read)
-        except RuntimeError as e:
-            # No more threads: those who wait get this error.
-            read.error = e
-            read.done.set()

@@ -8,6 +8,7 @@ when the process exits.
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 import time
@@ -16,6 +17,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import Any
+
+    # Called with the keys of the jobs that somebody waits for, sorted.
+    Slow = Callable[[list[Any]], None]
+
+# Seconds without a result, after which Jobs tells what it still waits for.
+SLOW = 1
 
 
 class Jobs:
@@ -26,8 +33,17 @@ class Jobs:
     waiting: the keys of the jobs whose end results() has not given yet.
     """
 
-    def __init__(self, jobs: Mapping[Any, Callable[[], Any]]) -> None:
+    def __init__(
+        self, jobs: Mapping[Any, Callable[[], Any]], slow: Slow | None = None
+    ) -> None:
+        """
+        slow: called by results() with what is in `waiting`, when there was
+            no result for SLOW seconds. It is not told the same twice.
+        """
         self._results: queue.Queue[Any] = queue.Queue()
+        self._slow = slow
+        self._slow_at = time.monotonic() + SLOW if slow else math.inf
+        self._told: list[Any] = []
         self.waiting: set[Any] = set()
         for key, job in jobs.items():
             self.add(key, job)
@@ -67,13 +83,26 @@ class Jobs:
         with the jobs that are in `waiting`.
         """
         while self.waiting:
-            left = deadline() - time.monotonic()
+            end = deadline()
+            left = min(end, self._slow_at) - time.monotonic()
             try:
                 key, result, error, ended = self._results.get(
                     timeout=max(left, 0)
                 )
             except queue.Empty:
-                return
+                if end < self._slow_at:
+                    return
+                self._tell_slow()
+                continue
+            if self._slow:
+                self._slow_at = time.monotonic() + SLOW
             if ended:
                 self.waiting.discard(key)
             yield key, result, error
+
+    def _tell_slow(self) -> None:
+        self._slow_at = math.inf
+        waiting = sorted(self.waiting)
+        if self._slow and waiting != self._told:
+            self._told = waiting
+            self._slow(waiting)

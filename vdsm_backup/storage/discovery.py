@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import os
 import shlex
+import threading
 import time
 
 from vdsm_backup import errors
@@ -23,11 +24,14 @@ from vdsm_backup.text import is_uuid, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable
+    from typing import Callable, TypeVar
 
     from vdsm_backup.fileio.base import FileIO
+    from vdsm_backup.processes.jobs import Slow
     from vdsm_backup.storage.base import Options, Storage
     from vdsm_backup.storage.sources import Found
+
+    T = TypeVar("T")
 
 # Seconds that other sources may still take when the domain was found: a
 # second copy of it is worth waiting for, a hung mount is not.
@@ -43,8 +47,13 @@ class Discovery:
     sources: what was scanned.
     """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, slow: Slow | None = None) -> None:
+        """
+        slow: called with the sources, directories or devices that a search
+            still waits for, see Jobs.
+        """
         self.sources = Sources(options)
+        self._slow = slow
         self._timeout = options.io_timeout
 
     def all(self) -> Found:
@@ -125,6 +134,9 @@ class Discovery:
         Raises DomainNotFound, MetadataUnreadable, StorageTimeout.
         """
         path = os.path.abspath(path)
+        return self._alone(path, lambda: self._at_path(path))
+
+    def _at_path(self, path: str) -> list[Storage]:
         io = self.sources.io(path)
         try:
             if DOM_MD in io.listdir(path):
@@ -154,12 +166,24 @@ class Discovery:
 
         Raises DomainNotFound, the error of the device.
         """
-        found, failures = self.sources.scan_devices([device])
+        found, failures = self._alone(
+            device, lambda: self.sources.scan_devices([device])
+        )
         if failures:
             raise failures[0].error
         if not found:
             raise errors.DomainNotFound(f"on {printable(device)}")
         return found
+
+    def _alone(self, source: str, scan: Callable[[], T]) -> T:
+        """What scan() of one source returns or raises."""
+        running = Jobs({source: scan}, self._slow)
+        # It ends by its own timeouts.
+        _, found, error = next(running.results(lambda: threading.TIMEOUT_MAX))
+        if error:
+            raise error
+        result: T = found
+        return result
 
     def _scan(
         self,
@@ -174,7 +198,7 @@ class Discovery:
             source: functools.partial(_filtered, scan, wanted)
             for source, scan in self.sources.scans().items()
         }
-        running = Jobs(jobs)
+        running = Jobs(jobs, self._slow)
         # A job scans and then reads. Both end by their own timeouts before
         # this.
         timeout = self._timeout

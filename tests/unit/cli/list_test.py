@@ -223,6 +223,27 @@ def test_rows_are_not_kept_waiting():
     assert [answer.storage.sd_id for answer in rest] == [B]
 
 
+def test_first_rows_come_when_all_is_quiet():
+    places = Places(([], []))
+    answers = survey.Survey(places.jobs, 600)
+    batches = answers.batches(600, quiet=0.01)
+    assert [answer.storage.sd_id for answer in next(batches)] == [A]
+    assert not answers.is_complete
+    places.go.set()
+    assert [answer for batch in batches for answer in batch] == []
+    assert answers.is_complete
+
+
+def test_quiet_without_a_row_is_no_end():
+    """A table would have its widths from nothing."""
+    late = MemoryStorage(B, md_lines.flush(filedomain.metadata(B)))
+    places = Places(([late], []))
+    places.jobs["fast"] = lambda: ([], [])
+    batches = survey.Survey(places.jobs, 600).batches(600, quiet=0)
+    threading.Timer(0.2, places.go.set).start()
+    assert [answer.storage.sd_id for answer in next(batches)] == [B]
+
+
 def test_nothing_is_waited_for_forever(monkeypatch):
     monkeypatch.setattr(discovery, "GRACE", 0)
     places = Places(([], []))

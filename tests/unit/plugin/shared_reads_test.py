@@ -196,3 +196,79 @@ def test_no_thread_for_the_waiting_read(reads, storage, monkeypatch):
     first.answer()
     with pytest.raises(RuntimeError):
         second.answer()
+
+
+class SlowThread(threading.Thread):
+    """Of a read: its start takes until `go`, and fails if `fails`."""
+
+    fails = False
+
+    def start(self):
+        self.starting.set()
+        assert self.go.wait(LONG)
+        if self.fails:
+            raise RuntimeError("can't start new thread")
+        super().start()
+
+
+@pytest.fixture
+def slow_thread(reads, monkeypatch):
+    monkeypatch.setattr(
+        SlowThread, "starting", threading.Event(), raising=False
+    )
+    monkeypatch.setattr(SlowThread, "go", threading.Event(), raising=False)
+    shared_reads.threading.Thread = SlowThread
+    return SlowThread
+
+
+def test_calls_share_a_read_until_it_begins(reads, storage, slow_thread):
+    """As long as its thread takes to have its turn."""
+    callers = [Caller(reads, storage.read)]
+    assert slow_thread.starting.wait(LONG)
+    # The flag is set now, and the read has not begun.
+    storage.value = 1
+    callers += [Caller(reads, storage.read) for _ in range(50)]
+    wait_until(lambda: waiting(reads) == 50)
+    slow_thread.go.set()
+    storage.go.release()
+    assert [caller.answer() for caller in callers] == [1] * 51
+    assert storage.reads == 1
+
+
+def test_calls_share_the_next_read_until_it_begins(
+    reads, storage, slow_thread
+):
+    slow_thread.go.set()
+    first = Caller(reads, storage.read)
+    assert storage.started.acquire(timeout=LONG)
+    slow_thread.go.clear()
+    slow_thread.starting.clear()
+    callers = [Caller(reads, storage.read)]
+    wait_until(lambda: waiting(reads) == 1)
+    storage.go.release()
+    assert slow_thread.starting.wait(LONG)
+    # The first read has ended, and the next one has not begun.
+    storage.value = 1
+    callers += [Caller(reads, storage.read) for _ in range(50)]
+    wait_until(lambda: waiting(reads) == 51)
+    slow_thread.go.set()
+    storage.go.release()
+    assert first.answer() == 0
+    assert [caller.answer() for caller in callers] == [1] * 51
+    assert storage.reads == 2
+
+
+def test_no_thread_for_a_read_that_others_have_joined(
+    reads, storage, slow_thread, monkeypatch
+):
+    monkeypatch.setattr(slow_thread, "fails", True)
+    callers = [Caller(reads, storage.read)]
+    assert slow_thread.starting.wait(LONG)
+    callers += [Caller(reads, storage.read) for _ in range(5)]
+    wait_until(lambda: waiting(reads) == 5)
+    slow_thread.go.set()
+    for caller in callers:
+        with pytest.raises(RuntimeError):
+            caller.answer()
+    monkeypatch.setattr(slow_thread, "fails", False)
+    assert reads.get("sd", lambda: 7, time.monotonic() + LONG) == 7

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from vdsm_backup.processes import jobs as jobs_module
 from vdsm_backup.processes.jobs import Jobs
 
 
@@ -100,3 +101,49 @@ def test_results_go_on_after_a_deadline():
     assert list(jobs.results(time.monotonic)) == []
     release.set()
     assert list(jobs.results(soon(9))) == [("a", True, None)]
+
+
+@pytest.fixture
+def at_once(monkeypatch):
+    monkeypatch.setattr(jobs_module, "SLOW", 0)
+
+
+def test_what_is_slow_is_told_when_it_changes(at_once):
+    events = {key: threading.Event() for key in "cba"}
+    told = []
+
+    def slow(keys):
+        told.append(keys)
+        if keys[-1] != "a":
+            # A part is no end: the same is not told twice.
+            jobs.tell(keys[-1], "part")
+            events[keys[-1]].set()
+        else:
+            events["a"].set()
+
+    jobs = Jobs({key: e.wait for key, e in events.items()}, slow)
+    found = [
+        key for key, result, _ in jobs.results(soon(60)) if result is True
+    ]
+    assert found == ["c", "b", "a"]
+    assert told == [["a", "b", "c"], ["a", "b"], ["a"]]
+
+
+def test_what_is_slow_is_told_by_a_later_call(at_once):
+    """A call that ends sooner leaves it to the next one."""
+    release = threading.Event()
+    told = []
+    jobs = Jobs(
+        {"a": release.wait}, lambda keys: (told.append(keys), release.set())
+    )
+    assert list(jobs.results(lambda: 0)) == []
+    assert told == []
+    assert list(jobs.results(soon(60))) == [("a", True, None)]
+    assert told == [["a"]]
+
+
+def test_what_is_quick_is_not_told():
+    told = []
+    jobs = Jobs({"a": lambda: 1}, told.append)
+    assert list(jobs.results(soon(60))) == [("a", 1, None)]
+    assert told == []
