@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import os
 from typing import TYPE_CHECKING
 
 import vdsm_backup
@@ -17,6 +18,8 @@ from vdsm_backup.cli.values import not_empty
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any, NoReturn
+
+    from vdsm_backup.cli.commands import Command
 
 PROGRAM = "vdsm-backup-domain"
 
@@ -102,7 +105,13 @@ def parse(argv: Sequence[str], width: int | None = None) -> argparse.Namespace:
 
     Raises WrongUsage, TextRequested.
     """
-    args = _build(width).parse_args(argv)
+    # A parser of all commands takes as long to make as Python takes to start.
+    # Where that of the named one is not content, all have to tell why.
+    named = [command for command in COMMANDS if command.name in argv]
+    try:
+        args = _build(width, named).parse_args(argv)
+    except (errors.WrongUsage, TextRequested):
+        args = _build(width, COMMANDS).parse_args(argv)
     args.config = getattr(args, "config", None)
     args.json = getattr(args, "json", False)
     _check_target(args)
@@ -112,11 +121,12 @@ def parse(argv: Sequence[str], width: int | None = None) -> argparse.Namespace:
     return args
 
 
-def _build(width: int | None) -> _Parser:
+def _build(width: int | None, some: Sequence[Command]) -> _Parser:
     # Of itself argparse would look at descriptor 1, which is no terminal any
-    # more (main.py). Like argparse, this leaves two columns free.
+    # more (main.py), and import much to do so. Like argparse, this leaves two
+    # columns free.
     formatter = functools.partial(
-        argparse.HelpFormatter, width=width and width - 2
+        argparse.HelpFormatter, width=(width or _columns()) - 2
     )
     top = _Parser(
         prog=PROGRAM,
@@ -132,8 +142,9 @@ def _build(width: int | None) -> _Parser:
         metavar="COMMAND",
         required=True,
         parser_class=_Parser,
+        prog=PROGRAM,
     )
-    for command in COMMANDS:
+    for command in some:
         sub = commands.add_parser(
             command.name,
             prog=f"{PROGRAM} {command.name}",
@@ -152,6 +163,15 @@ def _build(width: int | None) -> _Parser:
         )
     top.add_common(with_version=True)
     return top
+
+
+def _columns() -> int:
+    """Of what is no terminal: as users say, or else 80."""
+    try:
+        columns = int(os.environ.get("COLUMNS", ""))
+    except ValueError:
+        columns = 0
+    return columns if columns > 0 else 80
 
 
 def _check_target(args: argparse.Namespace) -> None:
