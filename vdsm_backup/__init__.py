@@ -4,8 +4,10 @@ The backup flag of oVirt storage domains, on the storage itself.
 
     errors.py         every error: one class a code
     text.py           text from outside, harmless to show
+    record.py         values with named fields
     config.py         the options of this host
     config_files.py   the files that set them
+    config_parser.py  the text of one of these
     metadata/         what is on storage
     processes/        how our processes and threads run
     host/             this host, without touching storage

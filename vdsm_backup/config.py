@@ -9,16 +9,13 @@ and cannot be used is an error.
 
 from __future__ import annotations
 
-import grp
-import pwd
-
 from vdsm_backup import config_files, errors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from vdsm_backup.config_files import Sections
+    from vdsm_backup.config_parser import Sections
 
     # {(section, option): text}, of values or of the files that set them
     Texts = dict[tuple[str, str], str]
@@ -106,8 +103,8 @@ class Config:
         self._files = files
         self.repo_root = self._path("storage", "repo_root")
         self.io_timeout = self._number("storage", "io_timeout", 0.1, 3600)
-        self.uid = self._id("user", lambda name: pwd.getpwnam(name).pw_uid)
-        self.gid = self._id("group", lambda name: grp.getgrnam(name).gr_gid)
+        self.uid = self._id("user", _uid)
+        self.gid = self._id("group", _gid)
         self.ioprocess = self._choice("storage", "ioprocess")
         self.lvm_devices = self._list("lvm", "devices")
         self.lv_dir = self._path("lvm", "lv_dir")
@@ -211,6 +208,18 @@ class Config:
             return lookup(value)
         except KeyError:
             raise self.invalid("storage", option, f"{value!a} is unknown")
+
+
+def _uid(name: str) -> int:
+    import pwd
+
+    return pwd.getpwnam(name).pw_uid
+
+
+def _gid(name: str) -> int:
+    import grp
+
+    return grp.getgrnam(name).gr_gid
 
 
 def load(path: str | None = None) -> Config:

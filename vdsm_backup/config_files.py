@@ -23,10 +23,7 @@ tests and demos never see the host's. It may be anybody's.
 
 from __future__ import annotations
 
-import configparser
-import io
 import os
-import re
 import stat
 
 from vdsm_backup import errors
@@ -35,8 +32,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    # {section: {option: text}} of one file
-    Sections = dict[str, dict[str, str]]
+    from vdsm_backup.config_parser import Sections
 
 # Not below [sanlock] run_dir, which is the configured user's.
 RUN_DROP_INS = "/run/vdsm-backup-conf.d"
@@ -44,9 +40,6 @@ PACKAGE_DROP_INS = "/usr/lib/vdsm-backup/conf.d"
 
 # Bytes of one file. A file that names thousands of devices is smaller.
 MAX_SIZE = 256 * 1024
-
-# Characters of what a message quotes of a file.
-_MAX_SHOWN = 200
 
 
 def of_host(main: str) -> Iterator[tuple[str, Sections]]:
@@ -200,26 +193,22 @@ def _is_absent(path: str) -> bool:
     return False
 
 
-class _Parser(configparser.ConfigParser):
-    """
-    A parser that accepts nothing but a comment behind [section] on one line.
-    Python's own ignores what stands there, and an option would be lost.
-    """
-
-    SECTCRE = re.compile(r"\[(?P<header>[^]]+)\][ \t]*(?:[#;].*)?$")
-
-
 def _parse(name: str, data: bytes) -> Sections:
-    # There is no default section, which would set options of all sections.
-    parser = _Parser(interpolation=None, default_section="")
     try:
-        parser.read_file(io.StringIO(data.decode("utf-8"), newline=None), name)
+        text = data.decode("utf-8")
     except UnicodeDecodeError as e:
         reason = f"it is not UTF-8 text at byte {e.start}"
         raise errors.ConfigInvalid(name, "file", reason)
-    except configparser.Error as e:
-        reason = str(e).replace("\n", " ")[:_MAX_SHOWN]
-        raise errors.ConfigInvalid(name, "file", reason)
-    return {
-        section: dict(parser.items(section)) for section in parser.sections()
-    }
+    if _says_nothing(text):
+        return {}
+    # It takes long to import, and a hook of most hosts does not need it.
+    from vdsm_backup import config_parser
+
+    return config_parser.parse(name, text)
+
+
+def _says_nothing(text: str) -> bool:
+    """Whether there is nothing but comments and blank lines."""
+    return all(
+        line.strip()[:1] in ("", "#", ";") for line in text.splitlines()
+    )

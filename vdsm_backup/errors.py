@@ -1253,8 +1253,14 @@ class ConfigInvalid(Error):
 
     code = 987
     takes = ("path", "option", "reason")
-    msg = "Configuration {self.path}, {self.option}: {self.reason}"
+    msg = "Configuration {self.where}: {self.reason}"
     hints = ("options and defaults are in docs/configuration.md",)
+
+    @property
+    def where(self) -> str:
+        if self.option == "file":
+            return f"{self.path}"
+        return f"{self.path}, {self.option}"
 
 
 class InvalidTag(Error):

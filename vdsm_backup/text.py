@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Text from outside: made harmless to show, and recognized as a UUID."""
 
-import re
-import unicodedata
+from __future__ import annotations
 
 # Longest text from storage that is shown to a user.
 MAX_SHOWN = 256
@@ -16,12 +15,20 @@ _HIDDEN = {"Cc", "Cs", "Zl", "Zp", "Cf"}
 # A regular expression for a UUID as oVirt writes it, in lower case.
 UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
-_UUID = re.compile(UUID)
+# The same without one: every hook asks for UUIDs, and `re` takes long to
+# import.
+_LENGTHS = [8, 4, 4, 4, 12]
+_DIGITS = frozenset("0123456789abcdef")
 
 
 def is_uuid(text: str) -> bool:
     """Whether the text is a UUID as oVirt writes it, in lower case."""
-    return bool(_UUID.fullmatch(text))
+    if len(text) != 36:
+        return False
+    parts = text.split("-")
+    return list(map(len, parts)) == _LENGTHS and _DIGITS.issuperset(
+        "".join(parts)
+    )
 
 
 def printable(text: str) -> str:
@@ -29,13 +36,17 @@ def printable(text: str) -> str:
     Text from storage or from another program, made harmless for a terminal:
     hidden characters are escaped, and it is cut to MAX_SHOWN characters.
     """
-    shown = "".join(_escaped(c) for c in text[: MAX_SHOWN + 1])
+    shown = text[: MAX_SHOWN + 1]
+    if not (shown.isascii() and shown.isprintable()):
+        shown = "".join(map(_escaped, shown))
     if len(shown) > MAX_SHOWN:
         shown = shown[: MAX_SHOWN - 3] + "..."
     return shown
 
 
 def _escaped(char: str) -> str:
+    import unicodedata
+
     if unicodedata.category(char) not in _HIDDEN:
         return char
     return char.encode("unicode_escape").decode("ascii")

@@ -223,7 +223,9 @@ class _Reader:
             domain = LUNS[location.directory]
             if domain is None:
                 raise vm_paths.NotADomain(location.directory)
-            location = location._replace(domain=domain)
+            location = vm_paths.Location(
+                domain, location.kind, location.directory, location.candidate
+            )
         if location.domain == HUNG:
             raise errors.StorageTimeout(location.directory or "x", timeout)
         if location.domain not in DOMAINS:

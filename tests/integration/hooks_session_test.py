@@ -187,7 +187,7 @@ def test_standard_files_that_are_closed(host, data, ns, log, closed):
 def test_a_fault_of_ours(host, data, ns):
     """It is no reason to refuse, and is told by syslog."""
     path = rundir.make("fault")
-    text = "import sys\nsys.modules['vdsm_backup.host.journal'] = None\n"
+    text = "import sys\nsys.modules['vdsm_backup.vm.domxml'] = None\n"
     script = os.path.join(host.hooks, "qemu.d", hookrunner.NAME)
     with open(script) as f:
         first, _, rest = f.read().partition("\n")

@@ -165,6 +165,29 @@ def test_line_ends_of_other_systems(main):
         assert config.load(str(main)).guard_mode == "permissive"
 
 
+@pytest.mark.parametrize(
+    "data", [b"", b"\n", b"# a\r\n\t; b\r  \n#c", b"#\x0bx\n", b"\xc2\xa0\n"]
+)
+def test_what_sets_nothing(main, data):
+    main.write_bytes(data)
+    assert config.load(str(main)).guard_mode == "enforcing"
+
+
+@pytest.mark.parametrize(
+    "data, reason",
+    [
+        (b"# a\nmode = permissive\n", "no section .* before line"),
+        (b"\xef\xbb\xbf# a\n", "no section .* before line"),
+        (b"# a\n# \xff\n", "it is not UTF-8 text at byte 6"),
+        (b"# a\n[guard\n", "no section .* before line"),
+    ],
+)
+def test_what_is_beside_a_comment_counts(main, data, reason):
+    main.write_bytes(data)
+    with pytest.raises(errors.ConfigInvalid, match=reason):
+        config.load(str(main))
+
+
 @pytest.fixture
 def closed():
     """A directory that only root may enter, in one that all may."""

@@ -107,7 +107,13 @@ def test_an_option_that_was_removed_is_no_error(
         ("[sanlock]\nhost_id = 1.5\n", "host_id"),
         ("[sanlock]\nid = 1\n", "(known: host_id, timeout, settle, run_dir)"),
         ("[sanlok]\n", "(known: storage, lvm, sanlock, guard, history, vdsm)"),
-        ("nonsense", "file"),
+        ("nonsense", "conf: no section [..] before line 1"),
+        ("[lvm]\nx\n", "conf: line 2: neither a section nor OPTION = VALUE"),
+        ("[lvm]\n[lvm]\n", "conf: line 2: section [lvm] begins once more"),
+        (
+            "[guard]\nmode = enforcing\nmode = disabled\n",
+            "conf: line 3: [guard] mode is set once more",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_refused(tmp_path, text, named):
@@ -156,7 +162,12 @@ def test_percent_is_a_character(tmp_path):
 def named(path):
     with pytest.raises(errors.ConfigInvalid) as e:
         config.load(str(path))
-    assert str(e.value).startswith(f"Configuration {e.value.path}, ")
+    assert str(e.value).startswith(
+        (
+            f"Configuration {e.value.path}, [",
+            f"Configuration {e.value.path}: ",
+        )
+    )
     return os.path.basename(e.value.path)
 
 

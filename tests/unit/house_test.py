@@ -23,22 +23,25 @@ PACKAGE = "vdsm_backup"
 MAY_IMPORT = {
     "errors": "",
     "text": "",
-    "config": "errors config_files",
-    "config_files": "errors",
+    "record": "",
+    "config": "errors config_files config_parser",
+    "config_files": "errors config_parser",
+    "config_parser": "errors",
     "metadata": "errors text",
     "processes": "errors",
-    "host": "errors text config processes",
+    "host": "errors text record config processes",
     "fileio": "errors processes",
     "lvm": "errors text processes host.devices",
-    "vm": "errors text processes host.mounts host.block_stack",
+    "vm": "errors text record processes host.mounts host.block_stack",
     "storage": "errors text metadata fileio lvm processes host.mounts"
     " host.devices vm.links vm.paths",
     "lease": "errors text processes",
     "users": "errors text vm host processes",
-    "guard": "errors text metadata vm processes host.mounts host.journal"
+    "guard": "errors text record metadata vm processes host.mounts"
+    " host.journal"
     " storage.base storage.direct",
     "change": "errors text metadata processes storage.base",
-    "hooks": "errors text config vm.domxml vm.paths host.user guard",
+    "hooks": "errors text record config vm.domxml vm.paths host.user guard",
     "plugin": "errors text config metadata processes host vm users"
     " storage.base guard change",
     "doctor": "errors text config metadata processes host fileio lvm vm"
@@ -56,7 +59,7 @@ EXCEPTIONS = {
     # A child is asked.
     "doctor.installed": "hooks.answer plugin.install",
     "change.through_vdsm": "host.vdsm_client",
-    "hooks.entry": "processes.signals",
+    "hooks.answer": "processes.signals",
 }
 
 # Modules outside the standard library. We may count on no other.

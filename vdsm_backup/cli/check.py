@@ -114,7 +114,7 @@ def _with_permit(
     except errors.PermitUnusable as e:
         return verdict, [str(e)]
     notes = [f"{printable(vm)} is {permit}"] if permit else []
-    return verdict._replace(permit=permit), notes
+    return verdict.with_permit(permit), notes
 
 
 def _check_domain(

@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vdsm_backup.cli import values
 from vdsm_backup.cli.values import not_empty
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
 # Options
 
 
-@dataclass(frozen=True)
-class Option:
+class Option(NamedTuple):
     """The arguments of add_argument: names by position, settings by name."""
 
     names: tuple[str, ...]
@@ -101,8 +99,7 @@ HOW = (PATH_TO_CHANGE, DRY_RUN, TIMEOUT, DESPITE_OPEN_IMAGES, POOL_IS_GONE)
 # Commands
 
 
-@dataclass(frozen=True)
-class Command:
+class Command(NamedTuple):
     """
     A command of the command line.
 

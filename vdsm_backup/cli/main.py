@@ -14,7 +14,6 @@ import importlib
 import os
 import shlex
 import sys
-import traceback
 from typing import TYPE_CHECKING
 
 from vdsm_backup import config, errors
@@ -70,6 +69,8 @@ def main(argv: list[str], out: TextIO, err: TextIO) -> Exit:
         code = _report(errors.Interrupted(), ui)
     except Exception as e:
         if "--debug" in argv:
+            import traceback
+
             ui.trace(traceback.format_exc())
         error = errors.InternalError(type(e).__name__, str(e))
         code = _report(error, ui)

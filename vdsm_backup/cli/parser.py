@@ -132,14 +132,26 @@ def parse(argv: Sequence[str], width: int | None = None) -> argparse.Namespace:
 
     Raises WrongUsage, TextRequested.
     """
-    top, parsers = _build(width)
+    # A parser of all commands takes as long to make as Python takes to start.
+    # Where that of the named one is not content, all have to tell why.
+    named = [command for command in COMMANDS if command.name in argv]
+    try:
+        args = _parsed(argv, *_build(width, named))
+    except (errors.WrongUsage, TextRequested):
+        args = _parsed(argv, *_build(width, COMMANDS))
+    combinations.check(args, f"{PROGRAM} {args.command}")
+    return args
+
+
+def _parsed(
+    argv: Sequence[str], top: _Parser, parsers: dict[str, _Parser]
+) -> argparse.Namespace:
     args = top.parse_args(argv)
     args.config = getattr(args, "config", None)
     args.json = getattr(args, "json", False)
     args.verbose = getattr(args, "verbose", False)
     if args.command == "help":
         _help(args.about, top, parsers)
-    combinations.check(args, f"{PROGRAM} {args.command}")
     return args
 
 
@@ -148,13 +160,13 @@ def usage(program: str, width: int | None = None) -> str:
     The lines that say how a command is used. program: its name with that of
     the command, as in WrongUsage.
     """
-    top, parsers = _build(width)
+    top, parsers = _build(width, COMMANDS)
     return parsers.get(program.split(" ")[-1], top).format_usage().rstrip()
 
 
 def help_text(width: int | None = None) -> str:
     """The help of the whole."""
-    return _build(width)[0].format_help()
+    return _build(width, COMMANDS)[0].format_help()
 
 
 def _help(
@@ -167,10 +179,13 @@ def _help(
     raise TextRequested("help", chosen.format_help())
 
 
-def _build(width: int | None) -> tuple[_Parser, dict[str, _Parser]]:
-    """(the parser of everything, {command: its parser})"""
+def _build(
+    width: int | None, some: Sequence[Command]
+) -> tuple[_Parser, dict[str, _Parser]]:
+    """(the parser of some commands, {command: its parser})"""
     # Of itself argparse would look at descriptor 1, which is no terminal any
-    # more (main.py). Like argparse, this leaves two columns free.
+    # more (main.py), and import much to do so. Like argparse, this leaves two
+    # columns free.
     columns = (width or _WIDTH) - 2
 
     def formatter(prog: str) -> argparse.HelpFormatter:
@@ -195,9 +210,10 @@ def _build(width: int | None) -> tuple[_Parser, dict[str, _Parser]]:
         metavar="COMMAND",
         required=True,
         parser_class=_Parser,
+        prog=PROGRAM,
     )
     parsers = {}
-    for command in COMMANDS:
+    for command in some:
         parsers[command.name] = sub = commands.add_parser(
             command.name,
             prog=f"{PROGRAM} {command.name}",

@@ -9,8 +9,7 @@ reading.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vdsm_backup import errors
 from vdsm_backup.metadata import domain as metadata_domain
@@ -36,8 +35,7 @@ _ORIGIN_NOTES = {
 }
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(NamedTuple):
     """
     What was read of a domain.
 
@@ -54,7 +52,7 @@ class Reading:
     md: md_lines.Metadata | None
     flag: flag.Flag | None
     error: errors.Error | None
-    problems: list[errors.Error] = field(default_factory=list)
+    problems: list[errors.Error]
     origin_match: str | None = None
     lines: tuple[str, ...] = ()
 

@@ -12,9 +12,10 @@ import re
 from vdsm_backup.guard import permits
 from vdsm_backup.text import is_uuid
 
-_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
-_TIME = re.compile(r"([1-9][0-9]{0,4})([mhd])")
-_SECONDS = re.compile(r"[0-9]{1,4}(\.[0-9]{1,3})?")
+# Compiled where a value is given: most commands have none.
+_NUMBER = r"[1-9][0-9]{0,8}"
+_TIME = r"([1-9][0-9]{0,4})([mhd])"
+_SECONDS = r"[0-9]{1,4}(\.[0-9]{1,3})?"
 
 # Seconds: the bounds of [sanlock] timeout, which --timeout replaces.
 _TIMEOUT_RANGE = (1, 3600)
@@ -38,7 +39,7 @@ def not_empty(text: str) -> str:
 
 def number(text: str) -> int:
     """A number from 1 on."""
-    if not _NUMBER.fullmatch(text):
+    if not re.fullmatch(_NUMBER, text):
         raise argparse.ArgumentTypeError(f"{text!a} is no number from 1")
     return int(text)
 
@@ -46,7 +47,7 @@ def number(text: str) -> int:
 def seconds(text: str) -> float:
     """Seconds of a --timeout."""
     low, high = _TIMEOUT_RANGE
-    if not _SECONDS.fullmatch(text) or not low <= float(text) <= high:
+    if not re.fullmatch(_SECONDS, text) or not low <= float(text) <= high:
         raise argparse.ArgumentTypeError(
             f"{text!a} is not between {low} and {high} seconds"
         )
@@ -63,7 +64,7 @@ def vm_id(text: str) -> str:
 
 def permit_time(text: str) -> int:
     """Seconds of a time such as 2h."""
-    found = _TIME.fullmatch(text)
+    found = re.fullmatch(_TIME, text)
     asked = int(found[1]) * _UNITS[found[2]] if found else 0
     if not _MIN_PERMIT <= asked <= permits.MAX_SECONDS:
         days = permits.MAX_SECONDS // _UNITS["d"]

@@ -8,6 +8,10 @@ is made to keep the contract.
 
 from __future__ import annotations
 
+# Where it is not installed, nothing else is loaded in vain.
+import ioprocess
+
+# isort: split
 import errno
 import logging
 import os
@@ -15,8 +19,6 @@ import signal
 import stat
 import subprocess
 import threading
-
-import ioprocess
 
 from vdsm_backup.fileio import calls
 from vdsm_backup.fileio.base import Closed, FileIO, StatResult, Timeout

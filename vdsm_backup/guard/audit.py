@@ -51,7 +51,7 @@ def permitted(
             hint="; ".join(e.hint_lines()),
         )
         return verdict
-    return verdict._replace(permit=permit)
+    return verdict.with_permit(permit)
 
 
 def tell(

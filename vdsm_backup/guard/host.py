@@ -9,16 +9,14 @@ import time
 
 from vdsm_backup import errors
 from vdsm_backup.guard import policy
-from vdsm_backup.guard.verdict import Guard
 from vdsm_backup.host import mounts
-from vdsm_backup.storage import direct
 from vdsm_backup.vm import domxml, links, needs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Protocol
 
-    from vdsm_backup.guard.verdict import Verdict
+    from vdsm_backup.guard.verdict import Guard, Verdict
     from vdsm_backup.storage import base as storage_base
     from vdsm_backup.vm.needs import Resolved, UnresolvedPaths
     from vdsm_backup.vm.paths import Location
@@ -71,6 +69,11 @@ class GuardedVm:
         self._finder = finder
         self._needs = finder.needs(vm)
 
+    @property
+    def needs_nothing(self) -> bool:
+        """Whether the VM needs no storage domain, for certain."""
+        return not (self._needs.known or self._needs.unresolved)
+
     def verdict(self, operation: str, deadline: float) -> Verdict:
         """
         May the VM do this, by what is on storage now.
@@ -103,6 +106,10 @@ def make_guard(
     finder: follows links on mounts that may hang; None where no Needs have
         such links.
     """
+    # What reads storage is loaded for who reads storage: most hooks.
+    from vdsm_backup.guard.verdict import Guard
+    from vdsm_backup.storage import direct
+
     reader = direct.DirectReader(options)
     whole = options.io_timeout
 

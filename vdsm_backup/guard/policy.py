@@ -9,7 +9,7 @@ product that we have never heard of must work.
 
 from __future__ import annotations
 
-from collections import namedtuple
+from vdsm_backup.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,11 +49,7 @@ FORMAT = "format"
 _OF_NO_VM = ("preview", FORMAT)
 
 
-class Row(
-    namedtuple(
-        "Row", "operation answer about verb unreadable", defaults=("", None)
-    )
-):
+class Row(Record):
     """
     A row of the table.
 
@@ -66,12 +62,21 @@ class Row(
         on_unreadable says.
     """
 
-    __slots__ = ()
-    operation: str
-    answer: str
-    about: str
-    verb: str
-    unreadable: str | None
+    __slots__ = ("operation", "answer", "about", "verb", "unreadable")
+
+    def __init__(
+        self,
+        operation: str,
+        answer: str,
+        about: str,
+        verb: str = "",
+        unreadable: str | None = None,
+    ) -> None:
+        self.operation = operation
+        self.answer = answer
+        self.about = about
+        self.verb = verb
+        self.unreadable = unreadable
 
 
 TABLE = (
@@ -148,18 +153,20 @@ def asks_storage(operation: str) -> bool:
     return row(operation).answer != ALLOWED
 
 
-class Settings(
-    namedtuple("Settings", "mode on_unreadable", defaults=(ENFORCING, REFUSE))
-):
+class Settings(Record):
     """
     What the host's administrator wants of the guard.
 
     mode: one of MODES. on_unreadable: one of ON_UNREADABLE.
     """
 
-    __slots__ = ()
-    mode: str
-    on_unreadable: str
+    __slots__ = ("mode", "on_unreadable")
+
+    def __init__(
+        self, mode: str = ENFORCING, on_unreadable: str = REFUSE
+    ) -> None:
+        self.mode = mode
+        self.on_unreadable = on_unreadable
 
     def refuses(self, operation: str, known_flagged: bool) -> bool:
         """

@@ -8,14 +8,13 @@ read is not "not flagged": it is an answer of its own.
 
 from __future__ import annotations
 
-from collections import namedtuple
-
 from vdsm_backup import errors
 from vdsm_backup.guard import policy
 from vdsm_backup.guard.reading import Reading
 from vdsm_backup.metadata import domain as md_domain
 from vdsm_backup.metadata import flag as md_flag
 from vdsm_backup.metadata import lines as md_lines
+from vdsm_backup.record import Record
 from vdsm_backup.vm.paths import NotADomain
 
 TYPE_CHECKING = False
@@ -60,11 +59,7 @@ class Finding:
         self.master = master
 
 
-class Verdict(
-    namedtuple(
-        "Verdict", "operation settings findings permit", defaults=((), None)
-    )
-):
+class Verdict(Record):
     """
     The answer to an operation of a VM.
 
@@ -72,11 +67,23 @@ class Verdict(
     permit: of this VM, if it has one, by which nothing is refused.
     """
 
-    __slots__ = ()
-    operation: str
-    settings: policy.Settings
-    findings: Sequence[Finding]
-    permit: Permit | None
+    __slots__ = ("operation", "settings", "findings", "permit")
+
+    def __init__(
+        self,
+        operation: str,
+        settings: policy.Settings,
+        findings: Sequence[Finding] = (),
+        permit: Permit | None = None,
+    ) -> None:
+        self.operation = operation
+        self.settings = settings
+        self.findings = findings
+        self.permit = permit
+
+    def with_permit(self, permit: Permit | None) -> Verdict:
+        """The same, where the VM has this permit."""
+        return Verdict(self.operation, self.settings, self.findings, permit)
 
     def refuses(self, finding: Finding) -> bool:
         """Whether it is this finding that the operation is refused for."""

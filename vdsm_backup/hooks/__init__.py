@@ -6,5 +6,5 @@ What the hooks of VDSM and libvirt run.
     answer.py   from the XML of a VM to allowed or refused
 
 A hook is a process on the way of every start of a VM. tests/integration/
-hooks_imports_test.py holds what it must not import.
+hooks_imports_test.py holds what it may import, and why.
 """

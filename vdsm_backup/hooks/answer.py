@@ -14,12 +14,12 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections import namedtuple
 
 from vdsm_backup import config, errors
-from vdsm_backup.guard import audit, policy, refusal
 from vdsm_backup.guard import host as guard_host
+from vdsm_backup.guard import policy
 from vdsm_backup.host.user import become_user
+from vdsm_backup.record import Record
 from vdsm_backup.text import is_uuid, printable
 from vdsm_backup.vm import domxml
 
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
             """
 
 
-class Answer(namedtuple("Answer", "allowed text", defaults=("",))):
+class Answer(Record):
     """
     What the hook answers to its caller.
 
@@ -53,9 +53,11 @@ class Answer(namedtuple("Answer", "allowed text", defaults=("",))):
         another hook refuses the VM, VDSM may show the text of ours.
     """
 
-    __slots__ = ()
-    allowed: bool
-    text: str
+    __slots__ = ("allowed", "text")
+
+    def __init__(self, allowed: bool, text: str = "") -> None:
+        self.allowed = allowed
+        self.text = text
 
 
 class File:
@@ -165,7 +167,17 @@ class Hook:
         deadline = self._started + options.io_timeout
         guarded = guard_host.GuardedVm(options, vm, deadline)
         become_user(options)
+        if guarded.needs_nothing:
+            return Answer(True)
+        # What reads storage may start children.
+        from vdsm_backup.processes import signals
+
+        signals.hear_of_children()
         verdict = guarded.verdict(self._operation, deadline)
+        if not verdict.findings:
+            return Answer(True)
+        from vdsm_backup.guard import audit, refusal
+
         verdict = audit.permitted(
             verdict, options.permits, self._vm, self._vm_id
         )
@@ -178,6 +190,8 @@ class Hook:
 
     def _failed(self, error: errors.Error, trace: str | None) -> Answer:
         """The answer where no flag was read, because of this error."""
+        from vdsm_backup.guard import audit, refusal
+
         settings, operation = self._settings, self._operation
         refused = settings.refuses_faults(operation)
         audit.fault(

@@ -180,11 +180,8 @@ def _run(decide: Callable[[float], Answer]) -> NoReturn:
     os.umask(0o022)
     say = _take_stderr()
     try:
-        # Imported here as what decide() imports.
-        from vdsm_backup.processes import signals
-
-        signals.hear_of_children()
-        allowed, text = decide(started)
+        answer = decide(started)
+        allowed, text = answer.allowed, answer.text
     except BaseException as e:
         # Nobody knows what the configuration says of faults, so the VM is
         # refused.

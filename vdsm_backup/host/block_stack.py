@@ -20,9 +20,7 @@ lvm2 calls an LV <VG>-<LV>, dashes in both doubled, and its hidden parts
 from __future__ import annotations
 
 import os
-import re
 import stat
-from collections import namedtuple
 
 from vdsm_backup.host.devices import (
     LVM_UUID,
@@ -32,7 +30,9 @@ from vdsm_backup.host.devices import (
     attribute,
     is_plain,
     kernel_path,
+    listdir,
 )
+from vdsm_backup.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,10 +45,10 @@ _LEAST_SECTORS = 128 * 1024**2 // 512
 _HOLDERS = "holders"
 _SLAVES = "slaves"
 
-_VG = re.compile(r"((?:[^-]|--)+)-(?!-)")
+_VG = r"((?:[^-]|--)+)-(?!-)"
 
 
-class Stack(namedtuple("Stack", "vgs device")):
+class Stack(Record):
     """
     What sysfs knows of a block device.
 
@@ -58,9 +58,11 @@ class Stack(namedtuple("Stack", "vgs device")):
         there is no need: a VG is known, or the device is too small.
     """
 
-    __slots__ = ()
-    vgs: list[str]
-    device: str | None
+    __slots__ = ("vgs", "device")
+
+    def __init__(self, vgs: list[str], device: str | None) -> None:
+        self.vgs = vgs
+        self.device = device
 
 
 def number(path: str) -> str | None:
@@ -103,7 +105,7 @@ def of_scsi(address: str, sysfs: str = SYSFS) -> Stack | None:
 
 
 def _disk_of(scsi_device: str) -> Stack | None:
-    for name in _listdir(f"{scsi_device}/block"):
+    for name in listdir(f"{scsi_device}/block"):
         return _stack(f"{scsi_device}/block/{name}")
     return None
 
@@ -152,7 +154,7 @@ def _below(device: str) -> list[str]:
 
 
 def _on_top(device: str) -> list[str]:
-    inside = (os.path.join(device, name) for name in _listdir(device))
+    inside = (os.path.join(device, name) for name in listdir(device))
     return [*filter(_is_partition, inside), *_linked(device, _HOLDERS)]
 
 
@@ -169,7 +171,7 @@ def _linked(device: str, links: str) -> list[str]:
     directory = os.path.join(device, links)
     return [
         os.path.realpath(os.path.join(directory, name))
-        for name in _listdir(directory)
+        for name in listdir(directory)
     ]
 
 
@@ -182,7 +184,9 @@ def _is_lv(device: str) -> bool:
 
 
 def _vg(lv: str) -> str | None:
-    match = _VG.match(attribute(f"{lv}/dm/name"))
+    import re
+
+    match = re.match(_VG, attribute(f"{lv}/dm/name"))
     return match[1].replace("--", "-") if match else None
 
 
@@ -192,11 +196,3 @@ def _path(device: str) -> str:
     if mapped != MAPPER and is_plain(mapped):
         return mapped
     return kernel_path(device)
-
-
-def _listdir(path: str) -> list[str]:
-    try:
-        return os.listdir(path)
-    except OSError:
-        # It has none, or is gone.
-        return []

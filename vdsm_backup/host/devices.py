@@ -8,9 +8,7 @@ that hangs would hang us.
 
 from __future__ import annotations
 
-import glob
 import os
-import re
 
 from vdsm_backup import errors
 
@@ -31,7 +29,12 @@ LVM_UUID = "LVM-"
 
 # Names that can stand in `--devices`, a list with commas. VDSM leaves out
 # devices with other names too (TOXIC_CHARS in lib/vdsm/storage/multipath.py).
-_PLAIN = re.compile(r"/[A-Za-z0-9_.:@=#~/+-]+")
+_PLAIN = frozenset(
+    "abcdefghijklmnopqrstuvwxyz"
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    "0123456789"
+    "_.:@=#~/+-"
+)
 
 
 def configured_or_multipath(configured: Sequence[str]) -> list[str]:
@@ -45,7 +48,7 @@ def configured_or_multipath(configured: Sequence[str]) -> list[str]:
 def multipath(sysfs: str = SYSFS) -> list[str]:
     """Paths of the multipath devices of this host."""
     found = []
-    for directory in glob.glob(f"{glob.escape(sysfs)}/block/dm-*/dm"):
+    for directory in _maps(sysfs):
         if attribute(f"{directory}/uuid").startswith(MPATH_UUID):
             path = MAPPER + attribute(f"{directory}/name")
             if is_plain(path):
@@ -61,12 +64,22 @@ def under_active(vg: str, sysfs: str = SYSFS) -> list[str]:
     """
     prefix = f"{vg.replace('-', '--')}-"
     found = set()
-    for directory in glob.glob(f"{glob.escape(sysfs)}/block/dm-*/dm"):
+    for directory in _maps(sysfs):
         if attribute(f"{directory}/name").startswith(prefix) and _is_lv(
             directory
         ):
             found |= _leaves(os.path.dirname(directory))
     return sorted(path for path in found if is_plain(path))
+
+
+def _maps(sysfs: str) -> list[str]:
+    """The directories dm/ in sysfs of all device-mapper devices."""
+    block = f"{sysfs}/block"
+    return [
+        f"{block}/{name}/dm"
+        for name in listdir(block)
+        if name.startswith("dm-")
+    ]
 
 
 def _is_lv(directory: str) -> bool:
@@ -81,7 +94,8 @@ def _leaves(device: str) -> set[str]:
     device: its directory in sysfs.
     """
     found = set()
-    for slave in glob.glob(f"{glob.escape(device)}/slaves/*"):
+    for name in listdir(f"{device}/slaves"):
+        slave = f"{device}/slaves/{name}"
         if _is_lv(f"{slave}/dm"):
             found |= _leaves(slave)
         elif attribute(f"{slave}/dm/name"):
@@ -142,7 +156,7 @@ def is_read_only(device: str, sysfs: str = SYSFS) -> bool:
 
 def is_plain(name: str) -> bool:
     """Whether LVM can be limited to this device."""
-    return _PLAIN.fullmatch(name) is not None
+    return len(name) > 1 and name[0] == "/" and _PLAIN.issuperset(name)
 
 
 def require_plain(name: str) -> None:
@@ -159,3 +173,11 @@ def attribute(path: str) -> str:
             return f.read().rstrip("\n")
     except OSError:
         return ""
+
+
+def listdir(path: str) -> list[str]:
+    """The names in a directory of sysfs; none if it is not there."""
+    try:
+        return os.listdir(path)
+    except OSError:
+        return []

@@ -12,14 +12,12 @@ Blanks and backslashes in paths are octal escapes.
 from __future__ import annotations
 
 import os
-import re
-from collections import namedtuple
+
+from vdsm_backup.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-_ESCAPE = re.compile(r"\\([0-7]{3})")
 
 # Mount points of the host's own file systems. Where one of these hangs, VDSM
 # and libvirt hang first. On oVirt Node each is a file system of its own.
@@ -28,13 +26,7 @@ _OF_THE_HOST = {"/", "/usr", "/var", "/var/log"}
 _IN_MEMORY = {"tmpfs", "devtmpfs", "devpts", "hugetlbfs", "proc", "sysfs"}
 
 
-class Mount(
-    namedtuple(
-        "Mount",
-        "point fs_type source options root id parent",
-        defaults=(0, 0),
-    )
-):
+class Mount(Record):
     """
     One line of the table.
 
@@ -44,14 +36,33 @@ class Mount(
         mount point is; 0 if they are not known.
     """
 
-    __slots__ = ()
-    point: str
-    fs_type: str
-    source: str
-    options: str
-    root: str
-    id: int
-    parent: int
+    __slots__ = (
+        "point",
+        "fs_type",
+        "source",
+        "options",
+        "root",
+        "id",
+        "parent",
+    )
+
+    def __init__(
+        self,
+        point: str,
+        fs_type: str,
+        source: str,
+        options: str,
+        root: str,
+        id: int = 0,
+        parent: int = 0,
+    ) -> None:
+        self.point = point
+        self.fs_type = fs_type
+        self.source = source
+        self.options = options
+        self.root = root
+        self.id = id
+        self.parent = parent
 
 
 def table(path: str = "/proc/self/mountinfo") -> list[Mount]:
@@ -213,4 +224,8 @@ def _parse(line: str) -> Mount:
 
 
 def _unescape(text: str) -> str:
-    return _ESCAPE.sub(lambda m: chr(int(m[1], 8)), text)
+    if "\\" not in text:
+        return text
+    import re
+
+    return re.sub(r"\\([0-7]{3})", lambda m: chr(int(m[1], 8)), text)

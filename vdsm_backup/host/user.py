@@ -14,7 +14,7 @@ import os
 import sys
 
 from vdsm_backup import config, errors
-from vdsm_backup.processes import directories, spawn
+from vdsm_backup.processes import directories
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def _require_our_code(options: Config) -> None:
     Raise ConfigInvalid if the effective user cannot read our code, from which
     this process still imports modules, and which its children run.
     """
-    for path in (spawn.__file__, sys.executable):
+    for path in (errors.__file__, sys.executable):
         if not os.access(path, os.R_OK, effective_ids=True):
             raise options.invalid(
                 "storage",

@@ -22,8 +22,6 @@ written as "&<code point in decimal>&":
 
 from __future__ import annotations
 
-import re
-
 from vdsm_backup import errors
 from vdsm_backup.text import printable
 
@@ -42,9 +40,9 @@ TAG_PREFIX = "MDT_"
 MAX_TAG = 1024
 
 # Characters that VDSM does not keep as they are in a tag (blockSD.py).
-_TAG_UNSAFE = re.compile(r"[^a-zA-Z0-9_+.\-/=!:#]")
+_TAG_UNSAFE = r"[^a-zA-Z0-9_+.\-/=!:#]"
 
-_TAG_ESCAPE = re.compile(r"&(\d+)&")
+_TAG_ESCAPE = r"&(\d+)&"
 
 
 def decode_file(data: bytes, domain: str) -> list[str]:
@@ -83,7 +81,10 @@ def too_long(lines: Iterable[str]) -> str:
 
 def encode_tag(line: str) -> str:
     """The VG tag of a line. It may be longer than MAX_TAG."""
-    return TAG_PREFIX + _TAG_UNSAFE.sub(lambda m: f"&{ord(m[0])}&", line)
+    # A hook that reads a file domain needs no regular expression.
+    import re
+
+    return TAG_PREFIX + re.sub(_TAG_UNSAFE, lambda m: f"&{ord(m[0])}&", line)
 
 
 def decode_tags(tags: Iterable[str], domain: str) -> list[str]:
@@ -98,9 +99,11 @@ def decode_tags(tags: Iterable[str], domain: str) -> list[str]:
 
 
 def _decode(tag: str, domain: str) -> str:
+    import re
+
     try:
-        return _TAG_ESCAPE.sub(
-            lambda m: chr(int(m[1])), tag[len(TAG_PREFIX) :]
+        return re.sub(
+            _TAG_ESCAPE, lambda m: chr(int(m[1])), tag[len(TAG_PREFIX) :]
         )
     except (ValueError, OverflowError):
         problem = f"tag {printable(tag)} cannot be decoded"

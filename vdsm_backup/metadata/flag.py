@@ -14,7 +14,6 @@ as VDSM sorts all keys. Nothing else in the metadata is touched.
 
 from __future__ import annotations
 
-import unicodedata
 from collections import namedtuple
 
 from vdsm_backup import errors
@@ -135,6 +134,9 @@ def require_reason(text: str) -> str:
     reason = text.strip(" ")
     if not reason:
         raise errors.InvalidReason("it is empty")
+    # Only who sets a flag needs it.
+    import unicodedata
+
     for char in reason:
         if unicodedata.category(char) in _FORBIDDEN:
             shown = printable(char)

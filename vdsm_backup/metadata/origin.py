@@ -25,8 +25,9 @@ COPIED = "copied"
 REPLICA = "replica"
 UNKNOWN = "unknown"
 
-_FILE = re.compile(r"file:([^,]*),ino:(\d+),at:(.*)")
-_BLOCK = re.compile(r"pv:([^,]*),wwid:(.*)")
+# Compiled where an origin is compared: most domains have none.
+_FILE = r"file:([^,]*),ino:(\d+),at:(.*)"
+_BLOCK = r"pv:([^,]*),wwid:(.*)"
 
 
 def file_origin(fs_type: str, inode: int, at: str) -> str:
@@ -49,7 +50,7 @@ def match_file(stored: str, current: str) -> str:
     or the path differs it is MOVED: the export moved, or the whole file system
     was replicated.
     """
-    then, now = _FILE.fullmatch(stored), _FILE.fullmatch(current)
+    then, now = re.fullmatch(_FILE, stored), re.fullmatch(_FILE, current)
     if not then or not now:
         return UNKNOWN
     if then[2] != now[2]:
@@ -77,7 +78,7 @@ def match_block(stored: str, wwids: Mapping[str, str]) -> str:
     was migrated. If the PV is gone (pvmove, vgreduce), or one of the WWIDs is
     not known, nothing can be said: UNKNOWN.
     """
-    then = _BLOCK.fullmatch(stored)
+    then = re.fullmatch(_BLOCK, stored)
     if not then or not then[2] or not wwids.get(then[1]):
         return UNKNOWN
     return SAME if wwids[then[1]] == then[2] else REPLICA

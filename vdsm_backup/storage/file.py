@@ -25,7 +25,7 @@ import time
 from vdsm_backup import errors
 from vdsm_backup.fileio import base as fileio
 from vdsm_backup.host import mounts
-from vdsm_backup.metadata import encoding, origin
+from vdsm_backup.metadata import encoding
 from vdsm_backup.storage.base import LeasePaths, Storage
 
 TYPE_CHECKING = False
@@ -199,13 +199,19 @@ class FileStorage(Storage):
             reason = f"{path} is not a regular file"
             raise errors.WriteFailed(self.sd_id, "lease", reason)
 
+    # No hook asks for the origin of a domain.
+
     def origin(self) -> str:
+        from vdsm_backup.metadata import origin
+
         with self.failing("origin"):
             inode = self._io.lstat(os.path.join(self.dom_md, IDS)).st_ino
         fs_type, at = mounts.where(self.directory)
         return origin.file_origin(fs_type, inode, at)
 
     def match_origin(self, stored: str) -> str:
+        from vdsm_backup.metadata import origin
+
         return origin.match_file(stored, self.origin())
 
     def is_same(self, other: Storage) -> bool | None:

@@ -21,8 +21,6 @@ from vdsm_backup import errors
 from vdsm_backup.fileio import base as fileio
 from vdsm_backup.fileio import choose
 from vdsm_backup.host import devices, mounts
-from vdsm_backup.lvm.vgs import Lvm
-from vdsm_backup.storage.block import BlockStorage
 from vdsm_backup.storage.file import DOM_MD, FileStorage, io_user
 from vdsm_backup.text import is_uuid, printable
 from vdsm_backup.vm.links import mount_of
@@ -197,6 +195,12 @@ class Sources:
         """
         The domains on these block devices. Raises LvmFailed, StorageTimeout.
         """
+        if not names:
+            return [], []
+        # Hosts without LUNs, and who reads one mount, need neither of them.
+        from vdsm_backup.lvm.vgs import Lvm
+        from vdsm_backup.storage.block import BlockStorage
+
         options = self._options
         lvm = Lvm(names, options.io_timeout)
         scan = lvm.scan()

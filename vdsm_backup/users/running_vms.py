@@ -92,9 +92,9 @@ def uses(xml: str | bytes, sd_id: str) -> Uses:
             else:
                 found["uses"].append(f"disk {disk.target}")
     others = [
-        device
-        for device, path in vm.other_paths
-        if path.startswith("/") and belongs(path, sd_id)
+        other.device
+        for other in vm.other_paths
+        if other.path.startswith("/") and belongs(other.path, sd_id)
     ]
     told = {LEASE, *found["uses"]}
     found["uses"] += [d for d in dict.fromkeys(others) if d not in told]

@@ -30,8 +30,7 @@ vmdevices/storage.py.
 
 from __future__ import annotations
 
-from collections import namedtuple
-
+from vdsm_backup.record import Record
 from vdsm_backup.vm import scsi, xml_tree
 from vdsm_backup.vm.xml_paths import REMOVABLE, local, local_values
 
@@ -65,7 +64,7 @@ _IMAGE_KEYS = frozenset(("poolID", "domainID", "imageID", "volumeID"))
 _SOURCE = ("file", "dev", "name", "dir")
 
 
-class Source(namedtuple("Source", "kind value protocol", defaults=("",))):
+class Source(Record):
     """
     Where the data of a disk is.
 
@@ -74,17 +73,15 @@ class Source(namedtuple("Source", "kind value protocol", defaults=("",))):
     protocol: that of a network disk, else "".
     """
 
-    __slots__ = ()
-    kind: str
-    value: str
-    protocol: str
+    __slots__ = ("kind", "value", "protocol")
+
+    def __init__(self, kind: str, value: str, protocol: str = "") -> None:
+        self.kind = kind
+        self.value = value
+        self.protocol = protocol
 
 
-class Disk(
-    namedtuple(
-        "Disk", "device target sources domains", defaults=("disk", "?", (), ())
-    )
-):
+class Disk(Record):
     """
     A disk of a VM.
 
@@ -94,36 +91,40 @@ class Disk(
     domains: storage domains by VDSM's metadata, usually one or none.
     """
 
-    __slots__ = ()
-    device: str
-    target: str
-    sources: Sequence[Source]
-    domains: Sequence[str]
+    __slots__ = ("device", "target", "sources", "domains")
+
+    def __init__(
+        self,
+        device: str = "disk",
+        target: str = "?",
+        sources: Sequence[Source] = (),
+        domains: Sequence[str] = (),
+    ) -> None:
+        self.device = device
+        self.target = target
+        self.sources = sources
+        self.domains = domains
 
     @property
     def removable(self) -> bool:
         return self.device in REMOVABLE
 
 
-class DevicePath(namedtuple("DevicePath", "device path")):
+class DevicePath(Record):
     """
     A path that is no source of a disk, or a SCSI address.
 
     device: what of the VM has it, for people.
     """
 
-    __slots__ = ()
-    device: str
-    path: str
+    __slots__ = ("device", "path")
+
+    def __init__(self, device: str, path: str) -> None:
+        self.device = device
+        self.path = path
 
 
-class Vm(
-    namedtuple(
-        "Vm",
-        "name uuid live disks leases lease_paths other_paths scsi",
-        defaults=("", "", False, (), (), (), (), ()),
-    )
-):
+class Vm(Record):
     """
     A VM, or what a single <disk> tells of one: its disk.
 
@@ -136,15 +137,36 @@ class Vm(
     scsi: SCSI devices of the host that the VM gets, "host:bus:target:unit".
     """
 
-    __slots__ = ()
-    name: str
-    uuid: str
-    live: bool
-    disks: Sequence[Disk]
-    leases: Sequence[str]
-    lease_paths: Sequence[str]
-    other_paths: Sequence[DevicePath]
-    scsi: Sequence[DevicePath]
+    __slots__ = (
+        "name",
+        "uuid",
+        "live",
+        "disks",
+        "leases",
+        "lease_paths",
+        "other_paths",
+        "scsi",
+    )
+
+    def __init__(
+        self,
+        name: str = "",
+        uuid: str = "",
+        live: bool = False,
+        disks: Sequence[Disk] = (),
+        leases: Sequence[str] = (),
+        lease_paths: Sequence[str] = (),
+        other_paths: Sequence[DevicePath] = (),
+        scsi: Sequence[DevicePath] = (),
+    ) -> None:
+        self.name = name
+        self.uuid = uuid
+        self.live = live
+        self.disks = disks
+        self.leases = leases
+        self.lease_paths = lease_paths
+        self.other_paths = other_paths
+        self.scsi = scsi
 
 
 def parse(xml: str | bytes) -> Vm:
@@ -190,7 +212,8 @@ def _others(
         for key, disk in disks.items()
     }
     found = []
-    for owner, path in paths:
+    for each in paths:
+        owner, path = each.owner, each.path
         disk = disks.get(id(owner))
         if path in sources.get(id(owner), ()):
             continue

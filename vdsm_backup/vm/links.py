@@ -18,12 +18,11 @@ all paths of one VM together have Limits.
 from __future__ import annotations
 
 import os
-import re
 import time
-from collections import namedtuple
 
 from vdsm_backup import errors
 from vdsm_backup.host import mounts
+from vdsm_backup.record import Record
 from vdsm_backup.text import is_uuid
 
 TYPE_CHECKING = False
@@ -40,9 +39,7 @@ MAX_PATH = 4096
 MAX_PARTS = 100_000
 
 MAPPER = "/dev/mapper/"
-_DM = re.compile(r"/dev/(dm-\d+)")
-
-_OF_A_PROCESS = re.compile(r"/\d+/.", re.DOTALL)
+_DM = "/dev/dm-"
 
 # The directory in a file domain by which it is one.
 _DOM_MD = "dom_md"
@@ -76,7 +73,7 @@ class Limits:
             raise errors.VmUnclear("following its paths takes too long")
 
 
-class Step(namedtuple("Step", "kind path rest", defaults=("",))):
+class Step(Record):
     """
     What is met on the way of a path.
 
@@ -86,15 +83,15 @@ class Step(namedtuple("Step", "kind path rest", defaults=("",))):
         path from there, and nothing comes after that.
     """
 
-    __slots__ = ()
-    kind: str
-    path: str
-    rest: str
+    __slots__ = ("kind", "path", "rest")
+
+    def __init__(self, kind: str, path: str, rest: str = "") -> None:
+        self.kind = kind
+        self.path = path
+        self.rest = rest
 
 
-class Trace(
-    namedtuple("Trace", "names mount rest domains", defaults=(None, None, ()))
-):
+class Trace(Record):
     """
     What is known of a path without touching what could hang.
 
@@ -105,11 +102,19 @@ class Trace(
     domains: directories on the way, see DOMAIN.
     """
 
-    __slots__ = ()
-    names: tuple[str, ...]
-    mount: str | None
-    rest: str | None
-    domains: tuple[str, ...]
+    __slots__ = ("names", "mount", "rest", "domains")
+
+    def __init__(
+        self,
+        names: tuple[str, ...],
+        mount: str | None = None,
+        rest: str | None = None,
+        domains: tuple[str, ...] = (),
+    ) -> None:
+        self.names = names
+        self.mount = mount
+        self.rest = rest
+        self.domains = domains
 
 
 def trace(
@@ -154,7 +159,8 @@ def _is_of_a_process(path: str, mount: mounts.Mount | None) -> bool:
     if mount is None or mount.fs_type != "proc":
         return False
     inside = mount.root.rstrip("/") + path[len(mount.point.rstrip("/")) :]
-    return _OF_A_PROCESS.match(inside) is not None
+    above, _, below = inside[1:].partition("/")
+    return inside[:1] == "/" and above.isdecimal() and below != ""
 
 
 def mount_of(path: str, table: Sequence[mounts.Mount]) -> mounts.Mount | None:
@@ -189,7 +195,7 @@ def follow(
     if "\0" in path:
         # No file has it, and the calls below refuse it.
         return
-    told: set[Step] = set()
+    told: set[str] = set()
     asked: set[str] = set()
     at, links = "/", 0
     todo = _reversed_parts(path)
@@ -217,7 +223,7 @@ def follow(
         limits.spend(len(parts))
         todo += parts
         yield from _new(_names(at, todo), told)
-    yield from _new([Step(NAME, at)], told)
+    yield from _new([at], told)
     yield from _domains(at, asked, may_hang)
     mapped = _mapper_name(at, sysfs)
     if mapped is not None:
@@ -229,19 +235,19 @@ def _reversed_parts(path: str) -> list[str]:
     return [p for p in reversed(path.split("/")) if p not in ("", ".")]
 
 
-def _names(at: str, todo: list[str]) -> list[Step]:
+def _names(at: str, todo: list[str]) -> list[str]:
     # A name with ".." in it is none: what ".." is, is seen on the way.
     if ".." in todo:
         return []
-    return [Step(NAME, os.path.join(at, *reversed(todo)))]
+    return [os.path.join(at, *reversed(todo))]
 
 
-def _new(steps: list[Step], told: set[Step]) -> Iterator[Step]:
-    """Those of the steps that were not told before."""
-    for step in steps:
-        if step not in told:
-            told.add(step)
-            yield step
+def _new(names: list[str], told: set[str]) -> Iterator[Step]:
+    """The Steps of those names that were not told before."""
+    for name in names:
+        if name not in told:
+            told.add(name)
+            yield Step(NAME, name)
 
 
 def _readlink(path: str) -> str | None:
@@ -287,11 +293,10 @@ def _has_dom_md(directory: str, may_hang: Callable[[str], bool]) -> bool:
 
 def _mapper_name(path: str, sysfs: str) -> str | None:
     """/dev/mapper/<name> of a /dev/dm-N. None of any other path."""
-    match = _DM.fullmatch(path)
-    if not match:
+    if not (path.startswith(_DM) and path[len(_DM) :].isdecimal()):
         return None
     try:
-        path = f"{sysfs}/block/{match[1]}/dm/name"
+        path = f"{sysfs}/block/{os.path.basename(path)}/dm/name"
         with open(path, errors="surrogateescape") as f:
             return MAPPER + f.read().rstrip("\n")
     except OSError:

@@ -16,11 +16,10 @@ directory needs the domains in it, too (shared_directories.py).
 from __future__ import annotations
 
 import os
-from collections import Counter, namedtuple
 
 from vdsm_backup import errors
 from vdsm_backup.host import block_stack
-from vdsm_backup.processes import scripts
+from vdsm_backup.record import Record
 from vdsm_backup.text import is_uuid, printable
 from vdsm_backup.vm import links, luns
 from vdsm_backup.vm import paths as vm_paths
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from typing import Iterable, List, Optional, Sequence, Tuple
 
     from vdsm_backup.host.mounts import Mount
+    from vdsm_backup.processes.scripts import Script
     from vdsm_backup.vm.domxml import Disk, Vm
 
     # (device, path); the paths of one list are on one mount.
@@ -50,16 +50,18 @@ MAX_LOCATIONS = 256
 MAX_PARTS = 20_000
 
 
-class Need(namedtuple("Need", "device location")):
+class Need(Record):
     """
     A VM needs the storage domain at this location.
 
     device: what of the VM is there, for people: "disk vda" or "a lease".
     """
 
-    __slots__ = ()
-    device: str
-    location: vm_paths.Location
+    __slots__ = ("device", "location")
+
+    def __init__(self, device: str, location: vm_paths.Location) -> None:
+        self.device = device
+        self.location = location
 
 
 class Needs:
@@ -125,11 +127,12 @@ class Finder:
         for path in vm.lease_paths:
             if path.startswith("/"):
                 self._add_path(found, LEASE, path)
-        for device, path in vm.other_paths:
-            self._add_path(found, printable(device), path, shared=True)
-        for device, address in vm.scsi:
-            locations = luns.scsi_locations(address)
-            found.known += [Need(device, location) for location in locations]
+        for other in vm.other_paths:
+            device = printable(other.device)
+            self._add_path(found, device, other.path, shared=True)
+        for scsi in vm.scsi:
+            locations = luns.scsi_locations(scsi.path)
+            found.known += [Need(scsi.device, place) for place in locations]
         found.known = _merge(found.known)
         count = len({n.location for n in found.known}) + len(found.unresolved)
         if count > MAX_LOCATIONS:
@@ -229,6 +232,11 @@ class Finder:
         and why they are, which is None if there are none. What is met on the
         way of an unresolved path counts, too.
         """
+        # Few VMs have such paths, and no other needs these.
+        from collections import Counter
+
+        from vdsm_backup.processes import scripts
+
         names = sorted({path for _, path in paths})
         followers = [scripts.Script(RESOLVE_LINKS, *names)]
         if os.getuid() == 0 != os.geteuid():
@@ -272,7 +280,7 @@ class Finder:
 
 
 def _why(
-    followers: Sequence[scripts.Script], left: UnresolvedPaths, timeout: float
+    followers: Sequence[Script], left: UnresolvedPaths, timeout: float
 ) -> errors.Error | None:
     if not left:
         return None
@@ -288,7 +296,7 @@ def _why(
 
 def _require_parts(vm: Vm) -> None:
     paths = [s.value for disk in vm.disks for s in disk.sources]
-    paths += [*vm.lease_paths, *(path for _, path in vm.other_paths)]
+    paths += [*vm.lease_paths, *(other.path for other in vm.other_paths)]
     # Also a path without a slash has a part, and so has a domain by metadata:
     # many disks can have the same many domains.
     parts = sum(path.count("/") + 1 for path in paths)

@@ -23,10 +23,9 @@ dom_md (links.py, which also has all names of one path).
 from __future__ import annotations
 
 import os
-import re
-from collections import namedtuple
 
-from vdsm_backup.text import UUID, is_uuid
+from vdsm_backup.record import Record
+from vdsm_backup.text import is_uuid
 from vdsm_backup.vm.links import MAPPER
 
 # Kinds of a Location.
@@ -39,20 +38,16 @@ ANY = "any"
 
 RUN_STORAGE = ("/run/vdsm/storage", "/var/run/vdsm/storage")
 
-# VDSM uses Python's tempfile, whose random part is 8 characters of a-z0-9_.
-_TRANSIENT = re.compile(rf"({UUID})-{UUID}\.[a-z0-9_]{{8}}")
-# <VG>-<LV>, dashes in them doubled. No text of any length may cost a regular
-# expression more than one pass: a VM's XML can have millions of dashes.
-_MAPPED = re.compile(rf"({UUID.replace('-[', '--[')})-(?:[^-]|--)+")
+# VDSM uses Python's tempfile, whose random part is 8 of these.
+_RANDOM = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
+_RANDOM_LENGTH = 8
+
+# Characters of a UUID, and of one whose dashes are doubled.
+_UUID = 36
+_DOUBLED = 40
 
 
-class Location(
-    namedtuple(
-        "Location",
-        "domain kind directory candidate",
-        defaults=(ANY, "", False),
-    )
-):
+class Location(Record):
     """
     Where a storage domain is.
 
@@ -63,11 +58,19 @@ class Location(
         the domain. If there is no such domain, the location does not count.
     """
 
-    __slots__ = ()
-    domain: str
-    kind: str
-    directory: str
-    candidate: bool
+    __slots__ = ("domain", "kind", "directory", "candidate")
+
+    def __init__(
+        self,
+        domain: str,
+        kind: str = ANY,
+        directory: str = "",
+        candidate: bool = False,
+    ) -> None:
+        self.domain = domain
+        self.kind = kind
+        self.directory = directory
+        self.candidate = candidate
 
     @property
     def title(self) -> str:
@@ -166,18 +169,48 @@ def _in_known(
         return _location(inside, 0, BLOCK)
     if name.startswith(MAPPER):
         return _mapped(name[len(MAPPER) :])
-    match = _TRANSIENT.fullmatch(parts[-1])
-    if match:
+    sd_id = _of_transient(parts[-1])
+    if sd_id is not None:
         # The file may also be somebody else's and only be called so, so the
         # directories that it is in count, too.
-        return [Location(match[1], candidate=True), *_candidates(parts)]
+        return [Location(sd_id, candidate=True), *_candidates(parts)]
+    return None
+
+
+def _of_transient(name: str) -> str | None:
+    """
+    The domain of a transient disk, <sd>-<volume>.<random>. None if the file
+    is called otherwise.
+    """
+    both, _, random = name.rpartition(".")
+    sd_id, rest = both[:_UUID], both[_UUID:]
+    if (
+        is_uuid(sd_id)
+        and rest[:1] == "-"
+        and is_uuid(rest[1:])
+        and len(random) == _RANDOM_LENGTH
+        and _RANDOM.issuperset(random)
+    ):
+        return sd_id
     return None
 
 
 def _mapped(name: str) -> list[Location]:
-    """The Location that a name of device-mapper tells of."""
-    match = _MAPPED.fullmatch(name)
-    return [Location(match[1].replace("--", "-"), BLOCK)] if match else []
+    """
+    The Location that a name of device-mapper tells of: <VG>-<LV>, dashes in
+    both doubled.
+    """
+    vg, rest = name[:_DOUBLED], name[_DOUBLED:]
+    sd_id, lv = vg.replace("--", "-"), rest[1:]
+    if (
+        is_uuid(sd_id)
+        and sd_id.replace("-", "--") == vg
+        and rest[:1] == "-"
+        and lv
+        and "-" not in lv.replace("--", "")
+    ):
+        return [Location(sd_id, BLOCK)]
+    return []
 
 
 def _candidates(parts: list[str]) -> list[Location]:

@@ -13,8 +13,6 @@ adapter as it was given (src/util/virscsi.c, src/conf/domain_conf.c).
 
 from __future__ import annotations
 
-import re
-
 from vdsm_backup.vm.xml_paths import local_values
 from vdsm_backup.vm.xml_tree import BadXml
 
@@ -31,7 +29,7 @@ MAX_DEVICES = 1000
 _HOST = "scsi_host"
 
 # Hexadecimal, octal or decimal, of up to 64 bits.
-_NUMBER = re.compile(
+_NUMBER = (
     r"[ \t\n\v\f\r]*([-+]?)"
     r"(?:0[xX]0*([0-9a-fA-F]{1,16})|0+([0-7]{1,22})|([0-9]{1,20}))"
 )
@@ -70,7 +68,10 @@ def _of_source(source: Element) -> Iterator[str]:
 
 def _number(text: str) -> int | None:
     """The number that libvirt reads in a text; None if that is none."""
-    match = _NUMBER.fullmatch(text)
+    # Few VMs have such a device, and no other needs this.
+    import re
+
+    match = re.fullmatch(_NUMBER, text)
     if not match:
         return None
     sign, hexadecimal, octal, decimal = match.groups()

@@ -19,13 +19,12 @@ Not looked at are
 
 The elements of other namespaces are qemu's: arguments of its command line
 above all. In these, paths are looked for in all forms that qemu has: see
-in_argument().
+qemu_arguments.py.
 """
 
 from __future__ import annotations
 
-import re
-from collections import namedtuple
+from vdsm_backup.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,14 +55,8 @@ _NO_PATHS = ("title", "description", "resource")
 # Elements in <os> that are read as a CD-ROM is.
 _READ_ONLY = ("kernel", "initrd", "dtb")
 
-# What ends a path in an argument of qemu, if the path has no such character
-# itself: `file=/a,if=virtio`, `file:/a`, `{"filename": "/a"}`, `cat /a`.
-_PIECE = re.compile(r"""[^=:,;|&"'<>(){}\[\]\s]+""")
-_QUOTE = re.compile("[\"']")
-_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))")
 
-
-class Found(namedtuple("Found", "owner path")):
+class Found(Record):
     """
     A path, and the device that it is of.
 
@@ -73,9 +66,11 @@ class Found(namedtuple("Found", "owner path")):
         the working directory of libvirt and of qemu.
     """
 
-    __slots__ = ()
-    owner: Element
-    path: str
+    __slots__ = ("owner", "path")
+
+    def __init__(self, owner: Element, path: str) -> None:
+        self.owner = owner
+        self.path = path
 
 
 class Collector:
@@ -129,8 +124,7 @@ class Collector:
         if _is_left_out(within):
             return
         owner = within[_owner_at(within)]
-        paths = in_argument(text) if " " in owner.tag else _plain(text)
-        for path in paths:
+        for path in _of_qemu(text) if " " in owner.tag else _plain(text):
             # Each counts, also one that is there already: it cost its time.
             self._count += 1
             if self._count > MAX_PATHS:
@@ -162,62 +156,15 @@ def local_values(values: Mapping[str, str], name: str) -> Iterator[str]:
             yield value
 
 
-def in_argument(text: str) -> Iterator[str]:
-    """
-    All that may be a path in an argument of qemu's command line, or in a
-    value of its environment: the argument itself, a value of
-    `key=value,key=value` in which a comma is doubled, what is behind
-    `driver:`, a string of JSON, a word of a command.
-
-    A path may have any of the characters that end it in other forms, so each
-    beginning has several ends.
-    """
-    yield from _pieces(text)
-    if "\\" in text:
-        # A character beyond U+FFFF is two escapes.
-        halves = _ESCAPE.sub(_unescaped, text)
-        whole = halves.encode("utf-16", "surrogatepass")
-        yield from _pieces(whole.decode("utf-16", "replace"))
-
-
-def _pieces(text: str) -> Iterator[str]:
-    # Doubled commas are one character while ends are looked for. No XML has
-    # this one.
-    text = text.replace(",,", "\0")
-    for match in _PIECE.finditer(text):
-        start, end = match.span()
-        if "/" not in match[0] or _is_word(match, text):
-            continue
-        longest = text[start : start + MAX_PATH + 1]
-        quote = _QUOTE.search(longest)
-        ends = {
-            match[0],
-            longest,
-            longest.partition(",")[0],
-            longest[: quote.start()] if quote else longest,
-        }
-        for path in sorted(ends):
-            yield path.replace("\0", ",")
-            if "\0" in path:
-                # In JSON they are two.
-                yield path.replace("\0", ",,")
-
-
-def _is_word(match: re.Match[str], text: str) -> bool:
-    """
-    Whether a piece of an argument is but a slash between blanks: that is no
-    name of the root directory.
-    """
-    around = text[max(match.start() - 1, 0) : match.end() + 1]
-    return not match[0].strip("/") and any(map(str.isspace, around))
-
-
-def _unescaped(match: re.Match[str]) -> str:
-    return chr(int(match[1], 16)) if match[1] else match[2]
-
-
 def _is_network_name(element: Element, key: str) -> bool:
     return local(key) == "name" and local(element.tag) == "source"
+
+
+def _of_qemu(text: str) -> Iterator[str]:
+    # Few VMs have such elements, and no other needs the module.
+    from vdsm_backup.vm.qemu_arguments import paths_in
+
+    return paths_in(text)
 
 
 def _plain(text: str) -> Iterator[str]:

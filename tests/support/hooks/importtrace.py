@@ -36,11 +36,13 @@ def _main():
     importers = _Importers()
     sys.meta_path.insert(0, importers)
     end = os._exit
+    # Opened here: the hook may become another user.
+    told = open(output, "x")
 
     def tell(code):
-        with open(output, "x") as f:
-            for name in set(sys.modules) - before:
-                f.write(f"{name} {importers.get(name, '?')}\n")
+        for name in set(sys.modules) - before:
+            told.write(f"{name} {importers.get(name, '?')}\n")
+        told.close()
         end(code)
 
     os._exit = tell

@@ -302,6 +302,44 @@ def test_commands_load_only_what_they_need():
     }
 
 
+def test_list_loads_only_what_it_needs(host):
+    host.domain()
+    module = "tests.support.processes.loaded_modules"
+    args = (module, "--config", host.config, "list")
+    out = programs.run(*args, check=True).stdout
+    modules = set(out.splitlines()[-1].split())
+    assert "vdsm_backup.storage.file" in modules
+    # The first two take as long to import as Python to start.
+    assert not modules & {
+        "dataclasses",
+        "inspect",
+        "shutil",
+        "traceback",
+        "vdsm_backup.cli.wiring",
+        "vdsm_backup.lvm.vgs",
+    }
+
+
+@pytest.mark.parametrize(
+    "args", [("lst", "list"), ("lst",), ("--help", "set")]
+)
+def test_all_commands_are_named_also_where_one_is_meant(host, args):
+    """To parse the arguments of one, only its own parser is made."""
+    done = host.run(*args)
+    assert [name for name in NAMES if name not in done.err + done.out] == []
+
+
+@pytest.mark.parametrize("columns", ["40", "0", "-1", "x", None])
+def test_the_width_of_what_is_no_terminal(host, monkeypatch, columns):
+    if columns is None:
+        monkeypatch.delenv("COLUMNS", raising=False)
+    else:
+        monkeypatch.setenv("COLUMNS", columns)
+    text, _, _ = host.run("set", "--help").out.partition("examples:")
+    longest = max(map(len, text.splitlines()))
+    assert longest <= 38 if columns == "40" else 70 < longest <= 78
+
+
 def fail(monkeypatch, error):
     def run(args, options, ui):
         raise error

@@ -4,6 +4,7 @@
 import pytest
 
 from tests.support.vm.mounttable import ROOT, mount
+from vdsm_backup.host.mounts import Mount
 from vdsm_backup.vm.links import Trace, mount_of, trace
 
 SD = "0c6bf0d4-2f5e-4d6e-8d0a-51a3c74b1101"
@@ -95,7 +96,7 @@ def test_what_is_in_memory_cannot_hang(touched, fs_type):
 )
 def test_the_links_of_a_process_lead_into_its_own_mounts(touched, path):
     """However these are called, and whatever is mounted there for us."""
-    of_one = mount("/one", "proc")._replace(root="/7")
+    of_one = Mount("/one", "proc", "proc", "rw", "/7")
     table = [ROOT, mount("/proc", "proc"), mount("/x", "proc"), of_one]
     found = trace(path, table)
     assert (found.names, found.rest) == ((path,), path)

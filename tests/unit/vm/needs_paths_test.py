@@ -66,7 +66,7 @@ def test_a_path_of_a_device(repo):
     path = f"{repo}/mnt/nas:_a/{SD}/images/i/v"
     xml = vm(f"<serial type='file'><source path='{path}'/></serial>")
     (need,) = finder(repo).needs(parse(xml)).known
-    assert need == ("element serial", location(repo))
+    assert need == needs.Need("element serial", location(repo))
 
 
 def test_a_path_on_a_mount_that_may_hang(repo):
@@ -75,7 +75,7 @@ def test_a_path_on_a_mount_that_may_hang(repo):
     machine = Vm(other_paths=[DevicePath("element x", path)])
     found = finder(repo, [mount]).needs(machine)
     assert found.unresolved == {mount: [("element x", path)]}
-    assert found.known == [("element x", location(repo))]
+    assert found.known == [needs.Need("element x", location(repo))]
 
 
 def test_a_relative_path(repo, tmp_path):
@@ -212,7 +212,7 @@ def test_a_disk_that_is_a_directory(repo):
     (need,) = (
         finder(repo).needs(Vm(disks=[Disk("disk", "vda", sources)])).known
     )
-    assert need == ("disk vda", location(repo))
+    assert need == needs.Need("disk vda", location(repo))
 
 
 # Block devices
@@ -245,7 +245,9 @@ LOCATION = Location("", LUN, "/dev/mapper/36001", candidate=True)
 def test_a_lun(device):
     assert luns.locations(device.number("sdb")) == [LOCATION]
     xml = vm(disk("<source dev='/dev/x'/>"))
-    assert finder().needs(parse(xml)).known == [("disk vda", LOCATION)]
+    assert finder().needs(parse(xml)).known == [
+        needs.Need("disk vda", LOCATION)
+    ]
     assert known("/rhev/data-center", "/dev/x") == [LOCATION]
 
 
@@ -273,7 +275,7 @@ def test_a_device_behind_a_mount_that_may_hang(device, tmp_path, monkeypatch):
     ((mount, paths),) = found.unresolved.items()
     assert mount == f"{tmp_path}/m"
     more, left, why = ours.resolve(paths, 60)
-    assert more == [("disk vda", LOCATION)]
+    assert more == [needs.Need("disk vda", LOCATION)]
     assert (left, why) == ([], None)
 
 
@@ -284,7 +286,7 @@ def test_a_lun_of_a_cdrom(device):
 
 def test_a_lun_by_its_scsi_address(device):
     found = finder().needs(Vm(scsi=[DevicePath("a SCSI device", "2:0:3:1")]))
-    assert found.known == [("a SCSI device", LOCATION)]
+    assert found.known == [needs.Need("a SCSI device", LOCATION)]
     found = finder().needs(Vm(scsi=[DevicePath("a SCSI device", "2:0:3:2")]))
     assert found.known == []
 
@@ -303,7 +305,7 @@ def test_a_lun_on_a_domain_that_is_known_by_its_uuid(device):
     """The LV tells where it is."""
     device.lv("dm-2", SD, "metadata", "dm-1")
     xml = vm(disk("<source dev='/dev/x'/>"))
-    machine = parse(xml)._replace(leases=[SD])
+    machine = Vm(disks=parse(xml).disks, leases=[SD])
     assert [n.location for n in finder().needs(machine).known] == [
         Location(SD, BLOCK),
         Location(SD, BLOCK),

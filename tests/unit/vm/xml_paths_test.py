@@ -5,14 +5,15 @@ import pytest
 
 from tests.support.vm.domxmltext import disk, vm
 from vdsm_backup.vm import domxml, xml_paths
-from vdsm_backup.vm.xml_paths import in_argument
+from vdsm_backup.vm.qemu_arguments import paths_in
 
 QEMU = "http://libvirt.org/schemas/domain/qemu/1.0"
 PATH = "/rhev/data-center/mnt/nas:_a/sd/images/i/v"
 
 
 def others(xml):
-    return [tuple(found) for found in domxml.parse(xml).other_paths]
+    found = domxml.parse(xml).other_paths
+    return [(each.device, each.path) for each in found]
 
 
 def paths(xml):
@@ -227,26 +228,26 @@ def test_argument_with_characters_that_end_others():
     ],
 )
 def test_string_of_json(text, path):
-    assert path in in_argument(text)
+    assert path in paths_in(text)
 
 
 def test_half_a_character_in_json():
-    found = list(in_argument(r'{"filename": "/a\ud83d/b"}'))
+    found = list(paths_in(r'{"filename": "/a\ud83d/b"}'))
     assert all(path.encode() for path in found)
 
 
 def test_relative_argument():
-    assert "rhev/x" in in_argument("file=rhev/x,if=none")
+    assert "rhev/x" in paths_in("file=rhev/x,if=none")
 
 
 @pytest.mark.parametrize("text", ["console=ttyS0 root=/ rw", "a / b", " // "])
 def test_a_slash_in_a_text_is_no_directory(text):
-    assert not [x for x in in_argument(text) if not x.strip("/ ")]
+    assert not [x for x in paths_in(text) if not x.strip("/ ")]
 
 
 def test_the_root_directory():
-    assert "/" in in_argument("local,path=/,mount_tag=x")
-    assert "/" in in_argument('{"path": "/"}')
+    assert "/" in paths_in("local,path=/,mount_tag=x")
+    assert "/" in paths_in('{"path": "/"}')
 
 
 def test_other_values_for_qemu():
@@ -278,7 +279,7 @@ def hostdev(adapter, address="bus='0' target='3' unit='1'"):
 
 def test_scsi():
     (found,) = domxml.parse(hostdev("scsi_host2")).scsi
-    assert found == ("a SCSI device", "2:0:3:1")
+    assert found == domxml.DevicePath("a SCSI device", "2:0:3:1")
 
 
 @pytest.mark.parametrize(
@@ -307,7 +308,8 @@ def test_scsi_in_any_namespace():
     for name in ("adapter ", "address "):
         xml = xml.replace(f"<{name}", f"<x:{name}xmlns:x='urn:x' ")
     xml = xml.replace(" unit=", " x:unit=")
-    assert domxml.parse(xml).scsi == [("a SCSI device", "2:0:3:1")]
+    found = domxml.DevicePath("a SCSI device", "2:0:3:1")
+    assert domxml.parse(xml).scsi == [found]
 
 
 def test_very_many_scsi_devices():

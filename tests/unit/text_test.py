@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vdsm_backup import text
+
+SD = "5d2b6f0e-3c1a-4b7d-9e8f-00000000000a"
+
+
+def test_a_uuid():
+    assert text.is_uuid(SD)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "",
+        SD.upper(),
+        SD[:-1],
+        SD + "0",
+        SD + "\n",
+        " " + SD,
+        SD.replace("a", "g"),
+        SD.replace("a", "\u0663"),
+        SD.replace("-", "0"),
+        SD.replace("-", ""),
+        # The dashes are elsewhere.
+        SD.replace("e-3", "-e3"),
+        "-" * 36,
+        "0" * 36,
+    ],
+)
+def test_no_uuid(wrong):
+    assert not text.is_uuid(wrong)
+
+
+@given(st.text("09af-", min_size=34, max_size=38) | st.from_regex(text.UUID))
+def test_the_regular_expression_says_the_same(given):
+    assert text.is_uuid(given) == bool(re.fullmatch(text.UUID, given))
+
+
+@pytest.mark.parametrize(
+    "given, shown",
+    [
+        ("", ""),
+        ("web1 \\ \"'", "web1 \\ \"'"),
+        ("a\nb\x1b\x7f", "a\\nb\\x1b\\x7f"),
+        ("\xe9\u202e\ud800", "\xe9\\u202e\\ud800"),
+        ("x" * 256, "x" * 256),
+        ("x" * 257, "x" * 253 + "..."),
+        ("\n" * 200, "\\n" * 126 + "\\..."),
+    ],
+)
+def test_harmless_to_show(given, shown):
+    assert text.printable(given) == shown
