@@ -215,7 +215,9 @@ class _Reader:
     looks for them.
     """
 
-    def __init__(self, options):
+    lag = 0
+
+    def __init__(self, options, locations=()):
         self._timeout = options.io_timeout
 
     def read(self, location, timeout):

@@ -21,6 +21,8 @@ from tests.support.storage.blocktools import (
 )
 from tests.support.waiting import RUNS_OUT
 from vdsm_backup import errors
+from vdsm_backup.lvm import command as lvm_command
+from vdsm_backup.lvm import report as lvm_report
 from vdsm_backup.lvm.vgs import Lvm
 
 pytest_plugins = [
@@ -36,6 +38,34 @@ pytestmark = [
 # may be slow.
 TIMEOUT = RUNS_OUT
 PATIENT = 16
+
+
+def test_a_whole_report_of_less_than_there_is(block_domain):
+    """
+    So a report is not read before lvm has ended: only the exit code tells that
+    a VG, and devices of it, are left out.
+    """
+    path = os.environ["LVM_SYSTEM_DIR"]
+    # As no lock can be, so that lvm passes the VG over.
+    lock = os.path.join(path, "locks", f"V_{block_domain.sd_id}")
+    os.mkdir(lock)
+    reports = []
+    run = lvm_command.run
+
+    def keep(*args):
+        reports.append(run(*args))
+        return reports[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lvm_command, "run", keep)
+        with pytest.raises(errors.LvmFailed) as e:
+            Lvm(block_domain.devices).scan()
+    (result,) = reports
+    assert (result.rc, e.value.rc) == (5, 5)
+    report = lvm_report.pvs(result.out)
+    assert report.vgs == []
+    assert len(report.listed) < len(block_domain.devices)
+    os.rmdir(lock)
 
 
 @needs_fuse

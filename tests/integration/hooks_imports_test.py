@@ -194,12 +194,14 @@ def test_a_hook_that_reads_a_domain(guarded_host, domain, trace, way, flag):
     else:
         assert_allowed(outcome)
     importers = trace.importers()
-    reader = {"file": "fileio.choose", "block": "lvm.vgs"}[domain.kind]
+    readers = {
+        "file": ["storage.file", "fileio.choose"],
+        "block": ["lvm.vgs", "lvm.report"],
+    }
     assert {
         "vdsm_backup.hooks.entry",
         "vdsm_backup.hooks.answer",
-        f"vdsm_backup.storage.{domain.kind}",
-        f"vdsm_backup.{reader}",
+        *(f"vdsm_backup.{name}" for name in readers[domain.kind]),
     } <= set(importers)
     assert slow(importers) == {}
     of_kind = {"file": FILE, "block": BLOCK}[domain.kind]
@@ -278,13 +280,16 @@ def slow(importers):
 # Modules that a hook starts as processes, and waits for.
 CHILDREN = ["vdsm_backup.fileio.worker", "vdsm_backup.vm.resolve_links"]
 
+# What it imports itself for a VM with several block domains or LUNs.
+TOGETHER = ["vdsm_backup.storage.together", "vdsm_backup.storage.lun"]
 
-@pytest.mark.parametrize("child", CHILDREN)
-def test_what_a_hook_waits_for_loads_nothing_slow(child):
-    command = [*BARE, importone.__file__, ROOT, child]
+
+@pytest.mark.parametrize("module", [*CHILDREN, *TOGETHER])
+def test_what_a_hook_waits_for_loads_nothing_slow(module):
+    command = [*BARE, importone.__file__, ROOT, module]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
-    assert child in loaded
+    assert module in loaded
     assert loaded & SLOW == set()
 
 

@@ -11,47 +11,12 @@ import pytest
 
 from tests.support.hooks import hookhost, vmxml
 from tests.support.hooks.hookhost import assert_allowed, assert_refused
+from tests.support.host.sysblock import SysBlock
 from tests.support.processes.namespace import Namespace, needs_namespace
 from tests.support.storage.blocktools import needs_block
 
 pytest_plugins = ["tests.support.hooks.hookfixtures"]
 pytestmark = [needs_block, needs_namespace]
-
-
-class Sysfs:
-    """A directory in place of /sys/block."""
-
-    def __init__(self, path):
-        self._path = path
-
-    def clear(self):
-        for name in os.listdir(self._path):
-            os.rename(
-                os.path.join(self._path, name),
-                os.path.join(self._path, f".{name}.{id(name)}"),
-            )
-
-    def add(self, name, uuid, devices):
-        """A map with this name over devices; returns its own name."""
-        kernel_name = f"dm-{len(os.listdir(self._path))}"
-        top = os.path.join(self._path, kernel_name)
-        os.makedirs(os.path.join(top, "dm"))
-        for key, value in (("name", name), ("uuid", uuid)):
-            with open(os.path.join(top, "dm", key), "w") as f:
-                f.write(value + "\n")
-        for device in devices:
-            if device.startswith("dm-"):
-                below = os.path.join(top, "slaves", device)
-                os.makedirs(os.path.dirname(below), exist_ok=True)
-                os.symlink(os.path.join(self._path, device), below)
-            else:
-                name = os.path.basename(device)
-                os.makedirs(os.path.join(top, "slaves", name))
-        return kernel_name
-
-    def lv(self, sd_id, devices, name=vmxml.VOLUME):
-        doubled = (part.replace("-", "--") for part in (sd_id, name))
-        return self.add("-".join(doubled), "LVM-x", devices)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +29,7 @@ def ns(hook_dir):
 
 @pytest.fixture
 def sysfs(hook_dir, ns):
-    made = Sysfs(os.path.join(hook_dir, "sys-block"))
+    made = SysBlock(os.path.join(hook_dir, "sys-block"))
     made.clear()
     return made
 

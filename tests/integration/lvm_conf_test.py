@@ -9,6 +9,7 @@ import fcntl
 import os
 import stat
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -19,6 +20,7 @@ from tests.support.storage.blockdomain import BlockDomain
 from tests.support.storage.blocktools import needs_block
 from tests.support.waiting import wait_until
 from vdsm_backup import errors
+from vdsm_backup.doctor import lvm_io
 from vdsm_backup.lvm.vgs import Lvm
 
 pytest_plugins = [
@@ -252,6 +254,15 @@ def test_lvm_waits_for_another_command(scene, lvm_dir, lvm_conf):
 def blocked_on(inode):
     with open("/proc/locks") as f:
         return any("->" in line and f":{inode} " in line for line in f)
+
+
+@pytest.mark.parametrize("value", [0, 1])
+def test_doctor_tells_how_lvm_reads(scene, lvm_conf, value):
+    """It is our lvm that says so, beside the settings that we give it."""
+    lvm_conf(f"global {{ use_aio = {value} }}")
+    options = SimpleNamespace(lvm_devices=scene.devices)
+    (finding,) = lvm_io.check(options)
+    assert finding.text.endswith(f"(use_aio = {value})")
 
 
 # The command

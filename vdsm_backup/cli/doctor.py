@@ -15,6 +15,7 @@ from vdsm_backup.doctor import (
     installed,
     killed_runs,
     launcher,
+    lvm_io,
     permits,
     running,
 )
@@ -74,6 +75,7 @@ def _findings(
     yield from _plugin(options)
     yield from installed.sudo()
     yield from installed.storage_tools(options)
+    yield from lvm_io.check(options)
     yield from running.sanlock()
     yield from running.journald()
     sources = Sources(options)

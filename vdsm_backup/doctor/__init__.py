@@ -8,5 +8,6 @@ Whether this host is really protected. Reads only.
     gluster.py       the Gluster volumes that are mounted
     killed_runs.py   what runs that were killed have left
     launcher.py      how systemd starts VDSM
+    lvm_io.py        how lvm reads devices
     permits.py       which VMs have a permit
 """

@@ -14,7 +14,7 @@ from vdsm_backup.vm import domxml, links, needs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Protocol
+    from typing import Iterable, Protocol
 
     from vdsm_backup.guard.verdict import Guard, Verdict
     from vdsm_backup.storage import base as storage_base
@@ -80,7 +80,12 @@ class GuardedVm:
 
         deadline: of time.monotonic(), for all of it.
         """
-        guard = make_guard(self._options, deadline, self._finder)
+        guard = make_guard(
+            self._options,
+            deadline,
+            self._finder,
+            [need.location for need in self._needs.known],
+        )
         return guard.verdict(operation, self._needs, deadline)
 
 
@@ -95,7 +100,10 @@ def make_finder(options: Options, deadline: float) -> needs.Finder:
 
 
 def make_guard(
-    options: Options, deadline: float, finder: needs.Finder | None = None
+    options: Options,
+    deadline: float,
+    finder: needs.Finder | None = None,
+    locations: Iterable[Location] = (),
 ) -> Guard:
     """
     A Guard that reads what is on storage now. What is late says [storage]
@@ -105,13 +113,16 @@ def make_guard(
     deadline: of time.monotonic(), for all that it reads.
     finder: follows links on mounts that may hang; None where no Needs have
         such links.
+    locations: those that are read first, at the same time.
     """
     # What reads storage is loaded for who reads storage: most hooks.
     from vdsm_backup.guard.verdict import Guard
     from vdsm_backup.storage import direct
 
-    reader = direct.DirectReader(options)
+    reader = direct.DirectReader(options, locations=locations)
     whole = options.io_timeout
+    # By so much an answer may be older than it looks.
+    settle = max(options.settle - reader.lag, 0)
 
     def left() -> float:
         return max(deadline - time.monotonic(), _MIN_TIMEOUT)
@@ -123,9 +134,7 @@ def make_guard(
             raise errors.StorageTimeout(e.what, whole)
 
     if finder is None:
-        return Guard(
-            policy.settings(options), read, whole, settle=options.settle
-        )
+        return Guard(policy.settings(options), read, whole, settle=settle)
     follow = finder.resolve
 
     def resolve(paths: UnresolvedPaths) -> Resolved:
@@ -135,6 +144,4 @@ def make_guard(
             why = errors.StorageTimeout(why.what, whole)
         return found, unresolved, why
 
-    return Guard(
-        policy.settings(options), read, whole, resolve, options.settle
-    )
+    return Guard(policy.settings(options), read, whole, resolve, settle)

@@ -14,7 +14,7 @@ from vdsm_backup import errors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Sequence
+    from typing import Iterable, Sequence
 
 SYSFS = "/sys"
 MAPPER = "/dev/mapper/"
@@ -62,14 +62,26 @@ def under_active(vg: str, sysfs: str = SYSFS) -> list[str]:
     VMs run from, also where another device has the same PV. Empty if no LV of
     the VG is active.
     """
-    prefix = f"{vg.replace('-', '--')}-"
-    found = set()
+    return under_active_of([vg], sysfs)[vg]
+
+
+def under_active_of(
+    vgs: Iterable[str], sysfs: str = SYSFS
+) -> dict[str, list[str]]:
+    """
+    {VG: what under_active() says of it}. A host may have a thousand LVs, so
+    sysfs is searched once for all.
+    """
+    prefixes = {vg: f"{vg.replace('-', '--')}-" for vg in vgs}
+    found: dict[str, set[str]] = {vg: set() for vg in prefixes}
     for directory in _maps(sysfs):
-        if attribute(f"{directory}/name").startswith(prefix) and _is_lv(
-            directory
-        ):
-            found |= _leaves(os.path.dirname(directory))
-    return sorted(path for path in found if is_plain(path))
+        name = attribute(f"{directory}/name")
+        of = [vg for vg, prefix in prefixes.items() if name.startswith(prefix)]
+        if of and _is_lv(directory):
+            leaves = _leaves(os.path.dirname(directory))
+            for vg in of:
+                found[vg] |= leaves
+    return {vg: sorted(filter(is_plain, found[vg])) for vg in found}
 
 
 def _maps(sysfs: str) -> list[str]:

@@ -36,7 +36,7 @@ LV_FIELDS = "lv_name,lv_attr"
 UNKNOWN = "[unknown]"
 
 
-class Report(namedtuple("Report", "vgs orphans listed")):
+class Report(namedtuple("Report", "vgs orphans listed no_pv")):
     """
     A report of PVs.
 
@@ -44,12 +44,14 @@ class Report(namedtuple("Report", "vgs orphans listed")):
     orphans: devices with a PV of a VG that was not found. The metadata of the
         VG is destroyed, or on a device that is not here.
     listed: the names of all devices in the report.
+    no_pv: those of devices that are no PV.
     """
 
     __slots__ = ()
     vgs: list[Vg]
     orphans: list[str]
     listed: list[str]
+    no_pv: list[str]
 
 
 class Lv(namedtuple("Lv", "name open")):
@@ -87,6 +89,11 @@ def pvs(text: str) -> Report:
         vgs=[_vg(group, duplicates) for group in groups.values()],
         orphans=[r["pv_name"] for r in found if r["vg_name"] == UNKNOWN],
         listed=[row["pv_name"] for row in found],
+        no_pv=[
+            row["pv_name"]
+            for row in found
+            if not row["pv_uuid"] and not row["vg_name"]
+        ],
     )
 
 

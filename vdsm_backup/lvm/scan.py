@@ -9,6 +9,10 @@ from collections import namedtuple
 
 from vdsm_backup import errors
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Sequence
+
 # STORAGE_DOMAIN_TAG in lib/vdsm/storage/constants.py. The tag of a domain that
 # is being made begins with it.
 DOMAIN_TAG = "RHAT_storage_domain"
@@ -117,18 +121,20 @@ class Vg(
         return found[0] if len(found) == 1 else None
 
 
-class Scan(namedtuple("Scan", "vgs unread")):
+class Scan(namedtuple("Scan", "vgs unread no_pv", defaults=((),))):
     """
     What lvm found on all its devices at one time.
 
     vgs: all VGs, also those that are not safe to use.
     unread: {device: error} of each device that hangs, that cannot be read, or
         that has a PV of a VG whose metadata was not found.
+    no_pv: the devices that were read and are no PV.
     """
 
     __slots__ = ()
     vgs: list[Vg]
     unread: dict[str, errors.Error]
+    no_pv: Sequence[str]
 
     @property
     def domains(self) -> list[Vg]:

@@ -51,16 +51,42 @@ class Lvm(Limited):
         each device does when it is asked alone.
         """
         if len(self.devices) < 2:
-            return self._scan_once()
+            return self.scan_once()
         try:
-            return self.only(self.devices, self.timeout / 2)._scan_once()
+            return self.only(self.devices, self.timeout / 2).scan_once()
         except errors.StorageTimeout as timeout:
             failed = self._failures_alone(self.timeout / 4)
             if not failed:
                 raise timeout
             rest = [device for device in self.devices if device not in failed]
-            found = self.only(rest, self.timeout / 4)._scan_once()
-            return Scan(found.vgs, {**found.unread, **failed})
+            found = self.only(rest, self.timeout / 4).scan_once()
+            return found._replace(unread={**found.unread, **failed})
+
+    def scan_once(self) -> Scan:
+        """
+        A Scan of all devices, in one attempt: if one hangs, nothing is known.
+
+        Raises LvmFailed, StorageTimeout.
+        """
+        if not self.devices:
+            return Scan([], {})
+        # --all: without it lvm hides duplicates. --foreign, --shared: without
+        # them lvm hides VGs of other hosts, and "not found" would be wrong.
+        args = ["--all", "--foreign", "--shared"]
+        args += _report_options(lvm_report.PV_FIELDS)
+        report = self._parsed(lvm_report.pvs, "pvs", args)
+        listed = {os.path.realpath(name) for name in report.listed}
+        unlisted = [
+            name
+            for name in self.devices
+            if os.path.realpath(name) not in listed
+        ]
+        # Devices that lvm left out come first: they may be why the metadata
+        # of a VG was not found. pick() raises the first error.
+        unread = self._left_out(unlisted) if unlisted else {}
+        explained = [name for name in unlisted if name not in unread]
+        unread.update({name: _orphan(name) for name in report.orphans})
+        return Scan(report.vgs, unread, [*report.no_pv, *explained])
 
     def find_to_read(self, name: str) -> Vg:
         """
@@ -75,7 +101,7 @@ class Lvm(Limited):
         one hangs, since a replica may be on that device; else as
         find_to_read().
         """
-        return self._scan_once().pick(name)
+        return self.scan_once().pick(name)
 
     def lvs(self, vg: Vg) -> list[lvm_report.Lv]:
         """The LVs of a VG. Raises LvmFailed, StorageTimeout."""
@@ -96,7 +122,7 @@ class Lvm(Limited):
         """The error of each device that fails when it is asked alone."""
         asked = Jobs(
             {
-                device: self.only([device], timeout)._scan_once
+                device: self.only([device], timeout).scan_once
                 for device in self.devices
             }
         )
@@ -108,27 +134,6 @@ class Lvm(Limited):
             elif error:
                 raise error
         return failed
-
-    def _scan_once(self) -> Scan:
-        """A Scan of all devices, in one attempt."""
-        if not self.devices:
-            return Scan([], {})
-        # --all: without it lvm hides duplicates. --foreign, --shared: without
-        # them lvm hides VGs of other hosts, and "not found" would be wrong.
-        args = ["--all", "--foreign", "--shared"]
-        args += _report_options(lvm_report.PV_FIELDS)
-        report = self._parsed(lvm_report.pvs, "pvs", args)
-        listed = {os.path.realpath(name) for name in report.listed}
-        unlisted = [
-            name
-            for name in self.devices
-            if os.path.realpath(name) not in listed
-        ]
-        # Devices that lvm left out come first: they may be why the metadata
-        # of a VG was not found. pick() raises the first error.
-        unread = self._left_out(unlisted) if unlisted else {}
-        unread.update({name: _orphan(name) for name in report.orphans})
-        return Scan(report.vgs, unread)
 
     def _left_out(self, devices: Sequence[str]) -> dict[str, errors.Error]:
         """

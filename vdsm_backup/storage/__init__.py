@@ -13,6 +13,7 @@ Where the metadata of a domain is: readers and writers.
     discovery.py       finds all domains that this host can see
     direct.py          finds and reads one domain by the shortest way
     lun.py             reads the domain that a LUN is a PV of
+    together.py        one scan of all devices that a VM needs
     locate.py          makes a Writer again in the writer process
 
 The layers above use a domain by the interfaces of base.py.

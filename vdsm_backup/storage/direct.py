@@ -11,6 +11,8 @@ cannot refuse the VM then.
   where a replica is beside them. If the LVs are not active, or these devices
   do not have the VG's metadata, the configured devices come next.
 - A LUN is read by one lvm command that is limited to it (lun.py).
+- Several block domains and LUNs are read by one lvm command for all, as long
+  as that leaves no question (together.py).
 - A domain of which only the UUID is known is looked for in VDSM's links in
   repo_root, then in sysfs, and only then on all storage. A link may be left in
   the directory of another pool, so all links count, and those are passed over
@@ -25,6 +27,7 @@ from __future__ import annotations
 import functools
 import os
 import threading
+import time
 
 from vdsm_backup import errors
 from vdsm_backup.host import devices, mounts
@@ -48,17 +51,36 @@ if TYPE_CHECKING:
     from typing import Iterable, Sequence
 
     from vdsm_backup.fileio.base import FileIO
+    from vdsm_backup.lvm.scan import Scan
     from vdsm_backup.storage.base import Options, Storage
+    from vdsm_backup.storage.together import Together
 
 
 class DirectReader:
     """
     sysfs: the directory where sysfs is mounted. Tests have another one.
+    locations: what will be read at the same time.
     """
 
-    def __init__(self, options: Options, sysfs: str = devices.SYSFS) -> None:
+    def __init__(
+        self,
+        options: Options,
+        sysfs: str = devices.SYSFS,
+        locations: Iterable[Location] = (),
+    ) -> None:
         self._options = options
         self._sysfs = sysfs
+        self._together: Together | None = None
+        on_block = {at for at in locations if at.kind in (BLOCK, LUN)}
+        if len(on_block) > 1:
+            from vdsm_backup.storage import together
+
+            self._together = together.Together(options, on_block, sysfs)
+
+    @property
+    def lag(self) -> float:
+        """Seconds that an answer may be older than the end of read()."""
+        return self._together.lag if self._together else 0
 
     def read(self, location: Location, timeout: float) -> list[str]:
         """
@@ -70,14 +92,10 @@ class DirectReader:
         there, or if a VG is there that is none of VDSM's; what a Reader's
         read() raises, DomainNotFound, AmbiguousDomain.
         """
-        if location.kind == LUN:
-            from vdsm_backup.storage import lun
-
-            return lun.read(self._options, location.directory, timeout)
         if location.kind == FILE:
             return self._read_file(location, timeout)
-        if location.kind == BLOCK:
-            return self._read_block(location.domain, timeout)
+        if location.kind in (LUN, BLOCK):
+            return self._read_devices(location, timeout)
         lines = self._read_linked(location.domain, timeout)
         if lines is not None:
             return lines
@@ -206,6 +224,21 @@ class DirectReader:
         )
         return storage.read()
 
+    def _read_devices(self, location: Location, timeout: float) -> list[str]:
+        scan = None
+        if self._together:
+            end = time.monotonic() + timeout
+            scan = self._together.scan(location, timeout)
+            timeout = max(end - time.monotonic(), timeout / 2)
+        if location.kind == LUN:
+            from vdsm_backup.storage import lun
+
+            device = location.directory
+            return lun.read(self._options, device, timeout, scan)
+        if scan:
+            return _scanned_lines(location.domain, scan)
+        return self._read_block(location.domain, timeout)
+
     def _read_block(self, sd_id: str, timeout: float) -> list[str]:
         """Raises NotADomain, too, if a VG is there that is none of VDSM's."""
         narrow = devices.under_active(sd_id, self._sysfs)
@@ -222,17 +255,24 @@ class DirectReader:
         self, sd_id: str, names: Sequence[str], timeout: float
     ) -> list[str]:
         from vdsm_backup.lvm.vgs import Lvm
-        from vdsm_backup.storage.block import BlockStorage
 
-        lvm = Lvm(names, timeout)
-        scan = lvm.scan()
-        if scan.has_only_foreign(sd_id):
-            raise NotADomain(sd_id)
-        return BlockStorage(sd_id, lvm, scan=scan).last_scan()
+        return _scanned_lines(sd_id, Lvm(names, timeout).scan())
 
 
 class _Closed(PermissionError):
     """Whether a candidate is a domain is not for this user to see."""
+
+
+def _scanned_lines(sd_id: str, scan: Scan) -> list[str]:
+    """
+    The lines of a block domain, by a Scan. Raises NotADomain, too, if a VG is
+    there that is none of VDSM's.
+    """
+    from vdsm_backup.metadata import encoding
+
+    if scan.has_only_foreign(sd_id):
+        raise NotADomain(sd_id)
+    return sorted(encoding.decode_tags(scan.pick(sd_id).tags, sd_id))
 
 
 def _require_domain(io: FileIO, directory: str) -> None:

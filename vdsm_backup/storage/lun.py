@@ -22,20 +22,23 @@ from vdsm_backup.vm.paths import NotADomain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vdsm_backup.lvm.scan import Vg
+    from vdsm_backup.lvm.scan import Scan, Vg
     from vdsm_backup.storage.base import Options
 
 
-def read(options: Options, device: str, timeout: float) -> list[str]:
+def read(
+    options: Options, device: str, timeout: float, scan: Scan | None = None
+) -> list[str]:
     """
     The lines of the metadata of the domain that has this device as a PV.
 
     device: a path to which LVM can be limited. timeout: seconds, for all.
+    scan: of this device, if there was one.
 
     Raises NotADomain if the device is no PV of a storage domain; LvmFailed,
     StorageTimeout if nobody knows; VolumeGroupUnsafe, DamagedMetadata.
     """
-    scan = Lvm([device], timeout / 2).scan()
+    scan = scan or Lvm([device], timeout / 2).scan()
     vgs = scan.vgs
     for error in scan.unread.values():
         if isinstance(error, errors.LvmFailed) and cannot_be_pv(error.err):

@@ -9,9 +9,11 @@ from tests.support import testhost
 from vdsm_backup import config, errors
 from vdsm_backup.guard import host as guard_host
 from vdsm_backup.storage.direct import DirectReader
+from vdsm_backup.storage.together import PATIENCE
 from vdsm_backup.vm.needs import Finder, Need, Needs
-from vdsm_backup.vm.paths import Location
+from vdsm_backup.vm.paths import BLOCK, Location
 
+B = "7c1d4f02-33b5-4f6e-8a1c-2b6f7d8e9a01"
 A = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
 
 
@@ -56,3 +58,44 @@ def test_links_are_followed_until_the_deadline(options):
     )
     with pytest.raises(errors.VmUnclear, match="takes too long"):
         finder.needs(vm)
+
+
+@pytest.mark.parametrize("count, lag", [(1, 0), (2, PATIENCE)])
+def test_what_is_read_again_is_what_may_be_too_old(
+    options, monkeypatch, count, lag
+):
+    """What was read at one time with others is older than it looks."""
+    made = []
+    monkeypatch.setattr(
+        guard_host, "Guard", lambda *args, settle: made.append(settle)
+    )
+    options.settle = 3
+    locations = [Location(A, BLOCK), Location(B, BLOCK)][:count]
+    guard_host.make_guard(options, 1, locations=locations)
+    assert made == [3 - lag]
+
+
+def test_a_vm_is_read_together(options, monkeypatch):
+    """The locations that its disks need are known to the reader before."""
+    given = []
+
+    class Reader:
+        lag = 0
+
+        def __init__(self, options, locations):
+            given.extend(locations)
+
+        def read(self, location, timeout):
+            raise errors.DomainNotFound(location.domain)
+
+    monkeypatch.setattr(guard_host.direct, "DirectReader", Reader)
+    vm = guard_host.parse_vm(
+        "<domain><devices>"
+        f"<disk><source dev='/dev/{A}/x'/><target dev='vda'/></disk>"
+        f"<disk><source dev='/dev/{B}/x'/><target dev='vdb'/></disk>"
+        "</devices></domain>"
+    )
+    deadline = time.monotonic() + 30
+    options.lv_dir = "/dev"
+    guard_host.GuardedVm(options, vm, deadline).verdict("run", deadline)
+    assert given == [Location(A, BLOCK), Location(B, BLOCK)]

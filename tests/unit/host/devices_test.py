@@ -132,6 +132,30 @@ def test_other_vgs_and_maps_that_are_no_lvs_do_not_count(sysfs, on):
     assert devices.under_active(VG, sysfs.root) == []
 
 
+def test_devices_under_the_active_lvs_of_several_vgs(sysfs, on, monkeypatch):
+    """sysfs is searched once for all."""
+    other = VG.replace("0", "1")
+    sysfs("dm-5", f"{DM_VG}-ids", "LVM-x")
+    sysfs("dm-6", f"{DM_VG}-leases", "LVM-y")
+    sysfs("dm-7", f"{other.replace('-', '--')}-ids", "LVM-z")
+    on("dm-5", "dm-0")
+    on("dm-6", "sda")
+    on("dm-7", "sdb")
+    searched = []
+    search = devices.glob.glob
+    monkeypatch.setattr(
+        devices.glob,
+        "glob",
+        lambda pattern: searched.append(pattern) or search(pattern),
+    )
+    assert devices.under_active_of([VG, other, "x"], sysfs.root) == {
+        VG: [f"/dev/mapper/{WWID}", "/dev/sda"],
+        other: ["/dev/sdb"],
+        "x": [],
+    }
+    assert len([p for p in searched if p.endswith("dm-*/dm")]) == 1
+
+
 def test_a_device_with_a_slash_in_its_name(sysfs, on):
     sysfs("dm-5", f"{DM_VG}-ids", "LVM-x")
     os.makedirs(os.path.join(sysfs.root, "block", "cciss!c0d0"))

@@ -70,6 +70,14 @@ def test_pv_whose_vg_is_not_found():
     assert report(ROW, EMPTY).orphans == []
 
 
+def test_devices_that_are_no_pv():
+    orphan = {**EMPTY, "vg_name": "[unknown]"}
+    unused = {**EMPTY, "pv_name": "/dev/mapper/e", "pv_uuid": "PV-E"}
+    found = report(ROW, DUPLICATE, orphan, unused, EMPTY)
+    assert found.no_pv == ["/dev/mapper/d"]
+    assert report(ROW, orphan, unused).no_pv == []
+
+
 def test_words_between_the_lines_of_a_report():
     text = json.dumps({"report": [{"pv": [ROW]}]}, indent=2)
     lines = text.splitlines()
@@ -174,7 +182,7 @@ def test_missing_pv_has_one_name():
 
 
 def test_no_pv_at_all():
-    assert report() == lvm_report.Report([], [], [])
+    assert report() == lvm_report.Report([], [], [], [])
 
 
 # Never less than asked for: "no such domain" would be wrong.

@@ -192,6 +192,7 @@ def test_devices_that_cannot_be_used_are_told(fake):
     runner = Lvm([*DEVICES, *LEFT_OUT])
     unread = runner.scan().unread
     assert {name: e.err for name, e in unread.items()} == LEFT_OUT
+    assert runner.scan().no_pv == []
     assert runner.find_to_read("sd1").name == "sd1"
 
 
@@ -234,4 +235,5 @@ def test_devices_that_lvm_does_not_look_at_are_no_failure(fake):
         "Cannot use /dev/mapper/b: device is partitioned",
         'Failed to find physical volume "/dev/mapper/b".',
     )
-    assert Lvm([*DEVICES, "/dev/mapper/b"]).scan().unread == {}
+    scan = Lvm([*DEVICES, "/dev/mapper/b"]).scan()
+    assert (scan.unread, scan.no_pv) == ({}, ["/dev/mapper/b"])
