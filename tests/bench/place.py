@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Where the bench has its storage: a directory of this run, with mounts and loop
+devices. What a killed run leaves, the next run of the bench or of the tests
+takes away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from tests import ROOT
+from tests.support.hooks import vmxml
+from tests.support.hooks.hookhost import FileDomain, HookHost
+from tests.support.storage import loop
+from tests.support.storage.blockdomain import BlockDomain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_IN_OWN_NAMESPACE = "VDSM_BACKUP_BENCH_NAMESPACE"
+
+
+def enter_namespace() -> None:
+    """
+    Become the same program in a mount namespace of its own. All mounts of the
+    bench are in it, and end with its last process.
+    """
+    if os.environ.pop(_IN_OWN_NAMESPACE, ""):
+        return
+    os.environ[_IN_OWN_NAMESPACE] = "yes"
+    os.chdir(ROOT)
+    unshare = ["unshare", "--mount", "--propagation", "private", "--"]
+    os.execvp("unshare", [*unshare, *sys.orig_argv])
+
+
+class Place:
+    """
+    directory: of the run. env: of commands that change VGs: lvm that is ours
+    alone.
+    """
+
+    def __init__(self, directory: str) -> None:
+        self.directory = directory
+        self.env = {"LVM_SYSTEM_DIR": os.environ["LVM_SYSTEM_DIR"]}
+        self._mounts: list[str] = []
+        self._vgs: list[ListedVg] = []
+
+    def close(self) -> None:
+        for vg in self._vgs:
+            vg.close()
+        if self._mounts:
+            subprocess.run(["umount", "-l", *self._mounts], check=True)
+
+    def path(self, name: str) -> str:
+        return os.path.join(self.directory, name)
+
+    def file(self, name: str, data: bytes) -> str:
+        path = self.path(name)
+        with open(path, "wb") as f:
+            f.write(data)
+        return path
+
+    def host(self, name: str) -> HookHost:
+        """A host without storage, whose configuration rows use."""
+        directory = self.path(name)
+        os.mkdir(directory)
+        # What waits longer on a busy machine than any storage would need.
+        return HookHost(directory, io_timeout=600)
+
+    def mount(self, host: HookHost, name: str) -> str:
+        """A mount of its own, in the place of VDSM's."""
+        path: str = host.cli.add_mount(name)
+        subprocess.run(["mount", "--bind", path, path], check=True)
+        self._mounts.append(path)
+        return path
+
+    def file_domains(self, host: HookHost, count: int) -> list[FileDomain]:
+        """Each on a mount of its own."""
+        return [
+            host.file_domain(
+                mount=self.mount(host, f"server:_export{number}"),
+                name=f"data{number}",
+            )
+            for number in range(count)
+        ]
+
+    def vgs(self, count: int) -> list[ListedVg]:
+        """The same ones for all who ask: they take a while to make."""
+        while len(self._vgs) < count:
+            self._vgs.append(ListedVg(self.directory, DESCRIPTION="san"))
+        return self._vgs[:count]
+
+
+class ListedVg(BlockDomain):
+    """A block domain that is only read: its LVs are not made."""
+
+    def disk(self, **options: str) -> str:
+        """Of a VM; the path is that of the LV which VDSM gives to libvirt."""
+        path = f"/dev/{self.sd_id}/{vmxml.VOLUME}"
+        return vmxml.disk(path, "block", **options)
+
+    def _make_lvs(self) -> None:
+        pass
+
+    def _attach_lvs(self) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def make() -> Iterator[Place]:
+    with loop.own_directory() as directory:
+        place = Place(directory)
+        try:
+            yield place
+        finally:
+            place.close()
