@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
 Measures the product of this tree, and with --base that of another commit
-beside it, and prints the table.
+beside it; prints the table, and saves the figures.
 
     python -m tests.bench [--base COMMIT] [-k TEXT] [GROUP...]
+    python -m tests.bench --page
 """
 
 from __future__ import annotations
@@ -12,17 +13,16 @@ import argparse
 import os
 import sys
 
-from tests.bench import place, product, rounds, row, table
-from tests.bench.row import Row, Taken
-from tests.bench.rows import hook, listing
+from tests import ROOT
+from tests.bench import page, place, plots, product, rounds, row, saved, table
+from tests.bench.groups import GROUPS, ROWS, SHOWN
+from tests.bench.row import THIS, Row, Taken
 from tests.support import stale
 
-GROUPS = {"hook": hook, "list": listing}
-
-THIS = "this"
+SAVED = os.path.join(ROOT, "build", "bench.json")
 
 # For each group, after what it needs is made.
-SECONDS = 60
+SECONDS = 30
 
 
 def main(argv: list[str]) -> int:
@@ -31,44 +31,63 @@ def main(argv: list[str]) -> int:
     unknown = set(args.groups) - set(GROUPS)
     if unknown:
         parser.error(f"no such group: {', '.join(sorted(unknown))}")
+    if args.page and (args.groups or args.k or args.base):
+        parser.error("the page has all rows, of this tree")
+    why_not = saved.missing() or (args.page and plots.missing())
     if os.geteuid() != 0:
-        print("bench: loop devices, mounts and libvirt's hook need root")
+        why_not = "loop devices, mounts and libvirt's hook need root"
+    if why_not:
+        print(f"bench: {why_not}", file=sys.stderr)
         return 2
-    place.enter_namespace()
     stale.clean()
     os.umask(0o022)
-    chosen = {
-        name: [r for r in GROUPS[name].ROWS if args.k in r.key]
-        for name in args.groups or GROUPS
-    }
-    taken = measure(chosen, args.base, args.seconds)
-    every = [r for rows in chosen.values() for r in rows]
-    if args.base:
-        found = table.compared(every, args.base, THIS, taken)
-        print(table.text(table.COMPARED, found))
-    else:
-        found = table.lines(every, THIS, taken)
-        print(table.text(table.HEAD, found))
+    names = args.groups or GROUPS
+    chosen = {n: [r for r in GROUPS[n].ROWS if args.k in r.key] for n in names}
+    taken = measure(chosen, args.base, args.seconds, args.page)
+    _show(taken, args.base)
+    saved.save(taken, page.DATA if args.page else SAVED)
+    if args.page:
+        page.write()
     return 0
 
 
 def measure(
-    chosen: dict[str, list[Row]], base: str | None, seconds: float
+    chosen: dict[str, list[Row]],
+    base: str | None,
+    seconds: float,
+    for_page: bool = False,
 ) -> Taken:
+    """chosen: the rows of each group. for_page: also what only a page has."""
     taken = Taken()
     with place.make() as here:
         products = [product.Product(THIS, here.path(THIS))]
         if base:
             products.insert(0, product.of_commit(base, here.path("base")))
         for name, rows in chosen.items():
-            if not rows:
+            why_not = GROUPS[name].missing()
+            if why_not:
+                _say(f"{name}: left out: {why_not}")
+            if why_not or not rows:
                 continue
             _say(f"{name}: making what it needs")
             with GROUPS[name].make(products, here) as measures:
-                needed = row.needed(rows, measures)
+                wanted = [*rows, *(SHOWN if for_page else [])]
+                needed = row.needed(wanted, measures)
                 count = rounds.run(needed, taken, seconds)
+                if for_page:
+                    for one in needed:
+                        taken.trace(one)
             _say(f"{name}: {count} rounds of {len(needed)} measures")
     return taken
+
+
+def _show(taken: Taken, base: str | None) -> None:
+    if base:
+        found = table.compared(ROWS, base, THIS, taken)
+        print(table.text(table.COMPARED, found))
+    else:
+        found = table.lines(ROWS, THIS, taken)
+        print(table.text(table.HEAD, found))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -79,6 +98,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "-k", metavar="TEXT", default="", help="only rows that have it"
+    )
+    parser.add_argument(
+        "--page",
+        action="store_true",
+        help="write docs/performance.md and its plots",
     )
     parser.add_argument(
         "groups", nargs="*", metavar="GROUP", help=", ".join(GROUPS)

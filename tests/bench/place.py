@@ -10,10 +10,8 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-import sys
 from typing import TYPE_CHECKING
 
-from tests import ROOT
 from tests.support.hooks import vmxml
 from tests.support.hooks.hookhost import FileDomain, HookHost
 from tests.support.storage import loop
@@ -21,21 +19,6 @@ from tests.support.storage.blockdomain import BlockDomain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-_IN_OWN_NAMESPACE = "VDSM_BACKUP_BENCH_NAMESPACE"
-
-
-def enter_namespace() -> None:
-    """
-    Become the same program in a mount namespace of its own. All mounts of the
-    bench are in it, and end with its last process.
-    """
-    if os.environ.pop(_IN_OWN_NAMESPACE, ""):
-        return
-    os.environ[_IN_OWN_NAMESPACE] = "yes"
-    os.chdir(ROOT)
-    unshare = ["unshare", "--mount", "--propagation", "private", "--"]
-    os.execvp("unshare", [*unshare, *sys.orig_argv])
 
 
 class Place:
@@ -65,19 +48,27 @@ class Place:
             f.write(data)
         return path
 
-    def host(self, name: str) -> HookHost:
-        """A host without storage, whose configuration rows use."""
+    def host(self, name: str, io_timeout: float = 600) -> HookHost:
+        """
+        A host without storage, whose configuration rows use. io_timeout: by
+        default so long that no row meets it on a busy machine.
+        """
         directory = self.path(name)
         os.mkdir(directory)
-        # What waits longer on a busy machine than any storage would need.
-        return HookHost(directory, io_timeout=600)
+        return HookHost(directory, io_timeout=io_timeout)
 
-    def mount(self, host: HookHost, name: str) -> str:
-        """A mount of its own, in the place of VDSM's."""
+    def mount(self, host: HookHost, name: str, source: str = "") -> str:
+        """A mount where VDSM has them. source: what is mounted there."""
         path: str = host.cli.add_mount(name)
-        subprocess.run(["mount", "--bind", path, path], check=True)
+        source = source or path
+        subprocess.run(["mount", "--bind", source, path], check=True)
         self._mounts.append(path)
         return path
+
+    def unmount(self, path: str) -> None:
+        """Before what is mounted there goes away."""
+        self._mounts.remove(path)
+        subprocess.run(["umount", "-l", path], check=True)
 
     def file_domains(self, host: HookHost, count: int) -> list[FileDomain]:
         """Each on a mount of its own."""
@@ -92,12 +83,13 @@ class Place:
     def vgs(self, count: int) -> list[ListedVg]:
         """The same ones for all who ask: they take a while to make."""
         while len(self._vgs) < count:
-            self._vgs.append(ListedVg(self.directory, DESCRIPTION="san"))
+            made = ListedVg(self.directory, wwids=[""], DESCRIPTION="san")
+            self._vgs.append(made)
         return self._vgs[:count]
 
 
 class ListedVg(BlockDomain):
-    """A block domain that is only read: its LVs are not made."""
+    """A block domain that is only read: it has one PV and no LVs."""
 
     def disk(self, **options: str) -> str:
         """Of a VM; the path is that of the LV which VDSM gives to libvirt."""

@@ -10,6 +10,7 @@ bench; nothing else is changed in them.
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shutil
@@ -119,15 +120,16 @@ def of_commit(commit: str, directory: str) -> Product:
     """
     source = os.path.join(directory, "source")
     os.makedirs(source)
-    with subprocess.Popen(
+    done = subprocess.run(
         ["git", "archive", commit, PACKAGE, "hooks"],
         cwd=ROOT,
-        stdout=subprocess.PIPE,
-    ) as process:
-        with tarfile.open(fileobj=process.stdout, mode="r|") as archive:
-            archive.extractall(source)
-    if process.returncode:
-        raise RuntimeError(f"git has no {commit}")
+        capture_output=True,
+    )
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip()
+        raise RuntimeError(f"no product of {commit}: {said}")
+    with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
+        archive.extractall(source)
     return Product(commit, os.path.join(directory, "installed"), source)
 
 

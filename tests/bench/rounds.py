@@ -30,7 +30,13 @@ def run(
     first round is not counted: it fills caches.
     """
     for measure in measures:
-        measure.take()
+        if measure.once:
+            taken.add(measure)
+        else:
+            measure.take()
+    measures = [measure for measure in measures if not measure.once]
+    if not measures:
+        return 1
     end = time.monotonic() + seconds
     done = 0
     while done < least or (done < most and time.monotonic() < end):

@@ -10,11 +10,15 @@ of the same round, and the middle of these ratios with its target.
 from __future__ import annotations
 
 import statistics
-from typing import Callable, NamedTuple, Optional
+from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
+
+if TYPE_CHECKING:
+    from tests.bench.traced import Process
 
 SECONDS, BYTES, COUNT = "second", "byte", "integer"
 
-# The product of a measure that has nothing of a product in it.
+# Names of products: what this tree has, and nothing of a product.
+THIS = "this"
 FLOOR = "floor"
 
 
@@ -22,12 +26,16 @@ class Measure(NamedTuple):
     """
     key: of a row or of a floor. product: its name, or FLOOR.
     take: the figure, and the CPU seconds behind it if they are known.
+    once: it is the same in each round. trace: which processes it has, in a
+    run that does not count.
     """
 
     key: str
     product: str
     take: Callable[[], tuple[float, Optional[float]]]
     unit: str = SECONDS
+    once: bool = False
+    trace: Optional[Callable[[], list[Process]]] = None
 
 
 class Row(NamedTuple):
@@ -69,12 +77,16 @@ class Figures(NamedTuple):
 
 
 class Taken:
-    """All figures of a run: {(product, key): values, one a round}."""
+    """
+    All figures of a run: {(product, key): values, one a round}. processes:
+    those of one run of a command, where it was traced.
+    """
 
     def __init__(self) -> None:
         self.values: dict[tuple[str, str], list[float]] = {}
         self.cpu: dict[tuple[str, str], list[float]] = {}
         self.units: dict[tuple[str, str], str] = {}
+        self.processes: dict[tuple[str, str], list[Process]] = {}
 
     def add(self, measure: Measure) -> None:
         name = measure.product, measure.key
@@ -83,6 +95,11 @@ class Taken:
         self.units[name] = measure.unit
         if cpu is not None:
             self.cpu.setdefault(name, []).append(cpu)
+
+    def trace(self, measure: Measure) -> None:
+        if measure.trace is not None:
+            name = measure.product, measure.key
+            self.processes[name] = measure.trace()
 
     def products(self) -> list[str]:
         """In the order in which they were measured."""

@@ -6,12 +6,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.bench import row as rows
+from tests.bench import traced
 from tests.bench.row import BYTES, COUNT, Figures, Row, Taken
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 HEAD = ("", "measured", "floor", "ratio", "CPU ratio", "target", "")
+PAGE = (*HEAD, "modules and processes")
 COMPARED = ("", "base", "this", "times", "CPU", "ratio", "target", "")
 
 
@@ -33,6 +35,20 @@ def lines(
 ) -> list[tuple[str, ...]]:
     found = [(row, rows.figures(row, product, taken)) for row in table]
     return [cells(row, figures) for row, figures in found if figures]
+
+
+def with_processes(
+    table: Iterable[Row], product: str, taken: Taken
+) -> list[tuple[str, ...]]:
+    """The same, and what each command starts; the columns are PAGE."""
+    found = []
+    for row in table:
+        figures = rows.figures(row, product, taken)
+        if figures:
+            processes = taken.processes.get((product, row.key))
+            started = traced.summary(processes) if processes else ""
+            found.append((*cells(row, figures), started))
+    return found
 
 
 def compared(

@@ -3,6 +3,6 @@
 What the bench runs by the system's Python, without the bench itself:
 
     empty_hook.py   a hook that reads the XML of a VM, and no more
-    storm.py        many callers of the plugin's shared reads at once
-    sleepers.py     as many threads that only sleep
+    storm.py        many callers of the plugin's shared reads at once, and as
+                    many threads that only sleep
 """
