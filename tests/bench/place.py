@@ -16,6 +16,7 @@ from tests.support.hooks import vmxml
 from tests.support.hooks.hookhost import FileDomain, HookHost
 from tests.support.storage import loop
 from tests.support.storage.blockdomain import BlockDomain
+from vdsm_backup import config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,11 +52,13 @@ class Place:
     def host(self, name: str, io_timeout: float = 600) -> HookHost:
         """
         A host without storage, whose configuration rows use. io_timeout: by
-        default so long that no row meets it on a busy machine.
+        default so long that no row meets it on a busy machine. What tests set
+        otherwise than a host has it, and costs time, is as on a host.
         """
         directory = self.path(name)
         os.mkdir(directory)
-        return HookHost(directory, io_timeout=io_timeout)
+        settle = config.DEFAULTS["sanlock"]["settle"]
+        return HookHost(directory, io_timeout=io_timeout, settle=settle)
 
     def mount(self, host: HookHost, name: str, source: str = "") -> str:
         """A mount where VDSM has them. source: what is mounted there."""

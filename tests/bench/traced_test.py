@@ -25,12 +25,17 @@ TRACE = """\
 8 100.5 <... execve resumed>) = 0
 9 100.6 +++ exited with 0 +++
 7 100.7 +++ exited with 0 +++
+6 100.7 execve("/bin/sh", ["sh", "x"], 0x7f /* 2 vars */) = 0
+6 100.8 execve("/bin/true", ["true"], 0x7f /* 2 vars */) = 0
+6 100.9 +++ exited with 0 +++
 8 100.9 +++ killed by SIGKILL +++
 """
 
 
 def test_parsed():
-    found = sorted(traced.parse(TRACE.splitlines()), key=lambda p: p.pid)
+    found = sorted(traced.parse(TRACE.splitlines()))
+    twice, found = found[:2], found[2:]
+    assert {(p.label, p.pid) for p in twice} == {("sh x", 6), ("true", 6)}
     assert [p.label for p in found] == [
         'hook a \\"b\\"',
         "fileio.worker",
