@@ -14,7 +14,7 @@ import tempfile
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from tests.bench.timing import Command
 
@@ -29,14 +29,14 @@ _MODULE = re.compile(r"vdsm_backup(?:\.\w+)+")
 
 class Process(NamedTuple):
     """
-    What was executed. began, ended: seconds from the first one. A process
-    that executes two programs, one after the other, is two of these.
-    modules: how many a Python has loaded from .pyc files.
+    What was executed. label: see label_of(). began, ended: seconds from the
+    first one. A process that executes two programs, one after the other, is
+    two of these. modules: how many a Python has loaded from .pyc files.
     """
 
     pid: int
     program: str
-    args: tuple[str, ...]
+    label: str
     began: float
     ended: float
     modules: int = 0
@@ -49,14 +49,14 @@ class Process(NamedTuple):
     def is_lvm(self) -> bool:
         return os.path.basename(self.program) == "lvm"
 
-    @property
-    def label(self) -> str:
-        """A module of ours by its name, or the command."""
-        modules = _MODULE.findall(" ".join(self.args))
-        if self.is_python and modules:
-            return modules[-1].partition(".")[2]
-        name = os.path.basename(self.program)
-        return f"{name} {self.args[1]}" if len(self.args) > 1 else name
+
+def label_of(program: str, args: Sequence[str]) -> str:
+    """A module of ours by its name, or a command and its first argument."""
+    name = os.path.basename(program)
+    modules = _MODULE.findall(" ".join(args))
+    if name.startswith("python") and modules:
+        return modules[-1].partition(".")[2]
+    return " ".join([name, *args[1:2]])
 
 
 def run(command: Command) -> list[Process]:
@@ -85,7 +85,7 @@ def summary(processes: list[Process]) -> str:
 def parse(lines: Iterable[str]) -> Iterator[Process]:
     """Of what strace has written."""
     running: dict[int, Process] = {}
-    begun: dict[int, tuple[str, tuple[str, ...]]] = {}
+    begun: dict[int, tuple[str, str]] = {}
     first = last = None
     for line in lines:
         found = _LINE.match(line)
@@ -97,7 +97,8 @@ def parse(lines: Iterable[str]) -> Iterator[Process]:
         now = last - first
         executed = _EXEC.match(what)
         if executed:
-            begun[pid] = executed[1], tuple(_WORD.findall(executed[2]))
+            program, args = executed[1], _WORD.findall(executed[2])
+            begun[pid] = program, label_of(program, args)
         if "execve" in what and what.endswith(" = 0"):
             if pid in running:
                 yield running.pop(pid)._replace(ended=now)
