@@ -14,24 +14,31 @@ import tempfile
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from tests.bench.timing import Command
 
 _STRACE = ["strace", "-f", "-q", "-ttt", "-s", "512", "-e", "signal=none"]
-_CALLS = ["-e", "trace=execve,openat"]
+_CALLS = ["-e", "trace=execve,openat,clone,clone3,fork,vfork"]
 _LINE = re.compile(r"(\d+) +(\d+\.\d+) (.*)")
 _EXEC = re.compile(r'execve\("([^"]*)", \[(.*?)\](?:\.\.\.)?, ')
 _WORD = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _PYC = re.compile(r'openat\([^"]*"[^"]*\.pyc".* = \d+$')
+_MAKES = re.compile(r"(?:clone3?|v?fork)\(")
+_MADE = re.compile(r"^(?:<\.\.\. )?(?:clone3?|v?fork)\b.* = (\d+)$")
 _MODULE = re.compile(r"vdsm_backup(?:\.\w+)+")
+
+
+# The label of a process that has executed nothing.
+FORK = "fork"
 
 
 class Process(NamedTuple):
     """
-    What was executed. label: see label_of(). began, ended: seconds from the
-    first one. A process that executes two programs, one after the other, is
-    two of these. modules: how many a Python has loaded from .pyc files.
+    A process, and what it has executed. label: see label_of(). began, ended:
+    seconds from the first one. A process that executes two programs, one after
+    the other, is two of these. modules: how many a Python has loaded from .pyc
+    files.
     """
 
     pid: int
@@ -70,7 +77,7 @@ def run(command: Command) -> list[Process]:
             stderr=subprocess.DEVNULL,
             check=True,
         )
-        return list(parse(f))
+        return parse(f)
 
 
 def summary(processes: list[Process]) -> str:
@@ -82,31 +89,71 @@ def summary(processes: list[Process]) -> str:
     return ", ".join(said)
 
 
-def parse(lines: Iterable[str]) -> Iterator[Process]:
+def parse(lines: Iterable[str]) -> list[Process]:
     """Of what strace has written."""
-    running: dict[int, Process] = {}
-    begun: dict[int, tuple[str, str]] = {}
-    first = last = None
+    trace = _Trace()
     for line in lines:
         found = _LINE.match(line)
-        if not found:
-            continue
-        pid, what = int(found[1]), found[3]
-        last = float(found[2])
-        first = last if first is None else first
-        now = last - first
-        executed = _EXEC.match(what)
-        if executed:
-            program, args = executed[1], _WORD.findall(executed[2])
-            begun[pid] = program, label_of(program, args)
-        if "execve" in what and what.endswith(" = 0"):
-            if pid in running:
-                yield running.pop(pid)._replace(ended=now)
-            running[pid] = Process(pid, *begun[pid], now, now)
-        elif pid in running and _PYC.match(what):
-            loaded = running[pid].modules + 1
-            running[pid] = running[pid]._replace(modules=loaded)
-        elif what.startswith("+++") and pid in running:
-            yield running.pop(pid)._replace(ended=now)
-    for process in running.values():
-        yield process._replace(ended=(last or 0) - (first or 0))
+        if found:
+            trace.add(int(found[1]), float(found[2]), found[3])
+    return trace.processes()
+
+
+class _Trace:
+    """What is known by a line. A line tells of one process, by its pid."""
+
+    def __init__(self) -> None:
+        self._first: float | None = None
+        self._now = 0.0
+        self._begun: dict[int, tuple[str, str]] = {}
+        self._makes_thread: dict[int, bool] = {}
+        self._running: dict[int, Process] = {}
+        self._ended: list[Process] = []
+
+    def add(self, pid: int, when: float, what: str) -> None:
+        self._first = when if self._first is None else self._first
+        self._now = when - self._first
+        made = _MADE.search(what)
+        if _MAKES.match(what):
+            self._makes_thread[pid] = "CLONE_THREAD" in what
+        if made and pid in self._makes_thread:
+            self._fork(int(made[1]), self._makes_thread.pop(pid))
+        elif "execve" in what:
+            self._execute(pid, what)
+        elif pid in self._running and _PYC.match(what):
+            process = self._running[pid]
+            loaded = process.modules + 1
+            self._running[pid] = process._replace(modules=loaded)
+        elif what.startswith("+++"):
+            self._end(pid)
+
+    def processes(self) -> list[Process]:
+        for pid in list(self._running):
+            self._end(pid)
+        return self._ended
+
+    def _fork(self, pid: int, is_thread: bool) -> None:
+        # With vfork() the parent goes on when the child has executed, and is
+        # told of it then.
+        known = pid in self._running or pid in self._begun
+        if not is_thread and not known:
+            self._running[pid] = Process(pid, "", FORK, self._now, self._now)
+
+    def _execute(self, pid: int, what: str) -> None:
+        called = _EXEC.match(what)
+        if called:
+            program, args = called[1], _WORD.findall(called[2])
+            self._begun[pid] = program, label_of(program, args)
+        if what.endswith(" = 0"):
+            before = self._running.pop(pid, None)
+            if before is not None and before.label != FORK:
+                self._ended.append(before._replace(ended=self._now))
+            program, label = self._begun[pid]
+            self._running[pid] = Process(
+                pid, program, label, self._now, self._now
+            )
+
+    def _end(self, pid: int) -> None:
+        process = self._running.pop(pid, None)
+        if process is not None:
+            self._ended.append(process._replace(ended=self._now))

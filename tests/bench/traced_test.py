@@ -18,11 +18,18 @@ TRACE = """\
 7 100.0 execve("/x/hook", ["/x/hook", "a \\"b\\""], 0x7f /* 2 vars */) = 0
 7 100.1 openat(AT_FDCWD, "/l/__pycache__/a.pyc", O_RDONLY|O_CLOEXEC) = 3
 7 100.1 openat(AT_FDCWD, "/l/__pycache__/b.pyc", O_RDONLY) = -1 ENOENT (No)
+7 100.2 clone(child_stack=NULL, flags=CLONE_CHILD_SETTID|SIGCHLD) = 4
+7 100.2 clone3({flags=CLONE_VM|CLONE_THREAD}, 88 <unfinished ...>
+7 100.2 <... clone3 resumed> => {parent_tid=[3]}, 88) = 3
+7 100.2 vfork( <unfinished ...>
 8 100.2 execve("/bin/no", ["no"], 0x7f /* 2 vars */) = -1 ENOENT (No)
 8 100.3 execve("/usr/bin/python3", ["python3", "-c", "run", \
 "vdsm_backup.fileio.worker"], 0x7f /* 2 vars */ <unfinished ...>
 9 100.4 execve("/usr/sbin/lvm", ["lvm", "pvs"], 0x7f /* 2 vars */) = 0
 8 100.5 <... execve resumed>) = 0
+7 100.5 <... vfork resumed>) = 8
+3 100.5 +++ exited with 0 +++
+4 100.5 +++ exited with 0 +++
 9 100.6 +++ exited with 0 +++
 7 100.7 +++ exited with 0 +++
 6 100.7 execve("/bin/sh", ["sh", "x"], 0x7f /* 2 vars */) = 0
@@ -34,6 +41,9 @@ TRACE = """\
 
 def test_parsed():
     found = sorted(traced.parse(TRACE.splitlines()))
+    forked, *found = found
+    assert (forked.label, forked.pid) == (traced.FORK, 4)
+    assert (round(forked.began, 1), round(forked.ended, 1)) == (0.2, 0.5)
     twice, found = found[:2], found[2:]
     assert {(p.label, p.pid) for p in twice} == {("sh x", 6), ("true", 6)}
     assert [p.label for p in found] == [
@@ -51,10 +61,12 @@ def test_parsed():
 
 @needs_strace
 def test_real_processes():
-    script = f"{PYTHON} -I -c pass; {PYTHON} -I -c pass; exit 0"
+    code = "import os; os.fork() or os._exit(0)"
+    script = f"{PYTHON} -I -c pass; {PYTHON} -I -c '{code}'; exit 0"
     found = traced.run(Command(["/bin/sh", "-c", script]))
     assert sum(process.is_python for process in found) == 2
-    assert len(found) == 3
+    assert sum(process.label == traced.FORK for process in found) == 1
+    assert len(found) == 4
 
 
 @needs_strace

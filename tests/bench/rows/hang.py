@@ -31,6 +31,9 @@ TIMEOUT = 2.0
 # Seconds that either may take longer than it must.
 SLACK = 0.1
 
+# The exit code of a command that has not read all domains.
+UNREAD = 3
+
 _HEALTHY = "healthy list + 0.1 s"
 _HEALTHY_LATE = "healthy list + timeout + 0.1 s"
 
@@ -78,11 +81,14 @@ def shown(command: Command, sd_ids: Sequence[str]) -> Shown:
             text += os.read(ours, 65536)
             if first is None and any(i.encode() in text for i in sd_ids):
                 first = time.monotonic() - began
-    process.wait()
+    code = process.wait()
     end = time.monotonic() - began
     os.close(ours)
+    said = text.decode(errors="replace")
+    if code != command.expect:
+        raise Failed(f"exit code {code}: {said}")
     if first is None:
-        raise Failed(f"no domain in {text.decode(errors='replace')}")
+        raise Failed(f"no domain in {said}")
     return Shown(first, end)
 
 
@@ -103,28 +109,29 @@ def make(products: Sequence[Product], place: Place) -> Iterator[list[Measure]]:
         sd_ids = [domain.sd_id for domain in healthy]
         measures = []
         for product in products:
-            command = product.cli(host.cli.config, "list")
-            measures += _of(product.name, fs, command, sd_ids)
+            measures += _of(product, host.cli.config, fs, sd_ids)
         yield measures
 
 
 def _of(
-    product: str, fs: hangfs.Hangfs, command: Command, sd_ids: list[str]
+    product: Product, config: str, fs: hangfs.Hangfs, sd_ids: list[str]
 ) -> list[Measure]:
-    stuck = Shared(lambda: shown_while_stuck(fs, command, sd_ids))
-    well = Shared(lambda: shown(command, sd_ids))
-    late = TIMEOUT + SLACK
+    stuck = Shared(lambda: shown_while_stuck(product, config, fs, sd_ids))
+    well = Shared(lambda: shown(product.cli(config, "list"), sd_ids))
+    late, name = TIMEOUT + SLACK, product.name
     return [
-        stuck.measure("hang, first row", product, lambda s: s.first),
-        stuck.measure("hang, end", product, lambda s: s.end),
-        well.measure(_HEALTHY, product, lambda s: s.end + SLACK),
-        well.measure(_HEALTHY_LATE, product, lambda s: s.end + late),
+        stuck.measure("hang, first row", name, lambda s: s.first),
+        stuck.measure("hang, end", name, lambda s: s.end),
+        well.measure(_HEALTHY, name, lambda s: s.end + SLACK),
+        well.measure(_HEALTHY_LATE, name, lambda s: s.end + late),
     ]
 
 
 def shown_while_stuck(
-    fs: hangfs.Hangfs, command: Command, sd_ids: Sequence[str]
+    product: Product, config: str, fs: hangfs.Hangfs, sd_ids: Sequence[str]
 ) -> Shown:
+    command = product.cli(config, "list")
+    command.expect = UNREAD
     for operation in _STUCK:
         fs.hang(operation)
     try:
