@@ -43,9 +43,10 @@ def main(argv: list[str]) -> int:
     os.umask(0o022)
     names = args.groups or GROUPS
     chosen = {n: [r for r in GROUPS[n].ROWS if args.k in r.key] for n in names}
+    machine_now = saved.about()
     taken = measure(chosen, args.base, args.seconds, args.page)
     _show(taken, args.base)
-    saved.save(taken, page.DATA if args.page else SAVED)
+    saved.save(taken, machine_now, page.DATA if args.page else SAVED)
     if args.page:
         page.write()
     return 0
@@ -66,6 +67,7 @@ def measure(
         for name, rows in chosen.items():
             why_not = GROUPS[name].missing()
             if why_not:
+                taken.left_out[name] = why_not
                 _say(f"{name}: left out: {why_not}")
             if why_not or not rows:
                 continue

@@ -44,7 +44,10 @@ def part(found: Saved, rows: Sequence[Row], product: str) -> str:
     """What is between the marks."""
     measured = table.with_processes(rows, product, found.taken)
     shown = table.markdown(table.PAGE, measured)
-    return f"Measured on {found.date[:10]}: {found.machine}.\n\n{shown}\n"
+    said = f"Measured on {found.date[:10]}: {found.machine}.\n\n{shown}\n"
+    for group, why in found.taken.left_out.items():
+        said += f"\nRows that are left out, `{group}`: {why}.\n"
+    return said
 
 
 def write(path: str = PAGE, data: str = DATA) -> None:

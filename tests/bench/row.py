@@ -79,7 +79,8 @@ class Figures(NamedTuple):
 class Taken:
     """
     All figures of a run: {(product, key): values, one a round}. processes:
-    those of one run of a command, where it was traced.
+    those of one run of a command, where it was traced. left_out: {group: why
+    it was not measured}.
     """
 
     def __init__(self) -> None:
@@ -87,6 +88,7 @@ class Taken:
         self.cpu: dict[tuple[str, str], list[float]] = {}
         self.units: dict[tuple[str, str], str] = {}
         self.processes: dict[tuple[str, str], list[Process]] = {}
+        self.left_out: dict[str, str] = {}
 
     def add(self, measure: Measure) -> None:
         name = measure.product, measure.key

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tests.bench import machine
 from tests.bench.row import SECONDS, Taken
@@ -21,6 +21,22 @@ from tests.bench.traced import Process
 
 _CPU = " (CPU)"
 _PROCESSES = "processes"
+_LEFT_OUT = "left_out"
+
+# What pyperf knows of the machine and of this Python, and is not about who
+# has measured and where.
+_ABOUT = (
+    "aslr",
+    "cpu_config",
+    "cpu_count",
+    "cpu_freq",
+    "cpu_model_name",
+    "date",
+    "load_avg_1min",
+    "perf_version",
+    "platform",
+    "python_version",
+)
 
 
 class Saved(NamedTuple):
@@ -40,13 +56,20 @@ def missing() -> str:
     return ""
 
 
-def save(taken: Taken, path: str) -> None:
-    """Replaces a file that is there."""
+def about() -> dict[str, Any]:
+    """What is said of the machine; before anything is measured."""
     import pyperf
 
-    # Of the machine, once; pyperf would look for it in each run.
-    about = pyperf.Run([1.0]).get_metadata()
-    about["machine"] = machine.describe(about)
+    found = pyperf.Run([1.0]).get_metadata()
+    known = {key: found[key] for key in _ABOUT if key in found}
+    return {**known, "machine": machine.describe(known)}
+
+
+def save(taken: Taken, machine_now: dict[str, Any], path: str) -> None:
+    """Replaces a file that is there. machine_now: of about()."""
+    import pyperf
+
+    about = {**machine_now, _LEFT_OUT: json.dumps(taken.left_out)}
     benchmarks = []
     for suffix, figures in (("", taken.values), (_CPU, taken.cpu)):
         for (product, key), values in figures.items():
@@ -79,6 +102,7 @@ def load(path: str) -> Saved:
             taken.cpu[product, key[: -len(_CPU)]] = values
         else:
             taken.values[product, key] = values
+            taken.left_out = json.loads(about[_LEFT_OUT])
             taken.units[product, key] = benchmark.get_unit()
             if _PROCESSES in about:
                 taken.processes[product, key] = [

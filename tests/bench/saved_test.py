@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What is saved can be read again, also by pyperf."""
 
+import socket
+import sys
+
 import pytest
 
+from tests import ROOT
 from tests.bench import plots, saved
 from tests.bench.groups import ROWS, SHOWN
 from tests.bench.row import BYTES, COUNT, FLOOR, THIS, Taken
@@ -16,8 +20,8 @@ needs_matplotlib = pytest.mark.skipif(
 )
 
 PROCESSES = [
-    Process(1, "/hook", "hook a", 0.0, 0.5, 85),
-    Process(2, "/usr/sbin/lvm", "lvm pvs", 0.1, 0.4),
+    Process(1, "hook", "hook a", 0.0, 0.5, 85),
+    Process(2, "lvm", "lvm pvs", 0.1, 0.4),
 ]
 
 
@@ -33,6 +37,7 @@ def figures():
     taken.units = dict.fromkeys(taken.values, "second")
     taken.units[THIS, "memory"] = BYTES
     taken.units[THIS, "starts"] = COUNT
+    taken.left_out = {"plugin": "no VDSM"}
     taken.processes = {(THIS, "hook, 1 VG"): PROCESSES}
     return taken
 
@@ -40,14 +45,24 @@ def figures():
 @needs_pyperf
 def test_figures_are_kept(tmp_path):
     taken, path = figures(), str(tmp_path / "new" / "bench.json")
-    saved.save(taken, path)
-    saved.save(taken, path)
+    saved.save(taken, saved.about(), path)
+    saved.save(taken, saved.about(), path)
     found = saved.load(path)
     assert found.taken.values == taken.values
     assert found.taken.cpu == taken.cpu
     assert found.taken.units == taken.units
     assert found.taken.processes == taken.processes
+    assert found.taken.left_out == taken.left_out
     assert "CPUs" in found.machine and "LVM " in found.machine
+
+
+@needs_pyperf
+def test_nothing_is_kept_of_who_has_measured_and_where(tmp_path):
+    path = tmp_path / "bench.json"
+    saved.save(figures(), saved.about(), str(path))
+    text = path.read_text()
+    for private in (sys.executable, ROOT, "hostname", socket.gethostname()):
+        assert f'"{private}"' not in text
 
 
 @needs_pyperf
@@ -55,7 +70,7 @@ def test_pyperf_reads_them(tmp_path):
     import pyperf
 
     path = str(tmp_path / "bench.json")
-    saved.save(figures(), path)
+    saved.save(figures(), saved.about(), path)
     suite = pyperf.BenchmarkSuite.load(path)
     assert suite.get_benchmark("this: hook, 1 VG").get_nvalue() == 2
     assert suite.get_benchmark("this: memory").get_unit() == "byte"

@@ -14,7 +14,16 @@ if TYPE_CHECKING:
 
 HEAD = ("", "measured", "floor", "ratio", "CPU ratio", "target", "")
 PAGE = (*HEAD, "modules and processes")
-COMPARED = ("", "base", "this", "times", "CPU", "ratio", "target", "")
+COMPARED = (
+    "",
+    "base",
+    "this",
+    "this / base",
+    "of CPU",
+    "ratio",
+    "target",
+    "",
+)
 
 
 def cells(row: Row, found: Figures) -> tuple[str, ...]:

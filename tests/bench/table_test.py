@@ -56,8 +56,8 @@ def test_amounts():
 
 def test_a_page_has_the_processes():
     taken = figures()
-    worker = Process(2, "/usr/bin/python3", "a.b", 1, 2)
-    itself = Process(1, "/hook", "hook", 0, 3, 85)
+    worker = Process(2, "python3", "a.b", 1, 2)
+    itself = Process(1, "hook", "hook", 0, 3, 85)
     taken.processes[THIS, "hook"] = [worker, worker, itself]
     (line,) = table.with_processes([HOOK], THIS, taken)
     assert len(line) == len(table.PAGE)

@@ -35,14 +35,14 @@ FORK = "fork"
 
 class Process(NamedTuple):
     """
-    A process, and what it has executed. label: see label_of(). began, ended:
-    seconds from the first one. A process that executes two programs, one after
-    the other, is two of these. modules: how many a Python has loaded from .pyc
-    files.
+    A process, and what it has executed. name: of the program. label: see
+    label_of(). began, ended: seconds from the first one. A process that
+    executes two programs, one after the other, is two of these. modules: how
+    many a Python has loaded from .pyc files.
     """
 
     pid: int
-    program: str
+    name: str
     label: str
     began: float
     ended: float
@@ -50,16 +50,15 @@ class Process(NamedTuple):
 
     @property
     def is_python(self) -> bool:
-        return os.path.basename(self.program).startswith("python")
+        return self.name.startswith("python")
 
     @property
     def is_lvm(self) -> bool:
-        return os.path.basename(self.program) == "lvm"
+        return self.name == "lvm"
 
 
-def label_of(program: str, args: Sequence[str]) -> str:
+def label_of(name: str, args: Sequence[str]) -> str:
     """A module of ours by its name, or a command and its first argument."""
-    name = os.path.basename(program)
     modules = _MODULE.findall(" ".join(args))
     if name.startswith("python") and modules:
         return modules[-1].partition(".")[2]
@@ -143,14 +142,15 @@ class _Trace:
         called = _EXEC.match(what)
         if called:
             program, args = called[1], _WORD.findall(called[2])
-            self._begun[pid] = program, label_of(program, args)
+            name = os.path.basename(program)
+            self._begun[pid] = name, label_of(name, args)
         if what.endswith(" = 0"):
             before = self._running.pop(pid, None)
             if before is not None and before.label != FORK:
                 self._ended.append(before._replace(ended=self._now))
-            program, label = self._begun[pid]
+            name, label = self._begun[pid]
             self._running[pid] = Process(
-                pid, program, label, self._now, self._now
+                pid, name, label, self._now, self._now
             )
 
     def _end(self, pid: int) -> None:
