@@ -52,7 +52,7 @@ def missing() -> str:
     try:
         import pyperf  # noqa: F401
     except ImportError as e:
-        return f"{e}: contrib/setup-dev bench"
+        return f"{e}: contrib/setup-dev check"
     return ""
 
 
