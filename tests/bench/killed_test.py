@@ -15,7 +15,11 @@ from tests.support.storage.blocktools import needs_block
 from tests.support.waiting import wait_until
 from vdsm_backup.host import mounts
 
+# Seconds: until the bench has made the first of what it needs.
+MAKING = 120
+
 pytestmark = [
+    pytest.mark.slow("the product and its storage are made first"),
     pytest.mark.skipif(
         bool(saved.missing()), reason=saved.missing() or "it is there"
     ),
@@ -58,8 +62,8 @@ def directory_of(pid):
 )
 def test_killed(group, is_there):
     with programs.start("tests.bench", group, stderr=subprocess.PIPE) as bench:
-        directory = wait_until(lambda: directory_of(bench.pid))
-        wait_until(lambda: is_there(directory))
+        directory = wait_until(lambda: directory_of(bench.pid), MAKING)
+        wait_until(lambda: is_there(directory), MAKING)
         bench.kill()
         bench.communicate()
     assert is_there(directory)

@@ -63,6 +63,7 @@ def assert_reads_each(vms, this, row, flag):
     expect(command, 0)
 
 
+@pytest.mark.slow("40 domains are made, and each VM is judged many times")
 def test_the_hooks_read_all_file_domains(here, stack, this):
     vms = hook.Vms(here, stack)
     counts = {row: len(domains) for row, domains in vms.domains.items()}
