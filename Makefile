@@ -17,9 +17,10 @@ SEED := $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
 # What contrib/setup-dev gets this machine ready for.
 GOAL = check
 e2e e2e-shell soak: GOAL = e2e
+bench bench-compare bench-page: GOAL = bench
 
-.PHONY: check coverage e2e e2e-shell soak vdsm-suite demo lint setup \
-    install-hooks clean
+.PHONY: check coverage e2e e2e-shell soak vdsm-suite bench bench-compare \
+    bench-page demo lint setup install-hooks clean
 
 # Install what the tests need, then run all that need no virtual machine.
 check: lint
@@ -46,6 +47,20 @@ soak: setup
 vdsm-suite: setup
 	@[ -n "$(VDSM)" ] || { echo "VDSM=CHECKOUT is missing" >&2; exit 2; }
 	$(PYTHON) -m tests.vdsm_suite "$(VDSM)" $(SUITE)
+
+# How fast it is, beside the least that anybody could do. ROWS="hook list" and
+# the like choose groups of rows, and ROWS="-k block" rows.
+bench: setup
+	$(PYTHON) -m tests.bench $(ROWS)
+
+# The same, and what another commit does. BASE=COMMIT
+bench-compare: setup
+	@[ -n "$(BASE)" ] || { echo "BASE=COMMIT is missing" >&2; exit 2; }
+	$(PYTHON) -m tests.bench --base "$(BASE)" $(ROWS)
+
+# All of it, into docs/performance.md, with its plots.
+bench-page: setup
+	$(PYTHON) -m tests.bench --page
 
 # Which lines `make check` runs. Children that start without the site module,
 # as most of ours do, are not counted.

@@ -17,7 +17,7 @@ from tests import ROOT
 SPDX = "SPDX-License-Identifier: GPL-2.0-or-later"
 
 # Licensed by what it says itself, or data that cannot hold a comment.
-WITHOUT_SPDX = {"LICENSE", ".json"}
+WITHOUT_SPDX = {"LICENSE", ".json", ".png"}
 NOT_OURS = re.compile(r"^(\.git|\.venv|\.tox|\..*_cache|\.hypothesis|build)$")
 
 

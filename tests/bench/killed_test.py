@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A bench that is killed leaves nothing that the next run does not end."""
+
+import contextlib
+import json
+import os
+import subprocess
+
+import pytest
+
+from tests.bench import saved
+from tests.support import programs, rundir, stale
+from tests.support.processes import namespace
+from tests.support.storage.blocktools import needs_block
+from tests.support.waiting import wait_until
+from vdsm_backup.host import mounts
+
+# Seconds: until the bench has made the first of what it needs.
+MAKING = 120
+
+pytestmark = [
+    pytest.mark.slow("the product and its storage are made first"),
+    pytest.mark.skipif(
+        bool(saved.missing()), reason=saved.missing() or "it is there"
+    ),
+    pytest.mark.skipif(
+        bool(namespace.missing()), reason=namespace.missing() or "it is root"
+    ),
+]
+
+
+def mounted(directory):
+    return any(
+        mount.point.startswith(directory + "/") for mount in mounts.table()
+    )
+
+
+def attached(directory):
+    done = subprocess.run(
+        ["losetup", "--json", "--list"], capture_output=True, text=True
+    )
+    return directory in json.dumps(json.loads(done.stdout or "{}"))
+
+
+def directory_of(pid):
+    """None: it has none yet, or others remove theirs just now."""
+    names = [n for n in os.listdir(rundir.BASE) if not n.startswith(".")]
+    for name in names:
+        with contextlib.suppress(FileNotFoundError):
+            with open(os.path.join(rundir.BASE, name, "pid")) as f:
+                if f.read().split()[0] == str(pid):
+                    return os.path.join(rundir.BASE, name)
+    return None
+
+
+@pytest.mark.parametrize(
+    "group, is_there",
+    [
+        ("hook", mounted),
+        pytest.param("hook-block", attached, marks=needs_block),
+    ],
+)
+def test_killed(group, is_there):
+    with programs.start("tests.bench", group, stderr=subprocess.PIPE) as bench:
+        directory = wait_until(lambda: directory_of(bench.pid), MAKING)
+        wait_until(lambda: is_there(directory), MAKING)
+        bench.kill()
+        bench.communicate()
+    assert is_there(directory)
+    stale.clean()
+    assert not is_there(directory)
+    assert not os.path.exists(directory)
