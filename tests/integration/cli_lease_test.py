@@ -5,6 +5,8 @@ import fcntl
 import os
 import signal
 
+import pytest
+
 from tests.support import commandline
 from tests.support.clifixtures import OWNER, WHY, A, B
 from tests.support.hooks.needs import (
@@ -16,6 +18,7 @@ from tests.support.storage import filedomain
 from tests.support.waiting import wait_until
 from vdsm_backup.metadata import encoding
 from vdsm_backup.metadata import lines as md_lines
+from vdsm_backup.processes import spawn
 
 pytest_plugins = [
     "tests.support.clifixtures",
@@ -80,6 +83,27 @@ def test_all_commands(leased):
     st = os.stat(leased.history)
     assert (st.st_uid, st.st_gid, st.st_mode & 0o777) == (*OWNER, 0o700)
     assert not leased.joined(A)
+
+
+@needs_sanlock
+@pytest.mark.parametrize("command", ["set", "clear"])
+def test_python_starts_once_more(leased, monkeypatch, command):
+    """All children are forked by that one."""
+    # As root altogether: the tests go on in this process.
+    leased.configure(user=os.getuid(), group=os.getgid(), settle=0)
+    filedomain.make(leased.mount, sd_id=A)
+    leased.initialize(A)
+    for name, value in leased.sanlock.env.items():
+        monkeypatch.setenv(name, value)
+    started, real = [], spawn.start_python
+
+    def start_python(module, *args, **options):
+        started.append(module)
+        return real(module, *args, **options)
+
+    monkeypatch.setattr(spawn, "start_python", start_python)
+    assert leased.run(command, A, *WHY).code == 0
+    assert started == ["vdsm_backup.processes.fork_server"]
 
 
 @needs_sanlock

@@ -187,6 +187,13 @@ def test_holder(place, step):
         assert reason == ""
 
 
+@pytest.mark.parametrize("step", STEPS)
+def test_fork_server(place, step):
+    """Who is there goes on, and ends as ever."""
+    said, reason = killed(place, "fork server", step)
+    assert (said, reason) == ("hit\nchanged\n", "of the victim")
+
+
 @pytest.mark.parametrize("step", BEFORE_CONFIRM)
 def test_writer(place, step):
     said, reason = killed(place, "writer", step)

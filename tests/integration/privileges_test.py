@@ -12,6 +12,7 @@ import pytest
 
 from tests.support import programs, rundir
 from tests.support.hooks.needs import needs_other_user
+from tests.support.processes import proc
 from tests.support.storage import filedomain
 from vdsm_backup.processes import spawn
 
@@ -29,10 +30,11 @@ def domain():
     rundir.remove(mount)
 
 
-@pytest.fixture
-def statuses(backend, domain):
+@pytest.fixture(params=["python", "forked"])
+def statuses(request, backend, domain):
+    """By each way in which processes are started."""
     module = "tests.support.processes.statuses"
-    done = programs.run(module, backend, *domain, check=True)
+    done = programs.run(module, backend, *domain, request.param, check=True)
     return json.loads(done.stdout)
 
 
@@ -44,6 +46,9 @@ def require_unprivileged(status):
 
 def test_processes_of_a_change(statuses, backend):
     child = {"embedded": "worker", "installed": "ioprocess"}[backend]
+    (root,) = statuses.pop("root")
+    assert root["Uid"].split() == root["Gid"].split() == ["0"] * 4
+    assert root["CapEff"] == root["CapPrm"] == proc.status("self")["CapPrm"]
     assert set(statuses) == {"writer", child, "script"}
     # One reads for the tool, one writes for the writer.
     assert len(statuses[child]) == 2

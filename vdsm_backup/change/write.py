@@ -85,14 +85,19 @@ def _run_writer(
     ours, theirs = socket.socketpair()
     channel = Channel(ours)
     with contextlib.closing(channel), theirs:
-        child = spawn.start(
-            "vdsm_backup.change.writer",
-            [str(theirs.fileno())],
-            stdin=held.fd,
-            stdout=held.fd,
-            pass_fds=[theirs.fileno()],
-        )
+        fd = theirs.fileno()
+        try:
+            child = spawn.start(
+                "vdsm_backup.change.writer", [str(fd)], pass_fds=[fd]
+            )
+        except OSError as e:
+            reason = f"the writer process cannot be started: {e.strerror}"
+            raise errors.WriteFailed(storage.sd_id, "start", reason)
         theirs.close()
+        # Before it is told what to write. A writer that is gone is noticed
+        # where we lead it.
+        with contextlib.suppress(OSError):
+            socket.send_fds(ours, [b"\0"], [held.fd])
         request = {
             "storage": storage.describe(),
             "old": old,

@@ -2,8 +2,8 @@
 """
 The process that writes to storage, once.
 
-It runs in a session of its own. Its stdin and stdout are the registration of
-the SDM lease, and all processes that it starts inherit them. So the lease
+It runs in a session of its own. It makes the registration of the SDM lease its
+stdin and stdout, and all processes that it starts inherit them. So the lease
 lives as long as any of these processes (see lease/connection.py). Nothing here
 may print.
 
@@ -11,6 +11,7 @@ The tool leads: before each step the writer names the step, and waits until
 the tool lets it go on. If the tool dies before "commit", nothing is changed.
 If the tool dies later, the writer finishes what it began.
 
+    tool -> the descriptor of the registration
     tool -> {"storage": {...}, "old": [...], "new": [...]}
     <- {"step": NAME}   -> {"go": true}    for each step
     <- {"done": true}
@@ -23,12 +24,13 @@ time: {"found": [...], "replaced": [...] | null}, see storage/base.py.
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import socket
 
 from vdsm_backup import errors
-from vdsm_backup.processes import confined
-from vdsm_backup.processes.channel import Channel, ToolGone
+from vdsm_backup.processes import confined, forked, spawn
+from vdsm_backup.processes.channel import Channel, ToolGone, receive_fd
 from vdsm_backup.storage import locate
 from vdsm_backup.storage.base import Overlapped
 
@@ -66,14 +68,16 @@ def main(args: Sequence[str]) -> None:
     # does not.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    channel = Channel(socket.socket(fileno=int(args[0])))
+    sock = socket.socket(fileno=int(args[0]))
+    channel = Channel(sock)
     try:
+        _keep_lease(receive_fd(sock))
         request = channel.receive()
         if request is None:
             return
         _write(request, Steps(channel))
         answer: dict[str, Any] = {"done": True}
-    except ToolGone:
+    except (EOFError, ToolGone):
         return
     except Exception as e:
         answer = {
@@ -82,6 +86,12 @@ def main(args: Sequence[str]) -> None:
         }
     with contextlib.suppress(OSError):
         channel.send(answer)
+
+
+def _keep_lease(fd: int) -> None:
+    for standard in (0, 1):
+        os.dup2(fd, standard)
+    os.close(fd)
 
 
 def _overlapped(cause: BaseException | None) -> dict[str, Any] | None:
@@ -94,5 +104,8 @@ def _write(request: dict[str, Any], step: Steps) -> None:
     if request["storage"]["kind"] == "file":
         # LVM needs root; nothing here does.
         confined.drop()
+    # The worker of a file domain: we have one thread, and have imported all
+    # that it needs.
+    spawn.warm = forked.start
     writer = locate.from_description(request["storage"])
     writer.write(request["old"], request["new"], step)

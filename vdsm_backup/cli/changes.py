@@ -41,6 +41,24 @@ if TYPE_CHECKING:
 # [irs] repo_stats_cache_refresh_timeout in lib/vdsm/common/config.py.in.
 _STALE = 300
 
+# What the children of a change import, in the order in which they are started.
+# `clear` and `reseal` look for no users.
+CHILDREN = (
+    "vdsm_backup.processes.confined",
+    "vdsm_backup.fileio.worker",
+    "vdsm_backup.lease.holder",
+    "vdsm_backup.change.writer",
+    "vdsm_backup.storage.file",
+    "vdsm_backup.storage.replacement",
+    "vdsm_backup.fileio.worker_client",
+)
+USERS_TOO = (
+    *CHILDREN[:2],
+    "vdsm_backup.users.image_locks",
+    "vdsm_backup.users.running_vms",
+    *CHILDREN[2:],
+)
+
 
 class Words(NamedTuple):
     """

@@ -13,6 +13,7 @@ from vdsm_backup.change import change, reseal
 from vdsm_backup.cli import changes
 from vdsm_backup.host import journal
 from vdsm_backup.metadata import flag
+from vdsm_backup.processes import forks
 
 if TYPE_CHECKING:
     import argparse
@@ -38,6 +39,16 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
         reason=flag.require_reason(args.reason),
         dry_run=args.dry_run,
     )
+    with forks.up(changes.CHILDREN):
+        return _reseal(request, args, options, ui)
+
+
+def _reseal(
+    request: change.Request,
+    args: argparse.Namespace,
+    options: Config,
+    ui: UI,
+) -> Exit:
     storage, failures = changes.find(args, options, ui)
 
     def work(world: HostWorld) -> change.Result:

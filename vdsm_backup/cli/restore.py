@@ -12,6 +12,7 @@ from vdsm_backup.cli import changes, wiring
 from vdsm_backup.host.user import become_user
 from vdsm_backup.metadata import domain, flag
 from vdsm_backup.metadata import lines as md_lines
+from vdsm_backup.processes import forks
 from vdsm_backup.text import printable
 
 if TYPE_CHECKING:
@@ -33,6 +34,13 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     # read. So it is read by whoever has started us.
     brought = copy_file.read(args.file) if args.file else None
     become_user(options)
+    with forks.up(changes.USERS_TOO):
+        return _restore(brought, args, options, ui)
+
+
+def _restore(
+    brought: Copy | None, args: argparse.Namespace, options: Config, ui: UI
+) -> Exit:
     storage, failures = changes.find(args, options, ui)
     with changes.tidying_if_refused(storage, args, options, ui):
         copy, skipped, name = _chosen(

@@ -14,6 +14,7 @@ from vdsm_backup.cli import changes
 from vdsm_backup.host import vdsm_client
 from vdsm_backup.metadata import domain, flag
 from vdsm_backup.metadata import lines as md_lines
+from vdsm_backup.processes import forks
 from vdsm_backup.storage import discovery
 
 if TYPE_CHECKING:
@@ -52,6 +53,17 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
         accept_origin=args.accept_origin,
         pool_is_gone=args.pool_is_gone,
     )
+    children = changes.USERS_TOO if request.value else changes.CHILDREN
+    with forks.up(children):
+        return _change(request, args, options, ui)
+
+
+def _change(
+    request: change.Request,
+    args: argparse.Namespace,
+    options: Config,
+    ui: UI,
+) -> Exit:
     storage, failures = changes.find(args, options, ui)
 
     def work(world: World) -> change.Result:

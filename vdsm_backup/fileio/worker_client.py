@@ -12,7 +12,7 @@ import time
 
 from vdsm_backup.fileio import worker
 from vdsm_backup.fileio.base import Closed, FileIO, StatResult, Timeout
-from vdsm_backup.processes import identity, spawn, stuck
+from vdsm_backup.processes import spawn, stuck
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,9 +40,14 @@ class EmbeddedFileIO(FileIO):
         """Of the worker, also after it has ended."""
         return self._proc.pid
 
-    def _start(self, fd: int) -> subprocess.Popen[bytes]:
-        worker = "vdsm_backup.fileio.worker"
-        return _popen(spawn.confined(worker, str(fd), self.base), fd)
+    def _start(self, fd: int) -> spawn.Process:
+        return spawn.start(
+            spawn.CONFINED,
+            ["vdsm_backup.fileio.worker", str(fd), self.base],
+            # Inherited: see the package's contract.
+            stdout=1,
+            pass_fds=[fd],
+        )
 
     def _request(self, op: str, path: str, *args: Any) -> Any:
         deadline = time.monotonic() + self.timeout
@@ -111,26 +116,15 @@ class RootTooFileIO(EmbeddedFileIO):
     root: see root_too.py.
     """
 
-    def _start(self, fd: int) -> subprocess.Popen[bytes]:
+    def _start(self, fd: int) -> spawn.Process:
         user = [str(os.geteuid()), str(os.getegid())]
-        worker = "vdsm_backup.fileio.root_too"
-        command = spawn.command(worker, str(fd), self.base, *user)
-        return _popen(command, fd, **identity.root())
-
-
-def _popen(
-    command: list[str], fd: int, **options: Any
-) -> subprocess.Popen[bytes]:
-    # Descriptor 1 is inherited: see the package's contract.
-    return subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        pass_fds=(fd,),
-        cwd="/",
-        start_new_session=True,
-        **options,
-    )
+        return spawn.start(
+            "vdsm_backup.fileio.root_too",
+            [str(fd), self.base, *user],
+            stdout=1,
+            pass_fds=[fd],
+            as_root=True,
+        )
 
 
 def _result(op: str, result: Any, data: bytes) -> Any:

@@ -46,15 +46,17 @@ What follows for us
 ===================
 
 *The descriptor is handed on.* The holder registers and acquires the lease. It
-sends the descriptor to the tool, and the tool starts the writer with it as
-stdin and stdout. All that the writer starts inherits it. None of them ever
-asks sanlock to release the lease. The lease ends when the last process that
-has the descriptor has ended.
+sends the descriptor to the tool. The tool sends it to the writer, before it
+says what to write, and the writer makes it its stdin and stdout. All that the
+writer starts inherits it. None of them ever asks sanlock to release the lease.
+The lease ends when the last process that has the descriptor has ended. On its
+way from one process to another the descriptor is open, too.
 
 *Nobody has it by chance.* sanlock's library makes the descriptor inheritable.
 A process that was started for something else could inherit it, and keep the
 lease alive. So Registration makes the descriptor not inheritable, and each
-process that shall have it is given it.
+process that shall have it is given it. That keeps it from a program that is
+executed, and not from a process that is forked (below).
 
 *The holder is the one that is told.* It made the connection, so the signals
 go to it and not to the writer. It touches no shared storage, so it is never
@@ -68,6 +70,38 @@ nothing: the lease ends with the writer, not before.
 *The tool sees the loss by its own copy of the descriptor*: see ended(), and
 Held.check() in client.py. So does the writer before it commits, since the
 tool leads it (change/write.py).
+
+Where processes are forked
+==========================
+
+In a change, the holder and the writer are forked by one interpreter
+(processes/fork_server.py), so that Python starts once for both. All of the
+above goes on to hold:
+
+*The fork server never has the descriptor.* When it forks the holder, there is
+no registration. From the holder to the tool, and from there to the writer, the
+descriptor goes over sockets between these two, which the fork server has
+closed. So it keeps no lease alive, however long it lives.
+
+*Who is forked has what it is given.* The first thing that a forked process
+does is to close all other files (processes/forked.py). The fork server has the
+files of no older child by then. The writer forks its worker, which is given
+the descriptor as stdout. The holder forks nothing: what it starts is executed.
+
+*sanlock knows the holder.* The holder connects to the daemon after it was
+forked, so the pid that the daemon has is the holder's. It blocks SIGTERM
+before that. It has one thread at its start, and none of the fork server's.
+
+*The holder touches no shared storage, and ends last.* The fork server touches
+none either: it is started before it has any file, in the root directory, and
+what hangs is in its children. It waits for none of them. When it ends or is
+killed, its children go on, since nothing of theirs depends on it: each has a
+session of its own, and sockets to the tool.
+
+*No process writes without the descriptor.* The writer asks the tool before
+each step, and does so only after it has received the descriptor. If the tool
+ends while the descriptor is on its way, shared() does not see it, since it is
+in no process. But then nobody lets that writer go on, and it ends.
 
 What is not fenced
 ==================

@@ -47,9 +47,10 @@ except ImportError as e:
     sanlock = None
     _missing = str(e)
 
-# Seconds between two checks of the connection, and between two tries to take
-# the lease.
+# Seconds between two checks of the connection, the first pause between two
+# looks at who has it, and between two tries to take the lease.
 _POLL = 0.2
+_FIRST_POLL = 0.005
 _LEASE_POLL = 1
 
 # Seconds. A process that is killed takes a moment to end; the tool is told of
@@ -168,13 +169,16 @@ class Holder:
         """
         told = False
         since = time.monotonic()
+        # A writer that is done takes a moment to end.
+        pause = _FIRST_POLL
         while registration.shared():
             if registration.lost():
                 registration.hang_up()
             if not told and time.monotonic() > since + _LINGER:
                 self._watch.tell({"writing": True})
                 told = True
-            time.sleep(_POLL)
+            time.sleep(pause)
+            pause = min(pause * 2, _POLL)
 
 
 def main(args: Sequence[str]) -> None:

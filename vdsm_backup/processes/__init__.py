@@ -4,6 +4,9 @@ How the processes and threads of the product run. "The tool" is the process
 of the command line; others are named after their modules.
 
     spawn.py           starts a module of the product as a process, by its name
+    forks.py           lets spawn.py fork them, in place of starting Python
+    fork_server.py     the process that forks them: it has imported their code
+    forked.py          a process that is forked
     bootstrap.py       the first code of such a process
     signals.py         signals that a process may have been started with
     confined.py        takes all privileges from a child, then runs a module

@@ -71,8 +71,16 @@ class Channel:
 
 
 def receive_fd(sock: socket.socket) -> int:
-    """A file that the other side sent by socket.send_fds()."""
+    """
+    A file that the other side sent by socket.send_fds(), with one byte.
+    Raises EOFError if the other side is gone.
+    """
     # Not with MSG_CMSG_CLOEXEC: recv_fds() ignores its flags (Python 3.13).
-    _, fds, _, _ = socket.recv_fds(sock, 1, 1)
+    try:
+        _, fds, _, _ = socket.recv_fds(sock, 1, 1)
+    except ConnectionError:
+        fds = []
+    if not fds:
+        raise EOFError
     os.set_inheritable(fds[0], False)
     return fds[0]

@@ -25,12 +25,12 @@ import selectors
 import subprocess
 import time
 
-from vdsm_backup.processes import identity, spawn, stuck
+from vdsm_backup.processes import spawn, stuck
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import IO, Any
+    from typing import Any
 
 # Bytes of all that one child says: more than 10,000 images have.
 MAX_SAID = 32 * 1024**2
@@ -63,28 +63,32 @@ class Script:
         #: The beginning of a line whose end has not come.
         self._parts: list[bytes] = []
         self._said = 0
-        self._process = subprocess.Popen(
-            # Confined: what it reads may be hostile. And libvirt refuses to
-            # load where the real and effective user differ (src/libvirt.c,
+        words = [module, *args]
+        if not as_root:
+            # What it reads may be hostile. And libvirt refuses to load where
+            # the real and effective user differ (src/libvirt.c,
             # virGlobalInit).
-            (spawn.command if as_root else spawn.confined)(module, *args),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            pass_fds=pass_fds,
-            cwd="/",
-            **(identity.root() if as_root else {}),
-        )
+            words.insert(0, spawn.CONFINED)
+        output, theirs = os.pipe()
+        #: What it says.
+        self.stdout = open(output, "rb")
+        try:
+            self._process = spawn.start(
+                words[0],
+                words[1:],
+                stdout=theirs,
+                pass_fds=pass_fds,
+                as_root=as_root,
+            )
+        except BaseException:
+            self.stdout.close()
+            raise
+        finally:
+            os.close(theirs)
 
     @property
     def said_too_much(self) -> bool:
         return self._said > MAX_SAID
-
-    @property
-    def stdout(self) -> IO[bytes]:
-        assert self._process.stdout
-        return self._process.stdout
 
     def read(self) -> None:
         """Read what is there now, or wait for it; at the end set `ended`."""

@@ -19,11 +19,31 @@ from vdsm_backup.processes import bootstrap, identity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
-    from typing import IO, Any
+    from collections.abc import Callable, Collection, Iterable
+    from typing import IO, Any, Protocol
+
+    class Process(Protocol):
+        """What we use of a subprocess.Popen."""
+
+        @property
+        def pid(self) -> int: ...
+
+        def poll(self) -> int | None: ...
+
+        def wait(self, timeout: float | None = None) -> int: ...
+
+        def kill(self) -> None: ...
+
 
 # The directory in which the package is found.
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(vdsm_backup.__file__)))
+
+
+# Runs another module, without any privilege.
+CONFINED = "vdsm_backup.processes.confined"
+
+# Starts processes as start() does, and faster: see forks.py.
+warm: Callable[..., Process] | None = None
 
 
 def command(module: str, *args: str) -> list[str]:
@@ -38,7 +58,7 @@ def confined(module: str, *args: str) -> list[str]:
     The command that calls main(args) of a module in a new process, which has
     our effective user and group, and no privileges (confined.py).
     """
-    return command("vdsm_backup.processes.confined", module, *args)
+    return command(CONFINED, module, *args)
 
 
 def start(
@@ -48,11 +68,11 @@ def start(
     stdout: int | IO[bytes] = subprocess.DEVNULL,
     pass_fds: Collection[int] = (),
     as_root: bool = False,
-) -> subprocess.Popen[bytes]:
+) -> Process:
     """
-    Start one of the tool's own long-lived processes, the holder or the
-    writer. The process outlives the tool, so it has a session of its own, and
-    no files but those that it is given.
+    Start a process that may outlive the tool: the holder, the writer, or a
+    script that hangs. So it has a session of its own, and no files but those
+    that it is given.
 
     as_root: a tool that was started as root and does its file I/O as another
     effective user gets a process that is root altogether; otherwise as_root
@@ -60,6 +80,19 @@ def start(
 
     Raises OSError if the process cannot be started.
     """
+    how = warm or start_python
+    return how(module, args, stdin, stdout, pass_fds, as_root)
+
+
+def start_python(
+    module: str,
+    args: Iterable[str] = (),
+    stdin: int | IO[bytes] = subprocess.DEVNULL,
+    stdout: int | IO[bytes] = subprocess.DEVNULL,
+    pass_fds: Collection[int] = (),
+    as_root: bool = False,
+) -> subprocess.Popen[bytes]:
+    """As start(), by a new interpreter."""
     options: dict[str, Any] = identity.root() if as_root else {}
     return subprocess.Popen(
         command(module, *args),

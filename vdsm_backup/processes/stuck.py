@@ -9,15 +9,19 @@ was forgotten. It is reaped when the next process is left here.
 
 from __future__ import annotations
 
-import subprocess
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Protocol
 
-_left: list[subprocess.Popen[Any]] = []
+    class Process(Protocol):
+        """A subprocess.Popen, or the like."""
+
+        def poll(self) -> int | None: ...
 
 
-def leave(process: subprocess.Popen[Any]) -> None:
+_left: list[Process] = []
+
+
+def leave(process: Process) -> None:
     """Keep a process that nobody waits for any more."""
     _left[:] = [p for p in (*_left, process) if p.poll() is None]

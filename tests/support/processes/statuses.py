@@ -3,9 +3,12 @@
 Root, who works as another user, as the command does, starts processes that
 read storage. Says in JSON what the kernel says of each of them, by its name.
 
-    python -m tests.support.processes.statuses BACKEND MOUNT SD
+    python -m tests.support.processes.statuses BACKEND MOUNT SD WAY
+
+WAY: python, or forked: how they are started.
 """
 
+import contextlib
 import json
 import os
 import socket
@@ -14,13 +17,16 @@ import sys
 from tests.support.processes import proc
 from tests.support.storage.filewriting import flagged_lines, storage_on
 from vdsm_backup.change import write
-from vdsm_backup.processes import scripts
+from vdsm_backup.cli import changes
+from vdsm_backup.processes import forks, scripts, spawn
 
 NAMES = {
     "vdsm_backup.change.writer": "writer",
     "vdsm_backup.fileio.worker": "worker",
     "libexec/ioprocess": "ioprocess",
     "tests.support.processes.talker": "script",
+    # As the holder of the lease.
+    "tests.support.processes.ending": "root",
 }
 
 
@@ -42,14 +48,29 @@ def below():
     return found
 
 
-def main(backend, mount, sd_id):
+def main(backend, mount, sd_id, way):
     os.setgroups([36])
     os.setegid(36)
     os.seteuid(36)
+    with contextlib.ExitStack() as stack:
+        if way == "forked":
+            stack.enter_context(forks.up(changes.USERS_TOO))
+        change(backend, mount, sd_id)
+
+
+def change(backend, mount, sd_id):
     found = {}
     script = scripts.Script("tests.support.processes.talker", "1", "hang")
     while not script.lines:
         script.read()
+    root, theirs = socket.socketpair()
+    fd = theirs.fileno()
+    spawn.start(
+        *("tests.support.processes.ending", [str(fd), "return"]),
+        pass_fds=[fd],
+        as_root=True,
+    )
+    root.recv(1)
     storage = storage_on(mount, backend, sd_id)
     old = storage.read()
 
@@ -61,6 +82,7 @@ def main(backend, mount, sd_id):
     held = Held(ours.fileno())
     write.run(storage, old, flagged_lines(sd_id), held, 10, look)
     script.kill()
+    root.send(b"x")
     print(json.dumps(found))
 
 

@@ -5,9 +5,9 @@ The real tool, in which one of its processes is killed at a step of the write.
     python -m tests.support.processes.victim CONFIG SD REASON TARGET STEP \\
         [SIGNAL [ACTION]]
 
-ACTION: set, or reseal. TARGET: tool, holder, writer, worker, or lvm. The
-worker and lvm run below the writer; they are hit as soon as they are there
-after the step.
+ACTION: set, or reseal. TARGET: tool, fork server, holder, writer, worker, or
+lvm. The worker and lvm run below the writer; they are hit as soon as they are
+there after the step.
 """
 
 import os
@@ -19,10 +19,13 @@ from tests.support.processes import proc
 from tests.support.waiting import wait_until
 from vdsm_backup import config, errors
 from vdsm_backup.change import change, reseal, write
+from vdsm_backup.cli import changes
 from vdsm_backup.cli.wiring import HostWorld
+from vdsm_backup.processes import forks
 from vdsm_backup.storage import discovery
 
 WORDS = {
+    "fork server": ("vdsm_backup.processes.fork_server",),
     "holder": ("vdsm_backup.lease.holder",),
     "writer": ("vdsm_backup.change.writer",),
     "worker": ("vdsm_backup.fileio.worker", "libexec/ioprocess"),
@@ -74,11 +77,18 @@ def main(
     conf, sd_id, reason, target, step, number=signal.SIGKILL, action="set"
 ):
     options = config.load(conf)
+    with forks.up(changes.USERS_TOO):
+        change_with_victim(
+            *(options, sd_id, reason, target, step, int(number), action)
+        )
+
+
+def change_with_victim(options, sd_id, reason, target, step, number, action):
     storage, _ = discovery.Discovery(options).find(sd_id)
     world = Victim(
         target,
         step,
-        int(number),
+        number,
         storage,
         options,
         None,

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+import contextlib
 import json
 import os
 import subprocess
@@ -7,16 +8,29 @@ import sys
 import pytest
 
 import vdsm_backup
-from vdsm_backup.processes import spawn
+from vdsm_backup.processes import forks, spawn
+
+
+@pytest.fixture(params=["python", "forked"])
+def way(request):
+    """How processes are started: both keep the same promises."""
+    return request.param
 
 
 @pytest.fixture
-def probe():
+def probe(way):
     def run(*args, **options):
         module = "tests.support.processes.probe"
-        options["stdout"] = subprocess.PIPE
-        with spawn.start(module, args, **options) as child:
-            return json.loads(child.stdout.read())
+        output, theirs = os.pipe()
+        with contextlib.ExitStack() as stack:
+            said = stack.enter_context(open(output))
+            if way == "forked":
+                stack.enter_context(forks.up([module]))
+            child = spawn.start(module, args, stdout=theirs, **options)
+            os.close(theirs)
+            result = json.loads(said.read())
+            assert child.wait() == 0
+            return result
 
     return run
 

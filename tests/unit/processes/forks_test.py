@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Children that a warm interpreter forks. What each one has is in spawn_test.py.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import threading
+
+import pytest
+
+from tests.support.processes import proc
+from tests.support.waiting import wait_until
+from vdsm_backup.processes import forks, spawn
+
+ENDING = "tests.support.processes.ending"
+SERVER = "vdsm_backup.processes.fork_server"
+
+
+@pytest.fixture
+def server():
+    """Its pid."""
+    with forks.up([ENDING]):
+        (pid,) = proc.find(os.getpid(), SERVER)
+        yield pid
+
+
+@contextlib.contextmanager
+def child(*how):
+    """A child that waits for a word."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        fd = theirs.fileno()
+        started = spawn.start(ENDING, [str(fd), *how], pass_fds=[fd])
+        theirs.close()
+        yield started, ours
+    started.kill()
+    started.wait()
+
+
+@pytest.mark.parametrize(
+    "how, status",
+    [("return", 0), ("exit 3", 3), ("exit", 0), ("say", 1), ("raise", 1)],
+)
+def test_status(server, how, status):
+    with child(*how.split()) as (started, sock):
+        assert started.poll() is None
+        with pytest.raises(subprocess.TimeoutExpired):
+            started.wait(0.01)
+        sock.send(b"x")
+        assert started.wait() == started.poll() == status
+
+
+def test_kill(server):
+    with child("return") as (started, _):
+        assert proc.parent(started.pid) == server
+        started.kill()
+        assert started.wait() == -signal.SIGKILL
+        # Its pid may be another's now.
+        started.kill()
+
+
+def test_command_line(server):
+    """As that of a child for which Python was started."""
+    with child("return") as (started, sock):
+        sock.recv(1)
+        assert proc.find(os.getpid(), ENDING) == [started.pid]
+        assert f"{ENDING} " in proc.command(started.pid)
+        assert SERVER not in proc.command(started.pid)
+
+
+def files(pid):
+    directory = f"/proc/{pid}/fd"
+    found = set()
+    for fd in os.listdir(directory):
+        # It may have been closed since.
+        with contextlib.suppress(FileNotFoundError):
+            found.add(os.readlink(f"{directory}/{fd}"))
+    return found - {os.devnull}
+
+
+def test_the_server_keeps_no_files(server):
+    with child("return") as (started, sock):
+        sock.recv(1)
+        (given,) = files(started.pid)
+        assert given not in files(server)
+
+
+def test_two_children(server):
+    """Neither has what the other one has."""
+    with child("return") as (one, first), child("return") as (_, second):
+        second.recv(1)
+        first.recv(1)
+        one.kill()
+        assert first.recv(1) == b""
+
+
+def test_the_end(server):
+    with child("return") as (started, sock):
+        sock.recv(1)
+        spawn.warm.__self__.close()
+        assert not proc.alive(server)
+        assert proc.alive(started.pid)
+        sock.send(b"x")
+        wait_until(lambda: not proc.alive(started.pid))
+
+
+def test_the_tool_is_killed():
+    """The server ends by itself, and its children do not."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        fd = theirs.fileno()
+        process = spawn.start(SERVER, [str(fd)], pass_fds=[fd])
+    ours.close()
+    assert process.wait(30) == 0
+
+
+def test_a_server_that_was_killed(server):
+    """Who is there goes on, and Python is started for others."""
+    with child("exit", "3") as (old, sock):
+        sock.recv(1)
+        os.kill(server, signal.SIGKILL)
+        wait_until(lambda: not proc.alive(server))
+        assert proc.alive(old.pid)
+        with child("exit", "4") as (new, other):
+            assert isinstance(new, subprocess.Popen)
+            other.send(b"x")
+            assert new.wait() == 4
+        # Nobody knows any more.
+        sock.send(b"x")
+        assert old.wait() == -signal.SIGKILL
+
+
+def test_a_server_that_is_killed_before_it_answers(server):
+    """Nobody knows whether the child is there: there is no second one."""
+    os.kill(server, signal.SIGSTOP)
+    wait_until(lambda: proc.stopped(server))
+    failed = []
+
+    def start():
+        try:
+            with child("return"):
+                pass
+        except OSError as e:
+            failed.append(e)
+
+    thread = threading.Thread(target=start)
+    thread.start()
+    # It waits for the answer.
+    wait_until(lambda: spawn.warm.__self__._number)
+    os.kill(server, signal.SIGKILL)
+    thread.join()
+    assert len(failed) == 1
+    assert proc.find(os.getpid(), ENDING) == []
+
+
+class Interrupt(Exception):
+    pass
+
+
+def test_an_answer_that_nobody_waited_for(server):
+    def interrupt(*_):
+        raise Interrupt
+
+    with child("exit", "3") as (one, sock), child("exit", "4") as (two, other):
+        before = signal.signal(signal.SIGALRM, interrupt)
+        os.kill(server, signal.SIGSTOP)
+        wait_until(lambda: proc.stopped(server))
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0.2)
+            with pytest.raises(Interrupt):
+                one.poll()
+        finally:
+            signal.signal(signal.SIGALRM, before)
+        os.kill(server, signal.SIGCONT)
+        other.send(b"x")
+        assert two.wait() == 4
+        sock.send(b"x")
+        assert one.wait() == 3
+
+
+def test_another_user(server, monkeypatch):
+    """Its children would be the one that it is."""
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    with pytest.raises(ValueError, match="user"):
+        spawn.start(ENDING)
+
+
+def test_after_the_context():
+    with forks.up([]):
+        pass
+    assert spawn.warm is None
+    assert proc.find(os.getpid(), SERVER) == []
