@@ -136,6 +136,7 @@ def parse(argv: Sequence[str], width: int | None = None) -> argparse.Namespace:
     args = top.parse_args(argv)
     args.config = getattr(args, "config", None)
     args.json = getattr(args, "json", False)
+    args.debug = getattr(args, "debug", False)
     args.verbose = getattr(args, "verbose", False)
     if args.command == "help":
         _help(args.about, top, parsers)

@@ -271,7 +271,7 @@ def test_doctor(host):
 def test_doctor_where_they_cannot_be_listed(host):
     open(host.permits, "w").close()
     (found,) = told(host)
-    assert found.state == doctor_checks.NOTE
+    assert found.state == doctor_checks.UNKNOWN
     assert "Not a directory" in found.text
 
 
