@@ -38,6 +38,7 @@ What commands have in common:
     survey.py       all domains that this host can see
     readings.py     what was read of a domain, and what of that is wrong
     verification.py what there is to say of domains
+    checkup.py      all checks of doctor, in their order
     changes.py      make a change, and show it
     comparison.py   a kept copy beside the metadata that it replaces
     wiring.py       the real world for the layers below, put together

@@ -322,6 +322,8 @@ COMMANDS = (
                 "only whether the plugin fits into the VDSM that is installed",
             ),
         ),
+        # A configuration that cannot be used is a finding.
+        on_host=False,
         examples=("doctor",),
     ),
     Command(

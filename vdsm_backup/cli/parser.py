@@ -149,6 +149,7 @@ def _parsed(
     args = top.parse_args(argv)
     args.config = getattr(args, "config", None)
     args.json = getattr(args, "json", False)
+    args.debug = getattr(args, "debug", False)
     args.verbose = getattr(args, "verbose", False)
     if args.command == "help":
         _help(args.about, top, parsers)

@@ -49,6 +49,7 @@ class Verified:
     sd_id: None if there is no domain.
     name: of the domain, or the argument. None if it is unknown.
     place: None if the domain was not found.
+    unseen: what of the domain could not be looked at, for people.
     looked_at: what of the domain was looked at, as nouns.
     """
 
@@ -58,13 +59,14 @@ class Verified:
     problems: list[errors.Error]
     notes: list[str] = field(default_factory=list)
     looked_at: list[str] = field(default_factory=list)
+    unseen: list[str] = field(default_factory=list)
 
     @property
     def state(self) -> str:
         """One of "ok", "unreadable", "wrong"."""
         if not self.problems:
             return "ok"
-        if all(isinstance(e, _UNREADABLE) for e in self.problems):
+        if all(map(is_unreadable, self.problems)):
             return "unreadable"
         return "wrong"
 
@@ -97,6 +99,11 @@ class Report:
         return f"{text}; searched: {where}" if where else text
 
 
+def is_unreadable(error: errors.Error) -> bool:
+    """Whether a problem is that something could not be read."""
+    return isinstance(error, _UNREADABLE)
+
+
 def report(
     answers: Sequence[Answer], sources: Sources, options: Config
 ) -> Report:
@@ -108,7 +115,7 @@ def report(
     found = [answer for answer in answers if isinstance(answer, Reading)]
     all_verified = checked(found, options)
     failures = [answer for answer in answers if isinstance(answer, Failure)]
-    all_verified += map(_failed, failures)
+    all_verified += [_failed(failure, options) for failure in failures]
     failed = {failure.source for failure in failures}
     directories = {reading.storage.found_at for reading in found}
     all_verified += map(
@@ -137,10 +144,11 @@ def _verified(reading: Reading, findings: Findings) -> Verified:
         + [e for e in findings.problems if (type(e), str(e)) not in told],
         domain["notes"] + findings.notes,
         findings.looked_at,
+        findings.unseen,
     )
 
 
-def _failed(failure: Failure) -> Verified:
+def _failed(failure: Failure, options: Config) -> Verified:
     """
     A source that could not be searched, or the directory of a domain in which
     no dom_md could be looked for.
@@ -149,7 +157,9 @@ def _failed(failure: Failure) -> Verified:
     name = os.path.basename(failure.source)
     if failure.kind != "file" or not is_uuid(name):
         return Verified(None, None, failure.source, problems)
-    if os.strerror(errno.EACCES) in str(failure.error):
+    # What another user than VDSM may not do says nothing of VDSM.
+    as_vdsm = os.geteuid() == options.uid
+    if as_vdsm and os.strerror(errno.EACCES) in str(failure.error):
         reason = "it may not be entered"
         problems.append(errors.AccessRefused(name, failure.source, reason))
     return Verified(name, None, failure.source, problems)
@@ -159,7 +169,12 @@ def of_stray(stray: strays.Stray) -> Verified:
     """What there is to say of what is a domain for nobody."""
     findings = stray.findings
     return Verified(
-        stray.sd_id, None, stray.place, findings.problems, findings.notes
+        stray.sd_id,
+        None,
+        stray.place,
+        findings.problems,
+        findings.notes,
+        unseen=findings.unseen,
     )
 
 

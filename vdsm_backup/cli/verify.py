@@ -123,7 +123,7 @@ def _object(verified: Verified) -> dict[str, Any]:
         "problems": [objects.error_object(e) for e in verified.problems],
         "name": verified.name,
         "place": verified.place,
-        "notes": verified.notes,
+        "notes": verified.notes + verified.unseen,
         "looked_at": verified.looked_at,
     }
 
@@ -139,7 +139,8 @@ def _text(verified: Verified) -> list[str]:
     for problem in verified.problems:
         texts.append(output.error_line(problem))
         texts += [f"hint: {hint}" for hint in problem.hint_lines()]
-    texts += [f"note: {note}" for note in verified.notes]
+    notes = verified.notes + verified.unseen
+    texts += [f"note: {note}" for note in notes]
     return [first, *layout.indented(map(layout.harmless, texts))]
 
 

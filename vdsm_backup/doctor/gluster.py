@@ -60,7 +60,7 @@ def _finding(mount: Mount, options: Config) -> checks.Finding:
     except (OSError, fileio.Timeout, fileio.Closed) as e:
         text = f"its options cannot be seen: {printable(str(e))}"
         hint = "docs/filesystems.md, Gluster"
-        return checks.Finding(name, checks.NOTE, text, hint)
+        return checks.Finding(name, checks.UNKNOWN, text, hint)
     caches = filesystems.to_switch_off(translators)
     if not caches:
         return checks.Finding(name, checks.OK, "shows changes at once")

@@ -9,6 +9,7 @@ domain that has nothing to change.
 
 from __future__ import annotations
 
+import os
 import shlex
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -42,15 +43,26 @@ class Known(NamedTuple):
     path: str = ""
 
 
-def check(
-    run_dir: str,
-    host_id: int,
-    known: Mapping[str, Known],
-    timeout: float = _TIMEOUT,
-) -> Iterator[checks.Finding]:
+class Left(NamedTuple):
     """
-    run_dir, host_id: of [sanlock]; run_dir is absolute. known: {UUID: what is
-    known of the domain}. timeout: seconds.
+    What left_behind.py has said.
+
+    domains: its lines of them. lockspaces: None if they are not known.
+    no_sanlock: why they are not. failed: why not all was looked at, or "".
+    is_late: it did not end in time.
+    """
+
+    domains: list[dict[str, Any]]
+    lockspaces: Mapping[str, Any] | None
+    no_sanlock: str
+    failed: str
+    is_late: bool
+
+
+def ask(run_dir: str, timeout: float = _TIMEOUT) -> Left:
+    """
+    What killed runs have left. run_dir: of [sanlock], absolute. timeout:
+    seconds.
     """
     script = scripts.Script(_SCRIPT, run_dir, as_root=True)
     scripts.collect([script], timeout)
@@ -61,16 +73,43 @@ def check(
             domains.append(line)
         else:
             told.update(line)
-    if "end" not in told:
-        why = printable(told.get("failed", "sanlock does not answer in time"))
-        text = f"cannot be looked for: {why}"
-        yield checks.Finding(_NAME, checks.NOTE, text, f"see {run_dir}")
-    spaces = told.get("lockspaces")
-    for domain in domains:
+    late = not script.ended
+    stopped = f"it has not answered within {timeout:g} seconds"
+    if not late:
+        stopped = "the check of it failed"
+    failed = "" if "end" in told else told.get("failed", f"sanlock: {stopped}")
+    return Left(
+        domains,
+        told.get("lockspaces"),
+        printable(told.get("sanlock", told.get("failed", stopped))),
+        printable(failed),
+        late,
+    )
+
+
+def check(
+    left: Left, run_dir: str, host_id: int, known: Mapping[str, Known]
+) -> Iterator[checks.Finding]:
+    """
+    left: of ask(run_dir). host_id: of [sanlock]. known: {UUID: what is known
+    of the domain}.
+    """
+    if left.failed:
+        text = f"not all could be looked for: {left.failed}"
+        hint = f"see {run_dir}" if os.getuid() == 0 else checks.AS_ROOT
+        yield checks.Finding(_NAME, checks.UNKNOWN, text, hint)
+    spaces = left.lockspaces
+    for domain in left.domains:
         yield _finding(domain, spaces, known.get(domain["domain"]))
-    others = _without_record(spaces or {}, domains, host_id)
+    others = _without_record(spaces or {}, left.domains, host_id)
     yield from others
-    if not domains and not others and "end" in told:
+    if left.failed or left.domains or others:
+        return
+    if spaces is None:
+        text = "none is on record; whether one has left this host in a"
+        text += " lockspace is not known: see sanlock"
+        yield checks.Finding(_NAME, checks.UNKNOWN, text)
+    else:
         yield checks.Finding(_NAME, checks.OK, "none has left anything")
 
 
@@ -106,6 +145,8 @@ def _finding(
             f"one may have left this host in the lockspace of domain {sd_id}:"
             " sanlock cannot be asked"
         )
+        hint = _hint(sd_id, known)
+        return checks.Finding(_NAME, checks.UNKNOWN, text, hint)
     elif domain["lvs"]:
         text = f"one has left LVs of domain {sd_id} active"
     else:

@@ -36,6 +36,7 @@ _MEANS = {
 def check(options: Config) -> Iterator[checks.Finding]:
     """What is configured, on a host that has devices for LVM."""
     if devices.configured_or_multipath(options.lvm_devices):
+        # No more than a note: no answer makes a host less protected.
         text = _MEANS.get(_configured(), "how lvm reads devices is not known")
         yield checks.Finding("lvm I/O", checks.NOTE, text, _HINT)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
-from vdsm_backup.doctor.checks import NOTE, OK, Finding
+from vdsm_backup.doctor.checks import NOTE, OK, UNKNOWN, Finding
 from vdsm_backup.guard import permit_files
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def check(directory: str) -> Iterator[Finding]:
     try:
         found = permit_files.all_found(directory)
     except errors.PermitFailed as e:
-        yield Finding(_NAME, NOTE, str(e), f"see {directory}")
+        yield Finding(_NAME, UNKNOWN, str(e), f"see {directory}")
         return
     for vm_id, permit in found.items():
         hint = f"to end it: vdsm-backup-domain permit --vm {vm_id} --revoke"

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-Whether what protects this host runs now: VDSM with the plugin, sanlock, and
-the journal; and whether a VM already uses a flagged domain. One function for
-each check.
+Whether what protects this host runs now: VDSM with the plugin, and sanlock;
+and whether a VM already uses a flagged domain. One function for each check.
 """
 
 from __future__ import annotations
@@ -12,22 +11,39 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from vdsm_backup import config, errors
-from vdsm_backup.doctor import checks
-from vdsm_backup.host import journal, vdsm_client
+from vdsm_backup.doctor import installed, launcher, started
+from vdsm_backup.doctor.checks import (
+    AS_ROOT,
+    BAD,
+    NOTE,
+    OK,
+    UNKNOWN,
+    Finding,
+)
+from vdsm_backup.host import vdsm_client
+from vdsm_backup.text import printable
 
 if TYPE_CHECKING:
-    from typing import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from vdsm_backup import config
+    from vdsm_backup.doctor.killed_runs import Left
     from vdsm_backup.storage.base import Storage
     from vdsm_backup.users.users import Users
 
-# src/sanlock_sock.h, SANLK_SOCKET_NAME in its run directory.
-SANLOCK_SOCKET = "/run/sanlock/sanlock.sock"
+# What VDSM is in the list of processes, with the plugin and without.
+_VDSM = (launcher.LAUNCHER, "/usr/libexec/vdsm/vdsmd")
 
 
-def plugin(options: config.Config) -> Iterator[checks.Finding]:
-    """Whether the VDSM that runs has the plugin: it knows our verb then."""
+def plugin(
+    options: config.Config, directory: str, proc: str = started.PROC
+) -> Iterator[Finding]:
+    """
+    Whether the VDSM that runs has the plugin: it knows our verb then. And
+    whether it is the one that is installed.
+
+    directory: of our package for the Python of VDSM; "": it is not known.
+    """
     vdsm = vdsm_client.Vdsm(
         options.vdsm_host, options.vdsm_port, options.vdsm_tls
     )
@@ -35,69 +51,109 @@ def plugin(options: config.Config) -> Iterator[checks.Finding]:
         with vdsm:
             there = vdsm.has_plugin()
     except (vdsm_client.Unreachable, vdsm_client.Unanswered) as e:
-        yield checks.Finding(
-            "plugin", checks.NOTE, f"cannot be asked for: {e}"
-        )
+        text = f"whether VDSM runs with it is not known: {e}"
+        hint = "systemctl status vdsmd" if os.getuid() == 0 else AS_ROOT
+        if isinstance(e, vdsm_client.NoClient):
+            hint = f"ask a host of VDSM, by {installed.PYTHON}"
+        yield Finding("plugin", UNKNOWN, text, hint)
         return
-    if there:
-        yield checks.Finding("plugin", checks.OK, "VDSM runs with it")
-    else:
-        yield checks.Finding(
+    except vdsm_client.Refused as e:
+        text = "whether VDSM runs with it is not known, it answers with its"
+        text += f" error {e.code}: {printable(str(e))}"
+        hint = "try again when VDSM is up: systemctl status vdsmd"
+        yield Finding("plugin", UNKNOWN, text, hint)
+        return
+    if not there:
+        yield Finding(
             "plugin",
-            checks.BAD,
+            BAD,
             "VDSM runs without it: live storage migration and preview are not"
             " guarded, and VDSM may lose a flag",
             "docs/vdsm.md, Loading; journalctl -t vdsm-backup-domain",
         )
+        return
+    old = _older(directory, proc) if directory else None
+    if old is None:
+        yield Finding("plugin", OK, "VDSM runs with it")
+        return
+    text = f"VDSM (pid {old.pid}) was started before the plugin that is"
+    text += f" installed was put into {directory}, and runs an older one"
+    hint = "put the host into maintenance, then systemctl restart vdsmd"
+    yield Finding("plugin", NOTE, text, hint)
 
 
-def sanlock(path: str = SANLOCK_SOCKET) -> Iterator[checks.Finding]:
+def _older(directory: str, proc: str) -> started.Process | None:
+    """The process of VDSM, if it is older than the package."""
+    found = [
+        process
+        for process in started.processes(_may_be_vdsm, proc)
+        if set(_VDSM) & set(started.arguments(process, proc))
+    ]
+    if not found:
+        return None
+    newest = max(found, key=lambda process: process.started)
+    later = started.is_later(started.changed([directory]), newest)
+    return newest if later else None
+
+
+def _may_be_vdsm(name: str) -> bool:
+    """By the name, which is that of the script, or of what runs it."""
+    return name == "vdsmd" or name.startswith("python")
+
+
+def sanlock(left: Left) -> Iterator[Finding]:
     """Whether a lease can be taken: sanlock's module and its daemon."""
     if importlib.util.find_spec("sanlock") is None:
         text = f"{sys.executable} has no binding of it: nothing can be changed"
-        yield checks.Finding(
-            "sanlock", checks.BAD, text, "install python3-sanlock"
-        )
-    elif not os.path.exists(path):
-        text = f"its daemon does not run: {path} is not there"
-        yield checks.Finding(
-            "sanlock", checks.BAD, text, "systemctl start sanlock"
-        )
+        yield Finding("sanlock", BAD, text, "install python3-sanlock")
+    elif left.lockspaces is not None:
+        yield Finding("sanlock", OK, "its daemon answers")
+    elif os.getuid() != 0:
+        text = f"user {os.getuid()} cannot ask its daemon: {left.no_sanlock}"
+        yield Finding("sanlock", UNKNOWN, text, AS_ROOT)
+    elif left.is_late:
+        text = f"its daemon cannot be asked: {left.no_sanlock}"
+        hint = "systemctl status sanlock; sanlock client status"
+        yield Finding("sanlock", UNKNOWN, text, hint)
     else:
-        yield checks.Finding("sanlock", checks.OK, "its daemon runs")
-
-
-def journald(path: str = journal.SOCKET) -> Iterator[checks.Finding]:
-    """Whether the journal is there, which is told of refusals."""
-    if os.path.exists(path):
-        yield checks.Finding("journal", checks.OK, path)
-    else:
-        text = f"{path} is not there: refusals are not logged"
-        yield checks.Finding("journal", checks.NOTE, text)
+        text = "its daemon cannot be asked, nothing can be changed:"
+        text += f" {left.no_sanlock}"
+        yield Finding("sanlock", BAD, text, "systemctl start sanlock")
 
 
 def violations(
-    flagged: Iterable[Storage], users: Callable[[Storage], Users]
-) -> Iterator[checks.Finding]:
+    flagged: Sequence[Storage],
+    users: Callable[[Storage], Users],
+    unread: Iterable[str],
+) -> Iterator[Finding]:
     """
     Whether this host uses a flagged domain as the flag forbids.
 
     flagged: the domains that are flagged. users: finds the users of one.
+    unread: the places of those of which that is not known.
     """
-    found = False
+    name, found = "VMs", False
+    unseen: dict[str, list[str]] = {}
     for storage in flagged:
-        try:
-            blocking = users(storage).blocking
-        except errors.Error as e:
-            yield checks.Finding("VMs", checks.NOTE, f"{storage.sd_id}: {e}")
-            continue
-        for use in blocking:
+        used = users(storage)
+        for use in used.blocking:
             found = True
-            text = f"flagged domain {storage.sd_id}: {use}"
-            yield checks.Finding(
-                "VMs", checks.BAD, text, "move its disks elsewhere"
-            )
-    if not found:
-        yield checks.Finding(
-            "VMs", checks.OK, "none of this host runs from a flagged domain"
-        )
+            text = f"flagged domain {storage.sd_id} is in use: {use}"
+            hint = "move its disks elsewhere, or clear the flag"
+            yield Finding(name, BAD, text, hint)
+        for what in used.unseen_here:
+            unseen.setdefault(what, []).append(storage.sd_id)
+    for what, ids in unseen.items():
+        shown = ", ".join(dict.fromkeys(ids))
+        text = f"who uses flagged domain {shown} is not known: {what}"
+        yield Finding(name, UNKNOWN, text)
+    places = ", ".join(map(printable, unread))
+    if places:
+        text = f"not looked for on what may be flagged: {places}"
+        yield Finding(name, UNKNOWN, text, "see what is said of it here")
+    if found or unseen or places:
+        return
+    text = "none of this host runs from a flagged domain"
+    if not flagged:
+        text = "not looked for: no domain that was found is flagged"
+    yield Finding(name, OK, text)

@@ -12,6 +12,7 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
+from vdsm_backup import errors
 from vdsm_backup.text import printable
 
 # lib/yajsonrpc/exception.py, JsonRpcMethodNotFoundError.
@@ -30,6 +31,10 @@ CHANGE = 300
 
 class Unreachable(Exception):
     """VDSM was not asked; the text says why."""
+
+
+class NoClient(Unreachable):
+    """This Python has no client of VDSM."""
 
 
 class Unanswered(Exception):
@@ -79,7 +84,7 @@ class Vdsm:
 
             self._client = client.connect(host, port, use_tls=self._use_tls())
         except ImportError as e:
-            raise Unreachable(f"VDSM's client is not installed: {e}")
+            raise NoClient(f"VDSM's client is not installed: {e}")
         except client.Error as e:
             text = f"VDSM of this host cannot be reached: {e}"
             raise Unreachable(printable(text))
@@ -109,24 +114,34 @@ class Vdsm:
         Whether VDSM knows the verb that changes a flag.
 
         VDSM touches no storage for it: it is asked for a value that no flag
-        has, and refuses that first.
+        has, and refuses that first. Any other answer tells nothing: a VDSM
+        that still starts refuses all verbs, also those that it has not.
         """
         try:
-            self.set_backup(_NOBODY, "neither", "-", None)
+            self.set_backup(_NOBODY, "neither", "-", None, ASK)
         except Refused as e:
-            return e.code != METHOD_NOT_FOUND
+            if e.code == METHOD_NOT_FOUND:
+                return False
+            if e.code != errors.InvalidArgument.code:
+                raise
         return True
 
     def set_backup(
-        self, sd_id: str, value: bool | str, reason: str, expected: bool | None
+        self,
+        sd_id: str,
+        value: bool | str,
+        reason: str,
+        expected: bool | None,
+        timeout: float = CHANGE,
     ) -> dict[str, Any]:
         """
         Have VDSM change the flag of a domain. Returns the verb's result.
 
         expected: the value that the flag has now, or None for either.
+        timeout: seconds.
         """
         return self._call(
-            CHANGE,
+            timeout,
             "StorageDomain",
             "setBackup",
             storagedomainID=sd_id,

@@ -53,15 +53,21 @@ class Users:
     blocking: uses that the flag forbids.
     images: images that qemu has open for writing, for a VM or a transfer.
     notes: uses that do no harm, and all that could not be seen.
+    unseen_here: what of that this host alone knows: its VMs and its LVs.
     """
 
     blocking: list[str] = field(default_factory=list)
     images: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    unseen_here: list[str] = field(default_factory=list)
 
-    def unseen(self, what: str) -> None:
-        """Add a note on uses that could not be seen."""
+    def unseen(self, what: str, here: bool = False) -> None:
+        """
+        Add a note on uses that could not be seen. here: they are of this host.
+        """
         self.notes.append(f"not seen: {what}")
+        if here:
+            self.unseen_here.append(what)
 
 
 def find(
@@ -106,7 +112,7 @@ def _add_vms(users: Users, script: scripts.Script, timeout: float) -> None:
     found: list[tuple[str, Line]] = []
     for line in script.lines:
         if "unseen" in line:
-            users.unseen(printable(line["unseen"]))
+            users.unseen(printable(line["unseen"]), here=True)
         elif "vm" in line:
             found.append((printable(line["vm"]), line))
     for name, line in sorted(found, key=lambda item: item[0]):
@@ -116,14 +122,15 @@ def _add_vms(users: Users, script: scripts.Script, timeout: float) -> None:
             cdroms = _listed(line["cdroms"])
             users.notes.append(f"VM {name} has a CD-ROM from it ({cdroms})")
     if not _complete(script):
-        users.unseen(f"VMs of this host: libvirt {_stopped(script, timeout)}")
+        stopped = _stopped(script, timeout)
+        users.unseen(f"VMs of this host: libvirt {stopped}", here=True)
 
 
 def _add_lvs(users: Users, lvs: Callable[[], Iterable[str]]) -> None:
     try:
         names = set(lvs()) - SPECIAL_LVS
     except errors.Error as e:
-        users.unseen(f"open LVs of this host: {e}")
+        users.unseen(f"open LVs of this host: {e}", here=True)
     else:
         for name in sorted(names):
             name = printable(name)

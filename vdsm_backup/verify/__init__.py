@@ -4,7 +4,7 @@ Whether VDSM and we can use a domain: one set of checks, for `verify` and for
 `doctor`. Reads only.
 
     domains.py               all checks of domains, put together
-    findings.py              problems, notes, and what was looked at
+    findings.py              problems, notes, what was looked at and what not
     lines.py                 the lines of the metadata
     inspections.py           starts the two processes below, several at once
     inspect_domain.py        the process that reads files and leases on storage
@@ -16,5 +16,6 @@ Whether VDSM and we can use a domain: one set of checks, for `verify` and for
     host.py                  what this host knows: records, history
 
 A problem is where VDSM would refuse the domain, a flag could be misread or
-lost, or a change would fail. All else is a note.
+lost, or a change would fail. What could not be looked at is told apart from
+that, and all else is a note.
 """

@@ -136,7 +136,7 @@ def _begin_block(
         layout = storage.layout()
     except errors.Error as e:
         if vg and vg.hazard():
-            found.notes.append(f"its PVs and LVs were not looked at: {e}")
+            found.unseen.append(f"its PVs and LVs were not looked at: {e}")
         else:
             found.problems.append(e)
         return
@@ -151,7 +151,7 @@ def _begin_block(
     )
     check.request = _request(check, None, options)
     if os.getuid() != 0:
-        found.notes.append(
+        found.unseen.append(
             "ids, leases and xleases were not looked at: that needs root"
         )
         check.request = None
@@ -162,7 +162,7 @@ def _begin_block(
         parts = layout.parts(area)
         if parts is None:
             text = f"{area} was not looked at: its LV is not plain"
-            found.notes.append(text)
+            found.unseen.append(text)
         else:
             check.request["areas"][area] = parts
 
@@ -187,4 +187,6 @@ def _add_seen(check: _Check, seen: inspections.Seen, options: Config) -> None:
             )
         )
     else:
-        found.add(leases.check_areas(storage.sd_id, seen, check.areas, ()))
+        # It was root that looked.
+        areas = leases.check_areas(storage.sd_id, seen, check.areas, (), True)
+        found.add(areas)

@@ -56,7 +56,8 @@ def check(
     files = seen.facts.get("dom_md", {})
     gone = [name for name in areas if name not in files]
     if "dom_md" in seen.facts:
-        found.add(check_areas(sd_id, seen, areas, gone))
+        as_vdsm = os.geteuid() == uid
+        found.add(check_areas(sd_id, seen, areas, gone, as_vdsm))
     return found
 
 
@@ -72,7 +73,7 @@ def _check_access(
     found: Findings,
 ) -> None:
     if os.geteuid() != uid:
-        found.notes.append(
+        found.unseen.append(
             f"owners and modes were not looked at: we are user"
             f" {os.geteuid()}, VDSM is {uid}"
         )

@@ -81,7 +81,7 @@ def _history(sd_id: str, flag: Flag | None, history: History) -> Findings:
     try:
         copy = _last_change(sd_id, history)
     except errors.Error as e:
-        found.notes.append(f"the history of this host: {e}")
+        found.unseen.append(f"the history of this host: {e}")
         return found
     if copy and _is_lost(copy, flag):
         time, by = printable(copy.time), printable(copy.by)

@@ -64,14 +64,19 @@ def check_areas(
     seen: Seen,
     areas: Collection[str],
     gone: Collection[str],
+    as_vdsm: bool,
 ) -> Findings:
     """
     areas: those that there must be. gone: those of them that are not there.
+    as_vdsm: who has looked may read what VDSM may.
     """
     found = Findings(notes=list(seen.notes))
     for area in areas:
         faults = ["it is missing"] if area in gone else seen.faults.get(area)
-        if faults is None and area in seen.failed:
+        if faults is None and area in seen.failed and not as_vdsm:
+            text = f"{area} was not looked at: {seen.failed[area]}"
+            found.unseen.append(text)
+        elif faults is None and area in seen.failed:
             faults = [f"it cannot be read: {seen.failed[area]}"]
         if faults is None:
             continue

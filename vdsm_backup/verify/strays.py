@@ -80,7 +80,7 @@ def _of_mount(
             return
     if len(names) > _MOST:
         text = f"{len(names)} entries are no domains, {_MOST} were looked at"
-        yield Stray(None, mount, Findings(notes=[text]))
+        yield Stray(None, mount, Findings(unseen=[text]))
 
 
 def _stray(

@@ -65,6 +65,7 @@ ln -s "$0/etc" /etc/libvirt
 # Of root's daemon. Nothing of it asks systemd, cgroups or a security module,
 # and files stay whose they are.
 _LIBVIRTD = """
+auth_unix_ro = "none"
 auth_unix_rw = "none"
 unix_sock_rw_perms = "0777"
 unix_sock_group = "root"
@@ -163,9 +164,13 @@ class Libvirtd(Closing):
 
     def restart(self):
         """VMs run on without it."""
-        self._isle.run("pkill", "-x", "libvirtd")
-        self._daemon.wait()
+        self.stop()
         self._run()
+
+    def stop(self):
+        if self._daemon.poll() is None:
+            self._isle.run("pkill", "-x", "libvirtd")
+            self._daemon.wait()
 
     def close(self):
         self._isle.close()
@@ -180,6 +185,10 @@ class Libvirtd(Closing):
         env = {"HOME": self._home, "XDG_RUNTIME_DIR": self._home, **env}
         settings = [f"{key}={value}" for key, value in env.items()]
         return [*self._as_user, "env", *settings, *command]
+
+    def inside(self):
+        """What runs another command where the daemon is."""
+        return self._isle.inside()
 
     def run(self, *command):
         """Where the daemon is; returns what it says."""

@@ -7,8 +7,8 @@ import pytest
 
 from tests.support import configfile, rundir, testhost
 from tests.support.hooks.needs import needs_other_user
-from vdsm_backup import config
-from vdsm_backup.doctor import checks, installed
+from vdsm_backup import config, errors
+from vdsm_backup.doctor import checks, settings
 
 
 @pytest.mark.parametrize(
@@ -22,13 +22,13 @@ from vdsm_backup.doctor import checks, installed
         (
             {"on_unreadable": "allow"},
             checks.NOTE,
-            "on_unreadable = allow",
+            "on_unreadable is allow",
         ),
     ],
 )
 def test_guard(host, options, state, words):
     host.configure(**options)
-    (found,) = installed.guard(config.load(host.config))
+    (found,) = settings.guard(config.load(host.config))
     assert found.state == state
     assert words in found.text
     assert state == checks.OK or host.config in found.hint
@@ -39,11 +39,11 @@ def test_guard_names_the_file_with_the_value(host, tmp_path):
     path = f"{host.drop_ins}/b.conf"
     configfile.write(f"{host.drop_ins}/a.conf", settle=1)
     configfile.write(path, on_unreadable="allow")
-    (found,) = installed.guard(config.load(host.config))
-    assert found.hint == f"see {path}"
+    (found,) = settings.guard(config.load(host.config))
+    assert found.hint == f"on_unreadable = refuse in {path}"
     configfile.write(path, mode="disabled")
-    (found,) = installed.guard(config.load(host.config))
-    assert found.hint == f"set it in {path}"
+    (found,) = settings.guard(config.load(host.config))
+    assert found.hint == f"mode = enforcing in {path}"
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_guard_names_the_file_with_the_value(host, tmp_path):
 def test_option_that_was_removed_is_a_note(host, old, option, instead):
     """An error would refuse every VM of a host that has it still."""
     host.configure(**old)
-    fine, removed = installed.configuration(host.config)
+    fine, removed = settings.configuration(host.config)
     assert (fine.state, removed.state) == (
         checks.OK,
         checks.NOTE,
@@ -66,8 +66,44 @@ def test_option_that_was_removed_is_a_note(host, old, option, instead):
 
 
 def test_configuration_that_the_hooks_can_read(host):
-    (found,) = installed.configuration(host.config)
+    (found,) = settings.configuration(host.config)
     assert (found.state, host.config in found.text) == (checks.OK, True)
+
+
+def test_configuration_of_which_this_user_cannot_tell(host):
+    host.configure(user=os.getuid() + 1, allow="run")
+    unknown, removed = settings.configuration(host.config)
+    assert unknown.state == checks.UNKNOWN
+    assert "cannot tell" in unknown.text
+    assert unknown.hint == checks.AS_ROOT
+    assert removed.state == checks.NOTE
+
+
+def test_files_that_set_an_option_are_named(host):
+    os.mkdir(host.drop_ins)
+    path = configfile.write(f"{host.drop_ins}/a.conf", settle=1)
+    configfile.write(f"{host.drop_ins}/b.conf")
+    (found,) = settings.configuration(host.config)
+    assert found.text == f"{host.config}, {path}"
+
+
+def test_a_host_without_configuration(host, monkeypatch):
+    with open(host.config, "w"):
+        pass
+    monkeypatch.setattr(config, "OVIRT_IDS", {"vdsm": os.geteuid(), "kvm": 0})
+    (found,) = settings.configuration(host.config)
+    assert found.state == checks.OK
+    assert found.text == "no file sets an option"
+
+
+@pytest.mark.parametrize("uid, state", [(0, "bad"), (1000, "unknown")])
+def test_configuration_that_this_process_cannot_read(monkeypatch, uid, state):
+    """To another user than root that is no news of the hooks."""
+    monkeypatch.setattr(os, "getuid", lambda: uid)
+    error = errors.ConfigInvalid("/x", "file", "Permission denied")
+    assert settings.unusable(error).state == state
+    error = errors.ConfigInvalid("/x", "[gard]", "is unknown")
+    assert settings.unusable(error).state == checks.BAD
 
 
 @needs_other_user

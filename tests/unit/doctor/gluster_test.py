@@ -87,7 +87,7 @@ def test_well(check_mount):
 def test_what_cannot_be_seen(check_mount):
     os.rmdir(check_mount.active)
     (found,) = check_mount()
-    assert found.state == checks.NOTE
+    assert found.state == checks.UNKNOWN
     assert "No such file" in found.text
 
 

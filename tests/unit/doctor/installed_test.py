@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The package, the plugin, and the tools of this host."""
+"""The package of the hooks, and the plugin."""
 
 import os
 import sys
@@ -7,31 +7,57 @@ import sysconfig
 
 import pytest
 
+import vdsm_backup
 from tests import ROOT
-from vdsm_backup import config
-from vdsm_backup.doctor import checks, installed
-from vdsm_backup.host import devices
-from vdsm_backup.lvm import command as lvm_command
+from vdsm_backup.doctor import checks, commands, installed
+
+ME = (os.geteuid(), os.getegid())
 
 
 @pytest.fixture
-def options(host):
-    return config.load(host.config)
+def python(tmp_path):
+    def python(script):
+        path = tmp_path / "python"
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+        return str(path)
+
+    return python
 
 
-def test_the_package_of_another_python(tmp_path):
-    fake = tmp_path / "python"
-    fake.write_text("#!/bin/sh\nexit 1\n")
-    fake.chmod(0o755)
-    for python in (str(fake), str(tmp_path / "none")):
-        (found,) = installed.package(python)
-        assert found.state == checks.BAD
-        assert python in found.text
+def package(python, sure=True):
+    found = installed.package_of(python, ME)
+    (told,) = installed.package(found, python, sure)
+    return told
+
+
+@pytest.mark.parametrize("sure, state", [(True, "bad"), (False, "unknown")])
+def test_the_package_of_another_python(python, tmp_path, sure, state):
+    said = "echo Traceback >&2; echo 'ModuleNotFoundError: x' >&2; exit 1"
+    for path in (python(said), str(tmp_path / "none")):
+        found = package(path, sure)
+        assert found.state == state
+        assert path in found.text
+    assert "ModuleNotFoundError: x" in package(python(said)).text
+
+
+@pytest.mark.parametrize("said", ["hello", "1", "[1]", '"ab"', '["", null]'])
+def test_a_python_that_says_something_else(python, said):
+    assert package(python(f"echo '{said}'")).state == checks.BAD
 
 
 def test_the_package_of_this_python():
-    (found,) = installed.package(sys.executable)
+    found = package(sys.executable)
     assert found.state == checks.OK, found
+    assert os.path.dirname(vdsm_backup.__file__) in found.text
+
+
+def test_the_package_of_another_version(python):
+    said = '["0.0.1", "/x/vdsm_backup/__init__.py", true]'
+    found = package(python(f"echo '{said}'"))
+    assert found.state == checks.NOTE
+    ours = vdsm_backup.__version__
+    assert found.text == f"the hooks have 0.0.1, this command is {ours}"
 
 
 def test_no_vdsm_to_fit_into(monkeypatch):
@@ -44,45 +70,11 @@ def test_no_vdsm_to_fit_into(monkeypatch):
     ]
     monkeypatch.setattr(sys, "path", [*here, ROOT])
     (found,) = installed.plugin_fits()
-    assert found.state == checks.NOTE
+    assert found.state == checks.UNKNOWN
     assert "No module named 'vdsm'" in found.text
 
 
-@pytest.mark.parametrize(
-    "script, state, words",
-    [
-        (None, "BAD", "does not run"),
-        # As 2.03.11 says it.
-        (
-            "case $* in *--devices*)"
-            " echo \"pvs: unrecognized option '--devices'\" >&2; exit 3; esac",
-            "BAD",
-            "unrecognized option '--devices'",
-        ),
-        ("exit 0", "OK", "limited to 0 devices"),
-    ],
-)
-def test_lvm(options, monkeypatch, tmp_path, script, state, words):
-    lvm = tmp_path / "lvm"
-    if script:
-        lvm.write_text(f"#!/bin/sh\n{script}\n")
-        lvm.chmod(0o755)
-    options.lvm_devices = []
-    monkeypatch.setattr(devices, "multipath", lambda *args: [])
-    monkeypatch.setattr(installed.lvm_command, "LVM", str(lvm))
-    found = list(installed.storage_tools(options))[1]
-    assert found.state == getattr(checks, state)
-    assert words in found.text
-
-
-@pytest.mark.skipif(
-    not os.path.exists(lvm_command.LVM), reason=f"no {lvm_command.LVM}"
-)
-def test_the_lvm_of_this_host(options):
-    found = list(installed.storage_tools(options))[1]
-    assert found.state == checks.OK
-
-
 def test_a_command_that_does_not_end(monkeypatch):
-    monkeypatch.setattr(installed, "_TIMEOUT", 0.1)
-    assert installed._run(["/bin/sleep", "60"]) is None
+    monkeypatch.setattr(commands, "TIMEOUT", 0.1)
+    with pytest.raises(commands.Failed, match="no answer within 0.1 seconds"):
+        commands.run(["/bin/sleep", "60"])

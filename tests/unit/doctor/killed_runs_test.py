@@ -38,8 +38,12 @@ def left(run_dir, sd_id, suffix=""):
     record.close()
 
 
-def check(run_dir, known=KNOWN):
-    return list(killed_runs.check(run_dir, 250, known, SOON))
+def check(run_dir, known=KNOWN, no_sanlock=False):
+    left = killed_runs.ask(run_dir, SOON)
+    if left.lockspaces is None and not no_sanlock:
+        # As a daemon that is in no lockspace.
+        left = left._replace(lockspaces={})
+    return list(killed_runs.check(left, run_dir, 250, known))
 
 
 def content(run_dir):
@@ -130,7 +134,7 @@ def test_run_dir_that_is_none(run_dir):
     with open(run_dir, "w"):
         pass
     (found,) = check(run_dir)
-    assert found.state == checks.NOTE
+    assert found.state == checks.UNKNOWN
     assert "Not a directory" in found.text
 
 
@@ -200,11 +204,19 @@ def test_lockspaces_of_others(run_dir, monkeypatch, spaces):
 def test_sanlock_that_does_not_answer(run_dir, monkeypatch):
     say(monkeypatch)
     (found,) = check(run_dir)
-    assert found.state == checks.NOTE
-    assert "sanlock does not answer" in found.text
+    assert found.state == checks.UNKNOWN
+    assert "sanlock: " in found.text
 
 
 def test_sanlock_that_cannot_be_asked(run_dir, monkeypatch):
     say(monkeypatch, {"sanlock": "no"}, DOMAIN, {"end": True})
-    (found,) = check(run_dir)
+    (found,) = check(run_dir, no_sanlock=True)
+    assert found.state == checks.UNKNOWN
     assert "may have left" in found.text
+
+
+def test_nothing_on_record_and_no_sanlock(run_dir):
+    """A run with another run_dir may have left this host in a lockspace."""
+    (found,) = check(run_dir, no_sanlock=True)
+    assert found.state == checks.UNKNOWN
+    assert "is not known" in found.text

@@ -176,6 +176,18 @@ def test_has_plugin(client, code, there):
     assert client.calls[-1][1]["backup"] == "neither"
 
 
+def test_vdsm_that_cannot_tell_of_the_plugin(client):
+    """While it starts it answers so to each verb, whether it has it or not."""
+    client.ServerError.code = 99
+    client.answers["StorageDomain.setBackup"] = client.ServerError
+    with vdsm() as v:
+        with pytest.raises(vdsm_client.Refused) as e:
+            v.has_plugin()
+    assert e.value.code == 99
+    # Nobody waits for that as long as for a change.
+    assert client.calls[-1][1]["_timeout"] == vdsm_client.ASK
+
+
 def test_vdsm_does_not_run(client):
     client.connect_error = client.ConnectionError("refused \x1b")
     with pytest.raises(vdsm_client.Unreachable, match=r"refused \\x1b"):

@@ -107,7 +107,9 @@ def test_names_of_vms_are_harmless(scripts):
 
 def test_libvirt_says_what_it_did_not_see(scripts):
     scripts("RUNNING_VMS", [{"unseen": "VM web2: its XML \x1b"}, END])
-    assert "not seen: VM web2: its XML \\x1b" in find_file().notes
+    found = find_file()
+    assert "not seen: VM web2: its XML \\x1b" in found.notes
+    assert found.unseen_here == ["VM web2: its XML \\x1b"]
 
 
 def test_libvirt_hangs(scripts):
@@ -118,6 +120,7 @@ def test_libvirt_hangs(scripts):
     assert found.notes[0] == (
         "not seen: VMs of this host: libvirt did not answer within 3 seconds"
     )
+    assert len(found.unseen_here) == 1
 
 
 @pytest.mark.parametrize(
@@ -158,6 +161,8 @@ def test_lvm_fails(scripts):
         " seconds",
         ENGINE,
     ]
+    # What is said of other hosts is not among it.
+    assert len(found.unseen_here) == 1
 
 
 def test_a_fault_of_ours_is_not_a_note(scripts):

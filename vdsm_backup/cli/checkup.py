@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+All checks of doctor, in their order. Each is told apart: one that fails, or
+cannot be made, hides no other.
+
+First comes what concerns this host alone, as the user that started the
+command. Then, as the configured user, what needs the configuration.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import threading
+from typing import TYPE_CHECKING
+
+from vdsm_backup import config, errors
+from vdsm_backup.cli import readings, verification, wiring
+from vdsm_backup.cli.survey import Survey
+from vdsm_backup.doctor import (
+    checks,
+    gluster,
+    hook_scripts,
+    installed,
+    journal_storage,
+    killed_runs,
+    launcher,
+    libvirt,
+    lvm_io,
+    permits,
+    running,
+    settings,
+    stacked,
+    tools,
+)
+from vdsm_backup.host import mounts
+from vdsm_backup.host.user import become_user
+from vdsm_backup.storage.sources import Sources
+from vdsm_backup.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from vdsm_backup.cli.output import UI
+    from vdsm_backup.cli.survey import Answer
+    from vdsm_backup.config import Config
+    from vdsm_backup.storage.base import Storage
+
+# Seconds after which somebody at a terminal is told what a check waits for.
+_PATIENCE = 1
+
+# Who runs the hooks of VDSM, where no configuration says it.
+_VDSM = (config.OVIRT_IDS["vdsm"], config.OVIRT_IDS["kvm"])
+
+
+class Checkup:
+    """findings: those of all checks that were made."""
+
+    def __init__(self, path: str | None, debug: bool, ui: UI) -> None:
+        """path: of --config, or None. debug: show traces of faults."""
+        self.findings: list[checks.Finding] = []
+        self._path = path
+        self._ui = ui
+        self._trace = ui.trace if debug else lambda text: None
+
+    def plugin_only(self) -> None:
+        """Whether the plugin fits into the VDSM that is installed."""
+        self._check("vdsm", installed.plugin_fits)
+
+    def all(self) -> None:
+        options = self._configuration()
+        user = (options.uid, options.gid) if options else _VDSM
+        package = self._of_host(user)
+        if options is None or not self._became_user(options):
+            text = "guard, permits, tools, the plugin that runs, libvirt,"
+            text += " killed runs, domains and VMs were not looked at"
+            hint = "mend what is said of configuration and user first"
+            rest = checks.Finding("the rest", checks.UNKNOWN, text, hint)
+            self.findings.append(rest)
+            return
+        self._of_configuration(options, package)
+        answers = self._of_storage(options)
+        self._check("killed runs", _killed_runs, options, answers or ())
+        self._check("VMs", _violations, options, answers)
+
+    def _configuration(self) -> Config | None:
+        try:
+            return config.load(self._path)
+        except errors.ConfigInvalid as e:
+            self.findings.append(settings.unusable(e))
+            return None
+
+    def _of_host(self, user: tuple[int, int]) -> installed.Package:
+        python = installed.PYTHON
+        with self._told(python):
+            package = installed.package_of(python, user)
+        sure = os.getuid() in (0, user[0])
+        self._check("package", installed.package, package, python, sure)
+        vdsm = hook_scripts.User("user vdsm", *user)
+        self._check("hooks", hook_scripts.check, vdsm)
+        hook = hook_scripts.PLACES.of_libvirt
+        self._check("libvirt daemon", libvirt.daemon, hook)
+        self._check("launcher", launcher.check)
+        self._check("systemd", launcher.reloaded)
+        self._check("journal", journal_storage.check)
+        return package
+
+    def _became_user(self, options: Config) -> bool:
+        try:
+            become_user(options)
+        except errors.ConfigInvalid as e:
+            self.findings.append(checks.of_error("user", checks.UNKNOWN, e))
+            return False
+        return True
+
+    def _of_configuration(
+        self, options: Config, package: installed.Package
+    ) -> None:
+        self._check("configuration", settings.configuration, self._path)
+        self._check("guard", settings.guard, options)
+        self._check("permits", permits.check, options.permits)
+        name = "plugin"
+        self._check(name, running.plugin, options, package.directory)
+        last = self.findings[-1]
+        if (last.check, last.state) == (name, checks.UNKNOWN):
+            # What is installed is the most that can be told then.
+            self._check("vdsm", installed.plugin_fits)
+        ioprocess = None if package.problem else package.ioprocess
+        self._check("ioprocess", tools.ioprocess, options, ioprocess)
+        self._check("lvm", tools.lvm)
+        self._check("devices", tools.lvm_devices, options)
+        self._check("lvm I/O", lvm_io.check, options)
+        self._check("sudo", tools.sudo, options)
+        self._check("libvirt", libvirt.answers)
+        table = mounts.table()
+        self._check("mounts", stacked.check, options.repo_root, table)
+
+    def _of_storage(self, options: Config) -> list[Answer] | None:
+        """The answers of all sources; None if they could not be asked."""
+        sources = Sources(options)
+        answers: list[Answer] = []
+        done = []
+
+        def check() -> Iterator[checks.Finding]:
+            # It tells itself for which places it waits.
+            slow = self._ui.waits_for
+            survey = Survey(sources.scans(), options.io_timeout, slow)
+            answers.extend(survey.all())
+            done.append(True)
+            yield from _domains(answers, sources, options)
+
+        self._check("domains", check)
+        directories = _directories(answers)
+        table = mounts.table()
+        self._check("gluster", gluster.check, directories, table, options)
+        return answers if done else None
+
+    def _check(
+        self,
+        name: str,
+        check: Callable[..., Iterable[checks.Finding]],
+        *args: object,
+    ) -> None:
+        """Add what a check finds."""
+        call = functools.partial(check, *args)
+        with self._told(name):
+            self.findings += checks.run(name, call, self._trace)
+
+    @contextlib.contextmanager
+    def _told(self, what: str) -> Iterator[None]:
+        """Tell somebody at a terminal what a slow check waits for."""
+        timer = threading.Timer(_PATIENCE, self._ui.waits_for, [[what]])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+
+def _domains(
+    answers: list[Answer], sources: Sources, options: Config
+) -> Iterator[checks.Finding]:
+    """What verify says of the domains of this host."""
+    report = verification.report(answers, sources, options)
+    whole = True
+    for verified in report.all:
+        name = f"domain {verified.sd_id}"
+        if not verified.sd_id:
+            name = f"storage {printable(verified.place or '')}"
+        for error in verified.problems:
+            unread = verification.is_unreadable(error)
+            state = checks.UNKNOWN if unread else checks.BAD
+            yield checks.of_error(name, state, error)
+        for text in verified.unseen:
+            yield checks.Finding(name, checks.UNKNOWN, text)
+        for text in verified.notes:
+            yield checks.Finding(name, checks.NOTE, text)
+        whole &= not (verified.problems or verified.unseen)
+    if not report.scanned and not report.all:
+        text = "none was looked for: nothing is mounted below"
+        text += f" {options.repo_root}/mnt, and there is no device"
+        hint = "activate this host in the engine, which connects its storage"
+        yield checks.Finding("domains", checks.NOTE, text, hint)
+    elif whole:
+        yield checks.Finding("domains", checks.OK, report.summary())
+
+
+def _killed_runs(
+    options: Config, answers: Iterable[Answer]
+) -> Iterator[checks.Finding]:
+    run_dir = os.path.abspath(options.run_dir)
+    left = killed_runs.ask(run_dir)
+    yield from running.sanlock(left)
+    known = _known(answers)
+    yield from killed_runs.check(left, run_dir, options.host_id, known)
+
+
+def _violations(
+    options: Config, answers: Iterable[Answer] | None
+) -> Iterator[checks.Finding]:
+    if answers is None:
+        text = "not looked for: which domains are flagged is not known"
+        yield checks.Finding("VMs", checks.UNKNOWN, text, "see domains")
+        return
+    flagged: list[Storage] = []
+    unread = []
+    for answer in answers:
+        if not isinstance(answer, readings.Reading):
+            unread.append(answer.source)
+        elif answer.flag is None:
+            unread.append(answer.storage.found_at)
+        elif answer.flag.value:
+            flagged.append(answer.storage)
+
+    users = functools.partial(wiring.who_uses, options=options)
+    yield from running.violations(flagged, users, unread)
+
+
+def _known(answers: Iterable[Answer]) -> dict[str, killed_runs.Known]:
+    """
+    Of the domains whose flag is known, by their UUIDs. Of several places it
+    is the first by name, whichever has answered first.
+    """
+    places: dict[str, list[readings.Reading]] = {}
+    for answer in answers:
+        if isinstance(answer, readings.Reading) and answer.flag:
+            places.setdefault(answer.storage.sd_id, []).append(answer)
+    found = {}
+    for sd_id, those in places.items():
+        first = min(those, key=lambda reading: reading.storage.found_at)
+        assert first.flag
+        path = first.storage.found_at if len(those) > 1 else ""
+        found[sd_id] = killed_runs.Known(first.flag, path)
+    return found
+
+
+def _directories(answers: Iterable[Answer]) -> list[str]:
+    """Those of file domains, and of sources that could not be searched."""
+    found = (
+        (
+            (answer.storage.kind, answer.storage.found_at)
+            if isinstance(answer, readings.Reading)
+            else (answer.kind, answer.source)
+        )
+        for answer in answers
+    )
+    return [directory for kind, directory in found if kind == "file"]
