@@ -8,6 +8,8 @@ import pytest
 from tests.support import testhost
 from vdsm_backup import config, errors
 from vdsm_backup.guard import host as guard_host
+from vdsm_backup.guard import verdict
+from vdsm_backup.storage import direct
 from vdsm_backup.storage.direct import DirectReader
 from vdsm_backup.storage.together import PATIENCE
 from vdsm_backup.vm.needs import Finder, Need, Needs
@@ -67,7 +69,7 @@ def test_what_is_read_again_is_what_may_be_too_old(
     """What was read at one time with others is older than it looks."""
     made = []
     monkeypatch.setattr(
-        guard_host, "Guard", lambda *args, settle: made.append(settle)
+        verdict, "Guard", lambda *args, settle: made.append(settle)
     )
     options.settle = 3
     locations = [Location(A, BLOCK), Location(B, BLOCK)][:count]
@@ -88,7 +90,7 @@ def test_a_vm_is_read_together(options, monkeypatch):
         def read(self, location, timeout):
             raise errors.DomainNotFound(location.domain)
 
-    monkeypatch.setattr(guard_host.direct, "DirectReader", Reader)
+    monkeypatch.setattr(direct, "DirectReader", Reader)
     vm = guard_host.parse_vm(
         "<domain><devices>"
         f"<disk><source dev='/dev/{A}/x'/><target dev='vda'/></disk>"
