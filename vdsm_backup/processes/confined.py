@@ -23,7 +23,6 @@ user). It keeps what root has for files that belong to others, _OF_ROOT.
 from __future__ import annotations
 
 import ctypes
-import importlib
 import os
 import struct
 
@@ -48,6 +47,8 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def main(args: Sequence[str]) -> None:
+    import importlib
+
     module, *rest = args
     drop()
     importlib.import_module(module).main(rest)

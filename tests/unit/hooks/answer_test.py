@@ -16,6 +16,7 @@ from vdsm_backup.guard import refusal
 from vdsm_backup.hooks import entry as hooks_entry
 from vdsm_backup.hooks.answer import Answer, File, Hook, domxml
 from vdsm_backup.host import journal
+from vdsm_backup.processes import signals
 
 pytest_plugins = ["tests.support.journalentries"]
 
@@ -61,6 +62,31 @@ def test_a_vm_elsewhere_is_nobodys_business(host, entries):
     found = answer(host, xml(disk(host, host.plain)))
     assert found == Answer(True, "")
     assert entries == []
+
+
+@pytest.mark.parametrize(
+    "device, told",
+    [
+        ("", []),
+        ("<disk><source file='{mount}/{sd}/images/i/v'/></disk>", ["told"]),
+        ("{lease}", ["told"]),
+        ("<disk><source dev='/dev/{sd}/v'/></disk>", ["told"]),
+    ],
+)
+def test_children_are_heard_of_where_there_may_be_some(
+    host, monkeypatch, device, told
+):
+    """If the caller ignores them, each command of lvm seems to succeed."""
+    heard = []
+    monkeypatch.setattr(
+        signals, "hear_of_children", lambda: heard.append("told")
+    )
+    lease = f"<lease><lockspace>{uuid.uuid4()}</lockspace></lease>"
+    answer(
+        host,
+        xml(device.format(mount=host.mount, sd=host.plain, lease=lease)),
+    )
+    assert heard == told
 
 
 def test_a_refusal(host, entries):

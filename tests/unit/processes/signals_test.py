@@ -4,6 +4,7 @@ A caller that ignores SIGCHLD: what it starts inherits that, and a command that
 failed would have succeeded.
 """
 
+import re
 import sys
 
 import pytest
@@ -19,7 +20,7 @@ CALLER = [sys.executable, ignoring.__file__]
     "program, says",
     [
         ("cli", lambda done: done.returncode),
-        ("hook", lambda done: int(done.stderr)),
+        ("hook", lambda done: int(re.search(": ([0-9]+) ", done.stderr)[1])),
         ("child", lambda done: int(done.stdout)),
     ],
     ids=["cli", "hook", "child"],
