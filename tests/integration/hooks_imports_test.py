@@ -96,7 +96,11 @@ def slow(importers):
 
 
 # Modules that a hook starts as processes, and waits for.
-CHILDREN = ["vdsm_backup.fileio.worker", "vdsm_backup.vm.resolve_links"]
+CHILDREN = [
+    "vdsm_backup.fileio.reader",
+    "vdsm_backup.fileio.worker",
+    "vdsm_backup.vm.resolve_links",
+]
 
 
 @pytest.mark.parametrize("child", CHILDREN)

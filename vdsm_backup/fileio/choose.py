@@ -1,9 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Which of the two backends does the file I/O of a mount."""
+"""
+Which backend does the file I/O of a mount.
+
+What only reads goes through the Reader of this process, if it has one and
+ioprocess is not used.
+"""
 
 from __future__ import annotations
 
+import contextlib
+
 from vdsm_backup import errors
+from vdsm_backup.processes import forked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,7 +20,7 @@ if TYPE_CHECKING:
 
 def open(choice: str, name: str, timeout: float, base: str = "/") -> FileIO:
     """
-    A new FileIO.
+    A new FileIO with all calls, of which each has a child of its own.
 
     choice: the option [storage] ioprocess: "installed", "embedded", or
     "auto", which takes ioprocess where it can be imported.
@@ -23,15 +31,46 @@ def open(choice: str, name: str, timeout: float, base: str = "/") -> FileIO:
     Raises Closed if the child cannot be started; ConfigInvalid if ioprocess
     is configured and cannot be imported.
     """
-    if choice == "embedded":
-        return _embedded(name, timeout, base)
-    try:
-        from vdsm_backup.fileio.ioprocess import InstalledFileIO
-    except ImportError as e:
-        if choice == "auto":
-            return _embedded(name, timeout, base)
-        raise errors.ConfigInvalid("in use", "[storage] ioprocess", str(e))
-    return InstalledFileIO(name, timeout, base)
+    installed = _installed(choice)
+    if installed is not None:
+        return installed(name, timeout, base)
+    from vdsm_backup.fileio.worker_client import EmbeddedFileIO
+
+    return EmbeddedFileIO(name, timeout, base)
+
+
+def open_to_read(
+    choice: str, name: str, timeout: float, base: str = "/"
+) -> FileIO:
+    """
+    The same for what only reads: a call that changes something is ValueError.
+    """
+    if _installed(choice) is None:
+        from vdsm_backup.fileio import reader_client
+
+        reader = reader_client.running()
+        if reader is not None:
+            return reader_client.ReadingFileIO(reader, name, timeout, base)
+    return open(choice, name, timeout, base)
+
+
+def start_reader(choice: str) -> None:
+    """
+    Start the Reader of this process, which has one thread now. It does
+    nothing if there is one, if ioprocess is used, or if this process is not
+    ours to be forked.
+
+    Raises ConfigInvalid as open() does, and RuntimeError if there are more
+    threads.
+    """
+    if not forked.is_allowed() or _installed(choice) is not None:
+        return
+    from vdsm_backup.fileio import reader_client
+
+    # Where no process can be forked, each FileIO tries it again, and says why
+    # it fails.
+    with contextlib.suppress(OSError):
+        reader_client.start()
 
 
 def open_root_too(name: str, timeout: float, base: str) -> FileIO:
@@ -44,7 +83,14 @@ def open_root_too(name: str, timeout: float, base: str) -> FileIO:
     return RootTooFileIO(name, timeout, base)
 
 
-def _embedded(name: str, timeout: float, base: str) -> FileIO:
-    from vdsm_backup.fileio.worker_client import EmbeddedFileIO
-
-    return EmbeddedFileIO(name, timeout, base)
+def _installed(choice: str) -> type[FileIO] | None:
+    """ioprocess, if it is chosen. Raises ConfigInvalid."""
+    if choice == "embedded":
+        return None
+    try:
+        from vdsm_backup.fileio.ioprocess import InstalledFileIO
+    except ImportError as e:
+        if choice == "auto":
+            return None
+        raise errors.ConfigInvalid("in use", "[storage] ioprocess", str(e))
+    return InstalledFileIO
