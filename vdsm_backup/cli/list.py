@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from vdsm_backup.cli import layout, objects, output
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.cli.survey import Survey, domain_of
+from vdsm_backup.fileio import choose
 from vdsm_backup.storage.sources import Sources
 from vdsm_backup.text import printable
 
@@ -36,6 +37,7 @@ _NAME = 1
 
 def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     """Returns PARTLY if some domain or source could not be read."""
+    choose.start_reader(options.ioprocess)
     scans = Sources(options).scans()
     survey = Survey(scans, options.io_timeout)
     listing = _Listing(args.flagged)

@@ -77,8 +77,17 @@ class GuardedVm:
 
         deadline: of time.monotonic(), for all of it.
         """
+        if policy.asks_storage(operation) and self._reads_files():
+            direct.start_reader(self._options)
         guard = make_guard(self._options, deadline, self._finder)
         return guard.verdict(operation, self._needs, deadline)
+
+    def _reads_files(self) -> bool:
+        """Whether file domains may have to be read."""
+        # A link that was not followed may lead to one.
+        return bool(self._needs.unresolved) or any(
+            direct.may_be_file(need.location) for need in self._needs.known
+        )
 
 
 def make_finder(options: Options, deadline: float) -> needs.Finder:

@@ -51,6 +51,21 @@ if TYPE_CHECKING:
     from vdsm_backup.storage.base import Options, Storage
 
 
+def may_be_file(location: Location) -> bool:
+    """Whether a file domain may be there."""
+    return location.kind in (FILE, ANY)
+
+
+def start_reader(options: Options) -> None:
+    """
+    Start the child that reads file domains. Call it before any thread runs.
+    Raises ConfigInvalid.
+    """
+    from vdsm_backup.fileio import choose
+
+    choose.start_reader(options.ioprocess)
+
+
 class DirectReader:
     """
     sysfs: the directory where sysfs is mounted. Tests have another one.
@@ -172,7 +187,7 @@ class DirectReader:
         # may be one, and a link to a flagged domain must not be overlooked.
         base = directory if location.candidate else os.path.dirname(directory)
         try:
-            with choose.open(
+            with choose.open_to_read(
                 self._options.ioprocess, directory, timeout, base
             ) as io:
                 try:
