@@ -235,7 +235,7 @@ CALLS = {
 }
 
 
-@backends.with_calls("call", CALLS, *reader.OPS)
+@backends.with_calls("call", CALLS, *reader.CALLS)
 def test_missing_file(io, path, call):
     with pytest.raises(FileNotFoundError) as e:
         CALLS[call](io, path)
@@ -266,7 +266,7 @@ def test_errors_have_the_class_of_their_errno(io, path):
 
 
 @backends.reading
-@pytest.mark.parametrize("op", reader.OPS)
+@pytest.mark.parametrize("op", reader.CALLS)
 def test_path_that_is_read_must_be_absolute(io, op):
     for path in ("file", "/tmp\0/file"):
         with pytest.raises(ValueError):

@@ -19,7 +19,7 @@ from tests.support.storage import hangfs
 from tests.support.storage.backends import BACKENDS
 from tests.support.storage.blocktools import needs_block
 from tests.support.waiting import wait_until
-from vdsm_backup.fileio import reader_client
+from vdsm_backup.processes import companion
 
 pytest_plugins = ["tests.support.hooks.hookfixtures"]
 pytestmark = [needs_fuse, needs_namespace]
@@ -208,7 +208,7 @@ def test_a_child_in_the_kernel_keeps_nobody(slow, fs, hung):
     hook.stdin.write(vmxml.vm(hung.disk()))
     hook.stdin.close()
     fs.wait_stuck("read")
-    workers = find(hook.pid, reader_client.NAME, "ioprocess")
+    workers = find(hook.pid, companion.NAME, "ioprocess")
     assert workers
     # To their end, which comes when nobody has them any more.
     assert b"(error 995: 962)" in hook.stderr.read()

@@ -56,7 +56,7 @@ EXCEPTIONS = {
     # A child is asked.
     "doctor.installed": "hooks.answer plugin.install",
     "change.through_vdsm": "host.vdsm_client",
-    "hooks.entry": "processes.signals processes.forked",
+    "hooks.entry": "processes.signals processes.forking",
 }
 
 # Modules outside the standard library. We may count on no other.

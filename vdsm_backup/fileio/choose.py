@@ -2,7 +2,7 @@
 """
 Which backend does the file I/O of a mount.
 
-What only reads goes through the Reader of this process, if it has one and
+What only reads goes through the companion of this process, if it has one and
 ioprocess is not used.
 """
 
@@ -11,11 +11,15 @@ from __future__ import annotations
 import contextlib
 
 from vdsm_backup import errors
-from vdsm_backup.processes import forked
+from vdsm_backup.processes import companion, forking
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vdsm_backup.fileio.base import FileIO
+    from vdsm_backup.processes.companion_child import Calls
+
+#: The companion that reads for this process.
+_reader: companion.Companion | None = None
 
 
 def open(choice: str, name: str, timeout: float, base: str = "/") -> FileIO:
@@ -45,32 +49,46 @@ def open_to_read(
     """
     The same for what only reads: a call that changes something is ValueError.
     """
-    if _installed(choice) is None:
-        from vdsm_backup.fileio import reader_client
+    if _reader is not None and _installed(choice) is None:
+        from vdsm_backup.fileio.reader_client import ReadingFileIO
 
-        reader = reader_client.running()
-        if reader is not None:
-            return reader_client.ReadingFileIO(reader, name, timeout, base)
+        return ReadingFileIO(_reader, name, timeout, base)
     return open(choice, name, timeout, base)
 
 
-def start_reader(choice: str) -> None:
+def start_reader(
+    choice: str, more: Calls | None = None
+) -> companion.Companion | None:
     """
-    Start the Reader of this process, which has one thread now. It does
-    nothing if there is one, if ioprocess is used, or if this process is not
-    ours to be forked.
+    Start a companion that reads for open_to_read(). This process has one
+    thread now.
+
+    more: what the companion does besides.
+
+    Returns None if there is none: nothing is to be done, since ioprocess is
+    used, or this process is not ours to be forked.
 
     Raises ConfigInvalid as open() does, and RuntimeError if there are more
     threads.
     """
-    if not forked.is_allowed() or _installed(choice) is not None:
-        return
-    from vdsm_backup.fileio import reader_client
+    global _reader
+    if not forking.is_allowed():
+        return None
+    calls = dict(more or {})
+    reads = _installed(choice) is None
+    if reads:
+        from vdsm_backup.fileio import reader
 
+        calls.update(reader.CALLS)
+    if not calls:
+        return None
     # Where no process can be forked, each FileIO tries it again, and says why
     # it fails.
     with contextlib.suppress(OSError):
-        reader_client.start()
+        made = companion.start(calls)
+        _reader = made if reads else None
+        return made
+    return None
 
 
 def open_root_too(name: str, timeout: float, base: str) -> FileIO:

@@ -181,10 +181,10 @@ def _run(decide: Callable[[float], Answer]) -> NoReturn:
     say = _take_stderr()
     try:
         # Imported here as what decide() imports.
-        from vdsm_backup.processes import forked, signals
+        from vdsm_backup.processes import forking, signals
 
         signals.hear_of_children()
-        forked.allow()
+        forking.allow()
         allowed, text = decide(started)
     except BaseException as e:
         # Nobody knows what the configuration says of faults, so the VM is

@@ -26,6 +26,14 @@ def root() -> dict[str, Any]:
     return {}
 
 
+def become_root() -> None:
+    """The same for this process, as Popen does it in a child."""
+    wanted = root()
+    if wanted:
+        os.setregid(wanted["group"], wanted["group"])
+        os.setreuid(wanted["user"], wanted["user"])
+
+
 def effective() -> dict[str, Any]:
     """The child has our effective user and group, and no other."""
     uid, gid = os.geteuid(), os.getegid()

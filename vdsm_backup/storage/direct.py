@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from typing import Iterable, Sequence
 
     from vdsm_backup.fileio.base import FileIO
+    from vdsm_backup.processes.companion import Companion
+    from vdsm_backup.processes.companion_child import Calls
     from vdsm_backup.storage.base import Options, Storage
 
 
@@ -56,14 +58,14 @@ def may_be_file(location: Location) -> bool:
     return location.kind in (FILE, ANY)
 
 
-def start_reader(options: Options) -> None:
+def start_reader(options: Options, more: Calls) -> Companion | None:
     """
-    Start the child that reads file domains. Call it before any thread runs.
-    Raises ConfigInvalid.
+    Start the child that reads file domains, and does more calls. Call it
+    before any thread runs; see fileio.choose. Raises ConfigInvalid.
     """
     from vdsm_backup.fileio import choose
 
-    choose.start_reader(options.ioprocess)
+    return choose.start_reader(options.ioprocess, more)
 
 
 class DirectReader:

@@ -14,6 +14,7 @@ storage.
     needs.py                the storage domains that a VM needs
     resolve_links.py        a process that follows links on a mount that may
                             hang
+    followers.py            that process as a fork of the one that asks
 
 A hook is a process on the way of every start of a VM, so here, as in all that
 a hook imports, neither `typing` nor `dataclasses` is imported at run time:

@@ -16,7 +16,7 @@ import threading
 import time
 
 from vdsm_backup.fileio import base, choose
-from vdsm_backup.processes import forked
+from vdsm_backup.processes import forking
 
 
 def say(text):
@@ -96,7 +96,7 @@ KEEP_STDOUT = (call_with_stdout, list_directory)
 def open_io(backend, timeout):
     if backend != "reader":
         return choose.open(backend, "test", timeout)
-    forked.allow()
+    forking.allow()
     choose.start_reader("embedded")
     return choose.open_to_read("embedded", "test", timeout)
 

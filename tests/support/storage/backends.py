@@ -3,7 +3,7 @@
 The backends of fileio for parametrized tests, and processes that use them.
 
 A backend is a value of [storage] ioprocess, or READER: `embedded`, where it
-only reads, by the Reader.
+only reads, by a companion.
 """
 
 import os
@@ -14,6 +14,7 @@ import pytest
 from tests.support import programs
 from tests.support.processes import proc
 from vdsm_backup.fileio import choose, reader_client
+from vdsm_backup.processes import companion
 
 
 def _ioprocess_missing():
@@ -47,7 +48,7 @@ reading = pytest.mark.parametrize(
 def with_calls(name, calls, *reads):
     """
     For tests of each of these calls, one at a time, in the argument `name`;
-    the Reader has only those that read.
+    READER has only those that read.
     """
     pairs = [
         pytest.param(*backend.values, call, marks=backend.marks)
@@ -68,7 +69,7 @@ def open_io(backend, name, timeout, base="/"):
 
 
 def new_reader():
-    """A Reader of ours. Its child ends with us, if it is not killed."""
+    """A companion that reads. Its child ends with us, if it is not killed."""
     requests, to_requests = os.pipe()
     answers, to_answers = os.pipe()
     theirs = (requests, to_answers)
@@ -76,7 +77,7 @@ def new_reader():
     done = programs.run(module, *theirs, pass_fds=theirs, check=True)
     for fd in theirs:
         os.close(fd)
-    return reader_client.Reader(int(done.stdout), to_requests, answers)
+    return companion.Companion(int(done.stdout), to_requests, answers)
 
 
 _readers = []

@@ -10,12 +10,14 @@ imports us, is never forked.
 The child is in nobody's way, as one that is started anew: it has a session of
 its own, the root directory as its working directory, /dev/null as its standard
 files, and no other open file but those that it is given. It has our effective
-user and group, and no privileges (confined.py).
+user and group, and no privileges (confined.py), or is root altogether.
 """
 
 from __future__ import annotations
 
 import os
+
+from vdsm_backup.processes import identity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,13 +41,17 @@ def is_allowed() -> bool:
 
 
 def start(
-    main: Callable[[list[int]], object], name: str, fds: Sequence[int]
+    main: Callable[[list[int]], object],
+    name: str,
+    fds: Sequence[int],
+    as_root: bool = False,
 ) -> int:
     """
     Fork. The child calls main() with its numbers of the descriptors, and ends.
 
     name: what the kernel calls the child, for people: at most 15 characters.
     fds: the open files that the child has.
+    as_root: it is root, if this process was started as root.
 
     Returns the pid of the child. Raises OSError if there can be none, and
     RuntimeError if this process must not be forked.
@@ -59,16 +65,24 @@ def start(
     if pid:
         return pid
     try:
-        _be_child(main, name, fds)
+        kept = _leave_parent(fds)
+        # Only here: it imports ctypes, which the parent does not need.
+        from vdsm_backup.processes import confined
+
+        if as_root:
+            identity.become_root()
+        else:
+            confined.drop()
+        confined.name(name)
+        main(kept)
         os._exit(0)
     finally:
         # Nothing above us goes on in the child, whatever has failed.
         os._exit(1)
 
 
-def _be_child(
-    main: Callable[[list[int]], object], name: str, fds: Sequence[int]
-) -> None:
+def _leave_parent(fds: Sequence[int]) -> list[int]:
+    """The child's numbers of the descriptors."""
     import gc
 
     # An object that was made before the fork must not close a file by its
@@ -81,12 +95,7 @@ def _be_child(
     for standard in (0, 1, 2):
         os.dup2(null, standard)
     _close_all_but({0, 1, 2, *kept})
-    # Only here: it imports ctypes, which the parent does not need.
-    from vdsm_backup.processes import confined
-
-    confined.drop()
-    confined.name(name)
-    main(kept)
+    return kept
 
 
 def _above_standard(fd: int) -> int:

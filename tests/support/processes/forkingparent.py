@@ -2,9 +2,9 @@
 """
 A process that forks a child.
 
-    python -m tests.support.processes.forkedchild waiting REAL EFFECTIVE
-    python -m tests.support.processes.forkedchild standard
-    python -m tests.support.processes.forkedchild failing
+    python -m tests.support.processes.forkingparent waiting REAL EFFECTIVE
+    python -m tests.support.processes.forkingparent standard
+    python -m tests.support.processes.forkingparent failing
 
 waiting: says the pid of the child, which waits until somebody has looked at
 it. The process was started as root, and becomes these users. standard: it has
@@ -18,7 +18,7 @@ import socket
 import sys
 import tempfile
 
-from vdsm_backup.processes import forked
+from vdsm_backup.processes import forking
 
 NAME = "forked-child"
 
@@ -36,7 +36,7 @@ def waiting(real, effective):
         os.write(fds[0], b"x")
         os.read(fds[1], 1)
 
-    pid = forked.start(wait, NAME, (ready, until))
+    pid = forking.start(wait, NAME, (ready, until))
     os.read(told, 1)
     print(pid, flush=True)
     sys.stdin.read()
@@ -64,16 +64,16 @@ def standard():
         names = {fd: os.readlink(f"/proc/self/fd/{fd}") for fd in range(3)}
         os.write(fds[0], json.dumps(names).encode())
 
-    os.waitpid(forked.start(tell, NAME, [say]), 0)
+    os.waitpid(forking.start(tell, NAME, [say]), 0)
     os.write(out, os.read(told, 4096))
     os._exit(0)
 
 
 def failing():
-    pid = forked.start(lambda fds: fds[1], NAME, [1])
+    pid = forking.start(lambda fds: fds[1], NAME, [1])
     print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 
 
 if __name__ == "__main__":
-    forked.allow()
+    forking.allow()
     globals()[sys.argv[1]](*sys.argv[2:])

@@ -5,22 +5,22 @@ import threading
 
 import pytest
 
-from vdsm_backup.processes import forked
+from vdsm_backup.processes import forking
 
 
 def start():
-    forked.start(lambda fds: None, "test", ())
+    forking.start(lambda fds: None, "test", ())
 
 
 def test_a_process_that_is_not_ours():
     """VDSM, say, which imports us."""
-    assert not forked.is_allowed()
+    assert not forking.is_allowed()
     with pytest.raises(RuntimeError, match="not ours"):
         start()
 
 
 def test_a_process_with_threads(monkeypatch):
-    monkeypatch.setattr(forked, "_allowed", True)
+    monkeypatch.setattr(forking, "_allowed", True)
     end = threading.Event()
     thread = threading.Thread(target=end.wait)
     thread.start()
@@ -33,5 +33,5 @@ def test_a_process_with_threads(monkeypatch):
 
 
 def test_a_process_with_threads_without_proc(monkeypatch, tmp_path):
-    monkeypatch.setattr(forked, "_THREADS", str(tmp_path / "none"))
+    monkeypatch.setattr(forking, "_THREADS", str(tmp_path / "none"))
     test_a_process_with_threads(monkeypatch)

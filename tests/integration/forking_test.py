@@ -9,7 +9,7 @@ import pytest
 
 from tests.support import programs
 from tests.support.hooks.needs import needs_other_user
-from tests.support.processes import forkedchild, proc
+from tests.support.processes import forkingparent, proc
 
 pytestmark = needs_other_user
 
@@ -29,7 +29,7 @@ USERS = {
 def child(user):
     """The pid of one that waits."""
     with programs.start(
-        forkedchild.__name__, "waiting", *USERS[user]
+        forkingparent.__name__, "waiting", *USERS[user]
     ) as parent:
         yield int(parent.stdout.readline())
         parent.stdin.close()
@@ -75,7 +75,7 @@ def test_it_has_no_file_of_its_parent(user):
 
 
 def test_a_caller_that_has_closed_the_standard_files():
-    done = programs.run(forkedchild.__name__, "standard", check=True)
+    done = programs.run(forkingparent.__name__, "standard", check=True)
     assert set(json.loads(done.stdout).values()) == {"/dev/null"}
 
 
@@ -83,9 +83,9 @@ def test_it_is_in_nobodys_way():
     with child("root as vdsm") as pid:
         assert os.getsid(pid) == os.getpgid(pid) == pid
         assert os.readlink(f"/proc/{pid}/cwd") == "/"
-        assert proc.name(pid) == forkedchild.NAME
+        assert proc.name(pid) == forkingparent.NAME
 
 
 def test_nothing_of_the_parent_goes_on_in_it():
-    done = programs.run(forkedchild.__name__, "failing", check=True)
+    done = programs.run(forkingparent.__name__, "failing", check=True)
     assert done.stdout == "1\n"
