@@ -6,6 +6,7 @@ The command on storage that hangs or fails, and on what its user may not read.
 import errno
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -19,9 +20,11 @@ from tests.support.hooks.needs import (
     needs_fuse,
     needs_other_user,
 )
+from tests.support.processes import proc
 from tests.support.storage import filedomain, hangfs
 from tests.support.waiting import SOON
 from vdsm_backup.lease import client
+from vdsm_backup.processes import companion
 from vdsm_backup.users import users
 
 pytest_plugins = ["tests.support.clifixtures"]
@@ -60,6 +63,24 @@ class TestHungMount:
             " seconds",
         ]
         assert (process.returncode, err) == (3, "")
+
+    def test_one_child_for_fifty_mounts(self, fs, backend):
+        if backend != "embedded":
+            pytest.skip("ioprocess is a process for each mount")
+        for n in range(48):
+            self.host.domain(mount=self.host.add_mount(f"server:_m{n}"))
+        fs.hang("readdir")
+        started = time.monotonic()
+        with self.host.start("list") as process:
+            fs.wait_stuck("readdir")
+            children = proc.children(process.pid)
+            assert list(map(proc.name, children)) == [companion.NAME]
+            out, _ = process.communicate()
+        assert time.monotonic() - started < IO_TIMEOUT + SLACK
+        # And the titles.
+        assert len(re.findall(r"^\S.* file ", out, re.M)) == 50
+        assert len(re.findall("did not answer within", out)) == 1
+        assert process.returncode == 3
 
     @pytest.mark.parametrize("op", ["readdir", "read", "open", "getattr"])
     def test_list_into_a_pipe_ends(self, fs, op):

@@ -5,8 +5,7 @@ import pytest
 
 from tests.support import rundir
 from tests.support.storage import filedomain, hangfs
-from tests.support.storage.backends import BACKENDS
-from vdsm_backup.fileio import choose
+from tests.support.storage.backends import BACKENDS, open_io
 
 # Before a test imports them.
 pytest.register_assert_rewrite(
@@ -18,13 +17,13 @@ pytest.register_assert_rewrite(
 
 @pytest.fixture(params=BACKENDS)
 def backend(request):
-    """[storage] ioprocess."""
+    """[storage] ioprocess; see backends.py."""
     return request.param
 
 
 @pytest.fixture
 def io(backend):
-    with choose.open(backend, "test", 10) as io:
+    with open_io(backend, "test", 10) as io:
         yield io
 
 

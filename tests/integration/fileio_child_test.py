@@ -59,7 +59,7 @@ def test_close(backend):
     wait_until(lambda: not running(io.pid))
 
 
-@pytest.mark.parametrize("op", ["lstat", "fsyncPath"])
+@backends.with_calls("op", ["lstat", "fsyncPath"], "lstat")
 def test_child_killed_in_a_call(io, op):
     io.lstat("/")
     os.kill(io.pid, signal.SIGSTOP)
@@ -70,6 +70,7 @@ def test_child_killed_in_a_call(io, op):
         io.lstat("/")
 
 
+@backends.reading
 def test_child_killed_between_calls(io):
     io.lstat("/")
     os.kill(io.pid, signal.SIGKILL)

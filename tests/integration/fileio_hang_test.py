@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-The contract of fileio on storage that hangs or fails: both backends.
+The contract of fileio on storage that hangs or fails: all backends.
 """
 
 import errno
@@ -12,7 +12,7 @@ import time
 import pytest
 
 from tests.support.processes.proc import running
-from tests.support.storage import hangfs
+from tests.support.storage import backends, hangfs
 from tests.support.waiting import RUNS_OUT, SOON, wait_until
 from vdsm_backup.fileio import base as fileio
 from vdsm_backup.fileio import choose
@@ -39,13 +39,16 @@ CALLS = {
     "fsyncdir": lambda io, path: io.fsyncPath(os.path.dirname(path)),
 }
 
+# Those of reading.
+READS = ("getattr", "open", "read")
+
 ERRORS = [errno.EIO, errno.ENOSPC, errno.ESTALE, errno.EDQUOT, errno.EROFS]
 
 
-@pytest.mark.parametrize("op", CALLS)
+@backends.with_calls("op", CALLS, *READS)
 @pytest.mark.parametrize("error", ERRORS, ids=errno.errorcode.get)
 def test_every_step_can_fail(backend, fs, path, op, error):
-    with choose.open(backend, "test", 10) as io:
+    with backends.open_io(backend, "test", 10) as io:
         fs.fail(op, error)
         with pytest.raises(OSError) as e:
             CALLS[op](io, path)
@@ -54,8 +57,9 @@ def test_every_step_can_fail(backend, fs, path, op, error):
         assert io.listdir(fs.mount)
 
 
+@backends.reading
 def test_failing_listdir(backend, fs):
-    with choose.open(backend, "test", 10) as io:
+    with backends.open_io(backend, "test", 10) as io:
         fs.fail("readdir", errno.EIO)
         if backend == "installed":
             # ioprocess 1.4 does not look whether readdir failed.
@@ -66,10 +70,10 @@ def test_failing_listdir(backend, fs):
             assert e.value.errno == errno.EIO
 
 
-@pytest.mark.parametrize("op", [*CALLS, "readdir"])
+@backends.with_calls("op", [*CALLS, "readdir"], *READS, "readdir")
 def test_every_step_can_hang(backend, fs, path, op):
     call = CALLS.get(op, lambda io, path: io.listdir(os.path.dirname(path)))
-    with choose.open(backend, "test", RUNS_OUT) as io:
+    with backends.open_io(backend, "test", RUNS_OUT) as io:
         io.lstat("/")
         fs.hang(op)
         start = time.monotonic()
@@ -88,7 +92,8 @@ def test_every_step_can_hang(backend, fs, path, op):
         fs.clear()
         with pytest.raises(fileio.Timeout):
             io.lstat("/")
-        wait_until(lambda: not running(io.pid))
+        # That of the reader is for others, too.
+        wait_until(lambda: running(io.pid) == (backend == backends.READER))
 
 
 def test_hang_does_not_delay_another_mount(backend, fs, path):
@@ -111,6 +116,7 @@ def test_hang_does_not_delay_another_mount(backend, fs, path):
     thread.join()
 
 
+@backends.reading
 def test_threads_that_share_it_time_out_together(backend, fs, path):
     def call():
         with pytest.raises(fileio.Timeout):
@@ -119,7 +125,7 @@ def test_threads_that_share_it_time_out_together(backend, fs, path):
 
     ends = []
     fs.hang("read")
-    with choose.open(backend, "test", RUNS_OUT) as io:
+    with backends.open_io(backend, "test", RUNS_OUT) as io:
         io.lstat("/")
         start = time.monotonic()
         threads = [threading.Thread(target=call) for _ in range(3)]
@@ -155,6 +161,7 @@ def test_change_is_finished_after_timeout(backend, fs, path):
         assert f.read() == "new data"
 
 
+@backends.reading
 def test_interrupted_call_ends_the_child(backend, fs, path):
     def interrupt(*args):
         raise KeyboardInterrupt
@@ -162,7 +169,7 @@ def test_interrupted_call_ends_the_child(backend, fs, path):
     fs.hang("read")
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
-        with choose.open(backend, "test", 10) as io:
+        with backends.open_io(backend, "test", 10) as io:
             io.lstat("/")
             signal.setitimer(signal.ITIMER_REAL, 0.3)
             with pytest.raises(KeyboardInterrupt):
@@ -175,9 +182,10 @@ def test_interrupted_call_ends_the_child(backend, fs, path):
         signal.signal(signal.SIGALRM, before)
 
 
-@pytest.mark.parametrize("op, changes", [("read", False), ("truncate", True)])
-def test_close_while_a_thread_waits(backend, fs, path, op, changes):
+@backends.with_calls("op", ["read", "truncate"], "read")
+def test_close_while_a_thread_waits(backend, fs, path, op):
     ends = []
+    changes = op == "truncate"
 
     def call():
         try:
@@ -186,7 +194,7 @@ def test_close_while_a_thread_waits(backend, fs, path, op, changes):
             ends.append(time.monotonic())
 
     fs.hang(op)
-    io = choose.open(backend, "test", RUNS_OUT)
+    io = backends.open_io(backend, "test", RUNS_OUT)
     thread = threading.Thread(target=call)
     thread.start()
     fs.wait_stuck(op)
@@ -198,10 +206,11 @@ def test_close_while_a_thread_waits(backend, fs, path, op, changes):
     thread.join()
     # ioprocess's thread is not told.
     assert ends[0] - start < (SOON if backend == "installed" else 2)
+    alone = backend != backends.READER
     if not changes:
-        wait_until(lambda: not running(io.pid))
+        wait_until(lambda: running(io.pid) != alone)
         assert fs.stuck(op)
     fs.clear()
-    wait_until(lambda: not running(io.pid))
+    wait_until(lambda: running(io.pid) != alone)
     with open(os.path.join(fs.root, "file")) as f:
         assert f.read() == ("new data" if changes else "data")

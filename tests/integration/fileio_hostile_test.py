@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
 A server, or another client of it, that swaps what names stand for between our
-calls. Both backends; what `installed` cannot do is said where it is tested.
+calls. All backends; what `installed` cannot do is said where it is tested.
 """
 
 import errno
@@ -16,7 +16,7 @@ from tests.support import programs
 from tests.support.hooks.needs import needs_other_user
 from tests.support.processes.namespace import Namespace, needs_namespace
 from tests.support.processes.opens import watched
-from tests.support.storage import filedomain
+from tests.support.storage import backends, filedomain
 from tests.support.storage.filewriting import (
     BEFORE_CONFIRM,
     at,
@@ -121,7 +121,7 @@ FAIL = {
 
 
 @pytest.mark.parametrize("put", NO_FILES)
-@pytest.mark.parametrize("call", CALLS)
+@backends.with_calls("call", CALLS, "readfile", "read direct")
 def test_what_is_no_file_is_not_opened(io, path, victim, put, call):
     put(path, victim)
     with watched(path) as opened:
@@ -164,7 +164,9 @@ BEHIND = {
 }
 
 
-@pytest.mark.parametrize("call", BEHIND)
+@backends.with_calls(
+    "call", BEHIND, "lstat", "listdir", "readfile", "read direct"
+)
 @pytest.mark.parametrize("link", ["sd", "sd/dom_md"])
 def test_a_directory_on_the_way_is_a_link(io, tmp_path, victim, link, call):
     other = os.path.dirname(victim)
@@ -189,15 +191,29 @@ def test_rename_into_a_directory_that_is_a_link(io, tmp_path, victim, path):
     assert os.path.exists(path)
 
 
+@backends.reading
 def test_no_way_out_of_the_base(backend, tmp_path, path, victim):
     base = os.path.dirname(path)
-    with choose.open(backend, "test", 10, base) as io:
+    with backends.open_io(backend, "test", 10, base) as io:
         assert io.listdir(base) == io.listdir(base + "/") == []
         for wrong in (victim, f"{base}/../other/disk", f"{base}x"):
-            for call in (io.lstat, io.readfile, io.unlink):
+            reads = [io.lstat, io.readfile]
+            for call in reads + [io.unlink] * (backend != backends.READER):
                 with pytest.raises(OSError) as e:
                     call(wrong)
                 assert e.value.errno in (errno.EXDEV, errno.EINVAL)
+
+
+@backends.reading
+def test_a_base_that_is_read_may_be_a_link(backend, tmp_path, path):
+    link = str(tmp_path / "link")
+    os.symlink(os.path.dirname(path), link)
+    with open(path, "wb") as f:
+        f.write(b"data")
+    with backends.open_io(backend, "test", 10, link) as io:
+        assert io.listdir(link) == ["file"]
+        assert stat.S_ISDIR(io.lstat(link).st_mode)
+        assert io.readfile(f"{link}/file") == b"data"
 
 
 def test_the_base_may_be_a_link(backend, tmp_path, path):
@@ -328,6 +344,7 @@ def test_mount_points_inside(mount, sd_id, backend, name):
 # Sizes
 
 
+@backends.reading
 def test_a_file_of_any_size(io, path):
     with open(path, "wb") as f:
         f.truncate(2**40)

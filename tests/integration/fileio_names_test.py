@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-Names of files, also such that are no text: both backends of fileio.
+Names of files, also such that are no text: all backends of fileio.
 """
 
 import errno
@@ -9,9 +9,8 @@ import os
 import pytest
 
 from tests.support.hooks.needs import needs_fuse
-from tests.support.storage import hangfs
+from tests.support.storage import backends, hangfs
 from vdsm_backup.fileio import base as fileio
-from vdsm_backup.fileio import choose
 
 ODD_NAMES = [
     "a b",
@@ -52,6 +51,7 @@ def test_name_that_is_no_text(backend, io, tmp_path):
         assert io.listdir(str(tmp_path)) == [name]
 
 
+@backends.reading
 def test_list_of_a_name_that_is_no_text(backend, io, tmp_path):
     os.mkdir(os.fsencode(tmp_path) + b"/\xff")
     if backend == "installed":
@@ -63,7 +63,17 @@ def test_list_of_a_name_that_is_no_text(backend, io, tmp_path):
         assert io.listdir(str(tmp_path)) == [os.fsdecode(b"\xff")]
 
 
+@backends.reading
+@pytest.mark.parametrize("name", ODD_NAMES, ids=ascii)
+def test_odd_names_are_read(io, tmp_path, name):
+    (tmp_path / name).write_bytes(b"data")
+    assert io.listdir(str(tmp_path)) == [name]
+    assert io.lstat(str(tmp_path / name)).st_size == 4
+    assert io.readfile(str(tmp_path / name)) == b"data"
+
+
 @needs_fuse
+@backends.reading
 @pytest.mark.parametrize(
     "op, number",
     [
@@ -82,6 +92,6 @@ def test_name_whose_file_another_host_has_replaced(backend, op, number):
         path = os.path.join(fs.mount, "x")
         os.stat(path)
         fs.replaced(op, number, "x")
-        with choose.open(backend, fs.mount, 60) as io:
+        with backends.open_io(backend, fs.mount, 60) as io:
             assert io.readfile(path, direct=True) == b"data"
         assert fs.orders() == []

@@ -27,10 +27,9 @@ def start_user(backend, timeout, *args, function="call", **options):
     return proc, int(proc.stderr.readline())
 
 
-@pytest.mark.parametrize(
-    "op, call", [("read", "readfile"), ("rename", "rename")]
-)
-def test_exit_after_timeout(backend, fs, path, op, call):
+@backends.with_calls("call", ["readfile", "rename"], "readfile")
+def test_exit_after_timeout(backend, fs, path, call):
+    op = {"readfile": "read"}.get(call, call)
     fs.hang(op)
     args = [path, path + ".new"] if call == "rename" else [path, "direct"]
     proc, child = start_user(backend, RUNS_OUT, call, *args)
@@ -43,6 +42,7 @@ def test_exit_after_timeout(backend, fs, path, op, call):
     assert fs.stuck(op) and running(child)
 
 
+@backends.reading
 def test_exit_while_a_thread_waits(backend, fs, path):
     fs.hang("read")
     with backends.run("read_in_a_thread", backend, 1000, path) as proc:
@@ -97,6 +97,7 @@ def test_child_finishes_after_ctrl_c(backend, fs, path):
         assert f.read() == "new data"
 
 
+@backends.reading
 def test_idle_child_ends_with_its_parent(backend):
     with backends.run("stay", backend, 10) as proc:
         child = int(proc.stderr.readline())

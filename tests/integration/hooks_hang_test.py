@@ -13,11 +13,13 @@ from tests.support.hooks import hookhost, hookrunner, vmxml
 from tests.support.hooks.hookhost import assert_allowed, assert_refused
 from tests.support.hooks.needs import needs_fuse
 from tests.support.processes.namespace import Namespace, needs_namespace
+from tests.support.processes.opens import CLOSED, watched
 from tests.support.processes.proc import find, running
 from tests.support.storage import hangfs
 from tests.support.storage.backends import BACKENDS
 from tests.support.storage.blocktools import needs_block
 from tests.support.waiting import wait_until
+from vdsm_backup.processes import companion
 
 pytest_plugins = ["tests.support.hooks.hookfixtures"]
 pytestmark = [needs_fuse, needs_namespace]
@@ -189,10 +191,10 @@ def test_unreadable_that_is_allowed(slow, fs, hung):
         slow.guard()
 
 
-def test_a_worker_in_the_kernel_keeps_nobody(slow, fs, hung):
+def test_a_child_in_the_kernel_keeps_nobody(slow, fs, hung):
     """
-    The hook ends, and its files are closed, while its worker is still stuck
-    in a read; the worker ends with the storage's answer.
+    The hook ends, and its files are closed, while its child is still stuck
+    in a read; the child ends with the storage's answer.
     """
     hung.flag(None)
     fs.hang("read")
@@ -206,7 +208,7 @@ def test_a_worker_in_the_kernel_keeps_nobody(slow, fs, hung):
     hook.stdin.write(vmxml.vm(hung.disk()))
     hook.stdin.close()
     fs.wait_stuck("read")
-    workers = find(hook.pid, "vdsm_backup.fileio.worker", "ioprocess")
+    workers = find(hook.pid, companion.NAME, "ioprocess")
     assert workers
     # To their end, which comes when nobody has them any more.
     assert b"(error 995: 962)" in hook.stderr.read()
@@ -226,16 +228,16 @@ def test_a_flag_that_is_set_while_another_domain_hangs(slow, fs, hung, good):
     fs.hang("read")
     data = vmxml.vm(good.disk(), hung.disk(target="vdb"))
     script = os.path.join(slow.hooks, "qemu.d", hookrunner.NAME)
-    hook = subprocess.Popen(
-        [*slow.as_user, script, "web1", "prepare", "begin", "-"],
-        stdin=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    hook.stdin.write(data)
-    hook.stdin.close()
-    fs.wait_stuck("read")
-    # The other one has been read then.
-    wait_until(lambda: len(find(hook.pid, "fileio.worker", "ioprocess")) == 1)
+    with watched(good.metadata, CLOSED) as read:
+        hook = subprocess.Popen(
+            [*slow.as_user, script, "web1", "prepare", "begin", "-"],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        hook.stdin.write(data)
+        hook.stdin.close()
+        fs.wait_stuck("read")
+        wait_until(read)
     good.flag("True")
     fs.clear()
     try:

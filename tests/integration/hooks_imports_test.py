@@ -278,7 +278,11 @@ def slow(importers):
 
 
 # Modules that a hook starts as processes, and waits for.
-CHILDREN = ["vdsm_backup.fileio.worker", "vdsm_backup.vm.resolve_links"]
+CHILDREN = [
+    "vdsm_backup.fileio.reader",
+    "vdsm_backup.fileio.worker",
+    "vdsm_backup.vm.resolve_links",
+]
 
 # What it imports itself for a VM with several block domains or LUNs.
 TOGETHER = ["vdsm_backup.storage.together", "vdsm_backup.storage.lun"]

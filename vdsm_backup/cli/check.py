@@ -13,6 +13,7 @@ from vdsm_backup import errors
 from vdsm_backup.cli import layout, objects, output, target
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.cli.parser import PROGRAM
+from vdsm_backup.fileio import choose
 from vdsm_backup.guard import host as guard_host
 from vdsm_backup.guard import permits, policy, refusal
 from vdsm_backup.guard.verdict import Guard, Verdict
@@ -51,6 +52,7 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
         allowed, refusals, notes = _check_vm(args, options)
     else:
         become_user(options)
+        choose.start_reader(options.ioprocess)
         verdict, notes = _check_domain(args, options, ui)
         allowed, refusals = verdict.allowed, _refusals(verdict, "A VM")
     if ui.as_json:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from vdsm_backup.cli import layout, objects, output
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.cli.survey import Survey, domain_of
+from vdsm_backup.fileio import choose
 from vdsm_backup.storage.sources import Sources
 from vdsm_backup.text import printable
 
@@ -47,6 +48,7 @@ _ROOM = ("-" * 36, "-" * 32, "block", "-", "-", "-")
 
 def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     """Returns PARTLY if some domain or source could not be read."""
+    choose.start_reader(options.ioprocess)
     scans = Sources(options).scans()
     survey = Survey(scans, options.io_timeout, ui.waits_for)
     listing = _Listing(args.flagged)

@@ -20,7 +20,7 @@ from vdsm_backup import config, errors
 from vdsm_backup.cli import output, parser
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.host.user import become_user, make_directories
-from vdsm_backup.processes import signals
+from vdsm_backup.processes import forking, signals
 
 if TYPE_CHECKING:
     from typing import NoReturn, TextIO
@@ -36,6 +36,7 @@ def run() -> NoReturn:
     # What we and our children make has the modes that we say.
     os.umask(0o022)
     signals.hear_of_children()
+    forking.allow()
     _open_standard_files()
     out = _own_stdout()
     err = sys.stderr or open(os.devnull, "w")

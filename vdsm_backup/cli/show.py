@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from vdsm_backup.cli import layout, objects, output, readings, target, wiring
 from vdsm_backup.cli.exits import Exit
+from vdsm_backup.fileio import choose
 from vdsm_backup.processes.jobs import Jobs
 from vdsm_backup.text import printable
 from vdsm_backup.users import users
@@ -38,6 +39,7 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
 
     Raises what target.one() does.
     """
+    choose.start_reader(options.ioprocess)
     storage, failures = target.one(args, options, ui.waits_for)
     reading, found = _read_and_find_users(storage, options, ui)
     domain = objects.domain_object(reading)

@@ -17,6 +17,7 @@ from vdsm_backup.cli.verification import (
     of_stray,
     report,
 )
+from vdsm_backup.fileio import choose
 from vdsm_backup.storage.discovery import Discovery
 from vdsm_backup.storage.sources import Sources
 from vdsm_backup.text import is_uuid, printable
@@ -38,6 +39,7 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
 
     Raises what target.at_path_or_device() and target.select() do.
     """
+    choose.start_reader(options.ioprocess)
     found = _verify(args, options, ui)
     code = _exit_code(found.all)
     if ui.as_json:

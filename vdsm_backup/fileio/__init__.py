@@ -8,12 +8,16 @@ File I/O that may hang for ever, done in another process.
     worker_client.py   `embedded`: a worker of our own, where ioprocess is not
     worker.py          the process of `embedded`
     root_too.py        another such process, for what is closed to its user
-    calls.py           what that process does to storage
+    reader_client.py   `embedded`, only to read: all mounts by the companion
+    reader.py          what the companion does (see the package `processes`)
+    calls.py           what our own processes do to storage
 
-One FileIO is one child process for one mount. It does one call at a time;
-threads that share it wait for each other. The two backends keep one contract.
-Like all that a hook imports, the modules import no `typing` at run time (see
-the package `processes`).
+One FileIO is one child process for one mount; those that only read share the
+companion, where choose.start_reader() was called. A FileIO does one call at a
+time; threads that share it wait for each other. All backends keep one
+contract, in which the companion has a section of its own. Like all that a hook
+imports, the modules import no `typing` at run time (see the package
+`processes`).
 
 What callers may count on
 -------------------------
@@ -51,6 +55,21 @@ What callers may count on
   file that has one name only (EMLINK).
 - A file, or a directory, that is far larger than any of ours is EFBIG, before
   it takes our memory.
+
+The companion
+-------------
+
+- It does the calls that change nothing: lstat, listdir, readfile. Any other
+  one is ValueError.
+- Its FileIOs do not wait for each other. A call that never comes back costs a
+  thread of the child. It is Timeout for its own FileIO, and no other one hears
+  of it, also if that is of the same mount.
+- The child ends with our process, and all of its calls with it, unless the
+  kernel keeps one. It is not killed by a timeout. If it is killed, all of its
+  FileIOs raise Closed; or Timeout, where the kernel keeps it.
+- Of our open files it has none, descriptor 1 included.
+- A base and a path that have more than some 4,000 bytes together are
+  ENAMETOOLONG.
 
 What callers may not count on
 -----------------------------

@@ -32,10 +32,11 @@ if TYPE_CHECKING:
     Answer = Tuple[Any, bytes]
     T = TypeVar("T")
 
-# Bytes of one read. ioprocess reads in blocks of the file system's size. Any
-# size that is a multiple of 4096 suits O_DIRECT; this one reads any metadata
-# in one step.
+# Bytes of one read, and what they are a multiple of. ioprocess reads in blocks
+# of the file system's size. Any multiple of 4096 suits O_DIRECT, for which the
+# kernel fetches all pages of the buffer, however short the file is.
 CHUNK = 1024**2
+BLOCK = 4096
 
 # What a storage domain has of ours is far below these limits, and a server
 # can claim any size: of a file in bytes, of a directory in names and in the
@@ -114,7 +115,8 @@ class Calls:
             if size > MAX_FILE:
                 raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
             content = bytearray()
-            with mmap.mmap(-1, CHUNK) as block:
+            blocks = max(1, -(-size // BLOCK))
+            with mmap.mmap(-1, min(CHUNK, blocks * BLOCK)) as block:
                 while len(content) < size:
                     n = os.readv(fd, [block])
                     if n == 0:

@@ -80,6 +80,8 @@ class GuardedVm:
 
         deadline: of time.monotonic(), for all of it.
         """
+        if policy.asks_storage(operation):
+            self._start_companions()
         guard = make_guard(
             self._options,
             deadline,
@@ -87,6 +89,21 @@ class GuardedVm:
             [need.location for need in self._needs.known],
         )
         return guard.verdict(operation, self._needs, deadline)
+
+    def _start_companions(self) -> None:
+        """
+        Start the child that follows links, and reads file domains. There is
+        no thread yet.
+        """
+        from vdsm_backup.storage import direct
+
+        places = (need.location for need in self._needs.known)
+        # A link that was not followed may lead to a file domain.
+        if self._needs.unresolved or any(map(direct.may_be_file, places)):
+            following = self._finder.companions(self._needs)
+            made = direct.start_reader(self._options, following.calls)
+            if made is not None:
+                following.use(made)
 
 
 def make_finder(options: Options, deadline: float) -> needs.Finder:

@@ -170,9 +170,10 @@ class Hook:
         if guarded.needs_nothing:
             return Answer(True)
         # What reads storage may start children.
-        from vdsm_backup.processes import signals
+        from vdsm_backup.processes import forking, signals
 
         signals.hear_of_children()
+        forking.allow()
         verdict = guarded.verdict(self._operation, deadline)
         if not verdict.findings:
             return Answer(True)

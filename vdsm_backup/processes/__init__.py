@@ -9,6 +9,9 @@ of the command line; others are named after their modules.
     forked.py          a process that is forked
     bootstrap.py       the first code of such a process
     signals.py         signals that a process may have been started with
+    forking.py         forks a process of ours
+    companion.py       a fork that does what may hang, many calls at a time
+    companion_child.py what the fork does
     confined.py        takes all privileges from a child, then runs a module
     identity.py        user and group of a process
     regular_files.py   opens what is a regular file, and nothing else

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 # include/uapi/linux/prctl.h
+_PR_SET_NAME = 15
 _PR_CAPBSET_DROP = 24
 _PR_SET_NO_NEW_PRIVS = 38
 
@@ -73,6 +74,12 @@ def drop() -> None:
     os.setresuid(uid, uid, uid)
     _set_capabilities(kept)
     _call(_libc.prctl, _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+
+
+def name(text: str) -> None:
+    """What the kernel calls this process, at most 15 characters."""
+    # Not by /proc/self/comm: that is root's, where we were root.
+    _call(_libc.prctl, _PR_SET_NAME, text.encode("ascii"), 0, 0, 0)
 
 
 def _empty_bounding_set(kept: int) -> None:

@@ -52,8 +52,25 @@ if TYPE_CHECKING:
 
     from vdsm_backup.fileio.base import FileIO
     from vdsm_backup.lvm.scan import Scan
+    from vdsm_backup.processes.companion import Companion
+    from vdsm_backup.processes.companion_child import Calls
     from vdsm_backup.storage.base import Options, Storage
     from vdsm_backup.storage.together import Together
+
+
+def may_be_file(location: Location) -> bool:
+    """Whether a file domain may be there."""
+    return location.kind in (FILE, ANY)
+
+
+def start_reader(options: Options, more: Calls) -> Companion | None:
+    """
+    Start the child that reads file domains, and does more calls. Call it
+    before any thread runs; see fileio.choose. Raises ConfigInvalid.
+    """
+    from vdsm_backup.fileio import choose
+
+    return choose.start_reader(options.ioprocess, more)
 
 
 class DirectReader:
@@ -190,7 +207,7 @@ class DirectReader:
         # may be one, and a link to a flagged domain must not be overlooked.
         base = directory if location.candidate else os.path.dirname(directory)
         try:
-            with choose.open(
+            with choose.open_to_read(
                 self._options.ioprocess, directory, timeout, base
             ) as io:
                 try:

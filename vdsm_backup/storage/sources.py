@@ -226,7 +226,7 @@ class Sources:
         a link: VDSM mounts a local domain so.
         """
         options = self._options
-        return choose.open(
+        return choose.open_to_read(
             options.ioprocess, path, options.io_timeout, base=path
         )
 

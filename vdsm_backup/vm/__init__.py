@@ -15,6 +15,7 @@ storage.
     needs.py                the storage domains that a VM needs
     resolve_links.py        a process that follows links on a mount that may
                             hang
+    followers.py            that process as a fork of the one that asks
 
 A hook is a process on the way of every start of a VM, and every hook imports
 this package. Of the standard library it imports `os`, `stat`, `time` and the

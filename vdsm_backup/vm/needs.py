@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from vdsm_backup.host.mounts import Mount
     from vdsm_backup.processes.scripts import Script
     from vdsm_backup.vm.domxml import Disk, Vm
+    from vdsm_backup.vm.followers import Companions, Followed
 
     # (device, path); the paths of one list are on one mount.
     UnresolvedPaths = List[Tuple[str, str]]
@@ -105,6 +106,7 @@ class Finder:
         # {block_stack.number(): Locations}
         self._devices: dict[str, list[vm_paths.Location]] = {}
         self._limits = limits or links.Limits()
+        self._companions: Companions | None = None
         # Of all names so far.
         self._named: set[vm_paths.Location] = set()
 
@@ -218,6 +220,17 @@ class Finder:
             raise _too_many_places()
         return found
 
+    def companions(self, needs: Needs) -> Companions:
+        """
+        What can follow the links of all unresolved paths without scripts; see
+        followers.py.
+        """
+        from vdsm_backup.vm.followers import Companions
+
+        paths = map(_paths, needs.unresolved.values())
+        self._companions = Companions(paths)
+        return self._companions
+
     def resolve(self, paths: UnresolvedPaths, timeout: float) -> Resolved:
         """
         Follow all links of unresolved paths, in a child process. If we were
@@ -232,17 +245,14 @@ class Finder:
         and why they are, which is None if there are none. What is met on the
         way of an unresolved path counts, too.
         """
-        # Few VMs have such paths, and no other needs these.
         from collections import Counter
 
-        from vdsm_backup.processes import scripts
-
-        names = sorted({path for _, path in paths})
-        followers = [scripts.Script(RESOLVE_LINKS, *names)]
-        if os.getuid() == 0 != os.geteuid():
-            root = scripts.Script(RESOLVE_LINKS, *names, as_root=True)
-            followers.append(root)
-        scripts.collect(followers, timeout)
+        names = _paths(paths)
+        followers: Sequence[Script | Followed] = ()
+        if self._companions is not None:
+            followers = self._companions.ask(names, timeout)
+        if not followers:
+            followers = _scripts(names, timeout)
         lines = [line for each in followers for line in each.lines]
         by = Counter(line["path"] for line in lines if "followed" in line)
         left = [need for need in paths if by[need[1]] < len(followers)]
@@ -279,8 +289,26 @@ class Finder:
         return found
 
 
+def _paths(paths: UnresolvedPaths) -> list[str]:
+    """Each once, in one order."""
+    return sorted({path for _, path in paths})
+
+
+def _scripts(names: Sequence[str], timeout: float) -> list[Script]:
+    from vdsm_backup.processes import scripts
+
+    followers = [scripts.Script(RESOLVE_LINKS, *names)]
+    if os.getuid() == 0 != os.geteuid():
+        root = scripts.Script(RESOLVE_LINKS, *names, as_root=True)
+        followers.append(root)
+    scripts.collect(followers, timeout)
+    return followers
+
+
 def _why(
-    followers: Sequence[Script], left: UnresolvedPaths, timeout: float
+    followers: Sequence[Script | Followed],
+    left: UnresolvedPaths,
+    timeout: float,
 ) -> errors.Error | None:
     if not left:
         return None

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-Child process: where paths lead when all links on them are followed.
+In a child process: where paths lead when all links on them are followed.
 
-Its arguments are the paths, on mounts that can hang for ever (see
-processes/scripts.py). It writes one JSON object a line. All that is met on
-the way of a path counts, so each Step (links.py) is written, and flushed,
-before anything further on the way is touched:
+The paths are on mounts that can hang for ever. All that is met on the way of a
+path counts, so each Step (links.py) is said before anything further on the way
+is touched:
 
     {"path": "/a/link", "name": "/b/file"}
     {"path": "/a/link", "domain": "/b/images/<sd>"}
@@ -16,23 +15,34 @@ Then, where the file is a device, its number (host/block_stack.py):
 
 After those of a path comes one of
 
-    {"path": "/a/link", "followed": true}
+    {"path": "/a/link", "followed": "yes"}
     {"path": "/a/link", "failed": "the paths of the VM ..."}
+
+The process is a script, whose arguments are the paths (processes/scripts.py).
+Or it is a fork of the one that asks, and knows the paths (followers.py).
 """
 
 from __future__ import annotations
 
 from vdsm_backup import errors
 from vdsm_backup.host import block_stack
-from vdsm_backup.processes.script_output import say
 from vdsm_backup.vm import links
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Iterable
+    from typing import Callable, Iterable
 
 
 def main(paths: Iterable[str]) -> None:
+    from vdsm_backup.processes.script_output import say
+
+    follow(paths, say)
+
+
+def follow(
+    paths: Iterable[str], say: Callable[[dict[str, str]], None]
+) -> None:
+    """say: called with each of the above."""
     limits = links.Limits()
     for path in paths:
         try:
@@ -44,4 +54,4 @@ def main(paths: Iterable[str]) -> None:
         number = block_stack.number(path)
         if number is not None:
             say({"path": path, "device": number})
-        say({"path": path, "followed": True})
+        say({"path": path, "followed": "yes"})

@@ -4,14 +4,19 @@ A process that uses a FileIO, and talks on its stderr. Mostly it moves its own
 standard output away first, as the command line does.
 
     python -m tests.support.fileio.user FUNCTION BACKEND TIMEOUT [ARGUMENT...]
+
+BACKEND: see support/storage/backends.py.
 """
 
+import contextlib
 import os
+import resource
 import sys
 import threading
 import time
 
 from vdsm_backup.fileio import base, choose
+from vdsm_backup.processes import forking
 
 
 def say(text):
@@ -42,7 +47,9 @@ def write_in_a_group(io, path):
 
 def read_in_a_thread(io, path):
     def read():
-        io.readfile(path, True)
+        # When it is closed.
+        with contextlib.suppress(base.Closed):
+            io.readfile(path, True)
 
     threading.Thread(target=read, daemon=True).start()
     # Until the test has seen it wait.
@@ -55,6 +62,15 @@ def stay(io):
     io.lstat("/")
     say(io.pid)
     time.sleep(1000)
+
+
+def read_without_threads(io, path):
+    """main() has set the limit."""
+    for _ in range(2):
+        try:
+            io.lstat(path)
+        except OSError as e:
+            say(e.errno)
 
 
 def touch_as_vdsm(io, directory):
@@ -77,14 +93,25 @@ def list_directory(io, path):
 KEEP_STDOUT = (call_with_stdout, list_directory)
 
 
+def open_io(backend, timeout):
+    if backend != "reader":
+        return choose.open(backend, "test", timeout)
+    forking.allow()
+    choose.start_reader("embedded")
+    return choose.open_to_read("embedded", "test", timeout)
+
+
 def main(function, backend, timeout, *args):
     if function not in KEEP_STDOUT:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    if function is touch_as_vdsm:
+    if function in (touch_as_vdsm, read_without_threads):
         os.setgroups([])
         os.setegid(36)
         os.seteuid(36)
-    function(choose.open(backend, "test", float(timeout)), *args)
+    if function is read_without_threads:
+        # It counts for a process that is vdsm altogether.
+        resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
+    function(open_io(backend, float(timeout)), *args)
 
 
 if __name__ == "__main__":

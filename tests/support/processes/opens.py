@@ -1,29 +1,34 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Who opens a file: inotify(7) tells of each open(2), but of O_PATH none."""
+"""
+Who opens a file, and is done with it: inotify(7) tells of each open(2), but of
+O_PATH none.
+"""
 
 import contextlib
 import ctypes
 import os
 
-_IN_OPEN = 0x20
+OPENED = 0x20
+# By one who has only read it.
+CLOSED = 0x10
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 @contextlib.contextmanager
-def watched(path):
-    """Gives a function: whether somebody has opened it since."""
+def watched(path, event=OPENED):
+    """Gives a function: whether this has happened since it was called."""
     fd = _libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
     assert fd >= 0
     try:
-        added = _libc.inotify_add_watch(fd, os.fsencode(path), _IN_OPEN)
+        added = _libc.inotify_add_watch(fd, os.fsencode(path), event)
         assert added >= 0, os.strerror(ctypes.get_errno())
 
-        def opened():
+        def happened():
             with contextlib.suppress(BlockingIOError):
                 return bool(os.read(fd, 4096))
             return False
 
-        yield opened
+        yield happened
     finally:
         os.close(fd)

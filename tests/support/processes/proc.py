@@ -28,12 +28,25 @@ def command(pid):
         return ""
 
 
+def name(pid):
+    """What the kernel calls it, empty for a process that is gone."""
+    try:
+        with open(f"/proc/{pid}/comm") as f:
+            return f.read().rstrip("\n")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
 def find(pid, *words):
-    """Those below pid whose command line has one of the words."""
+    """
+    Those below pid whose command line has one of the words, or whose name is
+    one.
+    """
     return [
         child
         for child in children(pid)
-        if any(word in command(child) for word in words)
+        if name(child) in words
+        or any(word in command(child) for word in words)
     ]
 
 
