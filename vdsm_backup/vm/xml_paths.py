@@ -182,8 +182,10 @@ def _owner_at(within: Sequence[Element]) -> int:
 
 def _is_left_out(within: Sequence[Element]) -> bool:
     at = _owner_at(within)
-    if len(within) <= at or within[1:] and within[1].tag == "metadata":
+    if len(within) <= at:
         # Nothing, or text between devices.
+        return True
+    if at and within[1].tag == "metadata":
         return True
     owner = within[at]
     above = within[1].tag if at else "devices"

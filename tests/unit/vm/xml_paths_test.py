@@ -129,6 +129,13 @@ def test_what_only_looks_as_if_it_were_left_out(devices):
     assert paths(vm(devices.format(PATH))) == [PATH]
 
 
+def test_the_metadata_of_a_disk_is_not_left_out():
+    """Only a <domain> has metadata, of which libvirt takes no notice."""
+    inside = f"<source file='/a/b'/><metadata dev='{PATH}'/>"
+    assert set(paths(disk(inside))) == {PATH}
+    assert set(paths(vm(disk(inside)))) == {PATH}
+
+
 @pytest.mark.parametrize("tag", ["metadata", "disk", "kernel"])
 def test_what_is_not_libvirts_is_not_left_out(tag):
     element = f"<x:{tag} xmlns:x='urn:x' device='cdrom'>{PATH}</x:{tag}>"
