@@ -7,6 +7,9 @@ import pytest
 
 from tests.support import soak, stale
 
+# Workers of xdist get the width of a terminal, which nobody has.
+os.environ.pop("COLUMNS", None)
+
 # Seconds for a test that is marked with `slow`, which says why.
 SLOW = 300
 

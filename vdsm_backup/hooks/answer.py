@@ -122,14 +122,20 @@ class Hook:
     config_path: of the configuration file; None for that of the host.
     started: the time.monotonic() at which the hook began. [storage]
         io_timeout is counted from there.
+    own_process: this process is the hook, and nothing else.
     """
 
     def __init__(
-        self, operation: str, config_path: str | None, started: float
+        self,
+        operation: str,
+        config_path: str | None,
+        started: float,
+        own_process: bool = False,
     ) -> None:
         self._operation = operation
         self._config_path = config_path
         self._started = started
+        self._own_process = own_process
         # What is known so far: an answer names it, also if we fail.
         self._settings = policy.Settings()
         self._vm = "A VM"
@@ -170,10 +176,13 @@ class Hook:
         if guarded.needs_nothing:
             return Answer(True)
         # What reads storage may start children.
-        from vdsm_backup.processes import forking, signals
+        from vdsm_backup.processes import signals
 
         signals.hear_of_children()
-        forking.allow()
+        if self._own_process:
+            from vdsm_backup.processes import forking
+
+            forking.allow()
         verdict = guarded.verdict(self._operation, deadline)
         if not verdict.findings:
             return Answer(True)

@@ -95,7 +95,7 @@ def vdsm(
         from vdsm_backup.hooks.answer import File, Hook
 
         source = File(env.get(_XML_FILE), env.get(_VM_ID, ""))
-        hook = Hook(_VDSM_OPERATIONS[point], config, started)
+        hook = Hook(_VDSM_OPERATIONS[point], config, started, True)
         if point == "before_vm_start":
             return hook.answer(source, lambda vm: _will_resume(vm, vdsm_run))
         return hook.answer(source)
@@ -124,7 +124,7 @@ def libvirt(config: str | None = None) -> NoReturn:
         # Imported here, where _run() makes an answer also of a fault in it.
         from vdsm_backup.hooks.answer import Hook, Stdin
 
-        return Hook(operation, config, started).answer(Stdin())
+        return Hook(operation, config, started, True).answer(Stdin())
 
     _run(decide)
 

@@ -8,7 +8,6 @@ when the process exits.
 
 from __future__ import annotations
 
-import math
 import queue
 import threading
 import time
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
 # Seconds without a result, after which Jobs tells what it still waits for.
 SLOW = 1
+_NEVER = float("inf")
 
 
 class Jobs:
@@ -42,7 +42,7 @@ class Jobs:
         """
         self._results: queue.Queue[Any] = queue.Queue()
         self._slow = slow
-        self._slow_at = time.monotonic() + SLOW if slow else math.inf
+        self._slow_at = time.monotonic() + SLOW if slow else _NEVER
         self._told: list[Any] = []
         self.waiting: set[Any] = set()
         for key, job in jobs.items():
@@ -101,7 +101,7 @@ class Jobs:
             yield key, result, error
 
     def _tell_slow(self) -> None:
-        self._slow_at = math.inf
+        self._slow_at = _NEVER
         waiting = sorted(self.waiting)
         if self._slow and waiting != self._told:
             self._told = waiting

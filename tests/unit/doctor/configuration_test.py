@@ -117,7 +117,7 @@ def test_configuration_that_the_hooks_cannot_read():
         told = host.process("--json", "doctor").json["checks"]
         (found,) = [c for c in told if c["name"] == "configuration"]
         assert found["state"] == checks.BAD
-        assert f"Configuration {drop_ins}, file: Perm" in found["text"]
+        assert f"Configuration {drop_ins}: Perm" in found["text"]
         os.chmod(drop_ins, 0o755)
         told = host.process("--json", "doctor").json["checks"]
         (found,) = [c for c in told if c["name"] == "configuration"]

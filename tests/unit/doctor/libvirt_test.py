@@ -6,6 +6,7 @@ doctor_libvirt_test.py has a real one.
 
 import json
 import os
+import subprocess
 import sys
 import types
 
@@ -23,7 +24,11 @@ def check(monkeypatch):
         text = "".join(json.dumps(line) + "\n" for line in lines)
         code = f"import sys, time; sys.stdout.write(sys.argv[1]); {wait}"
         command = [sys.executable, "-uc", code, text]
-        monkeypatch.setattr(spawn, "confined", lambda *args: command)
+
+        def start(module, args, stdout, **options):
+            return subprocess.Popen(command, stdout=stdout)
+
+        monkeypatch.setattr(spawn, "start", start)
         return list(libvirt.answers("uri", timeout))
 
     return check
