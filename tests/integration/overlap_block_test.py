@@ -9,11 +9,13 @@ tests/vdsm/overlap_test.py has the real VDSM in place of the one here.
 
 import contextlib
 import itertools
+import json
 
 import pytest
 
 from tests.support import soak
 from tests.support.lease.socketlease import SocketLease
+from tests.support.storage import loop
 from tests.support.storage.blocktools import needs_block, storage
 from tests.support.storage.overlapping import (
     KINDS,
@@ -26,6 +28,7 @@ from tests.support.storage.overlapping import (
 )
 from vdsm_backup import errors
 from vdsm_backup.change import write
+from vdsm_backup.lvm.scan import vg_of
 from vdsm_backup.lvm.vgs import Lvm
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.storage.block import BlockStorage
@@ -58,6 +61,16 @@ class Overlap:
         self.storage = BlockStorage(domain.sd_id, lvm, domain.lv_dir)
         self.vdsm = TagVdsm(domain, changes)
 
+    def give(self):
+        """A storage as the writer has it, after the tool has read the VG."""
+        tool = storage(self.domain)
+        tool.read_to_change()
+        given = vg_of(json.loads(json.dumps(tool.describe()["vg"])))
+        ours = self.storage
+        self.storage = BlockStorage(
+            *(ours.sd_id, ours._lvm, self.domain.lv_dir), given=given
+        )
+
     def write(self):
         return write_merging(self.storage, self.old, self.new)
 
@@ -70,6 +83,60 @@ def test_steps(block_domain):
     overlap = Overlap(block_domain, {})
     assert overlap.write() == overlap.new == block_domain.lines()
     assert overlap.points.names == STEPS
+
+
+def test_steps_of_a_writer_that_is_given_the_vg(block_domain):
+    """The tool has read it under the lease."""
+    overlap = Overlap(block_domain, {})
+    overlap.give()
+    assert overlap.write() == overlap.new == block_domain.lines()
+    assert overlap.points.names == STEPS[1:]
+
+
+def test_a_vg_that_is_given_too_late(block_domain):
+    """It has other lines, as before an undo: it is read again."""
+    overlap = Overlap(block_domain, {})
+    overlap.give()
+    block_domain.put(overlap.new)
+    back = with_flag(overlap.old, "back")
+    overlap.storage.write(overlap.new, back, lambda step: None)
+    assert overlap.points.names == STEPS
+    assert block_domain.lines() == sorted(back)
+
+
+def test_a_vg_without_a_checksum_is_not_taken_as_given(block_domain):
+    """Nothing would tell vgchange that somebody has changed it since."""
+    overlap = Overlap(block_domain, {})
+    left = overlap.old[:-1]
+    block_domain.put(left)
+    overlap.give()
+    block_domain.put([*left, "KEY=x"])
+    with pytest.raises(errors.MetadataChanged):
+        overlap.storage.write(left, overlap.new, lambda step: None)
+    assert block_domain.lines() == sorted([*left, "KEY=x"])
+
+
+def test_a_hazard_of_a_vg_that_is_given(block_domain):
+    overlap = Overlap(block_domain, {})
+    block_domain.lvm(["vgexport", block_domain.sd_id])
+    overlap.give()
+    with pytest.raises(errors.VolumeGroupUnsafe, match="exported"):
+        overlap.write()
+    assert overlap.points.names == []
+
+
+@pytest.mark.parametrize("harm", ["vgexport", "missing"])
+def test_a_hazard_that_comes_after_the_vg_was_given(block_domain, harm):
+    """lvm itself refuses to change it."""
+    overlap = Overlap(block_domain, {})
+    overlap.give()
+    if harm == "vgexport":
+        block_domain.lvm(["vgexport", block_domain.sd_id])
+    else:
+        loop.detach(block_domain.devices[1])
+    with pytest.raises((errors.WriteFailed, errors.Unreadable)):
+        overlap.write()
+    assert overlap.points.names[:1] == STEPS[1:2]
 
 
 # When VDSM reads the domain, when it reads the tags that it will change, and
@@ -116,8 +183,9 @@ def test_vdsm_at_any_step(shared_block_domain, kind):
     print(f"{sum(met.values())} overlaps, {len(met)} kinds of times")
 
 
+@pytest.mark.parametrize("given", [False, True])
 @pytest.mark.parametrize("step", ["compare", "commit"])
-def test_by_a_writer_of_its_own(block_domain, step):
+def test_by_a_writer_of_its_own(block_domain, step, given):
     """The change starts again, under the same lease."""
     changes = KINDS["pool creation"]
     overlap = Overlap(block_domain, changes)
@@ -131,6 +199,8 @@ def test_by_a_writer_of_its_own(block_domain, step):
             vdsm.end()
 
     ours = storage(block_domain)
+    if given:
+        ours.read_to_change()
     with contextlib.closing(SocketLease()) as held:
         written = write.run(ours, overlap.old, overlap.new, held, 30, on_step)
     assert steps[-3:] == ["compare", "commit", "confirm"] and len(steps) > 3

@@ -87,7 +87,8 @@ def change(storage: Reader, request: Request, world: World) -> Result:
     """
     Set or clear the flag. Raises nearly all classes of errors.
     """
-    first = checked(storage)
+    # It is read again under the lease.
+    first = domain.check(storage.last_scan(), storage.sd_id)
     if request.expected not in (None, first.flag.value):
         raise errors.MetadataChanged(storage.sd_id)
     if request.value and world.is_hosted_engine():
@@ -100,7 +101,7 @@ def change(storage: Reader, request: Request, world: World) -> Result:
         new = new_lines(first, request, storage, world)
         return Result(True, new, notes, first.lines)
     with world.lease(first.values) as lease:
-        now = checked(storage)
+        now = domain.check(storage.read_to_change(), storage.sd_id)
         if (now.flag, now.pool) != (first.flag, first.pool):
             raise errors.MetadataChanged(storage.sd_id)
         # VDSM may have started while the lease was taken.

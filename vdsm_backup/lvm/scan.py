@@ -9,6 +9,10 @@ from collections import namedtuple
 
 from vdsm_backup import errors
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Mapping
+
 # STORAGE_DOMAIN_TAG in lib/vdsm/storage/constants.py. The tag of a domain that
 # is being made begins with it.
 DOMAIN_TAG = "RHAT_storage_domain"
@@ -54,6 +58,10 @@ class Vg(
     lock_type: str
     pvs: tuple[Pv, ...]
     duplicates: tuple[str, ...]
+
+    def describe(self) -> dict[str, Any]:
+        """What vg_of() makes the same of. It is JSON."""
+        return {**self._asdict(), "pvs": [pv._asdict() for pv in self.pvs]}
 
     @property
     def is_domain(self) -> bool:
@@ -117,6 +125,13 @@ class Vg(
         return found[0] if len(found) == 1 else None
 
 
+def vg_of(described: Mapping[str, Any]) -> Vg:
+    """The Vg that Vg.describe() has described."""
+    more = {name: tuple(described[name]) for name in ("tags", "duplicates")}
+    more["pvs"] = tuple(Pv(**pv) for pv in described["pvs"])
+    return Vg(**{**described, **more})
+
+
 class Scan(namedtuple("Scan", "vgs unread")):
     """
     What lvm found on all its devices at one time.
@@ -129,6 +144,12 @@ class Scan(namedtuple("Scan", "vgs unread")):
     __slots__ = ()
     vgs: list[Vg]
     unread: dict[str, errors.Error]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all devices have answered, at one time."""
+        timeout = errors.StorageTimeout
+        return not any(isinstance(e, timeout) for e in self.unread.values())
 
     @property
     def domains(self) -> list[Vg]:

@@ -169,23 +169,26 @@ class Lvm(Limited):
     ) -> None:
         """
         Change tags of a VG by one vgchange, which is one commit of the VG's
-        metadata.
+        metadata. If a PV is missing when vgchange reads the VG, nothing is
+        changed.
 
         only_with: tags of plain characters. If the VG does not have all of
             them when vgchange reads the VG, nothing is changed.
 
-        lvm exits with 0 also if one of only_with is not there, or a tag to
-        delete is not there. So the caller reads the tags back.
+        lvm exits with 0 also if a PV is missing, or one of only_with, or a
+        tag to delete. So the caller reads the tags back.
 
         Raises LvmFailed, also if lvm had to be killed. Raises StorageTimeout
         if lvm has not ended even so, and may still write. Raises WriteFailed
         if another command has the lock of the VG all the time: nothing was
         written then.
         """
-        args = ["--autobackup", "n"]
+        # A PV that is missing now would be marked as missing for good.
+        select = "vg_missing_pv_count=0"
         if only_with:
             tags = " && ".join(f'"{tag}"' for tag in only_with)
-            args += ["--select", f"vg_tags={{{tags}}}"]
+            select += f" && vg_tags={{{tags}}}"
+        args = ["--autobackup", "n", "--select", select]
         for tag in sorted(delete):
             args += ["--deltag", tag]
         for tag in sorted(add):

@@ -107,13 +107,22 @@ class Reader(abc.ABC):
     def read(self) -> list[str]:
         """The lines on storage now, never from a cache."""
 
+    def read_to_change(self) -> list[str]:
+        """
+        As read(), under the lease, right before a write. What was found is
+        given to the writer, which looks no second time where the write itself
+        finds out that somebody has been there meanwhile.
+        """
+        return self.read()
+
     def last_scan(self) -> list[str]:
         """
         The lines from the last scan, without reading again. Falls back to
         read(), and raises what read() does.
 
-        This is for commands that show many domains: one scan of LVM reads
-        all LUNs, and one read() of a block domain is such a scan.
+        One scan of LVM reads all LUNs, and one read() of a block domain is
+        such a scan. So this is for commands that show many domains, and for
+        what is read again under the lease.
         """
         return self.read()
 

@@ -61,6 +61,8 @@ class BlockStorage(Storage):
         devices stand for them.
     found_at: text for people. None: the name of the VG.
     scan: the Scan in which the domain was found, if there was one.
+    given: the VG as read_to_change() of another process has found it, under
+        the lease that we have.
     """
 
     kind = "block"
@@ -72,20 +74,26 @@ class BlockStorage(Storage):
         lv_dir: str = "/dev",
         found_at: str | None = None,
         scan: Scan | None = None,
+        given: Vg | None = None,
     ) -> None:
         super().__init__(sd_id, found_at or f"VG {sd_id}")
         self._lvm = lvm
         self._lv_dir = lv_dir
         self._scan = scan
+        self._given = given
         self._last_vg: Vg | None = None
+        self._to_change: Vg | None = None
 
     def describe(self) -> dict[str, Any]:
-        return {
+        described = {
             "kind": self.kind,
             "sd_id": self.sd_id,
             "lv_dir": self._lv_dir,
             **self._lvm.describe(),
         }
+        if self._to_change:
+            described["vg"] = self._to_change.describe()
+        return described
 
     def read(self) -> list[str]:
         """
@@ -93,6 +101,11 @@ class BlockStorage(Storage):
         DamagedMetadata, LvmFailed, StorageTimeout.
         """
         return self._lines(self._scanned(self._lvm.find_to_read))
+
+    def read_to_change(self) -> list[str]:
+        """As read(), but raises StorageTimeout if any device hangs."""
+        self._to_change = self._scanned(self._lvm.find_to_change)
+        return self._lines(self._to_change)
 
     def last_scan(self) -> list[str]:
         return self._lines(self._scanned_vg())
@@ -102,6 +115,7 @@ class BlockStorage(Storage):
         The VG from a new scan. If the scan fails, an older one is forgotten:
         nothing is known any more.
         """
+        self._to_change = None
         try:
             self._last_vg = scan(self.sd_id)
         except errors.Error:
@@ -133,7 +147,7 @@ class BlockStorage(Storage):
         """
         wanted = {encoding.encode_tag(line) for line in new}
         step("compare")
-        vg = self._whole_vg()
+        vg = self._given_vg(old) or self._whole_vg()
         self._compare(vg, old)
         found = _metadata_tags(vg)
         added = wanted - found
@@ -204,9 +218,29 @@ class BlockStorage(Storage):
             return e
         return None
 
+    def _given_vg(self, old: list[str] | None) -> Vg | None:
+        """
+        The VG as it was given, if it has these lines. If somebody has changed
+        it since, vgchange changes nothing: the checksum that it is to replace
+        tells that. Without a checksum, write() reads the VG in any case.
+
+        Raises VolumeGroupUnsafe.
+        """
+        vg = self._given
+        if vg is None or old is None:
+            return None
+        try:
+            same = self._lines(vg) == sorted(old)
+        except errors.DamagedMetadata:
+            return None
+        return self._safe(vg) if same else None
+
     def _whole_vg(self) -> Vg:
         """The VG, fit to be changed. Raises what read() does."""
-        vg = self._scanned(self._lvm.find_to_change)
+        return self._safe(self._scanned(self._lvm.find_to_change))
+
+    def _safe(self, vg: Vg) -> Vg:
+        """Raises VolumeGroupUnsafe."""
         hazard = vg.hazard()
         if hazard:
             raise errors.VolumeGroupUnsafe(self.sd_id, hazard)
@@ -219,7 +253,12 @@ class BlockStorage(Storage):
         """Raises what read() does, and what the activator raises."""
         if activator is None:
             raise ValueError("the LVs of a lease need an activator")
-        vg = self._whole_vg()
+        if self._scan and self._scan.is_complete and not self._last_vg:
+            # It is as good as another one: whoever changes the VG reads it
+            # again, under the lease.
+            vg = self._safe(self._scan.pick(self.sd_id))
+        else:
+            vg = self._whole_vg()
         paths = {name: self._lv_path(name) for name in (IDS, LEASES)}
         with activator.active(self._lvm, vg, paths):
             yield LeasePaths(paths[IDS], paths[LEASES])

@@ -32,8 +32,12 @@ def from_description(described: Mapping[str, Any]) -> Writer:
             described["ioprocess"], directory, timeout, described["base"]
         )
         return FileStorage(described["sd_id"], directory, io, timeout)
+    from vdsm_backup.lvm.scan import vg_of
     from vdsm_backup.lvm.vgs import Lvm
     from vdsm_backup.storage.block import BlockStorage
 
     lvm = Lvm(described["devices"], described["timeout"], stdin=0)
-    return BlockStorage(described["sd_id"], lvm, described["lv_dir"])
+    given = vg_of(described["vg"]) if "vg" in described else None
+    return BlockStorage(
+        described["sd_id"], lvm, described["lv_dir"], given=given
+    )

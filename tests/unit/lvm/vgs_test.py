@@ -84,14 +84,16 @@ def test_only_a_vg_that_still_has_a_tag(fake):
     runner = Lvm(DEVICES)
     runner.change_tags(make_vg(), ["A"], [], only_with=["MDT__SHA_CKSUM=ab"])
     (run,) = fake.runs
-    assert run[7:9] == ["--select", 'vg_tags={"MDT__SHA_CKSUM=ab"}']
+    tags = 'vg_tags={"MDT__SHA_CKSUM=ab"}'
+    assert run[7:9] == ["--select", f"vg_missing_pv_count=0 && {tags}"]
 
 
 def test_only_a_vg_that_still_has_all_of_some_tags(fake):
     runner = Lvm(DEVICES)
     runner.change_tags(make_vg(), ["A"], [], only_with=["B=1", "B=2"])
     (run,) = fake.runs
-    assert run[7:9] == ["--select", 'vg_tags={"B=1" && "B=2"}']
+    tags = 'vg_tags={"B=1" && "B=2"}'
+    assert run[7:9] == ["--select", f"vg_missing_pv_count=0 && {tags}"]
 
 
 def test_all_tags_in_one_vgchange(fake):
@@ -101,6 +103,8 @@ def test_all_tags_in_one_vgchange(fake):
     assert run[5:] == [
         "--autobackup",
         "n",
+        "--select",
+        "vg_missing_pv_count=0",
         "--deltag",
         "MDT_A=1",
         "--addtag",

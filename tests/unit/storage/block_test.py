@@ -4,11 +4,14 @@ A block domain between two looks at LVM: what is answered by the last one. On
 real VGs it is in integration/block_test.py.
 """
 
+import contextlib
+import json
+
 import pytest
 
 from tests.support.storage.fakelvm import make_vg
 from vdsm_backup import errors
-from vdsm_backup.lvm.scan import Pv, Scan
+from vdsm_backup.lvm.scan import Pv, Scan, vg_of
 from vdsm_backup.storage.block import BlockStorage
 
 NOT_FOUND = errors.DomainNotFound("sd1")
@@ -38,6 +41,9 @@ class Lvm:
         return self.scan().pick(name)
 
     find_to_change = find_to_read
+
+    def describe(self):
+        return {}
 
     def lvs(self, vg):
         self.asked += vg.devices
@@ -148,3 +154,52 @@ def test_nothing_is_known_after_a_look_that_fails(storage, runner, look):
             ask()
     runner.error = None
     assert answers(storage, runner) == "b"
+
+
+class Activator:
+    """Notes what it is given, and activates nothing."""
+
+    @contextlib.contextmanager
+    def active(self, lvm, vg, paths):
+        self.vg = vg
+        yield
+
+
+@pytest.mark.parametrize(
+    "unread, looks",
+    [
+        ({}, 0),
+        ({"/dev/x": errors.LvmFailed("pvs", 5, "left out")}, 0),
+        ({"/dev/x": errors.StorageTimeout("pvs", 30)}, 1),
+    ],
+)
+def test_the_look_that_finds_a_domain_is_enough_for_its_lease(
+    runner, unread, looks
+):
+    """Unless a device hangs: a replica may be on it."""
+    scan = runner.scan()._replace(unread=unread)
+    storage = BlockStorage("sd1", runner, scan=scan)
+    runner.looks = 0
+    activator = Activator()
+    with storage.lease_paths(activator):
+        assert activator.vg == runner.now
+    assert runner.looks == looks
+
+
+def test_a_later_look_is_not_enough_for_a_lease(storage, runner):
+    """It may have passed over a device that hangs."""
+    storage.read()
+    runner.looks = 0
+    with storage.lease_paths(Activator()):
+        pass
+    assert runner.looks == 1
+
+
+def test_what_is_given_to_the_writer(storage, runner):
+    assert "vg" not in storage.describe()
+    storage.read_to_change()
+    described = json.loads(json.dumps(storage.describe()["vg"]))
+    assert vg_of(described) == runner.now
+    # Only what was read last, and right before the write.
+    storage.read()
+    assert "vg" not in storage.describe()
