@@ -154,12 +154,6 @@ class Scan(namedtuple("Scan", "vgs unread no_pv", defaults=((),))):
         return not any(isinstance(e, timeout) for e in self.unread.values())
 
     @property
-    def is_complete(self) -> bool:
-        """Whether all devices have answered, at one time."""
-        timeout = errors.StorageTimeout
-        return not any(isinstance(e, timeout) for e in self.unread.values())
-
-    @property
     def domains(self) -> list[Vg]:
         """The VGs that are storage domains."""
         return [vg for vg in self.vgs if vg.is_domain]
