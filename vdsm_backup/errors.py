@@ -216,6 +216,39 @@ class AmbiguousDomain(Error):
     )
 
 
+class DomainUncertain(Error):
+    """
+    One domain has this name, and another one may have it, too.
+
+    The names of some domains could not be read, or some places could not be
+    searched. The message says which, and by which error. The domain that was
+    found is usable by its UUID, which is never mistaken for another one.
+    """
+
+    code = 9609
+    takes = ("domain", "sd_id", "why", "unread")
+    msg = (
+        'Cannot be sure which domain "{self.domain}" is: {self.sd_id}'
+        " {self.why}, and {self.unread}"
+    )
+    hints = ("use the UUID: vdsm-backup-domain show {self.sd_id}",)
+
+
+class DomainUnseen(Error):
+    """
+    No domain of this UUID or name was found, and not all could be looked at.
+
+    The names of some domains could not be read, or some places could not be
+    searched, so the domain may be there nevertheless. The message says which,
+    and by which error. See them all with `list`.
+    """
+
+    code = 9612
+    takes = ("domain", "unread")
+    msg = 'No domain "{self.domain}" was found. {self.unread}'
+    hints = ("see what this host can see: vdsm-backup-domain list",)
+
+
 class UnsupportedVersion(Error):
     """
     The storage domain is older than V4.

@@ -3,6 +3,10 @@
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterable
+
 # Longest text from storage that is shown to a user.
 MAX_SHOWN = 256
 
@@ -19,6 +23,13 @@ UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 # import.
 _LENGTHS = [8, 4, 4, 4, 12]
 _DIGITS = frozenset("0123456789abcdef")
+_ZEROS = "-".join("0" * length for length in _LENGTHS)
+
+# Characters that the beginning of a UUID has at least, to stand for all of it.
+_SHORTEST = 8
+
+# Names in one sentence: a host may have hundreds of mounts or devices.
+_NAMED = 5
 
 
 def is_uuid(text: str) -> bool:
@@ -29,6 +40,24 @@ def is_uuid(text: str) -> bool:
     return list(map(len, parts)) == _LENGTHS and _DIGITS.issuperset(
         "".join(parts)
     )
+
+
+def begins_uuid(text: str) -> bool:
+    """
+    Whether the text is the beginning of a UUID, and long enough to stand for
+    all of it. A UUID is none.
+    """
+    if not _SHORTEST <= len(text) < len(_ZEROS):
+        return False
+    return is_uuid(text + _ZEROS[len(text) :])
+
+
+def listed(texts: Iterable[str], most: int = _NAMED) -> str:
+    """The texts for a sentence, each once. What is too long is cut."""
+    each = list(dict.fromkeys(texts))
+    shown = ", ".join(each[:most])
+    left = len(each) - most
+    return f"{shown} and {left} more" if left > 0 else shown
 
 
 def printable(text: str) -> str:

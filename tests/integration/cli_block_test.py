@@ -155,7 +155,8 @@ def test_no_storage_domain(block_domain, make_host):
     block_domain.change_tags(delete=["RHAT_storage_domain"])
     host = make_host(block_domain)
     set_is_refused(host, block_domain, 956)
-    assert host.process("list", "--json").json["domains"] == []
+    (row,) = host.process("list", "--json").json["domains"]
+    assert (row["flag"], row["error"]["code"]) == (None, 9622)
 
 
 def test_replica_beside_its_origin(block_domain, make_host):
@@ -228,8 +229,10 @@ def test_device_that_is_not_there(block_domain, make_host):
     # The domain may be on the device.
     missing = str(uuid.uuid4())
     done = host.process("show", missing, "--json")
-    assert done.error == 969
-    assert "device not found" in done.json["error"]["message"]
+    assert done.error == 9612
+    message = done.json["error"]["message"]
+    assert "/dev/nosuch (error 969: " in message
+    assert "device not found" in message
     assert host.process("show", block_domain.sd_id).code == 0
 
 

@@ -56,3 +56,23 @@ def test_the_regular_expression_says_the_same(given):
 )
 def test_harmless_to_show(given, shown):
     assert text.printable(given) == shown
+
+
+@pytest.mark.parametrize("length", range(38))
+def test_the_beginning_of_a_uuid(length):
+    assert text.begins_uuid(SD[:length]) == (8 <= length < 36)
+
+
+@pytest.mark.parametrize(
+    "wrong", [SD[:9] + "-", SD[1:12], SD[:8] + "0", "g" * 8]
+)
+def test_what_begins_no_uuid(wrong):
+    assert not text.begins_uuid(wrong)
+
+
+def test_a_long_list():
+    assert text.listed([]) == ""
+    assert text.listed("ab") == "a, b"
+    # Each once.
+    assert text.listed("abcdaab", 4) == "a, b, c, d"
+    assert text.listed("abcde", 3) == "a, b, c and 2 more"

@@ -150,7 +150,11 @@ def find(
     killed run has left joined is left then, too, if SD is a UUID.
     """
     try:
-        return target.to_change(args, options, ui.waits_for)
+        storage, failures = target.to_change(args, options, ui.waits_for)
+        if target.is_short(args.sd):
+            sd_id = storage.sd_id
+            ui.notes([f"{printable(args.sd)} is storage domain {sd_id}"])
+        return storage, failures
     except errors.Error:
         sd_id = target.plain(args.sd)
         if is_uuid(sd_id) and not args.dry_run:

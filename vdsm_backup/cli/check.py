@@ -126,6 +126,7 @@ def _check_domain(
     if not policy.asks_storage(args.operation):
         # The flag does not matter, so the domain is not even looked for.
         return Verdict(args.operation, policy.settings(options)), []
+    args = target.by_place(args, options)
     sd_id = target.plain(args.sd) if args.sd else ""
     if is_uuid(sd_id) and not (args.path or args.device):
         # As the hooks do, and without a search: a search ends with an error

@@ -68,6 +68,8 @@ def _check_copy(args: argparse.Namespace, prog: str) -> None:
             raise errors.WrongUsage(f"{both} exclude each other", prog)
     if not any(chosen.values()):
         raise errors.WrongUsage("SD or --all is required", prog)
+    if len(args.sd) > 1 and (args.show or args.export):
+        raise errors.WrongUsage("a copy is one of one SD", prog)
 
 
 def _check_permit(args: argparse.Namespace, prog: str) -> None:

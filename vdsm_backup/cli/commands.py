@@ -33,7 +33,8 @@ def _flag(name: str, text: str) -> Option:
 _SD: dict[str, Any] = {
     "metavar": "SD",
     "type": not_empty,
-    "help": "UUID or unique name",
+    "help": "UUID, its beginning, or unique name; or where the only domain is"
+    " mounted: server:/export, a path",
 }
 SD = _option("sd", **_SD)
 MAYBE_SD = _option("sd", nargs="?", **_SD)
@@ -145,10 +146,11 @@ COMMANDS = (
     Command(
         "show",
         "show",
-        "all about one domain: metadata, seal, flag, who uses it",
-        (MAYBE_SD, PATH, DEVICE),
+        "all about domains: metadata, seal, flag, who uses them",
+        (MANY_SD, PATH, DEVICE),
         examples=(
             "show backups-nfs",
+            "show 09990c67 nas1:/export/data",
             "show --path /mnt/replica",
             "show --device /dev/mapper/360014051234",
         ),
@@ -219,7 +221,7 @@ COMMANDS = (
         "history",
         "copies of the metadata kept on this host before each change",
         (
-            MAYBE_SD,
+            MANY_SD,
             _option(
                 "--show",
                 metavar="N",

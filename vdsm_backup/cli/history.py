@@ -19,7 +19,7 @@ from vdsm_backup.text import printable
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     from vdsm_backup.change.history import Copy, History
     from vdsm_backup.cli.output import UI
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 _TITLES = ("N", "TIME", "BEFORE", "BACKUP", "SEAL", "BY")
 # The cell that is cut where the table is wider than the terminal.
 _BY = 5
+
+
+_NONE = "This host keeps no copies of storage domain {}."
 
 
 class CopyObject(TypedDict):
@@ -59,7 +62,11 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     history = wiring.make_history(options)
     if args.all:
         return _all(history, ui)
-    sd_id = target.uuid_of(args.sd, options, ui.waits_for)
+    kept = _kept(history)
+    ids = [target.uuid_of(sd, kept, options, ui.waits_for) for sd in args.sd]
+    if len(ids) > 1:
+        return _several(history, list(dict.fromkeys(ids)), ui)
+    (sd_id,) = ids
     if args.show:
         _show(history.get(sd_id, args.show), ui)
         return Exit.DONE
@@ -73,35 +80,64 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     elif copies:
         _print(copies, ui)
     else:
-        ui.lines([f"This host keeps no copies of storage domain {sd_id}."])
+        ui.lines([_NONE.format(sd_id)])
     ui.notes(_notes(failed))
     return Exit.PARTLY if failed else Exit.DONE
 
 
 def _all(history: History, ui: UI) -> Exit:
     """Of each domain that has one, the history. Raises HistoryFailed."""
+    found, failed = _histories(history, history.domains())
+    # A directory may be left by a change that could keep no copy.
+    found = {sd_id: copies for sd_id, copies in found.items() if copies}
+    if not (found or failed or ui.as_json):
+        ui.lines(["This host keeps no copies."])
+    return _tell(found, failed, ui)
+
+
+def _several(history: History, ids: Iterable[str], ui: UI) -> Exit:
+    return _tell(*_histories(history, ids), ui)
+
+
+def _kept(history: History) -> list[str]:
+    """UUIDs of domains that have a history."""
+    try:
+        return list(history.domains())
+    except errors.HistoryFailed:
+        # Whoever needs it finds that out.
+        return []
+
+
+def _histories(
+    history: History, ids: Iterable[str]
+) -> tuple[dict[str, list[Copy]], list[errors.Error]]:
+    """({UUID: copies}, the errors of what could not be read)"""
     found: dict[str, list[Copy]] = {}
     failed: list[errors.Error] = []
-    for sd_id in history.domains():
+    for sd_id in ids:
         try:
-            copies, more = _read(history, sd_id)
+            found[sd_id], more = _read(history, sd_id)
         except errors.HistoryFailed as e:
             failed.append(e)
             continue
         failed += more
-        # A directory may be left by a change that could keep no copy.
-        if copies:
-            found[sd_id] = copies
+    return found, failed
+
+
+def _tell(
+    found: Mapping[str, list[Copy]], failed: Sequence[errors.Error], ui: UI
+) -> Exit:
     if ui.as_json:
         histories: list[HistoryObject] = [
             {"domain": sd_id, "copies": list(map(copy_object, copies))}
             for sd_id, copies in found.items()
         ]
         ui.json(histories=histories, notes=_notes(failed))
-    elif not found and not failed:
-        ui.lines(["This host keeps no copies."])
     else:
         for sd_id, copies in found.items():
+            if not copies:
+                ui.lines([_NONE.format(sd_id)])
+                continue
             ui.lines([f"Storage domain {sd_id}:"])
             _print(copies, ui)
     ui.notes(_notes(failed))

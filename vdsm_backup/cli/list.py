@@ -19,12 +19,12 @@ from vdsm_backup.cli import layout, objects, output
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.cli.survey import Survey, domain_of
 from vdsm_backup.fileio import choose
-from vdsm_backup.storage.sources import Sources
-from vdsm_backup.text import printable
+from vdsm_backup.storage.sources import Failure, Sources
+from vdsm_backup.text import is_uuid, listed, printable
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from vdsm_backup import errors
     from vdsm_backup.cli.objects import DomainObject
@@ -49,15 +49,40 @@ _ROOM = ("-" * 36, "-" * 32, "block", "-", "-", "-")
 def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     """Returns PARTLY if some domain or source could not be read."""
     choose.start_reader(options.ioprocess)
-    scans = Sources(options).scans()
-    survey = Survey(scans, options.io_timeout, ui.waits_for)
+    sources = Sources(options)
+    survey = Survey(sources.scans(), options.io_timeout, ui.waits_for)
     listing = _Listing(args.flagged)
     if ui.as_json:
-        found = listing.add(survey.all())
-        ui.json(domains=[entry.domain for entry in found])
+        answers = survey.all()
+        found = listing.add([*answers, *_left_out(sources)])
+        domains = [entry.domain for entry in found]
+        ui.json(domains=domains, notes=_notes(sources))
     else:
-        _print(survey, listing, ui)
+        _print(survey, listing, sources, ui)
+        ui.notes(_notes(sources))
     return Exit.PARTLY if listing.partly else Exit.DONE
+
+
+def _left_out(sources: Sources) -> list[Failure]:
+    """VGs that are or were domains, and that VDSM does not take for one."""
+    if not sources.other_vgs:
+        return []
+    # Hosts without LUNs do not need it.
+    from vdsm_backup.verify import volume_group
+
+    found = []
+    for vg in sources.other_vgs:
+        error = volume_group.unmade(vg)
+        if error:
+            sd_id = vg.name if is_uuid(vg.name) else None
+            found.append(Failure(vg.found_at, error, "block", sd_id))
+    return found
+
+
+def _notes(sources: Sources) -> list[str]:
+    return [
+        f"{path}: {why}" for path, why in sorted(sources.no_sources.items())
+    ]
 
 
 class _Entry(NamedTuple):
@@ -109,10 +134,13 @@ class _Listing:
         return [f"not unique, also found: {place}" for place in others]
 
 
-def _print(survey: Survey, listing: _Listing, ui: UI) -> None:
+def _print(
+    survey: Survey, listing: _Listing, sources: Sources, ui: UI
+) -> None:
     sizes = None
     terminal = ui.width is not None
-    for batch in survey.batches(PATIENCE, QUIET if terminal else PATIENCE):
+    batches = survey.batches(PATIENCE, QUIET if terminal else PATIENCE)
+    for batch in _and_left_out(batches, sources):
         entries = listing.add(batch)
         if not entries:
             continue
@@ -127,7 +155,25 @@ def _print(survey: Survey, listing: _Listing, ui: UI) -> None:
             ui.lines(_details(entry))
     if sizes is None:
         flagged = "flagged " if listing.flagged else ""
-        ui.notes([f"no {flagged}storage domain was found"])
+        none = f"no {flagged}storage domain was found"
+        ui.notes([f"{none}; {_searched(sources)}"])
+
+
+def _and_left_out(
+    batches: Iterable[list[Answer]], sources: Sources
+) -> Iterator[list[Answer]]:
+    yield from batches
+    # All devices have answered now.
+    yield [*_left_out(sources)]
+
+
+def _searched(sources: Sources) -> str:
+    where = listed(map(printable, sorted(sources.scanned)))
+    text = f"searched: {where or 'nothing'}"
+    if not sources.devices:
+        text += "; no block device: this host has no multipath device, and"
+        text += " [lvm] devices names none"
+    return text
 
 
 def _cells(domain: DomainObject) -> tuple[str, ...]:

@@ -88,7 +88,7 @@ def failure_object(failure: Failure) -> DomainObject:
     The DOMAIN of a source that could not be searched: a domain of which
     nothing is known.
     """
-    return _unknown(None, failure.kind, failure.source, failure.error)
+    return _unknown(failure.sd_id, failure.kind, failure.source, failure.error)
 
 
 def error_object(error: errors.Error) -> ErrorObject:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from vdsm_backup import errors
 from vdsm_backup.cli import layout, objects
 from vdsm_backup.cli.parser import PROGRAM
-from vdsm_backup.text import printable
+from vdsm_backup.text import listed, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -144,10 +144,7 @@ class UI:
 
     def waits_for(self, places: Sequence[str]) -> None:
         """Show what a command still waits for, as progress()."""
-        shown, more = places[:_PLACES], len(places) - _PLACES
-        text = ", ".join(map(printable, shown))
-        if more > 0:
-            text += f" and {more} more"
+        text = listed(map(printable, places), _PLACES)
         self.progress(f"waiting for {text}")
 
     def trace(self, text: str) -> None:

@@ -15,7 +15,7 @@ from vdsm_backup.host import vdsm_client
 from vdsm_backup.metadata import domain, flag
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.processes import forks
-from vdsm_backup.storage import discovery
+from vdsm_backup.storage.meant import ambiguous
 
 if TYPE_CHECKING:
     import argparse
@@ -75,7 +75,7 @@ def _change(
         if storage.twins:
             # Nobody tells whether VDSM's is the one that is meant.
             places = [storage, *storage.twins]
-            error = discovery.ambiguous(storage.sd_id, places)
+            error = ambiguous(storage.sd_id, places)
             error.way_out = (
                 "VDSM has to change it, and does not tell which of them it"
                 " has: disconnect the other one"

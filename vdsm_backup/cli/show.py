@@ -1,27 +1,28 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""show: all about one domain."""
+"""show: all about one domain, or about several, each by itself."""
 
 from __future__ import annotations
 
+import argparse
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from vdsm_backup import errors
 from vdsm_backup.cli import layout, objects, output, readings, target, wiring
 from vdsm_backup.cli.exits import Exit
+from vdsm_backup.cli.objects import DomainObject
+from vdsm_backup.cli.readings import Reading
 from vdsm_backup.fileio import choose
 from vdsm_backup.processes.jobs import Jobs
 from vdsm_backup.text import printable
 from vdsm_backup.users import users
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Iterable
     from typing import Any
 
-    from vdsm_backup.cli.objects import DomainObject
     from vdsm_backup.cli.output import UI
-    from vdsm_backup.cli.readings import Reading
     from vdsm_backup.config import Config
     from vdsm_backup.storage.base import Storage
 
@@ -35,33 +36,99 @@ _USERS = "the search for its users"
 
 def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     """
-    Returns FAILED if the flag is unknown; what is known is shown then, too.
+    Returns FAILED if a flag is unknown; what is known is shown then, too. Of
+    several SDs also if one means no domain.
 
-    Raises what target.one() does.
+    Raises what target.one() does, for a single SD.
     """
     choose.start_reader(options.ioprocess)
-    storage, failures = target.one(args, options, ui.waits_for)
+    if len(args.sd) > 1:
+        return _several(args, options, ui)
+    shown = _look(args, next(iter(args.sd), None), options, ui)
+    if ui.as_json:
+        ui.json(**shown.json())
+    else:
+        shown.print(ui)
+    return Exit.FAILED if shown.reading.error else Exit.DONE
+
+
+def _several(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
+    entries: list[dict[str, Any]] = []
+    code = Exit.DONE
+    for number, sd in enumerate(args.sd):
+        if number:
+            _empty_line(ui)
+        try:
+            shown = _look(args, sd, options, ui)
+        except errors.Error as e:
+            code = Exit.FAILED
+            entries.append(_not_shown(sd, e))
+            if not ui.as_json:
+                ui.failure(e)
+            continue
+        if shown.reading.error:
+            code = Exit.FAILED
+        entries.append(shown.json())
+        if not ui.as_json:
+            shown.print(ui)
+    if ui.as_json:
+        ui.json(domains=entries)
+    return code
+
+
+def _empty_line(ui: UI) -> None:
+    if not ui.as_json:
+        ui.lines([""])
+
+
+def _not_shown(sd: str, error: errors.Error) -> dict[str, Any]:
+    """The entry of an SD that means no domain."""
+    return {
+        "domain": None,
+        "metadata": [],
+        "users": None,
+        "sd": sd,
+        "error": objects.error_object(error),
+    }
+
+
+class _Shown(NamedTuple):
+    """All about one domain."""
+
+    domain: DomainObject
+    reading: Reading
+    users: users.Users
+
+    def json(self) -> dict[str, Any]:
+        return {
+            "domain": self.domain,
+            "metadata": list(self.reading.lines),
+            "users": {
+                "blocking": self.users.blocking,
+                "images": self.users.images,
+                "notes": self.users.notes,
+            },
+        }
+
+    def print(self, ui: UI) -> None:
+        ui.lines(layout.fields(_fields(self.domain, self.users)))
+        ui.lines(["Metadata"])
+        ui.lines(layout.indented(map(printable, self.reading.lines)))
+        ui.notes(_notes(self.domain, self.reading))
+        if self.reading.error:
+            ui.failure(self.reading.error)
+
+
+def _look(
+    args: argparse.Namespace, sd: str | None, options: Config, ui: UI
+) -> _Shown:
+    """Raises what target.one() does."""
+    one = argparse.Namespace(**{**vars(args), "sd": sd})
+    storage, failures = target.one(one, options, ui.waits_for)
     reading, found = _read_and_find_users(storage, options, ui)
     domain = objects.domain_object(reading)
     domain["notes"] += output.failure_notes(failures)
-    if ui.as_json:
-        ui.json(
-            domain=domain,
-            metadata=list(reading.lines),
-            users={
-                "blocking": found.blocking,
-                "images": found.images,
-                "notes": found.notes,
-            },
-        )
-    else:
-        ui.lines(layout.fields(_fields(domain, found)))
-        ui.lines(["Metadata"])
-        ui.lines(layout.indented(map(printable, reading.lines)))
-        ui.notes(_notes(domain, reading))
-        if reading.error:
-            ui.failure(reading.error)
-    return Exit.FAILED if reading.error else Exit.DONE
+    return _Shown(domain, reading, found)
 
 
 def _read_and_find_users(

@@ -2,8 +2,10 @@
 """
 Which domain the user means, by the arguments SD, --path and --device.
 
-SD is the UUID or the name of a domain. Without --path and --device the domain
-is searched in all sources of this host.
+SD is the UUID or the name of a domain, the beginning of its UUID
+(storage/meant.py), or where it is: a path, or what VDSM has mounted
+(server:/export). A place in SD means the same as --path. Without a place the
+domain is searched in all sources of this host.
 
 slow, of the functions here: called with the places that a search still waits
 for, see Discovery.
@@ -11,22 +13,25 @@ for, see Discovery.
 
 from __future__ import annotations
 
+import argparse
+import os
 import shlex
 from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
 from vdsm_backup.cli.parser import PROGRAM
 from vdsm_backup.storage import discovery
-from vdsm_backup.text import is_uuid, printable
+from vdsm_backup.storage.meant import Meant
+from vdsm_backup.storage.sources import Failure, Sources
+from vdsm_backup.text import begins_uuid, is_uuid, listed, printable
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Iterable
 
     from vdsm_backup.config import Config
     from vdsm_backup.processes.jobs import Slow
     from vdsm_backup.storage.base import Storage
-    from vdsm_backup.storage.sources import Failure
+    from vdsm_backup.storage.sources import Found
 
 
 # Options without a value, of commands that change a domain.
@@ -42,15 +47,40 @@ def plain(sd: str) -> str:
     return uuid if is_uuid(uuid) else sd
 
 
-def by_sd(
-    sd: str, options: Config, slow: Slow
-) -> tuple[Storage, list[Failure]]:
-    """
-    (the storage of the domain, the sources that could not be searched).
+def is_short(sd: str) -> bool:
+    """Whether SD is the beginning of a UUID, or a place, so no name."""
+    return "/" in sd or begins_uuid(sd.lower())
 
-    Raises what Discovery.find() does.
+
+def by_place(args: argparse.Namespace, options: Config) -> argparse.Namespace:
     """
-    return discovery.Discovery(options, slow).find(plain(sd))
+    The arguments, with --path in place of an SD that says where the domain is.
+
+    Raises what Sources.mounts() does.
+    """
+    if args.path or getattr(args, "device", None) or not args.sd:
+        return args
+    path = _path_of(args.sd, options)
+    if path is None:
+        return args
+    return argparse.Namespace(**{**vars(args), "sd": None, "path": path})
+
+
+def _path_of(sd: str, options: Config) -> str | None:
+    """The path of an SD that says where the domain is."""
+    if sd.startswith("/"):
+        return sd
+    server, colon, export = sd.partition(":/")
+    if not colon:
+        return None
+    # VDSM names the mount point so: transformPath() in
+    # lib/vdsm/storage/fileUtils.py.
+    remote = f"{server}:{os.path.normpath('/' + export)}"
+    name = remote.replace("_", "__").replace("/", "_")
+    for path in Sources(options).mounts():
+        if os.path.basename(path) == name:
+            return path
+    return None
 
 
 def to_change(
@@ -61,15 +91,16 @@ def to_change(
     could not be searched). With --path one storage may be found in more than
     one place, but no copy of it; see Storage.twins.
 
-    Raises AmbiguousDomain, and what Discovery.find(), at_path_or_device() and
-    select() do.
+    Raises AmbiguousDomain, and what Discovery.find(), at_path_or_device(),
+    by_place() and select() do.
     """
     search = discovery.Discovery(options, slow)
+    args = by_place(args, options)
     found = at_path_or_device(args, search)
     if found is None:
         command = _again(args)
         return search.find(plain(args.sd), patient=True, command=command)
-    storage = _one_of(select(found, [args.sd], args), args)
+    storage = _one_of(found, args)
     storage.twins, failures = search.twins(storage)
     return storage, failures
 
@@ -90,53 +121,78 @@ def _again(args: argparse.Namespace) -> str:
     return shlex.join(words)
 
 
-def uuid_of(sd: str, options: Config, slow: Slow) -> str:
+def uuid_of(sd: str, kept: Iterable[str], options: Config, slow: Slow) -> str:
     """
-    The UUID of the domain. A UUID may be that of a domain that is gone; a
-    name needs the domain.
+    The UUID of the domain. A UUID, or its beginning, may be that of a domain
+    that is gone; a name or a place needs the domain.
 
-    Raises what Discovery.find() does, if SD is a name.
+    kept: UUIDs of domains that may be gone.
+
+    Raises what one() does, if SD is no UUID.
     """
     sd = plain(sd)
     if is_uuid(sd):
         return sd
-    return by_sd(sd, options, slow)[0].sd_id
+    args = argparse.Namespace(sd=sd, path=None, device=None)
+    try:
+        return one(args, options, slow)[0].sd_id
+    except (errors.DomainNotFound, errors.DomainUnseen):
+        gone = [sd_id for sd_id in kept if sd_id.startswith(sd.lower())]
+        if len(gone) == 1 and begins_uuid(sd.lower()):
+            return gone[0]
+        raise
 
 
 def at_path_or_device(
     args: argparse.Namespace, finder: discovery.Discovery
-) -> list[Storage] | None:
+) -> Found | None:
     """
-    The storages of the domains at --path or --device. None if neither was
-    given.
+    The domains at --path or --device, and what could not be looked at there.
+    None if neither was given.
 
     Raises what Discovery.at_path() and at_device() do.
     """
     if args.path:
         return finder.at_path(args.path)
     if getattr(args, "device", None):
-        return finder.at_device(args.device)
+        return finder.at_device(args.device), []
     return None
 
 
 def select(
-    storages: Iterable[Storage], sds: Iterable[str], args: argparse.Namespace
+    found: Found, sds: Iterable[str], args: argparse.Namespace
 ) -> list[Storage]:
     """
     Those of the storages at --path or --device that any SD means, each once.
 
-    Raises DomainNotFound for an SD that means none, and what reading raises
-    if an SD is a name.
+    Raises DomainNotFound for an SD that means none, and what
+    Meant.require_certain() does.
     """
-    storages = list(storages)
     selected: list[Storage] = []
     for sd in map(plain, sds):
-        matching = [s for s in storages if _is(s, sd)]
-        if not matching:
+        meant = Meant(sd)
+        matching, failures = _matching(found, meant)
+        if not (matching or failures):
             what = f"{printable(sd)} in {_path_or_device(args)}"
             raise errors.DomainNotFound(what)
+        meant.require_certain(matching, failures)
         selected += [s for s in matching if s not in selected]
     return selected
+
+
+def _matching(found: Found, meant: Meant) -> Found:
+    """Those that are meant, and failures in which one may be, too."""
+    storages, failures = found
+    matching, failures = [], list(failures)
+    for storage in storages:
+        try:
+            if meant(storage):
+                matching.append(storage)
+        except errors.Error as e:
+            failures.append(
+                Failure(storage.found_at, e, storage.kind, storage.sd_id)
+            )
+    return meant.sift(matching, failures)
 
 
 def one(
@@ -146,34 +202,35 @@ def one(
     (the storage of the one domain that is meant, the sources that could not be
     searched).
 
-    Raises AmbiguousDomain, DomainNotFound, and what by_sd() and
-    at_path_or_device() do.
+    Raises AmbiguousDomain, and what Discovery.find(), at_path_or_device(),
+    by_place() and select() do.
     """
     finder = discovery.Discovery(options, slow)
+    args = by_place(args, options)
     found = at_path_or_device(args, finder)
     if found is None:
-        return by_sd(args.sd, options, slow)
-    if args.sd:
-        found = select(found, [args.sd], args)
+        return finder.find(plain(args.sd))
     return _one_of(found, args), []
 
 
-def _one_of(found: list[Storage], args: argparse.Namespace) -> Storage:
-    """The only one that was found. Raises AmbiguousDomain."""
-    if len(found) > 1:
-        ids = ", ".join(storage.sd_id for storage in found)
+def _one_of(found: Found, args: argparse.Namespace) -> Storage:
+    """
+    The only one that was found, or that is meant by SD. Raises
+    AmbiguousDomain, and what select() does.
+    """
+    storages, failures = found
+    if args.sd:
+        storages, failures = select(found, [args.sd], args), []
+    if not storages and len(failures) == 1:
+        raise failures[0].error
+    if len(storages) + len(failures) > 1:
+        ids = [storage.sd_id for storage in storages]
+        ids += [failure.sd_id or failure.source for failure in failures]
         subject = f"The domain in {_path_or_device(args)}"
-        error = errors.AmbiguousDomain(subject, ids)
+        error = errors.AmbiguousDomain(subject, listed(ids))
         error.way_out = "name one of them by its UUID: SD"
         raise error
-    return found[0]
-
-
-def _is(storage: Storage, sd: str) -> bool:
-    """Whether SD is the UUID or the name of this domain."""
-    if is_uuid(sd):
-        return storage.sd_id == sd
-    return discovery.name_of(storage) == sd
+    return storages[0]
 
 
 def _path_or_device(args: argparse.Namespace) -> str:

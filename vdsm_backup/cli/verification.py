@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from vdsm_backup import errors
 from vdsm_backup.cli import objects, wiring
 from vdsm_backup.cli.readings import Reading
-from vdsm_backup.storage.discovery import ambiguous
+from vdsm_backup.storage.meant import ambiguous
 from vdsm_backup.storage.sources import Failure, Sources
-from vdsm_backup.text import is_uuid, printable
+from vdsm_backup.text import is_uuid, listed, printable
 from vdsm_backup.verify import domains, strays
 from vdsm_backup.verify.findings import Findings
 
@@ -34,6 +34,8 @@ _UNREADABLE = (
     errors.MetadataMissing,
     errors.StorageTimeout,
     errors.LvmFailed,
+    errors.DomainUncertain,
+    errors.DomainUnseen,
 )
 
 # Mounts and devices that are named to people: a host may have hundreds.
@@ -89,9 +91,7 @@ class Report:
 
     def summary(self) -> str:
         """What was looked at, for people, where nothing is wrong."""
-        where = ", ".join(map(printable, self.scanned[:_SHOWN]))
-        if self.scanned[_SHOWN:]:
-            where += f" and {len(self.scanned) - _SHOWN} more"
+        where = listed(map(printable, self.scanned), _SHOWN)
         if not any(verified.sd_id for verified in self.all):
             return f"no domain was found; searched: {where or 'nothing'}"
         nouns = (noun for v in self.all for noun in v.looked_at)
@@ -121,6 +121,10 @@ def report(
     all_verified += map(
         of_stray, strays.of(sources, directories, failed, options.io_timeout)
     )
+    all_verified += [
+        Verified(None, None, path, [], [text])
+        for path, text in sources.no_sources.items()
+    ]
     all_verified.sort(key=lambda verified: verified.sort_key)
     _add_twins(all_verified, [reading.storage for reading in found])
     return Report(all_verified, sorted(sources.scanned))
@@ -194,7 +198,7 @@ def _add_twins(
     for verified in all_verified:
         sd_id = verified.sd_id
         if sd_id and len(places[sd_id]) > 1:
-            shown = ", ".join(places[sd_id])
+            shown = listed(places[sd_id])
             error = errors.AmbiguousDomain(sd_id, shown)
             same = [storage for storage in storages if storage.sd_id == sd_id]
             if len(same) == len(places[sd_id]):

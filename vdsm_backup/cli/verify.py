@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 from typing import TYPE_CHECKING
 
@@ -24,11 +25,11 @@ from vdsm_backup.text import is_uuid, printable
 from vdsm_backup.verify import strays
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Iterable
     from typing import Any
 
     from vdsm_backup.cli.output import UI
+    from vdsm_backup.cli.survey import Answer
     from vdsm_backup.config import Config
 
 
@@ -67,6 +68,9 @@ def _verify(args: argparse.Namespace, options: Config, ui: UI) -> Report:
     """
     In the order of the SDs, if they are searched in all sources; else sorted.
     """
+    if args.sd and not (args.path or args.device):
+        each = [_by_sd(sd, args, options, ui) for sd in args.sd]
+        return Report([one for some in each for one in some], [])
     discovery = Discovery(options, ui.waits_for)
     try:
         found = target.at_path_or_device(args, discovery)
@@ -75,15 +79,14 @@ def _verify(args: argparse.Namespace, options: Config, ui: UI) -> Report:
         if args.sd or not stray.all:
             raise
         return stray
-    if found is None and args.sd:
-        return Report([_by_sd(sd, options, ui) for sd in args.sd], [])
     if found is None:
         return _everything(options, ui)
+    storages, failures = found
     if args.sd:
-        found = target.select(found, args.sd, args)
+        storages, failures = target.select(found, args.sd, args), []
         discovery.sources.passed_over.clear()
         discovery.sources.other_vgs.clear()
-    answers = [readings.read(storage) for storage in found]
+    answers: list[Answer] = [*map(readings.read, storages), *failures]
     return report(answers, discovery.sources, options)
 
 
@@ -98,8 +101,24 @@ def _strays_only(
     return report([], sources, options)
 
 
-def _by_sd(sd: str, options: Config, ui: UI) -> Verified:
-    """What verify has to say of a domain that is searched in all sources."""
+def _by_sd(
+    sd: str, args: argparse.Namespace, options: Config, ui: UI
+) -> list[Verified]:
+    """
+    What verify has to say of a domain that is searched in all sources, or of
+    all that are at the place that SD is.
+    """
+    one = argparse.Namespace(**{**vars(args), "sd": sd})
+    place = target.by_place(one, options)
+    if place.path:
+        try:
+            return _verify(place, options, ui).all
+        except errors.Error as e:
+            return [Verified(None, sd, None, [e])]
+    return [_searched(sd, options, ui)]
+
+
+def _searched(sd: str, options: Config, ui: UI) -> Verified:
     discovery = Discovery(options, ui.waits_for)
     sd_id = target.plain(sd)
     try:

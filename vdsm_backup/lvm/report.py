@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     Row = dict[str, str]
 
 PV_FIELDS = (
-    "pv_name,pv_uuid,pv_duplicate,pv_missing,pv_mda_used_count,"
+    "pv_name,pv_uuid,pv_duplicate,pv_missing,"
+    "pv_mda_count,pv_mda_used_count,"
     "vg_name,vg_uuid,vg_attr,vg_tags,vg_systemid,vg_lock_type"
 )
 LV_FIELDS = "lv_name,lv_attr"
@@ -36,7 +37,7 @@ LV_FIELDS = "lv_name,lv_attr"
 UNKNOWN = "[unknown]"
 
 
-class Report(namedtuple("Report", "vgs orphans listed no_pv")):
+class Report(namedtuple("Report", "vgs orphans listed no_pv without_areas")):
     """
     A report of PVs.
 
@@ -45,6 +46,9 @@ class Report(namedtuple("Report", "vgs orphans listed no_pv")):
         VG is destroyed, or on a device that is not here.
     listed: the names of all devices in the report.
     no_pv: those of devices that are no PV.
+    without_areas: those orphans that were made without a metadata area. They
+        are no PVs of VDSM, which makes two on each: _initpvs() in
+        lib/vdsm/storage/lvm.py.
     """
 
     __slots__ = ()
@@ -52,6 +56,7 @@ class Report(namedtuple("Report", "vgs orphans listed no_pv")):
     orphans: list[str]
     listed: list[str]
     no_pv: list[str]
+    without_areas: list[str]
 
 
 class Lv(namedtuple("Lv", "name open")):
@@ -85,14 +90,18 @@ def pvs(text: str) -> Report:
         if uuid not in chosen:
             listed = ", ".join(names)
             raise ValueError(f"duplicates of a PV that is not there: {listed}")
+    orphans = [row for row in found if row["vg_name"] == UNKNOWN]
     return Report(
         vgs=[_vg(group, duplicates) for group in groups.values()],
-        orphans=[r["pv_name"] for r in found if r["vg_name"] == UNKNOWN],
+        orphans=[row["pv_name"] for row in orphans],
         listed=[row["pv_name"] for row in found],
         no_pv=[
             row["pv_name"]
             for row in found
             if not row["pv_uuid"] and not row["vg_name"]
+        ],
+        without_areas=[
+            row["pv_name"] for row in orphans if row["pv_mda_count"] == "0"
         ],
     )
 

@@ -132,7 +132,9 @@ def vg_of(described: Mapping[str, Any]) -> Vg:
     return Vg(**{**described, **more})
 
 
-class Scan(namedtuple("Scan", "vgs unread no_pv", defaults=((),))):
+class Scan(
+    namedtuple("Scan", "vgs unread no_pv without_areas", defaults=((), ()))
+):
     """
     What lvm found on all its devices at one time.
 
@@ -140,12 +142,15 @@ class Scan(namedtuple("Scan", "vgs unread no_pv", defaults=((),))):
     unread: {device: error} of each device that hangs, that cannot be read, or
         that has a PV of a VG whose metadata was not found.
     no_pv: the devices that were read and are no PV.
+    without_areas: those of `unread` that are a part of a VG of which another
+        part is not here, and were not made by VDSM.
     """
 
     __slots__ = ()
     vgs: list[Vg]
     unread: dict[str, errors.Error]
     no_pv: Sequence[str]
+    without_areas: Sequence[str]
 
     @property
     def is_complete(self) -> bool:

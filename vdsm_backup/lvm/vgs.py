@@ -86,7 +86,8 @@ class Lvm(Limited):
         unread = self._left_out(unlisted) if unlisted else {}
         explained = [name for name in unlisted if name not in unread]
         unread.update({name: _orphan(name) for name in report.orphans})
-        return Scan(report.vgs, unread, [*report.no_pv, *explained])
+        no_pv = [*report.no_pv, *explained]
+        return Scan(report.vgs, unread, no_pv, report.without_areas)
 
     def find_to_read(self, name: str) -> Vg:
         """

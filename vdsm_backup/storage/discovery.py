@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import functools
 import os
-import shlex
 import threading
 import time
 
 from vdsm_backup import errors
 from vdsm_backup.fileio import base as fileio
-from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.processes.jobs import Jobs
 from vdsm_backup.storage.file import DOM_MD
+from vdsm_backup.storage.meant import Meant, ambiguous
 from vdsm_backup.storage.sources import Failure, Sources, no_answer
 from vdsm_backup.text import is_uuid, printable
 
@@ -36,8 +35,6 @@ if TYPE_CHECKING:
 # Seconds that other sources may still take when the domain was found: a
 # second copy of it is worth waiting for, a hung mount is not.
 GRACE = 2
-
-_USE_UUID = "use a UUID"
 
 
 class Discovery:
@@ -71,38 +68,27 @@ class Discovery:
         command: the command that needs the domain. It is shown with --path if
             one storage is found in several places.
 
-        Raises DomainNotFound, AmbiguousDomain. If the domain was not found,
-        and a source failed, raises the error of that source. By name, a
-        domain that cannot be read might have that name, too: that is
-        ambiguous.
+        Raises DomainNotFound, AmbiguousDomain; DomainUnseen if the domain may
+        be where a source failed; DomainUncertain if another one there may
+        have the same name, too; and if the domain was not found, the error of
+        the place where it can only be.
         """
-        found, failures = self.places(domain, patient)
-        if len(found) > 1:
-            raise ambiguous(domain, found, command)
-        if not found:
-            if failures:
-                raise failures[0].error
-            raise errors.DomainNotFound(printable(domain))
-        if failures and not is_uuid(domain):
-            others = (failure.source for failure in failures)
-            error = errors.AmbiguousDomain(
-                printable(domain),
-                ", or it may be in ".join([found[0].found_at, *others]),
-            )
-            error.way_out = _USE_UUID
-            raise error
-        return found[0], failures
+        wanted = Meant(domain)
+        found, failures = self._places(wanted, patient)
+        return wanted.one(found, failures, command), failures
 
     def places(self, domain: str, patient: bool = False) -> Found:
         """
         (storages, failures) of all places where a domain of this UUID or name
-        is found. patient: as of find().
+        is found, or may be. patient: as of find().
         """
-        if not is_uuid(domain):
-            return self._scan(lambda storage: name_of(storage) == domain)
-        return self._scan(
-            lambda storage: storage.sd_id == domain,
-            enough=lambda found: bool(found) and not patient,
+        return self._places(Meant(domain), patient)
+
+    def _places(self, wanted: Meant, patient: bool) -> Found:
+        # Of names any number may be the same.
+        enough = wanted.is_uuid and not patient
+        return wanted.sift(
+            *self._scan(wanted, lambda found: enough and bool(found))
         )
 
     def twins(self, storage: Storage) -> Found:
@@ -127,31 +113,30 @@ class Discovery:
                 raise ambiguous(storage.sd_id, [storage, other])
         return twins, failures
 
-    def at_path(self, path: str) -> list[Storage]:
+    def at_path(self, path: str) -> Found:
         """
-        The domain of a directory, or the domains of a mount.
+        The domain of a directory, or the domains of a mount; and which of
+        them could not be looked at.
 
         Raises DomainNotFound, MetadataUnreadable, StorageTimeout.
         """
         path = os.path.abspath(path)
         return self._alone(path, lambda: self._at_path(path))
 
-    def _at_path(self, path: str) -> list[Storage]:
+    def _at_path(self, path: str) -> Found:
         io = self.sources.io(path)
         try:
             if DOM_MD in io.listdir(path):
                 self.sources.scanned.append(path)
-                return [self._domain_directory(path, io)]
+                return [self._domain_directory(path, io)], []
             found, failures = self.sources.scan_mount(path, io)
         except (OSError, fileio.Closed) as e:
             raise errors.MetadataUnreadable(printable(path), str(e))
         except fileio.Timeout:
             raise errors.StorageTimeout(path, self._timeout)
-        if failures:
-            raise failures[0].error
-        if not found:
+        if not (found or failures):
             raise errors.DomainNotFound(f"under {printable(path)}")
-        return found
+        return found, failures
 
     def _domain_directory(self, path: str, io: FileIO) -> Storage:
         name = os.path.basename(path)
@@ -219,52 +204,6 @@ class Discovery:
         return found, failures
 
 
-def ambiguous(
-    domain: str, found: list[Storage], command: str = ""
-) -> errors.AmbiguousDomain:
-    """
-    The error that a domain was found in several places. command: as of
-    Discovery.find().
-    """
-    places = ", ".join(printable(s.found_at) for s in found)
-    error = errors.AmbiguousDomain(printable(domain), places)
-    if len({storage.sd_id for storage in found}) > 1:
-        # Each place has the UUID.
-        error.way_out = _USE_UUID
-        return error
-    first, *others = found
-    try:
-        same = [first.is_same(other) for other in others]
-    except errors.Error as e:
-        error.way_out = f"whether they are one storage is not known: {e}"
-        return error
-    if False in same:
-        error.way_out = (
-            "they are copies, a replica beside its origin for example:"
-            " disconnect the one you do not mean; look at each: show, verify"
-            " with --path DIR or --device DEV"
-        )
-        return error
-    command = command or f"vdsm-backup-domain show {first.sd_id}"
-    command += f" --path {shlex.quote(first.found_at)}"
-    if None in same:
-        error.way_out = (
-            "if they are one storage, which is checked then, name one of them:"
-            f" {command}"
-        )
-    else:
-        error.way_out = f"they are one storage, name one of them: {command}"
-    return error
-
-
-def name_of(storage: Storage) -> str | None:
-    """
-    The domain's name by the last scan, None if it has none. Raises what
-    read() does.
-    """
-    return md_lines.parse(storage.last_scan()).values.get("DESCRIPTION")
-
-
 def _filtered(
     scan: Callable[[], Found], wanted: Callable[[Storage], bool]
 ) -> Found:
@@ -279,5 +218,7 @@ def _filtered(
             if wanted(storage):
                 kept.append(storage)
         except errors.Error as e:
-            failures.append(Failure(storage.found_at, e, storage.kind))
+            failures.append(
+                Failure(storage.found_at, e, storage.kind, storage.sd_id)
+            )
     return kept, failures

@@ -41,23 +41,37 @@ if TYPE_CHECKING:
 BLOCK_SD = "blockSD"
 GLUSTER_SD = "glusterSD"
 
+_LEADS_NOWHERE = (
+    "the link leads nowhere, so no domain is there now; if it is that of a"
+    " local domain, the disk under it is not mounted"
+)
+
+_OF_A_GUEST = (
+    "it is a PV of a VG whose other PVs are not here, and not made by VDSM:"
+    " a part of a guest's VG, say, and no domain"
+)
+
 # The source that is no mount.
 BLOCK_DEVICES = "block devices"
 
 
-class Failure(namedtuple("Failure", "source error kind", defaults=["file"])):
+class Failure(
+    namedtuple("Failure", "source error kind sd_id", defaults=["file", None])
+):
     """
     A source, or a part of one, that could not be scanned. Which domains are
     there is unknown.
 
     source: a mount, a directory of a domain, a device, or BLOCK_DEVICES.
     kind: "file" or "block".
+    sd_id: of the only domain that can be there. None: it may be any.
     """
 
     __slots__ = ()
     source: str
     error: errors.Error
     kind: str
+    sd_id: str | None
 
 
 def no_answer(source: str, timeout: float) -> Failure:
@@ -75,7 +89,11 @@ class Sources:
 
     passed_over: what scans have seen and not taken for a domain: {mount: names
         of entries that are no UUID, or have no directory dom_md}.
+    no_sources: what cannot be scanned and hides no domain: {entry of a
+        directory in which VDSM mounts, or device: what is wrong with it}. See
+        docs/filesystems.md.
     other_vgs: VGs that scans have seen and not taken for a domain.
+    devices: the block devices that were to be scanned.
     scanned: the sources that were scanned so far, in the order in which they
         answered.
     """
@@ -83,7 +101,9 @@ class Sources:
     def __init__(self, options: Options) -> None:
         self._options = options
         self.passed_over: dict[str, list[str]] = {}
+        self.no_sources: dict[str, str] = {}
         self.other_vgs: list[Vg] = []
+        self.devices: Sequence[str] = ()
         self.scanned: list[str] = []
 
     def scans(self) -> dict[str, Callable[[], Found]]:
@@ -96,7 +116,7 @@ class Sources:
         """
         scans: dict[str, Callable[[], Found]] = {
             path: functools.partial(self._scan_source, path, self._scan_path)
-            for path in self._mounts()
+            for path in self.mounts()
         }
         scans[BLOCK_DEVICES] = functools.partial(
             self._scan_source, BLOCK_DEVICES, self._scan_configured, "block"
@@ -114,7 +134,7 @@ class Sources:
         except (errors.Error, OSError, fileio.Timeout, fileio.Closed) as e:
             return [], [Failure(source, self._ours(source, e), kind)]
 
-    def _mounts(self) -> list[str]:
+    def mounts(self) -> list[str]:
         """
         Paths of mounts. Only the local directories in which VDSM mounts are
         listed: no mounted file system is touched.
@@ -152,7 +172,14 @@ class Sources:
             )
 
     def _scan_path(self, path: str) -> Found:
-        return self.scan_mount(path, self.io(path))
+        try:
+            return self.scan_mount(path, self.io(path))
+        except FileNotFoundError:
+            # VDSM makes a link to the directory of a local domain.
+            self.no_sources[path] = _LEADS_NOWHERE
+        except NotADirectoryError:
+            self.no_sources[path] = "it is no directory, so no domain is there"
+        return [], []
 
     def scan_mount(self, path: str, io: FileIO) -> Found:
         """
@@ -178,7 +205,7 @@ class Sources:
                 continue
             except OSError as e:
                 error = self._ours(directory, e)
-                failures.append(Failure(directory, error))
+                failures.append(Failure(directory, error, sd_id=name))
                 continue
             if stat.S_ISDIR(st.st_mode):
                 found.append(self.file(name, directory, io))
@@ -187,9 +214,9 @@ class Sources:
         return found, failures
 
     def _scan_configured(self, source: str) -> Found:
-        return self.scan_devices(
-            devices.configured_or_multipath(self._options.lvm_devices)
-        )
+        names = devices.configured_or_multipath(self._options.lvm_devices)
+        self.devices = names
+        return self.scan_devices(names)
 
     def scan_devices(self, names: Sequence[str]) -> Found:
         """
@@ -217,7 +244,9 @@ class Sources:
         failures = [
             Failure(name, error, "block")
             for name, error in sorted(scan.unread.items())
+            if name not in scan.without_areas
         ]
+        self.no_sources.update(dict.fromkeys(scan.without_areas, _OF_A_GUEST))
         return found, failures
 
     def io(self, path: str) -> FileIO:

@@ -221,9 +221,9 @@ class BlockDomain:
         )
         return json.loads(text)["report"][0][command[:-1]]
 
-    def lvm(self, args, check=True):
-        """Run lvm, limited to the devices of this domain."""
-        limit = ["--devices", ",".join(self.devices)]
+    def lvm(self, args, check=True, devices=None):
+        """Run lvm, limited to the devices of this domain, or to these."""
+        limit = ["--devices", ",".join(devices or self.devices)]
         done = subprocess.run(
             [lvm_command.LVM, args[0], *limit, *args[1:]],
             stdin=subprocess.DEVNULL,

@@ -68,6 +68,7 @@ def test_json(host):
                 "notes": [],
             }
         ],
+        "notes": [],
     }
 
 
@@ -79,8 +80,11 @@ def test_gluster_mounts_too(host):
 
 def test_nothing_found(host):
     done = host.run("list")
-    assert done == commandline.Done(
-        0, "", "note: no storage domain was found\n"
+    assert (done.code, done.out) == (0, "")
+    assert done.err == (
+        f"note: no storage domain was found; searched: {host.mount}; no block"
+        " device: this host has no multipath device, and [lvm] devices names"
+        " none\n"
     )
     assert host.json("list").json["domains"] == []
 
@@ -117,7 +121,7 @@ def test_domain_that_cannot_be_read_is_a_row_with_its_error(host):
 def test_place_that_fails_is_a_row(host):
     good = host.domain()
     path = os.path.join(host.repo, "mnt", "broken")
-    os.symlink("/nonexistent", path)
+    os.symlink("broken", path)
     done = host.json("list")
     assert done.code == 3
     row = done.json["domains"][1]

@@ -53,7 +53,7 @@ def test_common_options_may_stand_behind(host):
         ["set", "", "--reason", "why"],
         ["verify", "data1", ""],
         ["verify", "--path", ""],
-        ["show", "a", "b"],
+        ["check", "a", "b"],
         ["show", "--path", "/a", "--device", "/b"],
         ["verify", "--path", "/a", "--device", "/b"],
         ["set", "data1"],

@@ -129,7 +129,7 @@ def test_name_in_a_place_that_cannot_be_read(host):
     host.domain(sd_id=A, name="data1")
     host.domain(sd_id=B, name="data2")
     filedomain.put_bytes(host.mount, B, b"\xff")
-    assert host.json("set", "data1", *WHY).error == 957
+    assert host.json("set", "data1", *WHY).error == 9609
     assert host.run("set", A, *WHY).code == 0
 
 

@@ -80,7 +80,7 @@ def test_domain_and_place_that_cannot_be_read(host, dom_md):
     """Neither is known to be wrong: it cannot be looked at."""
     os.unlink(os.path.join(dom_md, "metadata"))
     path = os.path.join(host.repo, "mnt", "broken")
-    os.symlink("/nonexistent", path)
+    os.symlink("broken", path)
     checks = host.json("doctor").json["checks"]
     found = {c["name"]: c for c in checks}
     for name in (f"domain {A}", f"storage {path}"):
@@ -90,3 +90,12 @@ def test_domain_and_place_that_cannot_be_read(host, dom_md):
     # Either may be flagged.
     assert found["VMs"]["state"] == "unknown"
     assert path in found["VMs"]["text"] and A in found["VMs"]["text"]
+
+
+def test_link_that_leads_nowhere_is_a_note(host, dom_md):
+    path = os.path.join(host.repo, "mnt", "left")
+    os.symlink("/nonexistent", path)
+    checks = host.json("doctor").json["checks"]
+    (found,) = [c for c in checks if c["name"] == f"storage {path}"]
+    assert found["state"] == "note"
+    assert "leads nowhere" in found["text"]

@@ -10,6 +10,7 @@ ROW = {
     "pv_uuid": "PV-A",
     "pv_duplicate": "",
     "pv_missing": "",
+    "pv_mda_count": "2",
     "pv_mda_used_count": "2",
     "vg_name": "sd1",
     "vg_uuid": "VG-1",
@@ -22,6 +23,7 @@ SECOND = {
     **ROW,
     "pv_name": "/dev/mapper/b",
     "pv_uuid": "PV-B",
+    "pv_mda_count": "2",
     "pv_mda_used_count": "0",
 }
 # As lvm 2.03.16 shows a replica: no tags, and attributes of nothing.
@@ -29,6 +31,7 @@ DUPLICATE = {
     **ROW,
     "pv_name": "/dev/mapper/c",
     "pv_duplicate": "duplicate",
+    "pv_mda_count": "2",
     "pv_mda_used_count": "0",
     "vg_attr": "r-----",
     "vg_tags": "",
@@ -67,7 +70,17 @@ def test_all_devices_of_the_report_are_listed():
 def test_pv_whose_vg_is_not_found():
     orphan = {**EMPTY, "vg_name": "[unknown]"}
     assert report(ROW, orphan).orphans == ["/dev/mapper/d"]
+    assert report(ROW, orphan).without_areas == []
     assert report(ROW, EMPTY).orphans == []
+
+
+@pytest.mark.parametrize("count, found", [("0", True), ("2", False)])
+def test_orphan_that_vdsm_has_not_made(count, found):
+    more = {"vg_name": "[unknown]", "pv_mda_count": count}
+    orphan = {**EMPTY, **more}
+    expected = [EMPTY["pv_name"]] if found else []
+    assert report(ROW, orphan).without_areas == expected
+    assert report(ROW, orphan).orphans == [EMPTY["pv_name"]]
 
 
 def test_devices_that_are_no_pv():
@@ -182,7 +195,7 @@ def test_missing_pv_has_one_name():
 
 
 def test_no_pv_at_all():
-    assert report() == lvm_report.Report([], [], [], [])
+    assert report() == lvm_report.Report([], [], [], [], [])
 
 
 # Never less than asked for: "no such domain" would be wrong.

@@ -156,3 +156,17 @@ def test_repo_root_that_hangs(host, monkeypatch):
         fs.clear()
         os.rename(os.path.join(fs.root, "mnt"), os.path.join(fs.root, "away"))
         assert found(host) == ([], [])
+
+
+def test_directory_of_another_uuid_that_cannot_be_looked_at(host):
+    """It is no place where a domain of this UUID may be."""
+    os.symlink(B, os.path.join(host.mount, B))
+    assert discovery(host).places(A) == ([], [])
+    (failure,) = discovery(host).places(B)[1]
+    assert failure.sd_id == B
+    with pytest.raises(errors.DomainNotFound):
+        discovery(host).find(A)
+    with pytest.raises(errors.MetadataUnreadable):
+        discovery(host).find(B)
+    with pytest.raises(errors.DomainUnseen):
+        discovery(host).find("data1")

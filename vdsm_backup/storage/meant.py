@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Which of the domains that were found is meant by its UUID, by its name, or by
+the beginning of its UUID, and what to say if that is none, or not certain.
+
+The beginning of a UUID means a domain only if no domain has it as its name.
+"""
+
+from __future__ import annotations
+
+import shlex
+
+from vdsm_backup import errors
+from vdsm_backup.metadata import lines as md_lines
+from vdsm_backup.text import begins_uuid, is_uuid, listed, printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Sequence
+
+    from vdsm_backup.storage.base import Storage
+    from vdsm_backup.storage.sources import Failure, Found
+
+_USE_UUID = "use a UUID"
+
+
+class Meant:
+    """
+    Says of each storage whether it may be meant; then sift() knows which are.
+
+    is_uuid: whether no storage has to be read for that.
+    """
+
+    def __init__(self, domain: str) -> None:
+        self._domain = domain
+        self.is_uuid = is_uuid(domain)
+        self._beginning = domain.lower() if begins_uuid(domain.lower()) else ""
+        self._named: list[Storage] = []
+
+    def __call__(self, storage: Storage) -> bool:
+        """
+        Raises what name_of() does, if the name of the storage may be that.
+        """
+        if self.is_uuid:
+            return storage.sd_id == self._domain
+        begins = self._begins(storage.sd_id)
+        try:
+            named = name_of(storage) == self._domain
+        except errors.Error:
+            # It is meant, whatever its name is.
+            if begins:
+                return True
+            raise
+        if named:
+            self._named.append(storage)
+        return begins or named
+
+    def sift(self, found: list[Storage], failures: list[Failure]) -> Found:
+        """
+        Those of the storages that are meant, and the failures in which a
+        domain is that may be meant, too.
+        """
+        if self.is_uuid:
+            mine = (None, self._domain)
+            return found, [f for f in failures if f.sd_id in mine]
+        if self._named:
+            found = [storage for storage in found if storage in self._named]
+        return found, failures
+
+    def one(
+        self,
+        found: list[Storage],
+        failures: list[Failure],
+        command: str = "",
+    ) -> Storage:
+        """
+        The storage that is meant, of what sift() gives. Raises and command: as
+        Discovery.find().
+        """
+        if len(found) > 1:
+            raise ambiguous(self._domain, found, command)
+        self.require_certain(found, failures)
+        return found[0]
+
+    def require_certain(
+        self, found: Sequence[Storage], failures: Sequence[Failure]
+    ) -> None:
+        """
+        Raises what Discovery.find() does but AmbiguousDomain.
+
+        found, failures: of sift().
+        """
+        domain = printable(self._domain)
+        if not found:
+            for failure in failures:
+                if failure.sd_id and self._is(failure.sd_id):
+                    raise failure.error
+            if failures:
+                raise errors.DomainUnseen(domain, _where_it_may_be(failures))
+            raise errors.DomainNotFound(domain)
+        if failures and not self.is_uuid:
+            why = "has this name" if self._named else "begins so"
+            raise errors.DomainUncertain(
+                domain, found[0].sd_id, why, _unread(failures)
+            )
+
+    def _is(self, sd_id: str) -> bool:
+        return sd_id == self._domain or self._begins(sd_id)
+
+    def _begins(self, sd_id: str) -> bool:
+        return bool(self._beginning) and sd_id.startswith(self._beginning)
+
+
+def _where_it_may_be(failures: Sequence[Failure]) -> str:
+    domains, places = _texts(failures)
+    texts = []
+    if domains:
+        texts.append(
+            "The names of these domains could not be read, it may be one of"
+            f" them: {listed(domains)}"
+        )
+    if places:
+        texts.append(
+            "These places could not be searched, it may be there:"
+            f" {listed(places)}"
+        )
+    return ". ".join(texts)
+
+
+def _unread(failures: Sequence[Failure]) -> str:
+    domains, places = _texts(failures)
+    texts = []
+    if domains:
+        what = "the name of 1 domain"
+        if len(domains) > 1:
+            what = f"the names of {len(domains)} domains"
+        texts.append(f"{what} cannot be read: {listed(domains)}")
+    if places:
+        what = "1 place" if len(places) == 1 else f"{len(places)} places"
+        texts.append(f"{what} cannot be searched: {listed(places)}")
+    return "; ".join(texts)
+
+
+def _texts(failures: Sequence[Failure]) -> tuple[list[str], list[str]]:
+    """What to say of (domains, places), each once."""
+    domains, places = {}, {}
+    for failure in failures:
+        error = failure.error
+        if failure.sd_id:
+            text = f"{failure.sd_id} (error {error.code})"
+            domains[failure.sd_id] = text
+        else:
+            source = printable(failure.source)
+            why = printable(error.in_brief())
+            places[source] = f"{source} (error {error.code}: {why})"
+    return list(domains.values()), list(places.values())
+
+
+def ambiguous(
+    domain: str, found: list[Storage], command: str = ""
+) -> errors.AmbiguousDomain:
+    """
+    The error that a domain was found in several places. command: as of
+    Discovery.find().
+    """
+    places = listed(printable(s.found_at) for s in found)
+    error = errors.AmbiguousDomain(printable(domain), places)
+    if len({storage.sd_id for storage in found}) > 1:
+        # Each place has the UUID.
+        error.way_out = _USE_UUID
+        return error
+    first, *others = found
+    try:
+        same = [first.is_same(other) for other in others]
+    except errors.Error as e:
+        error.way_out = f"whether they are one storage is not known: {e}"
+        return error
+    if False in same:
+        error.way_out = (
+            "they are copies, a replica beside its origin for example:"
+            " disconnect the one you do not mean; look at each: show, verify"
+            " with --path DIR or --device DEV"
+        )
+        return error
+    command = command or f"vdsm-backup-domain show {first.sd_id}"
+    command += f" --path {shlex.quote(first.found_at)}"
+    if None in same:
+        error.way_out = (
+            "if they are one storage, which is checked then, name one of them:"
+            f" {command}"
+        )
+    else:
+        error.way_out = f"they are one storage, name one of them: {command}"
+    return error
+
+
+def name_of(storage: Storage) -> str:
+    """
+    The domain's name by the last scan. Raises what read() does, and
+    NotMetadata if there is no name: the domain may have had any.
+    """
+    name = md_lines.parse(storage.last_scan()).values.get("DESCRIPTION")
+    if name is None:
+        raise errors.NotMetadata(storage.sd_id, "it has no name (DESCRIPTION)")
+    return name
