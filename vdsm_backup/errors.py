@@ -1323,15 +1323,25 @@ class InvalidArgument(Error):
 
 class Interrupted(Error):
     """
-    The command was interrupted, for example by Ctrl-C.
+    The command was interrupted, by Ctrl-C or SIGTERM.
 
-    If it was changing a domain, look with `show` what the domain has now. The
-    lease is given back by a process that Ctrl-C does not end.
+    The message says what that means for the domain: nothing was changed; or
+    the change was made before; or the outcome is unknown, as with error 982,
+    since the write was on its way: look with `show` what the domain has now.
+    The lease is given back by a process that Ctrl-C does not end.
     """
 
     code = 991
-    msg = "Interrupted"
-    hints = ("a domain that was being changed: vdsm-backup-domain show",)
+    takes = ("state",)
+    msg = "Interrupted{self.state}"
+
+    #: The signal, SIGINT or SIGTERM.
+    number: int = 2
+    #: The next step. "": there is none.
+    next_step: str = ""
+
+    def hint_lines(self) -> list[str]:
+        return [self.next_step] if self.next_step else []
 
 
 class InternalError(Error):

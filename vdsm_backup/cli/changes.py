@@ -22,6 +22,7 @@ from vdsm_backup.cli import (
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.metadata import flag
 from vdsm_backup.metadata import lines as md_lines
+from vdsm_backup.processes import signals
 from vdsm_backup.text import is_uuid, printable
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from vdsm_backup.change.change import Result
     from vdsm_backup.change.history import Copy
+    from vdsm_backup.cli.interruption import Stage
     from vdsm_backup.cli.objects import DomainObject
     from vdsm_backup.cli.wiring import HostWorld
     from vdsm_backup.config import Config
@@ -82,6 +84,7 @@ def make(
     args: argparse.Namespace,
     options: Config,
     ui: output.UI,
+    stage: Stage,
     copy: Copy | None = None,
     show_lines: bool = False,
 ) -> Exit:
@@ -89,13 +92,14 @@ def make(
     Make a change by calling `work`, and show the result.
 
     failures: sources on which another domain with the same UUID may be.
+    stage: told how far the change has come.
     copy: the kept one that is put back; what differs is then shown.
     show_lines: also show all lines, and what differs.
 
     Raises what `work` raises, and what _require_as_written() does.
     """
     world = wiring.HostWorld(
-        storage, options, args.timeout, ui.progress, storage.twins
+        storage, options, args.timeout, ui.progress, storage.twins, stage
     )
     tidied: tuple[str, ...] = ()
     try:
@@ -104,6 +108,8 @@ def make(
         if not args.dry_run:
             tidied = world.tidy()
             ui.left_behind(tidied)
+    # What was done is told, and there is nothing more to do.
+    signals.ignore_ends()
     _require_as_written(storage.sd_id, result)
     reading = readings.from_lines(storage, result.lines)
     domain = objects.domain_object(reading)
@@ -143,14 +149,16 @@ def make(
 
 
 def find(
-    args: argparse.Namespace, options: Config, ui: output.UI
+    args: argparse.Namespace, options: Config, ui: output.UI, stage: Stage
 ) -> tuple[Storage, list[Failure]]:
     """
     As target.to_change(), and raises what that does. The lockspace that a
     killed run has left joined is left then, too, if SD is a UUID.
     """
     try:
-        return target.to_change(args, options, ui.waits_for)
+        storage, failures = target.to_change(args, options, ui.waits_for)
+        stage.sd_id = storage.sd_id
+        return storage, failures
     except errors.Error:
         sd_id = target.plain(args.sd)
         if is_uuid(sd_id) and not args.dry_run:

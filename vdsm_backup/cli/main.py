@@ -36,11 +36,19 @@ def run() -> NoReturn:
     # What we and our children make has the modes that we say.
     os.umask(0o022)
     signals.hear_of_children()
-    forking.allow()
-    _open_standard_files()
-    out = _own_stdout()
-    err = sys.stderr or open(os.devnull, "w")
-    os._exit(main(sys.argv[1:], out, err))
+    code = Exit.INTERRUPTED
+    try:
+        signals.hear_of_ends()
+        forking.allow()
+        _open_standard_files()
+        out = _own_stdout()
+        err = sys.stderr or open(os.devnull, "w")
+        code = main(sys.argv[1:], out, err)
+        signals.ignore_ends()
+    except KeyboardInterrupt as e:
+        # In the moment before main(), or after it.
+        code = exit_code(_interrupted(e))
+    os._exit(code)
 
 
 def main(argv: list[str], out: TextIO, err: TextIO) -> Exit:
@@ -66,8 +74,9 @@ def main(argv: list[str], out: TextIO, err: TextIO) -> Exit:
         code = _misused(e, argv, ui)
     except errors.Error as e:
         code = _report(e, ui)
-    except KeyboardInterrupt:
-        code = _report(errors.Interrupted(), ui)
+    except KeyboardInterrupt as e:
+        signals.ignore_ends()
+        code = _report(_interrupted(e), ui)
     except Exception as e:
         if "--debug" in argv:
             import traceback
@@ -80,6 +89,8 @@ def main(argv: list[str], out: TextIO, err: TextIO) -> Exit:
 
 def exit_code(error: errors.Error | type[errors.Error]) -> Exit:
     """The exit code of a command that fails with this error."""
+    if isinstance(error, errors.Interrupted):
+        return Exit(128 + error.number)
     if error.wrong_usage:
         return Exit.USAGE
     return Exit.REFUSED if error.refusal else Exit.FAILED
@@ -100,6 +111,13 @@ def _command(argv: list[str], ui: output.UI) -> Exit:
         if args.becomes_user:
             become_user(options)
     return module.run(args, options, ui)
+
+
+def _interrupted(interrupt: KeyboardInterrupt) -> errors.Interrupted:
+    """Of a command that has changed nothing, or does not say so itself."""
+    error = errors.Interrupted("")
+    error.number = signals.number_of(interrupt)
+    return error
 
 
 def _require_root(argv: list[str], options: config.Config) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vdsm_backup.change import change, through_vdsm
-from vdsm_backup.cli import changes
+from vdsm_backup.cli import changes, interruption
 from vdsm_backup.host import vdsm_client
 from vdsm_backup.metadata import domain, flag
 from vdsm_backup.metadata import lines as md_lines
@@ -54,8 +54,8 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
         pool_is_gone=args.pool_is_gone,
     )
     children = changes.USERS_TOO if request.value else changes.CHILDREN
-    with forks.up(children):
-        return _change(request, args, options, ui)
+    with interruption.told(args) as stage, forks.up(children):
+        return _change(request, args, options, ui, stage)
 
 
 def _change(
@@ -63,13 +63,15 @@ def _change(
     args: argparse.Namespace,
     options: Config,
     ui: UI,
+    stage: interruption.Stage,
 ) -> Exit:
-    storage, failures = changes.find(args, options, ui)
+    storage, failures = changes.find(args, options, ui, stage)
 
     def work(world: World) -> change.Result:
         # A domain that is in a pool is changed by VDSM, any other by us. In
         # both cases the metadata is read again.
-        pool = md_lines.parse(storage.last_scan()).values.get(domain.POOL)
+        values = md_lines.parse(storage.last_scan()).values
+        pool = values.get(domain.POOL)
         if request.pool_is_gone or pool in (None, "", domain.NO_POOL):
             return change.change(storage, request, world)
         if storage.twins:
@@ -84,7 +86,10 @@ def _change(
         vdsm = vdsm_client.Vdsm(
             options.vdsm_host, options.vdsm_port, options.vdsm_tls
         )
-        return through_vdsm.change_flag(storage, request, world, vdsm)
+        wanted = {**values, flag.BACKUP: str(request.value)}
+        return through_vdsm.change_flag(
+            storage, request, world, vdsm, lambda: stage.by_others(wanted)
+        )
 
     return changes.make(
         storage,
@@ -94,4 +99,5 @@ def _change(
         args,
         options,
         ui,
+        stage,
     )

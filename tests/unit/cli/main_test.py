@@ -230,7 +230,7 @@ def test_configuration_after_the_command_wins(host):
         (errors.WrongUsage("why", "who"), 2),
         (errors.InvalidReason("why"), 2),
         (errors.DomainInUse("data1", "VM web1"), 4),
-        (errors.Interrupted(), 1),
+        (errors.Interrupted(""), 130),
     ],
 )
 def test_exit_code_of_errors(host, monkeypatch, error, code):
