@@ -62,7 +62,7 @@ def test_all_commands(leased):
 
     done = leased.process("clear", A, "--reason", "no more")
     assert done == commandline.Done(
-        0, f"Storage domain data1 ({A}) is no backup domain now.\n", ""
+        0, f"Storage domain data1 ({A}) is no longer a backup domain.\n", ""
     )
 
     done = leased.process("history", A, "--json")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from vdsm_backup import errors
 from vdsm_backup.cli import (
     comparison,
+    diagnosis,
     layout,
     objects,
     output,
@@ -20,6 +21,7 @@ from vdsm_backup.cli import (
     wiring,
 )
 from vdsm_backup.cli.exits import Exit
+from vdsm_backup.host import caller
 from vdsm_backup.metadata import flag
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.processes import signals
@@ -101,9 +103,12 @@ def make(
     world = wiring.HostWorld(
         storage, options, args.timeout, ui.progress, storage.twins, stage
     )
+    if getattr(args, "by", None):
+        world.who = flag.changed_by(*caller.claimed(args.by))
     tidied: tuple[str, ...] = ()
     try:
-        result = work(world)
+        with diagnosis.explaining(storage, options):
+            result = work(world)
     finally:
         if not args.dry_run:
             tidied = world.tidy()

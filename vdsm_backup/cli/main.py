@@ -23,6 +23,7 @@ from vdsm_backup.host.user import become_user, make_directories
 from vdsm_backup.processes import forking, signals
 
 if TYPE_CHECKING:
+    import argparse
     from typing import NoReturn, TextIO
 
 
@@ -105,7 +106,7 @@ def _command(argv: list[str], ui: output.UI) -> Exit:
     if args.on_host:
         options = config.load(args.config)
         if args.needs_root:
-            _require_root(argv, options)
+            _require_root(argv, args, options)
         if args.changes and not args.dry_run:
             make_directories(options)
         if args.becomes_user:
@@ -120,12 +121,15 @@ def _interrupted(interrupt: KeyboardInterrupt) -> errors.Interrupted:
     return error
 
 
-def _require_root(argv: list[str], options: config.Config) -> None:
+def _require_root(
+    argv: list[str], args: argparse.Namespace, options: config.Config
+) -> None:
     """
     Raise NeedsRoot, unless root has started us, or the user of storage: the
-    former can become the latter.
+    former can become the latter. To say who makes a change takes root.
     """
-    if os.getuid() not in (0, options.uid):
+    users = {0} if getattr(args, "by", None) else {0, options.uid}
+    if os.getuid() not in users:
         raise errors.NeedsRoot(shlex.join([parser.PROGRAM, *argv]))
 
 

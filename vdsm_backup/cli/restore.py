@@ -114,9 +114,11 @@ def _copy(
             domain.check(copy.lines, sd_id)
             return copy, skipped
         except errors.SealMissing:
-            reason = "it has no seal"
+            reason = "it has no checksum (seal)"
         except errors.Error as e:
             reason = str(e)
         skipped.append(f"copy {number} is not whole: {reason}")
         ui.notes(skipped[-1:])
-    raise errors.HistoryNotFound(sd_id, "that is whole")
+    error = errors.HistoryNotFound(sd_id, "that is whole")
+    error.has_others = bool(skipped)
+    raise error

@@ -7,6 +7,7 @@ gone.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from vdsm_backup.change import change, through_vdsm
@@ -32,9 +33,9 @@ _WORDS = {
         "is a backup domain already, for this reason",
     ),
     "clear": changes.Words(
-        "is no backup domain now",
-        "would become no backup domain",
-        "is no backup domain, and this reason is given already",
+        "is no longer a backup domain",
+        "would stop being a backup domain",
+        "is no backup domain",
     ),
 }
 
@@ -52,6 +53,8 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
         despite_open_images=args.despite_open_images,
         accept_origin=args.accept_origin,
         pool_is_gone=args.pool_is_gone,
+        # There is none of `clear`.
+        replace=getattr(args, "replace", False),
     )
     children = changes.USERS_TOO if request.value else changes.CHILDREN
     with interruption.told(args) as stage, forks.up(children):
@@ -87,8 +90,9 @@ def _change(
             options.vdsm_host, options.vdsm_port, options.vdsm_tls
         )
         wanted = {**values, flag.BACKUP: str(request.value)}
+        asked = _with_name(request, args.by)
         return through_vdsm.change_flag(
-            storage, request, world, vdsm, lambda: stage.by_others(wanted)
+            storage, asked, world, vdsm, lambda: stage.by_others(wanted)
         )
 
     return changes.make(
@@ -101,3 +105,14 @@ def _change(
         ui,
         stage,
     )
+
+
+def _with_name(request: change.Request, by: str | None) -> change.Request:
+    """
+    The request for VDSM, whose verb says itself who has asked it: a name that
+    was given is told in the reason. Raises InvalidReason.
+    """
+    if not by:
+        return request
+    reason = flag.require_reason(f"{request.reason} (by {by})")
+    return dataclasses.replace(request, reason=reason)

@@ -30,7 +30,13 @@ if TYPE_CHECKING:
 
 
 # Options without a value, of commands that change a domain.
-_FLAGS = ("despite_open_images", "accept_origin", "pool_is_gone", "dry_run")
+_FLAGS = (
+    "replace",
+    "despite_open_images",
+    "accept_origin",
+    "pool_is_gone",
+    "dry_run",
+)
 
 
 def plain(sd: str) -> str:
@@ -83,7 +89,7 @@ def again(
     sd_id: UUID of the domain, if it is known.
     """
     words = [PROGRAM, args.command, sd_id or args.sd]
-    names = ["reason", "number", "file", "timeout", "config"]
+    names = ["reason", "by", "number", "file", "timeout", "config"]
     if with_path:
         names.append("path")
     for name in names:

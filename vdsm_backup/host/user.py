@@ -89,9 +89,11 @@ def _require_our_code(options: Config) -> None:
     """
     for path in (errors.__file__, sys.executable):
         if not os.access(path, os.R_OK, effective_ids=True):
-            raise options.invalid(
-                "storage",
-                "user",
-                f"user {options.uid} cannot read {path}: install it where"
-                " every user can",
+            # No option is wrong, whatever the code of the error says: a hook
+            # may raise it, and there is no other code for it.
+            text = (
+                f"User {options.uid}, as whom storage is read, cannot read"
+                f" {path}, which this program is: install it, or start it"
+                " from a directory, where every user can read it"
             )
+            raise errors.from_text(errors.ConfigInvalid.code, text)
