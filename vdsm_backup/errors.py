@@ -506,7 +506,11 @@ class VolumeGroupUnsafe(Unreadable):
                 f" vgimport {self.vg}, with --devices of its PVs"
             ]
         if "foreign" in self.reason:
-            known = f'local/extra_system_ids=["{self.reason.split()[-1]}"]'
+            owner = self.reason.split()[-1]
+            known = (
+                'global/system_id_source="lvmlocal"'
+                f' local/system_id="{owner}"'
+            )
             return [
                 "a VG of VDSM has no system ID; if no other host uses it:"
                 f" vgchange --config '{known}' --systemid '' {self.vg}, with"

@@ -6,6 +6,7 @@ told, which what failed does not say.
 
 import os
 import shutil
+import subprocess
 
 import pytest
 
@@ -97,3 +98,20 @@ def test_owner_of_the_directory(leased):
     assert "error 970: " in done.err
     assert f"cannot use dom_md of storage domain {A}" in done.err
     assert "hint: on the server: chown 36:36" in done.err
+
+
+@pytest.mark.parametrize("name", ["dom_md/metadata", "dom_md"])
+def test_immutable(leased, name):
+    leased.domain(sd_id=A)
+    path = os.path.join(leased.mount, A, name)
+    if subprocess.run(["chattr", "+i", path]).returncode:
+        pytest.skip("no chattr here")
+    try:
+        done = leased.process("set", A, *WHY)
+    finally:
+        subprocess.run(["chattr", "-i", path], check=True)
+    assert "error 970: " in done.err
+    assert done.err.count("was not changed") == 1
+    assert "hint: see whether the file or its directory is immutable" in (
+        done.err
+    )

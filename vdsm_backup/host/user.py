@@ -92,8 +92,8 @@ def _require_our_code(options: Config) -> None:
             # No option is wrong, whatever the code of the error says: a hook
             # may raise it, and there is no other code for it.
             text = (
-                f"User {options.uid}, as whom storage is read, cannot read"
-                f" {path}, which this program is: install it, or start it"
-                " from a directory, where every user can read it"
+                f"This program is not where it can work: user {options.uid}"
+                f" cannot read {path}; install it where every user can, or"
+                " start it from such a directory"
             )
             raise errors.from_text(errors.ConfigInvalid.code, text)
