@@ -19,7 +19,7 @@ from __future__ import annotations
 # A hook imports this module: see processes/__init__.py.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from typing import Any, ClassVar
 
 # First and last code: of what may cross a verb or a hook, and of all else.
@@ -132,6 +132,25 @@ class VmRefused(Error):
                 " --for 2h --reason TEXT"
             )
         return lines
+
+
+class Caused(Error):
+    """
+    What another program says, and that says little; never raised itself.
+
+    causes: what was found to be wrong with the domain.
+    """
+
+    causes: Sequence[Error] = ()
+
+    def __str__(self) -> str:
+        return "; ".join([super().__str__(), *map(str, self.causes)])
+
+    def hint_lines(self) -> list[str]:
+        if not self.causes:
+            return super().hint_lines()
+        lines = [line for e in self.causes for line in e.hint_lines()]
+        return list(dict.fromkeys(lines))
 
 
 # From and to other processes
@@ -336,6 +355,11 @@ class MetadataUnreadable(Unreadable):
     brief = "{self.reason}"
     hints = ("check the storage connection",)
 
+    def hint_lines(self) -> list[str]:
+        if not self.said and "Permission denied" in self.reason:
+            return list(AccessRefused.hints)
+        return super().hint_lines()
+
 
 class MetadataMissing(Unreadable):
     """
@@ -393,7 +417,7 @@ class NotMetadata(Untrustworthy):
 
 class SealBroken(Untrustworthy):
     """
-    The seal (_SHA_CKSUM) does not match the metadata.
+    The checksum of the metadata (_SHA_CKSUM, its seal) is wrong.
 
     Somebody edited the metadata by hand, or it is damaged. VDSM refuses such
     a domain too (its error 752). We change nothing here. Find out what
@@ -405,8 +429,9 @@ class SealBroken(Untrustworthy):
     code = 964
     takes = ("domain", "declared", "computed")
     msg = (
-        "The seal of storage domain {self.domain} is broken: metadata"
-        " declares {self.declared}, should be {self.computed}"
+        "The metadata of storage domain {self.domain} was changed by hand or"
+        " is damaged: its checksum (_SHA_CKSUM) is {self.declared}, computed"
+        " {self.computed}"
     )
     brief = "its checksum is wrong"
     hints = (
@@ -418,7 +443,7 @@ class SealBroken(Untrustworthy):
 
 class SealMissing(Untrustworthy):
     """
-    The metadata has no seal (_SHA_CKSUM).
+    The metadata has no checksum (_SHA_CKSUM, its seal).
 
     VDSM trusts such metadata as it is; we read it with a warning and change
     nothing. Any change of the domain by VDSM (for example its description)
@@ -427,7 +452,10 @@ class SealMissing(Untrustworthy):
 
     code = 965
     takes = ("domain",)
-    msg = "The metadata of storage domain {self.domain} has no seal"
+    msg = (
+        "The metadata of storage domain {self.domain} has no checksum"
+        " (_SHA_CKSUM)"
+    )
     hints = (
         "any change by VDSM seals it, for example of the description",
         "without VDSM: vdsm-backup-domain reseal {self.domain} --reason TEXT",
@@ -501,6 +529,27 @@ class VolumeGroupUnsafe(Unreadable):
         "one LUN that is seen as two devices: name one of them in [lvm]"
         " devices",
     )
+
+    def hint_lines(self) -> list[str]:
+        if self.said:
+            return super().hint_lines()
+        if "exported" in self.reason:
+            return [
+                "if no other host is to import it:"
+                f" vgimport {self.vg}, with --devices of its PVs"
+            ]
+        if "foreign" in self.reason:
+            owner = self.reason.split()[-1]
+            known = (
+                'global/system_id_source="lvmlocal"'
+                f' local/system_id="{owner}"'
+            )
+            return [
+                "a VG of VDSM has no system ID; if no other host uses it:"
+                f" vgchange --config '{known}' --systemid '' {self.vg}, with"
+                " --devices of its PVs"
+            ]
+        return super().hint_lines()
 
 
 class LeaseAreaUnusable(Error):
@@ -624,7 +673,7 @@ class LvmFailed(Unreadable):
     )
 
 
-class WriteFailed(Error):
+class WriteFailed(Caused):
     """
     The change could not be written; the old metadata is intact.
 
@@ -643,6 +692,17 @@ class WriteFailed(Error):
         " {self.reason}"
     )
     hints = ("repair the storage and run the command again",)
+
+    def hint_lines(self) -> list[str]:
+        lines = super().hint_lines()
+        # Also root gets it for a file that is immutable.
+        if not self.said and "Operation not permitted" in self.reason:
+            lines.insert(
+                0,
+                "see whether the file or its directory is immutable (chattr"
+                " +i): lsattr -d DIR DIR/metadata, in dom_md of the domain",
+            )
+        return lines
 
 
 # Changing the flag
@@ -723,9 +783,10 @@ class DomainInUse(Error):
     A VM, or a transfer, has an image of the domain open.
 
     The flag forbids running VMs from the domain, so it is not set while one
-    does. Stop or move what is listed. An image open for writing by qemu may
-    also be a backup that is being uploaded: wait for it, or say
-    --despite-open-images.
+    does. On file domains the locks that qemu has on its images tell of VMs on
+    all hosts; a qemu that has them switched off is not seen. Stop or move what
+    is listed. An image open for writing by qemu may also be a backup that is
+    being uploaded: wait for it, or say --despite-open-images.
     """
 
     code = 975
@@ -865,7 +926,10 @@ class HistoryNotFound(Error):
     """
     This host has no such copy of the domain's metadata.
 
-    Copies are kept on the host that made a change, before each change.
+    Copies are kept on the host that made a change, before each change. `show`
+    tells who changed the flag last, and on which host. There, `history --all`
+    lists the copies, and `history SD --export N` prints one, which `restore SD
+    --file FILE` takes here.
     """
 
     code = 985
@@ -873,7 +937,21 @@ class HistoryNotFound(Error):
     msg = (
         "This host keeps no copy {self.number} of storage domain {self.domain}"
     )
-    hints = ("copies on this host: vdsm-backup-domain history {self.domain}",)
+
+    #: Whether this host keeps other copies of the domain.
+    has_others: bool = False
+
+    def hint_lines(self) -> list[str]:
+        if self.has_others:
+            history = f"vdsm-backup-domain history {self.domain}"
+            return [f"copies on this host: {history}"]
+        export = f"vdsm-backup-domain history {self.domain} --export N"
+        restore = f"vdsm-backup-domain restore {self.domain} --file FILE"
+        return [
+            "copies are kept by the host that made a change; by shows which:"
+            f" vdsm-backup-domain show {self.domain}",
+            f"there: {export} >FILE; here: {restore}",
+        ]
 
 
 class RestoreRefused(Error):
@@ -923,6 +1001,28 @@ class FlagWouldBeLost(Error):
         "then put the right one back, by its number:"
         " vdsm-backup-domain restore {self.domain} --from N",
         "if that is this one: --from {self.number}, then set the flag again",
+    )
+
+
+class FlaggedAlready(Error):
+    """
+    The domain is a backup domain already, for another reason.
+
+    Somebody has set the flag, and may rely on the reason, which is shown to
+    whoever is refused. Ask them; or give your reason instead, with --replace.
+    """
+
+    code = 9601
+    takes = ("domain", "since", "by", "reason")
+    refusal = True
+    msg = (
+        "Storage domain {self.domain} is a backup domain already, set"
+        " {self.since} by {self.by}, and the reason is another one:"
+        " {self.reason}"
+    )
+    hints = (
+        "if yours is to replace it: vdsm-backup-domain set {self.domain}"
+        " --replace --reason TEXT",
     )
 
 
@@ -1008,7 +1108,11 @@ class HostsLive(Error):
     takes = ("domain", "hosts")
     refusal = True
     msg = "Storage domain {self.domain} is used by {self.users}"
-    hints = ("put those hosts, or the domain, into maintenance first",)
+    hints = (
+        "put those hosts, or the domain, into maintenance first",
+        "a host id is the SPM ID that the engine shows in the General tab of"
+        " the host",
+    )
 
     @property
     def users(self) -> str:
@@ -1067,13 +1171,17 @@ class HostIdInUse(Error):
     )
 
 
-class SanlockFailed(Error):
+class SanlockFailed(Caused):
     """
     sanlock cannot be used, or failed.
 
     Without the sanlock daemon there is no lease, and without a lease nothing
     is written. Start it (systemctl start sanlock), or install the binding
-    (python3-sanlock) for the Python that runs this command.
+    (python3-sanlock) for the Python that runs this command. Where the daemon
+    runs, the cause is often in dom_md of the domain: ids or leases that are
+    empty, zeroed, missing or of another domain (see 9620), files of another
+    owner than 36:36, a mount that is read-only (see 9621). The message tells
+    what was found of that.
     """
 
     code = 978
@@ -1173,7 +1281,7 @@ class FlagUnknown(VmRefused):
         " {self.cause}, {self.reason}"
     )
     hints = (
-        "repair the storage: {self.place}",
+        "{self.what_next}",
         "see: vdsm-backup-domain explain {self.cause}",
     )
 
@@ -1181,11 +1289,11 @@ class FlagUnknown(VmRefused):
     short_reason: str = ""
 
     @property
-    def place(self) -> str:
+    def what_next(self) -> str:
         """A command; of a mount or a LUN, of which there is none, its name."""
         if not self.sd_id:
-            return self.title
-        return f"vdsm-backup-domain verify {self.sd_id}"
+            return f"repair the storage: {self.title}"
+        return f"see what is wrong: vdsm-backup-domain verify {self.sd_id}"
 
 
 class FormatRefused(Error):
@@ -1356,15 +1464,25 @@ class InvalidArgument(Error):
 
 class Interrupted(Error):
     """
-    The command was interrupted, for example by Ctrl-C.
+    The command was interrupted, by Ctrl-C or SIGTERM.
 
-    If it was changing a domain, look with `show` what the domain has now. The
-    lease is given back by a process that Ctrl-C does not end.
+    The message says what that means for the domain: nothing was changed; or
+    the change was made before; or the outcome is unknown, as with error 982,
+    since the write was on its way: look with `show` what the domain has now.
+    The lease is given back by a process that Ctrl-C does not end.
     """
 
     code = 991
-    msg = "Interrupted"
-    hints = ("a domain that was being changed: vdsm-backup-domain show",)
+    takes = ("state",)
+    msg = "Interrupted{self.state}"
+
+    #: The signal, SIGINT or SIGTERM.
+    number: int = 2
+    #: The next step. "": there is none.
+    next_step: str = ""
+
+    def hint_lines(self) -> list[str]:
+        return [self.next_step] if self.next_step else []
 
 
 class InternalError(Error):

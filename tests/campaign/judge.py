@@ -29,7 +29,6 @@ ERRORS = {
     "ChangedByOther": CHANGED,
     "FlagUndone": UNDONE,
     "InternalError": NONSENSE,
-    "Interrupted": UNKNOWN,
     "OutcomeUnknown": UNKNOWN,
     "UndoFailed": NOT_UNDONE,
 }
@@ -106,6 +105,8 @@ def answer(exit_code, text):
         error = said.get("error")
         if error:
             kind = ERRORS.get(error["name"], NOTHING)
+            if error["name"] == "Interrupted":
+                kind = _of_interrupt(error["message"])
             if (exit_code == 0) or not error["message"]:
                 kind = NONSENSE
             return Answer(kind, f"{error['name']}: {error['message']}")
@@ -115,6 +116,18 @@ def answer(exit_code, text):
     except (ValueError, KeyError, AttributeError):
         pass
     return Answer(NONSENSE, f"exit {exit_code}: {text[-500:]}")
+
+
+def _of_interrupt(message):
+    """What it says of the change; all but the first sentence may be more."""
+    said = message.partition("; ")[0].partition(":")[0]
+    return {
+        "Interrupted": UNKNOWN,
+        "Interrupted, and the outcome is unknown (error 982)": UNKNOWN,
+        "Interrupted, nothing was changed": NOTHING,
+        "Interrupted, the change was taken back": UNDONE,
+        "Interrupted after the change": DONE,
+    }.get(said, NONSENSE)
 
 
 def flag_of(lines):

@@ -195,6 +195,12 @@ def test_a_write_that_raced_is_in_the_window():
     assert judge.judge(facts(DONE, VDSMS, writes=[racing])) == []
 
 
+# Of an interrupt.
+CUT, AFTER = "Interrupted, ", "Interrupted after the change"
+NONE, BACK = "nothing was changed", "the change was taken back"
+OPEN = "and the outcome is unknown (error 982)"
+
+
 def error(name, **more):
     said = {"code": 1, "name": name, "message": "words", "hints": [], **more}
     return json.dumps({"schema": 1, "error": said})
@@ -213,7 +219,13 @@ def result(changed):
         (4, error("LeaseBusy"), NOTHING),
         (1, error("OutcomeUnknown"), UNKNOWN),
         (1, error("ChangedByOther"), CHANGED),
-        (130, error("Interrupted"), UNKNOWN),
+        (130, error("Interrupted", message="Interrupted"), UNKNOWN),
+        (130, error("Interrupted", message=f"{CUT}nothing"), NONSENSE),
+        (130, error("Interrupted", message=f"{CUT}{NONE}"), NOTHING),
+        (130, error("Interrupted", message=f"{CUT}{NONE}; and so"), NOTHING),
+        (130, error("Interrupted", message=f"{CUT}{BACK}"), UNDONE),
+        (130, error("Interrupted", message=f"{CUT}{OPEN}"), UNKNOWN),
+        (143, error("Interrupted", message=f"{AFTER}: x IS a"), DONE),
         (4, error("FlagUndone"), UNDONE),
         (1, error("UndoFailed"), NOT_UNDONE),
         (None, "", NO_ANSWER),

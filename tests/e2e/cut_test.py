@@ -42,7 +42,7 @@ def cut(box, all_domains):
         seen["said"] = {n: job.wait(timeout=900) for n, job in jobs.items()}
     together(lambda domain: healed(host1, domain), victims.values())
     seen["after cut"] = host2.listed()
-    why = ("--reason", "healed")
+    why = ("--reason", "healed", "--replace")
     done = together(lambda name: host1.tool("set", name, *why), STEPS)
     seen["set"] = dict(zip(STEPS, done))
     seen["after set"] = host2.listed()

@@ -66,7 +66,7 @@ def story(box, all_domains):
 
     def change(name, timeout=600):
         why = ("--reason", "of host 2", "--timeout", str(timeout))
-        return host2.tool("set", victims[name].sd_id, *why)
+        return host2.tool("set", victims[name].sd_id, *why, "--replace")
 
     def change_all(name):
         early = change(name, TOO_SHORT) if name == EARLY else None

@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import shlex
 
 import pytest
 
@@ -46,6 +47,32 @@ def test_exported(block_domain):
     )
     # Reading does no harm.
     assert storage(block_domain).read() == block_domain.lines()
+
+
+def repaired(block_domain):
+    """What the hint says is done, and then the domain can be changed."""
+    with pytest.raises(errors.VolumeGroupUnsafe) as e:
+        storage(block_domain).write(None, flagged(block_domain), no_step)
+    (hint,) = e.value.hint_lines()
+    command = hint.partition(": ")[2].partition(", with --devices")[0]
+    name, *args = shlex.split(command)
+    # lvm asks whether it is meant.
+    block_domain.lvm([name, "--yes", *args])
+    before = sorted(md_lines.flush(block_domain.values))
+    storage(block_domain).write(before, flagged(block_domain), no_step)
+    return block_domain.lines() == flagged(block_domain)
+
+
+def test_exported_vg_is_imported_by_the_hint(block_domain):
+    block_domain.lvm(["vgexport", block_domain.sd_id])
+    assert repaired(block_domain)
+
+
+def test_foreign_vg_is_ours_by_the_hint(block_domain):
+    block_domain.lvm(
+        ["vgchange", "--yes", "--systemid", "other", block_domain.sd_id]
+    )
+    assert repaired(block_domain)
 
 
 def test_not_a_domain(block_domain):

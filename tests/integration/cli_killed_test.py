@@ -36,7 +36,7 @@ def test_killed_run_is_tidied_by_a_run_that_changes_nothing(
     leased, lines, code
 ):
     leased.domain(sd_id=A)
-    leased.kill_run("clear", A, *WHY)
+    leased.kill_run("set", A, *WHY)
     values = filedomain.metadata(A, **{"BACKUP_REASON": WHY[1], **lines})
     filedomain.put(leased.mount, A, md_lines.flush(values))
     before = leased.bytes(A)
@@ -63,7 +63,7 @@ def test_killed_run_is_tidied_by_a_run_that_changes_nothing(
 @pytest.mark.parametrize("problem", ["gone", "unreadable", "twice"])
 def test_killed_run_is_tidied_by_the_uuid(leased, problem):
     leased.domain(sd_id=A)
-    leased.kill_run("clear", A, *WHY)
+    leased.kill_run("set", A, *WHY)
     path = os.path.join(leased.mount, A)
     if problem == "gone":
         os.rename(path, f"{path}.away")
@@ -88,7 +88,7 @@ def test_killed_run_is_tidied_by_the_uuid(leased, problem):
 @pytest.mark.parametrize("command", [["restore"], ["restore", "--from", "9"]])
 def test_killed_run_is_tidied_where_there_is_no_copy(leased, command):
     leased.domain(sd_id=A)
-    leased.kill_run("clear", A, *WHY)
+    leased.kill_run("set", A, *WHY)
     shutil.rmtree(os.path.join(leased.history, A), ignore_errors=True)
     done = leased.process(command[0], A, *command[1:], "--dry-run")
     assert "error 985: " in done.err
@@ -104,7 +104,8 @@ def test_doctor_names_the_command_that_tidies(leased, flag):
     reason = None if flag is None else "it's a copy"
     leased.domain(sd_id=A, BACKUP=flag, BACKUP_REASON=reason)
     assert leased.killed_runs()[0] == "ok"
-    leased.kill_run("clear", A, "--reason", "another")
+    other = ["clear"] if flag else ["set"]
+    leased.kill_run(*other, A, "--reason", "another")
     before = leased.bytes(A)
     state, text, hint = leased.killed_runs()
     assert state == "bad"

@@ -62,7 +62,7 @@ def test_all_commands(leased):
 
     done = leased.process("clear", A, "--reason", "no more")
     assert done == commandline.Done(
-        0, f"Storage domain data1 ({A}) is no backup domain now.\n", ""
+        0, f"Storage domain data1 ({A}) is no longer a backup domain.\n", ""
     )
 
     done = leased.process("history", A, "--json")
@@ -127,8 +127,9 @@ def test_interrupted(leased):
         wait_until(lambda: os.path.exists(leased.record(A)))
         process.send_signal(signal.SIGINT)
         _, err = process.communicate()
-    assert err.startswith("vdsm-backup-domain: error 991: Interrupted\n")
-    assert process.returncode == 1
+    said = "error 991: Interrupted, nothing was changed\n"
+    assert err.startswith(f"vdsm-backup-domain: {said}")
+    assert process.returncode == 130
     assert leased.bytes(A) == before
     wait_until(lambda: not os.path.exists(leased.record(A)))
     assert not leased.joined(A)

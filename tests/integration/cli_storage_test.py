@@ -188,6 +188,8 @@ class TestUser:
         _, err = process.communicate()
         assert process.returncode == 1
         assert "error 987: " in err and "user 36 cannot read" in err
+        # No option is wrong.
+        assert "[storage]" not in err
 
     def test_what_only_root_may_read(self, squashed):
         squashed.domain(sd_id=A)

@@ -92,7 +92,8 @@ class Place(testhost.Host):
         reading = self.reading()
         assert reading.problems == []
         assert reading.flag.reason in (self.before, "of the victim")
-        done = self.process("set", self.sd_id, "--reason", "of the next")
+        args = [self.sd_id, "--reason", "of the next", "--replace"]
+        done = self.process("set", *args)
         assert done.code == 0, done.err
         assert self.reading().flag.reason == "of the next"
         self.before = "of the next"

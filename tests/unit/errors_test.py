@@ -27,7 +27,12 @@ def test_verbs_have_no_code_of_the_command_line():
     assert all(low <= code <= high for code in codes)
 
 
-FAMILIES = {errors.Unreadable, errors.Untrustworthy, errors.VmRefused}
+FAMILIES = {
+    errors.Caused,
+    errors.Unreadable,
+    errors.Untrustworthy,
+    errors.VmRefused,
+}
 
 
 def test_what_is_raised_has_a_code():

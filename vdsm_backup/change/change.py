@@ -48,6 +48,9 @@ class Request:
 
     action: "set", "clear", "restore" or "reseal".
     expected: the value of the flag as the user knows it; None: any.
+    replace: whether another reason replaces the one that is there. If not, a
+        flag that is there for another reason is an error, and a domain that
+        has no flag stays as it is when it is to be cleared.
     The others are options of the command line.
     """
 
@@ -58,6 +61,7 @@ class Request:
     accept_origin: bool = False
     pool_is_gone: bool = False
     expected: bool | None = None
+    replace: bool = True
 
     @property
     def value(self) -> bool:
@@ -127,8 +131,21 @@ def checked(storage: Reader) -> Checked:
 def wanted(
     now: Checked, request: Request, storage: Reader, world: World
 ) -> flag.Flag | None:
-    """The flag to write, or None if the domain has it already."""
+    """
+    The flag to write, or None if the domain has it already. Raises
+    FlaggedAlready.
+    """
     old = now.flag
+    if not request.replace and old.value == request.value:
+        if not old.value:
+            return None
+        if old.reason != request.reason:
+            raise errors.FlaggedAlready(
+                storage.sd_id,
+                printable(old.since or "at an unknown time"),
+                printable(old.by or "somebody unknown"),
+                printable(old.reason or "-"),
+            )
     new_origin = old.origin
     if request.accept_origin or request.value != old.value:
         new_origin = storage.origin()

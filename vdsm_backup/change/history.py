@@ -144,7 +144,9 @@ class History:
             record, _ = read_file(path)
             return parse(record), record
         except FileNotFoundError:
-            raise errors.HistoryNotFound(sd_id, number)
+            error = errors.HistoryNotFound(sd_id, number)
+            error.has_others = bool(self.numbers(sd_id))
+            raise error
         except OSError as e:
             raise _failed(path, e)
         except ValueError as e:

@@ -10,6 +10,7 @@ cannot be asked, the error names the reason and the next step.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from vdsm_backup import errors
@@ -19,6 +20,9 @@ from vdsm_backup.metadata import flag
 from vdsm_backup.text import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
     from vdsm_backup.change.world import World
     from vdsm_backup.metadata.domain import Checked
     from vdsm_backup.storage.base import Reader
@@ -40,11 +44,15 @@ def change_flag(
     request: change.Request,
     world: World,
     vdsm: vdsm_client.Vdsm,
+    asking: Callable[
+        [], AbstractContextManager[None]
+    ] = contextlib.nullcontext,
 ) -> change.Result:
     """
     Set or clear the flag by asking VDSM.
 
     vdsm: not entered yet; it is entered here when VDSM is asked.
+    asking: gives the context in which VDSM makes the change.
 
     Raises DomainAttached with the obstacle, NotAsAnswered, what
     change.change() does, and what VDSM's plugin refuses with.
@@ -68,7 +76,7 @@ def change_flag(
             _require_able(storage, first, vdsm)
             if request.dry_run:
                 return change.Result(True, new, notes, first.lines)
-            answer = _ask(storage, first, request, world, vdsm)
+            answer = _ask(storage, first, request, world, vdsm, asking)
     except vdsm_client.Unreachable as e:
         raise _attached(storage, first, str(e))
     notes += tuple(printable(note) for note in answer.get("notes", ()))
@@ -135,13 +143,15 @@ def _ask(
     request: change.Request,
     world: World,
     vdsm: vdsm_client.Vdsm,
+    asking: Callable[[], AbstractContextManager[None]],
 ) -> dict[str, Any]:
     """VDSM's answer. What VDSM refuses with is raised as an error of ours."""
     world.progress("asking VDSM")
     try:
-        return vdsm.set_backup(
-            storage.sd_id, request.value, request.reason, first.flag.value
-        )
+        with asking():
+            return vdsm.set_backup(
+                storage.sd_id, request.value, request.reason, first.flag.value
+            )
     except vdsm_client.Unanswered as e:
         raise errors.OutcomeUnknown(storage.sd_id, str(e))
     except vdsm_client.Refused as e:

@@ -40,6 +40,8 @@ What commands have in common:
     verification.py what there is to say of domains
     checkup.py      all checks of doctor, in their order
     changes.py      make a change, and show it
+    interruption.py what a change says when it is interrupted
+    diagnosis.py    why sanlock, or a write, has failed on a domain
     comparison.py   a kept copy beside the metadata that it replaces
     wiring.py       the real world for the layers below, put together
     tidying.py      what runs leave behind on this host

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from vdsm_backup import errors
 from vdsm_backup.cli import (
     comparison,
+    diagnosis,
     layout,
     objects,
     output,
@@ -20,8 +21,10 @@ from vdsm_backup.cli import (
     wiring,
 )
 from vdsm_backup.cli.exits import Exit
+from vdsm_backup.host import caller
 from vdsm_backup.metadata import flag
 from vdsm_backup.metadata import lines as md_lines
+from vdsm_backup.processes import signals
 from vdsm_backup.text import is_uuid, printable
 
 if TYPE_CHECKING:
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 
     from vdsm_backup.change.change import Result
     from vdsm_backup.change.history import Copy
+    from vdsm_backup.cli.interruption import Stage
     from vdsm_backup.cli.objects import DomainObject
     from vdsm_backup.cli.wiring import HostWorld
     from vdsm_backup.config import Config
@@ -82,6 +86,7 @@ def make(
     args: argparse.Namespace,
     options: Config,
     ui: output.UI,
+    stage: Stage,
     copy: Copy | None = None,
     show_lines: bool = False,
 ) -> Exit:
@@ -89,21 +94,27 @@ def make(
     Make a change by calling `work`, and show the result.
 
     failures: sources on which another domain with the same UUID may be.
+    stage: told how far the change has come.
     copy: the kept one that is put back; what differs is then shown.
     show_lines: also show all lines, and what differs.
 
     Raises what `work` raises, and what _require_as_written() does.
     """
     world = wiring.HostWorld(
-        storage, options, args.timeout, ui.progress, storage.twins
+        storage, options, args.timeout, ui.progress, storage.twins, stage
     )
+    if getattr(args, "by", None):
+        world.who = flag.changed_by(*caller.claimed(args.by))
     tidied: tuple[str, ...] = ()
     try:
-        result = work(world)
+        with diagnosis.explaining(storage, options):
+            result = work(world)
     finally:
         if not args.dry_run:
             tidied = world.tidy()
             ui.left_behind(tidied)
+    # What was done is told, and there is nothing more to do.
+    signals.ignore_ends()
     _require_as_written(storage.sd_id, result)
     reading = readings.from_lines(storage, result.lines)
     domain = objects.domain_object(reading)
@@ -143,7 +154,7 @@ def make(
 
 
 def find(
-    args: argparse.Namespace, options: Config, ui: output.UI
+    args: argparse.Namespace, options: Config, ui: output.UI, stage: Stage
 ) -> tuple[Storage, list[Failure]]:
     """
     As target.to_change(), and raises what that does. The lockspace that a
@@ -154,6 +165,7 @@ def find(
         if target.is_short(args.sd):
             sd_id = storage.sd_id
             ui.notes([f"{printable(args.sd)} is storage domain {sd_id}"])
+        stage.sd_id = storage.sd_id
         return storage, failures
     except errors.Error:
         sd_id = target.plain(args.sd)

@@ -193,10 +193,14 @@ def _print(
     refusals: Iterable[RefusalObject],
     ui: UI,
 ) -> None:
-    outcome = "allowed" if allowed else "refused"
+    outcome, otherwise = "allowed" if allowed else "refused", "not refused"
+    found = list(refusals)
+    refusing = policy.row(operation).answer == policy.REFUSED
+    if mode == policy.PERMISSIVE and found and refusing:
+        outcome = otherwise = "would be refused"
     ui.lines([f"{operation}: {outcome} ([guard] mode is {mode})"])
-    for each in refusals:
-        lifted = "" if each["refused"] else "not refused: "
+    for each in found:
+        lifted = "" if each["refused"] else f"{otherwise}: "
         first = f"{lifted}error {each['code']}: {each['message']}"
         texts = [first, *(f"hint: {hint}" for hint in each["hints"])]
         ui.lines(layout.indented(map(layout.harmless, texts)))

@@ -71,6 +71,16 @@ WHY = _option(
     required=True,
     help="why: one line; the reason of the flag stays as it is",
 )
+BY = _option(
+    "--by",
+    metavar="TEXT",
+    type=values.not_empty,
+    help="who makes the change, for BACKUP_BY, where a program runs this for"
+    " somebody; root only",
+)
+REPLACE = _flag(
+    "--replace", "this reason replaces that of a flag which is there already"
+)
 DRY_RUN = _flag("--dry-run", "check all that can be checked, write nothing")
 TIMEOUT = _option(
     "--timeout",
@@ -146,7 +156,7 @@ COMMANDS = (
     Command(
         "show",
         "show",
-        "all about domains: metadata, seal, flag, who uses them",
+        "all about domains: metadata, checksum, flag, who uses them",
         (MANY_SD, PATH, DEVICE),
         examples=(
             "show backups-nfs",
@@ -159,18 +169,19 @@ COMMANDS = (
         "set",
         "set",
         "make a storage domain a backup domain",
-        (SD, REASON, *HOW, ACCEPT_ORIGIN),
+        (SD, REASON, REPLACE, BY, *HOW, ACCEPT_ORIGIN),
         changes=True,
         examples=(
             'set backups-nfs --reason "nightly copies"',
             'set backups-nfs --reason "nightly copies" --dry-run',
+            'set backups-nfs --reason "monthly copies" --replace',
         ),
     ),
     Command(
         "clear",
         "set",
         "make a backup domain a normal storage domain again",
-        (SD, REASON, *HOW, ACCEPT_ORIGIN),
+        (SD, REASON, BY, *HOW, ACCEPT_ORIGIN),
         changes=True,
         examples=('clear backups-nfs --reason "becomes a domain for VMs"',),
     ),

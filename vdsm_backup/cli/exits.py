@@ -12,6 +12,7 @@ class Exit(enum.IntEnum):
 
     PARTLY: some domains, sources or copies could not be read.
     REFUSED: not a failure, but an answer (errors.Error.refusal).
+    INTERRUPTED, TERMINATED: by SIGINT, by SIGTERM; as a shell has it.
     """
 
     DONE = 0
@@ -19,3 +20,5 @@ class Exit(enum.IntEnum):
     USAGE = 2
     PARTLY = 3
     REFUSED = 4
+    INTERRUPTED = 130
+    TERMINATED = 143

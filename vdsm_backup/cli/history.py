@@ -15,6 +15,7 @@ from vdsm_backup.cli import layout, output, target, wiring
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.metadata import flag
 from vdsm_backup.metadata import lines as md_lines
+from vdsm_backup.storage import discovery
 from vdsm_backup.text import printable
 
 if TYPE_CHECKING:
@@ -81,8 +82,27 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
         _print(copies, ui)
     else:
         ui.lines([_NONE.format(sd_id)])
+        ui.notes(_changed_elsewhere(sd_id, options, ui))
     ui.notes(_notes(failed))
     return Exit.PARTLY if failed else Exit.DONE
+
+
+def _changed_elsewhere(sd_id: str, options: Config, ui: UI) -> list[str]:
+    """Where copies may be: a note on who has changed the flag last."""
+    try:
+        search = discovery.Discovery(options, ui.waits_for)
+        storage, _ = search.find(sd_id)
+        values = md_lines.parse(storage.last_scan()).values
+        found = flag.read(values, sd_id)
+    except errors.Error as e:
+        return [f"who changed it last is not known: {output.error_line(e)}"]
+    if not found.by:
+        return ["nobody has changed its flag yet"]
+    since = printable(found.since or "an unknown time")
+    return [
+        f"it was changed last by {printable(found.by)}, at {since}: that host"
+        " keeps copies"
+    ]
 
 
 def _all(history: History, ui: UI) -> Exit:
@@ -201,7 +221,7 @@ def _cells(copy: CopyObject) -> tuple[str, ...]:
         str(copy["number"]),
         printable(copy["time"]),
         printable(copy["action"]),
-        {True: "yes", False: "no", None: "?"}[copy["flag"]],
+        {True: "yes", False: "no", None: "unknown"}[copy["flag"]],
         copy["seal"],
         printable(copy["by"]),
     )

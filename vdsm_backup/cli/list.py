@@ -39,11 +39,12 @@ PATIENCE = 1
 # sources of a healthy host answer one upon the other.
 QUIET = 0.05
 
-_TITLES = ("UUID", "NAME", "KIND", "V", "ATTACHED", "BACKUP")
+_TITLES = ("UUID", "KIND", "VER", "ATTACHED", "BACKUP", "NAME")
 # The cell that is cut where the table is wider than the terminal.
-_NAME = 1
-# A row with room for those that are to come.
-_ROOM = ("-" * 36, "-" * 32, "block", "-", "-", "-")
+_NAME = 5
+# A row with room for those that are to come: all cells, and the name.
+_ROOM = ("-" * 36, "block", "-", "-" * 8, "unknown", "")
+_ROOM_FOR_NAMES = (*_ROOM[:_NAME], "-" * 32)
 
 
 def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
@@ -146,7 +147,9 @@ def _print(
             continue
         rows = [_cells(entry.domain) for entry in entries]
         if sizes is None:
-            room = [_ROOM] if terminal and not survey.is_complete else []
+            room = []
+            if not survey.is_complete:
+                room = [_ROOM_FOR_NAMES if terminal else _ROOM]
             first = [_TITLES, *room, *rows]
             sizes = layout.cell_widths(first, ui.width, _NAME)
             ui.lines([layout.table_line(_TITLES, sizes)])
@@ -179,16 +182,17 @@ def _searched(sources: Sources) -> str:
 def _cells(domain: DomainObject) -> tuple[str, ...]:
     return (
         domain["id"] or "-",
-        printable(domain["name"] or "-"),
         domain["kind"],
         objects.version(domain),
-        "-" if domain["version"] is None else _yes(bool(domain["pool"])),
-        _yes(domain["flag"]),
+        "-" if domain["version"] is None else _pool(domain["pool"]),
+        {True: "yes", False: "no", None: "unknown"}[domain["flag"]],
+        printable(domain["name"] or "-"),
     )
 
 
-def _yes(value: bool | None) -> str:
-    return {True: "yes", False: "no", None: "?"}[value]
+def _pool(pool: str | None) -> str:
+    """The pool, as the first part of its UUID."""
+    return printable(pool)[:8] if pool else "no"
 
 
 def _details(entry: _Entry) -> list[str]:
@@ -203,6 +207,6 @@ def _details(entry: _Entry) -> list[str]:
             texts.append(printable(domain["place"]))
         texts.append(output.error_line(error))
     if domain["seal"] == "missing" and not error:
-        texts.append("note: the metadata has no seal")
+        texts.append("note: the metadata has no checksum (seal)")
     texts += [f"note: {layout.harmless(note)}" for note in domain["notes"]]
     return layout.indented(texts)

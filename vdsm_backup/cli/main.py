@@ -23,6 +23,7 @@ from vdsm_backup.host.user import become_user, make_directories
 from vdsm_backup.processes import forking, signals
 
 if TYPE_CHECKING:
+    import argparse
     from typing import NoReturn, TextIO
 
 
@@ -36,11 +37,19 @@ def run() -> NoReturn:
     # What we and our children make has the modes that we say.
     os.umask(0o022)
     signals.hear_of_children()
-    forking.allow()
-    _open_standard_files()
-    out = _own_stdout()
-    err = sys.stderr or open(os.devnull, "w")
-    os._exit(main(sys.argv[1:], out, err))
+    code = Exit.INTERRUPTED
+    try:
+        signals.hear_of_ends()
+        forking.allow()
+        _open_standard_files()
+        out = _own_stdout()
+        err = sys.stderr or open(os.devnull, "w")
+        code = main(sys.argv[1:], out, err)
+        signals.ignore_ends()
+    except KeyboardInterrupt as e:
+        # In the moment before main(), or after it.
+        code = exit_code(_interrupted(e))
+    os._exit(code)
 
 
 def main(argv: list[str], out: TextIO, err: TextIO) -> Exit:
@@ -66,8 +75,9 @@ def main(argv: list[str], out: TextIO, err: TextIO) -> Exit:
         code = _misused(e, argv, ui)
     except errors.Error as e:
         code = _report(e, ui)
-    except KeyboardInterrupt:
-        code = _report(errors.Interrupted(), ui)
+    except KeyboardInterrupt as e:
+        signals.ignore_ends()
+        code = _report(_interrupted(e), ui)
     except Exception as e:
         if "--debug" in argv:
             import traceback
@@ -80,6 +90,8 @@ def main(argv: list[str], out: TextIO, err: TextIO) -> Exit:
 
 def exit_code(error: errors.Error | type[errors.Error]) -> Exit:
     """The exit code of a command that fails with this error."""
+    if isinstance(error, errors.Interrupted):
+        return Exit(128 + error.number)
     if error.wrong_usage:
         return Exit.USAGE
     return Exit.REFUSED if error.refusal else Exit.FAILED
@@ -94,7 +106,7 @@ def _command(argv: list[str], ui: output.UI) -> Exit:
     if args.on_host:
         options = config.load(args.config)
         if args.needs_root:
-            _require_root(argv, options)
+            _require_root(argv, args, options)
         if args.changes and not args.dry_run:
             make_directories(options)
         if args.becomes_user:
@@ -102,12 +114,22 @@ def _command(argv: list[str], ui: output.UI) -> Exit:
     return module.run(args, options, ui)
 
 
-def _require_root(argv: list[str], options: config.Config) -> None:
+def _interrupted(interrupt: KeyboardInterrupt) -> errors.Interrupted:
+    """Of a command that has changed nothing, or does not say so itself."""
+    error = errors.Interrupted("")
+    error.number = signals.number_of(interrupt)
+    return error
+
+
+def _require_root(
+    argv: list[str], args: argparse.Namespace, options: config.Config
+) -> None:
     """
     Raise NeedsRoot, unless root has started us, or the user of storage: the
-    former can become the latter.
+    former can become the latter. To say who makes a change takes root.
     """
-    if os.getuid() not in (0, options.uid):
+    users = {0} if getattr(args, "by", None) else {0, options.uid}
+    if os.getuid() not in users:
         raise errors.NeedsRoot(shlex.join([parser.PROGRAM, *argv]))
 
 

@@ -110,6 +110,7 @@ class UI:
         self._say(f"{PROGRAM}: error {error.code}: {error}")
         for hint in error.hint_lines():
             self._say(f"hint: {hint}")
+        self._say(f"(more: {PROGRAM} explain {error.code})")
 
     def notes(self, notes: Iterable[str]) -> None:
         """

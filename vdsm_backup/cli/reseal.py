@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
 from vdsm_backup.change import change, reseal
-from vdsm_backup.cli import changes
+from vdsm_backup.cli import changes, interruption
 from vdsm_backup.host import journal
 from vdsm_backup.metadata import flag
 from vdsm_backup.processes import forks
@@ -39,8 +39,8 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
         reason=flag.require_reason(args.reason),
         dry_run=args.dry_run,
     )
-    with forks.up(changes.CHILDREN):
-        return _reseal(request, args, options, ui)
+    with interruption.told(args) as stage, forks.up(changes.CHILDREN):
+        return _reseal(request, args, options, ui, stage)
 
 
 def _reseal(
@@ -48,8 +48,9 @@ def _reseal(
     args: argparse.Namespace,
     options: Config,
     ui: UI,
+    stage: interruption.Stage,
 ) -> Exit:
-    storage, failures = changes.find(args, options, ui)
+    storage, failures = changes.find(args, options, ui, stage)
 
     def work(world: HostWorld) -> change.Result:
         try:
@@ -62,7 +63,15 @@ def _reseal(
         return result
 
     return changes.make(
-        storage, failures, work, _WORDS, args, options, ui, show_lines=True
+        storage,
+        failures,
+        work,
+        _WORDS,
+        args,
+        options,
+        ui,
+        stage,
+        show_lines=True,
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
 from vdsm_backup.change import change, copy_file, restore
-from vdsm_backup.cli import changes, wiring
+from vdsm_backup.cli import changes, interruption, wiring
 from vdsm_backup.host.user import become_user
 from vdsm_backup.metadata import domain, flag
 from vdsm_backup.metadata import lines as md_lines
@@ -34,14 +34,18 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     # read. So it is read by whoever has started us.
     brought = copy_file.read(args.file) if args.file else None
     become_user(options)
-    with forks.up(changes.USERS_TOO):
-        return _restore(brought, args, options, ui)
+    with interruption.told(args) as stage, forks.up(changes.USERS_TOO):
+        return _restore(brought, args, options, ui, stage)
 
 
 def _restore(
-    brought: Copy | None, args: argparse.Namespace, options: Config, ui: UI
+    brought: Copy | None,
+    args: argparse.Namespace,
+    options: Config,
+    ui: UI,
+    stage: interruption.Stage,
 ) -> Exit:
-    storage, failures = changes.find(args, options, ui)
+    storage, failures = changes.find(args, options, ui, stage)
     with changes.tidying_if_refused(storage, args, options, ui):
         copy, skipped, name = _chosen(
             brought, storage.sd_id, args, options, ui
@@ -69,7 +73,7 @@ def _restore(
         return dataclasses.replace(result, notes=(*skipped, *result.notes))
 
     return changes.make(
-        storage, failures, work, words, args, options, ui, copy
+        storage, failures, work, words, args, options, ui, stage, copy
     )
 
 
@@ -110,9 +114,11 @@ def _copy(
             domain.check(copy.lines, sd_id)
             return copy, skipped
         except errors.SealMissing:
-            reason = "it has no seal"
+            reason = "it has no checksum (seal)"
         except errors.Error as e:
             reason = str(e)
         skipped.append(f"copy {number} is not whole: {reason}")
         ui.notes(skipped[-1:])
-    raise errors.HistoryNotFound(sd_id, "that is whole")
+    error = errors.HistoryNotFound(sd_id, "that is whole")
+    error.has_others = bool(skipped)
+    raise error

@@ -7,10 +7,11 @@ gone.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from vdsm_backup.change import change, through_vdsm
-from vdsm_backup.cli import changes
+from vdsm_backup.cli import changes, interruption
 from vdsm_backup.host import vdsm_client
 from vdsm_backup.metadata import domain, flag
 from vdsm_backup.metadata import lines as md_lines
@@ -32,9 +33,9 @@ _WORDS = {
         "is a backup domain already, for this reason",
     ),
     "clear": changes.Words(
-        "is no backup domain now",
-        "would become no backup domain",
-        "is no backup domain, and this reason is given already",
+        "is no longer a backup domain",
+        "would stop being a backup domain",
+        "is no backup domain",
     ),
 }
 
@@ -52,10 +53,12 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
         despite_open_images=args.despite_open_images,
         accept_origin=args.accept_origin,
         pool_is_gone=args.pool_is_gone,
+        # There is none of `clear`.
+        replace=getattr(args, "replace", False),
     )
     children = changes.USERS_TOO if request.value else changes.CHILDREN
-    with forks.up(children):
-        return _change(request, args, options, ui)
+    with interruption.told(args) as stage, forks.up(children):
+        return _change(request, args, options, ui, stage)
 
 
 def _change(
@@ -63,13 +66,15 @@ def _change(
     args: argparse.Namespace,
     options: Config,
     ui: UI,
+    stage: interruption.Stage,
 ) -> Exit:
-    storage, failures = changes.find(args, options, ui)
+    storage, failures = changes.find(args, options, ui, stage)
 
     def work(world: World) -> change.Result:
         # A domain that is in a pool is changed by VDSM, any other by us. In
         # both cases the metadata is read again.
-        pool = md_lines.parse(storage.last_scan()).values.get(domain.POOL)
+        values = md_lines.parse(storage.last_scan()).values
+        pool = values.get(domain.POOL)
         if request.pool_is_gone or pool in (None, "", domain.NO_POOL):
             return change.change(storage, request, world)
         if storage.twins:
@@ -84,7 +89,11 @@ def _change(
         vdsm = vdsm_client.Vdsm(
             options.vdsm_host, options.vdsm_port, options.vdsm_tls
         )
-        return through_vdsm.change_flag(storage, request, world, vdsm)
+        wanted = {**values, flag.BACKUP: str(request.value)}
+        asked = _with_name(request, args.by)
+        return through_vdsm.change_flag(
+            storage, asked, world, vdsm, lambda: stage.by_others(wanted)
+        )
 
     return changes.make(
         storage,
@@ -94,4 +103,16 @@ def _change(
         args,
         options,
         ui,
+        stage,
     )
+
+
+def _with_name(request: change.Request, by: str | None) -> change.Request:
+    """
+    The request for VDSM, whose verb says itself who has asked it: a name that
+    was given is told in the reason. Raises InvalidReason.
+    """
+    if not by:
+        return request
+    reason = flag.require_reason(f"{request.reason} (by {by})")
+    return dataclasses.replace(request, reason=reason)

@@ -35,7 +35,13 @@ if TYPE_CHECKING:
 
 
 # Options without a value, of commands that change a domain.
-_FLAGS = ("despite_open_images", "accept_origin", "pool_is_gone", "dry_run")
+_FLAGS = (
+    "replace",
+    "despite_open_images",
+    "accept_origin",
+    "pool_is_gone",
+    "dry_run",
+)
 
 
 def plain(sd: str) -> str:
@@ -98,17 +104,26 @@ def to_change(
     args = by_place(args, options)
     found = at_path_or_device(args, search)
     if found is None:
-        command = _again(args)
+        command = again(args)
         return search.find(plain(args.sd), patient=True, command=command)
     storage = _one_of(found, args)
     storage.twins, failures = search.twins(storage)
     return storage, failures
 
 
-def _again(args: argparse.Namespace) -> str:
-    """The command as it was given, for a shell, without --path."""
-    words = [PROGRAM, args.command, args.sd]
-    for name in ("reason", "number", "file", "timeout", "config"):
+def again(
+    args: argparse.Namespace, sd_id: str = "", with_path: bool = False
+) -> str:
+    """
+    The command as it was given, for a shell.
+
+    sd_id: UUID of the domain, if it is known.
+    """
+    words = [PROGRAM, args.command, sd_id or args.sd]
+    names = ["reason", "by", "number", "file", "timeout", "config"]
+    if with_path:
+        names.append("path")
+    for name in names:
         value = getattr(args, name, None)
         if value is not None:
             option = "from" if name == "number" else name
@@ -118,6 +133,15 @@ def _again(args: argparse.Namespace) -> str:
     for name in _FLAGS:
         if getattr(args, name, False):
             words.append("--" + name.replace("_", "-"))
+    return shlex.join(words)
+
+
+def show(args: argparse.Namespace, sd_id: str) -> str:
+    """The command that shows the domain, for a shell."""
+    words = [PROGRAM, "show", sd_id or args.sd]
+    for name in ("config", "path"):
+        if getattr(args, name, None):
+            words += [f"--{name}", getattr(args, name)]
     return shlex.join(words)
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
 from vdsm_backup.change import change, history, write
-from vdsm_backup.cli import maintenance, tidying
+from vdsm_backup.cli import interruption, maintenance, tidying
 from vdsm_backup.host import (
     caller,
     filesystems,
@@ -76,12 +76,15 @@ class HostWorld:
         timeout: float | None,
         progress: Callable[[str], None],
         twins: Sequence[Storage] = (),
+        stage: interruption.Stage | None = None,
     ) -> None:
         """
         timeout: seconds for the lease. None: the configured ones.
         progress: called with a text for somebody who waits.
         twins: of the storage, see Storage.
+        stage: told how far the change has come.
         """
+        self._stage = stage or interruption.Stage()
         self._twins = twins
         self._storage = storage
         self._options = options
@@ -258,17 +261,13 @@ class HostWorld:
     def _write(
         self, held: write.Held, old: list[str] | None, new: list[str]
     ) -> list[str]:
-        steps: list[str] = []
-        timeout = self._options.io_timeout
-        try:
-            return write.run(
-                self._storage, old, new, held, timeout, steps.append
+        stage, timeout = self._stage, self._options.io_timeout
+        with stage.write():
+            lines = write.run(
+                self._storage, old, new, held, timeout, stage.at_step
             )
-        except KeyboardInterrupt:
-            if "commit" not in steps:
-                raise
-            reason = "the command was interrupted while it wrote"
-            raise errors.OutcomeUnknown(self._storage.sd_id, reason)
+            stage.written(lines)
+        return lines
 
 
 class _Lease:

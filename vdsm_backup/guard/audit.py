@@ -75,6 +75,8 @@ def tell(
         if finding.master:
             master(finding.domain, finding.title)
         answer = "Refused" if refuses else "Not refused"
+        if verdict.would_refuse(finding):
+            answer = "Would be refused (mode is permissive)"
         if permit:
             answer += f", {permit}"
         journal.send(

@@ -92,6 +92,14 @@ class Verdict(Record):
         known_flagged = finding.flag is not None
         return self.settings.refuses(self.operation, known_flagged)
 
+    def would_refuse(self, finding: Finding) -> bool:
+        """Whether only the mode "permissive" lets this finding through."""
+        settings = self.settings
+        if settings.mode != policy.PERMISSIVE or self.permit is not None:
+            return False
+        strict = policy.Settings(policy.ENFORCING, settings.on_unreadable)
+        return strict.refuses(self.operation, finding.flag is not None)
+
     @property
     def allowed(self) -> bool:
         return not any(map(self.refuses, self.findings))

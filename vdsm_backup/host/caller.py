@@ -26,6 +26,15 @@ def user_and_host() -> tuple[str, str]:
     return user, socket.gethostname()
 
 
+def claimed(by: str) -> tuple[str, str]:
+    """
+    As user_and_host(), of somebody who is named: USER@HOST, or a user of this
+    host.
+    """
+    user, _, host = by.rpartition("@")
+    return (user, host) if user and host else (by, socket.gethostname())
+
+
 def _login_user() -> str | None:
     try:
         with open(LOGINUID) as f:

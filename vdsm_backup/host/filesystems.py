@@ -47,17 +47,16 @@ def is_private(mount: Mount | None) -> bool:
 
 def unseen(mount: Mount | None) -> Iterator[str]:
     """
-    Uses of images on a mount that cannot be seen by qemu's locks, in words.
+    Uses of images on a mount that cannot be seen by qemu's locks, in words,
+    but for what is so everywhere: a qemu that has them switched off.
 
     mount: None if it is not known.
     """
-    switched_off = "a qemu that has its image locks switched off"
     if mount is None:
         yield (
             "images open on other hosts, since no mount is known that the"
             " domain is on"
         )
-        yield switched_off
         return
     options = mount.options.split(",")
     # nfs(5): `nolock`, and the options that it stands for. VDSM mounts NFSv3
@@ -69,7 +68,6 @@ def unseen(mount: Mount | None) -> Iterator[str]:
         yield f"images open on other hosts, if {fs_type} carries no locks"
     if mount.fs_type == GLUSTER:
         yield "VMs of other hosts that use Gluster by libgfapi"
-    yield switched_off
 
 
 def to_switch_off(translators: Iterable[str]) -> list[str]:

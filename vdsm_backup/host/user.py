@@ -89,9 +89,11 @@ def _require_our_code(options: Config) -> None:
     """
     for path in (errors.__file__, sys.executable):
         if not os.access(path, os.R_OK, effective_ids=True):
-            raise options.invalid(
-                "storage",
-                "user",
-                f"user {options.uid} cannot read {path}: install it where"
-                " every user can",
+            # No option is wrong, whatever the code of the error says: a hook
+            # may raise it, and there is no other code for it.
+            text = (
+                f"This program is not where it can work: user {options.uid}"
+                f" cannot read {path}; install it where every user can, or"
+                " start it from such a directory"
             )
+            raise errors.from_text(errors.ConfigInvalid.code, text)

@@ -22,12 +22,15 @@ our sanlock has read that: within 4 I/O timeouts.
 
 from __future__ import annotations
 
+import contextlib
+
 import sanlock
 
 from vdsm_backup import errors
 from vdsm_backup.lease import lockspace
 from vdsm_backup.lease.lockspace import Host, Lockspace
 from vdsm_backup.lease.request import LeaseRequest
+from vdsm_backup.lease.slot import SlotReader
 from vdsm_backup.lease.watch import Watch
 
 # Seconds between two questions to sanlock.
@@ -43,6 +46,7 @@ class Hosts:
     def __init__(
         self, request: LeaseRequest, space: Lockspace, watch: Watch
     ) -> None:
+        self._request = request
         self._sd_id = request.sd_id
         self._space = space
         self._watch = watch
@@ -76,11 +80,19 @@ class Hosts:
                 return
             live = [i for i in may_live if hosts[i].has_renewed(first.get(i))]
             if live:
-                raise self._live(lockspace.numbers(live))
+                raise self._live(", ".join(map(self._named, live)))
             late = self._live(lockspace.numbers(may_live))
             self._watch.step(f"looking whether hosts are alive: {late.hosts}")
             self._watch.pause(_POLL, late)
             hosts = self.all_hosts(late)
+
+    def _named(self, host_id: int) -> str:
+        """The host id, and the name that its host has for sanlock."""
+        owner = ""
+        with contextlib.suppress(errors.SanlockFailed):
+            reader = SlotReader(self._request, self._watch, host_id)
+            owner = reader.read().owner
+        return f"{host_id} ({owner})" if owner else f"{host_id}"
 
     def _live(self, hosts: str) -> errors.HostsLive:
         return errors.HostsLive(self._sd_id, hosts)

@@ -16,6 +16,7 @@ user and group, and no privileges (confined.py), or is root altogether.
 from __future__ import annotations
 
 import os
+import signal
 
 from vdsm_backup.processes import identity
 
@@ -65,6 +66,9 @@ def start(
     if pid:
         return pid
     try:
+        # Handlers are inherited, and those of the parent are for itself.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
         kept = _leave_parent(fds)
         # Only here: it imports ctypes, which the parent does not need.
         from vdsm_backup.processes import confined

@@ -1,11 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-Signals that a process of ours may have been started with.
+The signals that a process of ours hears, whatever it was started with.
 """
 
 from __future__ import annotations
 
 import signal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+
+_ENDS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Terminated(KeyboardInterrupt):
+    """As KeyboardInterrupt, by SIGTERM."""
 
 
 def hear_of_children() -> None:
@@ -18,3 +28,35 @@ def hear_of_children() -> None:
     command of lvm or sanlock that failed would have succeeded.
     """
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
+
+def hear_of_ends() -> None:
+    """
+    Have SIGINT raise KeyboardInterrupt, and SIGTERM raise Terminated. Called
+    in the main thread.
+
+    A shell without job control has what it starts in the background ignore
+    SIGINT, and so may any caller. Who sends one nevertheless means us.
+    """
+    for number in _ENDS:
+        signal.signal(number, _interrupt)
+
+
+def ignore_ends() -> None:
+    """
+    Hear no more of SIGINT and SIGTERM, if hear_of_ends() was called: what
+    comes now takes no time, and must not be cut off.
+    """
+    for number in _ENDS:
+        if signal.getsignal(number) is _interrupt:
+            signal.signal(number, signal.SIG_IGN)
+
+
+def number_of(interrupt: KeyboardInterrupt) -> int:
+    """The number of the signal that has raised this."""
+    is_term = isinstance(interrupt, Terminated)
+    return signal.SIGTERM if is_term else signal.SIGINT
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise Terminated if number == signal.SIGTERM else KeyboardInterrupt

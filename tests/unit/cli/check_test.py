@@ -84,7 +84,10 @@ def test_permissive_tells_what_it_would_refuse(host, flagged):
     assert done.json["mode"] == "permissive"
     assert done.json["refusals"][0]["refused"] is False
     done = host.run("check", "--operation", "run", flagged)
-    assert "    not refused: error 994: " in done.out
+    assert done.out.startswith(
+        "run: would be refused ([guard] mode is permissive)\n"
+        "    would be refused: error 994: "
+    )
 
 
 def test_a_domain_that_cannot_be_found_is_refused(host):

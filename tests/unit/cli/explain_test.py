@@ -26,7 +26,7 @@ def test_a_paragraph_is_one_line(host):
     lines = host.run("explain", "965").out.splitlines()
     assert lines[1:-1] == [
         "",
-        "The metadata has no seal (_SHA_CKSUM).",
+        "The metadata has no checksum (_SHA_CKSUM, its seal).",
         "",
         "VDSM trusts such metadata as it is; we read it with a warning and"
         " change nothing. Any change of the domain by VDSM (for example its"

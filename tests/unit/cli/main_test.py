@@ -20,12 +20,13 @@ LIFTS = {"--despite-open-images", "--accept-origin", "--pool-is-gone"}
 
 def test_error_is_one_line_and_hints(host):
     done = host.run("show", "nobody")
-    first, *hints = done.err.splitlines()
+    first, *hints, more = done.err.splitlines()
     assert first == (
         "vdsm-backup-domain: error 956: Storage domain nobody was not found"
         " on this host"
     )
     assert hints and all(hint.startswith("hint: ") for hint in hints)
+    assert more == "(more: vdsm-backup-domain explain 956)"
     assert (done.code, done.out) == (1, "")
 
 
@@ -193,7 +194,8 @@ def test_what_needs_root_says_so_before_anything_else(host, monkeypatch, args):
     command = shlex.join(["--config", host.config, *args])
     assert done.err.splitlines() == [
         "vdsm-backup-domain: error 9608: This needs root: sudo"
-        f" vdsm-backup-domain {command}"
+        f" vdsm-backup-domain {command}",
+        "(more: vdsm-backup-domain explain 9608)",
     ]
     assert (done.code, done.out) == (1, "")
 
@@ -230,7 +232,7 @@ def test_configuration_after_the_command_wins(host):
         (errors.WrongUsage("why", "who"), 2),
         (errors.InvalidReason("why"), 2),
         (errors.DomainInUse("data1", "VM web1"), 4),
-        (errors.Interrupted(), 1),
+        (errors.Interrupted(""), 130),
     ],
 )
 def test_exit_code_of_errors(host, monkeypatch, error, code):
@@ -247,7 +249,7 @@ def test_interrupt(host, monkeypatch):
 def test_fault_of_ours_is_one_line_too(host, monkeypatch):
     fail(monkeypatch, LookupError("two\nlines \x1b[2J"))
     done = host.run("list")
-    first, hint = done.err.splitlines()
+    first, hint, _ = done.err.splitlines()
     assert first == (
         "vdsm-backup-domain: error 999: Unexpected LookupError: two\\nlines"
         " \\x1b[2J"

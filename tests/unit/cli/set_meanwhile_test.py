@@ -26,8 +26,8 @@ def test_interrupted_while_it_writes(host, monkeypatch):
     interrupt(monkeypatch, ["compare", "create", "commit"])
     host.domain(sd_id=A)
     done = host.json("set", A, *WHY)
-    assert done.error == 982
-    assert "interrupted while it wrote" in done.json["error"]["message"]
+    assert (done.error, done.code) == (991, 130)
+    assert "outcome is unknown (error 982)" in done.json["error"]["message"]
 
 
 def test_interrupted_before_it_writes(host, monkeypatch):

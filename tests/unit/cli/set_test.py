@@ -38,7 +38,7 @@ def test_clear(host):
     host.domain(sd_id=A, name="data1", BACKUP="True", BACKUP_REASON="x")
     done = host.run("clear", "data1", *WHY)
     assert done == commandline.Done(
-        0, f"Storage domain data1 ({A}) is no backup domain now.\n", ""
+        0, f"Storage domain data1 ({A}) is no longer a backup domain.\n", ""
     )
     now = flag.read(host.values(A), A)
     assert (now.value, now.reason) == (False, "nightly copies")
@@ -46,7 +46,7 @@ def test_clear(host):
 
 @pytest.mark.parametrize("command", ["set", "clear"])
 def test_json(host, command):
-    host.domain(sd_id=A)
+    host.domain(sd_id=A, BACKUP=str(command == "clear"))
     done = host.json(command, A, *WHY)
     assert set(done.json) == commandline.CHANGED
     assert done.json["changed"] is True
@@ -77,7 +77,8 @@ def test_nothing_to_change(host, command):
 
 @pytest.mark.parametrize("command", ["set", "clear"])
 def test_dry_run(host, command):
-    host.domain(sd_id=A, name="data1", BACKUP_REASON="old")
+    flagged = str(command == "clear")
+    host.domain(sd_id=A, name="data1", BACKUP=flagged, BACKUP_REASON="old")
     before = host.bytes(A)
     done = host.run(command, A, *WHY, "--dry-run")
     first, *difference = done.out.splitlines()

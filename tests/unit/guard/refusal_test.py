@@ -184,7 +184,7 @@ def test_the_hints_name_the_vm_and_the_domain(vm_id, named):
             f" vdsm-backup-domain permit --vm {named} --for 2h --reason TEXT"
         ) in hints
     hints = error(found("backups of A", value=None, error=HUNG)).hint_lines()
-    assert hints[0] == f"repair the storage: vdsm-backup-domain verify {SD}"
+    assert hints[0] == f"see what is wrong: vdsm-backup-domain verify {SD}"
 
 
 def test_no_permit_lifts_a_preview():

@@ -124,13 +124,19 @@ def test_all_that_is_found_is_logged(host, entries):
     assert [entry["code"] for entry in entries] == [994, 995]
 
 
-@pytest.mark.parametrize("mode", ["permissive", "disabled"])
-def test_what_other_modes_let_through_is_logged(host, entries, mode):
+@pytest.mark.parametrize(
+    "mode, words",
+    [
+        ("permissive", "Would be refused (mode is permissive): "),
+        ("disabled", "Not refused: "),
+    ],
+)
+def test_what_other_modes_let_through_is_logged(host, entries, mode, words):
     host.configure(mode=mode)
     found = answer(host, xml(disk(host, host.flagged)))
     assert found == Answer(True)
     (entry,) = entries
-    assert entry["message"].startswith("Not refused: ")
+    assert entry["message"].startswith(words)
     assert (entry["answer"], entry["mode"]) == ("allowed", mode)
     assert (entry["vm"], entry["domain"]) == ("VM web1", host.flagged)
 

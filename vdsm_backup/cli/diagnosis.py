@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Why sanlock, or a write, has failed on a domain.
+
+sanlock says little of that: "invalid argument" for an ids file that is empty,
+for one of another domain, and for one that it may not read. So what `verify`
+finds wrong with these files is told with the error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from vdsm_backup import errors
+from vdsm_backup.cli import readings, wiring
+from vdsm_backup.verify import domains
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vdsm_backup.config import Config
+    from vdsm_backup.storage.base import Storage
+
+_CAUSES = (errors.LeaseAreaUnusable, errors.AccessRefused)
+
+
+@contextlib.contextmanager
+def explaining(storage: Storage, options: Config) -> Iterator[None]:
+    """A SanlockFailed or WriteFailed of the body gets its causes."""
+    try:
+        yield
+    except (errors.SanlockFailed, errors.WriteFailed) as e:
+        e.causes = _causes(storage, options)
+        raise
+
+
+def _causes(storage: Storage, options: Config) -> list[errors.Error]:
+    history = wiring.make_history(options)
+    reading = readings.read(storage)
+    (found,) = domains.check([reading], options, history)
+    return [p for p in found.problems if isinstance(p, _CAUSES)]
