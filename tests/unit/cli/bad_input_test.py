@@ -58,8 +58,11 @@ BAD = {
     "maybe": (sealed(BACKUP="maybe"), 966, False),
     "lower-case": (sealed(BACKUP="true"), 966, False),
     "nothing": (sealed(BACKUP=""), 966, False),
-    "no-geometry": (sealed(ALIGNMENT=None), 967, True),
-    "strange-geometry": (sealed(BLOCK_SIZE="513"), 967, True),
+}
+# Where there is something to change.
+WITHOUT_LEASE = {
+    "no-geometry": dict(ALIGNMENT=None),
+    "strange-geometry": dict(BLOCK_SIZE="513"),
 }
 
 
@@ -70,7 +73,16 @@ def command(request):
 
 @pytest.mark.parametrize("name", BAD)
 def test_metadata(host, command, name):
-    data, code, readable = BAD[name]
+    is_refused(host, command, *BAD[name])
+
+
+@pytest.mark.parametrize("name", WITHOUT_LEASE)
+def test_no_lease(host, command, name):
+    data = sealed(BACKUP=str(command == "clear"), **WITHOUT_LEASE[name])
+    is_refused(host, command, data, 967, True)
+
+
+def is_refused(host, command, data, code, readable):
     host.domain(sd_id=A)
     filedomain.put_bytes(host.mount, A, data)
     before = everything(host)

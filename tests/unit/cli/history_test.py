@@ -97,7 +97,7 @@ def test_invalid_flag_is_unknown(host):
     keep(host, filedomain.metadata(A, BACKUP="maybe"))
     (copy,) = host.json("history", A).json["copies"]
     assert copy["flag"] is None
-    assert "  ?  " in host.run("history", A).out
+    assert "  unknown  " in host.run("history", A).out
 
 
 def test_harmless(host):

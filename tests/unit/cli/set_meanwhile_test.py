@@ -98,7 +98,7 @@ def test_in_use_while_only_the_reason_is_changed(host, monkeypatch):
     monkeypatch.setattr(
         users, "find", lambda *args: found.pop(0) if found[1:] else found[0]
     )
-    done = host.run("set", A, *WHY)
+    done = host.run("set", A, *WHY, "--replace")
     assert done.code == 4
     assert "error 989: " in done.err
     assert "flag was taken back" not in done.err
