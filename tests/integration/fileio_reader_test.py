@@ -7,6 +7,7 @@ other backends, in fileio_*_test.py.
 import errno
 import os
 import signal
+import tempfile
 import threading
 import time
 
@@ -107,6 +108,30 @@ def test_calls_that_hang_on_one_mount(one, fs, path):
         thread.join()
     # One timeout, and not eight.
     assert time.monotonic() - start < RUNS_OUT + SOON
+
+
+def test_any_status_that_the_kernel_has(one):
+    """On tmpfs, which keeps such times as other servers do."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as directory:
+        for seconds in (-(2**63), 2**63 - 1):
+            os.utime(directory, ns=(0, seconds * 10**9))
+            found = reading(one, directory).lstat(directory)
+            assert found.st_mtime == seconds
+    assert reader.STAT.unpack(
+        reader.STAT.pack(*[2**64 - 1] * 6, *[-(2**63)] * 5)
+    )
+
+
+def test_a_call_that_breaks_ends_alone(one, mounts):
+    def ask(op, data):
+        with one.ask(op, data, time.monotonic() + SOON) as asked:
+            return asked.next(time.monotonic() + SOON)
+
+    with pytest.raises(OSError) as e:
+        # No arguments can be unpacked of it.
+        ask("lstat", b"")
+    assert e.value.errno == errno.EIO
+    assert reading(one, mounts[0]).listdir(mounts[0]) == ["file"]
 
 
 @needs_fuse

@@ -73,7 +73,12 @@ class Calls:
             path,
             lambda name, fd: os.stat(name, dir_fd=fd, follow_symlinks=False),
         )
-        times = [int(t) for t in (st.st_atime, st.st_mtime, st.st_ctime)]
+        # Not by the floats, which round the largest one up: it would fit in
+        # no field of 64 bits.
+        times = [
+            nanoseconds // 10**9
+            for nanoseconds in (st.st_atime_ns, st.st_mtime_ns, st.st_ctime_ns)
+        ]
         numbers = [st.st_mode, st.st_ino, st.st_dev, st.st_nlink]
         numbers += [st.st_uid, st.st_gid, st.st_size, *times, st.st_blocks]
         return numbers, b""

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 # Whether it is a direct read; the length of the base.
 ARGUMENTS = struct.Struct("=BI")
-# The fields of StatResult, of which only the times can be negative.
-STAT = struct.Struct("=7Q3qQ")
+# The fields of StatResult, as the kernel has them: a server can make the size,
+# the times and the blocks negative.
+STAT = struct.Struct("=6Q5q")
 
 
 def encode(base: str, path: str, direct: bool = False) -> bytes:

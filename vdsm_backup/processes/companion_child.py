@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
     Say = Callable[[bytes], None]
     # Gets the data of a request, and may say what it knows before its end.
-    # Returns the data of the last answer, or raises OSError.
+    # Returns the data of the last answer, or raises OSError. Whatever else it
+    # raises is EIO to the parent.
     Call = Callable[[bytes, Say], bytes]
     Calls = Mapping[str, Call]
 
@@ -136,6 +137,9 @@ class Service:
             raise
         except OSError as e:
             return e.errno or errno.EIO, b""
+        except Exception:
+            # What one call meets on its storage must not end the others.
+            return errno.EIO, b""
 
     def _send(self, number: int, end: int, data: bytes) -> None:
         head = ANSWER.pack(number, end, len(data))

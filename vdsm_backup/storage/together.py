@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 
 from vdsm_backup import errors
 from vdsm_backup.host import devices
@@ -75,7 +76,7 @@ class Together:
         The Scan that lvm would have of a location's devices. None if the
         location has to be scanned by itself: what was found leaves a question,
         which is known within a quarter of the timeout; or it is asked for
-        again, because the first Scan is too old now.
+        again, or late, and what was found is too old by now.
 
         timeout: seconds. A domain without an active LV may need all of it.
 
@@ -88,11 +89,15 @@ class Together:
                 return None
             self._given.add(location)
         if location in self._wide and self._all:
+            if self._all.has_ended and self._all.age > self.lag:
+                return None
             return self._all.result(threading.TIMEOUT_MAX)
         if location in self._own and self._one:
             try:
                 found = self._one.result(_patience(timeout))
             except errors.Error:
+                return None
+            if self._one.age > self.lag:
                 return None
             return found and self._part(location, found)
         return None
@@ -148,7 +153,17 @@ class _Running:
         self._ended = threading.Event()
         self._scan: Scan | None = None
         self._error: Exception | None = None
+        self._started = time.monotonic()
         threading.Thread(target=self._run, daemon=True).start()
+
+    @property
+    def age(self) -> float:
+        """Seconds since it began."""
+        return time.monotonic() - self._started
+
+    @property
+    def has_ended(self) -> bool:
+        return self._ended.is_set()
 
     def _run(self) -> None:
         try:

@@ -6,6 +6,7 @@ a fake. With the real one: tests/integration/together_test.py.
 
 import os
 import threading
+import time
 
 import pytest
 
@@ -222,6 +223,21 @@ def test_what_is_read_again_is_new(host, sysfs, scans):
     host.reader.read(AT_B, SOON)
     host.reader.read(AT_A, SOON)
     assert scans.of == ["/dev/a+/dev/b", "/dev/a"]
+
+
+@pytest.mark.parametrize("active", [True, False])
+def test_who_asks_late_gets_no_old_scan(host, tmp_path, scans, active):
+    """A machine may be so busy that the thread of one begins late."""
+    if active:
+        block = SysBlock(os.path.join(tmp_path, "sys", "block"))
+        block.lv(A, ["/dev/a"])
+        block.lv(B, ["/dev/b"])
+    together_on(host, AT_A, AT_B)
+    host.reader.read(AT_A, SOON)
+    time.sleep(together.PATIENCE)
+    before = len(scans.of)
+    host.reader.read(AT_B, SOON)
+    assert len(scans.of) == before + 1
 
 
 def test_others_are_read_as_ever(host, sysfs, scans):
