@@ -61,7 +61,7 @@ def main(args: Sequence[str]) -> None:
 class _Server:
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
-        #: {pid: child}, of those whose end was not told.
+        #: {pid: child}, also of those that have ended.
         self._children: dict[int, forked.Child] = {}
 
     def answer(self) -> bool:
@@ -88,11 +88,9 @@ class _Server:
         if "start" in request:
             return self._start(request, files)
         if "poll" in request:
-            pid = request["poll"]
-            status = self._children[pid].poll()
-            if status is not None:
-                del self._children[pid]
-            return {"status": status}
+            # Asked again, it is told again: the tool may have been
+            # interrupted before it heard.
+            return {"status": self._children[request["poll"]].poll()}
         child = self._children.get(request["kill"])
         if child:
             child.kill()

@@ -38,6 +38,11 @@ class _Ended(OSError):
     """The server had ended before it was asked."""
 
 
+# Seconds for an answer of the server, which waits for nothing. The user of
+# storage may stop it, and must not keep the lease taken for ever.
+PATIENCE = 60
+
+
 class Child(forked.Child):
     """
     A child of the server. If the server has ended, it counts as killed:
@@ -71,6 +76,7 @@ class _Server:
         self._sock, theirs = socket.socketpair(
             socket.AF_UNIX, socket.SOCK_SEQPACKET
         )
+        self._sock.settimeout(PATIENCE)
         with theirs:
             fd = theirs.fileno()
             self._process = spawn.start(
@@ -123,7 +129,13 @@ class _Server:
             except OSError as e:
                 raise _Ended(e.errno, e.strerror)
             while True:
-                said = self._sock.recv(MAX_MESSAGE)
+                try:
+                    said = self._sock.recv(MAX_MESSAGE)
+                except socket.timeout:
+                    # It never answers again. What is asked next starts Python.
+                    self._sock.shutdown(socket.SHUT_RDWR)
+                    what = f"the fork server is silent for {PATIENCE} seconds"
+                    raise OSError(errno.ETIMEDOUT, what)
                 if not said:
                     # Or ECONNRESET, if it has not read the request.
                     raise OSError(errno.EPIPE, "the fork server has ended")

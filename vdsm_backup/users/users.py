@@ -90,18 +90,28 @@ def find(
     uri: of libvirt.
     """
     users = Users()
-    running = scripts.Script(RUNNING_VMS, uri, sd_id)
+    wanted: dict[str, tuple[str, ...]] = {
+        "VMs of this host": (RUNNING_VMS, uri, sd_id)
+    }
+    if kind != "block":
+        assert domain_dir is not None
+        wanted["image locks"] = (IMAGE_LOCKS, domain_dir)
+    started = {}
+    for what, words in wanted.items():
+        try:
+            started[words[0]] = scripts.Script(*words)
+        except OSError as e:
+            users.unseen(f"{what}: {e.strerror}", here=True)
+    scripts.collect(list(started.values()), timeout)
+    if RUNNING_VMS in started:
+        _add_vms(users, started[RUNNING_VMS], timeout)
+    if IMAGE_LOCKS in started:
+        _add_images(users, started[IMAGE_LOCKS], timeout)
     if kind == "block":
         assert lvs is not None
-        scripts.collect([running], timeout)
-        _add_vms(users, running, timeout)
         _add_lvs(users, lvs)
     else:
         assert domain_dir is not None
-        locks = scripts.Script(IMAGE_LOCKS, domain_dir)
-        scripts.collect([running, locks], timeout)
-        _add_vms(users, running, timeout)
-        _add_images(users, locks, timeout)
         mount = mount_of(domain_dir, mounts.table())
         for what in filesystems.unseen(mount):
             users.unseen(what)

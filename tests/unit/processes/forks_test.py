@@ -4,6 +4,7 @@ Children that a warm interpreter forks. What each one has is in spawn_test.py.
 """
 
 import contextlib
+import copy
 import os
 import signal
 import socket
@@ -180,6 +181,32 @@ def test_an_answer_that_nobody_waited_for(server):
         assert two.wait() == 4
         sock.send(b"x")
         assert one.wait() == 3
+
+
+def test_an_end_that_is_asked_for_twice(server):
+    """An interrupt can keep the tool from hearing it the first time."""
+    with child("exit", "3") as (started, sock):
+        twin = copy.copy(started)
+        sock.send(b"x")
+        assert started.wait() == twin.wait() == 3
+    with child("return") as (other, _):
+        assert proc.parent(other.pid) == server
+
+
+def test_a_server_that_is_stopped(monkeypatch):
+    """It is the user's of storage to stop, and must not stop the tool."""
+    monkeypatch.setattr(forks, "PATIENCE", 1)
+    with forks.up([ENDING]):
+        (pid,) = proc.find(os.getpid(), SERVER)
+        with child("return") as (old, sock):
+            os.kill(pid, signal.SIGSTOP)
+            with pytest.raises(OSError, match="silent for 1 seconds"):
+                spawn.start(ENDING, ["0"])
+            assert old.poll() == -signal.SIGKILL
+            with child("exit", "3") as (new, word):
+                assert proc.parent(new.pid) == os.getpid()
+                word.send(b"x")
+                assert new.wait() == 3
 
 
 def test_another_user(server, monkeypatch):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The users by what the scripts say, which are scripts of the tests here."""
 
+import errno
 import json
 import os
 
@@ -131,6 +132,28 @@ def test_the_script_that_asks_libvirt_dies(scripts, lines):
         "not seen: VMs of this host: libvirt could not be asked, the check"
         " failed"
     )
+
+
+@pytest.mark.parametrize(
+    "module, what",
+    [("RUNNING_VMS", "VMs of this host"), ("IMAGE_LOCKS", "image locks")],
+)
+def test_a_script_that_cannot_be_started(scripts, monkeypatch, module, what):
+    """After the commit this must be told of, and must not end the command."""
+    start = users.scripts.Script
+
+    def fail(name, *args):
+        if name == getattr(users, module):
+            raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        return start(name, *args)
+
+    monkeypatch.setattr(users.scripts, "Script", fail)
+    web1 = {"vm": "web1", "uses": ["disk vda"], "cdroms": []}
+    scripts("RUNNING_VMS", [web1, END])
+    found = find_file()
+    assert found.unseen_here == [f"{what}: {os.strerror(errno.EAGAIN)}"]
+    other = ["VM web1 (disk vda)"] if module == "IMAGE_LOCKS" else []
+    assert found.blocking == other
 
 
 # LVs
