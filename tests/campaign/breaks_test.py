@@ -40,9 +40,10 @@ BREAKS = {
     "done without reading back": (
         "change/write.py",
         "_run = run\n"
-        "def run(*args):\n"
+        "def run(storage, old, new, *args):\n"
         "    with contextlib.suppress(Unsettled):\n"
-        "        _run(*args)\n",
+        "        return _run(storage, old, new, *args)\n"
+        "    return new\n",
         (20, 50),
     ),
 }

@@ -42,7 +42,7 @@ def test_all_commands(leased):
     leased.assert_tidy(A)
 
     done = leased.process("list", "--flagged", "--json")
-    assert set(done.json) == {"schema", "domains"}
+    assert set(done.json) == {"schema", "domains", "notes"}
     (row,) = done.json["domains"]
     assert set(row) == commandline.DOMAIN
     assert (row["flag"], row["reason"]) == (True, "nightly copies")

@@ -183,7 +183,7 @@ def live_hosts_are_refused(hosts):
     domain = hosts.domain()
     hosts.two.join(domain, 3)
     assert_refused(
-        hosts.one, domain.request(hosts.one), "HostsLive", hosts="3"
+        hosts.one, domain.request(hosts.one), "HostsLive", hosts="3 (host2)"
     )
     assert_left(hosts.one, domain)
     with Tool(
@@ -201,7 +201,7 @@ def live_hosts_are_refused_where_this_host_has_joined(hosts):
     hosts.two.join(domain, 3)
     hosts.one.join(domain, 7)
     assert_refused(
-        hosts.one, domain.request(hosts.one), "HostsLive", hosts="3"
+        hosts.one, domain.request(hosts.one), "HostsLive", hosts="3 (host2)"
     )
     assert hosts.one.joined(domain) == 7
     hosts.two.leave(domain, 3)

@@ -58,7 +58,7 @@ def interrupt(number, name):
     moment = Moment(int(number), name)
     write.run = moment.run(write.run)
     output.UI.progress = moment.progress(output.UI.progress)
-    target.by_sd = moment.before(target.by_sd, "search")
+    target.one = moment.before(target.one, "search")
     target.to_change = moment.before(target.to_change, "search")
     world = wiring.HostWorld
     world.tidy = moment.before(world.tidy, "tidy")

@@ -35,7 +35,8 @@ def test_who_looks_at_it_is_told(host, backup, role, told):
 def test_who_flags_it_is_told(host, command, role, told):
     sd = host.domain(5, ROLE=role, POOL_UUID=POOL)
     host.run("set", sd, "--reason", "a", "--pool-is-gone")
-    done = host.json(command, sd, "--reason", "b", "--pool-is-gone")
+    how = ["--replace"] if command == "set" else []
+    done = host.json(command, sd, "--reason", "b", "--pool-is-gone", *how)
     assert (done.code, done.json["changed"]) == (0, True)
     expected = told if command == "set" else 0
     assert len(about_master(done.json["notes"])) == expected
