@@ -107,7 +107,8 @@ def _run_writer(
             _lead(channel, request, storage, held, io_timeout, on_step)
         except BaseException:
             # A writer that is stuck in the kernel ends when the kernel lets
-            # it. It keeps the lease until then, and does nothing more.
+            # it. It keeps the lease until then. One that cannot be killed,
+            # since the fork server has ended, finishes its step under it.
             child.kill()
             raise
         child.wait()

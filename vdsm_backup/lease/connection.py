@@ -101,7 +101,8 @@ session of its own, and sockets to the tool.
 *No process writes without the descriptor.* The writer asks the tool before
 each step, and does so only after it has received the descriptor. If the tool
 ends while the descriptor is on its way, shared() does not see it, since it is
-in no process. But then nobody lets that writer go on, and it ends.
+in no process. But then nobody lets that writer go on, and it ends as soon as
+it runs.
 
 What is not fenced
 ==================
@@ -112,6 +113,11 @@ with it the lock in records.py. Another host gets the lease when our host id
 counts as dead, 8 I/O timeouts and 60 seconds after its last renewal
 (calc_host_dead_seconds() in src/timeouts.c). If the storage comes back to
 this host after that, the write is still carried out (docs/format.md, Locks).
+
+A writer that somebody has stopped before it has received the descriptor keeps
+the lease alive by the descriptor in its socket. If the tool is killed then,
+the holder ends, and sanlock has nobody to tell of a loss: it would reset the
+host. That writer writes nothing, as nobody lets it go on.
 
 sanlock sends SIGKILL without SIGTERM where kill_grace_seconds is 0, which is
 the default if the watchdog fires in less than 30 seconds (setup_timeouts() in
