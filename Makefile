@@ -20,7 +20,7 @@ e2e e2e-shell soak: GOAL = e2e
 bench bench-compare bench-page: GOAL = bench
 
 .PHONY: check coverage e2e e2e-shell soak vdsm-suite bench bench-compare \
-    bench-page demo lint setup install-hooks clean
+    bench-page demo lint setup install-hooks dist rpm clean
 
 # Install what the tests need, then run all that need no virtual machine.
 check: lint
@@ -97,6 +97,21 @@ install-hooks:
 	    [ -n "$(DESTDIR)" ] || ! command -v restorecon >/dev/null || \
 	        restorecon "$$to" || exit; \
 	done
+
+# What a release is: the files of the last commit, with its time stamp.
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' \
+    vdsm_backup/__init__.py)
+TARBALL = dist/vdsm-backup-domain-$(VERSION).tar.gz
+
+dist:
+	mkdir -p dist
+	git archive --prefix=vdsm-backup-domain-$(VERSION)/ HEAD \
+	    | gzip -n -9 >$(TARBALL)
+
+# Packages: DIST=el9, el10, or debian, which is for tests.
+DIST = el9
+rpm: dist
+	contrib/make-rpm $(DIST)
 
 clean:
 	rm -rf .venv .tox .hypothesis .pytest_cache .ruff_cache build dist
