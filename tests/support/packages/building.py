@@ -102,7 +102,11 @@ class Source:
         os.makedirs(os.path.dirname(tarball), exist_ok=True)
         into = f"--transform=s,^\\.,{NAME}-{self.version},"
         command = ["tar", "-c", "--sort=name", "--owner=0", "--group=0"]
-        command += ["--numeric-owner", "--mode=go-w", f"--mtime={_TIME}"]
+        command += [
+            "--numeric-owner",
+            "--mode=u=rwX,go=rX",
+            f"--mtime={_TIME}",
+        ]
         command += ["--exclude=./dist", into, "."]
         tar = subprocess.run(
             command, cwd=self.directory, capture_output=True, check=True
