@@ -20,7 +20,8 @@ e2e e2e-shell soak: GOAL = e2e
 bench bench-compare bench-page: GOAL = bench
 
 .PHONY: check coverage e2e e2e-shell soak vdsm-suite bench bench-compare \
-    bench-page demo lint setup install-hooks clean
+    bench-page demo lint setup install install-hooks uninstall dist rpm repo \
+    clean
 
 # Install what the tests need, then run all that need no virtual machine.
 check: lint
@@ -81,22 +82,32 @@ lint: setup
 setup:
 	contrib/setup-dev $(GOAL)
 
-# The package itself is installed by pip or a distribution's package. A hook
-# that does not find it refuses every VM.
-install-hooks:
-	@[ -n "$(DESTDIR)" ] || \
-	    $(SYSTEM_PYTHON) -I -c 'import vdsm_backup.hooks.answer' || { \
-	    echo "install the package for $(SYSTEM_PYTHON) first: README.md," \
-	        "On a host" >&2; exit 1; }
-	for hook in hooks/*/99_vdsm_backup; do \
-	    case $$hook in \
-	        hooks/qemu.d/*) to=/etc/libvirt/$$hook ;; \
-	        *) to=/usr/libexec/vdsm/$$hook ;; \
-	    esac; \
-	    install -D -m 755 $$hook "$(DESTDIR)$$to" || exit; \
-	    [ -n "$(DESTDIR)" ] || ! command -v restorecon >/dev/null || \
-	        restorecon "$$to" || exit; \
-	done
+# On this machine, without rpm; DESTDIR=DIRECTORY puts it there instead.
+# install-hooks: where pip or a distribution's package has the library.
+install install-hooks uninstall:
+	DESTDIR="$(DESTDIR)" PYTHON="$(SYSTEM_PYTHON)" contrib/install-files $@
+
+# What a release is: the files of the last commit, with its time stamp.
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' \
+    vdsm_backup/__init__.py)
+TARBALL = dist/vdsm-backup-domain-$(VERSION).tar.gz
+
+dist:
+	mkdir -p dist
+	git -c tar.umask=0022 archive \
+	    --prefix=vdsm-backup-domain-$(VERSION)/ HEAD \
+	    | gzip -n -9 >$(TARBALL)
+
+# Packages: DIST=el9, el10, or debian, which is for tests.
+DIST = el9
+rpm: dist
+	contrib/make-rpm $(DIST)
+
+# A repository of both releases in dist/repo: docs/packages.md
+repo: dist
+	contrib/make-rpm el9
+	contrib/make-rpm el10
+	contrib/make-repo el9 el10
 
 clean:
 	rm -rf .venv .tox .hypothesis .pytest_cache .ruff_cache build dist

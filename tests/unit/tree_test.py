@@ -18,7 +18,9 @@ SPDX = "SPDX-License-Identifier: GPL-2.0-or-later"
 
 # Licensed by what it says itself, or data that cannot hold a comment.
 WITHOUT_SPDX = {"LICENSE", ".json", ".png"}
-NOT_OURS = re.compile(r"^(\.git|\.venv|\.tox|\..*_cache|\.hypothesis|build)$")
+NOT_OURS = re.compile(
+    r"^(\.git|\.venv|\.tox|\..*_cache|\.hypothesis|build|dist)$"
+)
 
 
 def sources():

@@ -12,19 +12,19 @@ import hashlib
 # {directory in hooks/, or name in contrib/libexec/: sum}
 SUMS = {
     "before_disk_hotplug": (
-        "eb3219df9898066fd28f8caa9e5581e49f782bb841580f484d4e7099d0fcb163"
+        "b37ffe10552f6428daed7678fbda8f73baf72bc7387a2efadf2c326cf1dc5cb2"
     ),
     "before_vm_dehibernate": (
-        "557a91750efa68ac4bbbedde3a7dd6ec6f659ad3df19c15323d75c0308b00a3b"
+        "ff8b21fc2a87d82ed8aac810368c51897a78cbdc59aa5320fdb79f516bd88019"
     ),
     "before_vm_migrate_destination": (
-        "7bdf3992d89ff8d65cefefaa39911aa51100cd7e25f33bfd9d3334256063dc41"
+        "431162ea2d97b30e8fa0cfb9c7d1eff80f34a3d075be3d89807a8513ffecf409"
     ),
     "before_vm_start": (
-        "0a95666ae9dd9f2670b1a357552a0a32cf70ad9fb30cec1c79f763ab0a5906dd"
+        "d0303a62e473d2f1a3112fae95f51a8f89b0c848887280aaac26d15399169502"
     ),
     "qemu.d": (
-        "e9673c2ee02af7cbc2fd5b5c8e730c91506c92aded7cfabf03d9990ceb2c3521"
+        "855efb4bec071975ab48143b67c09b812ad93d926cfabde15752c90662b89901"
     ),
     "vdsmd": (
         "4e755b4808caa9a2052044462c6a93e4386a434bd08c925a3bc36f9b03b9b56c"

@@ -52,7 +52,9 @@ def _copy_tests(target):
 def _build(directory, product):
     # A copy: a build leaves files beside its source.
     source = os.path.join(directory, "source")
-    ignored = shutil.ignore_patterns(".*", "__pycache__", "build", "*.egg*")
+    ignored = shutil.ignore_patterns(
+        ".*", "__pycache__", "build", "dist", "*.egg*"
+    )
     shutil.copytree(ROOT, source, ignore=ignored)
     pip = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps"]
     pip += ["--disable-pip-version-check"]

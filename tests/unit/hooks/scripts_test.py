@@ -97,7 +97,17 @@ ASKED = ("prepare", "start", "migrate")
 @pytest.mark.parametrize("point", POINTS)
 def test_without_the_package_it_is_one_line(point):
     script = os.path.join(SCRIPTS, point, NAME)
-    assert_one_line(run_without_the_package(script), "ModuleNotFoundError")
+    done = run_without_the_package(script)
+    assert_one_line(done, script, "ModuleNotFoundError")
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_where_directories_are_left_of_the_package_too(point, tmp_path):
+    """Python takes them for a package: what fails then is another import."""
+    (tmp_path / "vdsm_backup" / "__pycache__").mkdir(parents=True)
+    script = os.path.join(SCRIPTS, point, NAME)
+    done = run_beside(tmp_path, script)
+    assert_one_line(done, script, "ImportError")
 
 
 @pytest.mark.parametrize("operation", ASKED)
@@ -106,10 +116,32 @@ def test_without_the_package_libvirts_hook_is_a_leftover(operation):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def assert_one_line(done, name):
+# What VDSM shows when a hook cannot load the package.
+TO_REMOVE = "/usr/libexec/vdsm/hooks/*/99_vdsm_backup"
+NOT_DONE = {
+    "before_vm_start": "VM not started",
+    "before_vm_dehibernate": "VM not started",
+    "before_disk_hotplug": "Disk not plugged",
+    "before_vm_migrate_destination": "VM not migrated",
+    "qemu.d": "VM not started",
+}
+
+
+def assert_one_line(done, script, name):
+    """It says what did not happen, why, and both ways out of it."""
+    point = os.path.basename(os.path.dirname(script))
+    why, remove = "", TO_REMOVE
+    if point == "qemu.d":
+        remove = script
+    if point == "qemu.d" or name not in ("ImportError", "ModuleNotFoundError"):
+        why = f" ({name})"
     assert (done.returncode, done.stdout) == (1, "")
     (line,) = done.stderr.splitlines()
-    assert line == f"vdsm-backup-domain: {name} (error 999)"
+    assert line == (
+        f"{NOT_DONE[point]}: hook 99_vdsm_backup cannot load vdsm_backup{why}."
+        f" Reinstall vdsm-backup-domain, or remove {remove} to go on"
+        " unprotected (error 999)"
+    )
 
 
 HALF = [
@@ -153,7 +185,7 @@ def test_a_package_that_is_half_there(script, tmp_path, text, name):
     if script == LIBVIRT and os.geteuid() != 0:
         pytest.skip("libvirt runs its hook as root")
     half_a_package(tmp_path, text)
-    assert_one_line(run_beside(tmp_path, script), name)
+    assert_one_line(run_beside(tmp_path, script), script, name)
 
 
 VDSM = "setpriv --reuid=36 --regid=36 --clear-groups --".split()
@@ -170,7 +202,7 @@ def test_a_session_is_not_refused_for_it(text, name):
     done = run_beside(directory, LIBVIRT, VDSM)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     hotplug = os.path.join(SCRIPTS, "before_disk_hotplug", NAME)
-    assert_one_line(run_beside(directory, hotplug, VDSM), name)
+    assert_one_line(run_beside(directory, hotplug, VDSM), hotplug, name)
     rundir.remove(directory)
 
 
