@@ -4,7 +4,8 @@ The command line: vdsm-backup-domain.
 
     main.py         the process and the command; makes words and an exit code
                     of an error
-    commands.py     the commands and their options, as data
+    commands.py     the commands, as data
+    arguments.py    the arguments that several of them have
     values.py       the types of the options' values
     parser.py       the parser of the arguments
     combinations.py which arguments exclude each other

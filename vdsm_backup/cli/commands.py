@@ -1,113 +1,32 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The commands and their options, as data. parser.py makes a parser of it."""
+"""The commands, as data. parser.py makes a parser of it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from vdsm_backup.cli import values
+from vdsm_backup.cli.arguments import (
+    ACCEPT_ORIGIN,
+    BY,
+    DEVICE,
+    DRY_RUN,
+    HOW,
+    MANY_SD,
+    MAYBE_SD,
+    PATH,
+    PATH_TO_CHANGE,
+    REASON,
+    REPLACE,
+    SD,
+    TIMEOUT,
+    WHY,
+    Argument,
+    flag,
+    option,
+)
 from vdsm_backup.cli.values import not_empty
 from vdsm_backup.guard import policy
-
-if TYPE_CHECKING:
-    from typing import Any
-
-# Options
-
-
-class Option(NamedTuple):
-    """The arguments of add_argument: names by position, settings by name."""
-
-    names: tuple[str, ...]
-    settings: dict[str, Any]
-
-
-def _option(*names: str, **settings: Any) -> Option:
-    return Option(names, settings)
-
-
-def _flag(name: str, text: str) -> Option:
-    return _option(name, action="store_true", help=text)
-
-
-_SD: dict[str, Any] = {
-    "metavar": "SD",
-    "type": not_empty,
-    "help": "UUID, its beginning, or unique name; or where the only domain is"
-    " mounted: server:/export, a path",
-}
-SD = _option("sd", **_SD)
-MAYBE_SD = _option("sd", nargs="?", **_SD)
-MANY_SD = _option("sd", nargs="*", **_SD)
-
-PATH = _option(
-    "--path",
-    metavar="DIR",
-    type=not_empty,
-    help="a domain's directory, or a mount of domains, anywhere",
-)
-DEVICE = _option(
-    "--device",
-    metavar="DEV",
-    type=not_empty,
-    help="a block device that is a PV of the domain",
-)
-PATH_TO_CHANGE = _option(
-    "--path",
-    metavar="DIR",
-    type=not_empty,
-    help="where SD is, if it is mounted more than once: its directory, or the"
-    " mount",
-)
-REASON = _option(
-    "--reason",
-    metavar="TEXT",
-    required=True,
-    help="why: one line, shown to whoever is refused",
-)
-WHY = _option(
-    "--reason",
-    metavar="TEXT",
-    required=True,
-    help="why: one line; the reason of the flag stays as it is",
-)
-BY = _option(
-    "--by",
-    metavar="TEXT",
-    type=values.not_empty,
-    help="who makes the change, for BACKUP_BY, where a program runs this for"
-    " somebody; root only",
-)
-REPLACE = _flag(
-    "--replace", "this reason replaces that of a flag which is there already"
-)
-DRY_RUN = _flag("--dry-run", "check all that can be checked, write nothing")
-TIMEOUT = _option(
-    "--timeout",
-    metavar="SECONDS",
-    type=values.seconds,
-    help="for the lease; joining a lockspace takes 21 and more",
-)
-DESPITE_OPEN_IMAGES = _flag(
-    "--despite-open-images",
-    "DANGEROUS: an image that qemu holds open for writing does not refuse the"
-    " change; only if you know that it is a transfer, not a VM",
-)
-ACCEPT_ORIGIN = _flag(
-    "--accept-origin",
-    "DANGEROUS: this copy or replica is the domain from now on; only if the"
-    " origin will never be used again",
-)
-POOL_IS_GONE = _flag(
-    "--pool-is-gone",
-    "DANGEROUS: change a domain that is attached without its data center; only"
-    " if that is lost, and no host alive manages the domain any more",
-)
-# How to make a change: the options of all commands that write to storage.
-HOW = (PATH_TO_CHANGE, DRY_RUN, TIMEOUT, DESPITE_OPEN_IMAGES, POOL_IS_GONE)
-
-
-# Commands
 
 
 class Command(NamedTuple):
@@ -130,7 +49,7 @@ class Command(NamedTuple):
     name: str
     module: str
     help: str
-    options: tuple[Option, ...] = ()
+    options: tuple[Argument, ...] = ()
     changes: bool = False
     needs_root: bool = False
     on_host: bool = True
@@ -143,11 +62,7 @@ COMMANDS = (
         "list",
         "list",
         "all storage domains that this host can see",
-        (
-            _flag(
-                "--flagged", "only those that are flagged, or may be flagged"
-            ),
-        ),
+        (flag("--flagged", "only those that are flagged, or may be flagged"),),
         examples=(
             "list --flagged",
             "list --json",
@@ -204,7 +119,7 @@ COMMANDS = (
             MAYBE_SD,
             PATH,
             DEVICE,
-            _option(
+            option(
                 "--operation",
                 metavar="OP",
                 default="run",
@@ -212,7 +127,7 @@ COMMANDS = (
                 help="why the domain is wanted, run if nothing is said: "
                 + ", ".join(row.operation for row in policy.TABLE),
             ),
-            _option(
+            option(
                 "--domxml",
                 metavar="FILE",
                 type=not_empty,
@@ -233,19 +148,19 @@ COMMANDS = (
         "copies of the metadata kept on this host before each change",
         (
             MANY_SD,
-            _option(
+            option(
                 "--show",
                 metavar="N",
                 type=values.number,
                 help="print copy number N",
             ),
-            _option(
+            option(
                 "--export",
                 metavar="N",
                 type=values.number,
                 help="print the record of copy N, for restore --file",
             ),
-            _flag("--all", "of all domains that have copies here"),
+            flag("--all", "of all domains that have copies here"),
         ),
         needs_root=True,
         examples=(
@@ -260,7 +175,7 @@ COMMANDS = (
         "put a kept copy of the metadata back",
         (
             SD,
-            _option(
+            option(
                 "--from",
                 dest="number",
                 metavar="N",
@@ -268,7 +183,7 @@ COMMANDS = (
                 help="copy number N; default: the newest whole one, unless"
                 " that could take a flag away",
             ),
-            _option(
+            option(
                 "--file",
                 metavar="FILE",
                 type=not_empty,
@@ -298,26 +213,26 @@ COMMANDS = (
         "permit",
         "let one VM use flagged domains on this host, for a time",
         (
-            _option(
+            option(
                 "--vm",
                 metavar="UUID",
                 type=values.vm_id,
                 help="of the VM: the engine shows it as VM ID",
             ),
-            _option(
+            option(
                 "--for",
                 dest="seconds",
                 metavar="TIME",
                 type=values.permit_time,
                 help="how long: 30m, 2h, 1d; a VM that runs then runs on",
             ),
-            _option(
+            option(
                 "--reason",
                 metavar="TEXT",
                 help="why: one line, for the journal of this host",
             ),
-            _flag("--list", "the permits of this host"),
-            _flag("--revoke", "take the permit of --vm away"),
+            flag("--list", "the permits of this host"),
+            flag("--revoke", "take the permit of --vm away"),
         ),
         becomes_user=False,
         examples=(
@@ -330,7 +245,7 @@ COMMANDS = (
         "doctor",
         "is this host really protected: hooks, plugin, and what they need",
         (
-            _flag(
+            flag(
                 "--vdsm",
                 "only whether the plugin fits into the VDSM that is installed",
             ),
@@ -344,7 +259,7 @@ COMMANDS = (
         "config",
         "the options of this host, and the file that each is from",
         (
-            _option(
+            option(
                 "--show",
                 action="store_true",
                 required=True,
@@ -359,7 +274,7 @@ COMMANDS = (
         "explain",
         "what an error code means and what to do",
         (
-            _option(
+            option(
                 "code",
                 metavar="CODE",
                 nargs="?",
@@ -377,7 +292,7 @@ COMMANDS = (
         "help",
         "",
         "this text, or the help of a command",
-        (_option("about", metavar="COMMAND", nargs="?"),),
+        (option("about", metavar="COMMAND", nargs="?"),),
         on_host=False,
     ),
 )
