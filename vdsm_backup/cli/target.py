@@ -206,17 +206,7 @@ def select(
 
 def _matching(found: Found, meant: Meant) -> Found:
     """Those that are meant, and failures in which one may be, too."""
-    storages, failures = found
-    matching, failures = [], list(failures)
-    for storage in storages:
-        try:
-            if meant(storage):
-                matching.append(storage)
-        except errors.Error as e:
-            failures.append(
-                Failure(storage.found_at, e, storage.kind, storage.sd_id)
-            )
-    return meant.sift(matching, failures)
+    return meant.sift(*discovery.filtered(found, meant))
 
 
 def one(

@@ -211,7 +211,15 @@ def _filtered(
     Scan a source, and keep the wanted storages. The thread of the source
     does both, since `wanted` may read.
     """
-    storages, failures = scan()
+    return filtered(scan(), wanted)
+
+
+def filtered(found: Found, wanted: Callable[[Storage], bool]) -> Found:
+    """
+    The storages that are wanted. One of which that cannot be told, since
+    `wanted` raises one of our errors, becomes a failure.
+    """
+    storages, failures = found[0], list(found[1])
     kept = []
     for storage in storages:
         try:
