@@ -26,7 +26,7 @@ import subprocess
 import sys
 import time
 
-from vdsm_backup.processes import identity
+from vdsm_backup.processes import forking, identity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -149,10 +149,7 @@ def _keep(files: Mapping[int, int]) -> None:
         number: fcntl.fcntl(fd, fcntl.F_DUPFD, above)
         for number, fd in files.items()
     }
-    for fd in _open_files() - set(moved.values()):
-        # It may have been the listing's own.
-        with contextlib.suppress(OSError):
-            os.close(fd)
+    forking.close_all_but(set(moved.values()))
     # It is 0, the lowest number that is free.
     null = os.open(os.devnull, os.O_RDWR)
     for number in (1, 2):
@@ -160,14 +157,6 @@ def _keep(files: Mapping[int, int]) -> None:
     for number, fd in moved.items():
         os.dup2(fd, number)
         os.close(fd)
-
-
-def _open_files() -> set[int]:
-    try:
-        return set(map(int, os.listdir("/proc/self/fd")))
-    except OSError:
-        # There is no proc.
-        return set(range(os.sysconf("SC_OPEN_MAX")))
 
 
 def _show(words: Sequence[str]) -> None:

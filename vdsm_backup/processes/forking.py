@@ -98,7 +98,7 @@ def _leave_parent(fds: Sequence[int]) -> list[int]:
     null = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(null, standard)
-    _close_all_but({0, 1, 2, *kept})
+    close_all_but({0, 1, 2, *kept})
     return kept
 
 
@@ -109,10 +109,11 @@ def _above_standard(fd: int) -> int:
     return fd
 
 
-def _close_all_but(kept: set[int]) -> None:
+def close_all_but(kept: set[int]) -> None:
+    """Close all files of this process but these, whatever their flags say."""
     try:
         fds = list(map(int, os.listdir(_OURS)))
-    except FileNotFoundError:
+    except OSError:
         # Where proc is not mounted.
         fds = list(range(os.sysconf("SC_OPEN_MAX")))
     for fd in set(fds) - kept:
