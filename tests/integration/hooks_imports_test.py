@@ -229,7 +229,7 @@ def test_a_fault(tmp_path, trace):
 LATE = """
     config_parser processes.signals processes.jobs
     guard.verdict guard.reading guard.audit guard.permits guard.refusal
-    storage.direct storage.file metadata.lines host.journal
+    storage.direct storage.direct_file storage.file metadata.lines host.journal
 """.split()
 
 

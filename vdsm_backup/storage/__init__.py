@@ -13,6 +13,7 @@ Where the metadata of a domain is: readers and writers.
     meant.py           which domain a UUID, its beginning, or a name means
     discovery.py       finds all domains that this host can see
     direct.py          finds and reads one domain by the shortest way
+    direct_file.py     reads a file domain there
     lun.py             reads the domain that a LUN is a PV of
     together.py        one scan of all devices that a VM needs
     locate.py          makes a Writer again in the writer process

@@ -5,7 +5,7 @@ Reading one storage domain by the shortest way, for a VM that needs it now.
 Only the domain's own mount or devices are touched: other storage that hangs
 cannot refuse the VM then.
 
-- A file domain is read through a FileIO of its own.
+- A file domain is read through a FileIO of its own (direct_file.py).
 - A block domain is read by one lvm command, limited to the devices under its
   active LVs, which sysfs knows. The VM would run from these devices, also
   where a replica is beside them. If the LVs are not active, or these devices
@@ -50,7 +50,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Iterable, Sequence
 
-    from vdsm_backup.fileio.base import FileIO
     from vdsm_backup.lvm.scan import Scan
     from vdsm_backup.processes.companion import Companion
     from vdsm_backup.processes.companion_child import Calls
@@ -110,7 +109,7 @@ class DirectReader:
         read() raises, DomainNotFound, AmbiguousDomain.
         """
         if location.kind == FILE:
-            return self._read_file(location, timeout)
+            return _read_file(self._options, location, timeout)
         if location.kind in (LUN, BLOCK):
             return self._read_devices(location, timeout)
         lines = self._read_linked(location.domain, timeout)
@@ -142,7 +141,7 @@ class DirectReader:
     def _read_at_link(self, place: Location, timeout: float) -> list[str]:
         """Raises NotADomain, too, if nothing is there."""
         if place.kind == FILE:
-            return self._read_file(place, timeout, linked=True)
+            return _read_file(self._options, place, timeout, linked=True)
         try:
             return self._read_block(place.domain, timeout)
         except errors.DomainNotFound:
@@ -191,56 +190,6 @@ class DirectReader:
             raise NotADomain(sd_id)
         raise errors.DomainNotFound(sd_id)
 
-    def _read_file(
-        self, location: Location, timeout: float, linked: bool = False
-    ) -> list[str]:
-        """
-        linked: it is a link of VDSM that says so. Raises NotADomain, too, if
-            nothing is there then.
-        """
-        from vdsm_backup.fileio import base as fileio
-        from vdsm_backup.fileio import choose
-
-        # A location of this kind always has its directory.
-        directory = location.directory
-        # In VDSM's repository the domain's directory is no link. Elsewhere it
-        # may be one, and a link to a flagged domain must not be overlooked.
-        base = directory if location.candidate else os.path.dirname(directory)
-        try:
-            with choose.open_to_read(
-                self._options.ioprocess, directory, timeout, base
-            ) as io:
-                try:
-                    return self._read_through(io, location, timeout, linked)
-                except _Closed:
-                    if os.getuid() != 0:
-                        # Not ours, then: VDSM cannot use it either.
-                        raise NotADomain(directory)
-            with choose.open_root_too(directory, timeout, base) as io:
-                return self._read_through(io, location, timeout, linked)
-        except fileio.Timeout:
-            raise errors.StorageTimeout(directory, timeout)
-        except (fileio.Closed, OSError) as e:
-            raise errors.MetadataUnreadable(location.domain, str(e))
-
-    def _read_through(
-        self, io: FileIO, location: Location, timeout: float, linked: bool
-    ) -> list[str]:
-        from vdsm_backup.storage.file import FileStorage, io_user
-
-        if linked and _is_absent(io, location.directory):
-            raise NotADomain(location.directory)
-        if location.candidate:
-            _require_domain(io, location.directory)
-        storage = FileStorage(
-            location.domain,
-            location.directory,
-            io,
-            timeout,
-            io_user(self._options),
-        )
-        return storage.read()
-
     def _read_devices(self, location: Location, timeout: float) -> list[str]:
         scan = None
         if self._together:
@@ -276,8 +225,12 @@ class DirectReader:
         return _scanned_lines(sd_id, Lvm(names, timeout).scan())
 
 
-class _Closed(PermissionError):
-    """Whether a candidate is a domain is not for this user to see."""
+def _read_file(
+    options: Options, place: Location, timeout: float, linked: bool = False
+) -> list[str]:
+    from vdsm_backup.storage import direct_file
+
+    return direct_file.read(options, place, timeout, linked)
 
 
 def _scanned_lines(sd_id: str, scan: Scan) -> list[str]:
@@ -290,36 +243,6 @@ def _scanned_lines(sd_id: str, scan: Scan) -> list[str]:
     if scan.has_only_foreign(sd_id):
         raise NotADomain(sd_id)
     return sorted(encoding.decode_tags(scan.pick(sd_id).tags, sd_id))
-
-
-def _require_domain(io: FileIO, directory: str) -> None:
-    """
-    Raises NotADomain if a directory that is called by a UUID is no domain: it
-    has no dom_md, or one without any of the files that each domain has. One
-    of these is away while it is replaced, never all. Raises _Closed if this
-    is not for the user of the FileIO to see.
-    """
-    from vdsm_backup.storage.file import DOM_MD, IDS, LEASES, METADATA
-
-    dom_md = os.path.join(directory, DOM_MD)
-    try:
-        io.lstat(dom_md)
-    except (FileNotFoundError, NotADirectoryError):
-        raise NotADomain(directory)
-    except PermissionError as e:
-        raise _Closed(*e.args)
-    files = (os.path.join(dom_md, name) for name in (METADATA, IDS, LEASES))
-    if all(_is_absent(io, path) for path in files):
-        raise NotADomain(directory)
-
-
-def _is_absent(io: FileIO, path: str) -> bool:
-    """Raises OSError if that cannot be told."""
-    try:
-        io.lstat(path)
-    except FileNotFoundError:
-        return True
-    return False
 
 
 def _read(storage: Storage) -> tuple[list[str] | None, Exception | None]:
