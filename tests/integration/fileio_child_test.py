@@ -13,7 +13,7 @@ import pytest
 
 from tests.support import rundir
 from tests.support.hooks.needs import needs_other_user
-from tests.support.processes.proc import running
+from tests.support.processes import proc
 from tests.support.storage import backends
 from tests.support.waiting import wait_until
 from vdsm_backup.fileio import base as fileio
@@ -56,13 +56,13 @@ def test_close(backend):
     io.close()
     with pytest.raises(fileio.Closed):
         io.lstat("/")
-    wait_until(lambda: not running(io.pid))
+    wait_until(lambda: not proc.running(io.pid))
 
 
 @backends.with_calls("op", ["lstat", "fsyncPath"], "lstat")
 def test_child_killed_in_a_call(io, op):
     io.lstat("/")
-    os.kill(io.pid, signal.SIGSTOP)
+    proc.stop([io.pid])
     threading.Timer(0.3, os.kill, (io.pid, signal.SIGKILL)).start()
     with pytest.raises(fileio.Closed):
         getattr(io, op)("/")
@@ -92,8 +92,8 @@ def test_child_has_our_effective_user(backend):
     base = rundir.make("fileio")
     try:
         os.chown(base, 36, 36)
-        with backends.run("touch_as_vdsm", backend, 10, base) as proc:
-            assert proc.communicate(timeout=20) == ("", "refused\n")
+        with backends.run("touch_as_vdsm", backend, 10, base) as one:
+            assert one.communicate(timeout=20) == ("", "refused\n")
         st = os.lstat(base + "/new")
         assert (st.st_uid, st.st_gid) == (36, 36)
     finally:
@@ -106,9 +106,9 @@ def test_child_has_our_effective_user(backend):
 def test_ioprocess_is_silent(tmp_path):
     # A name that its client cannot decode.
     os.mkdir(os.fsencode(tmp_path) + b"/\xff")
-    with backends.run("list_directory", "installed", 10, tmp_path) as proc:
-        assert proc.communicate(timeout=20) == ("", "")
-    assert proc.returncode == 7
+    with backends.run("list_directory", "installed", 10, tmp_path) as one:
+        assert one.communicate(timeout=20) == ("", "")
+    assert one.returncode == 7
 
 
 @pytest.mark.skipif(

@@ -173,7 +173,7 @@ def test_parent_killed_while_calls_wait(fs, path):
 
 def test_stopped(one, tmp_path):
     """It takes no request any more, when the pipe is full."""
-    os.kill(one.pid, signal.SIGSTOP)
+    proc.stop([one.pid])
     path = f"{tmp_path}/{'x' * 3000}"
     start = time.monotonic()
     for _ in range(40):

@@ -101,7 +101,7 @@ def test_no_worker_has_the_socket_to_the_tool(mount, held, server):
         if step == "check":
             (writer,) = proc.find(os.getpid(), NAMES["writer"])
             (worker,) = proc.find(writer, NAMES["worker"])
-            os.kill(worker, signal.SIGSTOP)
+            proc.stop([worker])
             killed.append(worker)
             os.kill(writer, signal.SIGKILL)
 

@@ -294,8 +294,10 @@ def test_no_second_vgchange_beside_one_of_ours(host, block_place, dies):
             "writer": proc.find(tool.pid, "vdsm_backup.change.writer"),
         }
         proc.kill(victims[dies])
+        # Ours may have been stopped when its flag was on storage already.
         done = place.process(
-            *["set", place.sd_id, "--reason", "too early", "--timeout", "8"]
+            *["set", place.sd_id, "--reason", "too early", "--replace"],
+            *["--timeout", "8"],
         )
         # Where ours was stopped with lvm's own lock of the VG, even to read
         # it waits.

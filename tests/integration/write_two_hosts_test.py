@@ -28,9 +28,8 @@ def test_frozen_while_another_host_changes_it(mount, backend, held, step):
         found = proc.find(os.getpid(), "vdsm_backup.change.writer", *WORKERS)
         frozen = set(found) - set(before)
         assert frozen
-        proc.kill(frozen, signal.SIGSTOP)
         try:
-            wait_until(lambda: all(map(proc.stopped, frozen)))
+            proc.stop(frozen)
             domain.open().write(domain.old, theirs, lambda step: None)
         finally:
             proc.kill(frozen, signal.SIGCONT)

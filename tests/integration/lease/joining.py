@@ -9,13 +9,13 @@ import shutil
 from tests.integration.lease.killed import left_behind
 from tests.integration.lease.others import refuses_a_live_host_id
 from tests.integration.lease.scenarios import (
+    ENDS,
     IDLIVE,
     assert_can_take,
     assert_left,
     assert_refused,
     record,
     scenario,
-    wait_left,
 )
 from tests.support.lease.leasetool import Tool
 from tests.support.lease.sanlockd import MIB, Host
@@ -157,14 +157,7 @@ def leaves_what_was_left_behind_by_another_path(hosts, which):
 def other_sizes(hosts, align, sector):
     domain = hosts.domain(align=align * MIB, sector=sector)
     assert_can_take(hosts.one, domain)
-    assert_refused(
-        hosts.one,
-        domain.request(hosts.one, timeout=1),
-        "LeaseTimeout",
-        seconds="1",
-        step="joining the lockspace as host id 250",
-    )
-    wait_left(hosts.one, domain)
+    assert_ends_while_joining(hosts, domain)
 
 
 @scenario()
@@ -177,10 +170,21 @@ def four_k_slot_of_another_host_is_seen(hosts):
 @scenario()
 def timeout_names_the_step_and_leaves(hosts):
     domain = hosts.domain()
-    with Tool(hosts.one, domain.request(hosts.one, timeout=2)) as tool:
-        said = tool.read_until("held", "error")
-    assert said["error"] == "LeaseTimeout"
-    assert said["fields"]["step"] == "joining the lockspace as host id 250"
+    assert_ends_while_joining(hosts, domain)
+
+
+def assert_ends_while_joining(hosts, domain):
+    """sanlock watches the slot of a host that crashed for longer."""
+    with Host("other") as crashed:
+        crashed.join(domain, 250)
+    assert_refused(
+        hosts.one,
+        domain.request(hosts.one, timeout=ENDS),
+        "LeaseTimeout",
+        seconds=str(ENDS),
+        step="joining the lockspace as host id 250, which other did not leave"
+        " in order",
+    )
     # The tool waited for it.
     assert_left(hosts.one, domain)
 

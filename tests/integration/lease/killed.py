@@ -8,6 +8,7 @@ import signal
 import time
 
 from tests.integration.lease.scenarios import (
+    ENDS,
     IDLIVE,
     assert_can_take,
     assert_left,
@@ -95,7 +96,7 @@ def nobody_gets_the_lease_while_a_writer_lives(hosts, *victims):
         hosts.two.join(domain, 2)
         for _ in range(5):
             assert hosts.two.acquire(domain) == IDLIVE
-        request = domain.request(hosts.one, require_alone=False, timeout=4)
+        request = domain.request(hosts.one, require_alone=False, timeout=ENDS)
         owner = "host id 250 (this host)"
         if "holder" not in victims:
             owner = (

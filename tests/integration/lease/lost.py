@@ -7,6 +7,7 @@ import signal
 import time
 
 from tests.integration.lease.scenarios import (
+    ENDS,
     assert_can_take,
     assert_left,
     scenario,
@@ -66,7 +67,7 @@ def hanging_storage_does_not_hold_up_the_tool(hosts):
     with Host("host4") as host, hangfs.Hangfs() as fs:
         domain = Domain(host, fs.mount)
         fs.hang("read", "ids")
-        with Tool(host, domain.request(host, timeout=2)) as tool:
+        with Tool(host, domain.request(host, timeout=ENDS)) as tool:
             said = tool.read_until("held", "error")
             assert said["error"] == "LeaseTimeout"
             assert said["fields"]["step"] == (

@@ -25,6 +25,11 @@ IDLIVE = -243
 # own look at the slot it would take sanlock more than a minute.
 RENEWALS = 2 * sanlockd.IO_TIMEOUT + 45
 
+# Seconds: a timeout that is to run out, after the steps that come first on a
+# busy machine; less than sanlock takes to give up a host. It costs nothing:
+# the longest scenario takes more.
+ENDS = 30
+
 # The longest takes 80 seconds; less than the timeout of a test.
 PATIENCE = 200
 

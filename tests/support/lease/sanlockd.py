@@ -90,13 +90,13 @@ class Host(Closing):
         with open(os.path.join(self._dir, "frozen"), "w") as f:
             for pid in pids:
                 f.write(f"{pid} {rundir.start_time(pid)}\n")
-        self._signal(signal.SIGSTOP, pids)
+        proc.stop(self._all(pids))
 
     def thaw(self, pids):
-        self._signal(signal.SIGCONT, pids)
+        proc.kill(self._all(pids), signal.SIGCONT)
 
-    def _signal(self, number, pids):
-        proc.kill([*_using(self._dir), *pids], number)
+    def _all(self, pids):
+        return [*_using(self._dir), *pids]
 
     @property
     def pid(self):

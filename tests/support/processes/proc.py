@@ -6,6 +6,7 @@ import os
 import signal
 
 from tests.support import rundir
+from tests.support.waiting import wait_until
 
 
 def children(pid):
@@ -65,9 +66,15 @@ def kill_recorded(pid, started):
             os.kill(int(pid), signal.SIGKILL)
 
 
+def stop(pids):
+    """Stop them. A signal is on its way first, and a thread may go on."""
+    kill(pids, signal.SIGSTOP)
+    wait_until(lambda: all(map(stopped, pids)))
+
+
 def stopped(pid):
-    """By a signal, or it has ended."""
-    return state(pid) in ("T", "Z", "")
+    """By a signal, with all of its threads; or it has ended."""
+    return _states(pid) <= {"T", "Z", ""}
 
 
 def running(pid):
@@ -75,11 +82,7 @@ def running(pid):
     A thread of it is there, and no zombie that nobody has waited for. Of a
     killed process, the first thread is one while another one is stuck.
     """
-    try:
-        tasks = os.listdir(f"/proc/{pid}/task")
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return any(state(f"{pid}/task/{tid}") not in ("Z", "") for tid in tasks)
+    return not _states(pid) <= {"Z", ""}
 
 
 def alive(pid):
@@ -88,6 +91,15 @@ def alive(pid):
         return bool(os.listdir(f"/proc/{pid}/fd"))
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         return False
+
+
+def _states(pid):
+    """Those of its threads; none for a process that is gone."""
+    try:
+        tasks = os.listdir(f"/proc/{pid}/task")
+    except (FileNotFoundError, ProcessLookupError):
+        return set()
+    return {state(f"{pid}/task/{tid}") for tid in tasks}
 
 
 def state(pid):

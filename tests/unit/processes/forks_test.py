@@ -137,8 +137,7 @@ def test_a_server_that_was_killed(server):
 
 def test_a_server_that_is_killed_before_it_answers(server):
     """Nobody knows whether the child is there: there is no second one."""
-    os.kill(server, signal.SIGSTOP)
-    wait_until(lambda: proc.stopped(server))
+    proc.stop([server])
     failed = []
 
     def start():
@@ -168,8 +167,7 @@ def test_an_answer_that_nobody_waited_for(server):
 
     with child("exit", "3") as (one, sock), child("exit", "4") as (two, other):
         before = signal.signal(signal.SIGALRM, interrupt)
-        os.kill(server, signal.SIGSTOP)
-        wait_until(lambda: proc.stopped(server))
+        proc.stop([server])
         try:
             signal.setitimer(signal.ITIMER_REAL, 0.2)
             with pytest.raises(Interrupt):
@@ -199,7 +197,7 @@ def test_a_server_that_is_stopped(monkeypatch):
     with forks.up([ENDING]):
         (pid,) = proc.find(os.getpid(), SERVER)
         with child("return") as (old, sock):
-            os.kill(pid, signal.SIGSTOP)
+            proc.stop([pid])
             with pytest.raises(OSError, match="silent for 1 seconds"):
                 spawn.start(ENDING, ["0"])
             assert old.poll() == -signal.SIGKILL
