@@ -125,7 +125,7 @@ def test_a_listing_that_broke_off(hang, backend):
     """ioprocess gives it as if it were whole."""
     sd_id = filedomain.make(hang.mount)
     leave(hang.root, sd_id)
-    storage = storage_on(hang.mount, backend, sd_id, timeout=RUNS_OUT)
+    storage = storage_on(hang.mount, backend, sd_id)
     before = storage.read()
     fail = at("check", lambda: hang.fail("readdir", errno.EIO))
     with pytest.raises(errors.WriteFailed) as e:

@@ -28,7 +28,7 @@ def test_the_directory_is_listed_before_each_read(hang, backend):
     # Without it NFS clients see the old file; what we can see here is that
     # a read cannot pass a directory that cannot be listed.
     sd_id = filedomain.make(hang.mount)
-    storage = storage_on(hang.mount, backend, sd_id)
+    storage = storage_on(hang.mount, backend, sd_id, timeout=RUNS_OUT)
     storage.read()
     hang.hang("readdir")
     with pytest.raises(errors.StorageTimeout):
@@ -49,7 +49,7 @@ def test_read_error(hang, backend, code):
 @needs_fuse
 def test_stale_for_a_moment_is_waited_for(hang, backend):
     sd_id = filedomain.make(hang.mount)
-    storage = storage_on(hang.mount, backend, sd_id, timeout=10)
+    storage = storage_on(hang.mount, backend, sd_id)
     hang.fail("open", errno.ESTALE, "metadata")
     timer = threading.Timer(0.5, hang.clear)
     timer.start()
@@ -75,7 +75,7 @@ CODES = [errno.EIO, errno.ENOSPC, errno.ESTALE, errno.EDQUOT, errno.EROFS]
 @pytest.mark.parametrize("code", CODES, ids=errno.errorcode.get)
 def test_fault_before_the_rename(hang, backend, op, name, code):
     sd_id = filedomain.make(hang.mount)
-    storage = storage_on(hang.mount, backend, sd_id, timeout=RUNS_OUT)
+    storage = storage_on(hang.mount, backend, sd_id)
     before = storage.read()
     hang.fail(op, code, name)
     steps = []

@@ -16,6 +16,7 @@ from tests.support.storage.filewriting import (
     storage_on,
     temporaries,
 )
+from tests.support.waiting import RUNS_OUT
 from vdsm_backup import errors
 
 
@@ -33,7 +34,7 @@ def test_without_links(hang, backend):
 @needs_fuse
 def test_link_that_hangs_is_no_change(hang, backend):
     sd_id = filedomain.make(hang.mount)
-    storage = storage_on(hang.mount, backend, sd_id, timeout=1)
+    storage = storage_on(hang.mount, backend, sd_id, timeout=RUNS_OUT)
     old = storage.read()
     hang.hang("link")
     with pytest.raises(errors.WriteFailed, match="link failed"):

@@ -4,11 +4,12 @@
 import os
 
 from tests.support.storage import filedomain
-from tests.support.waiting import RUNS_OUT
+from tests.support.waiting import RUNS_OUT, SOON
 from vdsm_backup.fileio import choose
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.storage.file import FileStorage
 
+# Seconds: of a change that may hang.
 TIMEOUT = RUNS_OUT
 
 # The writer does not wait at the last one: it has ended, or is about to.
@@ -19,7 +20,8 @@ BEFORE_CONFIRM = STEPS[:-1]
 LEFTOVER = "metadata.new.host1.123.0123456789abcdef"
 
 
-def storage_on(mount, backend, sd_id, timeout=TIMEOUT):
+def storage_on(mount, backend, sd_id, timeout=SOON):
+    """timeout: seconds; RUNS_OUT where something hangs."""
     io = choose.open(backend, mount, timeout)
     return FileStorage(sd_id, os.path.join(mount, sd_id), io, timeout)
 

@@ -41,7 +41,7 @@ class Domain:
         self.new = self.flagged("True")
 
     def open(self):
-        return storage_on(self.mount, self.backend, self.sd_id)
+        return storage_on(self.mount, self.backend, self.sd_id, TIMEOUT)
 
     def flagged(self, value):
         """The old lines with another flag."""
