@@ -78,15 +78,21 @@ def _check_access(
             f" {os.geteuid()}, VDSM is {uid}"
         )
         return
-    found.looked_at.append("owners and modes")
     files = {**seen.facts["entries"], **seen.facts.get("dom_md", {})}
-    for name, reason in seen.facts.get("access", {}).items():
+    access = seen.facts.get("access")
+    if access is None:
+        found.unseen.append(
+            "owners and modes were not looked at: the look broke off"
+        )
+        return
+    found.looked_at.append("owners and modes")
+    for name, reason in access.items():
         if reason:
             found.problems.append(
                 _refused(sd_id, name, f"{reason} ({_owner(files.get(name))})")
             )
     metadata = files.get("metadata")
-    if metadata and not seen.facts["access"].get("metadata"):
+    if metadata and not access.get("metadata"):
         _check_owner(sd_id, metadata, files, uid, gid, found)
     # A local domain has no leases of sanlock.
     for name in ("ids", "leases") if "leases" in areas else ():

@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What is said of the files of a domain, by what was seen of them."""
 
+import json
+import os
+
 import pytest
 
-from vdsm_backup.verify import files
+from tests.support.storage import filedomain
+from vdsm_backup.processes import scripts
+from vdsm_backup.verify import files, inspections
 
 SD = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
 
@@ -27,3 +32,27 @@ def test_space(blocks, block_size, inodes, code, note):
     assert [e.code for e in found.problems] == ([code] if code else [])
     notes = ["less than 4096 KiB are free for new metadata"] if note else []
     assert found.notes == notes
+
+
+WHOLE = {"owners and modes", "free space", "leftovers"}
+
+
+def test_a_look_that_breaks_off(tmp_path):
+    """A process that looks can be killed, or fail, after each of its lines."""
+    filedomain.make(str(tmp_path), sd_id=SD)
+    request = {"sd_id": SD, "directory": str(tmp_path / SD), "areas": {}}
+    request.update(align=1024**2, sector=512, host_id=1)
+    look = scripts.Script(
+        "vdsm_backup.verify.inspect_domain", json.dumps(request), as_root=False
+    )
+    scripts.collect([look], 60)
+    lines, look.lines = look.lines, []
+    for line in [*lines, {}]:
+        seen = inspections._seen(look)
+        found = files.check(SD, seen, ["ids"], os.geteuid(), os.getegid())
+        known = WHOLE & set(found.looked_at)
+        if "access" not in seen.facts:
+            assert not known
+            assert bool(found.unseen) == ("entries" in seen.facts)
+        look.lines.append(line)
+    assert known == WHOLE
