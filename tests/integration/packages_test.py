@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What is in the packages of this working tree."""
 
+import gzip
 import os
 import re
 import struct
@@ -117,6 +118,7 @@ def test_nothing_conflicts(packages):
 DIRECTORY = ("drwxr-xr-x", "root:root", "")
 PROGRAM = ("-rwxr-xr-x", "root:root", "")
 FILE = ("-rw-r--r--", "root:root", "")
+MANUAL = ("-rw-r--r--", "root:root", "d")
 
 
 def test_files_of_the_base(packages, release):
@@ -140,12 +142,23 @@ def test_files_of_the_base(packages, release):
     rest = {n: found[n] for n in set(found) - documents - modules}
     assert rest == {
         "/usr/bin/vdsm-backup-domain": PROGRAM,
+        "/usr/share/man/man5/vdsm-backup.conf.5.gz": MANUAL,
+        "/usr/share/man/man8/vdsm-backup-domain.8.gz": MANUAL,
         "/etc/vdsm-backup": DIRECTORY,
         "/etc/vdsm-backup/conf.d": DIRECTORY,
         "/etc/vdsm-backup/vdsm-backup.conf": (*FILE[:2], "cn"),
         "/usr/lib/vdsm-backup": DIRECTORY,
         "/usr/lib/vdsm-backup/conf.d": DIRECTORY,
     }
+
+
+def test_the_manual_is_compressed(packages):
+    found = reading.contents(packages[0])
+    pages = [x for x in found if x.startswith("/usr/share/man/")]
+    assert len(pages) == 2
+    for path in pages:
+        name = os.path.basename(path)[: -len(".gz")]
+        assert gzip.decompress(found[path]) == tree("contrib", "man", name)
 
 
 def test_files_of_the_hooks(packages):
