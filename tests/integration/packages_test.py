@@ -142,6 +142,9 @@ def test_files_of_the_base(packages, release):
     rest = {n: found[n] for n in set(found) - documents - modules}
     assert rest == {
         "/usr/bin/vdsm-backup-domain": PROGRAM,
+        "/usr/share/bash-completion": DIRECTORY,
+        "/usr/share/bash-completion/completions": DIRECTORY,
+        f"/usr/share/bash-completion/completions/{building.NAME}": FILE,
         "/usr/share/man/man5/vdsm-backup.conf.5.gz": MANUAL,
         "/usr/share/man/man8/vdsm-backup-domain.8.gz": MANUAL,
         "/etc/vdsm-backup": DIRECTORY,

@@ -42,6 +42,7 @@ What commands have in common:
     checkup.py      all checks of doctor, in their order
     changes.py      make a change, and show it
     interruption.py what a change says when it is interrupted
+    completion.py   what the completion of the shell knows of domains
     diagnosis.py    why sanlock, or a write, has failed on a domain
     comparison.py   a kept copy beside the metadata that it replaces
     wiring.py       the real world for the layers below, put together
