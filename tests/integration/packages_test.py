@@ -67,7 +67,10 @@ def test_scriptlets(packages):
     """Few, and none restarts what runs VMs."""
     base, hooks, vdsm = [reading.scriptlets(path) for path in packages]
     assert (set(base), set(hooks), set(vdsm)) == (set(), {"PREUN"}, {"PREUN"})
-    assert "systemctl" not in hooks["PREUN"]
+    assert re.findall(r"systemctl .*", hooks["PREUN"]) == [
+        "systemctl --no-reload disable vdsm-backup-domain-metrics.timer || :",
+        "systemctl stop vdsm-backup-domain-metrics.timer || :",
+    ]
     called = re.findall(r"systemctl .*", vdsm["PREUN"])
     assert called == ["systemctl daemon-reload || :"]
     for text in (hooks["PREUN"], vdsm["PREUN"]):
@@ -118,6 +121,7 @@ def test_nothing_conflicts(packages):
 DIRECTORY = ("drwxr-xr-x", "root:root", "")
 PROGRAM = ("-rwxr-xr-x", "root:root", "")
 FILE = ("-rw-r--r--", "root:root", "")
+UNITS = "/usr/lib/systemd/system"
 MANUAL = ("-rw-r--r--", "root:root", "d")
 
 
@@ -133,7 +137,8 @@ def test_files_of_the_base(packages, release):
         name for name in found if (name + "/").startswith(library + "/")
     }
     assert {os.path.basename(name) for name in documents} > {
-        *("README.md", "CHANGELOG.md", "LICENSE", "guard.md", "packages.md")
+        *("README.md", "CHANGELOG.md", "LICENSE", "guard.md", "packages.md"),
+        *("vdsm-backup-alerts.yml", "monitoring.md"),
     }
     for name in documents:
         assert found[name][:2] in (FILE[:2], DIRECTORY[:2]), name
@@ -177,6 +182,11 @@ def test_files_of_the_hooks(packages):
         os.path.dirname(libvirt): DIRECTORY,
         libvirt: PROGRAM,
         "/usr/lib/tmpfiles.d/vdsm-backup.conf": FILE,
+        f"{UNITS}/vdsm-backup-domain-metrics.service": FILE,
+        f"{UNITS}/vdsm-backup-domain-metrics.timer": FILE,
+        "/etc/sos": DIRECTORY,
+        "/etc/sos/extras.d": DIRECTORY,
+        "/etc/sos/extras.d/vdsm-backup": (*FILE[:2], "cn"),
         "/var/lib/vdsm-backup": DIRECTORY,
         "/var/lib/vdsm-backup/history": history,
     }
@@ -184,7 +194,7 @@ def test_files_of_the_hooks(packages):
 
 def test_files_of_the_plugin(packages):
     """Nothing of it in /etc, which oVirt Node keeps when it drops /usr."""
-    unit = "/usr/lib/systemd/system/vdsmd.service.d"
+    unit = f"{UNITS}/vdsmd.service.d"
     assert reading.files(packages[2]) == {
         "/usr/libexec/vdsm-backup": DIRECTORY,
         "/usr/libexec/vdsm-backup/vdsmd": PROGRAM,
