@@ -95,7 +95,9 @@ def test_hooks_and_plugin_need_each_other_and_vdsm(
 ):
     same = f"= {source_tree.version}-1.{release}"
     base, hooks, vdsm = packages
+    ours = f"config(vdsm-backup-domain-hooks) {same}"
     assert reading.requires(hooks) == {
+        ours,
         "/bin/sh",
         "/usr/bin/python3",
         f"vdsm-backup-domain {same}",

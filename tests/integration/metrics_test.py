@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+metrics as a process: with a real journal, on storage that hangs, and as the
+unit starts it.
+"""
+
+import configparser
+import json
+import os
+import shutil
+import subprocess
+
+import pytest
+from prometheus_client import parser
+
+from tests import ROOT
+from tests.support import programs, testhost
+from tests.support.clifixtures import OWNER, A, B
+from tests.support.hooks.needs import needs_fuse, needs_other_user
+from tests.support.host import journald
+from tests.support.host.journald import needs_journald
+from tests.support.storage import hangfs
+
+pytest_plugins = ["tests.support.clifixtures"]
+
+UNITS = os.path.join(ROOT, "contrib", "systemd")
+SERVICE = os.path.join(UNITS, "vdsm-backup-domain-metrics.service")
+OTHER = 107
+
+
+def needs(command):
+    return pytest.mark.skipif(
+        shutil.which(command) is None, reason=f"{command} is not here"
+    )
+
+
+@pytest.fixture
+def host(directory):
+    """What its configuration names is vdsm's, as on a host."""
+    path = os.path.join(directory, "host")
+    uid, gid = OWNER
+    with testhost.Host(path, 3, user=uid, group=gid) as host:
+        host.domain(sd_id=A, name="back ups", owner=OWNER, BACKUP="True")
+        yield host
+
+
+def families(text):
+    """As Prometheus' own parser reads it: {family: {labels: value}}."""
+    return {
+        family.name: {
+            tuple(sample.labels.values()): sample.value
+            for sample in family.samples
+        }
+        for family in parser.text_string_to_metric_families(text)
+    }
+
+
+@needs_fuse
+def test_a_mount_that_hangs(host):
+    """It is a place that could not be searched, and holds up nothing else."""
+    with hangfs.Hangfs() as fs:
+        hung = host.add_mount("hung:_x", fs.mount)
+        host.domain(sd_id=B, mount=fs.root)
+        fs.hang("readdir")
+        done = host.process("metrics")
+        assert done.code == 3
+        found = families(done.out)
+        assert found["vdsm_backup_domain_flagged"] == {
+            (A, "back ups", "file"): 1
+        }
+        unread = found["vdsm_backup_domain_unreadable"]
+        assert unread["", "", "file", hung] == 1
+        assert unread[A, "back ups", "file", f"{host.mount}/{A}"] == 0
+        assert found["vdsm_backup_part_unreadable"]["domains",] == 1
+        assert f"note: {hung}: " in done.err
+
+
+@needs("promtool")
+@pytest.mark.parametrize("name", ['q"uote', "back\\slash\\n", "ä\u202eb"])
+def test_promtool_takes_it(host, name):
+    host.domain(sd_id=B, name=name, owner=OWNER)
+    text = host.process("metrics").out
+    done = subprocess.run(
+        ["promtool", "check", "metrics"],
+        input=text,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert len(families(text)["vdsm_backup_domain_flagged"]) == 2
+
+
+@pytest.fixture
+def log():
+    with journald.Journald() as log:
+        yield log
+
+
+def tell(log, user=None, **fields):
+    programs.run(
+        "tests.support.host.tell_journal",
+        json.dumps(["text", 4, fields]),
+        inside=log.enter(user),
+        check=True,
+    )
+
+
+@needs_journald
+def test_refusals_of_a_real_journal(host, log):
+    """Of root and of VDSM's user: anybody can send what looks like ours."""
+    refused = {"answer": "refused", "operation": "run", "code": 994}
+    for user in (None, OWNER, (OTHER, OTHER)):
+        tell(log, user, **refused)
+    tell(log, **{**refused, "answer": "allowed", "operation": "recover"})
+    tell(log, action="set", result="done")
+    log.journalctl("-n", "0")
+    found = families(host.process("metrics", inside=log.enter()).out)
+    assert found["vdsm_backup_refusals"]["run",] == 2
+    assert sum(found["vdsm_backup_refusals"].values()) == 2
+    assert found["vdsm_backup_violations"]["recover",] == 1
+    assert found["vdsm_backup_part_unreadable"]["journal",] == 0
+
+
+# The unit
+
+
+def setting(name):
+    # The same key more than once is no error for systemd.
+    unit = configparser.RawConfigParser(strict=False)
+    unit.optionxform = str
+    unit.read(SERVICE)
+    return unit["Service"][name]
+
+
+@needs_other_user
+@needs("setpriv")
+@needs("strace")
+def test_the_service_may_what_it_needs(host, directory):
+    """It writes for root, where user vdsm may not, and reads as user vdsm."""
+    names = setting("CapabilityBoundingSet").split()
+    shown = ["+" + name[len("CAP_") :].lower() for name in names]
+    into = os.path.join(directory, "collector")
+    os.mkdir(into, 0o700)
+    log = os.path.join(directory, "calls")
+    inside = ["strace", "-f", "-c", "-S", "name", "-o", log]
+    inside += ["setpriv", "--bounding-set", ",".join(["-all", *shown])]
+    inside += ["--no-new-privs", "--"]
+    output = os.path.join(into, "ours.prom")
+    done = host.process("metrics", "--output", output, inside=inside)
+    # 3: this machine need not have all that a host has.
+    assert done.code in (0, int(setting("SuccessExitStatus")))
+    with open(output) as f:
+        found = families(f.read())
+    assert found["vdsm_backup_domain_flagged"] == {(A, "back ups", "file"): 1}
+    assert found["vdsm_backup_part_unreadable"]["domains",] == 0
+    with open(log) as f:
+        rows = [line.split() for line in f.read().splitlines()[2:-2]]
+    used = {row[-1] for row in rows}
+    assert len(used) > 30
+    # setpriv itself is not the service's.
+    assert used - allowed() <= {"capset", "prctl"}
+
+
+def allowed(group=None):
+    """The system calls of the unit's filter."""
+    group = group or setting("SystemCallFilter")
+    done = subprocess.run(
+        ["systemd-analyze", "syscall-filter", group],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = set()
+    for line in done.stdout.splitlines()[1:]:
+        name = line.strip()
+        if name.startswith("@"):
+            found |= allowed(name)
+        elif name and not name.startswith("#"):
+            found.add(name)
+    return found
+
+
+@needs("systemd-analyze")
+@pytest.mark.parametrize("kind", ["service", "timer"])
+def test_systemd_has_nothing_to_say_of_the_units(directory, kind):
+    """Its exit code does not tell."""
+    for each in ("service", "timer"):
+        name = f"vdsm-backup-domain-metrics.{each}"
+        with open(os.path.join(UNITS, name)) as f:
+            text = f.read()
+        # The command need not be installed here.
+        text = text.replace(
+            "/usr/bin/vdsm-backup-domain", shutil.which("true")
+        )
+        with open(os.path.join(directory, name), "w") as f:
+            f.write(text)
+    command = ["systemd-analyze", "verify"]
+    name = f"vdsm-backup-domain-metrics.{kind}"
+    env = {**os.environ, "SYSTEMD_UNIT_PATH": f"{directory}:"}
+    # It looks for the page that the unit names.
+    pages = os.path.join(directory, "man", "man8")
+    os.makedirs(pages)
+    shutil.copy(os.path.join(ROOT, "contrib/man/vdsm-backup-domain.8"), pages)
+    env["MANPATH"] = os.path.dirname(pages)
+
+    def verify():
+        done = subprocess.run(
+            [*command, name], env=env, capture_output=True, text=True
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    assert verify() == (0, "")
+    with open(os.path.join(directory, name), "a") as f:
+        f.write("[Service]\nFoo=1\n" if kind == "service" else "Foo=1\n")
+    assert "Foo" in verify()[1]
+
+
+def test_the_timer_starts_the_service():
+    with open(SERVICE) as f:
+        text = f.read()
+    assert "\nExecStart=/usr/bin/vdsm-backup-domain metrics --output" in text
+    # systemd starts the service of the same name.
+    timer = SERVICE.replace(".service", ".timer")
+    with open(timer) as f:
+        assert "Unit=" not in f.read()
