@@ -20,8 +20,12 @@ from tests.support.hooks.needs import needs_fuse, needs_other_user
 from tests.support.host import journald
 from tests.support.host.journald import needs_journald
 from tests.support.storage import hangfs
+from tests.support.storage.blocktools import needs_block
 
-pytest_plugins = ["tests.support.clifixtures"]
+pytest_plugins = [
+    "tests.support.storage.blockfixtures",
+    "tests.support.clifixtures",
+]
 
 UNITS = os.path.join(ROOT, "contrib", "systemd")
 SERVICE = os.path.join(UNITS, "vdsm-backup-domain-metrics.service")
@@ -133,10 +137,17 @@ def setting(name):
 
 
 @needs_other_user
+@needs_block
 @needs("setpriv")
 @needs("strace")
-def test_the_service_may_what_it_needs(host, directory):
-    """It writes for root, where user vdsm may not, and reads as user vdsm."""
+def test_the_service_may_what_it_needs(host, directory, block_domain):
+    """
+    It writes for root, where user vdsm may not, reads as user vdsm, and runs
+    lvm.
+    """
+    host.configure(
+        devices=", ".join(block_domain.devices), lv_dir=block_domain.lv_dir
+    )
     names = setting("CapabilityBoundingSet").split()
     shown = ["+" + name[len("CAP_") :].lower() for name in names]
     into = os.path.join(directory, "collector")
@@ -151,7 +162,9 @@ def test_the_service_may_what_it_needs(host, directory):
     assert done.code in (0, int(setting("SuccessExitStatus")))
     with open(output) as f:
         found = families(f.read())
-    assert found["vdsm_backup_domain_flagged"] == {(A, "back ups", "file"): 1}
+    flagged = found["vdsm_backup_domain_flagged"]
+    assert flagged[A, "back ups", "file"] == 1
+    assert "block" in [kind for _, _, kind in flagged]
     assert found["vdsm_backup_part_unreadable"]["domains",] == 0
     with open(log) as f:
         rows = [line.split() for line in f.read().splitlines()[2:-2]]

@@ -67,9 +67,11 @@ def test_scriptlets(packages):
     """Few, and none restarts what runs VMs."""
     base, hooks, vdsm = [reading.scriptlets(path) for path in packages]
     assert (set(base), set(hooks), set(vdsm)) == (set(), {"PREUN"}, {"PREUN"})
-    assert re.findall(r"systemctl .*", hooks["PREUN"]) == [
-        "systemctl --no-reload disable vdsm-backup-domain-metrics.timer || :",
-        "systemctl stop vdsm-backup-domain-metrics.timer || :",
+    timer = "vdsm-backup-domain-metrics.timer"
+    called = hooks["PREUN"].replace("\\\n        ", "")
+    assert re.findall(r"systemctl .*", called) == [
+        f"systemctl --quiet --no-reload disable {timer} || :",
+        f"systemctl stop {timer} || :",
     ]
     called = re.findall(r"systemctl .*", vdsm["PREUN"])
     assert called == ["systemctl daemon-reload || :"]

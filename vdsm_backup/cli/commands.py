@@ -271,8 +271,7 @@ COMMANDS = (
         becomes_user=False,
         examples=(
             "metrics",
-            "metrics --output /var/lib/node_exporter/textfile_collector"
-            "/vdsm_backup.prom",
+            "metrics --output vdsm_backup.prom",
         ),
     ),
     Command(

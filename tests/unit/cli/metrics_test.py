@@ -7,6 +7,7 @@ import stat
 
 import pytest
 
+from tests.support import commandline
 from tests.support.hooks.vmxml import VM
 from tests.support.storage import filedomain
 from vdsm_backup import errors
@@ -295,3 +296,5 @@ def test_json(host, parts):
     labels = {"domain": A, "name": "one", "kind": "file"}
     sample = {"name": measurements.FLAGGED, "labels": labels, "value": 0}
     assert sample in done.json["samples"]
+    for sample in done.json["samples"]:
+        assert set(sample) == commandline.SAMPLE
