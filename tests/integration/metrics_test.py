@@ -142,8 +142,8 @@ def setting(name):
 @needs("strace")
 def test_the_service_may_what_it_needs(host, directory, block_domain):
     """
-    It writes for root, where user vdsm may not, reads as user vdsm, and runs
-    lvm.
+    It writes where neither root nor user vdsm is the owner, reads as user
+    vdsm, and runs lvm.
     """
     host.configure(
         devices=", ".join(block_domain.devices), lv_dir=block_domain.lv_dir
@@ -152,6 +152,7 @@ def test_the_service_may_what_it_needs(host, directory, block_domain):
     shown = ["+" + name[len("CAP_") :].lower() for name in names]
     into = os.path.join(directory, "collector")
     os.mkdir(into, 0o700)
+    os.chown(into, OTHER, OTHER)
     log = os.path.join(directory, "calls")
     inside = ["strace", "-f", "-c", "-S", "name", "-o", log]
     inside += ["setpriv", "--bounding-set", ",".join(["-all", *shown])]

@@ -10,12 +10,14 @@ import pytest
 from tests.support import commandline
 from tests.support.hooks.vmxml import VM
 from tests.support.storage import filedomain
+from tests.support.storage.memory import MemoryStorage
 from vdsm_backup import errors
-from vdsm_backup.cli import measurements, metrics
+from vdsm_backup.cli import measurements, metrics, readings
 from vdsm_backup.doctor import checks, hook_scripts, running
 from vdsm_backup.guard import policy
 from vdsm_backup.host import journalctl
 from vdsm_backup.host.journal_entries import Entry
+from vdsm_backup.metadata import lines as md_lines
 
 A = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
 B = "b1c2d3e4-5f6c-4b1c-a3d2-0c6f8ac43e25"
@@ -108,7 +110,6 @@ def test_a_domain_that_cannot_be_read_says_so(host, parts):
 
 
 def test_a_domain_in_two_places_is_one_series(host, parts):
-    """It is flagged if any of them is."""
     host.domain(sd_id=A, name="one")
     mount = host.add_mount("another:_data")
     host.domain(sd_id=A, name="one", mount=mount, BACKUP="True")
@@ -116,6 +117,24 @@ def test_a_domain_in_two_places_is_one_series(host, parts):
     assert found[of_domain(measurements.FLAGGED, A, "one")] == 1
     unread = [x for x in found if x.startswith(measurements.UNREADABLE)]
     assert len(unread) == 2
+
+
+@pytest.mark.parametrize("flags", [("True", None), (None, "True")], ids=str)
+def test_it_is_flagged_if_it_is_in_any_place(flags):
+    """Whichever answers first."""
+    answers = [reading(number, BACKUP=x) for number, x in enumerate(flags)]
+    (sample,) = [
+        x
+        for x in measurements.of_domains(answers)
+        if x.family == measurements.FLAGGED
+    ]
+    assert sample.value == 1
+
+
+def reading(number, **more):
+    md_values = filedomain.metadata(A, **more)
+    storage = MemoryStorage(A, md_lines.flush(md_values), f"place{number}")
+    return readings.read(storage)
 
 
 @pytest.mark.parametrize("since", ["", "yesterday", "2026-13-22T11:40:00Z"])
