@@ -7,12 +7,16 @@ import os
 import re
 import shlex
 import shutil
+import stat
 import subprocess
 import sys
 
 import pytest
 
 from tests import ROOT
+from tests.support import testhost
+from tests.support.clifixtures import OWNER
+from tests.support.hooks.needs import needs_other_user
 from tests.support.terminal import Terminal
 from vdsm_backup.cli import commands, completion, parser
 from vdsm_backup.guard import policy
@@ -23,6 +27,7 @@ COMMANDS = {command.name: command for command in commands.COMMANDS}
 A = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
 B = "b1c2d3e4-5f6c-4b1c-a3d2-0c6f8ac43e25"
 
+pytest_plugins = ["tests.support.clifixtures"]
 pytestmark = pytest.mark.skipif(
     shutil.which("bash") is None, reason="bash is not here"
 )
@@ -199,7 +204,7 @@ NAMES = [
 class Bash:
     """A bash on a terminal, in which the command prints its arguments."""
 
-    def __init__(self, terminal, directory):
+    def __init__(self, terminal, directory, script=SCRIPT):
         self._terminal = terminal
         self._directory = directory
         self._count = 0
@@ -209,11 +214,12 @@ class Bash:
             "TERM": "dumb",
             "LC_ALL": "C.UTF-8",
             "HISTFILE": "/dev/null",
+            "BASH_COMPLETION_USER_DIR": str(directory),
             "INPUTRC": "/dev/null",
         }
         (directory / "rc").write_text(
             f"PS1='ready '; set +o noclobber\n"
-            f"source {SCRIPT}\n"
+            f"source {script}\n"
             f"_vdsm_backup_domain_file={directory}/scan\n"
             "bind 'set bell-style none'; bind 'set page-completions off'\n"
             "vdsm-backup-domain() {\n"
@@ -333,3 +339,40 @@ def test_a_file_that_is_none(bash, tmp_path, scan, kind):
         assert bash.run(typed) == ["show", "x\udcff\udcfe"]
     else:
         assert bash.run(typed) == ["show", "x"]
+
+
+LOADER = "/usr/share/bash-completion/bash_completion"
+
+
+@pytest.mark.skipif(
+    not os.path.exists(LOADER), reason="bash-completion is not here"
+)
+def test_it_is_loaded_when_it_is_needed(tmp_path, scan):
+    """By its name, as the package has it."""
+    completions = tmp_path / "completions"
+    completions.mkdir()
+    (completions / parser.PROGRAM).symlink_to(SCRIPT)
+    with Terminal(200) as terminal:
+        bash = Bash(terminal, tmp_path, LOADER)
+        try:
+            got = bash.run("vdsm-backup-domain expl\t994")
+        finally:
+            bash.process.kill()
+            bash.process.wait()
+    assert got == ["explain", "994"]
+
+
+@needs_other_user
+def test_what_root_lists_any_shell_completes(directory):
+    """The directory is VDSM's, and the file can be read by all."""
+    with testhost.Host(directory, user=36, group=36) as host:
+        host.domain(sd_id=A, name="back ups", owner=OWNER)
+        os.makedirs(host.run_dir)
+        os.chown(host.run_dir, *OWNER)
+        assert host.process("list").code == 0
+        path = os.path.join(host.run_dir, completion.NAME)
+        status = os.stat(path)
+        assert stat.S_IMODE(status.st_mode) == 0o644
+        assert (status.st_uid, status.st_gid) == OWNER
+        line = "vdsm-backup-domain show b"
+        assert complete(host.run_dir, line) == ["back\\ ups"]

@@ -140,6 +140,7 @@ def collecting(directory):
             ours = f.read()
         ours = ours.replace("/usr/bin/vdsm-backup-domain", script)
         ours = ours.replace("vdsm:systemd-journal", "nobody")
+        ours = ours.replace("Interval 300", "Interval 1")
         path = os.path.join(directory, "collectd.conf")
         with open(path, "w") as f:
             f.write(
