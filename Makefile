@@ -20,8 +20,8 @@ e2e e2e-shell soak: GOAL = e2e
 bench bench-compare bench-page: GOAL = bench
 
 .PHONY: check coverage e2e e2e-shell soak vdsm-suite bench bench-compare \
-    bench-page demo lint setup install install-hooks uninstall dist rpm repo \
-    clean
+    bench-page demo lint man setup install install-hooks uninstall dist rpm \
+    repo clean
 
 # Install what the tests need, then run all that need no virtual machine.
 check: lint
@@ -78,6 +78,10 @@ lint: setup
 	$(PYTHON) -m black --check .
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
+
+# The manual pages, which are committed: contrib/man.
+man: setup
+	$(PYTHON) contrib/make-man
 
 setup:
 	contrib/setup-dev $(GOAL)

@@ -906,6 +906,20 @@ class UndoFailed(Error):
     hints = ("stop what uses it, or: vdsm-backup-domain clear {self.domain}",)
 
 
+class OutputFailed(Error):
+    """
+    The file that --output names cannot be written.
+
+    What was there before is still there. Whoever watches it sees by
+    vdsm_backup_last_run_seconds that it is old.
+    """
+
+    code = 9629
+    takes = ("path", "reason")
+    msg = "{self.path} cannot be written: {self.reason}"
+    hints = ("name a file in a directory that exists",)
+
+
 class HistoryFailed(Error):
     """
     Copies of metadata on this host cannot be kept or read.

@@ -93,6 +93,38 @@ def test_configuration_and_history_are_left(machine, packages):
         assert read(machine, path) == text
 
 
+TIMER = "vdsm-backup-domain-metrics.timer"
+
+
+def test_the_timer_is_enabled_by_the_site(machine, packages, newer):
+    """It stays so at an upgrade, and nothing of that is left at the end."""
+    before = machine.files()
+    machine.rpm("-i", *packages)
+
+    def links():
+        return [x for x in machine.files() if x.endswith(f"wants/{TIMER}")]
+
+    assert links() == []
+    machine.sh(f"systemctl enable {TIMER}")
+    (link,) = links()
+    assert link.startswith("/etc/systemd/system/timers.target.wants/")
+    machine.rpm("-U", *newer)
+    assert links() == [link]
+    machine.rpm("-e", *NAMES)
+    left = set(machine.files()) - set(before)
+    assert not [x for x in left if "vdsm" in x]
+
+
+def test_the_units_are_right_where_they_are(machine, packages):
+    """What systemd says of them; its exit code does not tell."""
+    machine.rpm("-i", *packages)
+    # It has man look for the page that the units name.
+    machine.put("/etc/manpath.config", "MANDATORY_MANPATH /usr/share/man\n")
+    for unit in (TIMER, TIMER.replace(".timer", ".service")):
+        done = machine.run("systemd-analyze", "verify", unit)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def test_owners_and_modes(machine, packages):
     """By the user and group of this root, which packages know by name."""
     machine.rpm("-i", *packages)

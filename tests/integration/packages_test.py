@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What is in the packages of this working tree."""
 
+import gzip
 import os
 import re
 import struct
@@ -66,7 +67,12 @@ def test_scriptlets(packages):
     """Few, and none restarts what runs VMs."""
     base, hooks, vdsm = [reading.scriptlets(path) for path in packages]
     assert (set(base), set(hooks), set(vdsm)) == (set(), {"PREUN"}, {"PREUN"})
-    assert "systemctl" not in hooks["PREUN"]
+    timer = "vdsm-backup-domain-metrics.timer"
+    called = hooks["PREUN"].replace("\\\n        ", "")
+    assert re.findall(r"systemctl .*", called) == [
+        f"systemctl --quiet --no-reload disable {timer} || :",
+        f"systemctl stop {timer} || :",
+    ]
     called = re.findall(r"systemctl .*", vdsm["PREUN"])
     assert called == ["systemctl daemon-reload || :"]
     for text in (hooks["PREUN"], vdsm["PREUN"]):
@@ -91,7 +97,9 @@ def test_hooks_and_plugin_need_each_other_and_vdsm(
 ):
     same = f"= {source_tree.version}-1.{release}"
     base, hooks, vdsm = packages
+    ours = f"config(vdsm-backup-domain-hooks) {same}"
     assert reading.requires(hooks) == {
+        ours,
         "/bin/sh",
         "/usr/bin/python3",
         f"vdsm-backup-domain {same}",
@@ -117,6 +125,8 @@ def test_nothing_conflicts(packages):
 DIRECTORY = ("drwxr-xr-x", "root:root", "")
 PROGRAM = ("-rwxr-xr-x", "root:root", "")
 FILE = ("-rw-r--r--", "root:root", "")
+UNITS = "/usr/lib/systemd/system"
+MANUAL = ("-rw-r--r--", "root:root", "d")
 
 
 def test_files_of_the_base(packages, release):
@@ -131,7 +141,8 @@ def test_files_of_the_base(packages, release):
         name for name in found if (name + "/").startswith(library + "/")
     }
     assert {os.path.basename(name) for name in documents} > {
-        *("README.md", "CHANGELOG.md", "LICENSE", "guard.md", "packages.md")
+        *("README.md", "CHANGELOG.md", "LICENSE", "guard.md", "packages.md"),
+        *("vdsm-backup-alerts.yml", "monitoring.md"),
     }
     for name in documents:
         assert found[name][:2] in (FILE[:2], DIRECTORY[:2]), name
@@ -140,12 +151,26 @@ def test_files_of_the_base(packages, release):
     rest = {n: found[n] for n in set(found) - documents - modules}
     assert rest == {
         "/usr/bin/vdsm-backup-domain": PROGRAM,
+        "/usr/share/bash-completion": DIRECTORY,
+        "/usr/share/bash-completion/completions": DIRECTORY,
+        f"/usr/share/bash-completion/completions/{building.NAME}": FILE,
+        "/usr/share/man/man5/vdsm-backup.conf.5.gz": MANUAL,
+        "/usr/share/man/man8/vdsm-backup-domain.8.gz": MANUAL,
         "/etc/vdsm-backup": DIRECTORY,
         "/etc/vdsm-backup/conf.d": DIRECTORY,
         "/etc/vdsm-backup/vdsm-backup.conf": (*FILE[:2], "cn"),
         "/usr/lib/vdsm-backup": DIRECTORY,
         "/usr/lib/vdsm-backup/conf.d": DIRECTORY,
     }
+
+
+def test_the_manual_is_compressed(packages):
+    found = reading.contents(packages[0])
+    pages = [x for x in found if x.startswith("/usr/share/man/")]
+    assert len(pages) == 2
+    for path in pages:
+        name = os.path.basename(path)[: -len(".gz")]
+        assert gzip.decompress(found[path]) == tree("contrib", "man", name)
 
 
 def test_files_of_the_hooks(packages):
@@ -161,6 +186,11 @@ def test_files_of_the_hooks(packages):
         os.path.dirname(libvirt): DIRECTORY,
         libvirt: PROGRAM,
         "/usr/lib/tmpfiles.d/vdsm-backup.conf": FILE,
+        f"{UNITS}/vdsm-backup-domain-metrics.service": FILE,
+        f"{UNITS}/vdsm-backup-domain-metrics.timer": FILE,
+        "/etc/sos": DIRECTORY,
+        "/etc/sos/extras.d": DIRECTORY,
+        "/etc/sos/extras.d/vdsm-backup": (*FILE[:2], "cn"),
         "/var/lib/vdsm-backup": DIRECTORY,
         "/var/lib/vdsm-backup/history": history,
     }
@@ -168,7 +198,7 @@ def test_files_of_the_hooks(packages):
 
 def test_files_of_the_plugin(packages):
     """Nothing of it in /etc, which oVirt Node keeps when it drops /usr."""
-    unit = "/usr/lib/systemd/system/vdsmd.service.d"
+    unit = f"{UNITS}/vdsmd.service.d"
     assert reading.files(packages[2]) == {
         "/usr/libexec/vdsm-backup": DIRECTORY,
         "/usr/libexec/vdsm-backup/vdsmd": PROGRAM,

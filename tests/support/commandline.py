@@ -31,6 +31,7 @@ RESTORED = CHANGED | {"copy", "age", "difference"}
 RESEALED = CHANGED | {"metadata", "difference"}
 HISTORY = {"domain", "copies"}
 DIFFERENCE = {"removed", "added"}
+SAMPLE = {"name", "labels", "value"}
 OPTION = {"section", "option", "value", "default", "file"}
 COPY = {"number", "time", "by", "action", "place", "flag", "seal"}
 

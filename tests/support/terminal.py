@@ -46,6 +46,9 @@ class Terminal(Closing):
         text = self._bytes.decode(errors="replace")
         return text.replace("\r\n", "\n")
 
+    def type(self, text):
+        os.write(self._ours, text.encode())
+
     def wait_for(self, text):
         """Until the text is on the screen; fails if the program ends first."""
 

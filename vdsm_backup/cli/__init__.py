@@ -22,6 +22,7 @@ run(args, options, ui), which returns the exit code. These only read:
     config.py       the options of this host, and their files
     check.py        what the guard of this host would do
     doctor.py       is this host really protected
+    metrics.py      what there is to watch on this host
 
 This one changes what the guard of this host answers:
 
@@ -37,11 +38,14 @@ What commands have in common:
 
     target.py       which domain the user means
     survey.py       all domains that this host can see
+    measurements.py what `metrics` tells, as samples
+    exposition.py   samples as Prometheus and collectd read them
     readings.py     what was read of a domain, and what of that is wrong
     verification.py what there is to say of domains
     checkup.py      all checks of doctor, in their order
     changes.py      make a change, and show it
     interruption.py what a change says when it is interrupted
+    completion.py   what the completion of the shell knows of domains
     diagnosis.py    why sanlock, or a write, has failed on a domain
     comparison.py   a kept copy beside the metadata that it replaces
     wiring.py       the real world for the layers below, put together

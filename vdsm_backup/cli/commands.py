@@ -255,6 +255,26 @@ COMMANDS = (
         examples=("doctor",),
     ),
     Command(
+        "metrics",
+        "metrics",
+        "what there is to watch on this host, for Prometheus or collectd",
+        (
+            option(
+                "--output",
+                metavar="FILE",
+                type=not_empty,
+                help="write FILE, for the textfile collector of node_exporter;"
+                " who reads it gets the old one or the new one",
+            ),
+            flag("--collectd", "for the exec plugin of collectd"),
+        ),
+        becomes_user=False,
+        examples=(
+            "metrics",
+            "metrics --output vdsm_backup.prom",
+        ),
+    ),
+    Command(
         "config",
         "config",
         "the options of this host, and the file that each is from",

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from vdsm_backup.cli import layout, objects, output
+from vdsm_backup.cli import completion, layout, objects, output
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.cli.survey import Survey, domain_of
 from vdsm_backup.fileio import choose
@@ -57,10 +57,11 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
         answers = survey.all()
         found = listing.add([*answers, *_left_out(sources)])
         domains = [entry.domain for entry in found]
-        ui.json(domains=domains, notes=_notes(sources))
+        notes = _notes(sources) + completion.keep(listing.names, options)
+        ui.json(domains=domains, notes=notes)
     else:
         _print(survey, listing, sources, ui)
-        ui.notes(_notes(sources))
+        ui.notes(_notes(sources) + completion.keep(listing.names, options))
     return Exit.PARTLY if listing.partly else Exit.DONE
 
 
@@ -103,11 +104,13 @@ class _Listing:
 
     flagged: only domains that are flagged, or may be flagged, are listed.
     partly: some domain or source could not be read.
+    names: {UUID: name, or "" if it is unknown} of all domains.
     """
 
     def __init__(self, flagged: bool) -> None:
         self.partly = False
         self.flagged = flagged
+        self.names: dict[str, str] = {}
         self._places: dict[str | None, list[str]] = {}
 
     def add(self, answers: Iterable[Answer]) -> list[_Entry]:
@@ -119,6 +122,9 @@ class _Listing:
         for domain, _ in entries:
             places = self._places.setdefault(domain["id"], [])
             places.append(domain["place"])
+            if domain["id"]:
+                known = self.names.get(domain["id"], "")
+                self.names[domain["id"]] = domain["name"] or known
         for domain, _ in entries:
             domain["notes"] += self._twins(domain)
         if self.flagged:

@@ -136,9 +136,9 @@ def parse(argv: Sequence[str], width: int | None = None) -> argparse.Namespace:
     # Where that of the named one is not content, all have to tell why.
     named = [command for command in COMMANDS if command.name in argv]
     try:
-        args = _parsed(argv, *_build(width, named))
+        args = _parsed(argv, *build(width, named))
     except (errors.WrongUsage, TextRequested):
-        args = _parsed(argv, *_build(width, COMMANDS))
+        args = _parsed(argv, *build(width, COMMANDS))
     combinations.check(args, f"{PROGRAM} {args.command}")
     return args
 
@@ -161,13 +161,13 @@ def usage(program: str, width: int | None = None) -> str:
     The lines that say how a command is used. program: its name with that of
     the command, as in WrongUsage.
     """
-    top, parsers = _build(width, COMMANDS)
+    top, parsers = build(width, COMMANDS)
     return parsers.get(program.split(" ")[-1], top).format_usage().rstrip()
 
 
 def help_text(width: int | None = None) -> str:
     """The help of the whole."""
-    return _build(width, COMMANDS)[0].format_help()
+    return build(width, COMMANDS)[0].format_help()
 
 
 def _help(
@@ -180,10 +180,13 @@ def _help(
     raise TextRequested("help", chosen.format_help())
 
 
-def _build(
+def build(
     width: int | None, some: Sequence[Command]
 ) -> tuple[_Parser, dict[str, _Parser]]:
-    """(the parser of some commands, {command: its parser})"""
+    """
+    (the parser of some commands, {command: its parser}). Also the manual page
+    is made of them.
+    """
     # Of itself argparse would look at descriptor 1, which is no terminal any
     # more (main.py), and import much to do so. Like argparse, this leaves two
     # columns free.

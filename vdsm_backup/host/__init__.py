@@ -9,6 +9,8 @@ This host, without touching storage.
     user.py            the user that reads storage, and its directories
     caller.py          who runs this command
     journal.py         entries in systemd's journal
+    journal_entries.py the entries that journalctl prints. Pure
+    journalctl.py      what we have told the journal, read again
     hosted_engine.py   which domain has the hosted engine's own VM
     vdsm_running.py    whether VDSM of this host may be running
     vdsm_client.py     VDSM of this host, by its API

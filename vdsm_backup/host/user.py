@@ -82,6 +82,15 @@ def become_user(options: Config) -> None:
     _require_our_code(options)
 
 
+def become_caller_again() -> None:
+    """
+    Undo become_user(): the process writes as who has started it, where only
+    that user may.
+    """
+    os.seteuid(os.getuid())
+    os.setegid(os.getgid())
+
+
 def _require_our_code(options: Config) -> None:
     """
     Raise ConfigInvalid if the effective user cannot read our code, from which

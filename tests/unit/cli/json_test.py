@@ -27,6 +27,7 @@ def text():
         ("VERIFIED", commandline.VERIFIED),
         ("REFUSAL", commandline.REFUSAL - commandline.ERROR),
         ("PERMIT", commandline.PERMIT),
+        ("SAMPLE", commandline.SAMPLE),
         ("USERS", commandline.USERS),
         ("CHECK", commandline.CHECK),
         ("COPY", commandline.COPY | {"lines"}),

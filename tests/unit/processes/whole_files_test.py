@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+import os
+import stat
+import threading
+
+import pytest
+
+from vdsm_backup.processes import whole_files
+
+
+def test_content_and_mode(tmp_path):
+    path = tmp_path / "file"
+    whole_files.replace(str(path), b"one", 0o644)
+    whole_files.replace(str(path), b"two", 0o640)
+    assert path.read_bytes() == b"two"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_reader_gets_a_whole_file(tmp_path):
+    path = str(tmp_path / "file")
+    whole_files.replace(path, b"a" * 100000, 0o644)
+    done = threading.Event()
+
+    def write():
+        for i in range(200):
+            whole_files.replace(path, b"ab"[i % 2 :][:1] * 100000, 0o644)
+        done.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    while not done.is_set():
+        with open(path, "rb") as f:
+            found = f.read()
+        assert len(found) == 100000 and len(set(found)) == 1
+    writer.join()
+
+
+def test_a_link_is_replaced_and_not_followed(tmp_path):
+    other = tmp_path / "other"
+    other.write_text("mine")
+    path = tmp_path / "file"
+    path.symlink_to(other)
+    whole_files.replace(str(path), b"new", 0o644)
+    assert (other.read_text(), path.is_symlink()) == ("mine", False)
+
+
+def test_what_a_killed_run_has_left_does_not_matter(tmp_path):
+    (tmp_path / f".file.{os.getpid()}").symlink_to(tmp_path / "elsewhere")
+    whole_files.replace(str(tmp_path / "file"), b"new", 0o644)
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_failure_leaves_what_was_there(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    whole_files.replace(str(path), b"old", 0o644)
+
+    def fail(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fchmod", fail)
+    with pytest.raises(OSError):
+        whole_files.replace(str(path), b"new", 0o644)
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_name_without_a_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    whole_files.replace("file", b"new", 0o644)
+    assert os.listdir(tmp_path) == ["file"]
