@@ -1453,7 +1453,8 @@ class InvalidArgument(Error):
     An argument of a verb of VDSM's API makes no sense.
 
     `backup` and `expected` of StorageDomain.setBackup are true or false; as
-    strings, which VDSM's command line client sends, "true" or "false".
+    strings, which VDSM's command line client sends, "true" or "false". `by`
+    is one line that is printable and fits a VG tag.
     """
 
     code = 997

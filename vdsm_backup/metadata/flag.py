@@ -153,6 +153,30 @@ def require_reason(text: str) -> str:
     return reason
 
 
+def require_by(text: str) -> str:
+    """
+    Who changes a flag, as it will be stored: without the spaces around it.
+    Nothing is left out or cut here, as it is by changed_by(): a program says
+    for whom it makes the change, and must know what is stored.
+
+    Raises InvalidArgument.
+    """
+    by = text.strip(" ")
+    if not by:
+        raise errors.InvalidArgument("by", "it is empty")
+    if not by.isprintable():
+        problem = f"it has characters that do not print: {printable(by)}"
+        raise errors.InvalidArgument("by", problem)
+    length, without = _tag_length(BY, by), _tag_length(BY, "")
+    if length > encoding.MAX_TAG:
+        raise errors.InvalidArgument(
+            "by",
+            f"it takes {length - without} characters as a VG tag,"
+            f" {encoding.MAX_TAG - without} fit (a space takes 4)",
+        )
+    return by
+
+
 def changed_by(user: str, host: str) -> str:
     """
     BACKUP_BY of a change: user@host.

@@ -118,8 +118,8 @@ class VdsmThatOnlySays(vdsm_client.Vdsm):
     def spm(self, pool):
         return vdsm_client.Spm(True, 1)
 
-    def has_plugin(self):
-        return True
+    def plugin(self):
+        return vdsm_client.Plugin(True)
 
     def set_backup(self, *args):
         return {"changed": True, "notes": []}
