@@ -123,6 +123,11 @@ class VmRefused(Error):
     sd_id: str = ""
     permit_lifts: bool = True
 
+    @property
+    def be(self) -> str:
+        several = self.disk.startswith("disks ") or " and " in self.disk
+        return "are" if several else "is"
+
     def hint_lines(self) -> list[str]:
         lines = super().hint_lines()
         if self.permit_lifts:
@@ -1254,11 +1259,6 @@ class DomainFlagged(VmRefused):
     )
     hints = ("copy or move the disk to another domain and use it there",)
 
-    @property
-    def be(self) -> str:
-        several = self.disk.startswith("disks ") or " and " in self.disk
-        return "are" if several else "is"
-
 
 class FlagUnknown(VmRefused):
     """
@@ -1276,8 +1276,8 @@ class FlagUnknown(VmRefused):
     takes = ("vm", "verb", "disk", "title", "cause", "reason")
     refusal = True
     msg = (
-        "{self.vm} cannot {self.verb}, not because it is flagged:"
-        " the flag of {self.title}, {self.disk}, cannot be read: error"
+        "{self.vm} cannot {self.verb}, not because it is flagged: {self.disk}"
+        " {self.be} on {self.where}, whose backup flag cannot be read: error"
         " {self.cause}, {self.reason}"
     )
     hints = (
@@ -1287,6 +1287,11 @@ class FlagUnknown(VmRefused):
 
     #: The reason in few words.
     short_reason: str = ""
+
+    @property
+    def where(self) -> str:
+        """A domain; or a mount or a LUN, of which the domain is not known."""
+        return f"domain {self.title}" if self.sd_id else self.title
 
     @property
     def what_next(self) -> str:
@@ -1496,4 +1501,6 @@ class InternalError(Error):
     code = 999
     takes = ("kind", "text")
     msg = "Unexpected {self.kind}: {self.text}"
-    hints = ("please report it; the domain: vdsm-backup-domain show",)
+    hints = (
+        "please report it; what a domain has now: vdsm-backup-domain show SD",
+    )

@@ -110,7 +110,7 @@ def test_changed_by_somebody_else_at_the_same_time(host, cli):
     host.do(storage.write_instead, theirs)
     code, result = cli.run("set", sd_id, "--reason", "x")
     assert (code, result["error"]["code"]) == (1, 9610), result
-    assert "it is no backup domain" in result["error"]["message"]
+    assert "it is not a backup domain" in result["error"]["message"]
 
 
 def test_not_the_spm(host, cli):

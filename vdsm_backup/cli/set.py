@@ -34,7 +34,7 @@ _WORDS = {
     "clear": changes.Words(
         "is no longer a backup domain",
         "would stop being a backup domain",
-        "is no backup domain",
+        "is not a backup domain",
     ),
 }
 

@@ -101,7 +101,7 @@ def apply(values: Mapping[str, str], flag: Flag) -> dict[str, str]:
 def describe(flag: Flag) -> str:
     """The flag in words, harmless, as the end of a sentence."""
     if not flag.value:
-        return "it is no backup domain"
+        return "it is not a backup domain"
     by = printable(flag.by or "somebody unknown")
     since = printable(flag.since or "an unknown time")
     reason = printable(flag.reason or "-")

@@ -275,7 +275,7 @@ def claim(storage, lines, changed=True):
 def test_a_change_that_is_not_on_storage(storage, ours, vdsm, changed):
     vdsm.set_backup = claim(storage, list(storage.lines), changed)
     text = refused(storage, ours, vdsm, errors.NotAsAnswered)
-    assert "storage says otherwise: it is no backup domain" in text
+    assert "storage says otherwise: it is not a backup domain" in text
 
 
 def test_a_clear_that_is_not_on_storage(storage, ours, vdsm):
