@@ -250,12 +250,13 @@ def _known(name: str, sections: Sections) -> Texts:
     found: Texts = {}
     for section, options in sections.items():
         if section not in DEFAULTS:
-            raise _unknown(name, f"[{section}]", DEFAULTS)
+            raise _unknown(name, f"section [{section}]", DEFAULTS)
         for option, value in options.items():
             known = option in DEFAULTS[section]
             if not known and (section, option) not in REMOVED:
                 options_of = DEFAULTS[section]
-                raise _unknown(name, f"[{section}] {option}", options_of)
+                what = f"option [{section}] {option}"
+                raise _unknown(name, what, options_of)
             found[section, option] = value
     return found
 
@@ -264,5 +265,5 @@ def _unknown(
     name: str, what: str, known: Iterable[str]
 ) -> errors.ConfigInvalid:
     shown = ascii(what[:_MAX_SHOWN])[1:-1]
-    reason = f"is unknown (known: {', '.join(known)})"
-    return errors.ConfigInvalid(name, shown, reason)
+    reason = f"unknown {shown} (known: {', '.join(known)})"
+    return errors.ConfigInvalid(name, "file", reason)

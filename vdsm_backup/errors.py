@@ -123,6 +123,11 @@ class VmRefused(Error):
     sd_id: str = ""
     permit_lifts: bool = True
 
+    @property
+    def be(self) -> str:
+        several = self.disk.startswith("disks ") or " and " in self.disk
+        return "are" if several else "is"
+
     def hint_lines(self) -> list[str]:
         lines = super().hint_lines()
         if self.permit_lifts:
@@ -1268,11 +1273,6 @@ class DomainFlagged(VmRefused):
     )
     hints = ("copy or move the disk to another domain and use it there",)
 
-    @property
-    def be(self) -> str:
-        several = self.disk.startswith("disks ") or " and " in self.disk
-        return "are" if several else "is"
-
 
 class FlagUnknown(VmRefused):
     """
@@ -1290,8 +1290,8 @@ class FlagUnknown(VmRefused):
     takes = ("vm", "verb", "disk", "title", "cause", "reason")
     refusal = True
     msg = (
-        "{self.vm} cannot {self.verb}, not because it is flagged:"
-        " the flag of {self.title}, {self.disk}, cannot be read: error"
+        "{self.vm} cannot {self.verb}, not because it is flagged: {self.disk}"
+        " {self.be} on {self.where}, whose backup flag cannot be read: error"
         " {self.cause}, {self.reason}"
     )
     hints = (
@@ -1301,6 +1301,11 @@ class FlagUnknown(VmRefused):
 
     #: The reason in few words.
     short_reason: str = ""
+
+    @property
+    def where(self) -> str:
+        """A domain; or a mount or a LUN, of which the domain is not known."""
+        return f"domain {self.title}" if self.sd_id else self.title
 
     @property
     def what_next(self) -> str:
@@ -1467,7 +1472,8 @@ class InvalidArgument(Error):
     An argument of a verb of VDSM's API makes no sense.
 
     `backup` and `expected` of StorageDomain.setBackup are true or false; as
-    strings, which VDSM's command line client sends, "true" or "false".
+    strings, which VDSM's command line client sends, "true" or "false". `by`
+    is one line that is printable and fits a VG tag.
     """
 
     code = 997
@@ -1509,4 +1515,6 @@ class InternalError(Error):
     code = 999
     takes = ("kind", "text")
     msg = "Unexpected {self.kind}: {self.text}"
-    hints = ("please report it; the domain: vdsm-backup-domain show",)
+    hints = (
+        "please report it; what a domain has now: vdsm-backup-domain show SD",
+    )

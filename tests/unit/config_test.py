@@ -105,8 +105,16 @@ def test_an_option_that_was_removed_is_no_error(
         ("[sanlock]\nhost_id = 251\n", "host_id"),
         ("[sanlock]\nhost_id = 0\n", "host_id"),
         ("[sanlock]\nhost_id = 1.5\n", "host_id"),
-        ("[sanlock]\nid = 1\n", "(known: host_id, timeout, settle, run_dir)"),
-        ("[sanlok]\n", "(known: storage, lvm, sanlock, guard, history, vdsm)"),
+        (
+            "[sanlock]\nid = 1\n",
+            "conf: unknown option [sanlock] id (known: host_id, timeout,"
+            " settle, run_dir)",
+        ),
+        (
+            "[sanlok]\n",
+            "conf: unknown section [sanlok] (known: storage, lvm, sanlock,"
+            " guard, history, vdsm)",
+        ),
         ("nonsense", "conf: no section [..] before line 1"),
         ("[lvm]\nx\n", "conf: line 2: neither a section nor OPTION = VALUE"),
         ("[lvm]\n[lvm]\n", "conf: line 2: section [lvm] begins once more"),

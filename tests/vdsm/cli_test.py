@@ -13,6 +13,8 @@ from tests.support.storage.memory import MemoryStorage
 from tests.support.vdsm import vdsmhost
 from tests.vdsm.inside import storage, vms
 from vdsm_backup.change import history
+from vdsm_backup.host import caller
+from vdsm_backup.metadata import flag
 from vdsm_backup.metadata import lines as md_lines
 
 
@@ -60,7 +62,7 @@ def test_set_and_clear(host, cli, version):
     code, result = cli.run("set", *args)
     assert (code, result["changed"]) == (0, True)
     assert result["domain"]["flag"] is True
-    assert result["domain"]["by"] == "api@127.0.0.1"
+    assert result["domain"]["by"] == flag.changed_by(*caller.user_and_host())
     assert any("VMs of other hosts" in note for note in result["notes"])
     assert outside.read_flag(metafile).reason == args[-1]
     assert host.get_backup(sd_id)["backup"] is True
@@ -72,6 +74,34 @@ def test_set_and_clear(host, cli, version):
     assert outside.read_flag(metafile).value is False
 
 
+WHY = ["--reason", "why it is"]
+BY = ["--by", "eve@engine"]
+
+
+def test_who_is_named(host, cli):
+    sd_id, metafile = host.local_domain()
+    host.pool(sd_id)
+    code, result = cli.run("set", sd_id, *WHY, *BY)
+    assert (code, result["changed"]) == (0, True)
+    assert result["domain"]["by"] == "eve@engine"
+    stored = outside.read_flag(metafile)
+    assert (stored.by, stored.reason) == ("eve@engine", "why it is")
+
+
+def test_who_is_named_to_an_older_plugin(host, cli):
+    """Who was named is told in the reason, and VDSM says who has asked."""
+    sd_id, metafile = host.local_domain()
+    host.pool(sd_id)
+    host.do(storage.take_no_by)
+    code, result = cli.run("set", sd_id, *WHY, *BY)
+    assert (code, result["changed"]) == (0, True)
+    stored = outside.read_flag(metafile)
+    assert stored.by == "api@127.0.0.1"
+    assert stored.reason == "why it is (by eve@engine)"
+    code, result = cli.run("clear", sd_id, *WHY)
+    assert (code, outside.read_flag(metafile).reason) == (0, "why it is")
+
+
 def test_changed_by_somebody_else_at_the_same_time(host, cli):
     """The verb's code is 982; the command says what is on storage."""
     sd_id, _ = host.local_domain()
@@ -80,7 +110,7 @@ def test_changed_by_somebody_else_at_the_same_time(host, cli):
     host.do(storage.write_instead, theirs)
     code, result = cli.run("set", sd_id, "--reason", "x")
     assert (code, result["error"]["code"]) == (1, 9610), result
-    assert "it is no backup domain" in result["error"]["message"]
+    assert "it is not a backup domain" in result["error"]["message"]
 
 
 def test_not_the_spm(host, cli):

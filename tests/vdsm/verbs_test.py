@@ -5,7 +5,9 @@ them: real HSM, Dispatcher, Bridge, API and file domains.
 """
 
 import fcntl
+import json
 import os
+import subprocess
 import threading
 
 import pytest
@@ -79,11 +81,77 @@ def test_strings_of_the_command_line_client(host, sd):
 def test_address_of_the_caller(host):
     """VDSM listens on IPv6, where an IPv4 address has a prefix."""
     addresses = ["::ffff:192.0.2.7", "192.0.2.7", "2001:db8::ffff:7"]
-    assert host.do(storage.callers, *addresses) == [
-        "api@192.0.2.7",
-        "api@192.0.2.7",
-        "api@2001:db8::ffff:7",
+    assert host.do(storage.callers, None, *addresses) == [
+        ["api@192.0.2.7", []],
+        ["api@192.0.2.7", []],
+        ["api@2001:db8::ffff:7", []],
     ]
+
+
+# Who changes it, as the caller says
+
+BY = "admin@internal-authz via bridge engine.example.com"
+
+
+def pool_of(host):
+    sd_id, metafile = host.local_domain()
+    host.pool(sd_id)
+    return sd_id, metafile
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_a_client_on_this_host_says_who(start, address):
+    """VDSM listens on IPv6 by default, and on IPv4 through it."""
+    host = start(listen="::")
+    sd_id, metafile = pool_of(host)
+    host.call_at(address)
+    result = host.set_backup(sd_id, True, "why", by=BY)
+    assert result["by"] == outside.read_flag(metafile).by == BY
+    assert not [note for note in result["notes"] if "by" in note.split()]
+    assert history.History(host.history).get(sd_id, 1).by == BY
+    host.set_backup(sd_id, False, "done")
+    assert outside.read_flag(metafile).by == f"api@{address}"
+
+
+def test_from_elsewhere_it_is_left_out(start):
+    """
+    The same host, by an address of its own that is not the loopback's: so it
+    looks to VDSM as any other host.
+    """
+    host = start(listen="::")
+    sd_id, metafile = pool_of(host)
+    address = addresses_of_this_host()[0]
+    host.call_at(address)
+    result = host.set_backup(sd_id, True, "why", by=BY)
+    assert result["by"] == outside.read_flag(metafile).by == f"api@{address}"
+    note = f"by was left out, it is taken from this host only: api@{address}"
+    assert note in result["notes"]
+    # Nor is it a reason to refuse.
+    assert host.set_backup(sd_id, False, "done", by="")["changed"]
+
+
+def addresses_of_this_host():
+    shown = subprocess.run(
+        ["ip", "-json", "addr", "show", "scope", "global", "up"],
+        check=True,
+        stdout=subprocess.PIPE,
+    )
+    found = [
+        info["local"]
+        for link in json.loads(shown.stdout)
+        # What the scope leaves out is an empty object.
+        for info in link.get("addr_info", ())
+        if "local" in info
+    ]
+    if not found:
+        pytest.skip("this machine has no address but the loopback's")
+    return found
+
+
+@pytest.mark.parametrize("by", ["", "two\nlines", 3, "x" * 1100])
+def test_who_that_cannot_be_stored(host, sd, by):
+    refused(errors.InvalidArgument, host.set_backup, sd[0], by=by)
+    assert flag.BACKUP not in outside.values(sd[1])
 
 
 @pytest.mark.parametrize("value", ["True", "yes", "", 1, 0, None, [], {}])

@@ -152,7 +152,7 @@ def _notes_on_flag(
         )
     if value:
         return ("the flag is not changed: it is a backup domain",)
-    notes = ["the flag is not changed: it is no backup domain"]
+    notes = ["the flag is not changed: it is not a backup domain"]
     # The copy is only a hint here, so that it cannot be read is no error.
     with contextlib.suppress(errors.Error):
         numbers = history.numbers(storage.sd_id)

@@ -3,6 +3,10 @@
 Changing the flag of a domain that is attached to a pool of this host: VDSM
 does it, on the SPM, by the verb of its plugin (plugin/verbs.py).
 
+VDSM is told who makes the change: it sees an address only. An older plugin
+does not take that, and none takes it from an address that is not the
+loopback's. Who was named by --by is told in the reason then.
+
 We add our own search for users of the domain: VDSM knows its VMs, and does not
 know who has locked an image on another host. And for each reason why VDSM
 cannot be asked, the error names the reason and the next step.
@@ -11,6 +15,7 @@ cannot be asked, the error names the reason and the next step.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from vdsm_backup import errors
@@ -47,15 +52,19 @@ def change_flag(
     asking: Callable[
         [], AbstractContextManager[None]
     ] = contextlib.nullcontext,
+    by: str = "",
 ) -> change.Result:
     """
     Set or clear the flag by asking VDSM.
 
+    by: who was named as the one who makes the change; "" if it is who runs
+        this. world.who has it, too.
     vdsm: not entered yet; it is entered here when VDSM is asked.
     asking: gives the context in which VDSM makes the change.
 
     Raises DomainAttached with the obstacle, NotAsAnswered, what
-    change.change() does, and what VDSM's plugin refuses with.
+    change.change() does, and what VDSM's plugin refuses with; InvalidReason
+    if the reason has to name somebody, and is too long then.
     """
     first = change.checked(storage)
     if not first.pool:
@@ -63,26 +72,37 @@ def change_flag(
         return change.change(storage, request, world)
     if request.value and world.is_hosted_engine():
         raise errors.HostedEngineDomain(storage.sd_id)
+    if by and first.flag.reason == _naming(request.reason, by):
+        # It was set like that, through a plugin that does not take `by`.
+        request = dataclasses.replace(request, reason=first.flag.reason)
     if change.wanted(first, request, storage, world) is None:
         return change.Result(False, first.lines, before=first.lines)
     if request.accept_origin and request.value == first.flag.value:
         raise _attached(storage, first, "it cannot take --accept-origin")
     notes = change.require_unused(storage, request, world)
-    # What VDSM will write, but for who and when. It is shown if what VDSM has
-    # written cannot be read now.
-    new = change.new_lines(first, request, storage, world)
     try:
         with vdsm:
-            _require_able(storage, first, vdsm)
+            plugin = _require_able(storage, first, vdsm)
+            if by and not plugin.takes_by:
+                reason = flag.require_reason(_naming(request.reason, by))
+                request = dataclasses.replace(request, reason=reason)
+            # What VDSM will write, but for when, and for who where it does not
+            # take that. It is shown if what VDSM has written cannot be read.
+            new = change.new_lines(first, request, storage, world)
             if request.dry_run:
                 return change.Result(True, new, notes, first.lines)
-            answer = _ask(storage, first, request, world, vdsm, asking)
+            who = world.who if plugin.takes_by else None
+            answer = _ask(storage, first, request, who, world, vdsm, asking)
     except vdsm_client.Unreachable as e:
         raise _attached(storage, first, str(e))
     notes += tuple(printable(note) for note in answer.get("notes", ()))
     new, more = _read_back(storage, request, new)
     changed = answer.get("changed", True)
     return change.Result(changed, new, notes + more, first.lines)
+
+
+def _naming(reason: str, by: str) -> str:
+    return f"{reason} (by {by})"
 
 
 def _read_back(
@@ -110,17 +130,21 @@ def _read_back(
 
 
 def _is_as_asked(now: Checked, request: change.Request) -> bool:
-    """Whether the flag is what was asked for; VDSM says who and when."""
+    """Whether the flag is what was asked for, whoever made it so and when."""
     asked = (request.value, request.reason)
     return (now.flag.value, now.flag.reason) == asked
 
 
 def _require_able(
     storage: Reader, first: Checked, vdsm: vdsm_client.Vdsm
-) -> None:
-    """Require that VDSM has the plugin and is the SPM, before it is asked."""
+) -> vdsm_client.Plugin:
+    """
+    VDSM's plugin. Requires that there is one and that VDSM is the SPM, before
+    VDSM is asked.
+    """
     try:
-        if not vdsm.has_plugin():
+        plugin = vdsm.plugin()
+        if plugin is None:
             raise _attached(storage, first, "VDSM of this host has no plugin")
         spm = vdsm.spm(first.pool)
     except vdsm_client.Unanswered as e:
@@ -135,22 +159,32 @@ def _require_able(
             f"this host is not the SPM, {who}; the engine shows the SPM in its"
             " list of hosts, and a host's id in its General tab",
         )
+    return plugin
 
 
 def _ask(
     storage: Reader,
     first: Checked,
     request: change.Request,
+    who: str | None,
     world: World,
     vdsm: vdsm_client.Vdsm,
     asking: Callable[[], AbstractContextManager[None]],
 ) -> dict[str, Any]:
-    """VDSM's answer. What VDSM refuses with is raised as an error of ours."""
+    """
+    VDSM's answer. What VDSM refuses with is raised as an error of ours.
+
+    who: makes the change; None if the plugin does not take that.
+    """
     world.progress("asking VDSM")
     try:
         with asking():
             return vdsm.set_backup(
-                storage.sd_id, request.value, request.reason, first.flag.value
+                storage.sd_id,
+                request.value,
+                request.reason,
+                first.flag.value,
+                who,
             )
     except vdsm_client.Unanswered as e:
         raise errors.OutcomeUnknown(storage.sd_id, str(e))

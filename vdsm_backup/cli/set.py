@@ -7,7 +7,6 @@ gone.
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 from vdsm_backup.change import change, through_vdsm
@@ -35,7 +34,7 @@ _WORDS = {
     "clear": changes.Words(
         "is no longer a backup domain",
         "would stop being a backup domain",
-        "is no backup domain",
+        "is not a backup domain",
     ),
 }
 
@@ -90,9 +89,13 @@ def _change(
             options.vdsm_host, options.vdsm_port, options.vdsm_tls
         )
         wanted = {**values, flag.BACKUP: str(request.value)}
-        asked = _with_name(request, args.by)
         return through_vdsm.change_flag(
-            storage, asked, world, vdsm, lambda: stage.by_others(wanted)
+            storage,
+            request,
+            world,
+            vdsm,
+            lambda: stage.by_others(wanted),
+            args.by or "",
         )
 
     return changes.make(
@@ -105,14 +108,3 @@ def _change(
         ui,
         stage,
     )
-
-
-def _with_name(request: change.Request, by: str | None) -> change.Request:
-    """
-    The request for VDSM, whose verb says itself who has asked it: a name that
-    was given is told in the reason. Raises InvalidReason.
-    """
-    if not by:
-        return request
-    reason = flag.require_reason(f"{request.reason} (by {by})")
-    return dataclasses.replace(request, reason=reason)

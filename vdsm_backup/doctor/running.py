@@ -49,7 +49,7 @@ def plugin(
     )
     try:
         with vdsm:
-            there = vdsm.has_plugin()
+            there = vdsm.plugin() is not None
     except (vdsm_client.Unreachable, vdsm_client.Unanswered) as e:
         text = f"whether VDSM runs with it is not known: {e}"
         hint = "systemctl status vdsmd" if os.getuid() == 0 else AS_ROOT

@@ -24,6 +24,9 @@ _SPM = "SPM"
 # No storage domain has this UUID.
 _NOBODY = "00000000-0000-0000-0000-000000000000"
 
+# What the plugin says of a `by` that makes no sense.
+_INVALID_BY = str(errors.InvalidArgument("by", ""))
+
 # Seconds. A change looks for VMs, takes a lease, and looks again.
 ASK = 30
 CHANGE = 300
@@ -59,6 +62,17 @@ class Spm:
 
     here: bool
     host_id: int
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """
+    The plugin in VDSM.
+
+    takes_by: whether it takes from us who makes a change.
+    """
+
+    takes_by: bool
 
 
 class Vdsm:
@@ -109,22 +123,25 @@ class Vdsm:
         stats = self._call(ASK, "Host", "getStorageRepoStats", domains=[sd_id])
         return sd_id in stats
 
-    def has_plugin(self) -> bool:
+    def plugin(self) -> Plugin | None:
         """
-        Whether VDSM knows the verb that changes a flag.
+        VDSM's plugin; None if VDSM does not know the verb that changes a flag.
 
-        VDSM touches no storage for it: it is asked for a value that no flag
-        has, and refuses that first. Any other answer tells nothing: a VDSM
-        that still starts refuses all verbs, also those that it has not.
+        VDSM touches no storage for it: it is asked with a `by` and a value
+        that make no sense, and refuses one of them first. It names `by` only
+        where it takes one: an older plugin knows none, and none is taken from
+        an address that is not the loopback's. Any other answer tells nothing:
+        a VDSM that still starts refuses all verbs, also those that it has not.
         """
         try:
-            self.set_backup(_NOBODY, "neither", "-", None, ASK)
+            self.set_backup(_NOBODY, "neither", "-", None, by="", timeout=ASK)
         except Refused as e:
             if e.code == METHOD_NOT_FOUND:
-                return False
+                return None
             if e.code != errors.InvalidArgument.code:
                 raise
-        return True
+            return Plugin(_INVALID_BY in str(e))
+        return Plugin(False)
 
     def set_backup(
         self,
@@ -132,14 +149,18 @@ class Vdsm:
         value: bool | str,
         reason: str,
         expected: bool | None,
+        by: str | None = None,
         timeout: float = CHANGE,
     ) -> dict[str, Any]:
         """
         Have VDSM change the flag of a domain. Returns the verb's result.
 
         expected: the value that the flag has now, or None for either.
+        by: who makes the change, if the plugin takes it. None: VDSM says so
+            itself.
         timeout: seconds.
         """
+        named = {} if by is None else {"by": by}
         return self._call(
             timeout,
             "StorageDomain",
@@ -148,6 +169,7 @@ class Vdsm:
             backup=value,
             reason=reason,
             expected=expected,
+            **named,
         )
 
     def _use_tls(self) -> bool:

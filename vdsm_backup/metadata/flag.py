@@ -101,7 +101,7 @@ def apply(values: Mapping[str, str], flag: Flag) -> dict[str, str]:
 def describe(flag: Flag) -> str:
     """The flag in words, harmless, as the end of a sentence."""
     if not flag.value:
-        return "it is no backup domain"
+        return "it is not a backup domain"
     by = printable(flag.by or "somebody unknown")
     since = printable(flag.since or "an unknown time")
     reason = printable(flag.reason or "-")
@@ -151,6 +151,30 @@ def require_reason(text: str) -> str:
             f" {encoding.MAX_TAG - without} fit (a space takes 4)"
         )
     return reason
+
+
+def require_by(text: str) -> str:
+    """
+    Who changes a flag, as it will be stored: without the spaces around it.
+    Nothing is left out or cut here, as it is by changed_by(): a program says
+    for whom it makes the change, and must know what is stored.
+
+    Raises InvalidArgument.
+    """
+    by = text.strip(" ")
+    if not by:
+        raise errors.InvalidArgument("by", "it is empty")
+    if not by.isprintable():
+        problem = f"it has characters that do not print: {printable(by)}"
+        raise errors.InvalidArgument("by", problem)
+    length, without = _tag_length(BY, by), _tag_length(BY, "")
+    if length > encoding.MAX_TAG:
+        raise errors.InvalidArgument(
+            "by",
+            f"it takes {length - without} characters as a VG tag,"
+            f" {encoding.MAX_TAG - without} fit (a space takes 4)",
+        )
+    return by
 
 
 def changed_by(user: str, host: str) -> str:

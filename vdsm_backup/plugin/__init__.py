@@ -8,6 +8,7 @@ host/vdsm_client.py imports its client.
     shape.py          whether an attribute of VDSM is as expected
     metadata.py       no flag is lost by VDSM's stale copies
     verbs.py          StorageDomain.setBackup and getBackup, and getInfo
+    caller.py         who has called a verb, as it says itself or as VDSM sees
     schema.py         the same in VDSM's API schema
     storage.py        a domain's metadata, by VDSM's own I/O
     gates.py          the functions of VDSM by which VMs get disks

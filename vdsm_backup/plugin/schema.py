@@ -59,6 +59,11 @@ def _extend(methods: dict[str, Definition]) -> None:
                 "boolean",
                 "Fail if the flag is another one; null: whatever it is",
             ),
+            _optional(
+                "by",
+                "string",
+                "Who changes it; taken from a client on this host only",
+            ),
         ],
         "return": {
             "description": "What the flag is now",

@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
-import re
 from typing import TYPE_CHECKING
 
 from vdsm_backup import config, errors
@@ -23,7 +22,14 @@ from vdsm_backup.change import change, history
 from vdsm_backup.host import hosted_engine
 from vdsm_backup.metadata import flag
 from vdsm_backup.metadata import lines as md_lines
-from vdsm_backup.plugin import lease, metadata, storage, vdsm_errors, vms
+from vdsm_backup.plugin import (
+    caller,
+    lease,
+    metadata,
+    storage,
+    vdsm_errors,
+    vms,
+)
 from vdsm_backup.text import printable
 
 if TYPE_CHECKING:
@@ -53,10 +59,11 @@ def api_set(
     backup: object,
     reason: object,
     expected: object = None,
+    by: object = None,
 ) -> Response:
     """Added as API.StorageDomain.setBackup."""
     return self._irs.setStorageDomainBackup(
-        storagedomainID, backup, reason, expected
+        storagedomainID, backup, reason, expected, by
     )
 
 
@@ -84,8 +91,12 @@ def hsm_set(config_path: str | None) -> Function:
         backup: object,
         reason: object,
         expected: object = None,
+        by: object = None,
     ) -> dict[str, Any]:
         with vdsm_errors.as_vdsm():
+            # First: a client asks by an invalid `by` whether it is taken, and
+            # everything else may be invalid then, too.
+            who, notes = caller.who(by)
             request = _request(backup, reason, expected)
             options = config.load(config_path)
             domain = storage.open_domain(sdUUID)
@@ -101,7 +112,8 @@ def hsm_set(config_path: str | None) -> Function:
             vars.task.getExclusiveLock(hsm.STORAGE, f"{sdUUID}_backup")
             pool = self.getPool(pool_id)
             _require_spm(pool)
-            result = pool.setSDBackup(domain, request, options)
+            result = pool.setSDBackup(domain, request, options, who)
+            result["notes"] += notes
             return {"result": result}
 
     return hsm.public(setStorageDomainBackup)
@@ -184,9 +196,10 @@ def pool_set(config_path: str | None) -> Function:
         domain: VdsmStorage,
         request: change.Request,
         options: config.Config,
+        who: str,
     ) -> dict[str, Any]:
         self._assert_sd_in_pool(domain.sd_id)
-        world = _World(self, domain, options)
+        world = _World(self, domain, options, who)
         result = change.change(domain, request, world)
         if result.destroyed:
             raise result.destroyed
@@ -207,12 +220,16 @@ class _World:
     """The change.world.World of a domain, which is VDSM here."""
 
     def __init__(
-        self, pool: StoragePool, domain: VdsmStorage, options: config.Config
+        self,
+        pool: StoragePool,
+        domain: VdsmStorage,
+        options: config.Config,
+        who: str,
     ) -> None:
         self._pool = pool
         self._domain = domain
         self.history = history.History(options.history_dir)
-        self.who = _caller()
+        self.who = who
         self.settle: float = options.settle
 
     def progress(self, text: str) -> None:
@@ -253,20 +270,6 @@ def _require_spm(pool: StoragePool) -> None:
 def _require_attached(sd_id: str, pool_id: str) -> None:
     if not pool_id:
         raise errors.DomainDetached(sd_id)
-
-
-def _caller() -> str:
-    """
-    Who changes the flag, for BACKUP_BY. VDSM knows from which address a call
-    came, and not which user made it.
-    """
-    from vdsm.common.threadlocal import vars
-
-    context = getattr(vars, "context", None)
-    if not context:
-        return flag.changed_by("vdsm", "internal")
-    host = re.sub(r"^::ffff:", "", context.client_host)
-    return flag.changed_by("api", host)
 
 
 # Arguments and results

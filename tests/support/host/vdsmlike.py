@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+from vdsm_backup.host import vdsm_client
 
 
 class Vdsm:
@@ -18,8 +19,8 @@ class Vdsm:
     def __exit__(self, *_):
         pass
 
-    def has_plugin(self):
-        return self._answered()
+    def plugin(self):
+        return vdsm_client.Plugin(True) if self._answered() else None
 
     def has_active(self, sd_id):
         return self._answered()

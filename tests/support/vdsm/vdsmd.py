@@ -122,10 +122,10 @@ def start(request):
     vars(inside).update(
         hsm=hsm, cif=cif, Vm=Vm, libvirt=connection, done=vdsmvirt.done
     )
-    return serve(cif)
+    return serve(cif, request["listen"])
 
 
-def serve(cif):
+def serve(cif, address):
     from vdsm import jobs, schedule
     from vdsm.common.time import monotonic_time
     from vdsm.protocoldetector import MultiProtocolAcceptor
@@ -135,7 +135,7 @@ def serve(cif):
     from yajsonrpc.stompserver import StompDetector
 
     reactor = Reactor()
-    acceptor = MultiProtocolAcceptor(reactor, "127.0.0.1", 0, None)
+    acceptor = MultiProtocolAcceptor(reactor, address, 0, None)
     scheduler = schedule.Scheduler(name="rpc", clock=monotonic_time)
     scheduler.start()
     jobs.start(scheduler, cif)

@@ -37,7 +37,8 @@ class Host(Closing):
     plugin: is it installed; sanlock: a sanlockd.Host; strict: does VDSM
     check all types of its API; host_id: in pools; luns: WWIDs of all that
     it sees by multipath; own_config: the configuration is the host's own, and
-    cannot be used when VDSM starts.
+    cannot be used when VDSM starts; listen: address of VDSM, of which "::" is
+    its own default.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Host(Closing):
         host_id=1,
         luns=(),
         own_config=False,
+        listen="127.0.0.1",
     ):
         self.root = directory
         self.host_id = host_id
@@ -70,6 +72,7 @@ class Host(Closing):
             "config": self.config,
             "luns": luns,
             "own_config": own_config,
+            "listen": listen,
         }
         if own_config:
             self.break_config()
@@ -316,10 +319,15 @@ class Host(Closing):
     def mend_config(self):
         os.unlink(self.drop_ins)
 
-    def _connect(self):
+    def call_at(self, address):
+        """From now on verbs are sent to this address of VDSM's."""
+        self._client.close()
+        self._client = self._connect(address)
+
+    def _connect(self, address="127.0.0.1"):
         from vdsm import client
 
-        return client.connect("127.0.0.1", self.port, use_tls=False)
+        return client.connect(address, self.port, use_tls=False)
 
     def _answer(self):
         line = self._child.stdout.readline()

@@ -237,8 +237,8 @@ def test_no_copy_no_change(world, tmp_path):
     "value, words",
     [
         ("True", "not changed: it is a backup domain"),
-        ("False", "not changed: it is no backup domain"),
-        (None, "not changed: it is no backup domain"),
+        ("False", "not changed: it is not a backup domain"),
+        (None, "not changed: it is not a backup domain"),
         ("maybe", "neither True nor False: it stays so"),
     ],
 )

@@ -9,6 +9,7 @@ from vdsm_backup import errors
 from vdsm_backup.change import through_vdsm
 from vdsm_backup.host.vdsm_client import (
     METHOD_NOT_FOUND,
+    Plugin,
     Refused,
     Spm,
     Unanswered,
@@ -29,7 +30,7 @@ class Vdsm:
         self._storage = storage
         self.fails = {}
         self.spm_is = Spm(True, 1)
-        self.plugin = True
+        self.has = Plugin(takes_by=True)
         self.asked = []
         self.closed = False
 
@@ -40,20 +41,20 @@ class Vdsm:
     def __exit__(self, *_):
         self.closed = True
 
-    def has_plugin(self):
+    def plugin(self):
         self._at("get")
-        return self.plugin
+        return self.has
 
     def spm(self, pool):
         assert pool == world.POOL
         self._at("spm")
         return self.spm_is
 
-    def set_backup(self, sd_id, value, reason, expected):
+    def set_backup(self, sd_id, value, reason, expected, by):
         self._at("set")
-        self.asked.append((sd_id, value, reason, expected))
+        self.asked.append((sd_id, value, reason, expected, by))
         values = md_lines.parse(self._storage.lines).values
-        new = flag.Flag(value, reason, "api@host")
+        new = flag.Flag(value, reason, by or "api@host")
         self._storage.lines = md_lines.flush(flag.apply(values, new))
         return {"changed": True, "notes": ["not seen: \x1b"]}
 
@@ -77,9 +78,13 @@ def ours(tmp_path):
     return world.World(tmp_path)
 
 
-def change(storage, ours, vdsm, request=world.SET, **more):
+def change(storage, ours, vdsm, request=world.SET, by="", **more):
     request = dataclasses.replace(request, **more)
-    return through_vdsm.change_flag(storage, request, ours.of(storage), vdsm)
+    # --by, as the command line has it.
+    who = {"who": by} if by else {}
+    return through_vdsm.change_flag(
+        storage, request, ours.of(storage, **who), vdsm, by=by
+    )
 
 
 def refused(storage, ours, vdsm, error=errors.DomainAttached, **more):
@@ -92,7 +97,8 @@ def refused(storage, ours, vdsm, error=errors.DomainAttached, **more):
 
 def test_vdsm_makes_the_change(storage, ours, vdsm):
     result = change(storage, ours, vdsm)
-    assert vdsm.asked == [(world.SD, True, "why it is", False)]
+    who = ours.of(storage).who
+    assert vdsm.asked == [(world.SD, True, "why it is", False, who)]
     assert vdsm.closed
     assert result.changed
     assert result.lines == storage.lines
@@ -105,8 +111,52 @@ def test_vdsm_makes_the_change(storage, ours, vdsm):
 def test_clear(storage, ours, vdsm):
     change(storage, ours, vdsm)
     result = change(storage, ours, vdsm, world.CLEAR)
-    assert vdsm.asked[-1] == (world.SD, False, "done with it", True)
+    assert vdsm.asked[-1][:4] == (world.SD, False, "done with it", True)
     assert result.changed
+
+
+def stored(storage):
+    return flag.read(md_lines.parse(storage.lines).values, world.SD)
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_vdsm_is_told_who_was_named(storage, ours, vdsm, dry_run):
+    result = change(storage, ours, vdsm, by="eve@engine", dry_run=dry_run)
+    new = flag.read(md_lines.parse(result.lines).values, world.SD)
+    assert (new.by, new.reason) == ("eve@engine", "why it is")
+    assert len(vdsm.asked) == (0 if dry_run else 1)
+
+
+def test_a_plugin_that_takes_no_name(storage, ours, vdsm):
+    """Who was named is told in the reason, and who runs this is not told."""
+    vdsm.has = Plugin(takes_by=False)
+    change(storage, ours, vdsm)
+    found = stored(storage)
+    assert (found.by, found.reason) == ("api@host", "why it is")
+    change(storage, ours, vdsm, by="eve@engine", reason="x", replace=True)
+    found = stored(storage)
+    assert (found.by, found.reason) == ("api@host", "x (by eve@engine)")
+    assert vdsm.asked[-1][2:] == ("x (by eve@engine)", True, None)
+
+
+@pytest.mark.parametrize("takes_by", [False, True])
+def test_named_in_the_reason_already(storage, ours, vdsm, takes_by):
+    """Whichever plugin there is now, nothing is to be changed."""
+    vdsm.has = Plugin(takes_by=False)
+    assert change(storage, ours, vdsm, by="eve@engine").changed
+    vdsm.has = Plugin(takes_by)
+    assert not change(storage, ours, vdsm, by="eve@engine").changed
+    assert len(vdsm.asked) == 1
+
+
+def test_a_reason_that_is_too_long_with_the_name(storage, ours, vdsm):
+    """Nothing is cut, and nothing is changed."""
+    long = {"by": "eve@engine", "reason": "x" * 1005}
+    vdsm.has = Plugin(takes_by=False)
+    refused(storage, ours, vdsm, errors.InvalidReason, **long)
+    assert vdsm.asked == []
+    vdsm.has = Plugin(takes_by=True)
+    assert change(storage, ours, vdsm, **long).changed
 
 
 def test_detached_since_it_was_found(storage, ours, vdsm):
@@ -186,7 +236,7 @@ def test_vdsms_refusal_is_our_own(storage, ours, vdsm):
 
 
 def test_a_vdsm_without_the_plugin(storage, ours, vdsm):
-    vdsm.plugin = False
+    vdsm.has = None
     assert "has no plugin" in refused(storage, ours, vdsm)
     assert vdsm.asked == []
 
@@ -225,7 +275,7 @@ def claim(storage, lines, changed=True):
 def test_a_change_that_is_not_on_storage(storage, ours, vdsm, changed):
     vdsm.set_backup = claim(storage, list(storage.lines), changed)
     text = refused(storage, ours, vdsm, errors.NotAsAnswered)
-    assert "storage says otherwise: it is no backup domain" in text
+    assert "storage says otherwise: it is not a backup domain" in text
 
 
 def test_a_clear_that_is_not_on_storage(storage, ours, vdsm):

@@ -59,7 +59,8 @@ def test_clear_of_what_is_not_flagged(host, flag, reason):
     done = host.json("clear", A, *MINE)
     assert (done.code, done.json["changed"]) == (0, False)
     assert host.run("clear", A, *MINE).out == (
-        f"Nothing to change: storage domain data1 ({A}) is no backup domain.\n"
+        f"Nothing to change: storage domain data1 ({A}) is not a backup"
+        " domain.\n"
     )
     assert (host.bytes(A), host.kept()) == (before, [])
 

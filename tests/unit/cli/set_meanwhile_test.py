@@ -68,7 +68,7 @@ def test_changed_again_by_somebody_else(host, monkeypatch):
     done = host.run("set", A, *WHY)
     assert (done.code, done.out) == (1, "")
     assert "error 9610: " in done.err
-    assert "it is no backup domain\n" in done.err
+    assert "it is not a backup domain\n" in done.err
     assert (
         f"hint: look at what is there now: {parser.PROGRAM} show" in done.err
     )
@@ -118,8 +118,8 @@ class VdsmThatOnlySays(vdsm_client.Vdsm):
     def spm(self, pool):
         return vdsm_client.Spm(True, 1)
 
-    def has_plugin(self):
-        return True
+    def plugin(self):
+        return vdsm_client.Plugin(True)
 
     def set_backup(self, *args):
         return {"changed": True, "notes": []}

@@ -82,7 +82,11 @@ def test_dry_run(host, command):
     before = host.bytes(A)
     done = host.run(command, A, *WHY, "--dry-run")
     first, *difference = done.out.splitlines()
-    assert first.startswith("Dry run, nothing was written: storage domain")
+    words = {"set": "become", "clear": "stop being"}
+    assert first == (
+        f"Dry run, nothing was written: storage domain data1 ({A}) would"
+        f" {words[command]} a backup domain."
+    )
     assert "  - BACKUP_REASON=old" in difference
     assert "  + BACKUP_REASON=nightly copies" in difference
     assert not any("CLASS" in line for line in difference)

@@ -178,7 +178,7 @@ def test_configuration_that_cannot_be_used(host, healthy):
     done = host.json("doctor")
     assert (done.code, done.json["protected"]) == (1, False)
     found = {c["name"]: c for c in done.json["checks"]}
-    assert "[gard]: is unknown" in found["configuration"]["text"]
+    assert "unknown section [gard]" in found["configuration"]["text"]
     assert found["configuration"]["state"] == "bad"
     assert found["the rest"]["state"] == "unknown"
     assert found["anything"]["state"] == "ok"

@@ -53,6 +53,27 @@ def test_a_flag_that_cannot_be_read():
 
 
 @pytest.mark.parametrize(
+    "devices, words",
+    [
+        (["disk vda"], "disk vda is on"),
+        (["disk vda", "disk vdb"], "disks vda, vdb are on"),
+    ],
+)
+def test_a_flag_that_cannot_be_read_in_full(devices, words):
+    finding = found(SD, devices=devices, value=None, error=HUNG)
+    assert str(error(finding)) == (
+        f"VM web1 cannot start, not because it is flagged: {words} domain"
+        f" {SD}, whose backup flag cannot be read: error 962, its storage did"
+        " not answer within 30 seconds"
+    )
+
+
+def test_a_place_of_which_the_domain_is_not_known():
+    hung = Finding("", "/mnt/hung", ["disk vda"], None, HUNG)
+    assert "disk vda is on /mnt/hung, whose backup flag" in str(error(hung))
+
+
+@pytest.mark.parametrize(
     "operation, words",
     [
         ("run", "VM web1 cannot start: "),

@@ -9,6 +9,7 @@ import pytest
 from tests.support import configfile, programs, rundir
 from tests.support.hooks.needs import needs_other_user
 from vdsm_backup import config, errors
+from vdsm_backup.host import user
 from vdsm_backup.host.user import make_directories
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
@@ -71,3 +72,15 @@ FILES = {
     "sd.lvs.lock": (UID, GID, 0o600),
     "sd.lvs.json": (UID, GID, 0o600),
 }
+
+
+def test_code_that_the_user_cannot_read(options, monkeypatch):
+    """It is no fault of an option, and no option is named."""
+    monkeypatch.setattr(os, "access", lambda *args, **more: False)
+    with pytest.raises(errors.ConfigInvalid) as e:
+        user._require_our_code(options)
+    assert str(e.value) == (
+        f"This program is not where it can work: user {options.uid} cannot"
+        f" read {errors.__file__}; install it where every user can, or start"
+        " it from such a directory"
+    )

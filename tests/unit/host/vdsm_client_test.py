@@ -164,16 +164,36 @@ def test_failures(client, error, ours):
     assert client.made.closed
 
 
+def test_set_backup_for_somebody(client):
+    """An older plugin is not sent what it does not know."""
+    client.answers["StorageDomain.setBackup"] = {"changed": True}
+    with vdsm() as v:
+        v.set_backup(SD, True, "why", False, "eve@engine")
+    assert client.calls[-1][1]["by"] == "eve@engine"
+
+
 @pytest.mark.parametrize(
-    "code, there", [(997, True), (vdsm_client.METHOD_NOT_FOUND, False)]
+    "code, text, plugin",
+    [
+        (997, "Invalid argument by: it is empty", vdsm_client.Plugin(True)),
+        (
+            997,
+            "Invalid argument backup: 'neither' is neither true nor false",
+            vdsm_client.Plugin(False),
+        ),
+        (vdsm_client.METHOD_NOT_FOUND, "Method not found", None),
+    ],
 )
-def test_has_plugin(client, code, there):
+def test_plugin(client, code, text, plugin):
     client.ServerError.code = code
+    client.ServerError.resp_msg = text
     client.answers["StorageDomain.setBackup"] = client.ServerError
     with vdsm() as v:
-        assert v.has_plugin() is there
-    # Neither true nor false: it is refused before anything is looked at.
-    assert client.calls[-1][1]["backup"] == "neither"
+        assert v.plugin() == plugin
+    # Neither true nor false: it is refused before anything is looked at, also
+    # by a plugin that does not look at `by`.
+    asked = client.calls[-1][1]
+    assert (asked["by"], asked["backup"]) == ("", "neither")
 
 
 def test_vdsm_that_cannot_tell_of_the_plugin(client):
@@ -182,7 +202,7 @@ def test_vdsm_that_cannot_tell_of_the_plugin(client):
     client.answers["StorageDomain.setBackup"] = client.ServerError
     with vdsm() as v:
         with pytest.raises(vdsm_client.Refused) as e:
-            v.has_plugin()
+            v.plugin()
     assert e.value.code == 99
     # Nobody waits for that as long as for a change.
     assert client.calls[-1][1]["_timeout"] == vdsm_client.ASK

@@ -236,6 +236,18 @@ def test_require_refuses(lines, error):
         md_lines.require(lines, SD)
 
 
+def test_a_broken_seal_is_told_as_a_checksum():
+    """The seal is our word; VDSM and its users know the key."""
+    lines = ["VERSION=5", f"SDUUID={SD}"]
+    computed = md_lines.checksum(md_lines.parse(lines).values)
+    with pytest.raises(errors.SealBroken) as e:
+        md_lines.require([*lines, f"{md_lines.SEAL}=cf17"], SD)
+    assert str(e.value) == (
+        f"The metadata of storage domain {SD} was changed by hand or is"
+        f" damaged: its checksum (_SHA_CKSUM) is cf17, computed {computed}"
+    )
+
+
 def test_require_leaves_a_missing_seal_to_the_caller():
     md = md_lines.require(["VERSION=5", f"SDUUID={SD}"], SD)
     assert md.seal == "missing"

@@ -19,6 +19,7 @@ def test_verbs_are_there():
         "backup",
         "reason",
         "expected",
+        "by",
     ]
     assert [p for p in parameters if "defaultvalue" in p] == parameters[3:]
 

@@ -292,31 +292,46 @@ def set_by_its_pool(sd_id, path):
     request = verbs._request(True, "x", None)
     pool = inside.hsm._pool
     return code_of(
-        lambda: pool.setSDBackup(domain, request, config.load(path))
+        lambda: pool.setSDBackup(domain, request, config.load(path), "a@b")
     )
 
 
 def set_unsecured():
     """The name of the error."""
     try:
-        inside.hsm._pool.setSDBackup(None, None, None)
+        inside.hsm._pool.setSDBackup(None, None, None, None)
     except Exception as e:
         return type(e).__name__
 
 
-def callers(*hosts):
-    """Who a caller at an address is to us."""
+def callers(by, *hosts):
+    """Who a caller at an address is to us, and the notes. by: as it says."""
     from vdsm.common.api import Context
     from vdsm.common.threadlocal import vars
 
-    from vdsm_backup.plugin import verbs
+    from vdsm_backup.plugin import caller
 
     found = []
     for host in hosts:
         vars.context = Context("flow", host, 54321)
-        found.append(verbs._caller())
+        found.append(caller.who(by))
     vars.context = None
     return found
+
+
+def take_no_by():
+    """The schema of a plugin that does not know `by` of setBackup."""
+    from vdsm.api.vdsmapi import Schema
+
+    known = Schema.get_args
+
+    def get_args(self, rep):
+        args = known(self, rep)
+        if rep.id != "StorageDomain.setBackup":
+            return args
+        return [arg for arg in args if arg["name"] != "by"]
+
+    Schema.get_args = get_args
 
 
 def be_hosted_engines(sd_id):
