@@ -90,7 +90,7 @@ def test_what_is_wrong_is_left_to_the_parser(text):
                 "b c": {"mode": ""},
             },
         ),
-        ("[a]\nmode = \xe9 # no comment\n", {"a": {"mode": "\xe9 # no comment"}}),
+        ("[a]\nmode = \xe9 # b\n", {"a": {"mode": "\xe9 # b"}}),
     ],
 )
 def test_plain_files(text, found):

@@ -43,7 +43,8 @@ MAY_IMPORT = {
     " storage.base storage.direct",
     "change": "errors text metadata processes storage.base",
     "hooks": "errors text record config vm.domxml vm.paths host.user guard",
-    "plugin": "errors text config metadata processes host vm users"
+    "plugin": "errors text config config_parser metadata processes host vm"
+    " users"
     " storage.base guard change",
     "doctor": "errors text config metadata processes host fileio lvm vm"
     " storage lease users guard change",
