@@ -33,7 +33,6 @@ XML = {
     "xml.parsers.expat": "the same",
 }
 READING = {
-    "signal": "children can end",
     "threading": "no domain holds up another one",
     "queue": "the answers of threads",
     "functools": "jobs of threads",
@@ -220,7 +219,7 @@ def test_a_fault(tmp_path, trace):
 
 # Loaded only where they are needed, when a hook has begun to look at a VM.
 LATE = """
-    config_parser processes.signals processes.jobs
+    config_parser processes.defaults processes.jobs
     guard.verdict guard.reading guard.audit guard.permits guard.refusal
     storage.direct storage.direct_file storage.file metadata.lines host.journal
 """.split()

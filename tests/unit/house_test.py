@@ -61,7 +61,7 @@ EXCEPTIONS = {
     # A child is asked.
     "doctor.installed": "hooks.answer plugin.install",
     "change.through_vdsm": "host.vdsm_client",
-    "hooks.answer": "processes.signals processes.forking",
+    "hooks.answer": "processes.defaults processes.forking",
 }
 
 # Modules outside the standard library. We may count on no other.

@@ -18,7 +18,7 @@ from vdsm_backup import config, errors
 from vdsm_backup.cli import output, parser
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.host.user import become_user, make_directories
-from vdsm_backup.processes import forking, signals
+from vdsm_backup.processes import defaults, forking, signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def run() -> NoReturn:
     """
     # What we and our children make has the modes that we say.
     os.umask(0o022)
-    signals.hear_of_children()
+    defaults.hear_of_children()
     code = Exit.INTERRUPTED
     try:
         signals.hear_of_ends()

@@ -16,9 +16,8 @@ user and group, and no privileges (confined.py), or is root altogether.
 from __future__ import annotations
 
 import os
-import signal
 
-from vdsm_backup.processes import identity
+from vdsm_backup.processes import defaults, identity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,8 +64,7 @@ def start(
         return pid
     try:
         # Handlers are inherited, and those of the parent are for itself.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_DFL)
+        defaults.end_by_signals()
         kept = _leave_parent(fds)
         # Only here: it imports ctypes, which the parent does not need.
         from vdsm_backup.processes import confined
