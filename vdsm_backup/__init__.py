@@ -7,7 +7,8 @@ The backup flag of oVirt storage domains, on the storage itself.
     record.py         values with named fields
     config.py         the options of this host
     config_files.py   the files that set them
-    config_parser.py  the text of one of these
+    config_plain.py   the text of one of these, as most are
+    config_parser.py  the text of any
     metadata/         what is on storage
     processes/        how our processes and threads run
     host/             this host, without touching storage

@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from vdsm_backup.config_parser import Sections
+    from vdsm_backup.config_plain import Sections
 
     # {(section, option): text}, of values or of the files that set them
     Texts = dict[tuple[str, str], str]

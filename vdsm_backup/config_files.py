@@ -26,13 +26,13 @@ from __future__ import annotations
 import os
 import stat
 
-from vdsm_backup import errors
+from vdsm_backup import config_plain, errors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from vdsm_backup.config_parser import Sections
+    from vdsm_backup.config_plain import Sections
 
 # Not below [sanlock] run_dir, which is the configured user's.
 RUN_DROP_INS = "/run/vdsm-backup-conf.d"
@@ -199,16 +199,10 @@ def _parse(name: str, data: bytes) -> Sections:
     except UnicodeDecodeError as e:
         reason = f"it is not UTF-8 text at byte {e.start}"
         raise errors.ConfigInvalid(name, "file", reason)
-    if _says_nothing(text):
-        return {}
-    # It takes long to import, and a hook of most hosts does not need it.
+    sections = config_plain.parse(text)
+    if sections is not None:
+        return sections
+    # It takes long to import, and hooks of most hosts do not need it.
     from vdsm_backup import config_parser
 
     return config_parser.parse(name, text)
-
-
-def _says_nothing(text: str) -> bool:
-    """Whether there is nothing but comments and blank lines."""
-    return all(
-        line.strip()[:1] in ("", "#", ";") for line in text.splitlines()
-    )

@@ -2,8 +2,8 @@
 """
 The text of one configuration file, parsed. Pure.
 
-This module is imported only where a file says something: `configparser` takes
-a hook as long as all else that it imports.
+This module is imported only where a file is not plain (config_plain.py):
+`configparser` takes a hook as long as half of what it imports otherwise.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ from vdsm_backup import errors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    # {section: {option: text}} of one file
-    Sections = dict[str, dict[str, str]]
+    from vdsm_backup.config_plain import Sections
 
 # Characters of a message of the parser, which quotes whole lines.
 _MAX_SHOWN = 200

@@ -6,6 +6,7 @@ other backends, in fileio_*_test.py.
 
 import errno
 import os
+import re
 import signal
 import tempfile
 import threading
@@ -18,6 +19,7 @@ from tests.support.hooks.needs import needs_fuse, needs_other_user
 from tests.support.processes import proc
 from tests.support.storage import backends
 from tests.support.waiting import RUNS_OUT, SOON, wait_until
+from vdsm_backup import errors
 from vdsm_backup.fileio import base as fileio
 from vdsm_backup.fileio import reader, reader_client
 from vdsm_backup.processes import companion, companion_child
@@ -127,10 +129,12 @@ def test_a_call_that_breaks_ends_alone(one, mounts):
         with one.ask(op, data, time.monotonic() + SOON) as asked:
             return asked.next(time.monotonic() + SOON)
 
-    with pytest.raises(OSError) as e:
+    with pytest.raises(errors.InternalError) as e:
         # No arguments can be unpacked of it.
         ask("lstat", b"")
-    assert e.value.errno == errno.EIO
+    # It says what is wrong, and where.
+    assert e.value.kind == "error"
+    assert re.search(r"requires a buffer .* \(reader\.py:\d+\)", e.value.text)
     assert reading(one, mounts[0]).listdir(mounts[0]) == ["file"]
 
 

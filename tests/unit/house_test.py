@@ -24,9 +24,10 @@ MAY_IMPORT = {
     "errors": "",
     "text": "",
     "record": "",
-    "config": "errors config_files config_parser",
-    "config_files": "errors config_parser",
-    "config_parser": "errors",
+    "config": "errors config_files config_plain",
+    "config_files": "errors config_plain config_parser",
+    "config_plain": "",
+    "config_parser": "errors config_plain",
     "metadata": "errors text",
     "processes": "errors",
     "host": "errors text record config processes",
@@ -42,7 +43,8 @@ MAY_IMPORT = {
     " storage.base storage.direct",
     "change": "errors text metadata processes storage.base",
     "hooks": "errors text record config vm.domxml vm.paths host.user guard",
-    "plugin": "errors text config metadata processes host vm users"
+    "plugin": "errors text config config_parser metadata processes host vm"
+    " users"
     " storage.base guard change",
     "doctor": "errors text config metadata processes host fileio lvm vm"
     " storage lease users guard change",
@@ -59,7 +61,7 @@ EXCEPTIONS = {
     # A child is asked.
     "doctor.installed": "hooks.answer plugin.install",
     "change.through_vdsm": "host.vdsm_client",
-    "hooks.answer": "processes.signals processes.forking",
+    "hooks.answer": "processes.defaults processes.forking",
 }
 
 # Modules outside the standard library. We may count on no other.

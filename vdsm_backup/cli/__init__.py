@@ -52,6 +52,7 @@ What commands have in common:
     tidying.py      what runs leave behind on this host
     maintenance.py  whether VDSM of this host has a domain active
     objects.py      the JSON objects of docs/json.md, and texts made of them
+    schema.py       the types of these objects
     output.py       what the user sees
     layout.py       text made harmless, indented, and in tables
 

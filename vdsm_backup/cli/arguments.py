@@ -3,18 +3,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections import namedtuple
 
 from vdsm_backup.cli import values
 from vdsm_backup.cli.values import not_empty
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 
-class Argument(NamedTuple):
+class Argument(namedtuple("Argument", "names settings")):
     """The arguments of add_argument: names by position, settings by name."""
 
+    __slots__ = ()
     names: tuple[str, ...]
     settings: dict[str, Any]
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from vdsm_backup.change.change import Result
     from vdsm_backup.change.history import Copy
     from vdsm_backup.cli.interruption import Stage
-    from vdsm_backup.cli.objects import DomainObject
+    from vdsm_backup.cli.schema import DomainObject
     from vdsm_backup.cli.wiring import HostWorld
     from vdsm_backup.config import Config
     from vdsm_backup.storage.base import Storage

@@ -13,6 +13,7 @@ from vdsm_backup import errors
 from vdsm_backup.cli import layout, objects, output, target
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.cli.parser import PROGRAM
+from vdsm_backup.cli.schema import ErrorObject
 from vdsm_backup.fileio import choose
 from vdsm_backup.guard import host as guard_host
 from vdsm_backup.guard import permits, policy, refusal
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from vdsm_backup.config import Config
 
 
-class RefusalObject(objects.ErrorObject):
+class RefusalObject(ErrorObject):
     """REFUSAL of docs/json.md."""
 
     domain: Optional[str]

@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from vdsm_backup import errors
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections import namedtuple
 
 from vdsm_backup.cli import values
 from vdsm_backup.cli.arguments import (
@@ -29,7 +29,14 @@ from vdsm_backup.cli.values import not_empty
 from vdsm_backup.guard import policy
 
 
-class Command(NamedTuple):
+class Command(
+    namedtuple(
+        "Command",
+        "name module help options changes needs_root on_host becomes_user"
+        " examples",
+        defaults=[(), False, False, True, True, ()],
+    )
+):
     """
     A command of the command line.
 
@@ -46,15 +53,16 @@ class Command(NamedTuple):
         run(). If not, run() does so itself.
     """
 
+    __slots__ = ()
     name: str
     module: str
     help: str
-    options: tuple[Argument, ...] = ()
-    changes: bool = False
-    needs_root: bool = False
-    on_host: bool = True
-    becomes_user: bool = True
-    examples: tuple[str, ...] = ()
+    options: tuple[Argument, ...]
+    changes: bool
+    needs_root: bool
+    on_host: bool
+    becomes_user: bool
+    examples: tuple[str, ...]
 
 
 COMMANDS = (

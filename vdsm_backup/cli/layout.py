@@ -12,10 +12,10 @@ them, and a combining one none. A width of None has no limit.
 from __future__ import annotations
 
 import unicodedata
-from typing import TYPE_CHECKING
 
 from vdsm_backup.text import printable
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 

@@ -13,7 +13,7 @@ most names need, and longer ones are cut later. A pipe gets names whole.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections import namedtuple
 
 from vdsm_backup.cli import completion, layout, objects, output
 from vdsm_backup.cli.exits import Exit
@@ -22,13 +22,14 @@ from vdsm_backup.fileio import choose
 from vdsm_backup.storage.sources import Failure, Sources
 from vdsm_backup.text import is_uuid, listed, printable
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Iterator
 
     from vdsm_backup import errors
-    from vdsm_backup.cli.objects import DomainObject
     from vdsm_backup.cli.output import UI
+    from vdsm_backup.cli.schema import DomainObject
     from vdsm_backup.cli.survey import Answer
     from vdsm_backup.config import Config
 
@@ -87,13 +88,14 @@ def _notes(sources: Sources) -> list[str]:
     ]
 
 
-class _Entry(NamedTuple):
+class _Entry(namedtuple("_Entry", "domain error")):
     """
     A line of the list.
 
     error: the one that the domain has as its "error".
     """
 
+    __slots__ = ()
     domain: DomainObject
     error: errors.Error | None
 

@@ -12,16 +12,15 @@ from __future__ import annotations
 
 import importlib
 import os
-import shlex
 import sys
-from typing import TYPE_CHECKING
 
 from vdsm_backup import config, errors
 from vdsm_backup.cli import output, parser
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.host.user import become_user, make_directories
-from vdsm_backup.processes import forking, signals
+from vdsm_backup.processes import defaults, forking, signals
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     from typing import NoReturn, TextIO
@@ -36,7 +35,7 @@ def run() -> NoReturn:
     """
     # What we and our children make has the modes that we say.
     os.umask(0o022)
-    signals.hear_of_children()
+    defaults.hear_of_children()
     code = Exit.INTERRUPTED
     try:
         signals.hear_of_ends()
@@ -130,6 +129,8 @@ def _require_root(
     """
     users = {0} if getattr(args, "by", None) else {0, options.uid}
     if os.getuid() not in users:
+        import shlex
+
         raise errors.NeedsRoot(shlex.join([parser.PROGRAM, *argv]))
 
 

@@ -10,49 +10,15 @@ to a terminal.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, List, Optional, TypedDict
 
 from vdsm_backup.text import printable
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vdsm_backup import errors
     from vdsm_backup.cli.readings import Reading
+    from vdsm_backup.cli.schema import DomainObject, ErrorObject
     from vdsm_backup.storage.sources import Failure
-
-
-class ErrorObject(TypedDict):
-    """ERROR of docs/json.md."""
-
-    code: int
-    name: str
-    message: str
-    hints: List[str]
-
-
-# DOMAIN of docs/json.md. Not a class, since "class" cannot be the name of an
-# attribute; so Python evaluates these types, and 3.9 knows no `str | None`.
-DomainObject = TypedDict(
-    "DomainObject",
-    {
-        "id": Optional[str],
-        "name": Optional[str],
-        "kind": str,
-        "type": Optional[str],
-        "version": Optional[int],
-        "class": Optional[str],
-        "pool": Optional[str],
-        "flag": Optional[bool],
-        "reason": Optional[str],
-        "by": Optional[str],
-        "since": Optional[str],
-        "origin": Optional[str],
-        "origin_match": Optional[str],
-        "seal": Optional[str],
-        "error": Optional[ErrorObject],
-        "place": str,
-        "notes": List[str],
-    },
-)
 
 
 # The objects

@@ -11,15 +11,14 @@ itself.
 from __future__ import annotations
 
 import errno
-import json
 import os
-from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
 from vdsm_backup.cli import layout, objects
 from vdsm_backup.cli.parser import PROGRAM
 from vdsm_backup.text import listed, printable
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import Any, TextIO
@@ -59,6 +58,8 @@ class UI:
 
     def json(self, **result: Any) -> None:
         """Print the one JSON object of a command, see docs/json.md."""
+        import json
+
         self.text(json.dumps({"schema": SCHEMA, **result}, indent=2) + "\n")
 
     def lines(self, lines: Iterable[str]) -> None:

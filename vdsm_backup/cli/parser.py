@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import textwrap
-from typing import TYPE_CHECKING
 
 import vdsm_backup
 from vdsm_backup import errors
@@ -15,6 +14,7 @@ from vdsm_backup.cli import combinations
 from vdsm_backup.cli.commands import COMMANDS
 from vdsm_backup.cli.values import not_empty
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any, NoReturn

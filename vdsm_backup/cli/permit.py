@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Optional, TypedDict
 from vdsm_backup import errors
 from vdsm_backup.cli import layout, objects, output
 from vdsm_backup.cli.exits import Exit
+from vdsm_backup.cli.schema import ErrorObject
 from vdsm_backup.guard import permit_files, permits
 from vdsm_backup.host import caller
 from vdsm_backup.metadata import flag
@@ -36,7 +37,7 @@ class PermitObject(TypedDict):
     made: Optional[str]
     by: Optional[str]
     reason: Optional[str]
-    error: Optional[objects.ErrorObject]
+    error: Optional[ErrorObject]
 
 
 def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:

@@ -9,13 +9,14 @@ reading.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections import namedtuple
 
 from vdsm_backup import errors
 from vdsm_backup.metadata import domain as metadata_domain
 from vdsm_backup.metadata import flag, origin
 from vdsm_backup.metadata import lines as md_lines
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -35,7 +36,13 @@ _ORIGIN_NOTES = {
 }
 
 
-class Reading(NamedTuple):
+class Reading(
+    namedtuple(
+        "Reading",
+        "storage md flag error problems origin_match lines",
+        defaults=[None, ()],
+    )
+):
     """
     What was read of a domain.
 
@@ -48,13 +55,14 @@ class Reading(NamedTuple):
     lines: what was read.
     """
 
+    __slots__ = ()
     storage: Storage
     md: md_lines.Metadata | None
     flag: flag.Flag | None
     error: errors.Error | None
     problems: list[errors.Error]
-    origin_match: str | None = None
-    lines: tuple[str, ...] = ()
+    origin_match: str | None
+    lines: tuple[str, ...]
 
     def notes(self) -> list[str]:
         """What is worth knowing, and no problem."""

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from vdsm_backup import errors
 from vdsm_backup.cli import layout, objects, output, readings, target, wiring
 from vdsm_backup.cli.exits import Exit
-from vdsm_backup.cli.objects import DomainObject
 from vdsm_backup.cli.readings import Reading
+from vdsm_backup.cli.schema import DomainObject
 from vdsm_backup.fileio import choose
 from vdsm_backup.processes.jobs import Jobs
 from vdsm_backup.text import printable

@@ -13,7 +13,6 @@ from __future__ import annotations
 import functools
 import math
 import time
-from typing import TYPE_CHECKING, Union
 
 from vdsm_backup import errors
 from vdsm_backup.cli import objects, readings
@@ -21,18 +20,19 @@ from vdsm_backup.processes.jobs import Jobs
 from vdsm_backup.storage import discovery
 from vdsm_backup.storage.sources import Failure, no_answer
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from typing import Any
+    from typing import Any, Union
 
-    from vdsm_backup.cli.objects import DomainObject
+    from vdsm_backup.cli.schema import DomainObject
     from vdsm_backup.processes.jobs import Slow
     from vdsm_backup.storage.base import Storage
     from vdsm_backup.storage.sources import Found
 
-# What a source or a domain has answered: a Failure is a source that could not
-# be scanned.
-Answer = Union[readings.Reading, Failure]
+    # What a source or a domain has answered: a Failure is a source that could
+    # not be scanned.
+    Answer = Union[readings.Reading, Failure]
 
 
 class Survey:

@@ -64,7 +64,8 @@ The companion
 - Its FileIOs do not wait for each other. A call that never comes back costs a
   thread of the child. It is Timeout for its own FileIO, and no other one hears
   of it, also if that is of the same mount.
-- A call that meets what nobody has thought of is EIO, and ends no other one.
+- A call that meets what nobody has thought of is InternalError, and ends no
+  other one.
 - The child ends with our process, and all of its calls with it, unless the
   kernel keeps one. It is not killed by a timeout. If it is killed, all of its
   FileIOs raise Closed; or Timeout, where the kernel keeps it.

@@ -13,6 +13,8 @@ import errno
 import os
 import threading
 
+from vdsm_backup import errors
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
@@ -167,6 +169,9 @@ class FileIO:
             except Closed as e:
                 ended = self._end(Closed(f"{op} {path}: {e}"))
                 raise _again(ended) from None
+            except errors.InternalError:
+                # Of this call, which has ended.
+                raise
             except BaseException as e:
                 # Ctrl-C, say. The answer of this call must not be taken for
                 # the answer of the next one.

@@ -137,9 +137,7 @@ def make_guard(
     from vdsm_backup.storage import direct
 
     reader = direct.DirectReader(options, locations=locations)
-    whole = options.io_timeout
-    # By so much an answer may be older than it looks.
-    settle = max(options.settle - reader.lag, 0)
+    whole, settle = options.io_timeout, options.settle
 
     def left() -> float:
         return max(deadline - time.monotonic(), _MIN_TIMEOUT)
@@ -151,7 +149,13 @@ def make_guard(
             raise errors.StorageTimeout(e.what, whole)
 
     if finder is None:
-        return Guard(policy.settings(options), read, whole, settle=settle)
+        return Guard(
+            policy.settings(options),
+            read,
+            whole,
+            settle=settle,
+            lag=reader.lag,
+        )
     follow = finder.resolve
 
     def resolve(paths: UnresolvedPaths) -> Resolved:
@@ -161,4 +165,6 @@ def make_guard(
             why = errors.StorageTimeout(why.what, whole)
         return found, unresolved, why
 
-    return Guard(policy.settings(options), read, whole, resolve, settle)
+    return Guard(
+        policy.settings(options), read, whole, resolve, settle, reader.lag
+    )

@@ -55,6 +55,7 @@ class Reading:
     read: gives the metadata lines of a domain; runs in a thread.
     resolve: follows the links of unresolved paths; runs in a thread.
     settle: seconds, see above.
+    lag: seconds that the first answer of a domain may be older than it looks.
 
     needs_at: what the VM needs, for each location; those too to which the
         links lead.
@@ -64,7 +65,12 @@ class Reading:
     """
 
     def __init__(
-        self, needs: Needs, read: Read, resolve: Resolve, settle: float
+        self,
+        needs: Needs,
+        read: Read,
+        resolve: Resolve,
+        settle: float,
+        lag: float = 0,
     ) -> None:
         self.needs_at: dict[Location, list[Need]] = {}
         self.answers: dict[Location, tuple[Any, Exception | None]] = {}
@@ -75,7 +81,10 @@ class Reading:
         self._read = read
         self._resolve = resolve
         self._settle = settle
-        #: When a location answered, and when anybody did.
+        self._lag = lag
+        #: The locations that were read once.
+        self._once: set[Location] = set()
+        #: Since when an answer is known to count, and when anybody answered.
         self._answered_at: dict[Location, float] = {}
         self._last = 0.0
         # The key is a Location for a job that reads a domain, and a mount
@@ -126,7 +135,9 @@ class Reading:
             self._last = time.monotonic()
             if key not in self._needs.unresolved:
                 self.answers[key] = (result, error)
-                self._answered_at[key] = self._last
+                lag = 0 if key in self._once else self._lag
+                self._answered_at[key] = self._last - lag
+                self._once.add(key)
             elif error is not None:
                 self.unresolved[key] = (self._needs.unresolved[key], error)
             else:

@@ -123,6 +123,8 @@ class Guard:
         such paths.
     settle: seconds; what was read longer than that before the answer is read
         again. Not needed where there is only one domain.
+    lag: seconds that what read() gives for the first time may be older than
+        the moment in which it gives it.
     """
 
     def __init__(
@@ -132,12 +134,14 @@ class Guard:
         seconds: float,
         resolve: Resolve = _resolve_nothing,
         settle: float = _NEVER,
+        lag: float = 0,
     ) -> None:
         self._settings = settings
         self._read = read
         self._seconds = seconds
         self._resolve = resolve
         self._settle = settle
+        self._lag = lag
 
     def verdict(
         self, operation: str, needs: Needs, deadline: float
@@ -156,7 +160,9 @@ class Guard:
     def _find(self, needs: Needs, deadline: float) -> list[Finding]:
         """The findings of all locations and mounts."""
         late = errors.StorageTimeout("its storage", self._seconds)
-        reading = Reading(needs, self._read, self._resolve, self._settle)
+        reading = Reading(
+            needs, self._read, self._resolve, self._settle, self._lag
+        )
         reading.run(deadline)
         findings = _Findings()
         for location, there in reading.needs_at.items():

@@ -176,9 +176,9 @@ class Hook:
         if guarded.needs_nothing:
             return Answer(True)
         # What reads storage may start children.
-        from vdsm_backup.processes import signals
+        from vdsm_backup.processes import defaults
 
-        signals.hear_of_children()
+        defaults.hear_of_children()
         if self._own_process:
             from vdsm_backup.processes import forking
 

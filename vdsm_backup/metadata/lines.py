@@ -27,7 +27,6 @@ How lines become a file or VG tags is in encoding.py.
 
 from __future__ import annotations
 
-import hashlib
 from collections import namedtuple
 
 from vdsm_backup import errors
@@ -100,6 +99,10 @@ def flush(values: Mapping[str, str]) -> list[str]:
 
 def checksum(values: Mapping[str, str]) -> str:
     """The checksum of these values, which are without the seal."""
+    # Here, since it loads OpenSSL: what forks a reader does so before it has
+    # read anything, and the reader needs none.
+    import hashlib
+
     digest = hashlib.sha1()
     for line in _dump(values):
         digest.update(line.encode("ascii", "xmlcharrefreplace"))

@@ -11,8 +11,9 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from vdsm_backup import config
+from vdsm_backup import config, config_parser
 from vdsm_backup.plugin import patches, shape
+from vdsm_backup.vm import qemu_arguments
 
 if TYPE_CHECKING:
     from typing import Any, Iterator
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     from vdsm_backup.plugin.vdsm_types import Function
 
 log = logging.getLogger("vdsm_backup")
+
+# What hooks import only where they need it. VDSM has it from the start: when
+# it is first needed, the package may have been upgraded, and VDSM would have
+# modules of two versions.
+PRELOADED = (config_parser, qemu_arguments)
 
 # An attribute of all functions that we put into VDSM's classes, by which we
 # know them again.

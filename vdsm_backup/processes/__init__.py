@@ -8,7 +8,8 @@ of the command line; others are named after their modules.
     fork_server.py     the process that forks them: it has imported their code
     forked.py          a process that is forked
     bootstrap.py       the first code of such a process
-    signals.py         signals that a process may have been started with
+    signals.py         signals that end the command line
+    defaults.py        signals mean what they mean by default
     forking.py         forks a process of ours
     companion.py       a fork that does what may hang, many calls at a time
     companion_child.py what the fork does

@@ -16,13 +16,13 @@ import importlib
 import json
 import sys
 
-_SIGNALS = "vdsm_backup.processes.signals"
+_DEFAULTS = "vdsm_backup.processes.defaults"
 
 
 def _main() -> None:
     module, path, *args = sys.argv[1:]
     sys.path[:] = json.loads(path)
-    importlib.import_module(_SIGNALS).hear_of_children()
+    importlib.import_module(_DEFAULTS).hear_of_children()
     importlib.import_module(module).main(args)
 
 

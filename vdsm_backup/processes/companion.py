@@ -12,11 +12,13 @@ This module is on the way of every start of a VM, and imports little.
 
 from __future__ import annotations
 
+import errno
 import os
 import queue
 import threading
 import time
 
+from vdsm_backup import errors
 from vdsm_backup.processes import companion_child, forking
 
 TYPE_CHECKING = False
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     # How the call has ended, or that there is more of it, and data. None: no
     # answer comes, as the child has ended, or nobody waits any more.
     Answer = Optional[Tuple[int, bytes]]
-    Inbox = queue.SimpleQueue[Answer]
 
 # What the child is called, in ps and top.
 NAME = "backup-reader"
@@ -36,6 +37,9 @@ NAME = "backup-reader"
 # The child reads what may be hostile, so its answers are limited, too. A
 # listing is the longest one: fileio/calls.py.
 MAX_ANSWER = 16 * 1024**2
+# Bytes of all answers to one request, as of all that a script says
+# (scripts.py).
+MAX_SAID = 32 * 1024**2
 
 _BLOCK = 256 * 1024
 
@@ -53,6 +57,18 @@ class Gone(Exception):
     """There is no child, or nobody waits for the answer any more."""
 
 
+class _Inbox:
+    """
+    Of who waits for answers to one request. said: bytes of those that came.
+    """
+
+    __slots__ = ("answers", "said")
+
+    def __init__(self) -> None:
+        self.answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
+        self.said = 0
+
+
 class Companion:
     """
     pid: of the child.
@@ -66,7 +82,7 @@ class Companion:
         # The child may be stopped, and must not stop us.
         os.set_blocking(requests, False)
         #: {number of a request: who waits for the answer}
-        self._waiting: dict[int, Inbox] = {}
+        self._waiting: dict[int, _Inbox] = {}
         self._count = 0
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -81,7 +97,7 @@ class Companion:
 
         Raises OSError if the data are too long, Late, Gone.
         """
-        inbox: Inbox = queue.SimpleQueue()
+        inbox = _Inbox()
         number = self._expect(inbox)
         asked = Asked(self, number, inbox)
         try:
@@ -100,7 +116,7 @@ class Companion:
         """Nobody waits for the answer to a request any more."""
         self._waiting.pop(number, None)
 
-    def _expect(self, inbox: Inbox) -> int:
+    def _expect(self, inbox: _Inbox) -> int:
         """The number of a new request. Raises Gone."""
         with self._lock:
             if self._end:
@@ -148,7 +164,7 @@ class Companion:
             os.close(self._answers)
             waiting = list(self._waiting.values())
         for inbox in waiting:
-            inbox.put(None)
+            inbox.answers.put(None)
 
     def _hand_out(self, buffer: bytearray) -> bool:
         """
@@ -165,8 +181,13 @@ class Companion:
             data = bytes(buffer[head : head + size])
             del buffer[: head + size]
             inbox = self._waiting.get(number)
-            if inbox is not None:
-                inbox.put((end, data))
+            if inbox is None:
+                continue
+            inbox.said += head + size
+            if inbox.said > MAX_SAID:
+                self.forget(number)
+                end, data = errno.EFBIG, b""
+            inbox.answers.put((end, data))
         return True
 
     def _how_it_ended(self) -> str:
@@ -187,7 +208,7 @@ class Asked:
     """One call of a Companion, to be closed."""
 
     def __init__(
-        self, companion: Companion, number: int, inbox: Inbox
+        self, companion: Companion, number: int, inbox: _Inbox
     ) -> None:
         self._companion = companion
         self._number = number
@@ -203,11 +224,12 @@ class Asked:
         """
         (whether more comes, data) of the next answer.
 
-        Raises OSError if the call has ended with one; Late, Gone.
+        Raises OSError if the call has ended with one; InternalError if it has
+        met a fault of ours; Late, Gone.
         """
         left = max(deadline - time.monotonic(), 0)
         try:
-            answer = self._inbox.get(timeout=left)
+            answer = self._inbox.answers.get(timeout=left)
         except queue.Empty:
             raise Late from None
         if answer is None:
@@ -215,6 +237,9 @@ class Asked:
         end, data = answer
         if end == companion_child.MORE:
             return True, data
+        if end == companion_child.FAULT:
+            kind, _, text = data.decode("utf-8", "replace").partition("\0")
+            raise errors.InternalError(kind, text)
         if end:
             raise OSError(end, os.strerror(end))
         return False, data
@@ -222,7 +247,7 @@ class Asked:
     def close(self) -> None:
         """Nobody waits any more: next() raises Gone, also in a thread."""
         self._companion.forget(self._number)
-        self._inbox.put(None)
+        self._inbox.answers.put(None)
 
 
 def start(calls: Calls, as_root: bool = False) -> Companion:

@@ -15,7 +15,8 @@ of a VM.
 
     request   REQUEST, then the name of the call, and its data
     answer    ANSWER, then data. Any number of answers with MORE may come
-              before the one that says how the call has ended: 0, or an errno.
+              before the one that says how the call has ended: 0, or an errno;
+              or FAULT, with what the fault is, and its text.
 
 A request is at most PIPE_BUF bytes, which the kernel writes in one piece.
 """
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     Say = Callable[[bytes], None]
     # Gets the data of a request, and may say what it knows before its end.
     # Returns the data of the last answer, or raises OSError. Whatever else it
-    # raises is EIO to the parent.
+    # raises is a fault of ours.
     Call = Callable[[bytes, Say], bytes]
     Calls = Mapping[str, Call]
 
@@ -44,6 +45,10 @@ REQUEST = struct.Struct("=IHH")
 ANSWER = struct.Struct("=III")
 # No errno.
 MORE = 2**32 - 1
+FAULT = 2**32 - 2
+
+# Bytes of the data of FAULT.
+MAX_FAULT = 1024
 
 # select.PIPE_BUF, which would have to be imported.
 MAX_REQUEST = 4096
@@ -137,9 +142,10 @@ class Service:
             raise
         except OSError as e:
             return e.errno or errno.EIO, b""
-        except Exception:
-            # What one call meets on its storage must not end the others.
-            return errno.EIO, b""
+        except Exception as e:
+            # What one call meets must not end the others, and no storage is
+            # blamed for it.
+            return FAULT, _told(e)
 
     def _send(self, number: int, end: int, data: bytes) -> None:
         head = ANSWER.pack(number, end, len(data))
@@ -147,3 +153,13 @@ class Service:
         with self._answering:
             while message:
                 message = message[os.write(self._answers, message) :]
+
+
+def _told(error: Exception) -> bytes:
+    """What a fault of ours is, and where, as the data of FAULT."""
+    import traceback
+
+    at = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{os.path.basename(at.filename)}:{at.lineno}"
+    text = f"{type(error).__name__}\0{error} ({where})"
+    return text.encode("utf-8", "backslashreplace")[:MAX_FAULT]

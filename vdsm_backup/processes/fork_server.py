@@ -17,8 +17,6 @@ Over a socket that keeps messages apart:
          <- {"number": N, "pid": PID}, or {"number": N, "errno": ERRNO}
     tool -> {"number": N, "poll": PID}
          <- {"number": N, "status": STATUS, or null while the child runs}
-    tool -> {"number": N, "kill": PID}
-         <- {"number": N}
 
 `files` are the numbers by which the child has the files. STATUS is as of
 subprocess.Popen.
@@ -87,14 +85,9 @@ class _Server:
     ) -> dict[str, Any]:
         if "start" in request:
             return self._start(request, files)
-        if "poll" in request:
-            # Asked again, it is told again: the tool may have been
-            # interrupted before it heard.
-            return {"status": self._children[request["poll"]].poll()}
-        child = self._children.get(request["kill"])
-        if child:
-            child.kill()
-        return {}
+        # Asked again, it is told again: the tool may have been interrupted
+        # before it heard.
+        return {"status": self._children[request["poll"]].poll()}
 
     def _start(
         self, request: dict[str, Any], files: Sequence[int]

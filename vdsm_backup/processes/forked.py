@@ -113,8 +113,9 @@ def fork(
 ) -> int:
     """
     The pid of a child that calls main(args) of a module. files: as of given().
-    Raises OSError.
+    Raises OSError, and RuntimeError if this process has several threads.
     """
+    forking.require_one_thread()
     pid = os.fork()
     if not pid:
         _run(module, args, files, as_root)
@@ -127,6 +128,7 @@ def _run(
     """The child, from its first moment to its end."""
     code = 1
     try:
+        forking.keep_objects()
         _keep(files)
         os.setsid()
         if as_root:

@@ -16,9 +16,8 @@ user and group, and no privileges (confined.py), or is root altogether.
 from __future__ import annotations
 
 import os
-import signal
 
-from vdsm_backup.processes import identity
+from vdsm_backup.processes import defaults, identity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,16 +58,13 @@ def start(
     """
     if not _allowed:
         raise RuntimeError("this process is not ours to be forked")
-    count = _count_threads()
-    if count > 1:
-        raise RuntimeError(f"a process of {count} threads cannot be forked")
+    require_one_thread()
     pid = os.fork()
     if pid:
         return pid
     try:
         # Handlers are inherited, and those of the parent are for itself.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_DFL)
+        defaults.end_by_signals()
         kept = _leave_parent(fds)
         # Only here: it imports ctypes, which the parent does not need.
         from vdsm_backup.processes import confined
@@ -85,13 +81,27 @@ def start(
         os._exit(1)
 
 
-def _leave_parent(fds: Sequence[int]) -> list[int]:
-    """The child's numbers of the descriptors."""
+def require_one_thread() -> None:
+    """Raises RuntimeError if this process must not be forked now."""
+    count = _count_threads()
+    if count > 1:
+        raise RuntimeError(f"a process of {count} threads cannot be forked")
+
+
+def keep_objects() -> None:
+    """
+    In a child, before its files are closed: an object that was made before the
+    fork must not close a file by its number, which may be another file's by
+    then.
+    """
     import gc
 
-    # An object that was made before the fork must not close a file by its
-    # number, which may be another file's by then.
     gc.freeze()
+
+
+def _leave_parent(fds: Sequence[int]) -> list[int]:
+    """The child's numbers of the descriptors."""
+    keep_objects()
     os.setsid()
     os.chdir("/")
     kept = [_above_standard(fd) for fd in fds]

@@ -9,9 +9,10 @@ In such a context spawn.start() gives children of this kind. A change starts a
 holder, a writer and some scripts, and would start Python for each.
 
 Somebody may kill the server. Its children go on, and Python is started for
-more of them. Where the server had been asked for a child, and was killed
-before it answered, the child may be there. A second one would read from the
-same socket, so none is started then.
+more of them, as for one whose arguments are too long for a message. Where the
+server had been asked for a child, and was killed before it answered, the child
+may be there. A second one would read from the same socket, so none is started
+then.
 """
 
 from __future__ import annotations
@@ -38,31 +39,60 @@ class _Ended(OSError):
     """The server had ended before it was asked."""
 
 
+class _TooLong(OSError):
+    """The server would read a part of the request only."""
+
+
 # Seconds for an answer of the server, which waits for nothing. The user of
 # storage may stop it, and must not keep the lease taken for ever.
 PATIENCE = 60
 
 
+class _Handle:
+    """
+    A process, for ever. Its pid may be another's when it has ended, and nobody
+    but its parent knows when that is. fd: of the process; it becomes ours.
+    """
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def __del__(self) -> None:
+        os.close(self._fd)
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._fd, signal.SIGKILL)
+
+
 class Child(forked.Child):
     """
     A child of the server. If the server has ended, it counts as killed:
-    nobody can tell how it ends.
+    nobody can tell how it ends. It still runs until kill() is called.
     """
 
     def __init__(self, server: _Server, pid: int) -> None:
         super().__init__(pid)
         self._server = server
+        self._is_orphan = False
+        self._handle = _Handle(os.pidfd_open(pid))
+
+    def kill(self) -> None:
+        if self._is_orphan:
+            self._send_kill()
+        else:
+            super().kill()
 
     def _ask_status(self) -> int | None:
         try:
             status: int | None = self._server.ask({"poll": self.pid})["status"]
         except OSError:
+            self._is_orphan = True
             return -signal.SIGKILL
         return status
 
     def _send_kill(self) -> None:
-        with contextlib.suppress(OSError):
-            self._server.ask({"kill": self.pid})
+        self._handle.kill()
 
 
 class _Server:
@@ -109,7 +139,7 @@ class _Server:
         }
         try:
             answer = self.ask(request, list(files.values()))
-        except _Ended:
+        except (_Ended, _TooLong):
             return spawn.start_python(
                 module, args, stdin, stdout, pass_fds, as_root
             )
@@ -124,6 +154,8 @@ class _Server:
             self._number += 1
             request = {**request, "number": self._number}
             data = json.dumps(request).encode("ascii")
+            if len(data) > MAX_MESSAGE:
+                raise _TooLong(errno.EMSGSIZE, os.strerror(errno.EMSGSIZE))
             try:
                 socket.send_fds(self._sock, [data], files)
             except OSError as e:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-The signals that a process of ours hears, whatever it was started with.
+The signals that end the command line, whatever it was started with.
 """
 
 from __future__ import annotations
@@ -16,18 +16,6 @@ _ENDS = (signal.SIGINT, signal.SIGTERM)
 
 class Terminated(KeyboardInterrupt):
     """As KeyboardInterrupt, by SIGTERM."""
-
-
-def hear_of_children() -> None:
-    """
-    Be told how children end. Called at the start of each process of ours, in
-    its main thread.
-
-    A caller may ignore SIGCHLD, and what it starts inherits that. The kernel
-    then keeps no exit code of a child, and `subprocess` gives 0 for it: each
-    command of lvm or sanlock that failed would have succeeded.
-    """
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 def hear_of_ends() -> None:

@@ -47,6 +47,10 @@ LEASES = "leases"
 # Bytes of a file that is read.
 MAX_SIZE = encoding.MAX_FILE
 
+# Of readfile(): it is a link, no file at all, or far too large. A FileIO looks
+# at each file by itself, before it reads it.
+_NO_METADATA = (errno.ELOOP, errno.ENXIO, errno.EISDIR, errno.EFBIG)
+
 # Seconds between two attempts to read a file that is being replaced.
 RETRY = 0.2
 
@@ -135,15 +139,27 @@ class FileStorage(Storage):
         The lines of a file of metadata. Raises what a FileIO does,
         NotMetadata.
         """
+        try:
+            data = self._io.readfile(path, direct=True)
+        except OSError as e:
+            if e.errno in _NO_METADATA:
+                self._require_metadata(path)
+            raise
+        self._require_size(path, len(data))
+        return encoding.decode_file(data, self.sd_id)
+
+    def _require_metadata(self, path: str) -> None:
+        """Raises NotMetadata for what no FileIO reads."""
         st = self._io.lstat(path)
         if not stat.S_ISREG(st.st_mode):
             reason = f"{path} is not a regular file"
             raise errors.NotMetadata(self.sd_id, reason)
-        if st.st_size > MAX_SIZE:
-            reason = f"{path} has {st.st_size} bytes, {MAX_SIZE} fit"
+        self._require_size(path, st.st_size)
+
+    def _require_size(self, path: str, size: int) -> None:
+        if size > MAX_SIZE:
+            reason = f"{path} has {size} bytes, {MAX_SIZE} fit"
             raise errors.NotMetadata(self.sd_id, reason)
-        data = self._io.readfile(path, direct=True)
-        return encoding.decode_file(data, self.sd_id)
 
     def write(
         self,

@@ -56,9 +56,14 @@ class Storage:
         self.wait()
         return [Need("disk vdb", BEHIND)], [], None
 
-    def verdict(self, settle, seconds=LONG, settings=None, needs=None):
+    def verdict(self, settle, seconds=LONG, settings=None, needs=None, lag=0):
         guard = Guard(
-            settings or Settings(), self.read, seconds, self.resolve, settle
+            settings or Settings(),
+            self.read,
+            seconds,
+            self.resolve,
+            settle,
+            lag,
         )
         deadline = time.monotonic() + seconds
         return guard.verdict("run", needs or BOTH, deadline)
@@ -87,6 +92,32 @@ def test_no_second_look_within_the_time_to_settle(storage, needs):
     """Whoever sets the flag then still looks for VMs when this one runs."""
     assert storage.verdict(settle=LONG / 2, needs=needs).allowed
     assert storage.read_from.count(EARLY) == 1
+
+
+def test_an_answer_that_is_older_than_it_looks():
+    """
+    EARLY is read again, which takes so long that the first answer of SLOW,
+    which may be a second older than it looks, is too old by then.
+    """
+    storage = Storage()
+    both = threading.Barrier(2, timeout=SOON)
+    count = {EARLY: 0, SLOW: 0}
+
+    def read(location):
+        count[location] += 1
+        first = count[location] == 1
+        if first:
+            both.wait()
+            time.sleep(0.7 if location == SLOW else 0)
+        elif location == EARLY:
+            time.sleep(0.8)
+        flagged = location == SLOW and not first
+        return lines(location, BACKUP=str(flagged))
+
+    storage.read = read
+    verdict = storage.verdict(settle=1.6, lag=1)
+    assert [f.domain for f in verdict.findings] == [SLOW.domain]
+    assert count[EARLY] > 1
 
 
 def test_what_answered_last_is_not_read_again(storage):

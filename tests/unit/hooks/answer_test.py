@@ -16,7 +16,7 @@ from vdsm_backup.guard import refusal
 from vdsm_backup.hooks import entry as hooks_entry
 from vdsm_backup.hooks.answer import Answer, File, Hook, domxml
 from vdsm_backup.host import journal
-from vdsm_backup.processes import signals
+from vdsm_backup.processes import defaults
 
 pytest_plugins = ["tests.support.journalentries"]
 
@@ -79,7 +79,7 @@ def test_children_are_heard_of_where_there_may_be_some(
     """If the caller ignores them, each command of lvm seems to succeed."""
     heard = []
     monkeypatch.setattr(
-        signals, "hear_of_children", lambda: heard.append("told")
+        defaults, "hear_of_children", lambda: heard.append("told")
     )
     lease = f"<lease><lockspace>{uuid.uuid4()}</lockspace></lease>"
     answer(

@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from vdsm_backup import errors
 from vdsm_backup.fileio import base as fileio
 from vdsm_backup.fileio.reader_client import ReadingFileIO
 from vdsm_backup.processes import companion, companion_child
@@ -100,4 +101,47 @@ def test_a_status_that_makes_no_sense(child, size):
     with ReadingFileIO(child.companion, "test", 30) as io:
         with pytest.raises(fileio.Closed, match="makes no sense"):
             io.lstat("/")
+    thread.join()
+
+
+def test_parts_without_an_end(child, monkeypatch):
+    """What hostile storage has a call say takes no memory without limit."""
+    monkeypatch.setattr(companion, "MAX_SAID", 100)
+    with child.companion.ask("follow", b"", soon()) as asked:
+        number, _ = child.request()
+        with child.companion.ask("lstat", b"", soon()) as other:
+            other_number, _ = child.request()
+            for _ in range(20):
+                child.say(number, companion_child.MORE, b"x" * 20)
+            child.say(other_number, 0, b"mine")
+            assert other.next(soon()) == (False, b"mine")
+        told = []
+        with pytest.raises(OSError) as e:
+            while True:
+                told.append(asked.next(soon()))
+    assert e.value.errno == errno.EFBIG
+    assert len(told) == 3
+
+
+def test_a_fault_of_ours(child):
+    """It is not told as an error of the storage."""
+    with child.companion.ask("lstat", b"", soon()) as asked:
+        number, _ = child.request()
+        child.say(number, companion_child.FAULT, b"KeyError\0'x' (calls.py:3)")
+        with pytest.raises(errors.InternalError) as e:
+            asked.next(soon())
+    assert str(e.value) == "Unexpected KeyError: 'x' (calls.py:3)"
+
+
+def test_a_file_io_goes_on_after_a_fault_of_ours(child):
+    def answer():
+        child.say(child.request()[0], companion_child.FAULT, b"KeyError\0x")
+        child.say(child.request()[0], 0, b"a\0")
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    with ReadingFileIO(child.companion, "test", 30) as io:
+        with pytest.raises(errors.InternalError):
+            io.listdir("/")
+        assert io.listdir("/") == ["a"]
     thread.join()

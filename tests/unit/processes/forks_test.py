@@ -15,10 +15,13 @@ import pytest
 
 from tests.support.processes import proc
 from tests.support.waiting import wait_until
-from vdsm_backup.processes import forks, spawn
+from vdsm_backup.processes import forked, forks, spawn
+from vdsm_backup.processes.fork_server import MAX_MESSAGE
 
 ENDING = "tests.support.processes.ending"
 SERVER = "vdsm_backup.processes.fork_server"
+# A file that is open in leaving.py.
+LEFT = "/dev/zero"
 
 
 @pytest.fixture
@@ -62,6 +65,57 @@ def test_kill(server):
         assert started.wait() == -signal.SIGKILL
         # Its pid may be another's now.
         started.kill()
+
+
+@pytest.mark.parametrize("polled", [False, True])
+def test_kill_when_the_server_is_dead(server, polled):
+    """Also where it counts as killed already."""
+    with child("return") as (started, sock):
+        sock.recv(1)
+        os.kill(server, signal.SIGKILL)
+        wait_until(lambda: not proc.alive(server))
+        if polled:
+            assert started.poll() == -signal.SIGKILL
+        assert proc.alive(started.pid)
+        started.kill()
+        wait_until(lambda: not proc.alive(started.pid))
+
+
+def test_arguments_too_long_for_a_message(server):
+    """The server would read a part of them, and end."""
+    with child("return", "x" * MAX_MESSAGE) as (started, sock):
+        sock.recv(1)
+        assert isinstance(started, subprocess.Popen)
+        sock.send(b"x")
+        assert started.wait() == 0
+    with child("return") as (other, _):
+        assert proc.parent(other.pid) == server
+
+
+def test_what_the_server_has_left_behind():
+    """An object of the server closes no file of its child by its number."""
+    module = "tests.support.processes.leaving"
+    with forks.up([module]):
+        # When it has answered, it has imported all.
+        with child("return") as (other, sock):
+            sock.recv(1)
+            (pid,) = proc.find(os.getpid(), SERVER)
+            wait_until(lambda: LEFT in files(pid))
+        started = spawn.start(module)
+        assert started.wait() == 0
+
+
+def test_a_process_of_two_threads_is_not_forked():
+    """A lock that another thread has is never released in a child."""
+    done = threading.Event()
+    thread = threading.Thread(target=done.wait)
+    thread.start()
+    try:
+        with pytest.raises(RuntimeError, match="threads cannot be forked"):
+            forked.start(ENDING, ["0", "return"])
+    finally:
+        done.set()
+        thread.join()
 
 
 def test_command_line(server):
