@@ -104,6 +104,11 @@ class Machine(Closing):
     def put(self, path, text):
         self.sh(f"mkdir -p $(dirname {path}); cat >{path}", input=text)
 
+    def bind(self, path):
+        """A directory of this machine, which is then there by its own path."""
+        self._ns.run("mkdir", "-p", ROOT + path)
+        self._ns.run("mount", "--rbind", path, ROOT + path)
+
     def copy(self, source, target):
         """A file or directory of this machine."""
         self._ns.run("mkdir", "-p", ROOT + target)
