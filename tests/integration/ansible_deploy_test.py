@@ -86,6 +86,7 @@ def test_deploying_a_host(deployed):
     assert deployed.packages.count("vdsm-backup-domain") == 4
     # What it cannot do is said: libvirt finds its hook at its next start.
     assert "libvirt runs as it did before" in deployed.good.text
+    assert "VDSM runs as it did before" not in deployed.good.text
 
 
 def test_a_failure_says_what_to_do(deployed):
