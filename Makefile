@@ -20,8 +20,8 @@ e2e e2e-shell soak: GOAL = e2e
 bench bench-compare bench-page: GOAL = bench
 
 .PHONY: check coverage e2e e2e-shell soak vdsm-suite bench bench-compare \
-    bench-page demo lint man setup install install-hooks uninstall dist rpm \
-    repo clean
+    bench-page demo lint man setup install install-hooks install-ansible \
+    uninstall dist rpm repo clean
 
 # Install what the tests need, then run all that need no virtual machine.
 check: lint
@@ -88,7 +88,8 @@ setup:
 
 # On this machine, without rpm; DESTDIR=DIRECTORY puts it there instead.
 # install-hooks: where pip or a distribution's package has the library.
-install install-hooks uninstall:
+# install-ansible: the role and the module, where Ansible runs.
+install install-hooks install-ansible uninstall:
 	DESTDIR="$(DESTDIR)" PYTHON="$(SYSTEM_PYTHON)" contrib/install-files $@
 
 # What a release is: the files of the last commit, with its time stamp.

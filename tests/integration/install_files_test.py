@@ -41,7 +41,8 @@ def tree(top):
 
 @pytest.fixture(params=[0o022, 0o077], ids=oct)
 def installed(request, tmp_path):
-    make("install", f"{tmp_path}/a b", umask=request.param)
+    for goal in ("install", "install-ansible"):
+        make(goal, f"{tmp_path}/a b", umask=request.param)
     return tmp_path / "a b"
 
 
@@ -76,6 +77,7 @@ def test_again_it_keeps_the_configuration(tmp_path):
 
 def test_uninstall_leaves_what_is_the_sites(tmp_path):
     make("install", tmp_path)
+    make("install-ansible", tmp_path)
     history = tmp_path / "var/lib/vdsm-backup/history"
     history.mkdir(parents=True)
     (history / "copy").write_text("")
@@ -88,6 +90,9 @@ def test_uninstall_leaves_what_is_the_sites(tmp_path):
         f"left as it is: {tmp_path}/etc/vdsm-backup",
         f"left as it is: {tmp_path}/var/lib/vdsm-backup",
     ]
+    assert not (
+        tmp_path / "usr/share/ansible/roles/vdsm_backup_domain"
+    ).exists()
     # Once more there is nothing to do.
     make("uninstall", tmp_path)
 

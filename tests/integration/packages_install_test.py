@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.hooks import vmxml
 from tests.support.hooks.needs import VDSM
-from tests.support.packages import reading
+from tests.support.packages import building, reading
 from tests.support.packages.machine import ROOT as MACHINE_ROOT
 from tests.support.processes.namespace import needs_namespace
 from tests.support.storage import filedomain
@@ -28,7 +28,7 @@ CONF = "/etc/vdsm-backup/vdsm-backup.conf"
 SITE = "/etc/vdsm-backup/conf.d/site.conf"
 COPY = "/var/lib/vdsm-backup/history/copy.json"
 LIBRARY = "/usr/lib/python3/dist-packages/vdsm_backup"
-NAMES = [f"vdsm-backup-domain{part}" for part in ("", "-hooks", "-vdsm")]
+NAMES = [f"vdsm-backup-domain{part}" for part in building.PARTS]
 DROP_IN = "/usr/lib/systemd/system/vdsmd.service.d/50-vdsm-backup.conf"
 TMPFILES = "/usr/lib/tmpfiles.d/vdsm-backup.conf"
 MINE = "# of this site\n[guard]\nmode = permissive\n"
@@ -145,7 +145,7 @@ def test_upgrade_and_downgrade(machine, packages, newer):
     assert f"{LIBRARY}/new.py" in found
     assert_used(machine)
     assert "io_timeout = 9\n" in read(machine, CONF + ".rpmnew")
-    assert machine.rpm("-q", *NAMES).count(".debian.noarch\n") == 3
+    assert machine.rpm("-q", *NAMES).count(".debian.noarch\n") == 4
 
     machine.rpm("-U", "--oldpackage", *packages)
     found = machine.files()
@@ -201,7 +201,7 @@ def test_hooks_and_drop_in_go_before_the_library(machine, packages, tmp_path):
     assert order.index(DROP_IN) < min(launcher, library[0])
 
 
-@pytest.mark.parametrize("number", [1, 2], ids=NAMES[1:])
+@pytest.mark.parametrize("number", [1, 2], ids=NAMES[1:3])
 def test_scriptlets_alone_take_them_away(machine, packages, number):
     """rpm removes the files of packages in an order of its own."""
     machine.rpm("-i", *packages)

@@ -65,8 +65,9 @@ def test_no_macro_is_left(packages):
 
 def test_scriptlets(packages):
     """Few, and none restarts what runs VMs."""
-    base, hooks, vdsm = [reading.scriptlets(path) for path in packages]
-    assert (set(base), set(hooks), set(vdsm)) == (set(), {"PREUN"}, {"PREUN"})
+    base, hooks, vdsm, ansible = map(reading.scriptlets, packages)
+    assert base == ansible == {}
+    assert (set(hooks), set(vdsm)) == ({"PREUN"}, {"PREUN"})
     timer = "vdsm-backup-domain-metrics.timer"
     called = hooks["PREUN"].replace("\\\n        ", "")
     assert re.findall(r"systemctl .*", called) == [
@@ -96,7 +97,7 @@ def test_hooks_and_plugin_need_each_other_and_vdsm(
     packages, source_tree, release
 ):
     same = f"= {source_tree.version}-1.{release}"
-    base, hooks, vdsm = packages
+    base, hooks, vdsm, _ = packages
     ours = f"config(vdsm-backup-domain-hooks) {same}"
     assert reading.requires(hooks) == {
         ours,
@@ -113,6 +114,11 @@ def test_hooks_and_plugin_need_each_other_and_vdsm(
         f"vdsm-backup-domain-hooks {same}",
         "vdsm >= 4.50.0.2",
     }
+
+
+def test_ansible_needs_no_other_package_of_ours(packages):
+    """It is for the machine that playbooks run on, which is no host."""
+    assert reading.requires(packages[3]) == {"ansible-core >= 2.14"}
 
 
 def test_nothing_conflicts(packages):
@@ -207,9 +213,37 @@ def test_files_of_the_plugin(packages):
     }
 
 
+def test_files_of_ansible(packages):
+    """The role and the module as they are in the tree, and the examples."""
+    found = reading.files(packages[3])
+    assert {x[:2] for x in found.values()} == {FILE[:2], DIRECTORY[:2]}
+    contents = reading.contents(packages[3])
+    served = "/usr/share/ansible/"
+    installed = {x for x in contents if x.startswith(served)}
+    assert f"{served}plugins/modules/vdsm_backup_domain.py" in installed
+    for (
+        part
+    ) in "argument_specs.yml main.yml host_deploy.yml README.md".split():
+        assert [x for x in installed if x.endswith(f"/{part}")], part
+    for path in installed:
+        inside = os.path.relpath(path, served)
+        assert contents[path] == tree("contrib", "ansible", inside), path
+    examples = {x for x in contents if "/examples/" in x}
+    assert {os.path.basename(x) for x in examples} == set(
+        os.listdir(os.path.join(ROOT, "contrib", "ansible", "examples"))
+    )
+    # All other directories are those of ansible-core.
+    directories = {x for x in found if found[x][0] == DIRECTORY[0]}
+    assert {x for x in directories if x.startswith(served)} == {
+        x
+        for x in directories
+        if x.startswith(f"{served}roles/vdsm_backup_domain")
+    }
+
+
 def test_scripts_are_as_they_are_in_the_tree(packages):
     """doctor knows them by their checksums."""
-    hooks, vdsm = map(reading.contents, packages[1:])
+    hooks, vdsm = map(reading.contents, packages[1:3])
     for point in (*hook_scripts.POINTS, hook_scripts.LIBVIRT_POINT):
         (path,) = [x for x in hooks if f"/{point}/" in x]
         assert hooks[path] == tree("hooks", point, hook_scripts.HOOK)

@@ -16,7 +16,8 @@ import pytest
 from tests import ROOT
 
 NAME = "vdsm-backup-domain"
-PARTS = ("", "-hooks", "-vdsm")
+# In the order in which they build on each other; the last one on none.
+PARTS = ("", "-hooks", "-vdsm", "-ansible")
 SCRIPT = os.path.join("contrib", "make-rpm")
 
 # Of every file in the tarball of a test, as of one commit.

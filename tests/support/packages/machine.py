@@ -2,8 +2,8 @@
 """
 A machine that packages are installed on: a root directory of its own, whose
 /usr is that of this machine, seen through an overlay that takes all changes.
-It has the users and directories that VDSM and libvirt bring, and neither of
-them. All of it is gone with its mount namespace.
+It has the users and directories that VDSM, libvirt and Ansible bring, and none
+of them. All of it is gone with its mount namespace.
 """
 
 import os
@@ -45,6 +45,7 @@ for point in before_vm_start before_vm_dehibernate before_disk_hotplug \
 done
 mkdir -p usr/lib/python3.9/site-packages usr/lib/python3.12/site-packages
 mkdir -p var/lib/rpm var/tmp usr/share/licenses
+mkdir -p usr/share/ansible/roles usr/share/ansible/plugins/modules
 """
 
 # What rpm says of files that a scriptlet has taken away before it, and of a
@@ -103,6 +104,11 @@ class Machine(Closing):
 
     def put(self, path, text):
         self.sh(f"mkdir -p $(dirname {path}); cat >{path}", input=text)
+
+    def bind(self, path):
+        """A directory of this machine, which is then there by its own path."""
+        self._ns.run("mkdir", "-p", ROOT + path)
+        self._ns.run("mount", "--rbind", path, ROOT + path)
 
     def copy(self, source, target):
         """A file or directory of this machine."""

@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+The module vdsm_backup_domain, by which Ansible sets and clears a flag: with
+the newest Ansible and an old one, on the Python of EL9 where it is here.
+"""
+
+import glob
+import json
+import os
+import shlex
+import subprocess
+
+import pytest
+import yaml
+
+from tests import ROOT
+from tests.support import rundir, testhost
+from tests.support.ansible.playbook import CONTRIB, ENVIRONMENT, Run
+from tests.support.clifixtures import A, B
+from tests.support.hooks.needs import needs_private_tmp
+
+pytest_plugins = [
+    "tests.support.packages.packagefixtures",
+    "tests.support.ansible.ansiblefixtures",
+]
+pytestmark = [
+    needs_private_tmp,
+    pytest.mark.slow("Ansible takes a second to start, and for each task"),
+]
+
+WHY = "nightly copies"
+DAMAGED = "c1c2d3e4-5f6c-4b1c-a3d2-0c6f8ac43e25"
+
+
+def python_of_el9():
+    """3.9 if it is here: pyenv's, since its shim in PATH does not work."""
+    top = os.environ.get("PYENV_ROOT", os.path.expanduser("~/.pyenv"))
+    found = glob.glob(os.path.join(top, "versions", "3.9.*", "bin", "python"))
+    return found[0] if found else "/usr/bin/python3"
+
+
+def task(name, backup, reason, domain=A, **more):
+    return {
+        "name": name,
+        "vdsm_backup_domain": {
+            "domain": domain,
+            "backup": backup,
+            "reason": reason,
+        },
+        "register": name,
+        "ignore_errors": True,
+        **more,
+    }
+
+
+def replacing(name, backup, reason):
+    done = task(name, backup, reason)
+    done["vdsm_backup_domain"]["replace"] = True
+    return done
+
+
+CHECK = {"check_mode": True, "diff": True}
+
+# In their order; each is known by its name.
+TASKS = [
+    task("would_set", True, WHY, **CHECK),
+    task("set_it", True, WHY, diff=True),
+    task("set_again", True, WHY),
+    task("another_reason", True, "copies of site B"),
+    task("would_clear", False, "on tape", **CHECK),
+    task("by_name", False, "on tape", domain="backups"),
+    task("clear_again", False, "whatever"),
+]
+MORE = [
+    task("would_clear_nothing", False, WHY, **CHECK),
+    task("set_first", True, WHY),
+    task("would_set_again", True, WHY, **CHECK),
+    task("would_be_another_reason", True, "copies of site B", **CHECK),
+    replacing("replaced", True, "copies of site B"),
+    task("no_domain", True, WHY, domain=B),
+    task("damaged", True, WHY, domain=DAMAGED),
+    task("an_option", True, "--replace", domain="--json"),
+    task("two_lines", True, "one\ntwo"),
+    task("no_command", True, WHY, environment={"PATH": "/nonexistent"}),
+]
+
+
+class Results:
+    """What each task has returned, and the domain when all are done."""
+
+    def __init__(self, directory, ansible, tasks):
+        self._directory = directory
+        self._tasks = tasks
+        self.names = [x["name"] for x in tasks]
+        with testhost.Host(os.path.join(directory, "host")) as host:
+            host.domain(sd_id=A, name="backups", TYPE="LOCALFS")
+            host.domain(sd_id=DAMAGED, BACKUP="Maybe")
+            self._run(host, ansible)
+            self.values = host.values(A)
+            self.copies = len(host.kept())
+
+    def _run(self, host, ansible):
+        # What a package puts into PATH: the command, with its configuration.
+        program = os.path.join(self._directory, "vdsm-backup-domain")
+        command = ["cd", ROOT, "&&", "exec", *host.command()]
+        with open(program, "w") as f:
+            words = [x if x == "&&" else shlex.quote(x) for x in command]
+            f.write(f'#!/bin/sh\n{" ".join(words)} "$@"\n')
+        os.chmod(program, 0o755)
+        kept = {name: f"{{{{ {name} }}}}" for name in self.names}
+        path = os.path.join(self._directory, "results.json")
+        keep = {"content": "{{ kept | to_json }}", "dest": path}
+        keep["mode"] = "0644"
+        tasks = [
+            {
+                "environment": {
+                    "PATH": f"{self._directory}:{os.environ['PATH']}"
+                }
+            }
+            | x
+            for x in self._tasks
+        ]
+        last = {"ansible.builtin.copy": keep, "vars": {"kept": kept}}
+        plays = [
+            {
+                "hosts": "all",
+                "gather_facts": False,
+                "vars": {"ansible_python_interpreter": python_of_el9()},
+                "tasks": [*tasks, last],
+            }
+        ]
+        playbook = os.path.join(self._directory, "play.yml")
+        with open(playbook, "w") as f:
+            yaml.safe_dump(plays, f, sort_keys=False)
+        done = subprocess.run(
+            ansible.command(
+                "ansible-playbook",
+                *("-i", "localhost,", "-c", "local", playbook),
+            ),
+            cwd=CONTRIB,
+            env={**os.environ, **ENVIRONMENT},
+            capture_output=True,
+            text=True,
+        )
+        self.run = Run(done)
+        assert done.returncode == 0, self.run
+        with open(path) as f:
+            self._found = json.load(f)
+
+    def __getitem__(self, name):
+        return self._found[name]
+
+
+@pytest.fixture(scope="module")
+def results(ansible):
+    directory = rundir.make("ansible")
+    yield Results(directory, ansible, TASKS)
+    rundir.remove(directory)
+
+
+@pytest.fixture(scope="module")
+def more(newest_ansible):
+    directory = rundir.make("ansible")
+    yield Results(directory, newest_ansible, MORE)
+    rundir.remove(directory)
+
+
+def flag(result):
+    return result["domain"]["flag"], result["domain"]["reason"]
+
+
+def test_set_and_set_again(results):
+    done, again = results["set_it"], results["set_again"]
+    assert done["changed"] and not done["failed"]
+    assert flag(done) == flag(again) == (True, WHY)
+    assert not again["changed"] and not again["failed"]
+
+
+def test_check_mode_predicts_and_changes_nothing(results):
+    would = results["would_set"]
+    assert would["changed"] and flag(would) == (True, WHY)
+    assert would["diff"] == results["set_it"]["diff"]
+    assert results["would_clear"]["changed"]
+    assert not results["set_again"]["changed"]
+    # What was done: set, cleared.
+    assert results.copies == 2
+
+
+def test_check_mode_predicts_what_is_refused_or_as_it_is(more):
+    assert not more["would_clear_nothing"]["changed"]
+    assert not more["would_set_again"]["changed"]
+    assert more["would_be_another_reason"]["error"]["code"] == 9601
+    # What was done: set, replaced.
+    assert more.copies == 2
+
+
+def test_diff(results):
+    assert results["set_it"]["diff"] == {
+        "before": {"backup": False, "reason": None},
+        "after": {"backup": True, "reason": WHY},
+    }
+
+
+def test_another_reason_replaces_none(results, more):
+    refused = results["another_reason"]
+    assert refused["failed"] and not refused["changed"]
+    assert refused["error"]["code"] == 9601
+    assert results["would_clear"]["diff"]["before"]["reason"] == WHY
+    assert flag(more["replaced"]) == (True, "copies of site B")
+    assert more["replaced"]["changed"]
+
+
+def test_clear_by_name_and_clear_again(results):
+    assert results["by_name"]["changed"]
+    assert flag(results["by_name"]) == (False, "on tape")
+    assert not results["clear_again"]["changed"]
+    assert not results["clear_again"]["failed"]
+    assert results.values["BACKUP"] == "False"
+
+
+@pytest.mark.parametrize(
+    "name, code",
+    [
+        ("would_be_another_reason", 9601),
+        ("no_domain", 956),
+        ("damaged", 966),
+        ("an_option", 956),
+        ("two_lines", 971),
+    ],
+)
+def test_a_failure_has_code_message_and_hints(more, name, code):
+    failed = more[name]
+    error = failed["error"]
+    assert failed["failed"] and error["code"] == code
+    hints = f" ({'; '.join(error['hints'])})" if error["hints"] else ""
+    assert failed["msg"] == f"error {code}: {error['message']}{hints}"
+
+
+def test_a_host_without_the_command(more):
+    assert more["no_command"]["msg"].startswith(
+        "vdsm-backup-domain is not on this host: install the package"
+    )
+
+
+def test_no_task_has_ended_by_a_fault_of_ours(results, more):
+    for done in (results, more):
+        for name in done.names:
+            assert "Traceback" not in json.dumps(done[name]), name

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What contrib/ansible says of itself in several places is the same."""
+
+import ast
+import os
+import re
+
+import pytest
+
+from tests import ROOT
+
+yaml = pytest.importorskip("yaml")
+
+CONTRIB = os.path.join(ROOT, "contrib", "ansible")
+ROLE = os.path.join(CONTRIB, "roles", "vdsm_backup_domain")
+MODULE = os.path.join(CONTRIB, "plugins", "modules", "vdsm_backup_domain.py")
+PREFIX = "vdsm_backup_domain_"
+
+
+def read(*names):
+    with open(os.path.join(*names), encoding="utf-8") as f:
+        return f.read()
+
+
+@pytest.fixture(scope="module")
+def specs():
+    text = read(ROLE, "meta", "argument_specs.yml")
+    return yaml.safe_load(text)["argument_specs"]
+
+
+@pytest.fixture(scope="module")
+def options(specs):
+    """Of all entry points."""
+    return {
+        name: option
+        for spec in specs.values()
+        for name, option in spec["options"].items()
+    }
+
+
+def test_entry_points_have_their_tasks(specs):
+    for name in specs:
+        assert os.path.exists(os.path.join(ROLE, "tasks", f"{name}.yml"))
+
+
+def test_defaults_are_those_of_the_specification(options):
+    defaults = yaml.safe_load(read(ROLE, "defaults", "main.yml"))
+    assert defaults == {
+        name: option["default"]
+        for name, option in options.items()
+        if not option.get("required")
+    }
+
+
+def test_readme_has_each_variable_with_its_default(options):
+    text = read(ROLE, "README.md")
+    rows = re.findall(rf"^\| `({PREFIX}\w+)` \| (.*?) \| ", text, re.M)
+    assert dict(rows) == {
+        name: shown(option) for name, option in options.items()
+    }
+
+
+def shown(option):
+    if option.get("required"):
+        return "none, it must be given"
+    value = option["default"]
+    plain = {"": '""', True: "true", False: "false"}
+    text = (
+        plain[value]
+        if isinstance(value, (str, bool)) and value in plain
+        else value
+    )
+    return f"`{text}`"
+
+
+def test_variables_that_files_use_are_known(options):
+    """In tasks, handlers, templates, examples and documents."""
+    used = {}
+    files = [os.path.join(ROOT, "docs", "ansible.md")]
+    for top, _, names in os.walk(CONTRIB):
+        files += [os.path.join(top, name) for name in names]
+    for path in files:
+        for name in re.findall(rf"\b(?<!_){PREFIX}\w+", read(path)):
+            used[name] = path
+    assert set(used) == set(options), used
+
+
+def module_texts():
+    """{"DOCUMENTATION": ..., "RETURN": ...} and the text of all."""
+    found = {}
+    tree = ast.parse(read(MODULE))
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(
+            node.value, ast.Constant
+        ):
+            found[node.targets[0].id] = node.value.value
+    return tree, found
+
+
+def test_module_documents_its_options():
+    tree, texts = module_texts()
+    documented = yaml.safe_load(texts["DOCUMENTATION"])["options"]
+    (call,) = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "AnsibleModule"
+    ]
+    (specification,) = [
+        ast.literal_eval(x.value)
+        for x in call.keywords
+        if x.arg == "argument_spec"
+    ]
+    assert specification == {
+        name: {k: v for k, v in option.items() if k != "description"}
+        for name, option in documented.items()
+    }
+
+
+def test_examples_of_the_module_are_yaml():
+    _, texts = module_texts()
+    for text in (texts["EXAMPLES"], read(ROOT, "docs", "ansible.md")):
+        assert "vdsm_backup_domain:\n" in text
+    assert len(yaml.safe_load(texts["EXAMPLES"])) == 2
+    assert set(yaml.safe_load(texts["RETURN"])) == {"domain", "notes", "error"}
