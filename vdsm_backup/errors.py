@@ -179,12 +179,24 @@ def from_fields(code: int, fields: dict[str, Any]) -> Error:
     return by_code()[code](**fields)
 
 
-def from_text(code: int, text: str) -> Error:
-    """An error that another program told of: its code, and its text."""
+def from_text(
+    code: int, text: str, hints: Sequence[str] | None = None
+) -> Error:
+    """
+    An error that another program told of: its code, and its text. hints:
+    instead of those of the class.
+    """
     cls = by_code()[code]
     error = cls.__new__(cls)
     error.said = text
+    if hints is not None:
+        error.__dict__["hints"] = tuple(hints)
     return error
+
+
+def is_full(reason: str) -> bool:
+    """Whether this is why a file could not be written."""
+    return "No space left" in reason or "quota exceeded" in reason
 
 
 def _subclasses(cls: type[Error]) -> Iterator[type[Error]]:
@@ -214,6 +226,17 @@ class DomainNotFound(Error):
         "storage that VDSM has not connected: show, verify with --path DIR"
         " or --device DEV",
     )
+
+    #: Why VDSM takes what is there for no domain.
+    instead: Error | None = None
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return f"{text}; {self.instead}" if self.instead else text
+
+    def hint_lines(self) -> list[str]:
+        more = self.instead.hint_lines() if self.instead else []
+        return [*more, *super().hint_lines()]
 
 
 class AmbiguousDomain(Error):
@@ -256,6 +279,15 @@ class DomainUncertain(Error):
         " {self.why}, and {self.unread}"
     )
     hints = ("use the UUID: vdsm-backup-domain show {self.sd_id}",)
+
+    #: The command that was given, with the UUID, if it is to change a domain.
+    command: str = ""
+
+    def hint_lines(self) -> list[str]:
+        lines = super().hint_lines()
+        if self.command:
+            lines.append(f"if it is the one that you mean: {self.command}")
+        return lines
 
 
 class DomainUnseen(Error):
@@ -362,7 +394,10 @@ class MetadataUnreadable(Unreadable):
 
     def hint_lines(self) -> list[str]:
         if not self.said and "Permission denied" in self.reason:
-            return list(AccessRefused.hints)
+            return [
+                "on the server: chown 36:36, mode 0755 of directories, 0644 of"
+                " metadata, 0660 of ids and leases; and export it for writing"
+            ]
         return super().hint_lines()
 
 
@@ -462,7 +497,7 @@ class SealMissing(Untrustworthy):
         " (_SHA_CKSUM)"
     )
     hints = (
-        "any change by VDSM seals it, for example of the description",
+        "any change by VDSM gives it one, for example of the description",
         "without VDSM: vdsm-backup-domain reseal {self.domain} --reason TEXT",
     )
 
@@ -535,13 +570,17 @@ class VolumeGroupUnsafe(Unreadable):
         " devices",
     )
 
+    #: Of the PVs that are here, with commas.
+    devices: str = ""
+
     def hint_lines(self) -> list[str]:
         if self.said:
             return super().hint_lines()
+        limit = f" --devices {self.devices}" if self.devices else ""
         if "exported" in self.reason:
             return [
                 "if no other host is to import it:"
-                f" vgimport {self.vg}, with --devices of its PVs"
+                f" vgimport{limit} {self.vg}"
             ]
         if "foreign" in self.reason:
             owner = self.reason.split()[-1]
@@ -551,9 +590,17 @@ class VolumeGroupUnsafe(Unreadable):
             )
             return [
                 "a VG of VDSM has no system ID; if no other host uses it:"
-                f" vgchange --config '{known}' --systemid '' {self.vg}, with"
-                " --devices of its PVs"
+                f" vgchange{limit} --yes --config '{known}' --systemid ''"
+                f" {self.vg}"
             ]
+        if "duplicate" in self.reason:
+            return [
+                "disconnect the one that you do not mean, the replica or its"
+                " origin; look at each: vdsm-backup-domain show --device DEV",
+                super().hint_lines()[-1],
+            ]
+        if "misses PVs" in self.reason:
+            return ["connect the LUNs that are missing, see: multipath -ll"]
         return super().hint_lines()
 
 
@@ -585,7 +632,8 @@ class AccessRefused(Error):
     VDSM works as the user vdsm and the group kvm (36:36), and sanlock is in
     that group. They must be able to write in dom_md, to read metadata, and to
     read and write ids and leases. A new metadata file that has another owner
-    than the old one is not put in its place.
+    than the old one is not put in its place. Where owners and modes are right,
+    the mount may be read-only, or a file immutable.
     """
 
     code = 9621
@@ -595,9 +643,21 @@ class AccessRefused(Error):
         " {self.domain}: {self.problem}"
     )
     hints = (
-        "on the server: chown 36:36, mode 0755 of directories, 0644 of"
-        " metadata, 0660 of ids and leases; and export it for writing",
+        "on the server: chown 36:36 {self.domain}/{self.path}",
+        "that is the path below what is exported; modes are 0755 of"
+        " directories, 0644 of metadata, 0660 of ids and leases; and it is"
+        " exported for writing",
     )
+
+    #: The next steps, where the owner is right.
+    way_out: Sequence[str] = ()
+
+    def hint_lines(self) -> list[str]:
+        if not self.said and self.path.startswith("/"):
+            # It is that of the domain itself.
+            lines = super().hint_lines()
+            return [f"on the server: chown 36:36 {self.domain}", *lines[1:]]
+        return [*self.way_out] or super().hint_lines()
 
 
 class DomainRefused(Error):
@@ -616,6 +676,12 @@ class DomainRefused(Error):
         "compare it with a domain that works, or with its origin if it is a"
         " copy",
     )
+
+    #: The next step, where it is known.
+    way_out: str = ""
+
+    def hint_lines(self) -> list[str]:
+        return [self.way_out] if self.way_out else super().hint_lines()
 
 
 class FlagLost(Error):
@@ -677,6 +743,12 @@ class LvmFailed(Unreadable):
         " the configuration",
     )
 
+    def __str__(self) -> str:
+        if self.said or self.rc:
+            return super().__str__()
+        # It has ended well, and what it says is an error to us.
+        return f"lvm {self.command}: {self.err}"
+
 
 class WriteFailed(Caused):
     """
@@ -698,14 +770,26 @@ class WriteFailed(Caused):
     )
     hints = ("repair the storage and run the command again",)
 
+    #: The directory of the domain, for a shell, if it is a file domain.
+    directory: str = ""
+
     def hint_lines(self) -> list[str]:
         lines = super().hint_lines()
+        if self.said or not self.directory:
+            return lines
+        dom_md = f"{self.directory}/dom_md"
         # Also root gets it for a file that is immutable.
-        if not self.said and "Operation not permitted" in self.reason:
+        if "Operation not permitted" in self.reason:
             lines.insert(
                 0,
                 "see whether the file or its directory is immutable (chattr"
-                " +i): lsattr -d DIR DIR/metadata, in dom_md of the domain",
+                f" +i): lsattr -d {dom_md} {dom_md}/metadata",
+            )
+        if is_full(self.reason):
+            lines.insert(
+                0,
+                "see what is full, blocks, inodes, or a quota: df -h"
+                f" {dom_md}; df -i {dom_md}",
             )
         return lines
 
@@ -940,6 +1024,13 @@ class HistoryFailed(Error):
     msg = "Copies cannot be kept or read in {self.path}: {self.reason}"
     hints = ("make it writable for the vdsm user, or set [history] dir",)
 
+    def hint_lines(self) -> list[str]:
+        if not self.said and is_full(self.reason):
+            # The directory of the domain may not be there yet.
+            above = self.path.rpartition("/")[0] or "/"
+            return [f"make space there, or set [history] dir: df -h {above}"]
+        return super().hint_lines()
+
 
 class HistoryNotFound(Error):
     """
@@ -1019,7 +1110,8 @@ class FlagWouldBeLost(Error):
         " --show N",
         "then put the right one back, by its number:"
         " vdsm-backup-domain restore {self.domain} --from N",
-        "if that is this one: --from {self.number}, then set the flag again",
+        "if that is this one, and then set the flag again:"
+        " vdsm-backup-domain restore {self.domain} --from {self.number}",
     )
 
 
@@ -1121,12 +1213,16 @@ class HostsLive(Error):
     engine shows in the host's general tab as SPM id. `reseal` is also refused
     while VDSM of this host has the domain active, since it may write what it
     has in memory: put the domain into maintenance in the engine.
+
     """
 
+    # doubt: DOUBT, or "" if the hosts are known to be alive.
+    DOUBT = "; whether they are alive was not known in time"
+
     code = 974
-    takes = ("domain", "hosts")
+    takes = ("domain", "hosts", "doubt")
     refusal = True
-    msg = "Storage domain {self.domain} is used by {self.users}"
+    msg = "Storage domain {self.domain} {self.use}{self.doubt}"
     hints = (
         "put those hosts, or the domain, into maintenance first",
         "a host id is the SPM ID that the engine shows in the General tab of"
@@ -1134,11 +1230,22 @@ class HostsLive(Error):
     )
 
     @property
-    def users(self) -> str:
+    def use(self) -> str:
         # What is said of this host is no list of host ids.
         if self.hosts.startswith("this host"):
-            return self.hosts
-        return f"other hosts, host ids: {self.hosts}"
+            return f"is used by {self.hosts}"
+        verb = "may be" if self.doubt else "is"
+        return f"{verb} used by other hosts, host ids: {self.hosts}"
+
+    def hint_lines(self) -> list[str]:
+        lines = super().hint_lines()
+        if not self.said and self.doubt:
+            lines.insert(
+                0,
+                "a host that has crashed is known to be dead after 140 seconds"
+                " at most: run the command again with --timeout 180",
+            )
+        return lines
 
 
 class LeaseBusy(Error):

@@ -146,6 +146,7 @@ def test_mount_that_is_read_only(vdsm_host):
         ((code, message),) = problems(vdsm_host, inside=ns.enter())
     assert code == 9621
     assert "Read-only file system" in message
+    assert f"{vdsm_host.mount} is mounted read-only on this host" in message
 
 
 @needs_namespace

@@ -91,7 +91,7 @@ class _WorldOfDomain:
     def require_inactive(self, values):
         world = self._world
         if self._storage.sd_id in world.active:
-            raise errors.HostsLive(self._storage.sd_id, "this host")
+            raise errors.HostsLive(self._storage.sd_id, "this host", "")
         return ()
 
     def write(self, old, new):

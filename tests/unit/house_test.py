@@ -48,8 +48,8 @@ MAY_IMPORT = {
     " storage.base guard change",
     "doctor": "errors text config metadata processes host fileio lvm vm"
     " storage lease users guard change",
-    "verify": "errors text config metadata processes host.devices lvm storage"
-    " lease change.history",
+    "verify": "errors text config metadata processes host.devices host.mounts"
+    " lvm storage lease change.history",
     "cli": "errors text config metadata processes host fileio lvm vm storage"
     " lease users guard change doctor verify",
     "__main__": "cli",

@@ -93,7 +93,8 @@ def _check_vm(
     verdict = guarded.verdict(args.operation, deadline)
     vm = f"VM {machine.name or machine.uuid or 'unknown'}"
     verdict, notes = _with_permit(verdict, vm, machine.uuid, options)
-    return verdict.allowed, _refusals(verdict, vm), notes
+    refusals = _refusals(verdict, vm, machine.uuid)
+    return verdict.allowed, refusals, notes
 
 
 def _read_xml(name: str) -> bytes:
@@ -153,15 +154,17 @@ def _deadline(options: Config) -> float:
     return time.monotonic() + options.io_timeout
 
 
-def _refusals(verdict: Verdict, vm: str) -> list[RefusalObject]:
+def _refusals(
+    verdict: Verdict, vm: str, vm_id: str | None = None
+) -> list[RefusalObject]:
     """
     One for each finding, also if the guard would not refuse for it.
 
-    vm: how to name the VM in a sentence.
+    vm: how to name the VM in a sentence. vm_id: its UUID.
     """
     return [
         _refusal(
-            refusal.error(verdict, found, vm),
+            refusal.error(verdict, found, vm, vm_id),
             found.domain,
             ", ".join(found.devices),
             verdict.operation,

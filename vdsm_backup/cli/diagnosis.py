@@ -10,6 +10,7 @@ finds wrong with these files is told with the error.
 from __future__ import annotations
 
 import contextlib
+import shlex
 from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
@@ -32,6 +33,8 @@ def explaining(storage: Storage, options: Config) -> Iterator[None]:
         yield
     except (errors.SanlockFailed, errors.WriteFailed) as e:
         e.causes = _causes(storage, options)
+        if isinstance(e, errors.WriteFailed) and storage.kind == "file":
+            e.directory = shlex.quote(storage.found_at)
         raise
 
 

@@ -71,11 +71,11 @@ def _left_out(sources: Sources) -> list[Failure]:
     if not sources.other_vgs:
         return []
     # Hosts without LUNs do not need it.
-    from vdsm_backup.verify import volume_group
+    from vdsm_backup.verify import left_out
 
     found = []
     for vg in sources.other_vgs:
-        error = volume_group.unmade(vg)
+        error = left_out.unmade(vg)
         if error:
             sd_id = vg.name if is_uuid(vg.name) else None
             found.append(Failure(vg.found_at, error, "block", sd_id))

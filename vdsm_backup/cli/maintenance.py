@@ -42,8 +42,8 @@ def require(sd_id: str, local: bool, options: Config) -> tuple[str, ...]:
             f" {printable(str(e))}"
         )
         if local:
-            raise errors.HostsLive(sd_id, f"this host: {unknown}")
+            raise errors.HostsLive(sd_id, f"this host: {unknown}", "")
         return (f"{unknown}; only its lockspace tells",)
     if active:
-        raise errors.HostsLive(sd_id, "this host: VDSM has it active")
+        raise errors.HostsLive(sd_id, "this host: VDSM has it active", "")
     return ()

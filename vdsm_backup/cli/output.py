@@ -179,7 +179,8 @@ def failure_notes(failures: Iterable[Failure]) -> list[str]:
     in another one.
     """
     return [
-        f"{failure.source} could not be searched: {failure.error}"
+        f"{failure.source} could not be searched: error"
+        f" {failure.error.code}: {failure.error.in_brief()}"
         for failure in failures
         if isinstance(failure.error, errors.Error)
     ]

@@ -68,7 +68,12 @@ class Reading(
         """What is worth knowing, and no problem."""
         found = []
         if self.origin_match in _ORIGIN_NOTES:
-            found.append(_ORIGIN_NOTES[self.origin_match])
+            found.append(
+                f"{_ORIGIN_NOTES[self.origin_match]}; if it is the domain from"
+                " now on, and what it comes from is not used any more:"
+                f" vdsm-backup-domain set {self.storage.sd_id}"
+                " --accept-origin --reason TEXT"
+            )
         if self.is_flagged_master:
             found.append(FLAGGED_MASTER)
         return found

@@ -168,7 +168,7 @@ def _fields(domain: DomainObject, found: users.Users) -> list[tuple[str, str]]:
         ("Kind", f"{domain['kind']}, {_shown(domain['type'])}"),
         ("Version", objects.version(domain)),
         ("Class", _shown(domain["class"])),
-        ("Attached to pool", _shown(domain["pool"] or "none")),
+        ("Attached to pool", _pool(domain)),
         ("Found at", layout.harmless(domain["place"])),
         ("Seal", domain["seal"] or "unknown"),
         *_flag_fields(domain),
@@ -178,6 +178,12 @@ def _fields(domain: DomainObject, found: users.Users) -> list[tuple[str, str]]:
         ),
         *_listed("Note", found.notes or ["-"]),
     ]
+
+
+def _pool(domain: DomainObject) -> str:
+    if domain["pool"]:
+        return printable(domain["pool"])
+    return "unknown" if domain["version"] is None else "none"
 
 
 def _flag_fields(domain: DomainObject) -> list[tuple[str, str]]:

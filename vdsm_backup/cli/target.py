@@ -105,10 +105,43 @@ def to_change(
     found = at_path_or_device(args, search)
     if found is None:
         command = again(args)
-        return search.find(plain(args.sd), patient=True, command=command)
+        try:
+            return _search(search, args.sd, patient=True, command=command)
+        except errors.DomainUncertain as e:
+            e.command = again(args, e.sd_id)
+            raise
     storage = _one_of(found, args)
     storage.twins, failures = search.twins(storage)
     return storage, failures
+
+
+def _search(
+    finder: discovery.Discovery,
+    sd: str,
+    patient: bool = False,
+    command: str = "",
+) -> tuple[Storage, list[Failure]]:
+    """As Discovery.find(). A VG that VDSM takes for no domain is told of."""
+    try:
+        return finder.find(plain(sd), patient=patient, command=command)
+    except errors.DomainNotFound as e:
+        e.instead = _left_out(sd, finder.sources)
+        raise
+
+
+def _left_out(sd: str, sources: Sources) -> errors.Error | None:
+    """Why a VG that SD may mean is no domain for VDSM, if there is one."""
+    if not sources.other_vgs:
+        return None
+    from vdsm_backup.verify import left_out
+
+    for vg in sources.other_vgs:
+        error = left_out.unmade(vg)
+        sd_id, name = left_out.claimed(vg)
+        begins = begins_uuid(sd.lower()) and sd_id.startswith(sd.lower())
+        if error and (begins or sd in (sd_id, name, vg.name, vg.uuid)):
+            return error
+    return None
 
 
 def again(
@@ -223,7 +256,7 @@ def one(
     args = by_place(args, options)
     found = at_path_or_device(args, finder)
     if found is None:
-        return finder.find(plain(args.sd))
+        return _search(finder, args.sd)
     return _one_of(found, args), []
 
 

@@ -47,13 +47,25 @@ def configured_or_multipath(configured: Sequence[str]) -> list[str]:
 
 def multipath(sysfs: str = SYSFS) -> list[str]:
     """Paths of the multipath devices of this host."""
-    found = []
-    for directory in _maps(sysfs):
-        if attribute(f"{directory}/uuid").startswith(MPATH_UUID):
-            path = MAPPER + attribute(f"{directory}/name")
-            if is_plain(path):
-                found.append(path)
-    return sorted(found)
+    return list(filter(is_plain, _multipath(sysfs)))
+
+
+def left_out(configured: Sequence[str], sysfs: str = SYSFS) -> list[str]:
+    """
+    Paths of the multipath devices of this host that are not among those of
+    configured_or_multipath(), because LVM cannot be limited to their names.
+    """
+    if configured:
+        return []
+    return [path for path in _multipath(sysfs) if not is_plain(path)]
+
+
+def _multipath(sysfs: str) -> list[str]:
+    return sorted(
+        MAPPER + attribute(f"{directory}/name")
+        for directory in _maps(sysfs)
+        if attribute(f"{directory}/uuid").startswith(MPATH_UUID)
+    )
 
 
 def under_active(vg: str, sysfs: str = SYSFS) -> list[str]:

@@ -105,4 +105,5 @@ def _require_our_code(options: Config) -> None:
                 f" cannot read {path}; install it where every user can, or"
                 " start it from such a directory"
             )
-            raise errors.from_text(errors.ConfigInvalid.code, text)
+            code = errors.ConfigInvalid.code
+            raise errors.from_text(code, text, hints=())

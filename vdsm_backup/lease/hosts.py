@@ -22,7 +22,7 @@ our sanlock has read that: within 4 I/O timeouts.
 
 from __future__ import annotations
 
-import contextlib
+from collections.abc import Sequence
 
 import sanlock
 
@@ -30,7 +30,7 @@ from vdsm_backup import errors
 from vdsm_backup.lease import lockspace
 from vdsm_backup.lease.lockspace import Host, Lockspace
 from vdsm_backup.lease.request import LeaseRequest
-from vdsm_backup.lease.slot import SlotReader
+from vdsm_backup.lease.slot import Slot, SlotReader
 from vdsm_backup.lease.watch import Watch
 
 # Seconds between two questions to sanlock.
@@ -66,7 +66,8 @@ class Hosts:
 
         ours: the host id of this host.
         """
-        late = self._live("not known yet")
+        late = self._live("not known yet", known=False)
+        names: dict[int, str] = {}
         first = self.all_hosts(late)
         hosts = first
         while True:
@@ -79,20 +80,39 @@ class Hosts:
             if not may_live:
                 return
             live = [i for i in may_live if hosts[i].has_renewed(first.get(i))]
+            those, known = live or may_live, bool(live)
+            late = self._live(lockspace.numbers(those), known)
+            if not names.keys() >= set(may_live):
+                names = self._names(may_live, late)
+            late = self._live(", ".join(names[i] for i in those), known)
             if live:
-                raise self._live(", ".join(map(self._named, live)))
-            late = self._live(lockspace.numbers(may_live))
+                raise late
             self._watch.step(f"looking whether hosts are alive: {late.hosts}")
             self._watch.pause(_POLL, late)
             hosts = self.all_hosts(late)
 
-    def _named(self, host_id: int) -> str:
-        """The host id, and the name that its host has for sanlock."""
-        owner = ""
-        with contextlib.suppress(errors.SanlockFailed):
-            reader = SlotReader(self._request, self._watch, host_id)
-            owner = reader.read().owner
-        return f"{host_id} ({owner})" if owner else f"{host_id}"
+    def _names(
+        self, host_ids: Sequence[int], late: errors.Error
+    ) -> dict[int, str]:
+        """
+        The host ids, each with the name that its host has for sanlock, as far
+        as the names can be read. Raises `late` when the time is over.
+        """
+        slots: dict[int, Slot] = {}
+        reader = SlotReader(self._request, self._watch, host_ids[0])
+        try:
+            slots = reader.slots(host_ids)
+        except errors.LeaseTimeout:
+            raise late
+        except errors.SanlockFailed:
+            # The numbers have to do.
+            pass
+        return {i: _named(i, slots.get(i, Slot()).owner) for i in host_ids}
 
-    def _live(self, hosts: str) -> errors.HostsLive:
-        return errors.HostsLive(self._sd_id, hosts)
+    def _live(self, hosts: str, known: bool) -> errors.HostsLive:
+        doubt = "" if known else errors.HostsLive.DOUBT
+        return errors.HostsLive(self._sd_id, hosts, doubt)
+
+
+def _named(host_id: int, owner: str) -> str:
+    return f"{host_id} ({owner})" if owner else f"{host_id}"

@@ -280,7 +280,7 @@ class Membership:
             return
         if request.require_not_joined:
             used = f"this host, which has joined as host id {joined.host_id}"
-            raise errors.HostsLive(request.sd_id, used)
+            raise errors.HostsLive(request.sd_id, used, "")
         if request.gone_pool and joined.host_id != request.host_id:
             why = (
                 "this host is in the lockspace of the domain as host id"

@@ -13,7 +13,7 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from vdsm_backup import errors
@@ -86,14 +86,21 @@ class SlotReader:
 
     def read(self) -> Slot:
         """The slot, as it is on storage now. Raises SanlockFailed."""
+        return self.slots([self._host_id])[self._host_id]
+
+    def slots(self, host_ids: Iterable[int]) -> dict[int, Slot]:
+        """Those of several host ids, read at one time, as read()."""
         process = self._start_dump()
         output, log = self._watch.run(process.communicate, abort=process.kill)
         if process.returncode != 0:
             action = f"read the lockspace {self._request.ids}"
             said = (output + log).decode("utf-8", "backslashreplace").strip()
             raise errors.SanlockFailed(action, printable(said))
-        offset = (self._host_id - 1) * self._request.sector
-        return parse_slot(output, self._request.sd_id, offset)
+        sd_id, sector = self._request.sd_id, self._request.sector
+        return {
+            host_id: parse_slot(output, sd_id, (host_id - 1) * sector)
+            for host_id in host_ids
+        }
 
     def is_renewed(self, generation: int, io_timeout: int) -> bool:
         """

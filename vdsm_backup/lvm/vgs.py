@@ -245,7 +245,10 @@ class Lvm(Limited):
 
 
 def _orphan(device: str) -> errors.LvmFailed:
-    reason = f"PV {device} is in use but no VG was found using it"
+    reason = (
+        f"PV {device} is in use but no VG was found using it: the LUN that has"
+        " the metadata of its VG is not here, or destroyed"
+    )
     return errors.LvmFailed("pvs", 0, reason)
 
 

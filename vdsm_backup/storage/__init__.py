@@ -5,6 +5,7 @@ Where the metadata of a domain is: readers and writers.
     base.py            what can be done with the metadata of one domain
     file.py            metadata of a file domain
     block.py           metadata of a block domain
+    unsafe.py          why a VG must not be changed, and the next step
     replacement.py     how a write replaces the metadata file of a file domain
     other_writers.py   the files of other writers, taken away before that
     renaming.py        the rename, and what its errors say

@@ -241,9 +241,12 @@ class BlockStorage(Storage):
 
     def _safe(self, vg: Vg) -> Vg:
         """Raises VolumeGroupUnsafe."""
-        hazard = vg.hazard()
-        if hazard:
-            raise errors.VolumeGroupUnsafe(self.sd_id, hazard)
+        # Who only reads does not need it.
+        from vdsm_backup.storage import unsafe
+
+        error = unsafe.hazard(vg, self.sd_id)
+        if error:
+            raise error
         return vg
 
     @contextlib.contextmanager

@@ -130,6 +130,15 @@ class Discovery:
                 self.sources.scanned.append(path)
                 return [self._domain_directory(path, io)], []
             found, failures = self.sources.scan_mount(path, io)
+        except PermissionError:
+            # It may be any directory, and nobody should chown it by a hint.
+            text = (
+                f"Cannot look for a domain in {printable(path)}: user"
+                f" {os.geteuid()}, who reads storage, may not enter it"
+            )
+            hint = "name the directory of a domain, or of what is mounted"
+            code = errors.MetadataUnreadable.code
+            raise errors.from_text(code, text, hints=[hint])
         except (OSError, fileio.Closed) as e:
             raise errors.MetadataUnreadable(printable(path), str(e))
         except fileio.Timeout:

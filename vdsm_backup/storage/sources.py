@@ -83,6 +83,17 @@ def no_answer(source: str, timeout: float) -> Failure:
     return Failure(source, errors.StorageTimeout(source, timeout), kind)
 
 
+def _unusable(device: str) -> Failure:
+    """The Failure of a multipath device that lvm cannot be told to read."""
+    text = (
+        f"{printable(device)} was not searched: its name has characters that"
+        " lvm --devices does not take; VDSM leaves it out, too"
+    )
+    hint = "give it another name: alias in /etc/multipath.conf"
+    error = errors.from_text(errors.LvmFailed.code, text, hints=[hint])
+    return Failure(printable(device), error, "block")
+
+
 class Sources:
     """
     The sources of a host with this configuration.
@@ -214,9 +225,12 @@ class Sources:
         return found, failures
 
     def _scan_configured(self, source: str) -> Found:
-        names = devices.configured_or_multipath(self._options.lvm_devices)
+        options = self._options
+        names = devices.configured_or_multipath(options.lvm_devices)
         self.devices = names
-        return self.scan_devices(names)
+        found, failures = self.scan_devices(names)
+        failures += map(_unusable, devices.left_out(options.lvm_devices))
+        return found, failures
 
     def scan_devices(self, names: Sequence[str]) -> Found:
         """

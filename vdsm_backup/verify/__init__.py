@@ -12,6 +12,7 @@ Whether VDSM and we can use a domain: one set of checks, for `verify` and for
     leases.py                the areas of sanlock, and what is wrong
     files.py                 what inspect_domain.py has seen of a file domain
     volume_group.py          the VG of a block domain
+    left_out.py              VGs that VDSM takes for no domain
     strays.py                directories and VGs that are a domain for nobody
     host.py                  what this host knows: records, history
 

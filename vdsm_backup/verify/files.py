@@ -7,8 +7,10 @@ function here touches storage.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import pwd
+import shlex
 import stat
 from typing import TYPE_CHECKING, Any
 
@@ -89,7 +91,7 @@ def _check_access(
     for name, reason in access.items():
         if reason:
             found.problems.append(
-                _refused(sd_id, name, f"{reason} ({_owner(files.get(name))})")
+                _no_access(sd_id, name, reason, files.get(name), seen, uid)
             )
     metadata = files.get("metadata")
     if metadata and not access.get("metadata"):
@@ -102,6 +104,29 @@ def _check_access(
         if not _sanlock_may(st, gid):
             problem = f"sanlock may not read and write it ({_owner(st)})"
             found.problems.append(_refused(sd_id, name, problem))
+
+
+def _no_access(
+    sd_id: str, name: str, reason: str, st: Stat | None, seen: Seen, uid: int
+) -> errors.AccessRefused:
+    point = seen.facts.get("read_only")
+    if point is not None and reason == os.strerror(errno.EROFS):
+        where = shlex.quote(printable(point)) if point else "its mount"
+        text = f"{reason}: {where} is mounted read-only on this host"
+        error = _refused(sd_id, name, text)
+        error.way_out = [
+            "see why: findmnt, and dmesg if the kernel has done it after an"
+            " error; in the engine: the mount options of the domain",
+            f"if nothing speaks against it: mount -o remount,rw {where}",
+        ]
+        return error
+    error = _refused(sd_id, name, f"{reason} ({_owner(st)})")
+    if st and st["uid"] == uid and st["mode"] >> 6 & 0o7 == 0o7:
+        error.way_out = [
+            "owner and mode are right: see whether it is immutable (chattr +i)"
+            " and how it is exported, on the server"
+        ]
+    return error
 
 
 def _check_owner(

@@ -26,6 +26,7 @@ One JSON object a line. Of a file domain:
     {"dom_md": {NAME: STAT}}        of what may be there
     {"access": {NAME: REASON}}      "", or why we may not use it: "dom_md" to
                                     write in it, "metadata" to read it
+    {"read_only": MOUNT POINT}      if it is mounted so; "": not known where
     {"more": COUNT, "leftovers": [NAME, ...], "in_the_way": [NAME, ...]}
     {"space": {"blocks": N, "inodes": N or null}}
     {"failed": REASON}              it could not be looked at, or not further
@@ -47,6 +48,7 @@ import mmap
 import os
 import stat
 
+from vdsm_backup.host import mounts
 from vdsm_backup.lease import ondisk
 from vdsm_backup.processes import regular_files
 from vdsm_backup.processes.script_output import say
@@ -115,6 +117,9 @@ def _directory(path: str) -> int | None:
             }
         }
     )
+    if os.fstatvfs(dom_md).f_flag & os.ST_RDONLY:
+        mount = mounts.of_file(dom_md)
+        say({"read_only": mount.point if mount else ""})
     say(_leftovers(dom_md))
     space = os.fstatvfs(dom_md)
     # A file system without a limit of inodes has 0 of them.

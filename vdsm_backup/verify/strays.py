@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
 from vdsm_backup.text import is_uuid, printable
-from vdsm_backup.verify import inspections, volume_group
+from vdsm_backup.verify import inspections, left_out
 from vdsm_backup.verify.findings import Findings
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def of(
             continue
         found += _of_mount(mount, sorted(names), domains, timeout)
     for vg in sources.other_vgs:
-        error = volume_group.unmade(vg)
+        error = left_out.unmade(vg)
         if error:
             sd_id = vg.name if is_uuid(vg.name) else None
             findings = Findings([error])

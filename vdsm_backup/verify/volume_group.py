@@ -10,10 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
-from vdsm_backup.lvm.scan import DOMAIN_TAG
 from vdsm_backup.metadata import domain, encoding, flag
+from vdsm_backup.storage import unsafe
 from vdsm_backup.text import printable
 from vdsm_backup.verify.findings import Findings
+from vdsm_backup.verify.left_out import UNREADY_TAG
 from vdsm_backup.verify.lines import PV_KEY
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
     # The sizes of a device's blocks: host/devices.py, block_sizes().
     BlockSizes = Callable[[str], "tuple[int, int] | None"]
-
-UNREADY_TAG = DOMAIN_TAG + "_UNREADY"
 
 _MIB = 1024**2
 
@@ -61,8 +60,9 @@ _FOR_TAGS = 8 * 1024
 def check(vg: Vg) -> Findings:
     """The VG itself."""
     found = Findings(looked_at=["VG"])
-    if vg.hazard():
-        found.problems.append(errors.VolumeGroupUnsafe(vg.name, vg.hazard()))
+    hazard = unsafe.hazard(vg, vg.name)
+    if hazard:
+        found.problems.append(hazard)
     if UNREADY_TAG in vg.tags:
         found.notes.append(f"the VG has the tag {UNREADY_TAG}, too")
     found.problems += _tag_problems(vg)
@@ -97,23 +97,6 @@ def check_layout(
     _check_lvs(vg, layout, values, found)
     found.notes += _mapping_notes(vg, layout, values)
     return found
-
-
-def unmade(vg: Vg) -> errors.Error | None:
-    """
-    Why VDSM does not take a VG for a domain, though it is or was one. None:
-    it is none.
-    """
-    if UNREADY_TAG in vg.tags:
-        problem = f"it was never finished: its VG has the tag {UNREADY_TAG}"
-        return errors.DomainRefused(printable(vg.name), problem)
-    if vg.is_domain:
-        problem = "its VG has a name that is no UUID in lower case"
-        return errors.DomainRefused(printable(vg.name), problem)
-    if any(tag.startswith(encoding.TAG_PREFIX) for tag in vg.tags):
-        problem = f"its VG has no tag {DOMAIN_TAG}"
-        return errors.DomainRefused(printable(vg.name), problem)
-    return None
 
 
 def _tag_problems(vg: Vg) -> Iterator[errors.Error]:

@@ -16,6 +16,7 @@ from tests.integration.lease.scenarios import (
 from tests.support.lease.leasetool import Tool
 from tests.support.lease.sanlockd import Host
 from tests.support.waiting import wait_until
+from vdsm_backup import errors
 
 
 @scenario()
@@ -183,9 +184,9 @@ def host_id_that_was_left_is_free(hosts):
 def live_hosts_are_refused(hosts):
     domain = hosts.domain()
     hosts.two.join(domain, 3)
-    assert_refused(
-        hosts.one, domain.request(hosts.one), "HostsLive", hosts="3 (host2)"
-    )
+    request = domain.request(hosts.one)
+    fields = {"hosts": "3 (host2)", "doubt": ""}
+    assert_refused(hosts.one, request, "HostsLive", **fields)
     assert_left(hosts.one, domain)
     with Tool(
         hosts.one, domain.request(hosts.one, require_alone=False)
@@ -201,9 +202,9 @@ def live_hosts_are_refused_where_this_host_has_joined(hosts):
     domain = hosts.domain()
     hosts.two.join(domain, 3)
     hosts.one.join(domain, 7)
-    assert_refused(
-        hosts.one, domain.request(hosts.one), "HostsLive", hosts="3 (host2)"
-    )
+    request = domain.request(hosts.one)
+    fields = {"hosts": "3 (host2)", "doubt": ""}
+    assert_refused(hosts.one, request, "HostsLive", **fields)
     assert hosts.one.joined(domain) == 7
     hosts.two.leave(domain, 3)
     with Tool(hosts.one, domain.request(hosts.one)) as tool:
@@ -219,7 +220,8 @@ def hosts_that_may_live_are_refused(hosts):
         crashed.join(domain, 3)
     # It is unknown (or live: sanlock 3.9.5) for 8 seconds, failing for 60.
     request = domain.request(hosts.one, timeout=ENDS)
-    assert_refused(hosts.one, request, "HostsLive", hosts="3")
+    fields = {"hosts": "3 (host3)", "doubt": errors.HostsLive.DOUBT}
+    assert_refused(hosts.one, request, "HostsLive", **fields)
     assert_left(hosts.one, domain)
 
 

@@ -126,6 +126,11 @@ class Scene:
         self.watch = Watch(self.clock)
         self.space = Space()
         monkeypatch.setattr(SlotReader, "read", lambda _: self.space.slot())
+        monkeypatch.setattr(
+            SlotReader,
+            "slots",
+            lambda _, host_ids: {i: self.space.slot() for i in host_ids},
+        )
         self._request = LeaseRequest(
             SD, IDS, "", 0, 0, 512, 250, TIMEOUT, run_dir, True
         )

@@ -204,7 +204,7 @@ def test_a_domain_that_is_active_is_refused(world, dry_run):
 def test_hosts_that_are_live_refuse(world):
     storage = make()
     before = storage.lines = storage.lines[:-1]
-    world.lease_error = errors.HostsLive(SD, "3")
+    world.lease_error = errors.HostsLive(SD, "3", "")
     with pytest.raises(errors.HostsLive):
         world.reseal(storage)
     assert storage.lines == before

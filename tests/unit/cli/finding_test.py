@@ -6,6 +6,8 @@ import os
 import pytest
 
 from tests.support.storage import filedomain
+from vdsm_backup.fileio import worker_client
+from vdsm_backup.host import devices
 
 A = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
 B = "b1c2d3e4-5f6c-4b1c-a3d2-0c6f8ac43e25"
@@ -46,7 +48,14 @@ def test_name_that_another_one_may_have(two, command):
         f'9609: Cannot be sure which domain "data1" is: {A} has this name,'
         f" and the name of 1 domain cannot be read: {B} (error 963)"
     )
-    assert hints[:-1] == [f"hint: use the UUID: vdsm-backup-domain show {A}"]
+    expected = [f"hint: use the UUID: vdsm-backup-domain show {A}"]
+    if command[1:] == WHY:
+        expected.append(
+            "hint: if it is the one that you mean: vdsm-backup-domain"
+            f" {command[0]} {A} --reason 'nightly copies'"
+            f" --config {two.config}"
+        )
+    assert hints[:-1] == expected
     assert (two.bytes(A), two.bytes(B)) == before
     assert two.run(command[0], A, *command[1:]).code == 0
 
@@ -112,6 +121,35 @@ def test_domain_that_cannot_be_looked_at(host):
     assert host.json("show", C).error == 956
     assert host.json("show", B).error == 961
     assert host.json("show", B[:8]).error == 961
+
+
+def test_device_whose_name_lvm_does_not_take(host, monkeypatch):
+    """The domain may be on it; VDSM leaves it out, too."""
+    device = "/dev/mapper/a b"
+    monkeypatch.setattr(devices, "left_out", lambda configured: [device])
+    done = host.json("list")
+    (row,) = done.json["domains"]
+    assert (row["place"], row["kind"], row["flag"]) == (device, "block", None)
+    assert (row["error"]["code"], done.code) == (969, 3)
+    assert "its name has characters" in row["error"]["message"]
+    assert "/etc/multipath.conf" in row["error"]["hints"][0]
+    done = host.json("show", "data1")
+    assert done.error == 9612
+    assert device in done.json["error"]["message"]
+
+
+def test_directory_that_is_closed(host, monkeypatch):
+    """--path of any directory: nobody is to chown that."""
+
+    def refused(io, path):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(worker_client.EmbeddedFileIO, "listdir", refused)
+    done = host.json("show", "--path", "/")
+    assert done.error == 961
+    error = done.json["error"]
+    assert error["message"].startswith("Cannot look for a domain in /: user ")
+    assert "chown" not in str(error["hints"])
 
 
 def test_verify_of_what_is_not_certain(two):

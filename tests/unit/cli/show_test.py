@@ -50,7 +50,11 @@ def test_all_that_is_known(host):
     ]
     lines = md_lines.flush(filedomain.metadata(A, POOL_UUID=POOL, **FLAG))
     assert metadata.splitlines() == [f"    {line}" for line in lines]
-    assert done.err == "note: its files were copied since it was flagged\n"
+    assert done.err == (
+        "note: its files were copied since it was flagged; if it is the domain"
+        " from now on, and what it comes from is not used any more:"
+        f" vdsm-backup-domain set {A} --accept-origin --reason TEXT\n"
+    )
     assert done.code == 0
 
 

@@ -135,7 +135,11 @@ def test_origin_is_a_note(host):
     done = host.json("verify")
     (row,) = done.json["domains"]
     assert row["ok"] is True
-    assert row["notes"] == ["its files were copied since it was flagged"]
+    assert row["notes"] == [
+        "its files were copied since it was flagged; if it is the domain from"
+        " now on, and what it comes from is not used any more:"
+        f" vdsm-backup-domain set {A} --accept-origin --reason TEXT"
+    ]
     assert "    note: its files were copied" in host.run("verify").out
 
 

@@ -38,6 +38,9 @@ def test_multipath_is_all_maps_of_multipathd(sysfs):
 def test_multipath_leaves_out_what_lvm_cannot_be_limited_to(sysfs, name):
     sysfs("dm-2", name, "mpath-x")
     assert devices.multipath(sysfs.root) == [f"/dev/mapper/{WWID}"]
+    assert devices.left_out([], sysfs.root) == [f"/dev/mapper/{name}"]
+    # Who names the devices means no other.
+    assert devices.left_out(["/dev/loop7"], sysfs.root) == []
 
 
 def test_multipath_survives_a_device_that_goes(sysfs):

@@ -13,6 +13,7 @@ import sanlock
 from tests.support.lease.membershipscene import TIMEOUT
 from vdsm_backup import errors
 from vdsm_backup.lease.lockspace import Host
+from vdsm_backup.lease.slot import Slot
 
 
 def hosts(timestamp=1, generation=1, **states):
@@ -89,6 +90,34 @@ def test_not_alone_when_time_is_over(scene, member, state):
         member.require_alone()
     assert e.value.hosts == "3, 4, 10"
     assert scene.clock.now >= TIMEOUT
+
+
+def test_hosts_are_named_when_time_is_over(scene, member):
+    """Those that have a name."""
+    scene.space.script("hosts", hosts(h3="UNKNOWN", h4="UNKNOWN"))
+    scene.space.script("slots", Slot("host3"), Slot(""))
+    with pytest.raises(errors.HostsLive) as e:
+        member.require_alone()
+    assert e.value.hosts == "3 (host3), 4"
+    text = "may be used by other hosts, host ids: 3 (host3), 4; whether"
+    assert text in str(e.value)
+    assert "--timeout 180" in e.value.hint_lines()[0]
+
+
+def test_hosts_whose_names_cannot_be_read(scene, member):
+    scene.space.script("hosts", hosts(h3="FAIL"))
+    scene.space.script("slots", errors.SanlockFailed("read", "why"))
+    with pytest.raises(errors.HostsLive) as e:
+        member.require_alone()
+    assert e.value.hosts == "3"
+
+
+def test_time_is_over_while_names_are_read(scene, member):
+    scene.space.script("hosts", hosts(h3="FAIL"))
+    scene.space.script("slots", errors.LeaseTimeout("sd", "20", "step"))
+    with pytest.raises(errors.HostsLive) as e:
+        member.require_alone()
+    assert (e.value.hosts, e.value.doubt) == ("3", errors.HostsLive.DOUBT)
 
 
 def test_not_alone_before_sanlock_has_looked(scene, member):

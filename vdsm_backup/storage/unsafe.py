@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Why the VG of a domain must not be changed, as an error that names the LUNs
+and has commands that can be run.
+"""
+
+from __future__ import annotations
+
+from vdsm_backup import errors
+from vdsm_backup.metadata import encoding
+from vdsm_backup.metadata import lines as md_lines
+from vdsm_backup.text import printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vdsm_backup.lvm.scan import Vg
+
+
+def hazard(vg: Vg, sd_id: str) -> errors.VolumeGroupUnsafe | None:
+    """The error of a VG that must not be changed. None: it may be."""
+    reason = vg.hazard()
+    if not reason:
+        return None
+    names = [_lun(vg, sd_id, pv.uuid) for pv in vg.pvs if pv.missing]
+    known = ", ".join(filter(None, names))
+    if known:
+        reason += f", which the metadata of the domain calls {known}"
+    error = errors.VolumeGroupUnsafe(sd_id, reason)
+    error.devices = ",".join(vg.devices)
+    return error
+
+
+def _lun(vg: Vg, sd_id: str, uuid: str) -> str:
+    """
+    The name that the LUN of a PV had when VDSM has written the metadata, or
+    "". VDSM keeps it in PV0, PV1 and so on: encodePVInfo() in
+    lib/vdsm/storage/blockSD.py.
+    """
+    try:
+        lines = encoding.decode_tags(vg.tags, sd_id)
+    except errors.DamagedMetadata:
+        return ""
+    for key, value in md_lines.parse(lines).values.items():
+        if key.startswith("PV") and f"uuid:{uuid}" in value.split(","):
+            name = value.split(",")[0].partition("pv:")[2]
+            return printable(name)
+    return ""
