@@ -40,14 +40,14 @@ MAY_IMPORT = {
     "guard": "errors text record metadata vm processes host.mounts"
     " host.journal"
     " storage.base storage.direct",
-    "change": "errors text metadata processes storage.base",
+    "change": "errors text metadata processes host.journal storage.base",
     "hooks": "errors text record config vm.domxml vm.paths host.user guard",
     "plugin": "errors text config metadata processes host vm users"
     " storage.base guard change",
     "doctor": "errors text config metadata processes host fileio lvm vm"
     " storage lease users guard change",
     "verify": "errors text config metadata processes host.devices lvm storage"
-    " lease change.history",
+    " lease change.history change.copy_record",
     "cli": "errors text config metadata processes host fileio lvm vm storage"
     " lease users guard change doctor verify",
     "__main__": "cli",

@@ -58,6 +58,7 @@ def change_flag(
     change.change() does, and what VDSM's plugin refuses with.
     """
     first = change.checked(storage)
+    world.attempt.sees(first.lines)
     if not first.pool:
         # The domain was detached since it was found.
         return change.change(storage, request, world)
@@ -81,6 +82,8 @@ def change_flag(
         raise _attached(storage, first, str(e))
     notes += tuple(printable(note) for note in answer.get("notes", ()))
     new, more = _read_back(storage, request, new)
+    # By VDSM.
+    world.attempt.was_told = True
     changed = answer.get("changed", True)
     return change.Result(changed, new, notes + more, first.lines)
 
@@ -155,6 +158,9 @@ def _ask(
     except vdsm_client.Unanswered as e:
         raise errors.OutcomeUnknown(storage.sd_id, str(e))
     except vdsm_client.Refused as e:
+        # VDSM has told of what it refused. Nobody tells of a change for which
+        # it has no verb, or of one whose end it did not say.
+        world.attempt.was_told = e.code != vdsm_client.METHOD_NOT_FOUND
         if e.code == errors.OutcomeUnknown.code:
             return _outcome(storage, first, request, printable(str(e)))
         if e.code in errors.by_code():

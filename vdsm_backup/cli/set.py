@@ -21,6 +21,7 @@ from vdsm_backup.storage.meant import ambiguous
 if TYPE_CHECKING:
     import argparse
 
+    from vdsm_backup.change.attempt import Attempt
     from vdsm_backup.change.world import World
     from vdsm_backup.cli.exits import Exit
     from vdsm_backup.cli.output import UI
@@ -57,8 +58,11 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
         replace=getattr(args, "replace", False),
     )
     children = changes.USERS_TOO if request.value else changes.CHILDREN
-    with interruption.told(args) as stage, forks.up(children):
-        return _change(request, args, options, ui, stage)
+    with (
+        interruption.told(args, request.reason) as attempt,
+        forks.up(children),
+    ):
+        return _change(request, args, options, ui, attempt)
 
 
 def _change(
@@ -66,9 +70,9 @@ def _change(
     args: argparse.Namespace,
     options: Config,
     ui: UI,
-    stage: interruption.Stage,
+    attempt: Attempt,
 ) -> Exit:
-    storage, failures = changes.find(args, options, ui, stage)
+    storage, failures = changes.find(args, options, ui, attempt)
 
     def work(world: World) -> change.Result:
         # A domain that is in a pool is changed by VDSM, any other by us. In
@@ -92,7 +96,7 @@ def _change(
         wanted = {**values, flag.BACKUP: str(request.value)}
         asked = _with_name(request, args.by)
         return through_vdsm.change_flag(
-            storage, asked, world, vdsm, lambda: stage.by_others(wanted)
+            storage, asked, world, vdsm, lambda: attempt.by_others(wanted)
         )
 
     return changes.make(
@@ -103,7 +107,7 @@ def _change(
         args,
         options,
         ui,
-        stage,
+        attempt,
     )
 
 

@@ -69,6 +69,34 @@ def test_flag_that_this_host_has_set(host, actions, values, lost):
         assert word in message
 
 
+@pytest.mark.parametrize(
+    "result, after, lost",
+    [
+        ("done", True, True),
+        ("unknown", None, True),
+        ("undone", False, False),
+        ("failed", False, False),
+        # Its undo has failed.
+        ("failed", True, True),
+        # Somebody else has changed it.
+        ("failed", None, False),
+        ("refused", False, False),
+        ("interrupted", False, False),
+        ("interrupted", True, True),
+    ],
+)
+def test_how_the_last_change_has_ended(host, result, after, lost):
+    host.domain(sd_id=A)
+    copies = history.History(host.history)
+    copy = copies.keep(MemoryStorage(A, []), LINES, "admin@host1", "set")
+    copies.conclude(copy, result, after, None)
+    if lost:
+        ((code, _),) = problems(host)
+        assert code == 9623
+    else:
+        assert only_notes(host) == []
+
+
 def test_history_that_cannot_be_read_is_a_note(host, dom_md):
     os.makedirs(os.path.join(host.history, A))
     with open(os.path.join(host.history, A, "000001.json"), "w") as f:

@@ -286,20 +286,22 @@ def found_as_local(sd_id, path):
 def set_by_its_pool(sd_id, path):
     """The code of the error. path: of our configuration."""
     from vdsm_backup import config
+    from vdsm_backup.change.attempt import VDSM, Attempt
     from vdsm_backup.plugin import storage, verbs
 
     domain = storage.open_domain(sd_id)
     request = verbs._request(True, "x", None)
     pool = inside.hsm._pool
+    attempt = Attempt("set", "x", "admin@host1", VDSM)
     return code_of(
-        lambda: pool.setSDBackup(domain, request, config.load(path))
+        lambda: pool.setSDBackup(domain, request, config.load(path), attempt)
     )
 
 
 def set_unsecured():
     """The name of the error."""
     try:
-        inside.hsm._pool.setSDBackup(None, None, None)
+        inside.hsm._pool.setSDBackup(None, None, None, None)
     except Exception as e:
         return type(e).__name__
 
