@@ -33,7 +33,17 @@ HISTORY = {"domain", "copies"}
 DIFFERENCE = {"removed", "added"}
 SAMPLE = {"name", "labels", "value"}
 OPTION = {"section", "option", "value", "default", "file"}
-COPY = {"number", "time", "by", "action", "place", "flag", "seal"}
+COPY = set(
+    """
+    number time by action place flag seal reason via result after code
+    """.split()
+)
+LOGGED = set(
+    """
+    time action result domain name vm vm_id operation before after reason by
+    host host_id code message
+    """.split()
+)
 
 # Controls, format characters (bidi), surrogates, separators of lines.
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}

@@ -10,6 +10,7 @@ from tests.support.storage import filedomain
 from tests.support.storage.memory import MemoryStorage
 from vdsm_backup import errors
 from vdsm_backup.change import change, history, reseal, restore
+from vdsm_backup.change.attempt import COMMAND, Attempt
 from vdsm_backup.change.change import Request
 from vdsm_backup.metadata import domain, flag
 from vdsm_backup.metadata import lines as md_lines
@@ -53,24 +54,33 @@ class World:
         return world
 
     def change(self, storage, request, **attributes):
-        return change.change(storage, request, self.of(storage, **attributes))
+        world = self._asked(storage, request, **attributes)
+        return change.change(storage, request, world)
 
     def reseal(self, storage, request=RESEAL):
-        return reseal.reseal(storage, request, self.of(storage))
+        world = self._asked(storage, request)
+        return reseal.reseal(storage, request, world)
 
     def restore(self, storage, copy, request=RESTORE, chosen=True):
-        world = self.of(storage)
+        world = self._asked(storage, request)
         return restore.restore(storage, copy, request, world, chosen)
+
+    def _asked(self, storage, request, **attributes):
+        world = self.of(storage, **attributes)
+        world.attempt.action = request.action
+        world.attempt.reason = request.reason
+        return world
 
 
 class _WorldOfDomain:
-    who = "admin@host1"
     settle = 0
 
     def __init__(self, world, storage):
         self._world = world
         self._storage = storage
         self.history = world.history
+        self.attempt = Attempt("set", SET.reason, "admin@host1", COMMAND)
+        self.attempt.sd_id = storage.sd_id
 
     @contextlib.contextmanager
     def lease(self, values):

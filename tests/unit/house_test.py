@@ -41,7 +41,7 @@ MAY_IMPORT = {
     "guard": "errors text record metadata vm processes host.mounts"
     " host.journal"
     " storage.base storage.direct",
-    "change": "errors text metadata processes storage.base",
+    "change": "errors text metadata processes host.journal storage.base",
     "hooks": "errors text record config vm.domxml vm.paths host.user guard",
     "plugin": "errors text config config_parser metadata processes host vm"
     " users"
@@ -49,7 +49,7 @@ MAY_IMPORT = {
     "doctor": "errors text config metadata processes host fileio lvm vm"
     " storage lease users guard change",
     "verify": "errors text config metadata processes host.devices host.mounts"
-    " lvm storage lease change.history",
+    " lvm storage lease change.history change.copy_record",
     "cli": "errors text config metadata processes host fileio lvm vm storage"
     " lease users guard change doctor verify",
     "__main__": "cli",

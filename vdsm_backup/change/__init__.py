@@ -4,10 +4,13 @@ Changing the flag, under the lease.
 
     change.py         the steps of a change
     world.py          what a change needs from the world, as Protocols
+    attempt.py        one attempt: how far it has come, and how it ended
+    audit.py          what became of it, in the journal and its record
     outcome.py        what became of a write that did not end well
     restore.py        puts a kept copy of the metadata back
     reseal.py         gives metadata the right checksum again
     history.py        copies of the metadata, kept before each change
+    copy_record.py    a copy as a record: its fields, and its file
     copy_file.py      a copy in a file, which another host has exported
     through_vdsm.py   asks VDSM to change a domain that is attached
     write.py          the tool's side of a write

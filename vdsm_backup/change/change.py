@@ -92,7 +92,9 @@ def change(storage: Reader, request: Request, world: World) -> Result:
     Set or clear the flag. Raises nearly all classes of errors.
     """
     # It is read again under the lease.
-    first = domain.check(storage.last_scan(), storage.sd_id)
+    lines = storage.last_scan()
+    world.attempt.sees(lines)
+    first = domain.check(lines, storage.sd_id)
     if request.expected not in (None, first.flag.value):
         raise errors.MetadataChanged(storage.sd_id)
     if request.value and world.is_hosted_engine():
@@ -105,13 +107,15 @@ def change(storage: Reader, request: Request, world: World) -> Result:
         new = new_lines(first, request, storage, world)
         return Result(True, new, notes, first.lines)
     with world.lease(first.values) as lease:
-        now = domain.check(storage.read_to_change(), storage.sd_id)
+        lines = storage.read_to_change()
+        world.attempt.sees(lines)
+        now = domain.check(lines, storage.sd_id)
         if (now.flag, now.pool) != (first.flag, first.pool):
             raise errors.MetadataChanged(storage.sd_id)
         # VDSM may have started while the lease was taken.
         world.require_may_write(now.pool, request)
         new = new_lines(now, request, storage, world)
-        world.history.keep(storage, now.lines, world.who, request.action)
+        world.attempt.keep(world.history, storage, now.lines)
         new, notes = write_lines(storage, now.lines, new, lease, world)
         notes += settle(storage, now.lines, new, lease, request, world)
     return read_once_more(storage, new, notes, now.lines)
@@ -155,7 +159,7 @@ def wanted(
     return flag.Flag(
         value=request.value,
         reason=request.reason,
-        by=world.who,
+        by=world.attempt.by,
         since=time.strftime(flag.SINCE_FORMAT, time.gmtime()),
         origin=new_origin,
     )
@@ -243,6 +247,7 @@ def write_lines(
         if e.lines:
             old, new = e.lines
         outcome.find(storage, old, new, e, LINGER)
+        world.attempt.written(new)
         note = (
             "the change is on storage, but the write ended with an error, so"
             " a crash of the storage or of this host may still undo it:"

@@ -12,22 +12,22 @@ import stat
 from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
-from vdsm_backup.change import history
+from vdsm_backup.change import copy_record
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.processes import directories
 from vdsm_backup.text import printable
 
 if TYPE_CHECKING:
-    from vdsm_backup.change.history import Copy
+    from vdsm_backup.change.copy_record import Copy
 
 
 def read(path: str) -> Copy:
     """The copy in a file. Raises CopyUnusable."""
     try:
-        record, status = history.read_file(path)
+        record, status = copy_record.read_file(path)
         if status.st_mode & stat.S_IWOTH:
             raise ValueError("every user can write it: chmod o-w")
-        return history.parse(record)
+        return copy_record.parse(record)
     except OSError as e:
         reason = directories.why(e, path)
     except ValueError as e:

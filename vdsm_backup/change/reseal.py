@@ -85,7 +85,7 @@ def reseal(
     Raises ResealRefused, UnsupportedVersion, UnsupportedClass, HostsLive, and
     what Reader.read() and change.change() do.
     """
-    found = _stored(storage)
+    found = _stored(storage, world)
     notes = _notes_on_flag(storage, found, world.history)
     if found.is_sealed:
         return change.Result(False, found.lines, notes, found.lines)
@@ -96,12 +96,12 @@ def reseal(
     with world.lease_of_inactive(values) as lease:
         if storage.read() != found.lines:
             raise errors.MetadataChanged(storage.sd_id)
-        world.history.keep(storage, found.lines, world.who, request.action)
+        world.attempt.keep(world.history, storage, found.lines)
         new, more = change.write_lines(storage, found.lines, new, lease, world)
     return change.read_once_more(storage, new, notes + more, found.lines)
 
 
-def _stored(storage: Reader) -> Stored:
+def _stored(storage: Reader, world: World) -> Stored:
     """
     What is on storage. Raises ResealRefused, UnsupportedVersion,
     UnsupportedClass, and what Reader.read() does.
@@ -113,6 +113,7 @@ def _stored(storage: Reader) -> Stored:
         raise errors.ResealRefused(sd_id, e.reason)
     except errors.DamagedMetadata as e:
         raise errors.ResealRefused(sd_id, e.problem)
+    world.attempt.sees(lines)
     md = md_lines.parse(lines)
     reason = _obstacle(md, sd_id)
     if reason:
@@ -156,7 +157,8 @@ def _notes_on_flag(
     # The copy is only a hint here, so that it cannot be read is no error.
     with contextlib.suppress(errors.Error):
         numbers = history.numbers(storage.sd_id)
-        if numbers and history.get(storage.sd_id, numbers[-1]).action == "set":
+        copy = history.get(storage.sd_id, numbers[-1]) if numbers else None
+        if copy and copy.action == "set" and copy.after is not False:
             notes.append(
                 "this host has set the flag last, after it kept copy"
                 f" {numbers[-1]}, and now the flag is gone: if nobody cleared"

@@ -26,7 +26,7 @@ from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.text import printable
 
 if TYPE_CHECKING:
-    from vdsm_backup.change.history import Copy
+    from vdsm_backup.change.copy_record import Copy
     from vdsm_backup.change.world import World
     from vdsm_backup.metadata.domain import Checked
     from vdsm_backup.storage.base import Reader
@@ -65,6 +65,7 @@ def restore(
     sd_id = storage.sd_id
     wanted = domain.check(copy.lines, sd_id)
     left = _what_is_left(storage)
+    world.attempt.sees(left.lines or [])
     lines, whole = left.lines, left.error is None
     if lines is not None and whole:
         _require_only_flag_differs(sd_id, copy, wanted, lines)
@@ -87,7 +88,7 @@ def restore(
         # VDSM may have started while the lease was taken.
         _require_may_write(wanted.pool, lines, request, world)
         if lines:
-            world.history.keep(storage, lines, world.who, "restore")
+            world.attempt.keep(world.history, storage, lines)
         new, more = change.write_lines(
             storage, lines, copy.lines, lease, world
         )

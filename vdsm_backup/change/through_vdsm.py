@@ -58,7 +58,7 @@ def change_flag(
     Set or clear the flag by asking VDSM.
 
     by: who was named as the one who makes the change; "" if it is who runs
-        this. world.who has it, too.
+        this. world.attempt.by has it, too.
     vdsm: not entered yet; it is entered here when VDSM is asked.
     asking: gives the context in which VDSM makes the change.
 
@@ -67,6 +67,7 @@ def change_flag(
     if the reason has to name somebody, and is too long then.
     """
     first = change.checked(storage)
+    world.attempt.sees(first.lines)
     if not first.pool:
         # The domain was detached since it was found.
         return change.change(storage, request, world)
@@ -91,12 +92,14 @@ def change_flag(
             new = change.new_lines(first, request, storage, world)
             if request.dry_run:
                 return change.Result(True, new, notes, first.lines)
-            who = world.who if plugin.takes_by else None
+            who = world.attempt.by if plugin.takes_by else None
             answer = _ask(storage, first, request, who, world, vdsm, asking)
     except vdsm_client.Unreachable as e:
         raise _attached(storage, first, str(e))
     notes += tuple(printable(note) for note in answer.get("notes", ()))
     new, more = _read_back(storage, request, new)
+    # By VDSM.
+    world.attempt.was_told = True
     changed = answer.get("changed", True)
     return change.Result(changed, new, notes + more, first.lines)
 
@@ -189,6 +192,9 @@ def _ask(
     except vdsm_client.Unanswered as e:
         raise errors.OutcomeUnknown(storage.sd_id, str(e))
     except vdsm_client.Refused as e:
+        # VDSM has told of what it refused. Nobody tells of a change for which
+        # it has no verb, or of one whose end it did not say.
+        world.attempt.was_told = e.code != vdsm_client.METHOD_NOT_FOUND
         if e.code == errors.OutcomeUnknown.code:
             return _outcome(storage, first, request, printable(str(e)))
         if e.code in errors.by_code():

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
 
+    from vdsm_backup.change.attempt import Attempt
     from vdsm_backup.change.change import Request
     from vdsm_backup.change.history import History
 
@@ -28,8 +29,8 @@ class World(Protocol):
         """The copies that this host keeps."""
 
     @property
-    def who(self) -> str:
-        """user@host, for BACKUP_BY."""
+    def attempt(self) -> Attempt:
+        """Who makes the change, for BACKUP_BY; and how far it has come."""
 
     @property
     def settle(self) -> float:

@@ -36,10 +36,14 @@ class Held(Protocol):
     A lease of this host, as our own processes hold it.
 
     fd: keeps the lease, in each process that has it: see lease/connection.py.
+    host_id: by which this host has it, if it is sanlock's.
     """
 
     @property
     def fd(self) -> int: ...
+
+    @property
+    def host_id(self) -> int | None: ...
 
     def check(self) -> None:
         """Raises LeaseLost if the lease is lost."""

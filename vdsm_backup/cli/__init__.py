@@ -18,6 +18,7 @@ run(args, options, ui), which returns the exit code. These only read:
     show.py         all about one domain
     verify.py       what is wrong with domains
     history.py      copies of the metadata, kept before each change
+    log.py          changes and refusals of this host
     explain.py      what an error code means
     config.py       the options of this host, and their files
     check.py        what the guard of this host would do
@@ -43,8 +44,9 @@ What commands have in common:
     readings.py     what was read of a domain, and what of that is wrong
     verification.py what there is to say of domains
     checkup.py      all checks of doctor, in their order
+    log_entries.py  what log tells of, from the journal and the history
     changes.py      make a change, and show it
-    interruption.py what a change says when it is interrupted
+    interruption.py a change that is interrupted, or fails
     completion.py   what the completion of the shell knows of domains
     diagnosis.py    why sanlock, or a write, has failed on a domain
     comparison.py   a kept copy beside the metadata that it replaces

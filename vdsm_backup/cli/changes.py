@@ -9,6 +9,7 @@ import contextlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from vdsm_backup import errors
+from vdsm_backup.change import audit
 from vdsm_backup.cli import (
     comparison,
     diagnosis,
@@ -21,7 +22,6 @@ from vdsm_backup.cli import (
     wiring,
 )
 from vdsm_backup.cli.exits import Exit
-from vdsm_backup.host import caller
 from vdsm_backup.metadata import flag
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.processes import signals
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
+    from vdsm_backup.change.attempt import Attempt
     from vdsm_backup.change.change import Result
-    from vdsm_backup.change.history import Copy
-    from vdsm_backup.cli.interruption import Stage
+    from vdsm_backup.change.copy_record import Copy
     from vdsm_backup.cli.schema import DomainObject
     from vdsm_backup.cli.wiring import HostWorld
     from vdsm_backup.config import Config
@@ -86,7 +86,7 @@ def make(
     args: argparse.Namespace,
     options: Config,
     ui: output.UI,
-    stage: Stage,
+    attempt: Attempt,
     copy: Copy | None = None,
     show_lines: bool = False,
 ) -> Exit:
@@ -94,17 +94,15 @@ def make(
     Make a change by calling `work`, and show the result.
 
     failures: sources on which another domain with the same UUID may be.
-    stage: told how far the change has come.
+    attempt: told how far the change has come. The journal is told of it.
     copy: the kept one that is put back; what differs is then shown.
     show_lines: also show all lines, and what differs.
 
     Raises what `work` raises, and what _require_as_written() does.
     """
     world = wiring.HostWorld(
-        storage, options, args.timeout, ui.progress, storage.twins, stage
+        storage, options, args.timeout, ui.progress, attempt, storage.twins
     )
-    if getattr(args, "by", None):
-        world.who = flag.changed_by(*caller.claimed(args.by))
     tidied: tuple[str, ...] = ()
     try:
         with diagnosis.explaining(storage, options):
@@ -116,6 +114,8 @@ def make(
     # What was done is told, and there is nothing more to do.
     signals.ignore_ends()
     _require_as_written(storage.sd_id, result)
+    if not args.dry_run:
+        tidied += audit.done(attempt, result)
     reading = readings.from_lines(storage, result.lines)
     domain = objects.domain_object(reading)
     notes = [
@@ -154,7 +154,7 @@ def make(
 
 
 def find(
-    args: argparse.Namespace, options: Config, ui: output.UI, stage: Stage
+    args: argparse.Namespace, options: Config, ui: output.UI, attempt: Attempt
 ) -> tuple[Storage, list[Failure]]:
     """
     As target.to_change(), and raises what that does. The lockspace that a
@@ -165,7 +165,7 @@ def find(
         if target.is_short(args.sd):
             sd_id = storage.sd_id
             ui.notes([f"{printable(args.sd)} is storage domain {sd_id}"])
-        stage.sd_id = storage.sd_id
+        attempt.sd_id = storage.sd_id
         return storage, failures
     except errors.Error:
         sd_id = target.plain(args.sd)

@@ -178,6 +178,34 @@ COMMANDS = (
         ),
     ),
     Command(
+        "log",
+        "log",
+        "changes and refusals of this host, by its journal and its history",
+        (
+            MAYBE_SD,
+            option(
+                "--since",
+                metavar="TIME",
+                type=values.since,
+                help="since then: 2h, 7d, 2026-11-22, 2026-11-22T11:40:00Z;"
+                " without the Z it is local time",
+            ),
+            option(
+                "--vm",
+                metavar="UUID",
+                type=values.vm_id,
+                help="only of this VM",
+            ),
+            flag("--refused", "only what was refused"),
+        ),
+        needs_root=True,
+        examples=(
+            "log",
+            "log backups-nfs --since 7d",
+            'log --vm "$VM" --refused',
+        ),
+    ),
+    Command(
         "restore",
         "restore",
         "put a kept copy of the metadata back",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from typing import Any
 
-    from vdsm_backup.change.history import Copy
+    from vdsm_backup.change.copy_record import Copy
 
 # Seconds.
 _UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"))

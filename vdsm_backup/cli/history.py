@@ -22,13 +22,14 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Mapping, Sequence
 
-    from vdsm_backup.change.history import Copy, History
+    from vdsm_backup.change.copy_record import Copy
+    from vdsm_backup.change.history import History
     from vdsm_backup.cli.output import UI
     from vdsm_backup.config import Config
 
-_TITLES = ("N", "TIME", "BEFORE", "BACKUP", "SEAL", "BY")
+_TITLES = ("N", "TIME", "BEFORE", "RESULT", "BACKUP", "SEAL", "BY")
 # The cell that is cut where the table is wider than the terminal.
-_BY = 5
+_BY = 6
 
 
 _NONE = "This host keeps no copies of storage domain {}."
@@ -44,6 +45,11 @@ class CopyObject(TypedDict):
     place: str
     flag: Optional[bool]
     seal: str
+    reason: Optional[str]
+    via: Optional[str]
+    result: Optional[str]
+    after: Optional[bool]
+    code: Optional[int]
 
 
 class HistoryObject(TypedDict):
@@ -74,7 +80,7 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     if args.export:
         ui.whole(history.export(sd_id, args.export))
         return Exit.DONE
-    copies, failed = _read(history, sd_id)
+    copies, failed = history.all(sd_id)
     if ui.as_json:
         found = [copy_object(copy) for copy in copies]
         ui.json(domain=sd_id, copies=found, notes=_notes(failed))
@@ -136,7 +142,7 @@ def _histories(
     failed: list[errors.Error] = []
     for sd_id in ids:
         try:
-            found[sd_id], more = _read(history, sd_id)
+            found[sd_id], more = history.all(sd_id)
         except errors.HistoryFailed as e:
             failed.append(e)
             continue
@@ -164,20 +170,6 @@ def _tell(
     return Exit.PARTLY if failed else Exit.DONE
 
 
-def _read(
-    history: History, sd_id: str
-) -> tuple[list[Copy], list[errors.Error]]:
-    """(copies, the errors of those that could not be read)"""
-    copies: list[Copy] = []
-    failed: list[errors.Error] = []
-    for number in history.numbers(sd_id):
-        try:
-            copies.append(history.get(sd_id, number))
-        except errors.Error as e:
-            failed.append(e)
-    return copies, failed
-
-
 def _notes(failed: Iterable[errors.Error]) -> list[str]:
     return [output.error_line(error) for error in failed]
 
@@ -193,6 +185,11 @@ def copy_object(copy: Copy) -> CopyObject:
         "place": copy.place,
         "flag": _flag(md, copy.domain),
         "seal": md.seal,
+        "reason": copy.reason,
+        "via": copy.via,
+        "result": copy.result,
+        "after": copy.after,
+        "code": copy.code,
     }
 
 
@@ -221,6 +218,7 @@ def _cells(copy: CopyObject) -> tuple[str, ...]:
         str(copy["number"]),
         printable(copy["time"]),
         printable(copy["action"]),
+        printable(copy["result"] or "-"),
         {True: "yes", False: "no", None: "unknown"}[copy["flag"]],
         copy["seal"],
         printable(copy["by"]),

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-What a change says when it is interrupted: whether the domain was changed.
-
-A signal is an exception that may come anywhere. So who writes notes here how
-far the change has come, before and after each step of which that depends.
+The end of a change that does not come to its end: the journal is told, and who
+interrupts it is told whether the domain was changed.
 """
 
 from __future__ import annotations
@@ -12,126 +10,94 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
+from vdsm_backup.change import attempt as attempts
+from vdsm_backup.change import audit
+from vdsm_backup.change.attempt import Attempt
 from vdsm_backup.cli import target
+from vdsm_backup.host import caller
 from vdsm_backup.metadata import flag
-from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.processes import signals
-from vdsm_backup.text import printable
+from vdsm_backup.text import is_uuid, printable
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Mapping, Sequence
-
-_NAME = "DESCRIPTION"
-
-
-class Stage:
-    """
-    How far the change of one domain has come.
-
-    sd_id: its UUID, once it was found.
-    """
-
-    def __init__(self) -> None:
-        self.sd_id = ""
-        self._is_known = True
-        self._changes = 0
-        #: What was written last.
-        self._values: Mapping[str, str] = {}
-
-    @contextlib.contextmanager
-    def write(self) -> Iterator[None]:
-        """
-        For the body of a write. It calls begins() and written().
-
-        An error that is raised says that nothing was written, see Lease in
-        change/world.py; but for OutcomeUnknown.
-        """
-        was_known = self._is_known
-        try:
-            yield
-        except errors.OutcomeUnknown:
-            raise
-        except errors.Error:
-            self._is_known = was_known
-            raise
-
-    @contextlib.contextmanager
-    def by_others(self, values: Mapping[str, str]) -> Iterator[None]:
-        """
-        The body has somebody else make the change. values: those that are on
-        storage then.
-        """
-        self.begins()
-        yield
-        self.changed(values)
-
-    def begins(self) -> None:
-        """From now on, nobody knows what is on storage."""
-        self._is_known = False
-
-    def at_step(self, name: str) -> None:
-        """For the steps of a writer process."""
-        if name == "commit":
-            self.begins()
-
-    def written(self, lines: Sequence[str]) -> None:
-        """These lines are on storage."""
-        self.changed(md_lines.parse(lines).values)
-
-    def changed(self, values: Mapping[str, str]) -> None:
-        """The change is on storage, and these are the values there."""
-        self._values = values
-        self._changes += 1
-        self._is_known = True
-
-    def error(
-        self, interrupt: KeyboardInterrupt, args: argparse.Namespace
-    ) -> errors.Interrupted:
-        """What to say of an interrupt, and what to do next."""
-        state = self._state(args)
-        failed = _failed_before(interrupt)
-        if failed:
-            state += f"; before that: error {failed.code}: {failed}"
-        error = errors.Interrupted(state)
-        error.number = signals.number_of(interrupt)
-        error.next_step = self._next_step(args)
-        return error
-
-    def _state(self, args: argparse.Namespace) -> str:
-        if not self._is_known:
-            return ", and the outcome is unknown (error 982)"
-        if not self._changes:
-            return ", nothing was changed"
-        if self._changes > 1:
-            # settle() in change/change.py.
-            return ", the change was taken back"
-        name = self._values.get(_NAME) or self.sd_id
-        what = "has the right checksum (_SHA_CKSUM) again"
-        if args.command != "reseal":
-            flagged = self._values.get(flag.BACKUP) == "True"
-            what = f"{'IS' if flagged else 'is NOT'} a backup domain"
-        return f" after the change: {printable(name)} {what}"
-
-    def _next_step(self, args: argparse.Namespace) -> str:
-        if self._is_known and not self._changes:
-            again = target.again(args, self.sd_id, with_path=True)
-            return f"to make the change: {again}"
-        return f"look: {target.show(args, self.sd_id)}"
+    from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def told(args: argparse.Namespace) -> Iterator[Stage]:
+def told(args: argparse.Namespace, reason: str = "") -> Iterator[Attempt]:
     """
-    A context in which a change is made. Raises Interrupted, by what the body
-    has noted in the Stage, if a signal ends it.
+    A context in which a change is made. Tells the journal how the change has
+    ended, unless make() of changes.py has done so.
+
+    reason: why the change is made.
+
+    Raises Interrupted, by what the body has noted in the Attempt, if a signal
+    ends it.
     """
-    stage = Stage()
+    by = getattr(args, "by", None)
+    who = caller.claimed(by) if by else caller.user_and_host()
+    attempt = Attempt(
+        args.command, reason, flag.changed_by(*who), attempts.COMMAND
+    )
     try:
-        yield stage
+        yield attempt
     except KeyboardInterrupt as e:
         signals.ignore_ends()
-        raise stage.error(e, args)
+        error = _error(attempt, e, args)
+        _tell(attempt, error, args)
+        raise error
+    except Exception as e:
+        signals.ignore_ends()
+        _tell(attempt, e, args)
+        raise
+
+
+def _tell(
+    attempt: Attempt, error: Exception, args: argparse.Namespace
+) -> None:
+    if args.dry_run or getattr(error, "wrong_usage", False):
+        return
+    if not attempt.sd_id and args.sd:
+        # It was not found.
+        sd = target.plain(args.sd)
+        attempt.sd_id, attempt.name = (sd, "") if is_uuid(sd) else ("", sd)
+    audit.ended(attempt, error)
+
+
+def _error(
+    attempt: Attempt, interrupt: KeyboardInterrupt, args: argparse.Namespace
+) -> errors.Interrupted:
+    """What to say of an interrupt, and what to do next."""
+    state = _state(attempt, args)
+    failed = _failed_before(interrupt)
+    if failed:
+        state += f"; before that: error {failed.code}: {failed}"
+    error = errors.Interrupted(state)
+    error.number = signals.number_of(interrupt)
+    error.next_step = _next_step(attempt, args)
+    return error
+
+
+def _state(attempt: Attempt, args: argparse.Namespace) -> str:
+    if not attempt.is_known:
+        return ", and the outcome is unknown (error 982)"
+    if not attempt.changes:
+        return ", nothing was changed"
+    if attempt.changes > 1:
+        # settle() in change/change.py.
+        return ", the change was taken back"
+    what = "has the right checksum (_SHA_CKSUM) again"
+    if args.command != "reseal":
+        what = f"{'IS' if attempt.is_flagged else 'is NOT'} a backup domain"
+    return f" after the change: {printable(attempt.written_name)} {what}"
+
+
+def _next_step(attempt: Attempt, args: argparse.Namespace) -> str:
+    if attempt.is_known and not attempt.changes:
+        again = target.again(args, attempt.sd_id, with_path=True)
+        return f"to make the change: {again}"
+    return f"look: {target.show(args, attempt.sd_id)}"
 
 
 def _failed_before(interrupt: KeyboardInterrupt) -> errors.Error | None:

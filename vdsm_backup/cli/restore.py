@@ -18,7 +18,9 @@ from vdsm_backup.text import printable
 if TYPE_CHECKING:
     import argparse
 
-    from vdsm_backup.change.history import Copy, History
+    from vdsm_backup.change.attempt import Attempt
+    from vdsm_backup.change.copy_record import Copy
+    from vdsm_backup.change.history import History
     from vdsm_backup.change.world import World
     from vdsm_backup.cli.exits import Exit
     from vdsm_backup.cli.output import UI
@@ -34,8 +36,8 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     # read. So it is read by whoever has started us.
     brought = copy_file.read(args.file) if args.file else None
     become_user(options)
-    with interruption.told(args) as stage, forks.up(changes.USERS_TOO):
-        return _restore(brought, args, options, ui, stage)
+    with interruption.told(args) as attempt, forks.up(changes.USERS_TOO):
+        return _restore(brought, args, options, ui, attempt)
 
 
 def _restore(
@@ -43,9 +45,9 @@ def _restore(
     args: argparse.Namespace,
     options: Config,
     ui: UI,
-    stage: interruption.Stage,
+    attempt: Attempt,
 ) -> Exit:
-    storage, failures = changes.find(args, options, ui, stage)
+    storage, failures = changes.find(args, options, ui, attempt)
     with changes.tidying_if_refused(storage, args, options, ui):
         copy, skipped, name = _chosen(
             brought, storage.sd_id, args, options, ui
@@ -73,7 +75,7 @@ def _restore(
         return dataclasses.replace(result, notes=(*skipped, *result.notes))
 
     return changes.make(
-        storage, failures, work, words, args, options, ui, stage, copy
+        storage, failures, work, words, args, options, ui, attempt, copy
     )
 
 

@@ -20,6 +20,7 @@ from vdsm_backup.storage.meant import ambiguous
 if TYPE_CHECKING:
     import argparse
 
+    from vdsm_backup.change.attempt import Attempt
     from vdsm_backup.change.world import World
     from vdsm_backup.cli.exits import Exit
     from vdsm_backup.cli.output import UI
@@ -56,8 +57,11 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
         replace=getattr(args, "replace", False),
     )
     children = changes.USERS_TOO if request.value else changes.CHILDREN
-    with interruption.told(args) as stage, forks.up(children):
-        return _change(request, args, options, ui, stage)
+    with (
+        interruption.told(args, request.reason) as attempt,
+        forks.up(children),
+    ):
+        return _change(request, args, options, ui, attempt)
 
 
 def _change(
@@ -65,9 +69,9 @@ def _change(
     args: argparse.Namespace,
     options: Config,
     ui: UI,
-    stage: interruption.Stage,
+    attempt: Attempt,
 ) -> Exit:
-    storage, failures = changes.find(args, options, ui, stage)
+    storage, failures = changes.find(args, options, ui, attempt)
 
     def work(world: World) -> change.Result:
         # A domain that is in a pool is changed by VDSM, any other by us. In
@@ -94,7 +98,7 @@ def _change(
             request,
             world,
             vdsm,
-            lambda: stage.by_others(wanted),
+            lambda: attempt.by_others(wanted),
             args.by or "",
         )
 
@@ -106,5 +110,5 @@ def _change(
         args,
         options,
         ui,
-        stage,
+        attempt,
     )

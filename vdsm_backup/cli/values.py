@@ -62,6 +62,29 @@ def vm_id(text: str) -> str:
     return lower
 
 
+def since(text: str) -> float:
+    """
+    A time in the past, in seconds since the epoch: how long ago, such as 2h,
+    or a date, with or without a time of day. Without a Z it is local time.
+    """
+    # Few commands are given a time.
+    import time
+    from datetime import datetime
+
+    ago = re.fullmatch(_TIME, text)
+    if ago:
+        return time.time() - int(ago[1]) * _UNITS[ago[2]]
+    try:
+        # Python 3.9 knows no Z.
+        date = datetime.fromisoformat(re.sub("Z$", "+00:00", text))
+        return max(date.timestamp(), 0.0)
+    except (ValueError, OverflowError, OSError):
+        raise argparse.ArgumentTypeError(
+            f"{text!a} is no time such as 2h, 2026-11-22 or"
+            " 2026-11-22T11:40:00Z"
+        )
+
+
 def permit_time(text: str) -> int:
     """Seconds of a time such as 2h."""
     found = re.fullmatch(_TIME, text)

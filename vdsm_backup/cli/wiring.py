@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
 from vdsm_backup.change import change, history, write
-from vdsm_backup.cli import interruption, maintenance, tidying
+from vdsm_backup.cli import maintenance, tidying
 from vdsm_backup.host import (
-    caller,
     filesystems,
     hosted_engine,
     mounts,
@@ -26,7 +25,7 @@ from vdsm_backup.lease import client
 from vdsm_backup.lease import local as lease_local
 from vdsm_backup.lease.request import LeaseRequest
 from vdsm_backup.lvm import activation
-from vdsm_backup.metadata import domain, flag
+from vdsm_backup.metadata import domain
 from vdsm_backup.storage.block import BlockStorage
 from vdsm_backup.storage.file import IDS, FileStorage
 from vdsm_backup.text import printable
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
+    from vdsm_backup.change.attempt import Attempt
     from vdsm_backup.config import Config
     from vdsm_backup.storage.base import LeasePaths, Storage
 
@@ -75,16 +75,16 @@ class HostWorld:
         options: Config,
         timeout: float | None,
         progress: Callable[[str], None],
+        attempt: Attempt,
         twins: Sequence[Storage] = (),
-        stage: interruption.Stage | None = None,
     ) -> None:
         """
         timeout: seconds for the lease. None: the configured ones.
         progress: called with a text for somebody who waits.
+        attempt: told how far the change has come.
         twins: of the storage, see Storage.
-        stage: told how far the change has come.
         """
-        self._stage = stage or interruption.Stage()
+        self.attempt = attempt
         self._twins = twins
         self._storage = storage
         self._options = options
@@ -98,7 +98,6 @@ class HostWorld:
         self.progress = progress
         self.settle: float = options.settle
         self.history = make_history(options)
-        self.who = flag.changed_by(*caller.user_and_host())
 
     def users(self) -> users.Users:
         return who_uses(self._storage, self._options)
@@ -138,6 +137,7 @@ class HostWorld:
             self._activation = self._make_activation()
         with storage.lease_paths(self._activation) as paths:
             with self._take_lease(paths, values) as held:
+                self.attempt.host_id = held.host_id
                 yield _Lease(functools.partial(self._write, held))
 
     def tidy(self) -> tuple[str, ...]:
@@ -261,12 +261,12 @@ class HostWorld:
     def _write(
         self, held: write.Held, old: list[str] | None, new: list[str]
     ) -> list[str]:
-        stage, timeout = self._stage, self._options.io_timeout
-        with stage.write():
+        attempt, timeout = self.attempt, self._options.io_timeout
+        with attempt.write():
             lines = write.run(
-                self._storage, old, new, held, timeout, stage.at_step
+                self._storage, old, new, held, timeout, attempt.at_step
             )
-            stage.written(lines)
+            attempt.written(lines)
         return lines
 
 

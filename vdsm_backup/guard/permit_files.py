@@ -18,6 +18,7 @@ from vdsm_backup.text import is_uuid
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Union
 
     Found = Union[permits.Permit, errors.PermitUnusable]
@@ -40,6 +41,15 @@ def make(
     Returns the permit, and whether the journal has taken that it was made.
     Raises PermitFailed.
     """
+    with _told_of_failures(vm_id, reason, by):
+        made = _make(directory, vm_id, seconds, reason, by)
+    text = f"VM {vm_id} may use flagged domains on this host: {made}"
+    return made, _tell(text, journal.WARNING, "done", vm_id, reason, by)
+
+
+def _make(
+    directory: str, vm_id: str, seconds: int, reason: str, by: str
+) -> permits.Permit:
     path = permits.path_of(directory, vm_id)
     try:
         _require_root()
@@ -65,18 +75,27 @@ def make(
         raise errors.PermitFailed("made", path, e.reason)
     if made is None:
         raise errors.PermitFailed("made", path, "somebody has removed it")
-    text = f"VM {vm_id} may use flagged domains on this host: {made}"
-    return made, _tell(text, journal.WARNING, "done", vm_id, reason, by)
+    return made
 
 
 def revoke(directory: str, vm_id: str, by: str) -> bool:
     """
     Remove the permit of a VM, whatever it is worth. Returns whether there was
-    one. The journal is told.
+    one. The journal is told, also that there was none.
 
     vm_id, by: as in make(). Raises PermitFailed.
     """
-    path = permits.path_of(directory, vm_id)
+    with _told_of_failures(vm_id, None, by):
+        was_there = _remove(permits.path_of(directory, vm_id))
+    text = f"The permit of VM {vm_id} was revoked by {by}"
+    if not was_there:
+        text = f"VM {vm_id} has no permit that {by} could revoke"
+    _tell(text, journal.NOTICE, "undone", vm_id, None, by)
+    return was_there
+
+
+def _remove(path: str) -> bool:
+    """Returns whether it was there. Raises PermitFailed."""
     try:
         _require_root()
         os.unlink(path)
@@ -85,8 +104,6 @@ def revoke(directory: str, vm_id: str, by: str) -> bool:
     except (OSError, ValueError) as e:
         reason = getattr(e, "strerror", None) or str(e)
         raise errors.PermitFailed("removed", path, reason)
-    text = f"The permit of VM {vm_id} was revoked by {by}"
-    _tell(text, journal.NOTICE, "undone", vm_id, None, by)
     return True
 
 
@@ -142,6 +159,26 @@ def _replace(path: str, content: dict[str, object]) -> None:
         raise
 
 
+@contextlib.contextmanager
+def _told_of_failures(
+    vm_id: str, reason: str | None, by: str
+) -> Iterator[None]:
+    """The body makes or removes a permit. The journal is told if it fails."""
+    try:
+        yield
+    except errors.PermitFailed as e:
+        text = f"The permit of VM {vm_id}: {e}"
+        _tell(text, journal.ERR, "failed", vm_id, reason, by, code=e.code)
+        raise
+    except KeyboardInterrupt:
+        text = (
+            f"Interrupted: whether VM {vm_id} has a permit is not known:"
+            " vdsm-backup-domain permit --list"
+        )
+        _tell(text, journal.WARNING, "interrupted", vm_id, reason, by)
+        raise
+
+
 def _tell(
     text: str,
     priority: int,
@@ -149,6 +186,7 @@ def _tell(
     vm_id: str,
     reason: str | None,
     by: str,
+    **more: object,
 ) -> bool:
     return journal.send(
         text,
@@ -159,4 +197,5 @@ def _tell(
         vm_id=vm_id,
         reason=reason,
         by=by,
+        **more,
     )

@@ -49,8 +49,10 @@ class Held:
     """
     A lease that we have, as client.Held.
 
-    fd: of the locked file.
+    fd: of the locked file. host_id: none.
     """
+
+    host_id: int | None = None
 
     def __init__(self, fd: int) -> None:
         self.fd = fd

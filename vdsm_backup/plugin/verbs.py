@@ -18,8 +18,11 @@ import logging
 from typing import TYPE_CHECKING
 
 from vdsm_backup import config, errors
-from vdsm_backup.change import change, history
+from vdsm_backup.change import attempt as attempts
+from vdsm_backup.change import audit, change, history
+from vdsm_backup.change.attempt import Attempt
 from vdsm_backup.host import hosted_engine
+from vdsm_backup.metadata import domain as metadata_domain
 from vdsm_backup.metadata import flag
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.plugin import (
@@ -98,23 +101,26 @@ def hsm_set(config_path: str | None) -> Function:
             # everything else may be invalid then, too.
             who, notes = caller.who(by)
             request = _request(backup, reason, expected)
-            options = config.load(config_path)
-            domain = storage.open_domain(sdUUID)
-            pool_id = change.checked(domain).pool
-            _require_attached(sdUUID, pool_id)
-            # In the order in which attach takes them. While we have the
-            # pool's lock the SPM is not stopped and the domain not moved. The
-            # domain's is a shared one: an exclusive lock would wait for each
-            # copy of a disk. The third lock is ours alone: one change at a
-            # time.
-            vars.task.getSharedLock(hsm.STORAGE, pool_id)
-            vars.task.getSharedLock(hsm.STORAGE, sdUUID)
-            vars.task.getExclusiveLock(hsm.STORAGE, f"{sdUUID}_backup")
-            pool = self.getPool(pool_id)
-            _require_spm(pool)
-            result = pool.setSDBackup(domain, request, options, who)
-            result["notes"] += notes
-            return {"result": result}
+            with _told(sdUUID, request, who) as attempt:
+                options = config.load(config_path)
+                domain = storage.open_domain(sdUUID)
+                lines = domain.read()
+                attempt.sees(lines)
+                pool_id = metadata_domain.check(lines, sdUUID).pool
+                _require_attached(sdUUID, pool_id)
+                # In the order in which attach takes them. While we have the
+                # pool's lock the SPM is not stopped and the domain not moved.
+                # The domain's is a shared one: an exclusive lock would wait
+                # for each copy of a disk. The third lock is ours alone: one
+                # change at a time.
+                vars.task.getSharedLock(hsm.STORAGE, pool_id)
+                vars.task.getSharedLock(hsm.STORAGE, sdUUID)
+                vars.task.getExclusiveLock(hsm.STORAGE, f"{sdUUID}_backup")
+                pool = self.getPool(pool_id)
+                _require_spm(pool)
+                result = pool.setSDBackup(domain, request, options, attempt)
+                result["notes"] += notes
+                return {"result": result}
 
     return hsm.public(setStorageDomainBackup)
 
@@ -196,13 +202,14 @@ def pool_set(config_path: str | None) -> Function:
         domain: VdsmStorage,
         request: change.Request,
         options: config.Config,
-        who: str,
+        attempt: Attempt,
     ) -> dict[str, Any]:
         self._assert_sd_in_pool(domain.sd_id)
-        world = _World(self, domain, options, who)
+        world = _World(self, domain, options, attempt)
         result = change.change(domain, request, world)
         if result.destroyed:
             raise result.destroyed
+        notes = [*result.notes, *audit.done(attempt, result)]
         found = flag.read(md_lines.parse(result.lines).values, domain.sd_id)
         log.info(
             "Backup flag of domain %s: %s, changed: %s",
@@ -210,7 +217,7 @@ def pool_set(config_path: str | None) -> Function:
             found,
             result.changed,
         )
-        shown = {"changed": result.changed, "notes": list(result.notes)}
+        shown = {"changed": result.changed, "notes": notes}
         return {**shown, **_shown(found)}
 
     return securable._secure_method(setSDBackup)
@@ -224,12 +231,12 @@ class _World:
         pool: StoragePool,
         domain: VdsmStorage,
         options: config.Config,
-        who: str,
+        attempt: Attempt,
     ) -> None:
+        self.attempt = attempt
         self._pool = pool
         self._domain = domain
         self.history = history.History(options.history_dir)
-        self.who = who
         self.settle: float = options.settle
 
     def progress(self, text: str) -> None:
@@ -238,7 +245,8 @@ class _World:
     @contextlib.contextmanager
     def lease(self, values: Mapping[str, str]) -> Iterator[Lease]:
         with lease.taken(self._pool, self._domain.domain):
-            yield self._domain
+            self.attempt.host_id = self._pool.id
+            yield _Lease(self._domain, self.attempt)
 
     def users(self) -> Users:
         return vms.find(self._domain.sd_id)
@@ -251,6 +259,36 @@ class _World:
         _require_attached(self._domain.sd_id, pool)
         if pool != self._pool.spUUID:
             raise errors.MetadataChanged(self._domain.sd_id)
+
+
+class _Lease:
+    """The change.world.Lease that a _World gives."""
+
+    def __init__(self, domain: VdsmStorage, attempt: Attempt) -> None:
+        self._domain = domain
+        self._attempt = attempt
+
+    def write(self, old: list[str] | None, new: list[str]) -> list[str]:
+        with self._attempt.write():
+            self._attempt.begins()
+            lines = self._domain.write(old, new)
+            self._attempt.written(lines)
+        return lines
+
+
+@contextlib.contextmanager
+def _told(sd_id: str, request: change.Request, who: str) -> Iterator[Attempt]:
+    """
+    A context in which a change is made. Tells the journal if it fails, also
+    by an error of VDSM; StoragePool.setSDBackup tells if it does not.
+    """
+    attempt = Attempt(request.action, request.reason, who, attempts.VDSM)
+    attempt.sd_id = sd_id
+    try:
+        yield attempt
+    except Exception as e:
+        audit.ended(attempt, e)
+        raise
 
 
 def _require_spm(pool: StoragePool) -> None:

@@ -16,7 +16,8 @@ from vdsm_backup.text import printable
 from vdsm_backup.verify.findings import Findings
 
 if TYPE_CHECKING:
-    from vdsm_backup.change.history import Copy, History
+    from vdsm_backup.change.copy_record import Copy
+    from vdsm_backup.change.history import History
     from vdsm_backup.metadata.flag import Flag
 
 # The names of records in run_dir, and what each says that a run has left.
@@ -29,8 +30,8 @@ _RECORDS = (
     ("{}.lvs", "LVs active on this host"),
 )
 
-# Results in the records of newer versions that say that nothing was changed.
-_FAILED = ("failed", "refused", "undone")
+# Results of changes that may have changed nothing: their `after` tells.
+_FAILED = ("failed", "refused", "undone", "interrupted")
 
 # The action that keeps the flag as it is.
 _NO_CHANGE = "reseal"
@@ -97,7 +98,7 @@ def _last_change(sd_id: str, history: History) -> Copy | None:
     """
     for number in reversed(history.numbers(sd_id)):
         copy = history.get(sd_id, number)
-        failed = getattr(copy, "result", None) in _FAILED
+        failed = copy.result in _FAILED and not copy.after
         if not failed and copy.action != _NO_CHANGE:
             return copy
     return None

@@ -10,7 +10,8 @@ import pytest
 from tests.support.world import SD, make
 from vdsm_backup import errors
 from vdsm_backup.change import copy_file
-from vdsm_backup.change.history import MAX_RECORD, History
+from vdsm_backup.change.copy_record import MAX_RECORD
+from vdsm_backup.change.history import History
 
 
 @pytest.fixture
@@ -123,7 +124,7 @@ def test_no_record(path, data):
 
 
 @pytest.mark.parametrize(
-    "schema", [0, 2, 1.0, True, "1", None, [1], 10**30, "\x1b[2J"]
+    "schema", [0, 3, 1.0, True, "1", None, [1], 10**30, "\x1b[2J"]
 )
 def test_another_schema(path, record, schema):
     path.write_text(json.dumps({**json.loads(record), "schema": schema}))

@@ -27,10 +27,10 @@ def changed(host):
 def test_copies(changed):
     done = changed.run("history", A)
     title, *rows = [line.split() for line in done.out.splitlines()]
-    assert title == ["N", "TIME", "BEFORE", "BACKUP", "SEAL", "BY"]
-    assert [(row[0], *row[2:5]) for row in rows] == [
-        ("1", "set", "no", "valid"),
-        ("2", "clear", "yes", "valid"),
+    assert title == "N TIME BEFORE RESULT BACKUP SEAL BY".split()
+    assert [(row[0], *row[2:6]) for row in rows] == [
+        ("1", "set", "done", "no", "valid"),
+        ("2", "clear", "done", "yes", "valid"),
     ]
     assert (done.code, done.err) == (0, "")
 
@@ -44,6 +44,9 @@ def test_json(changed):
     assert first["place"] == os.path.join(changed.mount, A)
     found = [(c["number"], c["action"], c["flag"]) for c in (first, second)]
     assert found == [(1, "set", False), (2, "clear", True)]
+    ended = [(c["result"], c["after"], c["via"]) for c in (first, second)]
+    assert ended == [("done", True, "command"), ("done", False, "command")]
+    assert (first["code"], bool(first["reason"])) == (None, True)
 
 
 def test_show(changed):

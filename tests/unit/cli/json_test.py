@@ -31,6 +31,7 @@ def text():
         ("USERS", commandline.USERS),
         ("CHECK", commandline.CHECK),
         ("COPY", commandline.COPY | {"lines"}),
+        ("LOGGED", commandline.LOGGED),
         ("DIFFERENCE", commandline.DIFFERENCE),
         ("OPTION", commandline.OPTION),
         ("EXPLANATION", {"code", "name", "exit_code", "text"}),

@@ -9,8 +9,10 @@ from tests.support.storage import filedomain
 from tests.support.storage.memory import MemoryStorage
 from tests.support.verifyfixtures import A, only_notes, problems
 from vdsm_backup.change import history
+from vdsm_backup.metadata import flag
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.processes.records import Record
+from vdsm_backup.verify import host as verify_host
 
 pytest_plugins = ["tests.support.verifyfixtures"]
 
@@ -67,6 +69,31 @@ def test_flag_that_this_host_has_set(host, actions, values, lost):
     copy = [copy for copy in kept if copy.action == "set"][-1]
     for word in ("admin@host1", copy.time, f"copy {copy.number} "):
         assert word in message
+
+
+@pytest.mark.parametrize(
+    "result, after, lost",
+    [
+        ("done", True, True),
+        ("unknown", None, True),
+        ("undone", False, False),
+        ("failed", False, False),
+        # Its undo has failed.
+        ("failed", True, True),
+        # Somebody else has changed it.
+        ("failed", None, False),
+        ("refused", False, False),
+        ("interrupted", False, False),
+        ("interrupted", True, True),
+    ],
+)
+def test_how_the_last_change_has_ended(tmp_path, result, after, lost):
+    copies = history.History(str(tmp_path))
+    copy = copies.keep(MemoryStorage(A, []), LINES, "admin@host1", "set")
+    copies.conclude(copy, result, after, None)
+    now = flag.read({}, A)
+    found = verify_host.check(A, now, copies, str(tmp_path / "run"))
+    assert [error.code for error in found.problems] == [9623] * lost
 
 
 def test_history_that_cannot_be_read_is_a_note(host, dom_md):

@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.storage import filedomain
 from vdsm_backup import config, errors
+from vdsm_backup.change.attempt import COMMAND, Attempt
 from vdsm_backup.cli import wiring
 from vdsm_backup.host import mounts
 from vdsm_backup.host.mounts import Mount
@@ -58,7 +59,10 @@ def paths(tmp_path):
 def take(paths, kind="file", **values):
     storage = types.SimpleNamespace(sd_id=SD, kind=kind, io_user=None)
     values = filedomain.metadata(SD, **values)
-    world = wiring.HostWorld(storage, config.load(os.devnull), 1, print)
+    world = wiring.HostWorld(
+        *(storage, config.load(os.devnull), 1, print),
+        Attempt("set", "why", "admin@host1", COMMAND),
+    )
     return world._take_lease(paths, values)
 
 

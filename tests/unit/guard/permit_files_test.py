@@ -64,7 +64,8 @@ def test_none_is_made_where_others_may_write(directory, entries, mode):
     os.chmod(directory, mode)
     with pytest.raises(errors.PermitFailed, match="others may write there"):
         make(directory)
-    assert (os.listdir(directory), entries) == ([], [])
+    assert os.listdir(directory) == []
+    failed(entries)
 
 
 @needs_root
@@ -82,7 +83,8 @@ def test_one_that_cannot_be_written_leaves_the_old_one(
     with pytest.raises(errors.PermitFailed, match="No space left"):
         make(directory)
     assert permits.find(directory, VM) == old
-    assert (os.listdir(directory), entries) == ([f"{VM}.json"], [])
+    assert os.listdir(directory) == [f"{VM}.json"]
+    failed(entries)
 
 
 def test_only_root(directory, entries, monkeypatch):
@@ -91,7 +93,9 @@ def test_only_root(directory, entries, monkeypatch):
         make(directory)
     with pytest.raises(errors.PermitFailed, match="only root"):
         permit_files.revoke(directory, VM, "x@y")
-    assert (os.listdir(directory), entries) == ([], [])
+    assert os.listdir(directory) == []
+    failed(entries[:1])
+    failed(entries[1:])
 
 
 @needs_root
@@ -106,7 +110,31 @@ def test_revoke(directory, entries):
     assert (entry["action"], entry["result"]) == ("permit", "undone")
     assert (entry["vm_id"], entry["by"]) == (VM, "root@host1")
     assert not permit_files.revoke(directory, VM, "root@host1")
-    assert len(entries) == 1
+    _, entry = entries
+    assert (entry["action"], entry["result"]) == ("permit", "undone")
+    assert "has no permit" in entry["message"]
+
+
+@needs_root
+def test_interrupted(directory, entries, monkeypatch):
+    """The permit may be there, and the journal says so."""
+
+    def interrupt(directory, vm_id):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(permits, "read", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        make(directory)
+    assert os.listdir(directory) == [f"{VM}.json"]
+    (entry,) = entries
+    assert (entry["priority"], entry["result"]) == (4, "interrupted")
+
+
+def failed(entries):
+    (entry,) = entries
+    assert (entry["action"], entry["result"]) == ("permit", "failed")
+    assert (entry["priority"], entry["code"]) == (3, 9607)
+    assert (entry["vm_id"], VM in entry["message"]) == (VM, True)
 
 
 @needs_root

@@ -286,13 +286,15 @@ def found_as_local(sd_id, path):
 def set_by_its_pool(sd_id, path):
     """The code of the error. path: of our configuration."""
     from vdsm_backup import config
+    from vdsm_backup.change.attempt import VDSM, Attempt
     from vdsm_backup.plugin import storage, verbs
 
     domain = storage.open_domain(sd_id)
     request = verbs._request(True, "x", None)
     pool = inside.hsm._pool
+    attempt = Attempt("set", "x", "admin@host1", VDSM)
     return code_of(
-        lambda: pool.setSDBackup(domain, request, config.load(path), "a@b")
+        lambda: pool.setSDBackup(domain, request, config.load(path), attempt)
     )
 
 

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+log: changes and refusals of this host, from its journal and its history. Reads
+no storage, unless SD is a name that neither of them knows.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from typing import TYPE_CHECKING
+
+from vdsm_backup import errors
+from vdsm_backup.cli import layout, log_entries, output, target, wiring
+from vdsm_backup.cli.exits import Exit
+from vdsm_backup.host import journal_entries, journalctl
+from vdsm_backup.metadata import flag
+from vdsm_backup.text import begins_uuid, is_uuid, listed, printable
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterable, Sequence
+
+    from vdsm_backup.change.copy_record import Copy
+    from vdsm_backup.change.history import History
+    from vdsm_backup.cli.log_entries import LogEntry
+    from vdsm_backup.cli.output import UI
+    from vdsm_backup.config import Config
+
+_TITLES = ("TIME", "WHAT", "RESULT", "DOMAIN", "VM", "TEXT")
+# The cell that is cut where the table is wider than the terminal.
+_TEXT = 5
+
+# Columns of the name of a domain or a VM, on a terminal.
+_NAME = 16
+
+# Characters of a UUID that stand for it in a table.
+_SHORT = 8
+
+
+def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
+    """
+    Returns PARTLY if a part of the journal or of the history could not be
+    read.
+
+    Raises AmbiguousDomain, and what target.uuid_of() does for an SD that is
+    known neither to the journal nor to the history.
+    """
+    history = wiring.make_history(options)
+    reading = journalctl.read([0, options.uid], args.since)
+    copies, failed = _copies(history)
+    found = log_entries.merged(reading.entries, copies, socket.gethostname())
+    if args.since is not None:
+        first = _text(args.since)
+        found = [entry for entry in found if entry["time"] >= first]
+    if args.sd:
+        is_meant = _meant(args.sd, found, copies, options, ui)
+        found = [entry for entry in found if is_meant(entry)]
+    if args.vm:
+        found = [entry for entry in found if entry["vm_id"] == args.vm]
+    if args.refused:
+        refused = journal_entries.REFUSED
+        found = [entry for entry in found if entry["result"] == refused]
+    notes = [*reading.problems, *map(output.error_line, failed)]
+    begins = reading.since
+    if not ui.as_json and args.since and begins and begins <= args.since:
+        # It reaches back far enough.
+        begins = None
+    _show(found, begins, notes, ui)
+    return Exit.PARTLY if notes else Exit.DONE
+
+
+def _copies(history: History) -> tuple[list[Copy], list[errors.Error]]:
+    """(all copies, the errors of those that could not be read)"""
+    copies: list[Copy] = []
+    failed: list[errors.Error] = []
+    try:
+        for sd_id in history.domains():
+            found, more = history.all(sd_id)
+            copies += found
+            failed += more
+    except errors.HistoryFailed as e:
+        failed.append(e)
+    return copies, failed
+
+
+def _meant(
+    sd: str,
+    found: Sequence[LogEntry],
+    copies: Iterable[Copy],
+    options: Config,
+    ui: UI,
+) -> Callable[[LogEntry], bool]:
+    """Whether an entry is of the domain that SD means."""
+    sd = target.plain(sd)
+    if is_uuid(sd):
+        return lambda entry: entry["domain"] == sd
+    short = sd.lower() if begins_uuid(sd.lower()) else None
+    ids = {
+        entry["domain"]
+        for entry in found
+        if entry["domain"]
+        and (
+            entry["name"] == sd
+            or (short and entry["domain"].startswith(short))
+        )
+    }
+    if len(ids) > 1:
+        subject = f'Storage domain "{printable(sd)}"'
+        raise errors.AmbiguousDomain(subject, listed(sorted(ids)))
+    # What was tried on a domain that was not found then.
+    lost = any(e["name"] == sd and not e["domain"] for e in found)
+    if not (ids or lost):
+        kept = {copy.domain for copy in copies}
+        ids = {target.uuid_of(sd, kept, options, ui.waits_for)}
+    if ids:
+        ui.notes([f"{printable(sd)} is storage domain {min(ids)}"])
+    return lambda entry: (
+        entry["domain"] in ids if entry["domain"] else entry["name"] == sd
+    )
+
+
+def _show(
+    found: Sequence[LogEntry],
+    since: float | None,
+    notes: list[str],
+    ui: UI,
+) -> None:
+    begins = None if since is None else _text(since)
+    if ui.as_json:
+        ui.json(entries=found, since=begins, notes=notes)
+        return
+    if found:
+        rows = [_cells(entry, ui.width is not None) for entry in found]
+        ui.lines(layout.table(_TITLES, rows, ui.width, _TEXT))
+    else:
+        ui.lines(["Nothing is known of such changes and refusals here."])
+    if begins:
+        ui.notes([f"the journal of this host reaches back to {begins}"])
+    ui.notes(notes)
+
+
+def _cells(entry: LogEntry, short: bool) -> tuple[str, ...]:
+    return (
+        printable(entry["time"]),
+        printable(entry["action"] or entry["operation"] or "-"),
+        printable(entry["result"] or "-"),
+        _name(entry["name"], entry["domain"], short),
+        _name(entry["vm"], entry["vm_id"], short),
+        _words(entry),
+    )
+
+
+def _name(name: str | None, uuid: str | None, short: bool) -> str:
+    """Of a domain or a VM."""
+    if short:
+        return layout.cut(printable(name or (uuid or "-")[:_SHORT]), _NAME)
+    shown = printable(uuid or "-")
+    return f"{printable(name)} ({shown})" if name else shown
+
+
+def _words(entry: LogEntry) -> str:
+    """What there is to say beside the other cells."""
+    if not entry["by"]:
+        return printable(entry["message"])
+    words = f"by {printable(entry['by'])}"
+    if entry["reason"]:
+        words += f": {printable(entry['reason'])}"
+    if entry["code"]:
+        words += f" (error {entry['code']})"
+    return words
+
+
+def _text(seconds: float) -> str:
+    return time.strftime(flag.SINCE_FORMAT, time.gmtime(seconds))
