@@ -80,11 +80,10 @@ def ours(tmp_path):
 
 def change(storage, ours, vdsm, request=world.SET, by="", **more):
     request = dataclasses.replace(request, **more)
+    asking = ours.of(storage)
     # --by, as the command line has it.
-    who = {"who": by} if by else {}
-    return through_vdsm.change_flag(
-        storage, request, ours.of(storage, **who), vdsm, by=by
-    )
+    asking.attempt.by = by or asking.attempt.by
+    return through_vdsm.change_flag(storage, request, asking, vdsm, by=by)
 
 
 def refused(storage, ours, vdsm, error=errors.DomainAttached, **more):
@@ -97,7 +96,7 @@ def refused(storage, ours, vdsm, error=errors.DomainAttached, **more):
 
 def test_vdsm_makes_the_change(storage, ours, vdsm):
     result = change(storage, ours, vdsm)
-    who = ours.of(storage).who
+    who = ours.of(storage).attempt.by
     assert vdsm.asked == [(world.SD, True, "why it is", False, who)]
     assert vdsm.closed
     assert result.changed
@@ -412,7 +411,7 @@ def test_nobody_tells_if_it_was_not_asked(storage, ours, vdsm):
     ours.users = [Users()]
     vdsm.fails["set"] = Refused(METHOD_NOT_FOUND, "no such verb")
     assert not told(storage, ours, vdsm, errors.DomainAttached)
-    vdsm.plugin = False
+    vdsm.has = None
     assert not told(storage, ours, vdsm, errors.DomainAttached)
 
 

@@ -69,12 +69,14 @@ def test_what_is_read_again_is_what_may_be_too_old(
     """What was read at one time with others is older than it looks."""
     made = []
     monkeypatch.setattr(
-        verdict, "Guard", lambda *args, settle: made.append(settle)
+        verdict,
+        "Guard",
+        lambda *args, settle, lag: made.append((settle, lag)),
     )
     options.settle = 3
     locations = [Location(A, BLOCK), Location(B, BLOCK)][:count]
     guard_host.make_guard(options, 1, locations=locations)
-    assert made == [3 - lag]
+    assert made == [(3, lag)]
 
 
 def test_a_vm_is_read_together(options, monkeypatch):
