@@ -98,8 +98,8 @@ def change_flag(
         raise _attached(storage, first, str(e))
     notes += tuple(printable(note) for note in answer.get("notes", ()))
     new, more = _read_back(storage, request, new)
-    # By VDSM.
-    world.attempt.was_told = True
+    # By VDSM, if its plugin is not older than what tells the journal.
+    world.attempt.was_told = plugin.takes_by
     changed = answer.get("changed", True)
     return change.Result(changed, new, notes + more, first.lines)
 
@@ -194,7 +194,9 @@ def _ask(
     except vdsm_client.Refused as e:
         # VDSM has told of what it refused. Nobody tells of a change for which
         # it has no verb, or of one whose end it did not say.
-        world.attempt.was_told = e.code != vdsm_client.METHOD_NOT_FOUND
+        world.attempt.was_told = (
+            who is not None and e.code != vdsm_client.METHOD_NOT_FOUND
+        )
         if e.code == errors.OutcomeUnknown.code:
             return _outcome(storage, first, request, printable(str(e)))
         if e.code in errors.by_code():

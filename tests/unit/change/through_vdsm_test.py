@@ -405,6 +405,14 @@ def test_vdsm_tells_of_what_it_refuses(storage, ours, vdsm):
     assert told(storage, ours, vdsm, errors.DomainInUse)
 
 
+@pytest.mark.parametrize("error", [None, errors.DomainInUse])
+def test_an_older_plugin_does_not_tell(storage, ours, vdsm, error):
+    vdsm.has = Plugin(takes_by=False)
+    if error:
+        vdsm.fails["set"] = Refused(error.code, "VM web1")
+    assert not told(storage, ours, vdsm, error)
+
+
 def test_nobody_tells_if_it_was_not_asked(storage, ours, vdsm):
     ours.users = [Users(["VM web1"])]
     assert not told(storage, ours, vdsm, errors.DomainInUse)
