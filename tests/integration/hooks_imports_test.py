@@ -283,13 +283,31 @@ CHILDREN = [
 TOGETHER = ["vdsm_backup.storage.together", "vdsm_backup.storage.lun"]
 
 
+# What it has loaded when it forks the reader of file domains.
+BEFORE_THE_FORK = [
+    "vdsm_backup.storage.direct",
+    "vdsm_backup.fileio.reader",
+    "vdsm_backup.vm.followers",
+]
+
+
 @pytest.mark.parametrize("module", [*CHILDREN, *TOGETHER])
 def test_what_a_hook_waits_for_loads_nothing_slow(module):
+    assert loaded_by(module) & SLOW == set()
+
+
+@pytest.mark.parametrize("module", BEFORE_THE_FORK)
+def test_the_reader_is_forked_from_a_small_process(module):
+    """OpenSSL is for checksums, and enumerations of signals for nobody."""
+    assert loaded_by(module) & {"hashlib", "signal", "enum"} == set()
+
+
+def loaded_by(module):
     command = [*BARE, importone.__file__, ROOT, module]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert module in loaded
-    assert loaded & SLOW == set()
+    return loaded
 
 
 @pytest.mark.parametrize("module", sorted(SLOW))
