@@ -35,6 +35,7 @@ class Storage:
     def __init__(self):
         self.read_from = []
         self._flagged = threading.Event()
+        self._reader = None
 
     def read(self, location):
         self.read_from.append(location)
@@ -46,11 +47,15 @@ class Storage:
 
     def read_early(self):
         flagged = self._flagged.is_set()
+        self._reader = threading.current_thread()
         self._flagged.set()
         return lines(EARLY, BACKUP=str(flagged))
 
     def wait(self):
+        """Until the answer of EARLY is there: its thread has ended then."""
         assert self._flagged.wait(SOON)
+        if self._reader:
+            self._reader.join(SOON)
 
     def resolve(self, paths):
         self.wait()
