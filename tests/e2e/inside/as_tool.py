@@ -15,7 +15,7 @@ import math
 import os
 import sys
 
-from tests.support import configfile
+from tests.support import attempts, configfile
 from tests.support.processes import racer
 from tests.support.waiting import wait_until
 from vdsm_backup import config, errors
@@ -58,7 +58,8 @@ class Unwatched(racer.Racing):
 
 def stop(options, sd_id, reason, step):
     storage, _ = discovery.Discovery(options).find(sd_id)
-    world = Stopping(step, storage, options, None, lambda text: None)
+    attempt = attempts.begin(storage, "set", reason)
+    world = Stopping(step, storage, options, None, lambda text: None, attempt)
     try:
         change.change(storage, change.Request("set", reason=reason), world)
         print("changed", flush=True)

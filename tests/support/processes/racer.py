@@ -10,7 +10,7 @@ import dataclasses
 import json
 import sys
 
-from tests.support import soak
+from tests.support import attempts, soak
 from vdsm_backup import config, errors
 from vdsm_backup.change import change
 from vdsm_backup.cli.wiring import HostWorld
@@ -35,9 +35,10 @@ def race(conf, sd_id, name, rounds, world=Racing):
     storage, _ = discovery.Discovery(options).find(sd_id)
     choices = soak.choices("race", name)
     for number in range(rounds):
-        here = world(storage, options, None, lambda text: None)
         action = choices.choice(["set", "clear"])
         request = change.Request(action, reason=f"{name}-{number}-{action}")
+        attempt = attempts.begin(storage, action, request.reason)
+        here = world(storage, options, None, lambda text: None, attempt)
         try:
             change.change(storage, request, here)
         except errors.Error as e:

@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 
+from tests.support import attempts
 from tests.support.processes import proc
 from tests.support.waiting import wait_until
 from vdsm_backup import config, errors
@@ -93,6 +94,7 @@ def change_with_victim(options, sd_id, reason, target, step, number, action):
         options,
         None,
         lambda text: None,
+        attempts.begin(storage, action, reason),
     )
     request = change.Request(action, reason=reason)
     make = reseal.reseal if action == "reseal" else change.change
