@@ -77,7 +77,7 @@ def test_last_look_at_metadata_that_is_not_whole_fails(mount, call, error):
 
         def at_commit():
             names = points.names
-            calls = ["listdir", "listdir", "lstat", "readfile"]
+            calls = ["listdir", "listdir", "readfile"]
             points.plan(
                 len(names) + 1 + calls.index(call), lambda: fail(error)
             )
