@@ -48,6 +48,7 @@ MAY_IMPORT = {
     " storage lease users guard change",
     "verify": "errors text config metadata processes host.devices lvm storage"
     " lease change.history",
+    "bridge": "errors text processes",
     "cli": "errors text config metadata processes host fileio lvm vm storage"
     " lease users guard change doctor verify",
     "__main__": "cli",
@@ -64,6 +65,8 @@ EXCEPTIONS = {
 
 # Modules outside the standard library. We may count on no other.
 FOREIGN = {
+    # On the engine's side.
+    "bridge.box": {"ovirtsdk4", "pycurl"},
     # In a child, too.
     "doctor.installed": {"vdsm"},
     "host.vdsm_client": {"vdsm"},

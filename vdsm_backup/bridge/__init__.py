@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+The bridge between the Backup box in the engine and the flag on storage.
+
+    shapes.py   what is seen of a domain, remembered, and answered
+    memory.py   what is remembered of a domain, and when it is forgotten
+    decide.py   the table: what is seen and remembered in, an answer out
+
+The bridge runs on the engine's side. It may use ovirtsdk4, and imports nothing
+that only hypervisors have. shapes, memory and decide are pure: no clock, no
+file and no network.
+"""
