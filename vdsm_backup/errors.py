@@ -1378,6 +1378,38 @@ class VmUnclear(Error):
     hints = ("look at the log of VDSM or libvirt of the same moment",)
 
 
+# The bridge between the engine and the hosts
+
+
+class BridgeState(Error):
+    """
+    The file with what the bridge remembers cannot be used.
+
+    It is state.json in /var/lib/vdsm-backup/bridge. The directory must exist
+    and belong to the user that the bridge runs as, and the disk must not be
+    full. A file that can be read and makes no sense is no error: it is set
+    aside, and the bridge sees each domain as if for the first time.
+    """
+
+    code = 9680
+    takes = ("path", "reason")
+    msg = "The state of the bridge cannot be used: {self.path}: {self.reason}"
+
+
+class BridgeRuns(Error):
+    """
+    Another bridge on this machine has the same state.
+
+    Two bridges with states of their own may run for one engine. With one state
+    they would overwrite what each has done. Nothing was done.
+    """
+
+    code = 9681
+    takes = ("path",)
+    msg = "Another bridge is running with the state {self.path}"
+    hints = ("see: systemctl status vdsm-backup-domain-bridge",)
+
+
 # Our own configuration, limits and faults
 
 
