@@ -1410,6 +1410,57 @@ class BridgeRuns(Error):
     hints = ("see: systemctl status vdsm-backup-domain-bridge",)
 
 
+class EngineUnreachable(Error):
+    """
+    The engine does not answer, or not as an engine does.
+
+    The message has the words of the SDK: no such host, connection refused, a
+    certificate of another CA, no answer within the timeout, or an answer that
+    is no XML (an error page of a proxy, say). Nothing is lost: the bridge goes
+    on from the last event that it knows.
+    """
+
+    code = 9682
+    takes = ("url", "reason")
+    msg = "The engine does not answer: {self.url}: {self.reason}"
+    hints = (
+        "try it from this machine: curl --cacert CA_FILE"
+        " {self.url}/../services/health",
+    )
+
+
+class EngineLogin(Error):
+    """
+    The engine does not let the bridge in.
+
+    The user or the password is wrong, the account is locked or has expired, or
+    its role does not allow what was asked. The bridge tries again less and
+    less often, as the engine locks accounts after some failures.
+    """
+
+    code = 9683
+    takes = ("url", "reason")
+    msg = "The engine refuses the bridge: {self.url}: {self.reason}"
+    hints = (
+        "see the account: ovirt-aaa-jdbc-tool user show USER (with Keycloak,"
+        " see there)",
+    )
+
+
+class EngineRefused(Error):
+    """
+    The engine refuses what was asked of it.
+
+    The message has its words, and the status of HTTP: 404 means that there is
+    no such domain or host any more, 409 that it is not possible now: a VM runs
+    on the domain, or the domain is locked.
+    """
+
+    code = 9684
+    takes = ("action", "status", "reason")
+    msg = "The engine does not {self.action} ({self.status}): {self.reason}"
+
+
 # Our own configuration, limits and faults
 
 

@@ -6,6 +6,8 @@ The bridge between the Backup box in the engine and the flag on storage.
     memory.py   what is remembered of a domain, and when it is forgotten
     decide.py   the table: what is seen and remembered in, an answer out
     state.py    what is remembered, in a file
+    box.py      the engine, by its REST API
+    events.py   events of the engine that are new, and epochs
 
 The bridge runs on the engine's side. It may use ovirtsdk4, and imports nothing
 that only hypervisors have. shapes, memory and decide are pure: no clock, no
