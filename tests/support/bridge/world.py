@@ -12,8 +12,6 @@ twice, and after a restore of its database gives their indexes once more.
 
 from __future__ import annotations
 
-import collections
-
 from vdsm_backup.bridge import shapes
 
 POLL = 5.0
@@ -68,13 +66,10 @@ class World:
         self.stamps = 0
         # Whether the engine has the domain at all.
         self.is_listed = True
-        # How often each bridge has read the box: now, at the last untick, and
-        # when the comment was changed to begin with the word.
-        self.reads = collections.Counter()
-        self.untick_at = self.word_at = None
+        # {bridge: entries that were there when it last read the box as on}
+        self.seen_on = {}
         self.log = []
-        #: {number of the entry: whether untick and word came between two
-        #: looks of the bridge that has cleared the flag}
+        #: {number of the entry of a bridge's clear: the same of that bridge}
         self.clears = {}
 
     # What people do
@@ -108,12 +103,9 @@ class World:
         what = "edit"
         if box != self.box:
             what = "tick" if box else "untick"
-        if what == "untick":
-            self.untick_at = self.reads.copy()
         if comment is not None:
             if _has_word(comment) and not _has_word(self.comment):
                 what += " with word"
-                self.word_at = self.reads.copy()
             self.comment = comment
         self.box = box
         self.log.append((PERSON, what))
@@ -207,7 +199,8 @@ class World:
         return event.index < self.index - 400
 
     def read_box(self, who):
-        self.reads[who] += 1
+        if self.box:
+            self.seen_on[who] = len(self.log)
         return self.box, self.comment
 
     def read_flag(self):
@@ -253,8 +246,7 @@ class World:
             return shapes.FAILED, ""
         stamp = self._stamp()
         self._write((shapes.OFF, stamp))
-        at_once = self.word_at and self.word_at[who] == self.untick_at[who]
-        self.clears[len(self.log)] = at_once
+        self.clears[len(self.log)] = self.seen_on.get(who, 0)
         self.log.append((who, "clear"))
         return shapes.DONE, stamp
 
