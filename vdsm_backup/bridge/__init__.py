@@ -8,8 +8,9 @@ The bridge between the Backup box in the engine and the flag on storage.
     state.py    what is remembered, in a file
     box.py      the engine, by its REST API
     events.py   events of the engine that are new, and epochs
+    report.py   what people are told
 
 The bridge runs on the engine's side. It may use ovirtsdk4, and imports nothing
-that only hypervisors have. shapes, memory and decide are pure: no clock, no
-file and no network.
+that only hypervisors have. shapes, memory,
+decide and report are pure: no clock, no file and no network.
 """
