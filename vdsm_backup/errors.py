@@ -1461,6 +1461,37 @@ class EngineRefused(Error):
     msg = "The engine does not {self.action} ({self.status}): {self.reason}"
 
 
+class BridgeRequest(Error):
+    """
+    A host does not understand what a bridge wants.
+
+    The program behind the bridge's key knows four verbs, one UUID, and two
+    texts, and refuses all else. Somebody may have the key who is no bridge:
+    the journal of the host has the address. Nothing was done.
+    """
+
+    code = 9685
+    takes = ("reason",)
+    refusal = True
+    msg = "The request of the bridge is refused: {self.reason}"
+
+
+class BridgeNotAllowed(Error):
+    """
+    The configuration of a host does not let a bridge do this.
+
+    By default, a bridge may list and show domains and set a flag. Whether it
+    may clear one is for each host to say, since it is the bridge whose key can
+    be stolen. Nothing was done.
+    """
+
+    code = 9686
+    takes = ("action", "option")
+    refusal = True
+    msg = "A bridge may not {self.action} on this host: {self.option}"
+    hints = ("options and defaults are in docs/configuration.md",)
+
+
 # Our own configuration, limits and faults
 
 

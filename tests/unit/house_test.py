@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "errors": "",
     "text": "",
     "record": "",
-    "config": "errors config_files config_parser",
+    "config": "errors text config_files config_parser",
     "config_files": "errors config_parser",
     "config_parser": "errors",
     "metadata": "errors text",
@@ -61,6 +61,8 @@ EXCEPTIONS = {
     "doctor.installed": "hooks.answer plugin.install",
     "change.through_vdsm": "host.vdsm_client",
     "hooks.answer": "processes.signals processes.forking",
+    # On hosts.
+    "bridge.agent": "config host.journal",
 }
 
 # Modules outside the standard library. We may count on no other.

@@ -9,8 +9,9 @@ The bridge between the Backup box in the engine and the flag on storage.
     box.py      the engine, by its REST API
     events.py   events of the engine that are new, and epochs
     report.py   what people are told
+    agent.py    what a host lets a bridge do; runs on hosts
 
 The bridge runs on the engine's side. It may use ovirtsdk4, and imports nothing
-that only hypervisors have. shapes, memory,
+that only hypervisors have. Only agent.py runs on a host. shapes, memory,
 decide and report are pure: no clock, no file and no network.
 """
