@@ -1461,6 +1461,49 @@ class EngineRefused(Error):
     msg = "The engine does not {self.action} ({self.status}): {self.reason}"
 
 
+class HostUnreachable(Error):
+    """
+    The bridge cannot reach a host by ssh.
+
+    The message has the words of ssh: no route, refused, a key of the bridge
+    that the host does not know (Permission denied), another key of the host
+    than the engine has (Host key verification failed), or no answer within the
+    timeout. The bridge tries again less and less often.
+    """
+
+    code = 9687
+    takes = ("host", "reason")
+    msg = "Host {self.host} cannot be reached: {self.reason}"
+
+
+class HostKeyUnknown(Error):
+    """
+    The bridge does not know by what to recognize a host.
+
+    It takes the key or the fingerprint that the engine has of the host. An
+    engine has no key of a host that was added before 4.4; "Reinstall" of the
+    host in the engine stores it. What answers at the address is not trusted
+    without that.
+    """
+
+    code = 9688
+    takes = ("host", "reason")
+    msg = "The ssh key of host {self.host} is not known: {self.reason}"
+
+
+class HostAnswer(Error):
+    """
+    A host does not answer as one with our agent does.
+
+    Most often vdsm-backup-domain is not installed there, or the bridge's key
+    runs another command: see authorized_keys of the host.
+    """
+
+    code = 9689
+    takes = ("host", "reason")
+    msg = "Host {self.host} has no answer for a bridge: {self.reason}"
+
+
 class BridgeRequest(Error):
     """
     A host does not understand what a bridge wants.

@@ -8,6 +8,7 @@ The bridge between the Backup box in the engine and the flag on storage.
     state.py    what is remembered, in a file
     box.py      the engine, by its REST API
     events.py   events of the engine that are new, and epochs
+    hosts.py    the hosts, by ssh
     report.py   what people are told
     agent.py    what a host lets a bridge do; runs on hosts
 
