@@ -143,7 +143,7 @@ TABLE = (
         "was-on",
         act=shapes.TICK,
         tell="master",
-        about="since",
+        about="stamp",
     ),
     Row(
         33,
@@ -153,7 +153,7 @@ TABLE = (
         "was-on",
         act=shapes.TICK,
         tell="replica",
-        about="since",
+        about="stamp",
     ),
     Row(8, False, "on", "new", "was-on", act=shapes.TICK),
     Row(31, False, "on", "", "was-on", act=shapes.TICK),
@@ -178,7 +178,7 @@ TABLE = (
         "repeated",
         act=shapes.TICK,
         tell="master",
-        about="since",
+        about="stamp",
     ),
     Row(11, False, "on", "others soon", "repeated", act=shapes.TICK),
     Row(10, False, "on", "others word", act=shapes.CLEAR),
@@ -191,7 +191,7 @@ TABLE = (
         "repeated",
         act=shapes.TICK,
         tell="master",
-        about="since",
+        about="stamp",
     ),
     Row(12, False, "on", "ours", "repeated", act=shapes.TICK),
     Row(9, False, "on", "", "repeated", act=shapes.TICK),
@@ -270,8 +270,10 @@ def _about(name: str, memory: Memory, look: Look) -> str:
         return f"{look.epoch}:{int(memory.since if since is None else since)}"
     if name == "edit":
         edits = memories.edits_since(memory, memory.seen_on)
-        index = edits[-1].number if edits else memory.seen_on
-        return f"{look.epoch}:{index}"
+        if edits:
+            # The same for all bridges.
+            return f"{edits[-1].number}:{edits[-1].time}"
+        return f"{look.epoch}:{memory.seen_on}"
     return ""
 
 

@@ -108,11 +108,9 @@ def _anchor(event: box.Event) -> Anchor:
 def edits(news: News, sd_id: str) -> tuple[Edit, ...]:
     """Who has edited this domain."""
     return tuple(
-        Edit(
-            event.number, event.user, event.correlation.startswith(box.PREFIX)
-        )
-        for event in news.events
-        if event.domain == sd_id and event.code == UPDATED
+        Edit(e.number, e.time, e.user, e.correlation.startswith(box.PREFIX))
+        for e in news.events
+        if e.domain == sd_id and e.code == UPDATED
     )
 
 

@@ -59,6 +59,8 @@ def seen(memory: Memory | None, look: Look) -> Memory:
         memory = memory._replace(polls=memory.polls + 1)
     else:
         box, flag, stamp = key
+        if box != memory.box:
+            memory = memory._replace(off_comment=look.comment)
         memory = memory._replace(
             box=box,
             flag=flag,
@@ -67,7 +69,6 @@ def seen(memory: Memory | None, look: Look) -> Memory:
             polls=0,
             tries=0,
             retry_at=0.0,
-            off_comment=look.comment,
         )
     return _with_stamp(memory, look)
 

@@ -6,9 +6,9 @@ The box is the Backup box of the domain in the engine. The flag is what the
 storage itself says: ON, OFF (BACKUP=False, which somebody has written), NEVER
 (the key is not there), or UNKNOWN (it could not be read).
 
-A stamp is the identity of a flag that is OFF: its companions, as one text.
-Stamps are compared with those that were seen, and never by their times: the
-clocks of hosts and of the engine differ.
+A stamp is the identity of a flag that is ON or OFF: its companions, as one
+text. Stamps are compared with those that were seen, and never by their times:
+the clocks of hosts and of the engine differ.
 """
 
 from __future__ import annotations
@@ -44,11 +44,14 @@ class Edit(NamedTuple):
     Event 958 of a domain: somebody has edited it. It never says which field.
 
     number: its index.
+    time: in milliseconds since the epoch, as the engine has it. With the
+        number it is the same for all bridges, and never compared with others.
     user: as the engine names them; "" if it does not.
     ours: whether the edit was made by a bridge, this one or another.
     """
 
     number: int
+    time: int
     user: str
     ours: bool
 
@@ -64,7 +67,7 @@ class Look(NamedTuple):
     edits: events 958 of this domain. Some may have been there before.
     imported: index of the newest event 956 of this domain. 0: there is none.
     box: None: not known now, as the domain is locked.
-    stamp: of a flag that is OFF, else "".
+    stamp: of a flag that is ON or OFF, else "".
     now: seconds since the epoch by our own clock.
     is_data: whether it is a data domain.
     foreign: whether the domain is attached to a data center that is not the

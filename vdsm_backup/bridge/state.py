@@ -277,9 +277,10 @@ def _memory(fields: dict[str, Any]) -> Memory:
 
 
 def _edit(value: Any) -> Edit:
-    number, user, ours = value
+    number, time, user, ours = value
     return Edit(
         _typed("number", number, int),
+        _typed("time", time, int),
         _typed("user", user, str),
         _typed("ours", ours, bool),
     )

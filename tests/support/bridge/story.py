@@ -32,7 +32,7 @@ class Story:
     def edit(self, user="anna@internal", ours=False):
         """Somebody edits the domain. Returns the event."""
         self.index += 1
-        return shapes.Edit(self.index, user, ours)
+        return shapes.Edit(self.index, self.index * 1000, user, ours)
 
     def look(self, box, flag, *edits, outcome=shapes.DONE, **more):
         """One look, and the act of its answer. Returns the answer."""

@@ -28,8 +28,9 @@ def _has_word(comment):
 
 
 class Event:
-    def __init__(self, index, code, user, ours, seen_from):
+    def __init__(self, index, time, code, user, ours, seen_from):
         self.index = index
+        self.time = time
         self.code = code
         self.user = user
         self.ours = ours
@@ -185,7 +186,7 @@ class World:
         """(epoch, newest index, edits, newest import)."""
         there = [e for e in self.events if e.seen_from <= self.poll]
         edits = [
-            shapes.Edit(e.index, e.user, e.ours)
+            shapes.Edit(e.index, e.time, e.user, e.ours)
             for e in there
             if e.code == 958 and not self._purged(e)
         ]
@@ -265,7 +266,8 @@ class World:
             if code == 958 and self.choices.random() < 0.15:
                 return
             late = self.choices.choice([0, 0, 0, 1, 2])
-        event = Event(self.index, code, user, ours, self.poll + late)
+        time, seen_from = int(self.now * 1000), self.poll + late
+        event = Event(self.index, time, code, user, ours, seen_from)
         self.events.append(event)
 
 

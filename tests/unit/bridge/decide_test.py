@@ -309,6 +309,14 @@ def word_that_comes_after_the_untick():
     return story.looks(2, False, "on", story.edit(), comment="clear backup")[1]
 
 
+@case(10, tell="untick")
+def word_that_comes_with_another_reason_of_the_flag():
+    story = agreed(WORD)
+    story.look(False, "on:s")
+    more = {"comment": "clear backup"}
+    return story.looks(3, False, "on:t", story.edit(), **more)[-1]
+
+
 @case(10, CLEAR)
 def clear_that_failed_is_tried_again():
     story = agreed(WORD)
@@ -686,6 +694,38 @@ def test_no_answer_while_the_box_is_not_known():
     answer = story.look(None, "on")
     assert answer.act == NOTHING
     assert story.memory == before
+
+
+def test_two_bridges_tell_the_same():
+    """So the engine has one event of it: row 22."""
+    told = set()
+    for epoch in (7, 8):
+        story = Story()
+        story.epoch = epoch
+        story.later(epoch)
+        for stamp in ("on:s", "on:s", "on:s"):
+            story.look(True, stamp)
+        story.index = 500
+        edit = story.edit()
+        (*_, untick) = story.looks(3, False, "on:s", edit)
+        conflict = story.look(True, "off:new")
+        told |= {decide.report_key(a) for a in (untick, conflict)}
+    assert len(told) == 2
+    for epoch in (7, 8):
+        story = Story()
+        story.epoch = epoch
+        story.later(epoch)
+        master = story.look(False, "on:s", is_master=True)
+        told.add(decide.report_key(master))
+    assert len(told) == 3
+
+
+def test_flag_that_is_replaced_is_the_same_for_the_box():
+    """`set --replace` gives the flag that is on another stamp."""
+    story = Story()
+    story.looks(3, True, "on:s")
+    story.look(True, "on:t")
+    assert unticked(story, story.edit(), flag="on:u").row == 10
 
 
 def test_retries_come_less_and_less_often():

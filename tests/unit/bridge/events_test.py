@@ -89,8 +89,8 @@ def test_new_ones(engine):
     assert news.state.epoch == state.epoch
     assert (news.newest, news.state.anchor.number) == (1105, 1105)
     assert set(events.edits(news, SD)) == {
-        (1101, "anna", False),
-        (1103, "bob", True),
+        (1101, 1101000, "anna", False),
+        (1103, 1103000, "bob", True),
     }
     assert events.imported(news, SD) == 1104
     assert events.imported(news, "other") == 0
