@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from tests import ROOT
-from vdsm_backup import config, errors
+from vdsm_backup import __version__, config, errors
 from vdsm_backup.guard import policy
 from vdsm_backup.hooks import entry
 from vdsm_backup.metadata import encoding, flag
@@ -143,3 +143,30 @@ def test_verbs_are_shown_as_they_are():
             assert f'"{item["name"]}": ' in shown, item["name"]
         for item in method["params"][1:]:
             assert f"| `{item['name']}` |" in shown
+
+
+@pytest.mark.parametrize("path", [("README.md",), ("docs", "vdsm.md")])
+def test_hosts_are_told_to_install_the_packages_of_hosts(path, tmp_path):
+    """The others require what no host has: Ansible, and an engine."""
+    patterns = re.findall(r"^    dnf install (dist/\S+)$", read(*path), re.M)
+    assert patterns
+    parts = ("", "-hooks", "-vdsm", "-ansible", "-engine")
+    directory = tmp_path / "dist" / "el9"
+    directory.mkdir(parents=True)
+    names = [
+        f"vdsm-backup-domain{part}-{__version__}-1.el9.noarch.rpm"
+        for part in parts
+    ]
+    names.append(f"vdsm-backup-domain-{__version__}-1.el9.src.rpm")
+    for name in names:
+        (directory / name).touch()
+    for pattern in patterns:
+        done = subprocess.run(
+            ["bash", "-c", f"printf '%s\\n' {pattern}"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        found = [os.path.basename(line) for line in done.stdout.split()]
+        assert sorted(found) == sorted(names[:3])
