@@ -70,7 +70,7 @@ class Deployed:
         )
         self.called = host.systemctl()
         self.packages = host.rpm("-qa")
-        assert len(self.run.plays) == 3, self.run
+        assert len(self.run.plays) == 3, str(self.run)
         self.required, self.optional, self.good = self.run.plays
 
 
@@ -80,7 +80,7 @@ def deployed(managed_host, newest_ansible):
 
 
 def test_deploying_a_host(deployed):
-    assert deployed.run.code == 0, deployed.run
+    assert deployed.run.code == 0, str(deployed.run)
     assert "Restart vdsmd" in deployed.good.changed
     assert deployed.called == ["daemon-reload", "try-restart vdsmd.service"]
     assert deployed.packages.count("vdsm-backup-domain") == 4
@@ -139,7 +139,7 @@ def wrong(managed_host, newest_ansible, deployed):
     before = site(managed_host)
     plays = [play(rescued(role(**variables))) for variables, _ in WRONG]
     run = managed_host.play(newest_ansible, plays)
-    assert len(run.plays) == len(WRONG), run
+    assert len(run.plays) == len(WRONG), str(run)
     run.before, run.after = before, site(managed_host)
     return run
 
@@ -158,8 +158,8 @@ def test_a_wrong_variable_changes_nothing(wrong):
 @pytest.mark.parametrize("number", range(len(WRONG)))
 def test_a_wrong_variable_is_named(wrong, number):
     found = wrong.plays[number]
-    assert len(found.failed) == 1 and found.changed == [], found
-    assert WRONG[number][1] in " ".join(found.text.split()), found
+    assert len(found.failed) == 1 and found.changed == [], str(found)
+    assert WRONG[number][1] in " ".join(found.text.split()), str(found)
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +175,7 @@ def by_files(managed_host, newest_ansible, wrong):
     some = role(mode="permissive", source="files", files=three[1:])
     plays = [play(rescued(some)), play(of_files), play(of_files)]
     run = managed_host.play(newest_ansible, [*plays, play(layered)])
-    assert len(run.plays) == 4, run
+    assert len(run.plays) == 4, str(run)
     return run
 
 
@@ -187,7 +187,7 @@ def test_a_file_that_is_missing_in_the_list(by_files):
 
 def test_packages_from_files(by_files, managed_host):
     (_, first, again, layered) = by_files.plays
-    assert by_files.code == 0, by_files
+    assert by_files.code == 0, str(by_files)
     order = [n for n, r in first.tasks if r == "changed"]
     assert order.count("Install the copies") == 2
     assert order.index("Write the configuration") > order.index(

@@ -138,7 +138,7 @@ class Results:
             text=True,
         )
         self.run = Run(done)
-        assert done.returncode == 0, self.run
+        assert done.returncode == 0, str(self.run)
         with open(path) as f:
             self._found = json.load(f)
 
