@@ -171,11 +171,13 @@ def by_files(managed_host, newest_ansible, wrong):
     managed_host.sh(f"rm {DROP_IN}")
     managed_host.rpm("-e", *THREE)
     layered = role(mode="permissive", source="installed")
-    of_files = role(mode="permissive", source="files", files=three)
-    some = role(mode="permissive", source="files", files=three[1:])
-    plays = [play(rescued(some)), play(of_files), play(of_files)]
-    run = managed_host.play(newest_ansible, [*plays, play(layered)])
-    assert len(run.plays) == 4, str(run)
+    given = {"mode": "permissive", "source": "files", "files": three}
+    of_files = play(role(gpgcheck=False, **given))
+    some = role(**{**given, "files": three[1:]})
+    plays = [play(rescued(some)), play(rescued(role(**given)))]
+    plays += [of_files, of_files, play(layered)]
+    run = managed_host.play(newest_ansible, plays)
+    assert len(run.plays) == 5, str(run)
     return run
 
 
@@ -185,8 +187,15 @@ def test_a_file_that_is_missing_in_the_list(by_files):
     assert "must have one RPM file for each of" in " ".join(some.text.split())
 
 
+def test_a_file_without_a_signature(by_files):
+    """No repository says that it must have one: the variable does."""
+    unsigned = by_files.plays[1]
+    assert unsigned.failed == ["Install the copies"]
+    assert "is not signed" in unsigned.text
+
+
 def test_packages_from_files(by_files, managed_host):
-    (_, first, again, layered) = by_files.plays
+    (_, _, first, again, layered) = by_files.plays
     assert by_files.code == 0, str(by_files)
     order = [n for n, r in first.tasks if r == "changed"]
     assert order.count("Install the copies") == 2

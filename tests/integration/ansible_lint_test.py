@@ -36,9 +36,9 @@ def test_ansible_lint_says_nothing_but_of_what_is_wrong(
     copied = shutil.copytree(CONTRIB, tmp_path / "contrib")
     tasks = copied / "roles" / "vdsm_backup_domain" / "tasks" / "restart.yml"
     text = tasks.read_text()
-    excuse = " # noqa: command-instead-of-module"
-    assert text.count(excuse) == 2
-    tasks.write_text(text.replace(excuse, "", 1))
+    wrong = text.replace("name: Restart vdsmd", "name: restart vdsmd")
+    assert wrong != text
+    tasks.write_text(wrong)
     done = run(
         newest_ansible,
         copied,
@@ -50,7 +50,7 @@ def test_ansible_lint_says_nothing_but_of_what_is_wrong(
     assert done.returncode == 2, done.stdout + done.stderr
     assert len(found) == 1, done.stdout + done.stderr
     assert "restart.yml" in found[0]
-    assert "command-instead-of-module" in found[0]
+    assert "name[casing]" in found[0]
 
 
 def test_documentation_of_the_module(newest_ansible):

@@ -23,6 +23,9 @@ FROM = {"baseurl": BASEURL, "gpgcheck": False}
 INSTALLED = ["vdsm-backup-domain", "-hooks", "-vdsm"]
 REPO = "/etc/yum.repos.d/vdsm-backup.repo"
 
+# What a package itself does when it goes.
+OF_PACKAGE = "--quiet --no-reload disable vdsm-backup-domain-metrics.timer"
+
 # What a check predicts, and what is then done.
 FIRST = ["Know the repository", "Write the configuration"]
 
@@ -32,6 +35,7 @@ class Stages:
 
     def __init__(self, host, ansible):
         permissive = play(role(mode="permissive", **FROM))
+        host.provide(ansible)
         self.before = host.files()
         would = play(role(mode="permissive", restart_vdsmd=True, **FROM))
         self.checked = host.play(ansible, [would], "--check", "--diff")
@@ -138,6 +142,7 @@ def test_removal(stages):
     assert of_site(stages.after_removal) - of_site(stages.before) == left
     assert of_site(stages.before) <= of_site(stages.after_removal)
     assert stages.called_by_removal == [
+        OF_PACKAGE,
         "daemon-reload",
         "try-restart vdsmd.service",
     ]
@@ -162,5 +167,6 @@ def test_an_old_ansible(stages, managed_host, old_ansible):
     assert managed_host.systemctl() == [
         "daemon-reload",
         "try-restart vdsmd.service",
+        OF_PACKAGE,
     ]
     assert of_site(managed_host.files()) == of_site(stages.after_removal)
