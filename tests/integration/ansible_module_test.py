@@ -77,7 +77,7 @@ TASKS = [
     task("no_command", True, WHY, environment={"PATH": "/nonexistent"}),
 ]
 # What an old Ansible is asked: it runs the same module.
-OLD = ["would_set", "set_it", "set_again", "no_domain", "by_name"]
+OLD = ["would_set", "set_it", "no_domain"]
 
 
 class Results:
@@ -235,9 +235,9 @@ def test_an_old_ansible(old_ansible):
     done = Results(directory, old_ansible, tasks)
     rundir.remove(directory)
     changed = [name for name in done.names if done[name]["changed"]]
-    assert changed == ["would_set", "set_it", "by_name"]
+    assert changed == ["would_set", "set_it"]
     assert done["no_domain"]["error"]["code"] == 956
-    assert done.values["BACKUP"] == "False" and done.copies == 2
+    assert done.values["BACKUP"] == "True" and done.copies == 1
 
 
 def test_no_task_has_ended_by_a_fault_of_ours(results):

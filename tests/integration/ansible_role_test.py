@@ -150,7 +150,9 @@ def test_removal(stages):
 
 def test_an_old_ansible(stages, managed_host, old_ansible):
     """It installs, restarts, and removes, all in one run."""
-    new = play(role(mode="permissive", restart_vdsmd=True, **FROM))
+    # No VDSM is there that would answer.
+    restart = {"restart_vdsmd": True, "restart_timeout": 0}
+    new = play(role(mode="permissive", **restart, **FROM))
     run = managed_host.play(old_ansible, [new, play(role("remove"))])
     assert run.code == 0, str(run)
     installed, removed = run.plays
