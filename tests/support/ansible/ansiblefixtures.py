@@ -16,17 +16,15 @@ import pytest
 from tests.support.ansible import playbook
 
 
-@pytest.fixture(
-    scope="module", params=playbook.EVERY, ids=lambda ansible: ansible.name
-)
-def ansible(request):
-    """Each Ansible, one after the other."""
-    return here(request.param)
-
-
 @pytest.fixture(scope="module")
 def newest_ansible():
     return here(playbook.NEWEST)
+
+
+@pytest.fixture(scope="module")
+def old_ansible():
+    """That of the distribution: for one whole run, not for each promise."""
+    return here(playbook.DISTRIBUTION)
 
 
 def here(ansible):

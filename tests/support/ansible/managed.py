@@ -80,7 +80,8 @@ class Managed(Machine):
         self.sh(f"createrepo_c -q {REPO}")
         self.rpm("-i", stand_in(directory), packages[-1])
 
-    def _bind(self, ansible):
+    def provide(self, ansible):
+        """Put it there; play() does so if it is not."""
         for path in ansible.directories():
             if path not in self._bound:
                 self.bind(path)
@@ -88,7 +89,7 @@ class Managed(Machine):
 
     def play(self, ansible, plays, *options):
         """Run a playbook there: a Run. plays: as they are in its file."""
-        self._bind(ansible)
+        self.provide(ansible)
         self.put(f"{_PLAYS}/play.yml", yaml.safe_dump(plays, sort_keys=False))
         command = ansible.command(
             "ansible-playbook",

@@ -69,7 +69,6 @@ DISTRIBUTION = Ansible(
     "/usr/bin/python3",
     os.path.dirname(shutil.which("ansible-playbook") or "/usr/bin/"),
 )
-EVERY = (NEWEST, DISTRIBUTION)
 
 _TASK = re.compile(r"^(TASK|RUNNING HANDLER|HANDLER) \[(?:[\w.]+ : )?(.*)\]")
 _RESULT = re.compile(r"^(ok|changed|skipping|fatal|failed|rescued|included)\b")
