@@ -37,7 +37,7 @@ WRITES = os.environ.get("NIGHT") == "write"
 # Programs that a hint may name.
 _PROGRAMS = (
     *(PROGRAM, "sudo", "vgimport", "vgchange", "chattr", "lsattr", "chown"),
-    *("systemctl", "mount", "df", "vgrename", "multipath"),
+    *("systemctl", "mount", "df", "vgrename"),
 )
 _COMMAND = re.compile(rf"(?:^|[ :])((?:{'|'.join(_PROGRAMS)}) .*)")
 
