@@ -116,7 +116,8 @@ def _no_access(
         error = _refused(sd_id, name, text)
         error.way_out = [
             f"see its options: findmnt {where}; whether the kernel has done it"
-            " after an error: dmesg; in the engine: the domain's mount options",
+            " after an error: dmesg; in the engine: the mount options of the"
+            " domain",
             f"if nothing speaks against it: mount -o remount,rw {where}",
         ]
         return error

@@ -204,7 +204,8 @@ def test_the_hints_name_the_vm_and_the_domain(vm_id, named):
         hints = error(finding, vm_id=vm_id).hint_lines()
         assert (
             "if it must not wait, for this VM and for a time, on the host that"
-            f" is to run it: vdsm-backup-domain permit --vm {named} --for 2h --reason TEXT"
+            f" is to run it: vdsm-backup-domain permit --vm {named} --for 2h"
+            " --reason TEXT"
         ) in hints
     hints = error(found("backups of A", value=None, error=HUNG)).hint_lines()
     assert hints[0] == f"see what is wrong: vdsm-backup-domain verify {SD}"
