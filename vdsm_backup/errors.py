@@ -132,11 +132,21 @@ class VmRefused(Error):
         lines = super().hint_lines()
         if self.permit_lifts:
             lines.append(
-                "if it must not wait, for this VM and for a time:"
-                f" vdsm-backup-domain permit --vm {self.vm_id or 'UUID'}"
-                " --for 2h --reason TEXT"
+                "if it must not wait, for this VM and for a time, on the host"
+                " that is to run it: vdsm-backup-domain permit --vm"
+                f" {self.vm_id or 'UUID'} --for 2h --reason TEXT"
             )
         return lines
+
+
+class Overridable(Error):
+    """
+    A refusal that an option of the command overrides; never raised itself.
+
+    again: the command that was given, for a shell.
+    """
+
+    again: str = "the same command with"
 
 
 class Caused(Error):
@@ -223,8 +233,8 @@ class DomainNotFound(Error):
     brief = "not found on this host"
     hints = (
         "see what this host can see: vdsm-backup-domain list",
-        "storage that VDSM has not connected: show, verify with --path DIR"
-        " or --device DEV",
+        "storage that VDSM has not connected: vdsm-backup-domain show --path"
+        " DIR, or --device DEV",
     )
 
     #: Why VDSM takes what is there for no domain.
@@ -235,8 +245,11 @@ class DomainNotFound(Error):
         return f"{text}; {self.instead}" if self.instead else text
 
     def hint_lines(self) -> list[str]:
-        more = self.instead.hint_lines() if self.instead else []
-        return [*more, *super().hint_lines()]
+        lines = super().hint_lines()
+        if self.instead:
+            # It is connected.
+            return [*self.instead.hint_lines(), *lines[:1]]
+        return lines
 
 
 class AmbiguousDomain(Error):
@@ -258,8 +271,8 @@ class AmbiguousDomain(Error):
 
     #: The next step. Who knows what is in the places may replace it.
     way_out: str = (
-        "disconnect the one you do not mean; look at each: show, verify with"
-        " --path DIR or --device DEV"
+        "disconnect the one you do not mean; look at each: vdsm-backup-domain"
+        " show --path DIR, or --device DEV"
     )
 
 
@@ -452,6 +465,7 @@ class NotMetadata(Untrustworthy):
     brief = "{self.reason}"
     hints = (
         "copies kept on this host: vdsm-backup-domain history {self.domain}",
+        "put the newest one back: vdsm-backup-domain restore {self.domain}",
     )
 
 
@@ -476,6 +490,7 @@ class SealBroken(Untrustworthy):
     brief = "its checksum is wrong"
     hints = (
         "copies kept on this host: vdsm-backup-domain history {self.domain}",
+        "put the newest one back: vdsm-backup-domain restore {self.domain}",
         "no copy, and all other lines are right: vdsm-backup-domain reseal"
         " {self.domain} --reason TEXT",
     )
@@ -497,7 +512,8 @@ class SealMissing(Untrustworthy):
         " (_SHA_CKSUM)"
     )
     hints = (
-        "any change by VDSM gives it one, for example of the description",
+        "any change of the domain in the engine gives it one, of its"
+        " description for example",
         "without VDSM: vdsm-backup-domain reseal {self.domain} --reason TEXT",
     )
 
@@ -520,6 +536,7 @@ class InvalidFlag(Untrustworthy):
     brief = "neither True nor False"
     hints = (
         "copies kept on this host: vdsm-backup-domain history {self.domain}",
+        "put the newest one back: vdsm-backup-domain restore {self.domain}",
     )
 
 
@@ -546,6 +563,7 @@ class DamagedMetadata(Untrustworthy):
     brief = "{self.problem}"
     hints = (
         "copies kept on this host: vdsm-backup-domain history {self.domain}",
+        "put the newest one back: vdsm-backup-domain restore {self.domain}",
         "nothing but _SHA_CKSUM has several values: vdsm-backup-domain reseal"
         " {self.domain} --reason TEXT",
     )
@@ -612,8 +630,9 @@ class LeaseAreaUnusable(Error):
     VDSM cannot activate or attach the domain, and no flag can be set or
     cleared. The usual causes are a copy that left out or truncated these
     files, and a copy of another domain. Copy the file from the origin again.
-    To make a new one, deactivate the domain on all hosts first, so that
-    nobody has a lease: sanlock(8), `direct init`.
+    To make a new one, put the domain into maintenance on all hosts first, so
+    that nobody has a lease: see `direct init` in sanlock(8). `verify` tells
+    whether it is right then.
     """
 
     code = 9620
@@ -644,9 +663,9 @@ class AccessRefused(Error):
     )
     hints = (
         "on the server: chown 36:36 {self.domain}/{self.path}",
-        "that is the path below what is exported; modes are 0755 of"
-        " directories, 0644 of metadata, 0660 of ids and leases; and it is"
-        " exported for writing",
+        "there the path is below the directory that is exported; modes: 0755"
+        " of directories, 0644 of metadata, 0660 of ids and leases; the export"
+        " must be writable",
     )
 
     #: The next steps, where the owner is right.
@@ -731,23 +750,47 @@ class LvmFailed(Unreadable):
     multipath devices by default). A user who is not root runs LVM through
     sudo, which VDSM's installation allows to the user vdsm only: run the
     command as root. "Unrecognised option --devices" means that lvm2 is older
-    than 2.03.12.
+    than 2.03.12. A device that is not found or cannot be read is often one
+    that has lost all its paths: `multipath -ll` shows them.
     """
 
     code = 969
     takes = ("command", "rc", "err")
-    msg = "lvm {self.command} failed with exit code {self.rc}: {self.err}"
-    brief = "{self.err}"
+    msg = (
+        "lvm {self.command} failed with exit code {self.rc}:"
+        " {self.err}{self.meaning}"
+    )
+    brief = "{self.err}{self.meaning}"
     hints = (
         "run the command as root, and check the devices: pvs, and [lvm] in"
         " the configuration",
     )
 
+    @property
+    def meaning(self) -> str:
+        """What LVM's own words about one device mean, if that is known."""
+        if "device not found" in self.err:
+            what = "it is not connected, or all its paths have failed"
+        elif "Error reading device" in self.err or "open failed" in self.err:
+            what = "all its paths may have failed"
+        else:
+            return ""
+        return f" ({what}: multipath -ll)"
+
+    def hint_lines(self) -> list[str]:
+        if self.said or not self.meaning:
+            return super().hint_lines()
+        return [
+            "see its paths: multipath -ll",
+            "if it is not to be here, take it out of [lvm] devices: see"
+            " vdsm-backup-domain config --show",
+        ]
+
     def __str__(self) -> str:
         if self.said or self.rc:
             return super().__str__()
         # It has ended well, and what it says is an error to us.
-        return f"lvm {self.command}: {self.err}"
+        return f"lvm {self.command}: {self.err}{self.meaning}"
 
 
 class WriteFailed(Caused):
@@ -777,20 +820,21 @@ class WriteFailed(Caused):
         lines = super().hint_lines()
         if self.said or not self.directory:
             return lines
+        then = "then run the command again"
         dom_md = f"{self.directory}/dom_md"
         # Also root gets it for a file that is immutable.
         if "Operation not permitted" in self.reason:
-            lines.insert(
-                0,
+            lines = [
                 "see whether the file or its directory is immutable (chattr"
                 f" +i): lsattr -d {dom_md} {dom_md}/metadata",
-            )
+                *(lines if self.causes else [then]),
+            ]
         if is_full(self.reason):
-            lines.insert(
-                0,
+            lines = [
                 "see what is full, blocks, inodes, or a quota: df -h"
                 f" {dom_md}; df -i {dom_md}",
-            )
+                f"make space, {then}",
+            ]
         return lines
 
 
@@ -812,7 +856,7 @@ class InvalidReason(Error):
     msg = "The reason cannot be stored: {self.problem}"
 
 
-class DomainAttached(Error):
+class DomainAttached(Overridable):
     """
     The domain is attached to a pool: only VDSM may change its metadata.
 
@@ -834,7 +878,8 @@ class DomainAttached(Error):
     hints = (
         "run the command on the SPM host, with the VDSM plugin",
         "or put the domain into maintenance and detach it in the engine first",
-        "the whole data center is lost: --pool-is-gone",
+        "DANGEROUS, only where no host of that data center runs any more:"
+        " {self.again} --pool-is-gone",
     )
 
 
@@ -867,7 +912,7 @@ class VdsmRunning(Error):
     )
 
 
-class DomainInUse(Error):
+class DomainInUse(Overridable):
     """
     A VM, or a transfer, has an image of the domain open.
 
@@ -884,8 +929,8 @@ class DomainInUse(Error):
     msg = "Storage domain {self.domain} is in use: {self.users}"
     hints = (
         "stop the VMs or move their disks to another domain",
-        "qemu holds images open for a transfer, not a VM:"
-        " --despite-open-images",
+        "DANGEROUS, only if what qemu holds open is a transfer and not a VM:"
+        " {self.again} --despite-open-images",
     )
 
 
@@ -1058,8 +1103,8 @@ class HistoryNotFound(Error):
         export = f"vdsm-backup-domain history {self.domain} --export N"
         restore = f"vdsm-backup-domain restore {self.domain} --file FILE"
         return [
-            "copies are kept by the host that made a change; by shows which:"
-            f" vdsm-backup-domain show {self.domain}",
+            "a host keeps copies of its own changes only; who has made the"
+            f" last one: vdsm-backup-domain history {self.domain}",
             f"there: {export} >FILE; here: {restore}",
         ]
 
@@ -1110,8 +1155,8 @@ class FlagWouldBeLost(Error):
         " --show N",
         "then put the right one back, by its number:"
         " vdsm-backup-domain restore {self.domain} --from N",
-        "if that is this one, and then set the flag again:"
-        " vdsm-backup-domain restore {self.domain} --from {self.number}",
+        "if that copy has no flag, and the domain is to be a backup domain:"
+        " vdsm-backup-domain set {self.domain} --reason TEXT",
     )
 
 
@@ -1313,7 +1358,17 @@ class SanlockFailed(Caused):
     code = 978
     takes = ("action", "reason")
     msg = "sanlock cannot {self.action}: {self.reason}"
-    hints = ("check the daemon: systemctl status sanlock",)
+    hints = (
+        "check the daemon: systemctl status sanlock",
+        "if it is not running: systemctl start sanlock",
+    )
+
+    def __str__(self) -> str:
+        if self.said or not self.causes:
+            return super().__str__()
+        # Of a domain that is wrong sanlock says little, or what misleads.
+        found = "; ".join(map(str, self.causes))
+        return f"{found}; so {self.msg.format(self=self)}"
 
 
 class LeaseTimeout(Error):
@@ -1678,7 +1733,7 @@ class ConfigInvalid(Error):
     code = 987
     takes = ("path", "option", "reason")
     msg = "Configuration {self.where}: {self.reason}"
-    hints = ("options and defaults are in docs/configuration.md",)
+    hints = ("see the options and defaults: man 5 vdsm-backup.conf",)
 
     @property
     def where(self) -> str:

@@ -180,7 +180,8 @@ def test_attached_and_no_vdsm(night, admin):
 def test_the_whole_data_center_is_lost(night, admin):
     """The domain says that it is attached, and no VDSM is left."""
     admin.domain(sd_id=A, name="backups-nfs", POOL_UUID=POOL)
-    night.types(f"{SET} --pool-is-gone")
+    night.types(SET)
+    night.follows("only where no host of that data center runs any more")
 
 
 def test_two_hosts_with_one_domain_name(night, admin):
@@ -188,5 +189,6 @@ def test_two_hosts_with_one_domain_name(night, admin):
     admin.domain(sd_id=A, name="backups-nfs")
     admin.domain(sd_id=B, name="backups-nfs")
     night.types(SET)
+    night.follows("look at each")
     assert not admin.kept()
     assert b"BACKUP=" not in filedomain.get_bytes(admin.mount, B)

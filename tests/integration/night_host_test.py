@@ -54,7 +54,8 @@ def test_edited_by_hand_without_history(night, admin):
     night.types("vdsm-backup-domain show backups-nfs")
     night.follows("copies kept on this host")
     night.types(SET)
-    night.types("vdsm-backup-domain restore backups-nfs")
+    night.follows("put the newest one back")
+    night.follows("who has made the last one")
     night.types(
         "vdsm-backup-domain reseal backups-nfs --reason 'edited' --dry-run"
     )
@@ -71,8 +72,9 @@ def test_edited_by_hand_with_history(night, admin):
     edit(admin, b"BACKUP=True", b"BACKUP=Tru")
     night.tell("somebody damages the metadata")
     night.types("vdsm-backup-domain verify backups-nfs")
+    found = night.hint("put the newest one back")
     night.follows("copies kept on this host")
-    night.types("vdsm-backup-domain restore backups-nfs")
+    night.types(found)
     night.types("vdsm-backup-domain show backups-nfs")
 
 

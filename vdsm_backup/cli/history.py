@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from vdsm_backup.cli.output import UI
     from vdsm_backup.config import Config
 
-_TITLES = ("N", "TIME", "BEFORE", "RESULT", "BACKUP", "SEAL", "BY")
+_TITLES = ("N", "TIME", "BEFORE", "RESULT", "BACKUP", "CHECKSUM", "BY")
 # The cell that is cut where the table is wider than the terminal.
 _BY = 6
 

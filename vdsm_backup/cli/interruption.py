@@ -49,6 +49,8 @@ def told(args: argparse.Namespace, reason: str = "") -> Iterator[Attempt]:
         raise error
     except Exception as e:
         signals.ignore_ends()
+        if isinstance(e, errors.Overridable):
+            e.again = target.again(args, attempt.sd_id, with_path=True)
         _tell(attempt, e, args)
         raise
 

@@ -215,6 +215,6 @@ def _details(entry: _Entry) -> list[str]:
             texts.append(printable(domain["place"]))
         texts.append(output.error_line(error))
     if domain["seal"] == "missing" and not error:
-        texts.append("note: the metadata has no checksum (seal)")
+        texts.append("note: the metadata has no checksum (_SHA_CKSUM)")
     texts += [f"note: {layout.harmless(note)}" for note in domain["notes"]]
     return layout.indented(texts)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from vdsm_backup import errors
 from vdsm_backup.cli import layout, log_entries, output, target, wiring
 from vdsm_backup.cli.exits import Exit
+from vdsm_backup.cli.parser import PROGRAM
 from vdsm_backup.host import journal_entries, journalctl
 from vdsm_backup.metadata import flag
 from vdsm_backup.text import begins_uuid, is_uuid, listed, printable
@@ -107,7 +108,10 @@ def _meant(
     }
     if len(ids) > 1:
         subject = f'Storage domain "{printable(sd)}"'
-        raise errors.AmbiguousDomain(subject, listed(sorted(ids)))
+        error = errors.AmbiguousDomain(subject, listed(sorted(ids)))
+        commands = [f"{PROGRAM} log {sd_id}" for sd_id in sorted(ids)]
+        error.way_out = f"look at each: {'; '.join(commands)}"
+        raise error
     # What was tried on a domain that was not found then.
     lost = any(e["name"] == sd and not e["domain"] for e in found)
     if not (ids or lost):

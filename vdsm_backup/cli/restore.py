@@ -116,7 +116,7 @@ def _copy(
             domain.check(copy.lines, sd_id)
             return copy, skipped
         except errors.SealMissing:
-            reason = "it has no checksum (seal)"
+            reason = "it has no checksum (_SHA_CKSUM)"
         except errors.Error as e:
             reason = str(e)
         skipped.append(f"copy {number} is not whole: {reason}")

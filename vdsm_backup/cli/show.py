@@ -170,7 +170,7 @@ def _fields(domain: DomainObject, found: users.Users) -> list[tuple[str, str]]:
         ("Class", _shown(domain["class"])),
         ("Attached to pool", _pool(domain)),
         ("Found at", layout.harmless(domain["place"])),
-        ("Seal", domain["seal"] or "unknown"),
+        ("Checksum", domain["seal"] or "unknown"),
         *_flag_fields(domain),
         *_listed(
             "In use by",

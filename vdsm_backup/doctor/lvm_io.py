@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # Seconds for lvm, which reads its files and no device.
 _TIMEOUT = 10
 
-_HINT = "docs/configuration.md, LVM's own configuration"
+_HINT = "man 5 vdsm-backup.conf, LVM's own configuration"
 
 # By what lvm says. The waiting is of the kernel: io_destroy(2).
 _MEANS = {

@@ -192,7 +192,7 @@ class _HolderProcess:
         except KeyboardInterrupt:
             self._note(
                 "interrupted while this host left the lockspace of the domain:"
-                f" our process {self._process.pid} goes on with that"
+                f" process {self._process.pid} of this command goes on with it"
             )
             raise
         finally:
@@ -243,8 +243,8 @@ class _HolderProcess:
                 self._note(
                     "sanlock has not left the lockspace of the domain within"
                     f" {_LEAVE} seconds: until it has, VDSM of this host"
-                    " cannot join; our process"
-                    f" {self._process.pid} goes on trying"
+                    f" cannot join; process {self._process.pid} of this"
+                    " command goes on trying"
                 )
                 return
             if message is None:
@@ -255,8 +255,8 @@ class _HolderProcess:
                     "the writer is stuck and keeps the SDM lease until the"
                     " storage lets it end: if this host had joined the"
                     " lockspace for the change, it stays in it until then, and"
-                    " VDSM of this host cannot join; our process"
-                    f" {self._process.pid} waits for it"
+                    f" VDSM of this host cannot join; process"
+                    f" {self._process.pid} of this command waits for it"
                 )
                 return
             if "error" in message:

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from vdsm_backup.storage.base import Storage
     from vdsm_backup.storage.sources import Failure, Found
 
-_USE_UUID = "use a UUID"
-
 
 class Meant:
     """
@@ -165,9 +163,12 @@ def ambiguous(
     """
     places = listed(printable(s.found_at) for s in found)
     error = errors.AmbiguousDomain(printable(domain), places)
-    if len({storage.sd_id for storage in found}) > 1:
-        # Each place has the UUID.
-        error.way_out = _USE_UUID
+    ids = sorted({storage.sd_id for storage in found})
+    if len(ids) > 1:
+        error.way_out = (
+            "look at each, then use the UUID of the one that you mean:"
+            f" vdsm-backup-domain show {' '.join(ids)}"
+        )
         return error
     first, *others = found
     try:
@@ -178,8 +179,7 @@ def ambiguous(
     if False in same:
         error.way_out = (
             "they are copies, a replica beside its origin for example:"
-            " disconnect the one you do not mean; look at each: show, verify"
-            " with --path DIR or --device DEV"
+            f" disconnect the one you do not mean; {_look_at(found)}"
         )
         return error
     command = command or f"vdsm-backup-domain show {first.sd_id}"
@@ -192,6 +192,16 @@ def ambiguous(
     else:
         error.way_out = f"they are one storage, name one of them: {command}"
     return error
+
+
+def _look_at(found: list[Storage]) -> str:
+    """How to see each copy of a domain."""
+    show = "vdsm-backup-domain show"
+    paths = [s.found_at for s in found if s.kind == "file"]
+    if len(paths) < len(found):
+        return f"look at each: {show} --device DEV, or --path DIR"
+    commands = [f"{show} --path {shlex.quote(path)}" for path in paths]
+    return f"look at each: {'; '.join(commands)}"
 
 
 def name_of(storage: Storage) -> str:

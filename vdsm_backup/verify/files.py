@@ -115,16 +115,17 @@ def _no_access(
         text = f"{reason}: {where} is mounted read-only on this host"
         error = _refused(sd_id, name, text)
         error.way_out = [
-            "see why: findmnt, and dmesg if the kernel has done it after an"
-            " error; in the engine: the mount options of the domain",
+            f"see its options: findmnt {where}; whether the kernel has done it"
+            " after an error: dmesg; in the engine: the mount options of the"
+            " domain",
             f"if nothing speaks against it: mount -o remount,rw {where}",
         ]
         return error
     error = _refused(sd_id, name, f"{reason} ({_owner(st)})")
     if st and st["uid"] == uid and st["mode"] >> 6 & 0o7 == 0o7:
         error.way_out = [
-            "owner and mode are right: see whether it is immutable (chattr +i)"
-            " and how it is exported, on the server"
+            "owner and mode are right: see on the server how it is exported,"
+            " and whether it is immutable there (chattr +i)"
         ]
     return error
 

@@ -29,6 +29,10 @@ def unmade(vg: Vg) -> errors.Error | None:
     way_out = ""
     if UNREADY_TAG in vg.tags:
         problem = f"it was never finished: its VG has the tag {UNREADY_TAG}"
+        way_out = (
+            "if the engine is making it now, wait; if that was broken off,"
+            " nothing was stored there: make it again in the engine"
+        )
     elif vg.is_domain:
         problem = "its VG has a name that is no UUID in lower case"
         way_out = _renamed_back(vg)

@@ -27,7 +27,7 @@ def changed(host):
 def test_copies(changed):
     done = changed.run("history", A)
     title, *rows = [line.split() for line in done.out.splitlines()]
-    assert title == "N TIME BEFORE RESULT BACKUP SEAL BY".split()
+    assert title == "N TIME BEFORE RESULT BACKUP CHECKSUM BY".split()
     assert [(row[0], *row[2:6]) for row in rows] == [
         ("1", "set", "done", "no", "valid"),
         ("2", "clear", "done", "yes", "valid"),

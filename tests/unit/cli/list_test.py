@@ -151,7 +151,7 @@ def test_no_seal_is_a_warning(host):
     filedomain.put(host.mount, A, lines[:-1])
     done = host.run("list")
     assert done.code == 0
-    assert "    note: the metadata has no checksum (seal)\n" in done.out
+    assert "    note: the metadata has no checksum (_SHA_CKSUM)\n" in done.out
 
 
 def test_texts_from_storage_are_harmless_and_whole_in_json(host):

@@ -280,7 +280,13 @@ def test_of_a_domain_that_only_storage_knows(host, journal):
 def test_a_name_that_two_domains_had(host, journal):
     journal.changed(0)
     journal.changed(1, domain=B)
-    assert host.json("log", "data1").error == 957
+    done = host.json("log", "data1")
+    assert done.error == 957
+    (hint,) = done.json["error"]["hints"]
+    _, _, commands = hint.partition("look at each: ")
+    assert commands.split("; ") == [
+        f"vdsm-backup-domain log {sd_id}" for sd_id in sorted((A, B))
+    ]
     assert len(logged(host, B)) == 1
 
 

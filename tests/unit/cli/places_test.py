@@ -253,6 +253,17 @@ def test_three_places_of_which_one_is_a_copy(host, copy):
         assert "disconnect the one you do not mean" in done.err
 
 
+def test_copies_can_be_looked_at(host, copy):
+    done = host.run("set", A, *WHY)
+    assert "they are copies" in done.err
+    _, _, commands = done.err.partition("look at each: ")
+    commands = commands.splitlines()[0].split("; ")
+    assert len(commands) == 2
+    for command in commands:
+        shown = host.run(*shlex.split(command)[1:])
+        assert (shown.code, A in shown.out) == (0, True)
+
+
 def test_place_that_cannot_be_compared(host, copy):
     os.remove(os.path.join(copy, A, "dom_md", "ids"))
     done = host.run("set", A, *WHY)
@@ -267,7 +278,16 @@ def test_two_names_of_two_domains(host):
     host.domain(sd_id=A, name="data1")
     host.domain(sd_id=B, name="data1")
     done = host.run("set", "data1", *WHY)
-    assert "hint: use a UUID\n" in done.err
+    assert (
+        "hint: look at each, then use the UUID of the one that you mean:"
+        f" vdsm-backup-domain show {A} {B}\n"
+    ) in done.err
+    shown = host.run(*runnable(done))
+    assert shown.code == 0
+    assert [x for x in shown.out.splitlines() if x.startswith("UUID")] == [
+        f"UUID              {A}",
+        f"UUID              {B}",
+    ]
 
 
 # The guard

@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import shlex
 
 import pytest
 
@@ -37,8 +38,13 @@ def test_attached(host):
     before = host.bytes(A)
     done = host.json("set", A, *WHY)
     assert (done.error, done.code) == (972, 4)
-    assert "--pool-is-gone" in " ".join(done.json["error"]["hints"])
     assert host.bytes(A) == before
+    # The next step stands there, for a shell.
+    (hint,) = [x for x in done.json["error"]["hints"] if "DANGEROUS" in x]
+    _, _, command = hint.partition(": ")
+    assert command.endswith(" --pool-is-gone")
+    assert host.run(*shlex.split(command)[1:]).code == 0
+    assert host.values(A)["BACKUP"] == "True"
 
 
 def test_pool_is_gone_but_vdsm_is_not(host):

@@ -37,7 +37,7 @@ def test_all_that_is_known(host):
         "Class             Data",
         f"Attached to pool  {POOL}",
         f"Found at          {host.mount}/{A}",
-        "Seal              valid",
+        "Checksum          valid",
         "Backup domain     yes",
         "  reason          nightly copies of site A",
         "  by              admin@host1",
@@ -117,7 +117,7 @@ def test_no_seal_is_a_warning(host):
     filedomain.put(host.mount, A, lines[:-1])
     done = host.run("show", A)
     assert done.code == 0
-    assert "Seal              missing\n" in done.out
+    assert "Checksum          missing\n" in done.out
     assert done.err.startswith("note: error 965: ")
 
 

@@ -127,7 +127,10 @@ def test_hints(host):
     hint = (
         f"    hint: copies kept on this host: vdsm-backup-domain history {A}"
     )
-    assert hint in host.run("verify").out.splitlines()
+    lines = host.run("verify").out.splitlines()
+    assert lines[lines.index(hint) + 1] == (
+        f"    hint: put the newest one back: vdsm-backup-domain restore {A}"
+    )
 
 
 def test_origin_is_a_note(host):

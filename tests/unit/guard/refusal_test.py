@@ -27,8 +27,10 @@ def unread(error=HUNG):
     return found(SD, value=None, error=error)
 
 
-def error(finding, operation="run", vm="VM web1", vm_id=None):
-    verdict = Verdict(operation, Settings())
+def error(
+    finding, operation="run", vm="VM web1", vm_id=None, mode="enforcing"
+):
+    verdict = Verdict(operation, Settings(mode))
     return refusal.error(verdict, finding, vm, vm_id)
 
 
@@ -201,11 +203,20 @@ def test_the_hints_name_the_vm_and_the_domain(vm_id, named):
     for finding in (found(), unread()):
         hints = error(finding, vm_id=vm_id).hint_lines()
         assert (
-            "if it must not wait, for this VM and for a time:"
-            f" vdsm-backup-domain permit --vm {named} --for 2h --reason TEXT"
+            "if it must not wait, for this VM and for a time, on the host that"
+            f" is to run it: vdsm-backup-domain permit --vm {named} --for 2h"
+            " --reason TEXT"
         ) in hints
     hints = error(found("backups of A", value=None, error=HUNG)).hint_lines()
     assert hints[0] == f"see what is wrong: vdsm-backup-domain verify {SD}"
+
+
+@pytest.mark.parametrize("mode", ["permissive", "disabled"])
+def test_nothing_to_permit_where_nothing_is_refused(mode):
+    for finding in (found(), unread()):
+        hints = error(finding, mode=mode).hint_lines()
+        assert hints
+        assert not any("permit" in hint for hint in hints)
 
 
 def test_no_permit_lifts_a_preview():

@@ -13,7 +13,7 @@ OURS = ("RHAT_storage_domain", f"MDT_SDUUID={SD}", "MDT_DESCRIPTION=data1")
 @pytest.mark.parametrize(
     "name, tags, problem, next_step",
     [
-        (SD, ("RHAT_storage_domain_UNREADY",), "never finished", "compare"),
+        (SD, ("RHAT_storage_domain_UNREADY",), "never finished", "wait"),
         (SD, OURS[1:], "no tag RHAT_storage_domain", "compare"),
         (f"{SD}1", OURS[:1], "no UUID in lower case", "compare"),
         (
