@@ -67,9 +67,9 @@ def error(
     found = _vm_error(verdict, finding, vm)
     found.vm_id = vm_id if vm_id and is_uuid(vm_id) else ""
     found.sd_id = finding.domain if is_uuid(finding.domain) else ""
-    found.permit_lifts = policy.has_vm(
-        verdict.operation
-    ) and verdict.refuses(finding)
+    found.permit_lifts = policy.has_vm(verdict.operation) and verdict.refuses(
+        finding
+    )
     return found
 
 
