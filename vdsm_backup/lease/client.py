@@ -186,6 +186,9 @@ class _HolderProcess:
         Let the holder clean up, and wait for it as long as that makes sense.
         """
         try:
+            # A descriptor that nobody has taken yet, since we were interrupted,
+            # would look to the holder as if a writer had it.
+            self._handover.close()
             # The holder takes this for the end of the tool.
             self._control.shutdown(socket.SHUT_WR)
             self._wait_for_end()
@@ -197,7 +200,6 @@ class _HolderProcess:
             raise
         finally:
             self.channel.close()
-            self._handover.close()
 
     def wait(self) -> int | None:
         """

@@ -4,6 +4,7 @@ Holders that misbehave, in place of lease/holder.py. Arguments: what one does,
 step by step, then those of a holder.
 """
 
+import contextlib
 import os
 import signal
 import socket
@@ -38,6 +39,11 @@ class Tool:
         socket.send_fds(self._handover, [b"x"], [fd])
         self.tell(held=7, taken_at=client.now())
 
+    def give_up_handing_over(self):
+        """Until the descriptor that was sent is with nobody."""
+        with contextlib.suppress(ConnectionResetError):
+            assert self._handover.recv(1) == b""
+
     def show_request(self):
         assert self.asked["task"] == "hold"
         self.tell(progress=LeaseRequest(**self.asked["request"]).ids)
@@ -53,6 +59,7 @@ STEPS = {
     "expect probe": lambda tool: tool.expect("probe"),
     "expect tidy": lambda tool: tool.expect("tidy"),
     "fail": lambda tool: tool.fail(ValueError("no")),
+    "give up handing over": Tool.give_up_handing_over,
     "hold": Tool.hold,
     "receive": Tool.receive,
     "show request": Tool.show_request,

@@ -119,6 +119,22 @@ def test_body_that_fails_gives_the_lease_back(holder):
         os.fstat(held.fd)
 
 
+def test_an_interrupt_before_the_descriptor_is_taken(holder, monkeypatch):
+    """The holder must not take it for a writer that is stuck."""
+    holder("hold", "receive", "give up handing over", "left")
+
+    def interrupt(self):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(client._HolderProcess, "take_fd", interrupt)
+    monkeypatch.setattr(client, "_LEAVE", SOON)
+    told = []
+    with pytest.raises(KeyboardInterrupt):
+        with client.take(request(), told.append):
+            pass
+    assert told == ["left"]
+
+
 def test_end_is_not_waited_for_for_ever(holder):
     holder("hold", "stay")
     started = time.monotonic()
