@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _STATES = {
     True: "is a backup domain",
-    False: "is no backup domain",
+    False: "is not a backup domain",
     None: "has a flag that cannot be read",
 }
 

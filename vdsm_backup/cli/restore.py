@@ -59,7 +59,7 @@ def _restore(
         pool_is_gone=args.pool_is_gone,
     )
     flagged = md_lines.parse(copy.lines).values.get(flag.BACKUP) == "True"
-    state = "a backup domain" if flagged else "no backup domain"
+    state = "a backup domain" if flagged else "not a backup domain"
     words = changes.Words(
         f"has the metadata of copy {copy.number}{name} again and is {state}",
         f"would get the metadata of copy {copy.number}{name} and be {state}",

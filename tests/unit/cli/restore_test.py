@@ -38,7 +38,7 @@ def test_metadata_that_is_gone(kept):
     done = kept.run("restore", A, "--from", "1")
     assert done.out.splitlines()[0] == (
         f"Storage domain data1 ({A}) has the metadata of copy 1 again and is"
-        " no backup domain."
+        " not a backup domain."
     )
     assert done.code == 0
     assert kept.bytes(A) == encoding.encode_file(PLAIN)
