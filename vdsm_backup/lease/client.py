@@ -186,7 +186,7 @@ class _HolderProcess:
         Let the holder clean up, and wait for it as long as that makes sense.
         """
         try:
-            # A descriptor that nobody has taken yet, since we were interrupted,
+            # A descriptor that nobody has taken, since we were interrupted,
             # would look to the holder as if a writer had it.
             self._handover.close()
             # The holder takes this for the end of the tool.
