@@ -228,6 +228,7 @@ def test_the_base_may_be_a_link(backend, tmp_path, path):
     assert os.path.exists(path)
 
 
+@pytest.mark.slow("on a busy machine its thousands of calls take a minute")
 def test_a_swapper_that_never_stops(tmp_path, path, victim):
     """
     Thousands of swaps, at any moment of a call. Only `embedded` promises it:

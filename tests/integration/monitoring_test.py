@@ -89,6 +89,7 @@ def test_alerts(command, tmp_path):
     assert "SUCCESS" in done.stdout
 
 
+@pytest.mark.slow("promtool reads all rules once for each of them")
 @needs("promtool")
 def test_each_alert_is_tested(tmp_path):
     """That it fires, and that it does not: without its rule a test fails."""

@@ -88,12 +88,13 @@ def test_configuration_names_the_options_that_were_removed():
         assert f"- `[{section}] {option}`" in text
 
 
-def test_documents_that_hints_name_are_there():
+def test_pages_that_hints_name_are_there():
     texts = [hint for c in errors.by_code().values() for hint in c.hints]
-    names = re.findall(r"docs/[\w.]+", " ".join(texts))
-    assert names
-    for name in names:
-        assert os.path.exists(os.path.join(ROOT, name)), name
+    pages = re.findall(r"man (\d) ([\w.-]*\w)", " ".join(texts))
+    assert pages
+    for section, name in pages:
+        path = os.path.join(ROOT, "contrib", "man", f"{name}.{section}")
+        assert os.path.exists(path), path
 
 
 def test_guard_lists_the_table():

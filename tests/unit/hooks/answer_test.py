@@ -110,8 +110,8 @@ def test_a_refusal(host, entries):
         "domain": host.flagged,
         "disk": "disk vda",
         "hint": "copy or move the disk to another domain and use it there; if"
-        " it must not wait, for this VM and for a time: vdsm-backup-domain"
-        f" permit --vm {VM} --for 2h --reason TEXT",
+        " it must not wait, for this VM and for a time, on the host that is to"
+        f" run it: vdsm-backup-domain permit --vm {VM} --for 2h --reason TEXT",
     }
 
 
