@@ -26,6 +26,9 @@ PROGRAM = "vdsm-backup-domain"
 # Where there is no terminal.
 _WIDTH = 80
 
+# Columns: what argparse itself gives a text on the narrowest terminal.
+_NARROWEST = 11
+
 _DESCRIPTION = (
     "The backup flag of oVirt storage domains: see it, change it, on the"
     " storage itself. No VM can start from a flagged domain."
@@ -190,7 +193,7 @@ def build(
     # Of itself argparse would look at descriptor 1, which is no terminal any
     # more (main.py), and import much to do so. Like argparse, this leaves two
     # columns free.
-    columns = (width or _WIDTH) - 2
+    columns = max((width or _WIDTH) - 2, _NARROWEST)
 
     def formatter(prog: str) -> argparse.HelpFormatter:
         return argparse.RawDescriptionHelpFormatter(prog, width=columns)

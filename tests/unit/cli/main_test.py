@@ -342,6 +342,14 @@ def test_the_width_of_what_is_no_terminal(host, monkeypatch, columns):
     assert longest <= 38 if columns == "40" else 70 < longest <= 78
 
 
+@pytest.mark.parametrize("columns", ["1", "2", "12"])
+def test_a_terminal_in_which_nothing_fits(host, monkeypatch, columns):
+    """Each command makes its parser, and so the texts of its help."""
+    monkeypatch.setenv("COLUMNS", columns)
+    assert host.run("list").code == 0
+    assert host.run("set", "--help").code == 0
+
+
 def fail(monkeypatch, error):
     def run(args, options, ui):
         raise error
