@@ -26,6 +26,7 @@ one as it was kept, and copy_file.py reads it there.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -114,7 +115,9 @@ class History:
                 path = self._path(copy.domain, copy.number, "json")
                 os.rename(temporary, path)
             except BaseException:
-                os.unlink(temporary)
+                # It is there no more if a signal came after the rename.
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(temporary)
                 raise
             records.sync_directory(directory)
         except OSError as e:

@@ -178,6 +178,21 @@ def test_how_it_has_ended(history, tmp_path):
     assert stat.S_IMODE(os.stat(path / "000001.json").st_mode) == 0o600
 
 
+def test_an_end_that_is_written_when_a_signal_comes(history, mocker):
+    """The record is there then, and the signal is not taken for a fault."""
+    copy = history.keep(make(), ["A=1"], "me", "set")
+    rename = os.rename
+
+    def interrupted(*args):
+        rename(*args)
+        raise KeyboardInterrupt
+
+    mocker.patch("vdsm_backup.change.history.os.rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        history.conclude(copy, "done", True, None)
+    assert history.get(SD, 1).result == "done"
+
+
 def test_an_end_that_cannot_be_written(history, mocker, tmp_path):
     copy = history.keep(make(), ["A=1"], "me", "set")
     full = OSError(28, "No space left on device")
