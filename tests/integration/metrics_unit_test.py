@@ -7,52 +7,23 @@ import shutil
 import subprocess
 
 import pytest
-from prometheus_client import parser
 
 from tests import ROOT
-from tests.support import testhost
-from tests.support.clifixtures import OWNER, A
-from tests.support.hooks.needs import needs_other_user
+from tests.support.clifixtures import A
+from tests.support.hooks.needs import needs_command, needs_other_user
+from tests.support.metrics import OTHER, families
 from tests.support.storage.blocktools import needs_block
 
 pytest_plugins = [
     "tests.support.storage.blockfixtures",
     "tests.support.clifixtures",
+    "tests.support.metrics",
 ]
 
 UNITS = os.path.join(ROOT, "contrib", "systemd")
 NAME = "vdsm-backup-domain-metrics"
 SERVICE = os.path.join(UNITS, f"{NAME}.service")
 TIMER = os.path.join(UNITS, f"{NAME}.timer")
-# Neither root nor VDSM.
-OTHER = 107
-
-
-def needs(command):
-    return pytest.mark.skipif(
-        shutil.which(command) is None, reason=f"{command} is not here"
-    )
-
-
-@pytest.fixture
-def host(directory):
-    """What its configuration names is vdsm's, as on a host."""
-    path = os.path.join(directory, "host")
-    uid, gid = OWNER
-    with testhost.Host(path, 3, user=uid, group=gid) as host:
-        host.domain(sd_id=A, name="back ups", owner=OWNER, BACKUP="True")
-        yield host
-
-
-def families(text):
-    """As Prometheus' own parser reads it: {family: {labels: value}}."""
-    return {
-        family.name: {
-            tuple(sample.labels.values()): sample.value
-            for sample in family.samples
-        }
-        for family in parser.text_string_to_metric_families(text)
-    }
 
 
 def setting(name):
@@ -65,14 +36,14 @@ def setting(name):
 
 @needs_other_user
 @needs_block
-@needs("setpriv")
-@needs("strace")
-def test_the_service_may_what_it_needs(host, directory, block_domain):
+@needs_command("setpriv")
+@needs_command("strace")
+def test_the_service_may_what_it_needs(measured_host, directory, block_domain):
     """
     It writes where neither root nor user vdsm is the owner, reads as user
     vdsm, and runs lvm.
     """
-    host.configure(
+    measured_host.configure(
         devices=", ".join(block_domain.devices), lv_dir=block_domain.lv_dir
     )
     names = setting("CapabilityBoundingSet").split()
@@ -85,7 +56,7 @@ def test_the_service_may_what_it_needs(host, directory, block_domain):
     inside += ["setpriv", "--bounding-set", ",".join(["-all", *shown])]
     inside += ["--no-new-privs", "--"]
     output = os.path.join(into, "ours.prom")
-    done = host.process("metrics", "--output", output, inside=inside)
+    done = measured_host.process("metrics", "--output", output, inside=inside)
     # 3: this machine need not have all that a host has.
     assert done.code in (0, int(setting("SuccessExitStatus")))
     require_all(output)
@@ -116,7 +87,7 @@ def allowed(group=None):
     return found
 
 
-@needs("systemd-analyze")
+@needs_command("systemd-analyze")
 @pytest.mark.parametrize("kind", ["service", "timer"])
 def test_systemd_has_nothing_to_say_of_the_units(directory, kind):
     """Its exit code does not tell."""

@@ -16,6 +16,7 @@ import pytest
 from tests import ROOT
 from tests.support import testhost
 from tests.support.clifixtures import A
+from tests.support.hooks.needs import needs_command
 from tests.support.processes.namespace import Namespace, needs_namespace
 from tests.support.waiting import wait_until
 from vdsm_backup.cli import measurements
@@ -26,13 +27,6 @@ CONTRIB = os.path.join(ROOT, "contrib")
 RULES = os.path.join(CONTRIB, "prometheus")
 COLLECTD = os.path.join(CONTRIB, "collectd", "vdsm-backup.conf")
 SOS = os.path.join(CONTRIB, "sos", "vdsm-backup")
-
-
-def needs(*commands):
-    missing = [name for name in commands if shutil.which(name) is None]
-    return pytest.mark.skipif(
-        bool(missing), reason=f"{', '.join(missing)} is not here"
-    )
 
 
 def read(*path):
@@ -77,7 +71,7 @@ def test_it_names_the_file_of_the_service():
 # Alerts
 
 
-@needs("promtool")
+@needs_command("promtool")
 @pytest.mark.parametrize("command", ["check rules", "test rules"])
 def test_alerts(command, tmp_path):
     """The commands of the document, where the files are."""
@@ -90,7 +84,7 @@ def test_alerts(command, tmp_path):
 
 
 @pytest.mark.slow("promtool reads all rules once for each of them")
-@needs("promtool")
+@needs_command("promtool")
 def test_each_alert_is_tested(tmp_path):
     """That it fires, and that it does not: without its rule a test fails."""
     shutil.copytree(RULES, tmp_path, dirs_exist_ok=True)
@@ -154,7 +148,7 @@ def collecting(directory):
         yield path
 
 
-@needs("collectd")
+@needs_command("collectd")
 def test_collectd_takes_the_configuration(tmp_path):
     """
     By -T: collectd 5.12 does not even open the file for -t, and exits with 0.
@@ -184,7 +178,7 @@ def test_collectd_takes_the_configuration(tmp_path):
 COMPLAINT = re.compile("config|Error|[Pp]arse")
 
 
-@needs("collectd")
+@needs_command("collectd")
 @pytest.mark.skipif(os.getuid() != 0, reason="only root starts it so")
 def test_collectd_gets_the_values(collecting, directory):
     with open(os.path.join(directory, "out"), "w") as out:
@@ -218,7 +212,7 @@ def rows(pattern):
 # sos
 
 
-@needs("sos")
+@needs_command("sos")
 @needs_namespace
 @pytest.mark.timeout(300)
 def test_sos_takes_what_the_file_names(tmp_path):

@@ -3,13 +3,13 @@
 
 import os
 import re
-import shutil
 import subprocess
 import xml.etree.ElementTree as ET
 
 import pytest
 
 from tests import ROOT
+from tests.support.hooks.needs import needs_command
 from tests.support.packages import reading
 from tests.support.packages.building import NAME, PARTS
 
@@ -18,12 +18,6 @@ pytestmark = pytest.mark.slow("rpmbuild compiles all modules")
 
 CONFIG = os.path.join(ROOT, "contrib", "rpmlint.toml")
 DIST = "debian"
-
-
-def needs(command):
-    return pytest.mark.skipif(
-        shutil.which(command) is None, reason=f"{command} is not here"
-    )
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +33,7 @@ def lint(config, paths):
     return re.findall(r"^\S+: [EW]: .*", done.stdout, re.M), done
 
 
-@needs("rpmlint")
+@needs_command("rpmlint")
 def test_rpmlint_has_nothing_to_say(packages, source_tree):
     every = [*packages, source_tree.source_package(DIST)]
     found, done = lint(CONFIG, every)
@@ -49,7 +43,7 @@ def test_rpmlint_has_nothing_to_say(packages, source_tree):
     )
 
 
-@needs("rpmlint")
+@needs_command("rpmlint")
 def test_each_filter_is_needed(packages, source_tree, tmp_path):
     """And none hides what nobody knows of."""
     with open(CONFIG) as f:
@@ -99,7 +93,7 @@ def tree(top):
     return found
 
 
-@needs("createrepo_c")
+@needs_command("createrepo_c")
 def test_repository(repo, packages, source_tree):
     source = source_tree.source_package(DIST)
     served = {name for name in repo if name.endswith(".rpm")}

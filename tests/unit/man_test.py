@@ -10,17 +10,12 @@ import sys
 import pytest
 
 from tests import ROOT
+from tests.support.hooks.needs import needs_command
 from vdsm_backup import config, errors
 from vdsm_backup.cli import commands, parser
 
 PAGES = os.path.join(ROOT, "contrib", "man")
 NAMES = ["vdsm-backup-domain.8", "vdsm-backup.conf.5"]
-
-
-def needs(command):
-    return pytest.mark.skipif(
-        shutil.which(command) is None, reason=f"{command} is not here"
-    )
 
 
 def read(name, directory=PAGES):
@@ -56,7 +51,7 @@ def test_a_page_has_the_date_of_its_last_change(tmp_path):
     assert old.partition("\n.SH")[2] in read(name, tmp_path)
 
 
-@needs("mandoc")
+@needs_command("mandoc")
 @pytest.mark.parametrize("name", NAMES)
 def test_mandoc_has_nothing_to_say(name):
     done = subprocess.run(
@@ -67,7 +62,7 @@ def test_mandoc_has_nothing_to_say(name):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-@needs("groff")
+@needs_command("groff")
 @pytest.mark.parametrize("name", NAMES)
 def test_groff_has_nothing_to_say(name):
     """What `man` of EL uses. Its exit code does not tell."""
@@ -79,7 +74,7 @@ def test_groff_has_nothing_to_say(name):
     assert done.stderr == ""
 
 
-@needs("lexgrog")
+@needs_command("lexgrog")
 @pytest.mark.parametrize("name", NAMES)
 def test_man_finds_its_name(name):
     """What `man -k` shows."""
@@ -121,7 +116,7 @@ def shown(name):
     return " ".join(re.sub(".\b", "", done.stdout).split())
 
 
-@needs("groff")
+@needs_command("groff")
 def test_the_page_of_the_command_has_all_of_it():
     text = shown(NAMES[0])
     _, parsers = parser.build(80, commands.COMMANDS)
@@ -139,7 +134,7 @@ def test_the_page_of_the_command_has_all_of_it():
         assert f" {code} {sentence} Exit status " in text, code
 
 
-@needs("groff")
+@needs_command("groff")
 def test_the_page_of_the_file_has_all_options():
     text = shown(NAMES[1]).partition(" OPTIONS ")[2]
     for section, options in config.DEFAULTS.items():

@@ -2,6 +2,7 @@
 """Marks of tests that cannot run everywhere; each skip says why."""
 
 import os
+import shutil
 import sys
 import tempfile
 
@@ -34,6 +35,12 @@ needs_private_tmp = pytest.mark.skipif(
     ),
     reason=f"other hosts may have what is in {tempfile.gettempdir()}",
 )
+
+
+def needs_command(name):
+    return pytest.mark.skipif(
+        shutil.which(name) is None, reason=f"{name} is not here"
+    )
 
 
 def no_other_user():
