@@ -20,7 +20,6 @@ from vdsm_backup.guard import policy
 COMMANDS = {command.name: command for command in commands.COMMANDS}
 
 A = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
-B = "b1c2d3e4-5f6c-4b1c-a3d2-0c6f8ac43e25"
 pytest_plugins = ["tests.support.clifixtures", "tests.support.completing"]
 pytestmark = needs_bash
 
