@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The ways to name a domain: a part of its UUID, its place, several."""
+
+import os
+
+import pytest
+
+from tests.support.storage import filedomain
+
+A = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
+B = "b1c2d3e4-5f6c-4b1c-a3d2-0c6f8ac43e25"
+C = "0ad9a6a0-5f6c-4b1c-ffff-0c6f8ac43e25"
+WHY = ["--reason", "nightly copies"]
+
+
+# The beginning of a UUID
+
+
+@pytest.mark.parametrize("sd", [A[:8], A[:9], A[:20], A[:35], A[:13].upper()])
+def test_beginning_of_a_uuid(host, sd):
+    host.domain(sd_id=A, name="data1")
+    host.domain(sd_id=B)
+    assert host.json("show", sd).json["domain"]["id"] == A
+    assert host.json("check", sd).code == 0
+    for command in ("set", "clear"):
+        done = host.run(command, sd, *WHY)
+        assert done.code == 0
+        first = done.err.splitlines()[0]
+        assert first == f"note: {sd} is storage domain {A}"
+    assert len(host.json("history", sd).json["copies"]) == 2
+    (row,) = host.json("verify", sd).json["domains"]
+    assert row["id"] == A
+
+
+@pytest.mark.parametrize(
+    "sd", [A[:7], A[1:10], A[:9].replace("-", "_"), "0" * 9]
+)
+def test_no_beginning_of_a_uuid(host, sd):
+    host.domain(sd_id=A)
+    assert host.json("show", sd).error == 956
+
+
+def test_beginning_of_two_uuids(host):
+    host.domain(sd_id=A)
+    host.domain(sd_id=C)
+    done = host.run("set", A[:8], *WHY)
+    assert done.code == 1
+    for sd_id in (A, C):
+        assert sd_id in done.err
+    assert "BACKUP" not in host.values(A)
+    assert host.json("show", A[:20]).json["domain"]["id"] == A
+
+
+def test_name_that_begins_a_uuid(host):
+    host.domain(sd_id=A)
+    host.domain(sd_id=B, name=A[:8])
+    assert host.json("show", A[:8]).json["domain"]["id"] == B
+
+
+def test_beginning_of_a_domain_that_cannot_be_read(host):
+    host.domain(sd_id=A)
+    assert host.run("set", A, *WHY).code == 0
+    good = host.bytes(A)
+    assert host.run("clear", A, *WHY).code == 0
+    filedomain.put_bytes(host.mount, A, b"")
+    done = host.run("restore", A[:8], "--from", "2")
+    assert done.code == 0, done.err
+    assert host.bytes(A) == good
+
+
+def test_beginning_of_a_domain_that_is_gone(host):
+    host.domain(sd_id=A)
+    assert host.run("set", A, *WHY).code == 0
+    os.rename(os.path.join(host.mount, A), os.path.join(host.repo, A))
+    assert host.json("history", A[:8]).json["domain"] == A
+    assert host.json("history", B[:8]).error == 956
+
+
+# The place of the domain
+
+
+@pytest.fixture(params=["path", "directory", "export", "gluster"])
+def place(request, host):
+    """As an SD, of a domain that is alone there."""
+    mount, sd = host.add_mount("nas1:_a__b_c"), "nas1:/a_b//c/"
+    if request.param == "gluster":
+        mount = host.add_mount("glusterSD/gl1:_vol")
+        sd = "gl1:/vol"
+    host.domain(sd_id=A, mount=mount, name="data1")
+    host.domain(sd_id=B)
+    if request.param == "path":
+        return mount
+    return os.path.join(mount, A) if request.param == "directory" else sd
+
+
+def test_place_as_sd(host, place):
+    assert host.json("show", place).json["domain"]["id"] == A
+    assert host.json("check", place).code == 0
+    done = host.run("set", place, *WHY)
+    assert done.code == 0, done.err
+    assert f"note: {place} is storage domain {A}\n" in done.err
+    assert host.json("history", place).json["domain"] == A
+    assert [d["id"] for d in host.json("verify", place).json["domains"]] == [A]
+
+
+def test_place_of_two_domains(host):
+    host.domain(sd_id=A)
+    host.domain(sd_id=B)
+    done = host.run("set", "server:/data", *WHY)
+    assert done.code == 1
+    error, *hints = done.err.splitlines()
+    assert A in error and B in error
+    assert hints[:-1] == ["hint: name one of them by its UUID: SD"]
+    assert len(host.json("verify", host.mount).json["domains"]) == 2
+
+
+@pytest.mark.parametrize("sd", ["server:/other", "/nonexistent", "x:/"])
+def test_place_without_a_domain(host, sd):
+    host.domain(sd_id=A)
+    for command in (["show"], ["set", *WHY]):
+        assert host.json(command[0], sd, *command[1:]).error in (956, 961)
+    (row,) = host.json("verify", sd).json["domains"]
+    assert row["problems"][0]["code"] in (956, 961)
+
+
+# Several
+
+
+def test_show_several(host):
+    host.domain(sd_id=A, name="data1")
+    host.domain(sd_id=B, name="data2")
+    done = host.json("show", "data1", B)
+    assert done.code == 0
+    entries = done.json["domains"]
+    assert [entry["domain"]["id"] for entry in entries] == [A, B]
+    for entry in entries:
+        one = host.json("show", entry["domain"]["id"]).json
+        del one["schema"]
+        assert entry == one
+    text = host.run("show", "data1", B).out
+    parts = [host.run("show", sd).out for sd in (A, B)]
+    assert text == "\n".join(parts)
+
+
+def test_show_several_of_which_one_is_not_there(host):
+    host.domain(sd_id=A)
+    done = host.json("show", "nosuch", A)
+    assert done.code == 1
+    first, second = done.json["domains"]
+    assert (first["domain"], first["sd"]) == (None, "nosuch")
+    assert first["error"]["code"] == 956
+    assert second["domain"]["id"] == A
+    done = host.run("show", A, "nosuch")
+    assert done.code == 1
+    assert A in done.out
+    assert "error 956: " in done.err
+
+
+def test_history_of_several(host):
+    for sd_id in (A, B):
+        host.domain(sd_id=sd_id)
+    assert host.run("set", A, *WHY).code == 0
+    done = host.json("history", A, B, A)
+    found = [(h["domain"], len(h["copies"])) for h in done.json["histories"]]
+    assert (done.code, found) == (0, [(A, 1), (B, 0)])
+    text = host.run("history", A, B).out
+    assert text.startswith(f"Storage domain {A}:\n")
+    assert text.endswith(f"This host keeps no copies of storage domain {B}.\n")
+    for option in ("--show", "--export"):
+        assert host.json("history", A, B, option, "1").code == 2
