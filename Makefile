@@ -19,12 +19,17 @@ GOAL = check
 e2e e2e-shell soak: GOAL = e2e
 bench bench-compare bench-page: GOAL = bench
 
-.PHONY: check coverage e2e e2e-shell soak vdsm-suite bench bench-compare \
-    bench-page demo lint man setup install install-hooks install-ansible \
+.PHONY: check compiled coverage e2e e2e-shell soak vdsm-suite bench \
+    bench-compare bench-page demo lint man setup install install-hooks install-ansible \
     uninstall dist rpm repo clean
 
+# Compiled modules are kept, also where the environment says not to: each
+# worker, and each program that a test starts, would compile them again.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Install what the tests need, then run all that need no virtual machine.
-check: lint
+check:
+	$(MAKE) -j2 --output-sync lint compiled
 	$(PYTHON) -m pytest -rsfE $(PARALLEL) tests --ignore=tests/e2e
 
 # In virtual machines: tests/e2e. E2E="-k nfs" and the like choose.
@@ -73,6 +78,11 @@ coverage: setup
 demo:
 	contrib/setup-dev demo
 	contrib/demo
+
+# The test modules, once for all workers, which begin at the same time. What
+# is wrong with one of them is said when the tests run.
+compiled: setup
+	-$(PYTHON) -m pytest -q --collect-only tests --ignore=tests/e2e >/dev/null
 
 lint: setup
 	$(PYTHON) -m black --check .
