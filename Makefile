@@ -7,9 +7,10 @@ SYSTEM_PYTHON = /usr/bin/python3
 # Where losetup, lvm and sanlock are; not in the PATH of Debian's users.
 export PATH := $(PATH):/usr/sbin:/sbin
 
-# Most tests wait for daemons and timeouts most of the time.
+# Most tests wait for daemons and timeouts most of the time. Those that take
+# longest come first, in the order of tests/conftest.py, not of xdist's.
 WORKERS = $(shell expr 6 \* $$(nproc))
-PARALLEL = -n $(WORKERS) --dist loadscope
+PARALLEL = -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 # What `make soak` does at random; SEED=NUMBER repeats it.
 SEED := $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
