@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+import pytest
+
+from tests.support.bridge import engine as engines
+
+
+@pytest.fixture(scope="session")
+def engine_certificates(tmp_path_factory):
+    return engines.make_ca(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture
+def stand_in(engine_certificates):
+    made = engines.StandIn(*engine_certificates)
+    yield made
+    made.stop()
