@@ -15,7 +15,7 @@ import unicodedata
 
 import pytest
 
-from tests.support import soak
+from tests.support import configfile, soak
 from vdsm_backup import config, errors
 from vdsm_backup.bridge import agent
 
@@ -139,9 +139,8 @@ def test_agent(tmp_path):
     choices = soak.choices("agent") if soak.SOAK else random.Random(1)
     options = {}
     for allow in ("show, list, set", "show, list, set, clear", "list", ""):
-        path = tmp_path / "vdsm-backup.conf"
-        path.write_text(f"[bridge]\nallow = {allow}\n")
-        options[allow] = config.load(str(path))
+        path = configfile.write(tmp_path / "conf", bridge_allow=allow)
+        options[allow] = config.load(path)
     met = collections.Counter()
     for _ in range(INPUTS):
         allow = choices.choice(list(options))

@@ -11,16 +11,16 @@ import sys
 import pytest
 
 from tests import ROOT
+from tests.support import configfile
 from tests.support.bridge import agent_process, sshd
+from tests.support.hooks.needs import needs_command
 from vdsm_backup import errors
 from vdsm_backup.bridge import hosts
 
 pytestmark = [
     pytest.mark.skipif(os.getuid() != 0, reason="sshd needs root"),
-    pytest.mark.skipif(
-        not (os.path.exists(sshd.SSHD) and shutil.which("ssh")),
-        reason="needs openssh-server and openssh-client",
-    ),
+    needs_command("ssh"),
+    needs_command(sshd.SSHD),
 ]
 
 SD = "5e6f1d2a-9c47-4b0e-8d1f-3a7b9c0d2e41"
@@ -33,15 +33,13 @@ TIMEOUT = 50
 
 @pytest.fixture(scope="module")
 def configuration(tmp_path_factory):
-    path = tmp_path_factory.mktemp("host") / "vdsm-backup.conf"
-    path.write_text("[bridge]\n")
-    return path
+    return configfile.write(tmp_path_factory.mktemp("host") / "conf")
 
 
 @pytest.fixture(scope="module")
 def server(configuration):
     words = [sys.executable, "-m", agent_process.__name__, configuration]
-    command = " ".join([*map(str, words), "--name engine1"])
+    command = " ".join([*words, "--name engine1"])
     made = sshd.Sshd(command, {"PYTHONPATH": ROOT})
     yield made
     made.close()

@@ -14,6 +14,7 @@ import pytest
 
 from tests.support import programs
 from tests.support.bridge import agent_process
+from tests.support.configfile import ConfigFile
 from vdsm_backup import config, errors
 from vdsm_backup.bridge import agent
 from vdsm_backup.host import journal
@@ -28,11 +29,7 @@ WANTED = {"reason": "Backup box ticked in the engine", "by": "anna@internal"}
 class Host:
     def __init__(self, directory):
         self.config = directory / "vdsm-backup.conf"
-        self.configure()
-
-    def configure(self, **options):
-        lines = [f"{name} = {value}" for name, value in options.items()]
-        self.config.write_text("\n".join(["[bridge]", *lines, ""]))
+        self.configure = ConfigFile(self.config).set
 
     def ask(self, command, data=WANTED, argv=("--name", "engine1"), **env):
         """(exit code, JSON of the answer)."""
@@ -90,13 +87,13 @@ def test_environment_is_not_the_bridges(host):
 
 def test_clear_only_where_the_host_allows_it(host):
     refused(host.ask(f"clear {SD}"), "BridgeNotAllowed", "[bridge] allow")
-    host.configure(allow="show, list, set, clear")
+    host.configure(bridge_allow="show, list, set, clear")
     _, found = host.ask(f"clear {SD}")
     assert found["argv"][:3] == ["--json", "clear", SD]
 
 
 def test_nothing_is_allowed(host):
-    host.configure(allow="")
+    host.configure(bridge_allow="")
     for command in ("list", f"show {SD}", f"set {SD}", f"clear {SD}"):
         refused(host.ask(command), "BridgeNotAllowed")
 
