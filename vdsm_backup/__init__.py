@@ -24,6 +24,7 @@ The backup flag of oVirt storage domains, on the storage itself.
     plugin/           inside VDSM
     doctor/           is this host protected
     verify/           whether a domain can be used
+    bridge/           the Backup box in the engine, and the flag
     cli/              the command line; wiring.py puts the world together
     __main__.py       python3 -m vdsm_backup: the command line
 

@@ -10,6 +10,7 @@ and cannot be used is an error.
 from __future__ import annotations
 
 from vdsm_backup import config_files, errors
+from vdsm_backup.text import is_uuid
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ DEFAULTS = {
         "tls": "auto",
         "on_incompatible": "warn",
     },
+    "bridge": {"allow": "show, list, set", "domains": ""},
 }
 
 # Options of earlier versions, and what has taken their place. They are
@@ -71,6 +73,9 @@ CHOICES = {
     ("vdsm", "tls"): ("auto", "yes", "no"),
     ("vdsm", "on_incompatible"): ("warn", "stop"),
 }
+
+# What a host can let a bridge do.
+BRIDGE_VERBS = ("show", "list", "set", "clear")
 
 # The last one, 2**32 - 1, means "no change" to chown(2) and setuid(2).
 MAX_ID = 2**32 - 2
@@ -120,6 +125,8 @@ class Config:
         self.vdsm_port = self._whole("vdsm", "port", 1, 65535)
         self.vdsm_tls = self._choice("vdsm", "tls")
         self.on_incompatible = self._choice("vdsm", "on_incompatible")
+        self.bridge_allow = self._each_of("bridge", "allow", BRIDGE_VERBS)
+        self.bridge_domains = self._uuids("bridge", "domains")
 
     def file_of(self, section: str, option: str) -> str:
         """The file that sets an option. For a default it is the main file."""
@@ -164,6 +171,24 @@ class Config:
         if "\0" in value:
             raise self.invalid(section, option, "has a NUL")
         return [item.strip() for item in value.split(",") if item.strip()]
+
+    def _each_of(
+        self, section: str, option: str, choices: tuple[str, ...]
+    ) -> list[str]:
+        """Some of the choices, or none."""
+        found = self._list(section, option)
+        for value in found:
+            if value not in choices:
+                reason = f"{value!a} is none of: {', '.join(choices)}"
+                raise self.invalid(section, option, reason)
+        return found
+
+    def _uuids(self, section: str, option: str) -> list[str]:
+        found = self._list(section, option)
+        for value in found:
+            if not is_uuid(value):
+                raise self.invalid(section, option, f"{value!a} is no UUID")
+        return found
 
     def _number(
         self, section: str, option: str, low: float, high: float

@@ -1559,6 +1559,163 @@ class VmUnclear(Error):
     hints = ("look at the log of VDSM or libvirt of the same moment",)
 
 
+# The bridge between the engine and the hosts
+
+
+class BridgeState(Error):
+    """
+    The file with what the bridge remembers cannot be used.
+
+    It is state.json in /var/lib/vdsm-backup/bridge. The directory must exist
+    and belong to the user that the bridge runs as, and the disk must not be
+    full. A file that can be read and makes no sense is no error: it is set
+    aside, and the bridge sees each domain as if for the first time.
+    """
+
+    code = 9680
+    takes = ("path", "reason")
+    msg = "The state of the bridge cannot be used: {self.path}: {self.reason}"
+
+
+class BridgeRuns(Error):
+    """
+    Another bridge on this machine has the same state.
+
+    Two bridges with states of their own may run for one engine. With one state
+    they would overwrite what each has done. Nothing was done.
+    """
+
+    code = 9681
+    takes = ("path",)
+    msg = "Another bridge is running with the state {self.path}"
+    hints = ("see: systemctl status vdsm-backup-domain-bridge",)
+
+
+class EngineUnreachable(Error):
+    """
+    The engine does not answer, or not as an engine does.
+
+    The message has the words of the SDK: no such host, connection refused, a
+    certificate of another CA, no answer within the timeout, or an answer that
+    is no XML (an error page of a proxy, say). Nothing is lost: the bridge goes
+    on from the last event that it knows.
+    """
+
+    code = 9682
+    takes = ("url", "reason")
+    msg = "The engine does not answer: {self.url}: {self.reason}"
+    hints = (
+        "try it from this machine: curl --cacert CA_FILE"
+        " {self.url}/../services/health",
+    )
+
+
+class EngineLogin(Error):
+    """
+    The engine does not let the bridge in.
+
+    The user or the password is wrong, the account is locked or has expired, or
+    its role does not allow what was asked. The bridge tries again less and
+    less often, as the engine locks accounts after some failures.
+    """
+
+    code = 9683
+    takes = ("url", "reason")
+    msg = "The engine refuses the bridge: {self.url}: {self.reason}"
+    hints = (
+        "see the account: ovirt-aaa-jdbc-tool user show USER (with Keycloak,"
+        " see there)",
+    )
+
+
+class EngineRefused(Error):
+    """
+    The engine refuses what was asked of it.
+
+    The message has its words, and the status of HTTP: 404 means that there is
+    no such domain or host any more, 409 that it is not possible now: a VM runs
+    on the domain, or the domain is locked.
+    """
+
+    code = 9684
+    takes = ("action", "status", "reason")
+    msg = "The engine does not {self.action} ({self.status}): {self.reason}"
+
+
+class HostUnreachable(Error):
+    """
+    The bridge cannot reach a host by ssh.
+
+    The message has the words of ssh: no route, refused, a key of the bridge
+    that the host does not know (Permission denied), another key of the host
+    than the engine has (Host key verification failed), or no answer within the
+    timeout. The bridge tries again less and less often.
+    """
+
+    code = 9687
+    takes = ("host", "reason")
+    msg = "Host {self.host} cannot be reached: {self.reason}"
+
+
+class HostKeyUnknown(Error):
+    """
+    The bridge does not know by what to recognize a host.
+
+    It takes the key or the fingerprint that the engine has of the host. An
+    engine has no key of a host that was added before 4.4; "Reinstall" of the
+    host in the engine stores it. What answers at the address is not trusted
+    without that.
+    """
+
+    code = 9688
+    takes = ("host", "reason")
+    msg = "The ssh key of host {self.host} is not known: {self.reason}"
+
+
+class HostAnswer(Error):
+    """
+    A host does not answer as one with our agent does.
+
+    Most often vdsm-backup-domain is not installed there, or the bridge's key
+    runs another command: see authorized_keys of the host.
+    """
+
+    code = 9689
+    takes = ("host", "reason")
+    msg = "Host {self.host} has no answer for a bridge: {self.reason}"
+
+
+class BridgeRequest(Error):
+    """
+    A host does not understand what a bridge wants.
+
+    The program behind the bridge's key knows four verbs, one UUID, and two
+    texts, and refuses all else. Somebody may have the key who is no bridge:
+    the journal of the host has the address. Nothing was done.
+    """
+
+    code = 9685
+    takes = ("reason",)
+    refusal = True
+    msg = "The request of the bridge is refused: {self.reason}"
+
+
+class BridgeNotAllowed(Error):
+    """
+    The configuration of a host does not let a bridge do this.
+
+    By default, a bridge may list and show domains and set a flag. Whether it
+    may clear one is for each host to say, since it is the bridge whose key can
+    be stolen. Nothing was done.
+    """
+
+    code = 9686
+    takes = ("action", "option")
+    refusal = True
+    msg = "A bridge may not {self.action} on this host: {self.option}"
+    hints = ("options and defaults are in docs/configuration.md",)
+
+
 # Our own configuration, limits and faults
 
 

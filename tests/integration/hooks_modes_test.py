@@ -110,7 +110,7 @@ def test_allowing_the_unreadable_allows_no_flagged_domain(
 def test_allow_is_no_option_any_more(guarded_host, domain, logged):
     """It lifts nothing, and breaks nothing where it is still set."""
     guarded_host.guard(
-        allow="migrate-in, hotplug, what was never an operation"
+        guard_allow="migrate-in, hotplug, what was never an operation"
     )
     domain.flag("True")
     data = vmxml.vm(domain.disk())

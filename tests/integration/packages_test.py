@@ -207,6 +207,7 @@ def test_files_of_the_plugin(packages):
     unit = f"{UNITS}/vdsmd.service.d"
     assert reading.files(packages[2]) == {
         "/usr/libexec/vdsm-backup": DIRECTORY,
+        "/usr/libexec/vdsm-backup/bridge-agent": PROGRAM,
         "/usr/libexec/vdsm-backup/vdsmd": PROGRAM,
         unit: DIRECTORY,
         f"{unit}/50-vdsm-backup.conf": FILE,

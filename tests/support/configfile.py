@@ -1,21 +1,28 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The configuration file of tests; no other place knows what it looks like."""
 
+import collections
 import os
 
 from vdsm_backup import config
 
-# No two sections have an option of the same name.
-_SECTIONS = {
-    option: section
-    for section, option in (
-        *config.REMOVED,
-        *(
-            (s, option)
-            for s, found in config.DEFAULTS.items()
-            for option in found
-        ),
+# (section, option) of all, also of those that were removed.
+_OPTIONS = [
+    *config.REMOVED,
+    *((s, option) for s, found in config.DEFAULTS.items() for option in found),
+]
+
+_SECTIONS_OF = collections.defaultdict(list)
+for _section, _option in _OPTIONS:
+    _SECTIONS_OF[_option].append(_section)
+
+# {how tests name an option: it}. One that two sections have is SECTION_OPTION.
+_NAMED = {
+    option if len(_SECTIONS_OF[option]) == 1 else f"{section}_{option}": (
+        section,
+        option,
     )
+    for section, option in _OPTIONS
 }
 
 
@@ -25,8 +32,10 @@ def text(**options):
     exist are in [guard].
     """
     sections = {}
-    for option, value in options.items():
-        lines = sections.setdefault(_SECTIONS.get(option, "guard"), [])
+    for name, value in options.items():
+        assert name in _NAMED or name not in _SECTIONS_OF, "of which section?"
+        section, option = _NAMED.get(name, ("guard", name))
+        lines = sections.setdefault(section, [])
         lines.append(f"{option} = {value}\n")
     return "".join(f"[{s}]\n{''.join(sections[s])}" for s in sections)
 

@@ -101,6 +101,8 @@ def test_an_option_that_was_removed_is_no_error(
         ("[storage]\nuser = nobody-here\n", "user"),
         ("[storage]\nuser = 4294967295\n", "user"),
         ("[storage]\nioprocess = maybe\n", "ioprocess"),
+        ("[bridge]\nallow = set, restore\n", "allow"),
+        ("[bridge]\ndomains = backups-nfs\n", "domains"),
         ("[storage]\nrepo_root =\n", "repo_root"),
         ("[sanlock]\nhost_id = 251\n", "host_id"),
         ("[sanlock]\nhost_id = 0\n", "host_id"),
@@ -113,7 +115,7 @@ def test_an_option_that_was_removed_is_no_error(
         (
             "[sanlok]\n",
             "conf: unknown section [sanlok] (known: storage, lvm, sanlock,"
-            " guard, history, vdsm)",
+            " guard, history, vdsm, bridge)",
         ),
         ("nonsense", "conf: no section [..] before line 1"),
         ("[lvm]\nx\n", "conf: line 2: neither a section nor OPTION = VALUE"),

@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "errors": "",
     "text": "",
     "record": "",
-    "config": "errors config_files config_plain",
+    "config": "errors text config_files config_plain",
     "config_files": "errors config_plain config_parser",
     "config_plain": "",
     "config_parser": "errors config_plain",
@@ -50,6 +50,7 @@ MAY_IMPORT = {
     " storage lease users guard change",
     "verify": "errors text config metadata processes host.devices host.mounts"
     " lvm storage lease change.history change.copy_record",
+    "bridge": "errors text processes",
     "cli": "errors text config metadata processes host fileio lvm vm storage"
     " lease users guard change doctor verify",
     "__main__": "cli",
@@ -62,10 +63,14 @@ EXCEPTIONS = {
     "doctor.installed": "hooks.answer plugin.install",
     "change.through_vdsm": "host.vdsm_client",
     "hooks.answer": "processes.defaults processes.forking",
+    # On hosts.
+    "bridge.agent": "config host.journal",
 }
 
 # Modules outside the standard library. We may count on no other.
 FOREIGN = {
+    # On the engine's side.
+    "bridge.box": {"ovirtsdk4", "pycurl"},
     # In a child, too.
     "doctor.installed": {"vdsm"},
     "host.vdsm_client": {"vdsm"},

@@ -18,7 +18,7 @@ from vdsm_backup.doctor import checks, settings
         ({"mode": "permissive"}, checks.BAD, "permissive"),
         ({"mode": "disabled"}, checks.BAD, "disabled"),
         # Not an option any more: it lifts nothing.
-        ({"allow": "run"}, checks.OK, "enforcing"),
+        ({"guard_allow": "run"}, checks.OK, "enforcing"),
         (
             {"on_unreadable": "allow"},
             checks.NOTE,
@@ -49,7 +49,7 @@ def test_guard_names_the_file_with_the_value(host, tmp_path):
 @pytest.mark.parametrize(
     "old, option, instead",
     [
-        ({"allow": "run, everything"}, "[guard] allow", "permit"),
+        ({"guard_allow": "run, everything"}, "[guard] allow", "permit"),
         ({"config_method": "filter"}, "[lvm] config_method", "nothing"),
     ],
 )
@@ -71,7 +71,7 @@ def test_configuration_that_the_hooks_can_read(host):
 
 
 def test_configuration_of_which_this_user_cannot_tell(host):
-    host.configure(user=os.getuid() + 1, allow="run")
+    host.configure(user=os.getuid() + 1, guard_allow="run")
     unknown, removed = settings.configuration(host.config)
     assert unknown.state == checks.UNKNOWN
     assert "cannot tell" in unknown.text

@@ -146,7 +146,7 @@ def test_what_other_modes_let_through_is_logged(host, entries, mode, words):
 )
 def test_allow_is_no_option_any_more(host, value):
     """Nor is it an error: that would refuse every VM of hosts that have it."""
-    host.configure(allow=value)
+    host.configure(guard_allow=value)
     assert answer(host, xml(disk(host, host.plain)), "migrate-in").allowed
     data = xml(disk(host, host.flagged))
     for operation in ("migrate-in", "run"):

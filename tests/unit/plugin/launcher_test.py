@@ -5,6 +5,7 @@ import configparser
 import importlib.machinery
 import importlib.util
 import os
+import pkgutil
 import syslog
 
 import pytest
@@ -258,9 +259,13 @@ def test_vdsm_that_is_not_started_is_an_error(real):
 
 def test_nothing_in_its_directory_can_be_imported():
     """It is first on VDSM's PYTHONPATH, and on that of all its children."""
-    names = os.listdir(os.path.dirname(LAUNCHER))
-    assert names == ["vdsmd"]
-    assert os.access(LAUNCHER, os.X_OK)
+    directory = os.path.dirname(LAUNCHER)
+    assert sorted(os.listdir(directory)) == ["bridge-agent", "vdsmd"]
+    assert list(pkgutil.iter_modules([directory])) == []
+    for name in os.listdir(directory):
+        path = os.path.join(directory, name)
+        # A directory would be a package, also without an __init__.py.
+        assert os.path.isfile(path) and os.access(path, os.X_OK)
 
 
 def test_drop_in_starts_the_launcher_and_nothing_else():

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+import shutil
+
+import pytest
+
+from tests.support.bridge import engine as engines
+
+
+@pytest.fixture(scope="session")
+def engine_certificates(tmp_path_factory):
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not here")
+    return engines.make_ca(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture
+def stand_in(engine_certificates):
+    made = engines.StandIn(*engine_certificates)
+    yield made
+    made.stop()

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A real sshd on loopback, for one user's keys, with a command for each."""
+
+import getpass
+import os
+import socket
+import subprocess
+
+from tests.support import rundir
+from tests.support.waiting import wait_until
+
+SSHD = "/usr/sbin/sshd"
+
+
+def make_key(path, kind="ed25519"):
+    """A key without a passphrase. Returns its public half."""
+    command = ["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", path]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+    with open(f"{path}.pub") as f:
+        return " ".join(f.read().split()[:2])
+
+
+def fingerprint(path, kind="sha256"):
+    done = subprocess.run(
+        ["ssh-keygen", "-l", "-E", kind, "-f", path],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout.split()[1]
+
+
+def free_port():
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+class Sshd:
+    """
+    command: what the key is for. environ: what it gets beside what sshd sets.
+    directory: short, since the sockets of clients are in it.
+    key: the public key of the host.
+    identity: path of the key that it lets in.
+    """
+
+    def __init__(self, command, environ):
+        self.directory = rundir.make("sshd")
+        self.user = getpass.getuser()
+        self.port = free_port()
+        self.host_key = self._path("host_key")
+        self.key = make_key(self.host_key)
+        self.identity = self._path("identity")
+        public = make_key(self.identity)
+        line = f'restrict,command="{command}" {public}\n'
+        self._write("authorized_keys", line)
+        sets = "".join(f" {name}={value}" for name, value in environ.items())
+        lines = [
+            f"Port {self.port}",
+            "ListenAddress 127.0.0.1",
+            f"HostKey {self.host_key}",
+            f"AuthorizedKeysFile {self._path('authorized_keys')}",
+            f"PidFile {self._path('sshd.pid')}",
+            "PasswordAuthentication no",
+            "KbdInteractiveAuthentication no",
+            "UsePAM no",
+            # The directories of tests are below one that all may write to.
+            "StrictModes no",
+            "PermitRootLogin prohibit-password",
+            f"SetEnv{sets}" if sets else "",
+        ]
+        self._write("sshd_config", "\n".join(lines) + "\n")
+        self._process = None
+        self.start()
+
+    def _path(self, name):
+        return os.path.join(self.directory, name)
+
+    def _write(self, name, text):
+        with open(self._path(name), "w") as f:
+            f.write(text)
+
+    def start(self):
+        os.makedirs("/run/sshd", exist_ok=True)
+        config = self._path("sshd_config")
+        with open(self._path("log"), "w") as log:
+            self._process = subprocess.Popen(
+                [SSHD, "-D", "-e", "-f", config], stderr=log
+            )
+        wait_until(self._answers)
+
+    def _answers(self):
+        assert self._process.poll() is None, self.log()
+        with socket.socket() as sock:
+            return sock.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def log(self):
+        with open(self._path("log")) as f:
+            return f.read()
+
+    def new_host_key(self):
+        """Somebody else answers at this address."""
+        self.stop()
+        os.remove(self.host_key)
+        make_key(self.host_key)
+        self.start()
+
+    def stop(self):
+        self._process.terminate()
+        self._process.wait()
+
+    def close(self):
+        self.stop()
+        rundir.remove(self.directory)

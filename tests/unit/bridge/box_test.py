@@ -1,0 +1,312 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+The engine's REST API through the real SDK, at the stand-in of an engine.
+"""
+
+import time
+
+import pytest
+
+pytest.importorskip("ovirtsdk4", reason="needs ovirt-engine-sdk-python")
+
+from tests.support.bridge import engine as engines  # noqa: E402
+from tests.support.bridge.engine import (  # noqa: E402
+    PASSWORD,
+    USER,
+    DataCenter,
+    Host,
+    StorageDomain,
+)
+from vdsm_backup import errors  # noqa: E402
+from vdsm_backup.bridge import box  # noqa: E402
+
+pytest_plugins = ["tests.support.bridge.fixtures"]
+
+# Seconds: far more than a call takes.
+TIMEOUT = 20
+
+
+def connect(stand_in, password=PASSWORD, **more):
+    given = {"ca_file": stand_in.ca_file, "timeout": TIMEOUT, **more}
+    return box.Engine(stand_in.url, USER, lambda: password, **given)
+
+
+@pytest.fixture
+def center(stand_in):
+    made = DataCenter("Default")
+    stand_in.data_centers.append(made)
+    return made
+
+
+@pytest.fixture
+def domain(stand_in, center):
+    made = StorageDomain("backups-nfs", center, comment="copies <of> site A")
+    stand_in.domains.append(made)
+    return made
+
+
+@pytest.fixture
+def engine(stand_in):
+    with connect(stand_in) as opened:
+        yield opened
+
+
+def test_domains(engine, stand_in, domain, center):
+    domain.backup = domain.master = True
+    iso = StorageDomain("iso", type="iso")
+    stand_in.domains.append(iso)
+    found, other = engine.domains()
+    assert found == box.Domain(
+        id=domain.id,
+        name="backups-nfs",
+        comment="copies <of> site A",
+        box=True,
+        kind="data",
+        is_master=True,
+        data_centers=(center.id,),
+        rest=("", 10, 5, False, False),
+    )
+    assert (other.kind, other.box, other.data_centers) == ("iso", False, ())
+    assert engine.domain(domain.id) == found
+
+
+def test_status_is_there_in_the_data_center_only(engine, domain, center):
+    assert engine.statuses(center.id) == {domain.id: "active"}
+    domain.status = "maintenance"
+    assert engine.statuses(center.id) == {domain.id: "maintenance"}
+
+
+def test_data_centers(engine, center):
+    center.status = "not_operational"
+    expected = box.DataCenter(center.id, "Default", "not_operational")
+    assert engine.data_centers() == [expected]
+
+
+def test_hosts(engine, stand_in, center):
+    first = Host("host1", center, spm="spm")
+    old = Host(
+        "host2",
+        center,
+        public_key=None,
+        ssh_user="vdsm-admin",
+        ssh_port=2222,
+        status="maintenance",
+    )
+    stand_in.hosts += [first, old]
+    assert engine.hosts() == [
+        box.Host(
+            id=first.id,
+            name="host1",
+            address="host1.example.com",
+            status="up",
+            data_center=center.id,
+            is_spm=True,
+            ssh_user="root",
+            ssh_port=22,
+            ssh_key="ssh-ed25519 AAAA",
+            ssh_fingerprint="SHA256:abc",
+        ),
+        box.Host(
+            id=old.id,
+            name="host2",
+            address="host2.example.com",
+            status="maintenance",
+            data_center=center.id,
+            is_spm=False,
+            ssh_user="vdsm-admin",
+            ssh_port=2222,
+            ssh_key="",
+            ssh_fingerprint="SHA256:abc",
+        ),
+    ]
+
+
+def test_hooks(engine, stand_in, center):
+    hooks = {"before_vm_start": {"99_vdsm_backup": "ab" * 32}}
+    stand_in.hosts.append(Host("host1", center, hooks=hooks))
+    assert engine.hooks(stand_in.hosts[0].id) == [
+        box.Hook("before_vm_start", "99_vdsm_backup", "ab" * 32)
+    ]
+
+
+def test_events(engine, stand_in, domain):
+    engine.domains()
+    login = stand_in.index
+    event = stand_in.edit(domain, "anna@internal", comment="new")
+    dismissed = stand_in.edit(domain)
+    dismissed.dismissed = True
+    found, before = engine.events(10)
+    assert found == box.Event(
+        number=event.index,
+        time=event.time,
+        code=958,
+        user="anna@internal",
+        correlation="",
+        domain=domain.id,
+    )
+    assert (before.number, before.code, before.domain) == (login, 30, "")
+    assert engine.events(1) == [found]
+    assert engine.events(10, after=login) == [found]
+    assert engine.event(dismissed.index).number == dismissed.index
+    assert engine.event(99) is None
+
+
+def test_index_of_more_than_31_bits(engine, stand_in, domain):
+    engine.domains()
+    stand_in.index = 2**31 + 5
+    event = stand_in.edit(domain)
+    assert engine.events(1)[0].number == event.index == 2**31 + 6
+
+
+def test_tick(engine, stand_in, domain):
+    found = engine.tick(domain.id, "vdsm-backup-1")
+    assert domain.backup and found.box
+    body = "<storage_domain><backup>true</backup></storage_domain>"
+    assert "".join(stand_in.bodies[-1].split()) == body
+    event = engine.events(1)[0]
+    assert (event.code, event.correlation) == (958, "vdsm-backup-1")
+    assert domain.comment == "copies <of> site A"
+
+
+@pytest.mark.parametrize(
+    "field, value, words",
+    [
+        ("vm_runs", True, "attached to running VMs"),
+        ("status", "locked", "inaccessible"),
+    ],
+)
+def test_tick_is_refused(engine, domain, field, value, words):
+    setattr(domain, field, value)
+    with pytest.raises(errors.EngineRefused, match=words) as caught:
+        engine.tick(domain.id, "vdsm-backup-1")
+    assert caught.value.status == 409
+    assert not domain.backup
+    # The connection is as good as before.
+    assert not engine.domain(domain.id).box
+
+
+def test_domain_is_gone(engine, stand_in):
+    with pytest.raises(errors.EngineRefused) as caught:
+        engine.domain("5e6f1d2a-9c47-4b0e-8d1f-3a7b9c0d2e41")
+    assert caught.value.status == 404
+
+
+def test_tell_once(engine, stand_in, domain):
+    assert engine.tell(domain.id, "box & flag differ", 2**31 - 1)
+    assert not engine.tell(domain.id, "box & flag differ", 2**31 - 1)
+    assert engine.tell(domain.id, "another", 7, warning=False)
+    told = [e for e in stand_in.events if e.origin == box.ORIGIN]
+    assert [(e.code, e.description) for e in told] == [
+        (9802, "box & flag differ"),
+        (9801, "another"),
+    ]
+    assert told[0].domain is domain
+
+
+def test_one_session(engine, stand_in):
+    for _ in range(3):
+        engine.domains()
+    engine.close()
+    assert [e.code for e in stand_in.events] == [30]
+    assert stand_in.tokens == set()
+
+
+def test_session_that_has_expired(engine, stand_in, domain):
+    engine.domains()
+    stand_in.expire()
+    assert len(engine.domains()) == 1
+    assert len(engine.domains()) == 1
+    assert [e.code for e in stand_in.events] == [30, 30]
+
+
+def test_session_outlives_a_broken_connection(engine, stand_in):
+    engine.domains()
+    stand_in.faults = {"events": "close"}
+    with pytest.raises(errors.EngineUnreachable):
+        engine.events(1)
+    stand_in.faults = {}
+    engine.domains()
+    assert [e.code for e in stand_in.events] == [30]
+
+
+def test_wrong_password(stand_in):
+    with connect(stand_in, password="wrong") as engine:
+        with pytest.raises(errors.EngineLogin, match="Cannot authenticate"):
+            engine.domains()
+
+
+def test_password_that_was_changed(stand_in):
+    """It is asked for again, after the old one was refused."""
+    passwords = ["wrong", PASSWORD]
+    with box.Engine(
+        stand_in.url, USER, lambda: passwords.pop(0), stand_in.ca_file, TIMEOUT
+    ) as engine:
+        with pytest.raises(errors.EngineLogin):
+            engine.domains()
+        assert engine.domains() == []
+
+
+def test_other_ca(stand_in, tmp_path):
+    ca, _ = engines.make_ca(tmp_path)
+    with connect(stand_in, ca_file=ca) as engine:
+        with pytest.raises(errors.EngineUnreachable, match="certificate"):
+            engine.domains()
+
+
+def test_no_engine():
+    url = f"https://localhost:1{engines.API}"
+    engine = box.Engine(url, USER, lambda: PASSWORD, timeout=TIMEOUT)
+    with pytest.raises(errors.EngineUnreachable, match="localhost"):
+        engine.domains()
+    engine.close()
+
+
+ANYWHERE = "/api/storagedomains$"
+LOGIN = "/sso/oauth/token$"
+
+
+@pytest.mark.parametrize("where", [ANYWHERE, LOGIN])
+@pytest.mark.parametrize(
+    "fault", [500, 503, "html", "garbage", "cut", "close", "no type"]
+)
+def test_answer_that_is_none(stand_in, domain, where, fault):
+    if (where, fault) == (LOGIN, "no type"):
+        pytest.skip("a login is read without looking at it")
+    with connect(stand_in) as engine:
+        stand_in.faults = {where: fault}
+        with pytest.raises(errors.EngineUnreachable) as caught:
+            engine.domains()
+        assert str(caught.value).isprintable()
+        stand_in.faults = {}
+        assert len(engine.domains()) == 1
+
+
+@pytest.mark.parametrize("where", [ANYWHERE, LOGIN])
+def test_call_ends_within_its_timeout(stand_in, where):
+    with connect(stand_in, timeout=1) as engine:
+        stand_in.faults = {where: "hang"}
+        begin = time.monotonic()
+        with pytest.raises(errors.EngineUnreachable, match="timed out"):
+            engine.domains()
+        assert time.monotonic() - begin >= 0.9
+
+
+def test_login_in_the_middle_ends_within_its_timeout(stand_in):
+    with connect(stand_in, timeout=1) as engine:
+        engine.domains()
+        stand_in.expire()
+        stand_in.faults = {LOGIN: "hang"}
+        with pytest.raises(errors.EngineUnreachable, match="timed out"):
+            engine.domains()
+
+
+def test_logout_ends_within_its_timeout(stand_in):
+    engine = connect(stand_in, timeout=1)
+    engine.domains()
+    stand_in.faults = {"logout": "hang"}
+    engine.close()
+
+
+def test_slow_answer_is_waited_for(engine, stand_in, domain):
+    stand_in.faults = {ANYWHERE: 0.5}
+    assert len(engine.domains()) == 1

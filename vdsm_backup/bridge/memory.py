@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+What is remembered of a domain, and when it is forgotten. Pure.
+
+    seen()    before the answer: what this look adds
+    judged()  with the answer, before the act: also what the act may become,
+              so that a bridge that is killed in the act knows of it
+    after()   what became of the act
+"""
+
+from __future__ import annotations
+
+from vdsm_backup.bridge import shapes
+from vdsm_backup.bridge.shapes import Answer, Edit, Look, Memory
+
+# How many of each are kept.
+_STAMPS = 20
+_EDITS = 50
+_TOLD = 40
+
+# Seconds until an act that failed is tried again. The last one stays.
+RETRIES = (60, 300, 900, 1800)
+
+# Looks after which no event of the time before the first look can come any
+# more.
+_SETTLED = shapes.WAIT_POLLS + 1
+
+
+def is_new(memory: Memory | None, look: Look) -> bool:
+    """
+    Whether the domain is seen for the first time: nothing is remembered, the
+    engine was restored, or the domain was imported again.
+    """
+    if memory is None or memory.epoch != look.epoch:
+        return True
+    # The event of an import may be read late, after the first look.
+    return memory.looks >= _SETTLED and look.imported > memory.imported
+
+
+def seen(memory: Memory | None, look: Look) -> Memory:
+    """What is remembered, with this look. The box of the look is known."""
+    assert look.box is not None
+    if memory is None or is_new(memory, look):
+        told = memory.told if memory else ()
+        memory = Memory(look.epoch, told=told)
+    memory = memory._replace(
+        newest=look.newest,
+        imported=max(memory.imported, look.imported),
+        looks=min(memory.looks + 1, _SETTLED),
+        edits=_merged(memory.edits, look.edits),
+    )
+    if look.flag == shapes.UNKNOWN:
+        if memory.unknown_since is None:
+            memory = memory._replace(unknown_since=look.now)
+        return memory
+    memory = memory._replace(unknown_since=None)
+    key = (look.box, look.flag, look.stamp)
+    if key == (memory.box, memory.flag, memory.stamp):
+        memory = memory._replace(polls=memory.polls + 1)
+    else:
+        box, flag, stamp = key
+        if box != memory.box:
+            memory = memory._replace(off_comment=look.comment)
+        memory = memory._replace(
+            box=box,
+            flag=flag,
+            stamp=stamp,
+            since=look.now,
+            polls=0,
+            tries=0,
+            retry_at=0.0,
+        )
+    return _with_stamp(memory, look)
+
+
+def _merged(
+    known: tuple[Edit, ...], new: tuple[Edit, ...]
+) -> tuple[Edit, ...]:
+    by_index = {edit.number: edit for edit in (*known, *new)}
+    return tuple(by_index[index] for index in sorted(by_index))
+
+
+def _with_stamp(memory: Memory, look: Look) -> Memory:
+    if look.flag != shapes.OFF:
+        return memory
+    if look.stamp != memory.off_stamp:
+        return memory._replace(off_stamp=look.stamp, was_off=False)
+    if look.box is False:
+        # Not at the first look at this stamp: the box was read before the
+        # stamp, and may have been ticked before the stamp was written.
+        return memory._replace(was_off=True)
+    return memory
+
+
+def edits_since(memory: Memory, index: int | None) -> list[Edit]:
+    """Edits after that index; none if it is not known."""
+    if index is None:
+        return []
+    return [edit for edit in memory.edits if edit.number > index]
+
+
+def judged(
+    memory: Memory, look: Look, answer: Answer, accepted: bool
+) -> Memory:
+    """
+    What is remembered from this look on.
+
+    accepted: whether the answer takes it that a person has unticked the box.
+    """
+    if look.box:
+        memory = _box_on(memory, look)
+    else:
+        memory = _box_off(memory, look, accepted)
+    if look.flag == shapes.ON:
+        memory = _raised(memory)
+    if answer.act == shapes.TICK:
+        # Written before the act. Of the comment only a change counts.
+        memory = memory._replace(
+            ticked=True,
+            unsure=True,
+            repeated=memory.repeated or memory.seen_on is not None,
+            comment=look.comment,
+        )
+    kept = [i for i in (memory.seen_on, memory.seen_off) if i is not None]
+    edits = edits_since(memory, min(kept, default=look.newest))
+    return memory._replace(edits=tuple(edits[-_EDITS:]))
+
+
+def _box_on(memory: Memory, look: Look) -> Memory:
+    edits = edits_since(memory, memory.seen_off)
+    by_person = edits and not any(edit.ours for edit in edits)
+    if memory.unsure:
+        memory = memory._replace(ticked_at=look.now)
+    elif by_person and not memory.ticked:
+        # A person's own tick: what was before is over.
+        memory = memory._replace(repeated=False)
+    return memory._replace(
+        seen_on=look.newest,
+        seen_off=None if look.flag == shapes.ON else memory.seen_off,
+        comment=look.comment,
+        ticked=memory.ticked and look.flag != shapes.ON,
+        unsure=memory.unsure and look.flag == shapes.OFF,
+        accepted=False,
+        not_allowed=False,
+    )
+
+
+def _box_off(memory: Memory, look: Look, accepted: bool) -> Memory:
+    memory = memory._replace(
+        seen_off=look.newest,
+        hosted_engine=False,
+        accepted=accepted,
+        ticked=False,
+    )
+    if look.flag in (shapes.OFF, shapes.NEVER):
+        # Both are off: an untick has done what it was for.
+        memory = memory._replace(
+            seen_on=None, repeated=False, not_allowed=False
+        )
+    return memory
+
+
+def _raised(memory: Memory) -> Memory:
+    """The flag is on: the stamp that was there before is an old one."""
+    if not memory.off_stamp:
+        return memory
+    old = [stamp for stamp in memory.old if stamp != memory.off_stamp]
+    return memory._replace(
+        old=(*old, memory.off_stamp)[-_STAMPS:], off_stamp="", was_off=False
+    )
+
+
+def after(
+    memory: Memory, act: str, outcome: str, now: float, stamp: str = ""
+) -> Memory:
+    """
+    What is remembered after an act.
+
+    outcome: DONE, UNSURE, FAILED, HOSTED_ENGINE or NOT_ALLOWED.
+    now: seconds since the epoch.
+    stamp: of the flag that a CLEAR has written.
+    """
+    if outcome == shapes.DONE:
+        return _done(memory, act, now, stamp)
+    if outcome == shapes.HOSTED_ENGINE:
+        return memory._replace(hosted_engine=True)
+    if outcome == shapes.NOT_ALLOWED:
+        return memory._replace(not_allowed=True)
+    if act == shapes.TICK and outcome == shapes.FAILED:
+        # The engine said no: the box is as it was.
+        memory = memory._replace(unsure=False, repeated=False, ticked=False)
+    delay = RETRIES[min(memory.tries, len(RETRIES) - 1)]
+    return memory._replace(tries=memory.tries + 1, retry_at=now + delay)
+
+
+def _done(memory: Memory, act: str, now: float, stamp: str) -> Memory:
+    """As if a look had seen what the act has made."""
+    memory = memory._replace(tries=0, retry_at=0.0, since=now, polls=0)
+    if act == shapes.TICK:
+        # An untick that comes before the next look is one of our tick.
+        return memory._replace(
+            box=True, seen_on=memory.newest, ticked_at=now, unsure=False
+        )
+    if act == shapes.SET:
+        return _raised(memory._replace(flag=shapes.ON, stamp=""))
+    # The box was off right before: a box that is on later was ticked later.
+    return memory._replace(
+        flag=shapes.OFF,
+        stamp=stamp,
+        off_stamp=stamp,
+        was_off=True,
+        seen_on=None,
+    )
+
+
+def told(memory: Memory, key: str) -> Memory:
+    """A report with this key (decide.report_key()) was made."""
+    return memory._replace(told=(*memory.told, key)[-_TOLD:])
