@@ -94,6 +94,10 @@ lint: setup
 man: setup
 	$(PYTHON) contrib/make-man
 
+# The catalogue of errors, which is committed: docs/errors.md.
+errors: setup
+	$(PYTHON) contrib/make-errors
+
 setup:
 	contrib/setup-dev $(GOAL)
 

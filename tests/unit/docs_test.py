@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the documents show is true."""
 
+import inspect
 import os
 import re
 import subprocess
+import sys
 
 import pytest
 
 from tests import ROOT
 from vdsm_backup import __version__, config, errors
+from vdsm_backup.cli import main
 from vdsm_backup.guard import policy
 from vdsm_backup.hooks import entry
 from vdsm_backup.metadata import encoding, flag
@@ -86,6 +89,26 @@ def test_configuration_names_the_options_that_were_removed():
     text = read("docs", "configuration.md")
     for section, option in config.REMOVED:
         assert f"- `[{section}] {option}`" in text
+
+
+def test_catalogue_of_errors_is_what_make_errors_writes(tmp_path):
+    """If not: `make errors`."""
+    made = tmp_path / "errors.md"
+    subprocess.run(
+        [sys.executable, os.path.join(ROOT, "contrib", "make-errors"), made],
+        check=True,
+    )
+    assert made.read_text() == read("docs", "errors.md")
+
+
+@pytest.mark.parametrize("code", sorted(errors.by_code()))
+def test_catalogue_says_what_explain_says(code):
+    cls = errors.by_code()[code]
+    text = read("docs", "errors.md")
+    entry = text.partition(f"### {code} {cls.__name__}\n")[2]
+    entry = entry.partition("\n### ")[0]
+    assert inspect.getdoc(cls) in entry
+    assert f"Exit code: {int(main.exit_code(cls))}." in entry
 
 
 def test_pages_that_hints_name_are_there():
