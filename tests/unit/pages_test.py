@@ -172,3 +172,23 @@ def test_pages_in_messages_are_installed_and_have_the_section():
         elif section and section not in headings(read(inside)):
             wrong.append((path, page, section))
     assert wrong == []
+
+
+# Words
+
+TERMS = (
+    *("pool", "SPM", "SDM lease", "lockspace", "host id", "checksum", "seal"),
+    *("origin", "guard", "flagged", "settle", "permit", "attached", "engine"),
+    *("fence", "holder", "companion", "verb", "violation", "plugin", "hook"),
+)
+
+
+def test_the_glossary_explains_the_words_of_the_pages():
+    rows = re.findall(r"(?m)^\| ([^|]+) \| [A-Z]", read("docs/glossary.md"))
+    assert rows == sorted(rows, key=str.lower)
+    explained = [term for row in rows for term in row.split(", ")]
+    assert len(explained) == len(set(explained))
+    assert set(TERMS) <= set(explained)
+    others = "".join(read(p) for p in PAGES if p != "docs/glossary.md")
+    unused = [t for t in explained if t.lower() not in others.lower()]
+    assert unused == []
