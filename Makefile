@@ -19,6 +19,7 @@ SEED := $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
 GOAL = check
 e2e e2e-shell soak: GOAL = e2e
 bench bench-compare bench-page: GOAL = bench
+drawings picture tutorial: GOAL = pages
 
 .PHONY: check compiled coverage e2e e2e-shell soak vdsm-suite bench \
     bench-compare bench-page demo lint man setup install install-hooks install-ansible \
@@ -93,6 +94,10 @@ lint: setup
 # The manual pages, which are committed: contrib/man.
 man: setup
 	$(PYTHON) contrib/make-man
+
+# The drawings of docs/architecture.md, which are committed, from docs/*.dot.
+drawings: setup
+	contrib/make-drawings
 
 # The catalogue of errors, which is committed: docs/errors.md.
 errors: setup
