@@ -19,7 +19,7 @@ SEED := $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
 GOAL = check
 e2e e2e-shell soak: GOAL = e2e
 bench bench-compare bench-page: GOAL = bench
-drawings picture tutorial: GOAL = pages
+drawings picture: GOAL = pages
 
 .PHONY: check compiled coverage e2e e2e-shell soak vdsm-suite bench \
     bench-compare bench-page demo lint man setup install install-hooks install-ansible \
@@ -98,6 +98,14 @@ man: setup
 # The drawings of docs/architecture.md, which are committed, from docs/*.dot.
 drawings: setup
 	contrib/make-drawings
+
+# The picture in README.md, which is committed: a run of the demo.
+picture: setup
+	$(PYTHON) contrib/make-picture
+
+# What commands say in docs/tutorial.md, typed anew on the demo's storage.
+tutorial: setup
+	contrib/make-tutorial
 
 # The catalogue of errors, which is committed: docs/errors.md.
 errors: setup
