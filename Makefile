@@ -22,8 +22,8 @@ bench bench-compare bench-page: GOAL = bench
 drawings picture: GOAL = pages
 
 .PHONY: check compiled coverage e2e e2e-shell soak vdsm-suite bench \
-    bench-compare bench-page demo lint man setup install install-hooks install-ansible \
-    uninstall dist rpm repo clean
+    bench-compare bench-page demo demo-shell lint man errors drawings picture \
+    tutorial setup install install-hooks install-ansible uninstall dist rpm repo clean
 
 # Compiled modules are kept, also where the environment says not to: each
 # worker, and each program that a test starts, would compile them again.
@@ -80,6 +80,11 @@ coverage: setup
 demo:
 	contrib/setup-dev demo
 	contrib/demo
+
+# A shell with the storage of the demo: docs/tutorial.md
+demo-shell:
+	contrib/setup-dev demo
+	contrib/demo shell
 
 # The test modules, once for all workers, which begin at the same time. What
 # is wrong with one of them is said when the tests run.
