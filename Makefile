@@ -19,11 +19,11 @@ SEED := $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
 GOAL = check
 e2e e2e-shell soak: GOAL = e2e
 bench bench-compare bench-page: GOAL = bench
-drawings picture: GOAL = pages
+pages drawings picture: GOAL = pages
 
 .PHONY: check compiled coverage e2e e2e-shell soak vdsm-suite bench \
     bench-compare bench-page demo demo-shell lint man errors drawings picture \
-    tutorial setup install install-hooks install-ansible uninstall dist rpm repo clean
+    tutorial pages setup install install-hooks install-ansible uninstall dist rpm repo clean
 
 # Compiled modules are kept, also where the environment says not to: each
 # worker, and each program that a test starts, would compile them again.
@@ -99,6 +99,9 @@ lint: setup
 # The manual pages, which are committed: contrib/man.
 man: setup
 	$(PYTHON) contrib/make-man
+
+# All that is made of pages, but for docs/performance.md: `make bench-page`.
+pages: man errors drawings picture tutorial
 
 # The drawings of docs/architecture.md, which are committed, from docs/*.dot.
 drawings: setup
