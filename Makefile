@@ -19,10 +19,11 @@ SEED := $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
 GOAL = check
 e2e e2e-shell soak: GOAL = e2e
 bench bench-compare bench-page: GOAL = bench
+pages drawings picture: GOAL = pages
 
 .PHONY: check compiled coverage e2e e2e-shell soak vdsm-suite bench \
-    bench-compare bench-page demo lint man setup install install-hooks install-ansible \
-    uninstall dist rpm repo clean
+    bench-compare bench-page demo demo-shell lint man errors drawings picture \
+    tutorial pages setup install install-hooks install-ansible uninstall dist rpm repo clean
 
 # Compiled modules are kept, also where the environment says not to: each
 # worker, and each program that a test starts, would compile them again.
@@ -80,6 +81,11 @@ demo:
 	contrib/setup-dev demo
 	contrib/demo
 
+# A shell with the storage of the demo: docs/tutorial.md
+demo-shell:
+	contrib/setup-dev demo
+	contrib/demo shell
+
 # The test modules, once for all workers, which begin at the same time. What
 # is wrong with one of them is said when the tests run.
 compiled: setup
@@ -93,6 +99,25 @@ lint: setup
 # The manual pages, which are committed: contrib/man.
 man: setup
 	$(PYTHON) contrib/make-man
+
+# All that is made of pages, but for docs/performance.md: `make bench-page`.
+pages: man errors drawings picture tutorial
+
+# The drawings of docs/architecture.md, which are committed, from docs/*.dot.
+drawings: setup
+	contrib/make-drawings
+
+# The picture in README.md, which is committed: a run of the demo.
+picture: setup
+	$(PYTHON) contrib/make-picture
+
+# What commands say in docs/tutorial.md, typed anew on the demo's storage.
+tutorial: setup
+	contrib/make-tutorial
+
+# The catalogue of errors, which is committed: docs/errors.md.
+errors: setup
+	$(PYTHON) contrib/make-errors
 
 setup:
 	contrib/setup-dev $(GOAL)

@@ -1713,7 +1713,7 @@ class BridgeNotAllowed(Error):
     takes = ("action", "option")
     refusal = True
     msg = "A bridge may not {self.action} on this host: {self.option}"
-    hints = ("options and defaults are in docs/configuration.md",)
+    hints = ("see the options and defaults: man 5 vdsm-backup.conf",)
 
 
 # Our own configuration, limits and faults

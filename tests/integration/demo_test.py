@@ -2,18 +2,41 @@
 """`make demo`, which is the first thing that README.md tells to run."""
 
 import os
+import re
 import subprocess
+from xml.etree import ElementTree
+
+import pytest
 
 from tests import ROOT
+from tests.support import console
 from tests.support.hooks.needs import needs_sanlock, slow_to_join
+from tests.support.storage.blocktools import needs_block
 
-pytestmark = [
-    slow_to_join,
-    needs_sanlock,
-]
+PICTURE = os.path.join(ROOT, "docs", "demo.svg")
+SVG = "{http://www.w3.org/2000/svg}"
 
 
-def test_demo():
+def shown_by_the_picture():
+    """If it is another run's: `make picture`."""
+    (text,) = ElementTree.parse(PICTURE).iter(f"{SVG}desc")
+    return text.text
+
+
+def without_progress(text):
+    """Which is shown on a terminal only."""
+    return re.sub(r"(?m)^[a-z].* \.\.\.\n", "", text)
+
+
+def test_the_picture_shows_what_it_was_drawn_from():
+    elements = ElementTree.parse(PICTURE).iter(f"{SVG}text")
+    drawn = "".join("".join(element.itertext()) for element in elements)
+    expected = "make demo" + shown_by_the_picture()
+    assert "".join(drawn.split()) == "".join(expected.split())
+
+
+@pytest.fixture(scope="module")
+def demo():
     done = subprocess.run(
         [os.path.join(ROOT, "contrib", "demo")],
         stdin=subprocess.DEVNULL,
@@ -21,6 +44,20 @@ def test_demo():
         text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "is a backup domain now." in done.stdout
-    assert "(exit code 4)" in done.stdout
-    assert done.stdout.endswith("All that was made is removed.\n")
+    return done.stdout
+
+
+@slow_to_join
+@needs_sanlock
+def test_demo(demo):
+    assert "is a backup domain now." in demo
+    assert "(exit code 4)" in demo
+    assert demo.endswith("All that was made is removed.\n")
+
+
+@slow_to_join
+@needs_sanlock
+@needs_block
+def test_the_picture_shows_the_demo(demo):
+    for part in shown_by_the_picture().split("\n\n"):
+        assert console.alike(without_progress(part)) in console.alike(demo)

@@ -146,9 +146,12 @@ def test_files_of_the_base(packages, release):
     modules = {
         name for name in found if (name + "/").startswith(library + "/")
     }
-    assert {os.path.basename(name) for name in documents} > {
-        *("README.md", "CHANGELOG.md", "LICENSE", "guard.md", "packages.md"),
-        *("vdsm-backup-alerts.yml", "monitoring.md"),
+    there = "/usr/share/doc/vdsm-backup-domain/"
+    assert {x[len(there) :] for x in documents if x.startswith(there)} == {
+        *("README.md", "CHANGELOG.md", "docs", "prometheus", "collectd"),
+        *(f"docs/{x}" for x in os.listdir(os.path.join(ROOT, "docs"))),
+        *("prometheus/vdsm-backup-alerts.yml", "collectd/vdsm-backup.conf"),
+        "prometheus/vdsm-backup-alerts-test.yml",
     }
     for name in documents:
         assert found[name][:2] in (FILE[:2], DIRECTORY[:2]), name

@@ -10,7 +10,7 @@ import struct
 import termios
 
 from tests.support.closing import Closing
-from tests.support.waiting import wait_until
+from tests.support.waiting import TIMEOUT, wait_until
 
 
 class Terminal(Closing):
@@ -52,12 +52,17 @@ class Terminal(Closing):
     def wait_for(self, text):
         """Until the text is on the screen; fails if the program ends first."""
 
-        def shown():
-            if text not in self.screen:
-                assert self._read(0), f"ended without it: {self.screen}"
-            return text in self.screen
+        self.wait_for_count(text, 1)
 
-        wait_until(shown, what=lambda: f"{text} in {self.screen}")
+    def wait_for_count(self, text, count, timeout=TIMEOUT):
+        """Until the text was shown so often."""
+
+        def shown():
+            if self.screen.count(text) < count:
+                assert self._read(0), f"ended without it: {self.screen}"
+            return self.screen.count(text) >= count
+
+        wait_until(shown, timeout, lambda: f"{text} in {self.screen}")
 
     def read_all(self):
         """The screen when the program has ended."""

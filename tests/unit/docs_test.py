@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the documents show is true."""
 
+import inspect
 import os
 import re
 import subprocess
+import sys
 
 import pytest
 
 from tests import ROOT
 from vdsm_backup import __version__, config, errors
+from vdsm_backup.cli import main
 from vdsm_backup.guard import policy
 from vdsm_backup.hooks import entry
+from vdsm_backup.host import filesystems
 from vdsm_backup.metadata import encoding, flag
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.plugin import patches, schema
@@ -86,6 +90,49 @@ def test_configuration_names_the_options_that_were_removed():
     text = read("docs", "configuration.md")
     for section, option in config.REMOVED:
         assert f"- `[{section}] {option}`" in text
+
+
+def test_catalogue_of_errors_is_what_make_errors_writes(tmp_path):
+    """If not: `make errors`."""
+    made = tmp_path / "errors.md"
+    subprocess.run(
+        [sys.executable, os.path.join(ROOT, "contrib", "make-errors"), made],
+        check=True,
+    )
+    assert made.read_text() == read("docs", "errors.md")
+
+
+@pytest.mark.parametrize("code", sorted(errors.by_code()))
+def test_catalogue_says_what_explain_says(code):
+    cls = errors.by_code()[code]
+    text = read("docs", "errors.md")
+    entry = text.partition(f"### {code} {cls.__name__}\n")[2]
+    entry = entry.partition("\n### ")[0]
+    assert inspect.getdoc(cls) in entry
+    assert f"Exit code: {int(main.exit_code(cls))}." in entry
+
+
+def test_support_names_the_versions_that_are_tested_and_needed():
+    text = read("docs", "support.md")
+    pythons = re.search(r"\| Python \| ([\d., ]+):", text)[1].split(", ")
+    minors = re.search(r"envlist = py\{([\d,]+)\}", read("tox.ini"))[1]
+    assert pythons == [f"3.{m[1:]}" for m in minors.split(",")]
+    oldest = re.search(r'python_requires=">=(.*)"', read("setup.py"))[1]
+    assert f" | {oldest} or later |" in text
+    spec = read("contrib", "vdsm-backup-domain.spec")
+    (vdsm,) = set(re.findall(r"Requires: +vdsm >= (\S+)", spec))
+    assert f"| VDSM | {vdsm} and later |" in text
+    assert f"| VDSM | before {vdsm} |" in text
+    lvm = re.search(
+        r"lvm2 (\S+) or later", read("vdsm_backup/doctor/tools.py")
+    )
+    assert f" | {lvm[1]} or later |" in text
+
+
+def test_support_names_the_file_systems_of_local_domains():
+    text = read("docs", "support.md")
+    local = " ".join(re.findall(r"(?m)^\| local domain \| (.*?) \|", text))
+    assert set(local.replace(",", "").split()) == filesystems.LOCAL
 
 
 def test_pages_that_hints_name_are_there():

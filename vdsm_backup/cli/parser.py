@@ -104,7 +104,11 @@ class _Parser(argparse.ArgumentParser):
             help="configuration file and its conf.d",
         )
         for name, text in (
-            ("--json", "print JSON, see docs/json.md"),
+            (
+                "--json",
+                "print JSON, see /usr/share/doc/vdsm-backup-domain/docs"
+                "/json.md",
+            ),
             ("--verbose", "tell on stderr what is done, step by step"),
             ("--debug", "print the trace of an unexpected error"),
         ):

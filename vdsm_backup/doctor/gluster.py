@@ -59,7 +59,7 @@ def _finding(mount: Mount, options: Config) -> checks.Finding:
             translators = io.listdir(active)
     except (OSError, fileio.Timeout, fileio.Closed) as e:
         text = f"its options cannot be seen: {printable(str(e))}"
-        hint = "docs/filesystems.md, Gluster"
+        hint = "/usr/share/doc/vdsm-backup-domain/docs/filesystems.md, Gluster"
         return checks.Finding(name, checks.UNKNOWN, text, hint)
     caches = filesystems.to_switch_off(translators)
     if not caches:

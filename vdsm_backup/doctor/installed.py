@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 # The interpreter that the first line of the hooks names.
 PYTHON = "/usr/bin/python3"
 
-_INSTALL = "README.md, On a host: install it for {}, with umask 022"
+_INSTALL = (
+    "install it for {}, with umask 022: /usr/share/doc/vdsm-backup-domain"
+    "/README.md, Install"
+)
 
 
 class Package(NamedTuple):
@@ -104,7 +107,8 @@ def plugin_fits() -> Iterator[Finding]:
         return
     for problem in problems:
         text = f"the plugin does not fit into the one installed: {problem}"
-        yield Finding("vdsm", BAD, text, "docs/vdsm.md, Loading")
+        hint = "/usr/share/doc/vdsm-backup-domain/docs/vdsm.md, Loading"
+        yield Finding("vdsm", BAD, text, hint)
     if not problems:
         text = "the plugin fits into the one installed"
         yield Finding("vdsm", OK, text)

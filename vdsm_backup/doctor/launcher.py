@@ -40,7 +40,7 @@ DIRECTORIES = (
 # Before the path of a command: systemd.service(5), Command lines.
 _PREFIXES = "@-:+!|"
 
-_HINT = "docs/vdsm.md, Loading"
+_HINT = "/usr/share/doc/vdsm-backup-domain/docs/vdsm.md, Loading"
 
 
 class Unit(NamedTuple):

@@ -69,7 +69,8 @@ def plugin(
             BAD,
             "VDSM runs without it: live storage migration and preview are not"
             " guarded, and VDSM may lose a flag",
-            "docs/vdsm.md, Loading; journalctl -t vdsm-backup-domain",
+            "/usr/share/doc/vdsm-backup-domain/docs/vdsm.md, Loading;"
+            " journalctl -t vdsm-backup-domain",
         )
         return
     old = _older(directory, proc) if directory else None

@@ -82,7 +82,7 @@ RETURN = """
 domain:
   description:
     - The domain as it is afterwards, or would be in check mode. DOMAIN of
-      docs/json.md.
+      /usr/share/doc/vdsm-backup-domain/docs/json.md.
   returned: success
   type: dict
 notes:
@@ -91,7 +91,9 @@ notes:
   type: list
   elements: str
 error:
-  description: C(code), C(name), C(message), C(hints). ERROR of docs/json.md.
+  description:
+    - C(code), C(name), C(message), C(hints). ERROR of
+      /usr/share/doc/vdsm-backup-domain/docs/json.md.
   returned: if the command has refused, or failed
   type: dict
 """
