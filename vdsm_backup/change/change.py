@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 # Seconds that a write whose process was killed may still be on its way.
 LINGER = 5
 
+_LOOKING = "looking for users of the domain"
+
 
 @dataclass(frozen=True)
 class Request:
@@ -204,6 +206,7 @@ def require_unused(
     """
     if not request.value:
         return ()
+    world.progress(_LOOKING)
     found, notes = _users(request, world)
     if found:
         raise errors.DomainInUse(storage.sd_id, "; ".join(found))
@@ -273,7 +276,7 @@ def settle(
     """
     if not request.value:
         return ()
-    world.progress("looking for users of the domain")
+    world.progress(_LOOKING)
     deadline = time.monotonic() + world.settle
     while True:
         found, notes = _users(request, world)

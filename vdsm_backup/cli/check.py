@@ -19,6 +19,7 @@ from vdsm_backup.guard import host as guard_host
 from vdsm_backup.guard import permits, policy, refusal
 from vdsm_backup.guard.verdict import Guard, Verdict
 from vdsm_backup.host.user import become_user
+from vdsm_backup.processes.jobs import telling
 from vdsm_backup.storage import discovery
 from vdsm_backup.text import is_uuid, printable
 from vdsm_backup.vm import needs
@@ -50,7 +51,7 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     """
     notes: list[str] = []
     if args.domxml:
-        allowed, refusals, notes = _check_vm(args, options)
+        allowed, refusals, notes = _check_vm(args, options, ui)
     else:
         become_user(options)
         choose.start_reader(options.ioprocess)
@@ -70,7 +71,7 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
 
 
 def _check_vm(
-    args: argparse.Namespace, options: Config
+    args: argparse.Namespace, options: Config, ui: UI
 ) -> tuple[bool, list[RefusalObject], list[str]]:
     """
     (whether the operation is allowed, the refusals, notes) for the VM of an
@@ -90,7 +91,7 @@ def _check_vm(
         found = _refusal(e, None, None, args.operation, refused)
         return not refused, [found], []
     become_user(options)
-    verdict = guarded.verdict(args.operation, deadline)
+    verdict = guarded.verdict(args.operation, deadline, ui.waits_for)
     vm = f"VM {machine.name or machine.uuid or 'unknown'}"
     verdict, notes = _with_permit(verdict, vm, machine.uuid, options)
     refusals = _refusals(verdict, vm, machine.uuid)
@@ -134,16 +135,19 @@ def _check_domain(
         # As the hooks do, and without a search: a search ends with an error
         # where it does not find the domain, and the hooks refuse.
         location, notes = Location(sd_id), []
-        guard = guard_host.make_guard(options, _deadline(options))
+        guard = guard_host.make_guard(
+            options, _deadline(options), slow=ui.waits_for
+        )
     else:
         storage, failures = target.one(args, options, ui.waits_for)
         location = Location(storage.sd_id)
         notes = output.failure_notes(failures)
-        guard = Guard(
-            policy.settings(options),
-            lambda _: storage.read(),
-            options.io_timeout,
-        )
+
+        def read(location: Location) -> list[str]:
+            with telling([storage.found_at], ui.waits_for):
+                return storage.read()
+
+        guard = Guard(policy.settings(options), read, options.io_timeout)
     wanted = needs.Needs(known=[needs.Need("the disk", location)])
     # A storage that was found gives up by its own timeout, before that.
     deadline = _deadline(options) + discovery.GRACE

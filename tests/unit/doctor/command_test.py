@@ -2,6 +2,7 @@
 """The command: what it says of all checks together."""
 
 import os
+import threading
 import types
 
 import pytest
@@ -12,7 +13,7 @@ from tests.support.hooks import permitfile
 from tests.support.host import vdsmlike
 from tests.support.waiting import wait_until
 from vdsm_backup import errors
-from vdsm_backup.cli import checkup, output
+from vdsm_backup.cli import output
 from vdsm_backup.doctor import (
     checks,
     launcher,
@@ -22,6 +23,7 @@ from vdsm_backup.doctor import (
     tools,
 )
 from vdsm_backup.host import vdsm_client
+from vdsm_backup.processes import jobs
 from vdsm_backup.storage.sources import Sources
 from vdsm_backup.users import users
 
@@ -246,8 +248,8 @@ class Timer:
 def test_what_it_waits_for_is_told(host, healthy, monkeypatch):
     host.domain(5)
     told, shown = [], output.UI.waits_for
-    threads = types.SimpleNamespace(Timer=Timer)
-    monkeypatch.setattr(checkup, "threading", threads)
+    threads = types.SimpleNamespace(Timer=Timer, Thread=threading.Thread)
+    monkeypatch.setattr(jobs, "threading", threads)
 
     def scan(*args):
         # As long as the survey is patient.
