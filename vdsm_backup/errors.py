@@ -938,8 +938,10 @@ class DomainInUse(Overridable):
 
     The flag forbids running VMs from the domain, so it is not set while one
     does. On file domains the locks that qemu has on its images tell of VMs on
-    all hosts; a qemu that has them switched off is not seen. Stop or move what
-    is listed. An image open for writing by qemu may also be a backup that is
+    all hosts; a qemu that has them switched off is not seen. Nor are VMs of
+    other hosts on a block domain, or on Gluster by libgfapi: the engine's own
+    check (the Backup box in Manage Domain) covers these. Stop or move what is
+    listed. An image open for writing by qemu may also be a backup that is
     being uploaded: wait for it, or say --despite-open-images.
     """
 

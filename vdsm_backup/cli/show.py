@@ -174,10 +174,15 @@ def _fields(domain: DomainObject, found: users.Users) -> list[tuple[str, str]]:
         *_flag_fields(domain),
         *_listed(
             "In use by",
-            [*found.blocking, *found.images] or ["nobody that can be seen"],
+            [*found.blocking, *found.images] or [_nobody(found)],
         ),
         *_listed("Note", found.notes or ["-"]),
     ]
+
+
+def _nobody(found: users.Users) -> str:
+    where = " on this host" if found.elsewhere else ""
+    return f"nobody that can be seen{where}"
 
 
 def _pool(domain: DomainObject) -> str:

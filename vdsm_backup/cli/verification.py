@@ -90,10 +90,15 @@ class Report:
     all: list[Verified]
     scanned: list[str]
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no domain was found."""
+        return not any(verified.sd_id for verified in self.all)
+
     def summary(self) -> str:
         """What was looked at, for people, where nothing is wrong."""
         where = listed(map(printable, self.scanned), _SHOWN)
-        if not any(verified.sd_id for verified in self.all):
+        if self.is_empty:
             return f"no domain was found; searched: {where or 'nothing'}"
         nouns = (noun for v in self.all for noun in v.looked_at)
         text = f"looked at: {', '.join(dict.fromkeys(nouns))}"

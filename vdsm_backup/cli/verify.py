@@ -54,8 +54,11 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     else:
         for verified in found.all:
             ui.lines(_text(verified))
-        if code is Exit.DONE:
+        if code is Exit.DONE and found.is_empty:
             ui.notes([found.summary()])
+        elif code is Exit.DONE:
+            # It is no note, but what "ok" means of these domains.
+            ui.aside(found.summary())
     return code
 
 
