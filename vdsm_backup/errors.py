@@ -611,6 +611,10 @@ class VolumeGroupUnsafe(Unreadable):
     #: Of the PVs that are here, with commas.
     devices: str = ""
 
+    @property
+    def misses_pvs(self) -> bool:
+        return "misses PVs" in self.reason
+
     def hint_lines(self) -> list[str]:
         if self.said:
             return super().hint_lines()
@@ -637,7 +641,7 @@ class VolumeGroupUnsafe(Unreadable):
                 " origin; look at each: vdsm-backup-domain show --device DEV",
                 super().hint_lines()[-1],
             ]
-        if "misses PVs" in self.reason:
+        if self.misses_pvs:
             return ["connect the LUNs that are missing, see: multipath -ll"]
         return super().hint_lines()
 

@@ -162,7 +162,7 @@ def _verified(reading: Reading, findings: Findings) -> Verified:
         domain["place"],
         reading.problems
         + [e for e in findings.problems if (type(e), str(e)) not in told],
-        domain["notes"] + findings.notes,
+        reading.notes() + findings.notes,
         findings.looked_at,
         findings.unseen,
     )
