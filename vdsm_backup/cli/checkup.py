@@ -219,6 +219,7 @@ def _violations(
         return
     flagged: list[Storage] = []
     unread = []
+    answers = list(answers)
     for answer in answers:
         if not isinstance(answer, readings.Reading):
             unread.append(answer.source)
@@ -231,7 +232,8 @@ def _violations(
         with telling([storage.found_at], slow):
             return wiring.who_uses(storage, options)
 
-    yield from running.violations(flagged, users, unread)
+    found = sum(isinstance(answer, readings.Reading) for answer in answers)
+    yield from running.violations(flagged, users, unread, found, libvirt.count)
 
 
 def _known(answers: Iterable[Answer]) -> dict[str, killed_runs.Known]:

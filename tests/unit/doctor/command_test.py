@@ -102,6 +102,18 @@ def test_a_vm_on_a_flagged_domain(host, healthy):
     assert " is in use: VM web1 (disk vda); next: move its disks" in line
 
 
+@pytest.mark.parametrize(
+    "vms, answer",
+    [(0, (0, True, "ok")), (3, (3, None, "unknown"))],
+)
+def test_vms_where_no_domain_was_found(
+    host, healthy, monkeypatch, vms, answer
+):
+    monkeypatch.setattr(libvirt, "count", lambda: vms)
+    code, protected, (found,) = told(host, "VMs")
+    assert (code, protected, found["state"]) == answer
+
+
 def test_vms_on_other_domains_are_not_looked_for(host, healthy):
     host.domain(5)
     host.domain(5, BACKUP="False")
