@@ -110,7 +110,27 @@ class Untrustworthy(Error):
     """
 
 
-class VmRefused(Error):
+class Lifted(Error):
+    """
+    Why something is refused; never raised itself.
+
+    lifted: it is not refused here: the mode, an option or a permit lets it
+        through. Then the text says that it may be done, and what speaks
+        against it.
+    """
+
+    lifted: bool = False
+
+    #: As `msg`, where it is not refused.
+    msg_lifted: ClassVar[str] = ""
+
+    def __str__(self) -> str:
+        if self.lifted and not self.said:
+            return self.msg_lifted.format(self=self)
+        return super().__str__()
+
+
+class VmRefused(Lifted):
     """
     A VM may not do something with a domain; never raised itself.
 
@@ -591,6 +611,10 @@ class VolumeGroupUnsafe(Unreadable):
     #: Of the PVs that are here, with commas.
     devices: str = ""
 
+    @property
+    def misses_pvs(self) -> bool:
+        return "misses PVs" in self.reason
+
     def hint_lines(self) -> list[str]:
         if self.said:
             return super().hint_lines()
@@ -617,7 +641,7 @@ class VolumeGroupUnsafe(Unreadable):
                 " origin; look at each: vdsm-backup-domain show --device DEV",
                 super().hint_lines()[-1],
             ]
-        if "misses PVs" in self.reason:
+        if self.misses_pvs:
             return ["connect the LUNs that are missing, see: multipath -ll"]
         return super().hint_lines()
 
@@ -918,8 +942,10 @@ class DomainInUse(Overridable):
 
     The flag forbids running VMs from the domain, so it is not set while one
     does. On file domains the locks that qemu has on its images tell of VMs on
-    all hosts; a qemu that has them switched off is not seen. Stop or move what
-    is listed. An image open for writing by qemu may also be a backup that is
+    all hosts; a qemu that has them switched off is not seen. Nor are VMs of
+    other hosts on a block domain, or on Gluster by libgfapi: the engine's own
+    check (the Backup box in Manage Domain) covers these. Stop or move what is
+    listed. An image open for writing by qemu may also be a backup that is
     being uploaded: wait for it, or say --despite-open-images.
     """
 
@@ -1433,6 +1459,10 @@ class DomainFlagged(VmRefused):
         "{self.vm} cannot {self.verb}: {self.disk} {self.be} on backup domain"
         " {self.title}, set {self.since} by {self.by}: {self.reason}"
     )
+    msg_lifted = (
+        "{self.vm} may {self.verb}, though {self.disk} {self.be} on backup"
+        " domain {self.title}, set {self.since} by {self.by}: {self.reason}"
+    )
     hints = ("copy or move the disk to another domain and use it there",)
 
 
@@ -1456,6 +1486,11 @@ class FlagUnknown(VmRefused):
         " {self.be} on {self.where}, whose backup flag cannot be read: error"
         " {self.cause}, {self.reason}"
     )
+    msg_lifted = (
+        "{self.vm} may {self.verb}, though {self.disk} {self.be} on"
+        " {self.where}, whose backup flag cannot be read: error {self.cause},"
+        " {self.reason}"
+    )
     hints = (
         "{self.what_next}",
         "see: vdsm-backup-domain explain {self.cause}",
@@ -1477,7 +1512,7 @@ class FlagUnknown(VmRefused):
         return f"see what is wrong: vdsm-backup-domain verify {self.sd_id}"
 
 
-class FormatRefused(Error):
+class FormatRefused(Lifted):
     """
     VDSM was to format a flagged domain.
 
@@ -1494,6 +1529,10 @@ class FormatRefused(Error):
     refusal = True
     msg = (
         "Storage domain {self.title} cannot be formatted, it is a backup"
+        " domain, set {self.since} by {self.by}: {self.reason}"
+    )
+    msg_lifted = (
+        "Storage domain {self.title} may be formatted, though it is a backup"
         " domain, set {self.since} by {self.by}: {self.reason}"
     )
     hints = (
@@ -1543,7 +1582,7 @@ class PermitFailed(Error):
     hints = ("run the command as root",)
 
 
-class VmUnclear(Error):
+class VmUnclear(Lifted):
     """
     What a VM uses cannot be told.
 
@@ -1556,6 +1595,7 @@ class VmUnclear(Error):
     takes = ("why",)
     refusal = True
     msg = "Cannot tell what the VM uses, not because it is flagged: {self.why}"
+    msg_lifted = "Cannot tell what the VM uses: {self.why}"
     hints = ("look at the log of VDSM or libvirt of the same moment",)
 
 

@@ -19,10 +19,8 @@ def test_lv_open_on_this_host(in_use, flagged):
 
 
 def test_lv_open_on_another_host(in_use):
-    """It cannot be seen, and the tool says so."""
-    tried = in_use["other"]
-    assert tried.rc == 0
-    assert "not seen: VMs of other hosts" in tried.err + tried.out
+    """It cannot be seen: README.md says so, What it does not do yet."""
+    assert in_use["other"].rc == 0
 
 
 def assert_set_later(flagged, name):

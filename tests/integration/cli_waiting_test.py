@@ -97,6 +97,7 @@ def test_names_are_whole_in_a_pipe(host, fs):
         ["verify"],
         ["verify", B],
         ["check", "good", "--operation", "run"],
+        ["check", B],
         ["history", "good"],
     ],
     ids=" ".join,
@@ -115,11 +116,88 @@ def test_what_a_directory_waits_for(host, fs):
         assert f"Name              {LATE}\n" in terminal.read_all()
 
 
-def test_what_reading_waits_for(host, fs):
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["show", B],
+        ["check", B],
+        ["verify", B],
+        ["history", B],
+        ["set", B, "--dry-run", *WHY],
+        ["reseal", B, "--dry-run", *WHY],
+    ],
+    ids=" ".join,
+)
+def test_what_reading_waits_for(host, fs, args):
+    fs.clear()
+    fs.hang("read", "metadata")
+    with on_terminal(host, *args) as terminal:
+        terminal.wait_for(f"waiting for {host.hung}/{B} ...\n")
+        fs.clear()
+        terminal.read_all()
+
+
+@pytest.mark.parametrize("command", ["show", "check", "verify"])
+def test_what_reading_a_directory_waits_for(host, fs, command):
     fs.clear()
     fs.hang("read", "metadata")
     path = os.path.join(fs.mount, B)
-    with on_terminal(host, "show", "--path", path) as terminal:
-        terminal.wait_for(f"waiting for {path}")
+    with on_terminal(host, command, "--path", path) as terminal:
+        terminal.wait_for(f"waiting for {path} ...\n")
         fs.clear()
         terminal.read_all()
+
+
+@pytest.mark.parametrize("args", [["verify", B], ["verify"]], ids=" ".join)
+def test_what_a_look_at_the_lease_waits_for(host, fs, args):
+    """The metadata of all was read; only this one is waited for."""
+    fs.clear()
+    fs.hang("open", "ids")
+    with on_terminal(host, *args) as terminal:
+        terminal.wait_for(f"waiting for {host.hung}/{B} ...\n")
+        fs.clear()
+        terminal.read_all()
+
+
+def test_what_a_look_at_other_directories_waits_for(host, fs):
+    """At those that are no domain, and may have been one."""
+    os.mkdir(os.path.join(fs.root, "leftover"))
+    fs.clear()
+    fs.hang("readdir", "leftover")
+    with on_terminal(host, "verify") as terminal:
+        terminal.wait_for(f"waiting for {host.hung} ...\n")
+        fs.clear()
+        terminal.read_all()
+
+
+@contextlib.contextmanager
+def judged(host, directory, disk):
+    path = os.path.join(directory, "vm.xml")
+    with open(path, "w") as f:
+        f.write(
+            "<domain><name>mail</name><devices><disk type='file'>"
+            f"<source file='{disk}'/><target dev='vda'/>"
+            "</disk></devices></domain>"
+        )
+    with on_terminal(host, "check", "--domxml", path) as terminal:
+        yield terminal
+        terminal.read_all()
+
+
+def test_what_the_disk_of_a_vm_waits_for(host, fs, directory):
+    fs.clear()
+    fs.hang("read", "metadata")
+    disk = f"{host.hung}/{B}/images/i/v"
+    with judged(host, directory, disk) as terminal:
+        terminal.wait_for(f"waiting for {host.hung}/{B} ...\n")
+        fs.clear()
+
+
+def test_what_the_links_of_a_disk_wait_for(host, fs, directory):
+    fs.clear()
+    os.symlink(B, os.path.join(fs.root, "link"))
+    fs.hang("readlink", "link")
+    disk = f"{fs.mount}/link/x"
+    with judged(host, directory, disk) as terminal:
+        terminal.wait_for(f"waiting for {disk} ...\n")
+        fs.clear()

@@ -44,15 +44,16 @@ def test_modes(guarded_host, domain, logged, mode):
         answer = "allowed"
         assert (outcome.refused, outcome.code, outcome.err) == (False, 0, "")
     words = {
-        "enforcing": "Refused",
-        "permissive": "Would be refused (mode is permissive)",
-        "disabled": "Not refused",
+        "enforcing": "Refused: VM web1 cannot start: disk",
+        "permissive": "Would be refused (mode is permissive): VM web1 may"
+        " start, though disk",
+        "disabled": "Not refused ([guard] mode is disabled): VM web1 may"
+        " start, though disk",
     }[mode]
     assert entry == {
         "MESSAGE": (
-            f"{words}: VM web1 cannot start: disk vda is on backup domain"
-            f" {domain.name}, set 2026-11-22T11:40:00Z by admin@host1: nightly"
-            " copies of site A"
+            f"{words} vda is on backup domain {domain.name}, set"
+            " 2026-11-22T11:40:00Z by admin@host1: nightly copies of site A"
         ),
         "PRIORITY": str(journal.WARNING),
         "SYSLOG_IDENTIFIER": "vdsm-backup-domain",
@@ -96,7 +97,10 @@ def test_unreadable(guarded_host, domain, logged, answer):
     else:
         assert not outcome.refused
         assert entry["VDSM_BACKUP_ANSWER"] == "allowed"
-        assert entry["MESSAGE"].startswith("Not refused: ")
+        assert entry["MESSAGE"].startswith(
+            "Not refused ([guard] on_unreadable is allow): VM web1 may start,"
+            " though disk vda is on domain"
+        )
 
 
 def test_allowing_the_unreadable_allows_no_flagged_domain(

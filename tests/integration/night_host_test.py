@@ -160,6 +160,25 @@ def test_permissive(night, admin, vm_xml, directory):
     night.types("vdsm-backup-domain check backups-nfs")
 
 
+def test_disabled(night, admin, vm_xml, directory):
+    """This host lets all through."""
+    admin.configure(mode="disabled")
+    admin.domain(sd_id=A, name="backups-nfs", **FLAGGED)
+    vm_xml()
+    night.types("vdsm-backup-domain check --domxml vm.xml", cwd=directory)
+
+
+def test_what_cannot_be_read_is_let_through(night, admin, vm_xml, directory):
+    """By on_unreadable = allow; what is flagged is refused nevertheless."""
+    admin.configure(on_unreadable="allow")
+    admin.domain(sd_id=A, name="backups-nfs", **FLAGGED)
+    vm_xml()
+    night.types("vdsm-backup-domain check --domxml vm.xml", cwd=directory)
+    edit(admin, b"BACKUP=True", b"BACKUP=Tru")
+    night.tell("somebody damages the metadata")
+    night.types("vdsm-backup-domain check --domxml vm.xml", cwd=directory)
+
+
 def test_a_vm_whose_flag_cannot_be_read(night, admin, vm_xml, directory):
     """Not because it is flagged."""
     admin.domain(sd_id=A, name="backups-nfs", **FLAGGED)

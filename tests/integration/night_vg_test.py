@@ -33,6 +33,7 @@ def replica(domain, index):
 def test_half_of_a_vg(night, blockadmin, luns):
     """One of two LUNs is not here; the VG's metadata is on the other one."""
     blockadmin.configure(devices=luns.devices[0])
+    night.types("vdsm-backup-domain list")
     night.types(SET)
     night.types("vdsm-backup-domain verify block1")
     blockadmin.configure(devices=luns.devices[1])
@@ -46,6 +47,8 @@ def test_exported(night, blockadmin, luns):
     """Somebody has run vgexport, to move the LUNs."""
     luns.lvm(["vgexport", luns.sd_id])
     night.types("vdsm-backup-domain list")
+    night.types("vdsm-backup-domain show block1")
+    night.types("vdsm-backup-domain verify block1")
     night.types(SET)
     night.follows("no other host is to import it")
     night.types(SET)
@@ -54,6 +57,7 @@ def test_exported(night, blockadmin, luns):
 def test_foreign(night, blockadmin, luns):
     """A host with a system ID has taken the VG."""
     luns.lvm(["vgchange", "--yes", "--systemid", "host2", luns.sd_id])
+    night.types("vdsm-backup-domain list")
     night.types(SET)
     night.follows("no other host uses it")
     night.types(SET)

@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.hooks.needs import needs_other_user
 from tests.support.waiting import SOON
+from vdsm_backup.doctor import libvirt
 from vdsm_backup.users import users
 
 pytest.importorskip("libvirt")
@@ -99,8 +100,7 @@ def test_a_vm_that_does_not_use_it(tmp_path, form):
     text = f"<description>from {MNT}/x/{SD}/y</description>"
     found = find(host(tmp_path, vm("web1", OTHERS[form], around=text)))
     assert found.blocking == []
-    # Only that VMs of other hosts are not seen.
-    assert len(found.notes) == 1
+    assert found.notes == []
 
 
 def test_a_cdrom_is_a_note(tmp_path):
@@ -135,6 +135,7 @@ def test_vms_that_are_shut_off_do_not_count(tmp_path):
         "VM paused (disk vda)",
         "VM running (disk vda)",
     ]
+    assert libvirt.count(uri) == 2
 
 
 def test_libvirt_is_not_there(tmp_path):
@@ -143,6 +144,7 @@ def test_libvirt_is_not_there(tmp_path):
     assert found.blocking == []
     assert found.notes[0].startswith("not seen: VMs of this host: libvirt: ")
     assert "no-such-socket" in found.notes[0]
+    assert libvirt.count(uri) is None
 
 
 def test_libvirt_is_not_installed(monkeypatch):

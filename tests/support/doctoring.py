@@ -42,5 +42,6 @@ def make_well(monkeypatch):
 
     for module, name in _OF_THE_MACHINE:
         monkeypatch.setattr(module, name, well)
+    monkeypatch.setattr(libvirt, "count", lambda: 0)
     left = killed_runs.Left([], {}, "", "", False)
     monkeypatch.setattr(killed_runs, "ask", lambda run_dir: left)

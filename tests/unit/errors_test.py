@@ -29,6 +29,7 @@ def test_verbs_have_no_code_of_the_command_line():
 
 FAMILIES = {
     errors.Caused,
+    errors.Lifted,
     errors.Overridable,
     errors.Unreadable,
     errors.Untrustworthy,

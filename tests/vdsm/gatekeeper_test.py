@@ -67,7 +67,7 @@ def test_let_through(host, pool, disk, mode):
     assert {e["message"].split(":")[0] for e in found} == {
         {
             "permissive": "Would be refused (mode is permissive)",
-            "disabled": "Not refused",
+            "disabled": "Not refused ([guard] mode is disabled)",
         }[mode]
     }
     assert {(e["answer"], e["mode"], e["vm_id"]) for e in found} == {

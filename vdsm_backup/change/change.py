@@ -40,6 +40,13 @@ if TYPE_CHECKING:
 # Seconds that a write whose process was killed may still be on its way.
 LINGER = 5
 
+_LOOKING = "looking for users of the domain"
+
+_ELSEWHERE = (
+    "not seen: {}; the engine's own check (the Backup box in Manage Domain)"
+    " covers the data center"
+)
+
 
 @dataclass(frozen=True)
 class Request:
@@ -196,22 +203,26 @@ def require_may_write(
 
 
 def require_unused(
-    storage: Reader, request: Request, world: World
+    storage: Reader, request: Request, world: World, attached: bool = False
 ) -> tuple[str, ...]:
     """
     Notes on the users that do no harm, and on what could not be seen. Raises
     DomainInUse. Clearing a flag disturbs no user: it is never refused.
+
+    attached: other hosts may run VMs from it, so what is never seen of them is
+        a note, too. Of any other domain the lease tells that no host uses it.
     """
     if not request.value:
         return ()
-    found, notes = _users(request, world)
+    world.progress(_LOOKING)
+    found, notes = _users(request, world, attached)
     if found:
         raise errors.DomainInUse(storage.sd_id, "; ".join(found))
     return notes
 
 
 def _users(
-    request: Request, world: World
+    request: Request, world: World, attached: bool = False
 ) -> tuple[list[str], tuple[str, ...]]:
     """(users that forbid the flag, notes)"""
     users = world.users()
@@ -220,6 +231,8 @@ def _users(
         notes += tuple(users.images)
     else:
         found += users.images
+    if attached:
+        notes += tuple(map(_ELSEWHERE.format, users.elsewhere))
     return found, notes
 
 
@@ -273,7 +286,7 @@ def settle(
     """
     if not request.value:
         return ()
-    world.progress("looking for users of the domain")
+    world.progress(_LOOKING)
     deadline = time.monotonic() + world.settle
     while True:
         found, notes = _users(request, world)

@@ -80,7 +80,7 @@ def change_flag(
         return change.Result(False, first.lines, before=first.lines)
     if request.accept_origin and request.value == first.flag.value:
         raise _attached(storage, first, "it cannot take --accept-origin")
-    notes = change.require_unused(storage, request, world)
+    notes = change.require_unused(storage, request, world, attached=True)
     try:
         with vdsm:
             plugin = _require_able(storage, first, vdsm)

@@ -91,6 +91,7 @@ class Users(Protocol):
     blocking: uses that the flag forbids.
     images: images that something has open for writing.
     notes: uses that do no harm, and all that could not be seen.
+    elsewhere: what of other hosts is never seen on storage of this kind.
     """
 
     @property
@@ -101,6 +102,9 @@ class Users(Protocol):
 
     @property
     def notes(self) -> Sequence[str]: ...
+
+    @property
+    def elsewhere(self) -> Sequence[str]: ...
 
 
 class Unsettled(Exception):

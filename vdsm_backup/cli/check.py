@@ -17,8 +17,9 @@ from vdsm_backup.cli.schema import ErrorObject
 from vdsm_backup.fileio import choose
 from vdsm_backup.guard import host as guard_host
 from vdsm_backup.guard import permits, policy, refusal
-from vdsm_backup.guard.verdict import Guard, Verdict
+from vdsm_backup.guard.verdict import Finding, Guard, Verdict
 from vdsm_backup.host.user import become_user
+from vdsm_backup.processes.jobs import telling
 from vdsm_backup.storage import discovery
 from vdsm_backup.text import is_uuid, printable
 from vdsm_backup.vm import needs
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 
     from vdsm_backup.cli.output import UI
     from vdsm_backup.config import Config
+
+
+# Of what only the mode "permissive" lets through.
+_WOULD = "would be refused"
 
 
 class RefusalObject(ErrorObject):
@@ -48,32 +53,31 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
 
     Raises WrongUsage if --domxml cannot be read, and what target.one() does.
     """
-    notes: list[str] = []
     if args.domxml:
-        allowed, refusals, notes = _check_vm(args, options)
+        verdict, found, notes = _check_vm(args, options, ui)
     else:
         become_user(options)
         choose.start_reader(options.ioprocess)
         verdict, notes = _check_domain(args, options, ui)
-        allowed, refusals = verdict.allowed, _refusals(verdict, "A VM")
+        found = _refusals(verdict, "A VM")
     if ui.as_json:
         ui.json(
-            allowed=allowed,
+            allowed=verdict.allowed,
             mode=options.guard_mode,
-            refusals=refusals,
+            refusals=found,
             notes=notes,
         )
     else:
-        _print(args.operation, allowed, options.guard_mode, refusals, ui)
+        _print(verdict, found, ui)
         ui.notes(notes)
-    return Exit.DONE if allowed else Exit.REFUSED
+    return Exit.DONE if verdict.allowed else Exit.REFUSED
 
 
 def _check_vm(
-    args: argparse.Namespace, options: Config
-) -> tuple[bool, list[RefusalObject], list[str]]:
+    args: argparse.Namespace, options: Config, ui: UI
+) -> tuple[Verdict, list[RefusalObject], list[str]]:
     """
-    (whether the operation is allowed, the refusals, notes) for the VM of an
+    (the verdict, a refusal for each of its findings, notes) for the VM of an
     XML.
 
     As in the hooks, links on the paths of disks are followed as the user who
@@ -85,16 +89,15 @@ def _check_vm(
         deadline = _deadline(options)
         guarded = guard_host.GuardedVm(options, machine, deadline)
     except errors.VmUnclear as e:
-        settings = policy.settings(options)
-        refused = settings.refuses_faults(args.operation)
-        found = _refusal(e, None, None, args.operation, refused)
-        return not refused, [found], []
+        unclear = Finding("", "", error=e)
+        verdict = Verdict(args.operation, policy.settings(options), [unclear])
+        e.lifted = verdict.allowed
+        return verdict, [_refusal(e, None, None, verdict, unclear)], []
     become_user(options)
-    verdict = guarded.verdict(args.operation, deadline)
+    verdict = guarded.verdict(args.operation, deadline, ui.waits_for)
     vm = f"VM {machine.name or machine.uuid or 'unknown'}"
     verdict, notes = _with_permit(verdict, vm, machine.uuid, options)
-    refusals = _refusals(verdict, vm, machine.uuid)
-    return verdict.allowed, refusals, notes
+    return verdict, _refusals(verdict, vm, machine.uuid), notes
 
 
 def _read_xml(name: str) -> bytes:
@@ -134,16 +137,19 @@ def _check_domain(
         # As the hooks do, and without a search: a search ends with an error
         # where it does not find the domain, and the hooks refuse.
         location, notes = Location(sd_id), []
-        guard = guard_host.make_guard(options, _deadline(options))
+        guard = guard_host.make_guard(
+            options, _deadline(options), slow=ui.waits_for
+        )
     else:
         storage, failures = target.one(args, options, ui.waits_for)
         location = Location(storage.sd_id)
         notes = output.failure_notes(failures)
-        guard = Guard(
-            policy.settings(options),
-            lambda _: storage.read(),
-            options.io_timeout,
-        )
+
+        def read(location: Location) -> list[str]:
+            with telling([storage.found_at], ui.waits_for):
+                return storage.read()
+
+        guard = Guard(policy.settings(options), read, options.io_timeout)
     wanted = needs.Needs(known=[needs.Need("the disk", location)])
     # A storage that was found gives up by its own timeout, before that.
     deadline = _deadline(options) + discovery.GRACE
@@ -167,8 +173,8 @@ def _refusals(
             refusal.error(verdict, found, vm, vm_id),
             found.domain,
             ", ".join(found.devices),
-            verdict.operation,
-            verdict.refuses(found),
+            verdict,
+            found,
         )
         for found in verdict.findings
     ]
@@ -178,33 +184,37 @@ def _refusal(
     error: errors.Error,
     sd_id: str | None,
     disk: str | None,
-    operation: str,
-    refused: bool,
+    verdict: Verdict,
+    finding: Finding,
 ) -> RefusalObject:
     return {
         **objects.error_object(error),
         "domain": sd_id,
         "disk": disk,
-        "operation": operation,
-        "refused": refused,
+        "operation": verdict.operation,
+        "refused": verdict.refuses(finding),
     }
 
 
 def _print(
-    operation: str,
-    allowed: bool,
-    mode: str,
-    refusals: Iterable[RefusalObject],
-    ui: UI,
+    verdict: Verdict, refusals: Iterable[RefusalObject], ui: UI
 ) -> None:
-    outcome, otherwise = "allowed" if allowed else "refused", "not refused"
-    found = list(refusals)
-    refusing = policy.row(operation).answer == policy.REFUSED
-    if mode == policy.PERMISSIVE and found and refusing:
-        outcome = otherwise = "would be refused"
-    ui.lines([f"{operation}: {outcome} ([guard] mode is {mode})"])
-    for each in found:
-        lifted = "" if each["refused"] else f"{otherwise}: "
-        first = f"{lifted}error {each['code']}: {each['message']}"
+    outcome = "allowed" if verdict.allowed else "refused"
+    if any(map(verdict.would_refuse, verdict.findings)):
+        outcome = _WOULD
+    mode = verdict.settings.mode
+    ui.lines([f"{verdict.operation}: {outcome} ([guard] mode is {mode})"])
+    for finding, each in zip(verdict.findings, refusals):
+        answer = _answer(verdict, finding)
+        first = f"{answer}error {each['code']}: {each['message']}"
         texts = [first, *(f"hint: {hint}" for hint in each["hints"])]
         ui.lines(layout.indented(map(layout.harmless, texts)))
+
+
+def _answer(verdict: Verdict, finding: Finding) -> str:
+    """What stands before a finding that nothing is refused for."""
+    if verdict.refuses(finding):
+        return ""
+    if verdict.would_refuse(finding):
+        return f"{_WOULD}: "
+    return f"not refused, {verdict.why_not(finding)}: "

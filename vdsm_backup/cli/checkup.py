@@ -9,10 +9,8 @@ command. Then, as the configured user, what needs the configuration.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
-import threading
 from typing import TYPE_CHECKING
 
 from vdsm_backup import config, errors
@@ -36,19 +34,20 @@ from vdsm_backup.doctor import (
 )
 from vdsm_backup.host import mounts
 from vdsm_backup.host.user import become_user
+from vdsm_backup.processes.jobs import telling
 from vdsm_backup.storage.sources import Sources
 from vdsm_backup.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from contextlib import AbstractContextManager
 
     from vdsm_backup.cli.output import UI
     from vdsm_backup.cli.survey import Answer
     from vdsm_backup.config import Config
+    from vdsm_backup.processes.jobs import Slow
     from vdsm_backup.storage.base import Storage
-
-# Seconds after which somebody at a terminal is told what a check waits for.
-_PATIENCE = 1
+    from vdsm_backup.users.users import Users
 
 # Who runs the hooks of VDSM, where no configuration says it.
 _VDSM = (config.OVIRT_IDS["vdsm"], config.OVIRT_IDS["kvm"])
@@ -82,7 +81,8 @@ class Checkup:
         self._of_configuration(options, package)
         answers = self._of_storage(options)
         self._check("killed runs", _killed_runs, options, answers or ())
-        self._check("VMs", _violations, options, answers)
+        slow = self._ui.waits_for
+        self._check("VMs", _violations, options, answers, slow)
 
     def _configuration(self) -> Config | None:
         try:
@@ -148,7 +148,7 @@ class Checkup:
             survey = Survey(sources.scans(), options.io_timeout, slow)
             answers.extend(survey.all())
             done.append(True)
-            yield from _domains(answers, sources, options)
+            yield from _domains(answers, sources, options, slow)
 
         self._check("domains", check)
         directories = _directories(answers)
@@ -167,23 +167,16 @@ class Checkup:
         with self._told(name):
             self.findings += checks.run(name, call, self._trace)
 
-    @contextlib.contextmanager
-    def _told(self, what: str) -> Iterator[None]:
+    def _told(self, what: str) -> AbstractContextManager[None]:
         """Tell somebody at a terminal what a slow check waits for."""
-        timer = threading.Timer(_PATIENCE, self._ui.waits_for, [[what]])
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
+        return telling([what], self._ui.waits_for)
 
 
 def _domains(
-    answers: list[Answer], sources: Sources, options: Config
+    answers: list[Answer], sources: Sources, options: Config, slow: Slow
 ) -> Iterator[checks.Finding]:
     """What verify says of the domains of this host."""
-    report = verification.report(answers, sources, options)
+    report = verification.report(answers, sources, options, slow)
     whole = True
     for verified in report.all:
         name = f"domain {verified.sd_id}"
@@ -218,7 +211,7 @@ def _killed_runs(
 
 
 def _violations(
-    options: Config, answers: Iterable[Answer] | None
+    options: Config, answers: Iterable[Answer] | None, slow: Slow
 ) -> Iterator[checks.Finding]:
     if answers is None:
         text = "not looked for: which domains are flagged is not known"
@@ -226,6 +219,7 @@ def _violations(
         return
     flagged: list[Storage] = []
     unread = []
+    answers = list(answers)
     for answer in answers:
         if not isinstance(answer, readings.Reading):
             unread.append(answer.source)
@@ -234,8 +228,12 @@ def _violations(
         elif answer.flag.value:
             flagged.append(answer.storage)
 
-    users = functools.partial(wiring.who_uses, options=options)
-    yield from running.violations(flagged, users, unread)
+    def users(storage: Storage) -> Users:
+        with telling([storage.found_at], slow):
+            return wiring.who_uses(storage, options)
+
+    found = sum(isinstance(answer, readings.Reading) for answer in answers)
+    yield from running.violations(flagged, users, unread, found, libvirt.count)
 
 
 def _known(answers: Iterable[Answer]) -> dict[str, killed_runs.Known]:

@@ -279,7 +279,8 @@ COMMANDS = (
     Command(
         "doctor",
         "doctor",
-        "is this host really protected: hooks, plugin, and what they need",
+        "is this host really protected, as each one of its data center has to"
+        " be: hooks, plugin, and what they need",
         (
             flag(
                 "--vdsm",

@@ -15,31 +15,41 @@ from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
 from vdsm_backup.cli import readings, wiring
+from vdsm_backup.processes.jobs import telling
 from vdsm_backup.verify import domains
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vdsm_backup.config import Config
+    from vdsm_backup.processes.jobs import Slow
     from vdsm_backup.storage.base import Storage
 
 _CAUSES = (errors.LeaseAreaUnusable, errors.AccessRefused)
 
 
 @contextlib.contextmanager
-def explaining(storage: Storage, options: Config) -> Iterator[None]:
-    """A SanlockFailed or WriteFailed of the body gets its causes."""
+def explaining(
+    storage: Storage, options: Config, slow: Slow
+) -> Iterator[None]:
+    """
+    A SanlockFailed or WriteFailed of the body gets its causes. slow: called
+    with the place of the domain, if the look at it takes long; see Jobs.
+    """
     try:
         yield
     except (errors.SanlockFailed, errors.WriteFailed) as e:
-        e.causes = _causes(storage, options)
+        e.causes = _causes(storage, options, slow)
         if isinstance(e, errors.WriteFailed) and storage.kind == "file":
             e.directory = shlex.quote(storage.found_at)
         raise
 
 
-def _causes(storage: Storage, options: Config) -> list[errors.Error]:
+def _causes(
+    storage: Storage, options: Config, slow: Slow
+) -> list[errors.Error]:
     history = wiring.make_history(options)
-    reading = readings.read(storage)
-    (found,) = domains.check([reading], options, history)
+    with telling([storage.found_at], slow):
+        reading = readings.read(storage)
+    (found,) = domains.check([reading], options, history, slow)
     return [p for p in found.problems if isinstance(p, _CAUSES)]

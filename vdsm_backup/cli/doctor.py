@@ -15,11 +15,6 @@ if TYPE_CHECKING:
 
     from vdsm_backup.cli.output import UI
 
-_ONE_HOST = (
-    "a domain is protected when every host of its data center is: the engine"
-    " tries a refused VM on other hosts; its Host Hooks tab shows the hooks"
-)
-
 _WIDTH = max(map(len, checks.STATES))
 
 
@@ -50,10 +45,8 @@ def run(args: argparse.Namespace, options: None, ui: UI) -> Exit:
             }
             for finding in found
         ]
-        notes = [_ONE_HOST]
-        ui.json(protected=_protected(states), checks=shown, notes=notes)
+        ui.json(protected=_protected(states), checks=shown, notes=[])
     else:
-        ui.notes([_ONE_HOST])
         ui.lines(map(_line, found))
     if checks.BAD in states:
         return Exit.FAILED

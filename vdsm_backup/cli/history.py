@@ -15,6 +15,7 @@ from vdsm_backup.cli import layout, output, target, wiring
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.metadata import flag
 from vdsm_backup.metadata import lines as md_lines
+from vdsm_backup.processes.jobs import telling
 from vdsm_backup.storage import discovery
 from vdsm_backup.text import printable
 
@@ -98,7 +99,8 @@ def _changed_elsewhere(sd_id: str, options: Config, ui: UI) -> list[str]:
     try:
         search = discovery.Discovery(options, ui.waits_for)
         storage, _ = search.find(sd_id)
-        values = md_lines.parse(storage.last_scan()).values
+        with telling([storage.found_at], ui.waits_for):
+            values = md_lines.parse(storage.last_scan()).values
         found = flag.read(values, sd_id)
     except errors.Error as e:
         return [f"who changed it last is not known: {output.error_line(e)}"]

@@ -16,6 +16,7 @@ from vdsm_backup.cli.exits import Exit
 from vdsm_backup.cli.parser import PROGRAM
 from vdsm_backup.host import journal_entries, journalctl
 from vdsm_backup.metadata import flag
+from vdsm_backup.processes.jobs import telling
 from vdsm_backup.text import begins_uuid, is_uuid, listed, printable
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     known neither to the journal nor to the history.
     """
     history = wiring.make_history(options)
-    reading = journalctl.read([0, options.uid], args.since)
+    with telling(["the journal of this host"], ui.waits_for):
+        reading = journalctl.read([0, options.uid], args.since)
     copies, failed = _copies(history)
     found = log_entries.merged(reading.entries, copies, socket.gethostname())
     if args.since is not None:

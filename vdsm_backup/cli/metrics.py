@@ -22,6 +22,7 @@ from vdsm_backup.fileio import choose
 from vdsm_backup.host import journalctl
 from vdsm_backup.host.user import become_caller_again, become_user
 from vdsm_backup.processes import whole_files
+from vdsm_backup.processes.jobs import telling
 from vdsm_backup.storage.sources import Sources
 from vdsm_backup.text import printable
 
@@ -88,9 +89,10 @@ def _samples(options: Config, ui: UI) -> tuple[list[Sample], list[str]]:
     survey = Survey(sources.scans(), options.io_timeout, ui.waits_for)
     answers = survey.all()
     now = time.time()
-    journal = journalctl.read(
-        {_ROOT, options.uid}, since=now - measurements.WINDOW
-    )
+    with telling(["the journal of this host"], ui.waits_for):
+        journal = journalctl.read(
+            {_ROOT, options.uid}, since=now - measurements.WINDOW
+        )
     (plugin,) = list(running.plugin(options, ""))[:1]
 
     problems = {

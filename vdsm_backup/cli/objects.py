@@ -46,6 +46,9 @@ def domain_object(reading: Reading) -> DomainObject:
         domain["origin"] = reading.flag.origin or None
     domain["origin_match"] = reading.origin_match
     domain["notes"] = reading.notes()
+    if reading.hazard:
+        code = reading.hazard.code
+        domain["notes"].append(f"error {code}: {reading.hazard}")
     return domain
 
 

@@ -140,7 +140,7 @@ class UI:
             self._say(f"{text} ...")
 
     def aside(self, text: str) -> None:
-        """Show lines beside an error, unless the result is JSON."""
+        """Show lines beside the result or an error, but not beside JSON."""
         if not self.as_json:
             self.trace(text)
 

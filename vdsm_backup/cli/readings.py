@@ -39,8 +39,8 @@ _ORIGIN_NOTES = {
 class Reading(
     namedtuple(
         "Reading",
-        "storage md flag error problems origin_match lines",
-        defaults=[None, ()],
+        "storage md flag error problems origin_match lines hazard",
+        defaults=[None, (), None],
     )
 ):
     """
@@ -53,6 +53,7 @@ class Reading(
     origin_match: what the storage is by the origin in the flag, a constant of
         metadata/origin.py. None if there is no origin.
     lines: what was read.
+    hazard: why the domain cannot be changed, though its flag can be read.
     """
 
     __slots__ = ()
@@ -63,6 +64,7 @@ class Reading(
     problems: list[errors.Error]
     origin_match: str | None
     lines: tuple[str, ...]
+    hazard: errors.VolumeGroupUnsafe | None
 
     def notes(self) -> list[str]:
         """What is worth knowing, and no problem."""
@@ -138,7 +140,8 @@ def from_lines(storage: Storage, lines: Iterable[str]) -> Reading:
     if value and value.origin:
         match, more = _match(storage, value.origin)
         problems += more
-    return Reading(storage, md, value, error, problems, match, lines)
+    hazard = storage.hazard()
+    return Reading(storage, md, value, error, problems, match, lines, hazard)
 
 
 def _match(

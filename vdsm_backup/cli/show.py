@@ -115,6 +115,9 @@ class _Shown(NamedTuple):
         ui.lines(["Metadata"])
         ui.lines(layout.indented(map(printable, self.reading.lines)))
         ui.notes(_notes(self.domain, self.reading))
+        if self.reading.hazard:
+            for hint in self.reading.hazard.hint_lines():
+                ui.aside(f"hint: {hint}")
         if self.reading.error:
             ui.failure(self.reading.error)
 
@@ -126,6 +129,10 @@ def _look(
     one = argparse.Namespace(**{**vars(args), "sd": sd})
     storage, failures = target.one(one, options, ui.waits_for)
     reading, found = _read_and_find_users(storage, options, ui)
+    hazard = reading.hazard
+    if one.device and hazard and hazard.misses_pvs:
+        # Of one LUN nobody expects the whole VG.
+        reading = reading._replace(hazard=None)
     domain = objects.domain_object(reading)
     domain["notes"] += output.failure_notes(failures)
     return _Shown(domain, reading, found)
@@ -174,10 +181,15 @@ def _fields(domain: DomainObject, found: users.Users) -> list[tuple[str, str]]:
         *_flag_fields(domain),
         *_listed(
             "In use by",
-            [*found.blocking, *found.images] or ["nobody that can be seen"],
+            [*found.blocking, *found.images] or [_nobody(found)],
         ),
         *_listed("Note", found.notes or ["-"]),
     ]
+
+
+def _nobody(found: users.Users) -> str:
+    where = " on this host" if found.elsewhere else ""
+    return f"nobody that can be seen{where}"
 
 
 def _pool(domain: DomainObject) -> str:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from vdsm_backup.cli.survey import Answer
     from vdsm_backup.config import Config
+    from vdsm_backup.processes.jobs import Slow
     from vdsm_backup.storage.base import Storage
 
 # Metadata that cannot be read is not known to be wrong, and not known to be
@@ -89,10 +90,15 @@ class Report:
     all: list[Verified]
     scanned: list[str]
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no domain was found."""
+        return not any(verified.sd_id for verified in self.all)
+
     def summary(self) -> str:
         """What was looked at, for people, where nothing is wrong."""
         where = listed(map(printable, self.scanned), _SHOWN)
-        if not any(verified.sd_id for verified in self.all):
+        if self.is_empty:
             return f"no domain was found; searched: {where or 'nothing'}"
         nouns = (noun for v in self.all for noun in v.looked_at)
         text = f"looked at: {', '.join(dict.fromkeys(nouns))}"
@@ -105,22 +111,27 @@ def is_unreadable(error: errors.Error) -> bool:
 
 
 def report(
-    answers: Sequence[Answer], sources: Sources, options: Config
+    answers: Sequence[Answer],
+    sources: Sources,
+    options: Config,
+    slow: Slow | None = None,
 ) -> Report:
     """
     All that is at the sources, sorted.
 
-    answers: of a Survey of these sources.
+    answers: of a Survey of these sources. slow: called with the places that
+    are still waited for, see Jobs.
     """
     found = [answer for answer in answers if isinstance(answer, Reading)]
-    all_verified = checked(found, options)
+    all_verified = checked(found, options, slow)
     failures = [answer for answer in answers if isinstance(answer, Failure)]
     all_verified += [_failed(failure, options) for failure in failures]
     failed = {failure.source for failure in failures}
     directories = {reading.storage.found_at for reading in found}
-    all_verified += map(
-        of_stray, strays.of(sources, directories, failed, options.io_timeout)
+    found_strays = strays.of(
+        sources, directories, failed, options.io_timeout, slow
     )
+    all_verified += map(of_stray, found_strays)
     all_verified += [
         Verified(None, None, path, [], [text])
         for path, text in sources.no_sources.items()
@@ -130,10 +141,15 @@ def report(
     return Report(all_verified, sorted(sources.scanned))
 
 
-def checked(found: Sequence[Reading], options: Config) -> list[Verified]:
-    """What there is to say of domains that were found, in their order."""
+def checked(
+    found: Sequence[Reading], options: Config, slow: Slow | None = None
+) -> list[Verified]:
+    """
+    What there is to say of domains that were found, in their order. slow: as
+    of report().
+    """
     history = wiring.make_history(options)
-    all_findings = domains.check(found, options, history)
+    all_findings = domains.check(found, options, history, slow)
     return [_verified(*pair) for pair in zip(found, all_findings)]
 
 
@@ -146,7 +162,7 @@ def _verified(reading: Reading, findings: Findings) -> Verified:
         domain["place"],
         reading.problems
         + [e for e in findings.problems if (type(e), str(e)) not in told],
-        domain["notes"] + findings.notes,
+        reading.notes() + findings.notes,
         findings.looked_at,
         findings.unseen,
     )

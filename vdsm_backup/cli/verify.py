@@ -19,6 +19,7 @@ from vdsm_backup.cli.verification import (
     report,
 )
 from vdsm_backup.fileio import choose
+from vdsm_backup.processes.jobs import telling
 from vdsm_backup.storage.discovery import Discovery
 from vdsm_backup.storage.sources import Sources
 from vdsm_backup.text import is_uuid, printable
@@ -29,8 +30,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vdsm_backup.cli.output import UI
+    from vdsm_backup.cli.readings import Reading
     from vdsm_backup.cli.survey import Answer
     from vdsm_backup.config import Config
+    from vdsm_backup.storage.base import Storage
 
 
 def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
@@ -51,8 +54,11 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     else:
         for verified in found.all:
             ui.lines(_text(verified))
-        if code is Exit.DONE:
+        if code is Exit.DONE and found.is_empty:
             ui.notes([found.summary()])
+        elif code is Exit.DONE:
+            # It is no note, but what "ok" means of these domains.
+            ui.aside(found.summary())
     return code
 
 
@@ -61,7 +67,7 @@ def _everything(options: Config, ui: UI) -> Report:
     sources = Sources(options)
     survey = Survey(sources.scans(), options.io_timeout, ui.waits_for)
     answers = survey.all()
-    return report(answers, sources, options)
+    return report(answers, sources, options, ui.waits_for)
 
 
 def _verify(args: argparse.Namespace, options: Config, ui: UI) -> Report:
@@ -75,7 +81,7 @@ def _verify(args: argparse.Namespace, options: Config, ui: UI) -> Report:
     try:
         found = target.at_path_or_device(args, discovery)
     except errors.DomainNotFound:
-        stray = _strays_only(args, discovery, options)
+        stray = _strays_only(args, discovery, options, ui)
         if args.sd or not stray.all:
             raise
         return stray
@@ -86,19 +92,20 @@ def _verify(args: argparse.Namespace, options: Config, ui: UI) -> Report:
         storages, failures = target.select(found, args.sd, args), []
         discovery.sources.passed_over.clear()
         discovery.sources.other_vgs.clear()
-    answers: list[Answer] = [*map(readings.read, storages), *failures]
-    return report(answers, discovery.sources, options)
+    answers: list[Answer] = [_read(storage, ui) for storage in storages]
+    answers += failures
+    return report(answers, discovery.sources, options, ui.waits_for)
 
 
 def _strays_only(
-    args: argparse.Namespace, discovery: Discovery, options: Config
+    args: argparse.Namespace, discovery: Discovery, options: Config, ui: UI
 ) -> Report:
     """What there is at --path or --device, where no domain was found."""
     sources = discovery.sources
     if args.path:
         mount, name = os.path.split(os.path.abspath(args.path))
         sources.passed_over.setdefault(mount, []).append(name)
-    return report([], sources, options)
+    return report([], sources, options, ui.waits_for)
 
 
 def _by_sd(
@@ -124,16 +131,22 @@ def _searched(sd: str, options: Config, ui: UI) -> Verified:
     try:
         storage, failures = discovery.find(sd_id)
     except errors.DomainNotFound as e:
-        found = strays.of(discovery.sources, (), (), options.io_timeout)
+        timeout = options.io_timeout
+        found = strays.of(discovery.sources, (), (), timeout, ui.waits_for)
         meant = [stray for stray in found if stray.sd_id == sd_id]
         if meant:
             return of_stray(meant[0])
         return Verified(sd_id if is_uuid(sd_id) else None, sd, None, [e])
     except errors.Error as e:
         return Verified(sd_id if is_uuid(sd_id) else None, sd, None, [e])
-    (verified,) = checked([readings.read(storage)], options)
+    (verified,) = checked([_read(storage, ui)], options, ui.waits_for)
     verified.notes += output.failure_notes(failures)
     return verified
+
+
+def _read(storage: Storage, ui: UI) -> Reading:
+    with telling([storage.found_at], ui.waits_for):
+        return readings.read(storage)
 
 
 def _object(verified: Verified) -> dict[str, Any]:

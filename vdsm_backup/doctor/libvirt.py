@@ -17,12 +17,24 @@ from vdsm_backup.text import printable
 from vdsm_backup.users import users
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 _NAME = "libvirt"
 
-# Those that serve qemu:///system.
-_DAEMONS = ("libvirtd", "virtqemud")
+# Those that can serve qemu:///system, and their sockets, in the order in which
+# libvirt looks for these (remoteGetUNIXSocket() in
+# src/remote/remote_sockets.c).
+_DAEMONS = {"virtqemud": "virtqemud-sock-ro", "libvirtd": "libvirt-sock-ro"}
+
+SOCKETS = "/run/libvirt"
+
+# Where systemd looks for units; the first one counts.
+UNITS = (
+    "/etc/systemd/system",
+    "/run/systemd/system",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
+)
 
 # No domain has this UUID.
 _NOBODY = "00000000-0000-0000-0000-000000000000"
@@ -38,18 +50,57 @@ def answers(
     Whether libvirt tells this user which VMs use a domain. Call it as the
     user that asks when it matters.
     """
-    script = scripts.Script(users.RUNNING_VMS, uri, _NOBODY)
-    scripts.collect([script], timeout)
+    script = _ask(uri, timeout)
     unseen = [line["unseen"] for line in script.lines if "unseen" in line]
     for what in unseen:
         text = f"who uses a domain is not known: {printable(what)}"
-        yield Finding(_NAME, UNKNOWN, text, "systemctl status libvirtd")
+        yield Finding(_NAME, UNKNOWN, text, _status())
     if not script.lines or "end" not in script.lines[-1]:
         text = f"{uri} has not answered within {timeout:g} seconds: which VMs"
         text += " run is not known"
-        yield Finding(_NAME, UNKNOWN, text, "systemctl status libvirtd")
+        yield Finding(_NAME, UNKNOWN, text, _status())
     elif not unseen:
         yield Finding(_NAME, OK, f"{uri} tells which VMs run")
+
+
+def count(
+    uri: str = users.LIBVIRT_URI, timeout: float = _TIMEOUT
+) -> int | None:
+    """How many VMs run; None if libvirt does not tell."""
+    for line in _ask(uri, timeout).lines:
+        if "end" in line:
+            found: int | None = line.get("count")
+            return found
+    return None
+
+
+def _ask(uri: str, timeout: float) -> scripts.Script:
+    script = scripts.Script(users.RUNNING_VMS, uri, _NOBODY)
+    scripts.collect([script], timeout)
+    return script
+
+
+def _status() -> str:
+    return f"systemctl status {' '.join(serving())}"
+
+
+def serving(sockets: str = SOCKETS, units: Sequence[str] = UNITS) -> list[str]:
+    """
+    The daemon that serves qemu:///system on this host; those that may, if none
+    has made its socket.
+    """
+    for name, socket in _DAEMONS.items():
+        if os.path.exists(os.path.join(sockets, socket)):
+            return [name]
+    found = [name for name in _DAEMONS if _is_installed(name, units)]
+    return found or list(_DAEMONS)
+
+
+def _is_installed(name: str, units: Sequence[str]) -> bool:
+    paths = (os.path.join(place, f"{name}.service") for place in units)
+    there = next(filter(os.path.lexists, paths), None)
+    # One that is masked is a link to it.
+    return there is not None and os.path.realpath(there) != os.devnull
 
 
 def daemon(hook: str, proc: str = started.PROC) -> Iterator[Finding]:

@@ -126,12 +126,15 @@ def violations(
     flagged: Sequence[Storage],
     users: Callable[[Storage], Users],
     unread: Iterable[str],
+    domains: int,
+    count_vms: Callable[[], int | None],
 ) -> Iterator[Finding]:
     """
     Whether this host uses a flagged domain as the flag forbids.
 
     flagged: the domains that are flagged. users: finds the users of one.
-    unread: the places of those of which that is not known.
+    unread: the places of those of which that is not known. domains: how many
+    were found. count_vms: tells how many VMs run; None: it is not known.
     """
     name, found = "VMs", False
     unseen: dict[str, list[str]] = {}
@@ -154,7 +157,26 @@ def violations(
         yield Finding(name, UNKNOWN, text, "see what is said of it here")
     if found or unseen or places:
         return
-    text = "none of this host runs from a flagged domain"
-    if not flagged:
-        text = "not looked for: no domain that was found is flagged"
+    if flagged:
+        text = "none of this host runs from a flagged domain"
+    elif domains:
+        text = "none can run from a flagged domain: none that was found is"
+        text += " flagged"
+    else:
+        yield _without_domains(name, count_vms())
+        return
     yield Finding(name, OK, text)
+
+
+def _without_domains(name: str, count: int | None) -> Finding:
+    """Where no domain was found, nothing tells what a VM runs from."""
+    if count == 0:
+        return Finding(name, OK, "none runs on this host; no domain was found")
+    if count is None:
+        text = "no domain was found, and whether VMs run is not known"
+        return Finding(name, UNKNOWN, text, "see libvirt")
+    verb = "1 runs" if count == 1 else f"{count} run"
+    text = f"{verb} on this host, and no domain was found: whether it is from"
+    text += " a flagged one is not known"
+    hint = "see domains, and [storage] repo_root and [lvm] devices"
+    return Finding(name, UNKNOWN, text, hint)

@@ -74,11 +74,13 @@ def tell(
             refused.append(error)
         if finding.master:
             master(finding.domain, finding.title)
-        answer = "Refused" if refuses else "Not refused"
-        if verdict.would_refuse(finding):
-            answer = "Would be refused (mode is permissive)"
+        answer = "Refused"
         if permit:
-            answer += f", {permit}"
+            answer = f"Not refused, {permit}"
+        elif verdict.would_refuse(finding):
+            answer = "Would be refused (mode is permissive)"
+        elif not refuses:
+            answer = f"Not refused ({verdict.why_not(finding)})"
         journal.send(
             f"{answer}: {error}",
             journal.WARNING,
@@ -109,6 +111,8 @@ def fault(
         fault of ours.
     """
     answer = "Refused" if refused else "Not judged"
+    if isinstance(error, errors.Lifted):
+        error.lifted = not refused
     who = f"{vm}: " if vm else ""
     journal.send(
         f"{answer}: {who}{error}",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Iterable, Protocol
 
     from vdsm_backup.guard.verdict import Guard, Verdict
+    from vdsm_backup.processes.jobs import Slow
     from vdsm_backup.storage import base as storage_base
     from vdsm_backup.vm.needs import Resolved, UnresolvedPaths
     from vdsm_backup.vm.paths import Location
@@ -74,11 +75,13 @@ class GuardedVm:
         """Whether the VM needs no storage domain, for certain."""
         return not (self._needs.known or self._needs.unresolved)
 
-    def verdict(self, operation: str, deadline: float) -> Verdict:
+    def verdict(
+        self, operation: str, deadline: float, slow: Slow | None = None
+    ) -> Verdict:
         """
         May the VM do this, by what is on storage now.
 
-        deadline: of time.monotonic(), for all of it.
+        deadline: of time.monotonic(), for all of it. slow: as of make_guard().
         """
         if policy.asks_storage(operation):
             self._start_companions()
@@ -87,6 +90,7 @@ class GuardedVm:
             deadline,
             self._finder,
             [need.location for need in self._needs.known],
+            slow,
         )
         return guard.verdict(operation, self._needs, deadline)
 
@@ -121,6 +125,7 @@ def make_guard(
     deadline: float,
     finder: needs.Finder | None = None,
     locations: Iterable[Location] = (),
+    slow: Slow | None = None,
 ) -> Guard:
     """
     A Guard that reads what is on storage now. What is late says [storage]
@@ -131,12 +136,14 @@ def make_guard(
     finder: follows links on mounts that may hang; None where no Needs have
         such links.
     locations: those that are read first, at the same time.
+    slow: called with the places that are still waited for, as of DirectReader.
     """
     # What reads storage is loaded for who reads storage: most hooks.
     from vdsm_backup.guard.verdict import Guard
+    from vdsm_backup.processes.jobs import telling
     from vdsm_backup.storage import direct
 
-    reader = direct.DirectReader(options, locations=locations)
+    reader = direct.DirectReader(options, locations=locations, slow=slow)
     whole, settle = options.io_timeout, options.settle
 
     def left() -> float:
@@ -160,7 +167,9 @@ def make_guard(
 
     def resolve(paths: UnresolvedPaths) -> Resolved:
         # Half of the time: the domains that this finds have to be read, too.
-        found, unresolved, why = follow(paths, left() / 2)
+        names = list(dict.fromkeys(path for _, path in paths))
+        with telling(names, slow):
+            found, unresolved, why = follow(paths, left() / 2)
         if isinstance(why, errors.StorageTimeout):
             why = errors.StorageTimeout(why.what, whole)
         return found, unresolved, why

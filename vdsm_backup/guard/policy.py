@@ -55,8 +55,8 @@ class Row(Record):
 
     answer: REFUSED, VIOLATION or ALLOWED.
     about: the operation, for people.
-    verb: what a VM cannot do, in a refusal: "VM x cannot <verb>". "" in rows
-        that refuse nothing.
+    verb: what a VM cannot do, in a refusal: "VM x cannot <verb>", or may do
+        where it is not refused. "" in rows for which no flag is read.
     unreadable: the answer if the flag cannot be read, where that is another
         one for certain. None: as for a flagged domain, or as [guard]
         on_unreadable says.
@@ -103,9 +103,24 @@ TABLE = (
         "be formatted",
         unreadable=ALLOWED,
     ),
-    Row("live-snapshot", VIOLATION, "snapshot of a VM that runs there"),
-    Row("live-merge", VIOLATION, "merge a snapshot of a VM that runs there"),
-    Row("recover", VIOLATION, "VDSM was restarted under a running VM"),
+    Row(
+        "live-snapshot",
+        VIOLATION,
+        "snapshot of a VM that runs there",
+        "get a snapshot",
+    ),
+    Row(
+        "live-merge",
+        VIOLATION,
+        "merge a snapshot of a VM that runs there",
+        "merge a snapshot",
+    ),
+    Row(
+        "recover",
+        VIOLATION,
+        "VDSM was restarted under a running VM",
+        "go on running",
+    ),
     Row("cdrom", ALLOWED, "a CD-ROM or floppy"),
     Row("memory", ALLOWED, "memory volumes"),
     Row("hot-lease", ALLOWED, "add a lease to a running VM"),
@@ -179,6 +194,21 @@ class Settings(Record):
             return self._enforces(operation)
         may = row(operation).unreadable == ALLOWED
         return not may and self.refuses_faults(operation)
+
+    def why_not(self, operation: str, known_flagged: bool) -> str:
+        """
+        What lets an operation through that refuses() does not refuse, for
+        people.
+
+        known_flagged: as in refuses().
+        """
+        if row(operation).answer != REFUSED:
+            return "a refusal would harm a VM that runs there"
+        if not known_flagged and row(operation).unreadable == ALLOWED:
+            return "only a flag that is known keeps from it"
+        if not known_flagged and self.on_unreadable == ALLOW:
+            return f"[guard] on_unreadable is {self.on_unreadable}"
+        return f"[guard] mode is {self.mode}"
 
     def refuses_faults(self, operation: str) -> bool:
         """

@@ -62,14 +62,14 @@ def error(
 
     vm: how to name the VM, "VM web1" or "A VM". vm_id: its UUID.
     """
+    refused = verdict.refuses(finding)
     if verdict.operation == policy.FORMAT:
-        return _format_error(finding)
+        return _format_error(finding, refused)
     found = _vm_error(verdict, finding, vm)
+    found.lifted = not refused
     found.vm_id = vm_id if vm_id and is_uuid(vm_id) else ""
     found.sd_id = finding.domain if is_uuid(finding.domain) else ""
-    found.permit_lifts = policy.has_vm(verdict.operation) and verdict.refuses(
-        finding
-    )
+    found.permit_lifts = policy.has_vm(verdict.operation) and refused
     return found
 
 
@@ -100,13 +100,14 @@ def _vm_error(
     )
 
 
-def _format_error(finding: Finding) -> errors.Error:
+def _format_error(finding: Finding, refuses: bool) -> errors.Error:
     if finding.flag is None:
         assert finding.error is not None
         return finding.error
     title = printable(finding.title)
     refused = errors.FormatRefused(title=title, **_about(finding.flag))
     refused.sd_id = finding.domain
+    refused.lifted = not refuses
     return refused
 
 

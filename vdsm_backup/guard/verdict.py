@@ -100,6 +100,13 @@ class Verdict(Record):
         strict = policy.Settings(policy.ENFORCING, settings.on_unreadable)
         return strict.refuses(self.operation, finding.flag is not None)
 
+    def why_not(self, finding: Finding) -> str:
+        """What lets a finding through that is not refused, for people."""
+        if self.permit is not None:
+            return "the VM has a permit"
+        known_flagged = finding.flag is not None
+        return self.settings.why_not(self.operation, known_flagged)
+
     @property
     def allowed(self) -> bool:
         return not any(map(self.refuses, self.findings))

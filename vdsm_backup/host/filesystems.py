@@ -48,7 +48,8 @@ def is_private(mount: Mount | None) -> bool:
 def unseen(mount: Mount | None) -> Iterator[str]:
     """
     Uses of images on a mount that cannot be seen by qemu's locks, in words,
-    but for what is so everywhere: a qemu that has them switched off.
+    but for what is so everywhere, a qemu that has them switched off, and for
+    never_seen().
 
     mount: None if it is not known.
     """
@@ -66,7 +67,13 @@ def unseen(mount: Mount | None) -> Iterator[str]:
     elif mount.fs_type not in CARRY_LOCKS | LOCAL:
         fs_type = printable(mount.fs_type)
         yield f"images open on other hosts, if {fs_type} carries no locks"
-    if mount.fs_type == GLUSTER:
+
+
+def never_seen(mount: Mount | None) -> Iterator[str]:
+    """
+    The same of what is so on each mount of this type.
+    """
+    if mount is not None and mount.fs_type == GLUSTER:
         yield "VMs of other hosts that use Gluster by libgfapi"
 
 

@@ -31,6 +31,7 @@ class Mount(Record):
     One line of the table.
 
     root: the directory of the file system that is mounted.
+    device: the number of the file system, "98:0"; "" if it is not known.
     options: those of the file system, separated by commas.
     id, parent: the number of this mount, and that of the mount on which the
         mount point is; 0 if they are not known.
@@ -44,6 +45,7 @@ class Mount(Record):
         "root",
         "id",
         "parent",
+        "device",
     )
 
     def __init__(
@@ -55,6 +57,7 @@ class Mount(Record):
         root: str,
         id: int = 0,
         parent: int = 0,
+        device: str = "",
     ) -> None:
         self.point = point
         self.fs_type = fs_type
@@ -63,6 +66,7 @@ class Mount(Record):
         self.root = root
         self.id = id
         self.parent = parent
+        self.device = device
 
 
 def table(path: str = "/proc/self/mountinfo") -> list[Mount]:
@@ -210,7 +214,7 @@ def cannot_hang(mount: Mount | None) -> bool:
 
 def _parse(line: str) -> Mount:
     left, _, right = line.rstrip("\n").partition(" - ")
-    number, parent, _, root, point = left.split(" ")[:5]
+    number, parent, device, root, point = left.split(" ")[:5]
     fs_type, source, options = right.split(" ")[:3]
     return Mount(
         point=_unescape(point),
@@ -220,6 +224,7 @@ def _parse(line: str) -> Mount:
         root=_unescape(root),
         id=int(number),
         parent=int(parent),
+        device=device,
     )
 
 

@@ -111,12 +111,11 @@ class Gate:
             raise vdsm_errors.exception(refusals[0], "; ".join(lines))
         for finding in verdict.findings:
             log.warning(
-                "%s: %s of %s goes on, [guard] mode is %s%s",
+                "%s: %s of %s goes on, %s",
                 operation,
                 vm,
                 finding.domain,
-                settings.mode,
-                f", {verdict.permit}" if verdict.permit else "",
+                verdict.permit or verdict.why_not(finding),
             )
 
     def tell_journal(

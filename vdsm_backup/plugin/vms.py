@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
     from vdsm_backup.plugin.vdsm_types import Drive, PluggedDrive, Vm
 
-UNSEEN = "VMs of other hosts; the engine's own check covers the data center"
-
-
 # (name of the VM, UUID of the domain) for each drive that is being plugged in.
 # A LUN is on no domain.
 _plugging: list[tuple[str, str | None]] = []
@@ -47,7 +44,10 @@ def plugging(vm_name: str, drive: Drive) -> Iterator[None]:
 
 
 def find(sd_id: str) -> Users:
-    """The users of a domain. Touches no storage."""
+    """
+    The users of a domain on this host; the engine knows those of other hosts.
+    Touches no storage.
+    """
     from vdsm.clientIF import clientIF
 
     users = Users()
@@ -58,7 +58,6 @@ def find(sd_id: str) -> Users:
         users.blocking.append(text)
     for vm in clientIF.getInstance().getVMs().values():
         _add(users, vm, sd_id)
-    users.unseen(UNSEEN)
     return users
 
 

@@ -8,6 +8,7 @@ when the process exits.
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 import time
@@ -20,9 +21,29 @@ if TYPE_CHECKING:
     # Called with the keys of the jobs that somebody waits for, sorted.
     Slow = Callable[[list[Any]], None]
 
-# Seconds without a result, after which Jobs tells what it still waits for.
+# Seconds without a result, after which it is told what somebody waits for.
 SLOW = 1
 _NEVER = float("inf")
+
+
+@contextlib.contextmanager
+def telling(waited_for: list[Any], slow: Slow | None) -> Iterator[None]:
+    """
+    For work in this thread: `slow` is told what is waited for, if the body
+    takes longer than SLOW seconds. It is called by another thread.
+
+    slow: None: nobody is told, and there is no other thread.
+    """
+    if slow is None:
+        yield
+        return
+    timer = threading.Timer(SLOW, slow, [waited_for])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 class Jobs:

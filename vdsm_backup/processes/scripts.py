@@ -26,10 +26,11 @@ import subprocess
 import time
 
 from vdsm_backup.processes import spawn, stuck
+from vdsm_backup.processes.jobs import SLOW
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
 
 # Bytes of all that one child says: more than 10,000 images have.
@@ -114,14 +115,25 @@ class Script:
             stuck.leave(self._process)
 
 
-def collect(scripts: Sequence[Script], timeout: float) -> None:
+def collect(
+    scripts: Sequence[Script],
+    timeout: float,
+    slow: Callable[[list[Script]], None] | None = None,
+) -> None:
     """
     Read from all the scripts until all have ended or `timeout` seconds are
     over. The scripts are killed before this returns.
+
+    slow: called with those that have not ended after SLOW seconds.
     """
-    deadline = time.monotonic() + timeout
+    begun = time.monotonic()
     try:
-        _read_all(scripts, deadline)
+        if slow and timeout > SLOW:
+            _read_all(scripts, begun + SLOW)
+            late = [script for script in scripts if not script.ended]
+            if late:
+                slow(late)
+        _read_all(scripts, begun + timeout)
     finally:
         for script in scripts:
             script.kill()
@@ -130,6 +142,8 @@ def collect(scripts: Sequence[Script], timeout: float) -> None:
 def _read_all(scripts: Sequence[Script], deadline: float) -> None:
     with selectors.DefaultSelector() as selector:
         for script in scripts:
+            if script.ended:
+                continue
             selector.register(script.stdout, selectors.EVENT_READ, script)
         while selector.get_map():
             left = deadline - time.monotonic()

@@ -148,6 +148,13 @@ class Reader(abc.ABC):
         """
         return False
 
+    def hazard(self) -> errors.VolumeGroupUnsafe | None:
+        """
+        Why it cannot be changed though it was read, by the last scan: what is
+        wrong with all that the lines are in. None: nothing is known of that.
+        """
+        return None
+
 
 class Writer(Reader):
     """Writes the metadata, too."""

@@ -302,6 +302,16 @@ class BlockStorage(Storage):
         """The VG by the last scan. Raises what read() does."""
         return self._scanned_vg()
 
+    def hazard(self) -> errors.VolumeGroupUnsafe | None:
+        vg = self._last_vg
+        if vg is None and self._scan is not None:
+            vg = self._scan.pick(self.sd_id)
+        if vg is None or not vg.hazard():
+            return None
+        from vdsm_backup.storage import unsafe
+
+        return unsafe.hazard(vg, self.sd_id)
+
     def layout(self) -> Layout:
         """
         How the VG is laid out now, also of one that is not safe to change:

@@ -33,7 +33,7 @@ from vdsm_backup import errors
 from vdsm_backup.host import devices, mounts
 from vdsm_backup.metadata import flag as md_flag
 from vdsm_backup.metadata import lines as md_lines
-from vdsm_backup.processes.jobs import Jobs
+from vdsm_backup.processes.jobs import Jobs, telling
 from vdsm_backup.text import is_uuid
 from vdsm_backup.vm import links
 from vdsm_backup.vm.paths import (
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from vdsm_backup.lvm.scan import Scan
     from vdsm_backup.processes.companion import Companion
     from vdsm_backup.processes.companion_child import Calls
+    from vdsm_backup.processes.jobs import Slow
     from vdsm_backup.storage.base import Options, Storage
     from vdsm_backup.storage.together import Together
 
@@ -76,6 +77,8 @@ class DirectReader:
     """
     sysfs: the directory where sysfs is mounted. Tests have another one.
     locations: what will be read at the same time.
+    slow: called with the directories or devices that a read still waits for,
+        by the thread that reads or by another one, see Jobs.
     """
 
     def __init__(
@@ -83,9 +86,11 @@ class DirectReader:
         options: Options,
         sysfs: str = devices.SYSFS,
         locations: Iterable[Location] = (),
+        slow: Slow | None = None,
     ) -> None:
         self._options = options
         self._sysfs = sysfs
+        self._slow = slow
         self._together: Together | None = None
         on_block = {at for at in locations if at.kind in (BLOCK, LUN)}
         if len(on_block) > 1:
@@ -109,7 +114,7 @@ class DirectReader:
         read() raises, DomainNotFound, AmbiguousDomain.
         """
         if location.kind == FILE:
-            return _read_file(self._options, location, timeout)
+            return self._read_file(location, timeout)
         if location.kind in (LUN, BLOCK):
             return self._read_devices(location, timeout)
         lines = self._read_linked(location.domain, timeout)
@@ -141,7 +146,7 @@ class DirectReader:
     def _read_at_link(self, place: Location, timeout: float) -> list[str]:
         """Raises NotADomain, too, if nothing is there."""
         if place.kind == FILE:
-            return _read_file(self._options, place, timeout, linked=True)
+            return self._read_file(place, timeout, linked=True)
         try:
             return self._read_block(place.domain, timeout)
         except errors.DomainNotFound:
@@ -180,10 +185,11 @@ class DirectReader:
         from vdsm_backup.storage.discovery import Discovery
 
         sd_id = location.domain
-        found, failures = Discovery(self._options).places(sd_id)
+        search = Discovery(self._options, self._slow)
+        found, failures = search.places(sd_id)
         if not found and failures:
             raise failures[0].error
-        lines = _of_all_places(map(_read, found), sd_id)
+        lines = _of_all_places(map(self._read_found, found), sd_id)
         if lines is not None:
             return lines
         if location.candidate:
@@ -194,13 +200,16 @@ class DirectReader:
         scan = None
         if self._together:
             end = time.monotonic() + timeout
-            scan = self._together.scan(location, timeout)
+            place = location.directory or f"VG {location.domain}"
+            with telling([place], self._slow):
+                scan = self._together.scan(location, timeout)
             timeout = max(end - time.monotonic(), timeout / 2)
         if location.kind == LUN:
             from vdsm_backup.storage import lun
 
             device = location.directory
-            return lun.read(self._options, device, timeout, scan)
+            with telling([device], self._slow):
+                return lun.read(self._options, device, timeout, scan)
         if scan:
             return _scanned_lines(location.domain, scan)
         return self._read_block(location.domain, timeout)
@@ -222,15 +231,25 @@ class DirectReader:
     ) -> list[str]:
         from vdsm_backup.lvm.vgs import Lvm
 
-        return _scanned_lines(sd_id, Lvm(names, timeout).scan())
+        with telling(list(names), self._slow):
+            return _scanned_lines(sd_id, Lvm(names, timeout).scan())
 
+    def _read_file(
+        self, place: Location, timeout: float, linked: bool = False
+    ) -> list[str]:
+        from vdsm_backup.storage import direct_file
 
-def _read_file(
-    options: Options, place: Location, timeout: float, linked: bool = False
-) -> list[str]:
-    from vdsm_backup.storage import direct_file
+        with telling([place.directory], self._slow):
+            return direct_file.read(self._options, place, timeout, linked)
 
-    return direct_file.read(options, place, timeout, linked)
+    def _read_found(
+        self, storage: Storage
+    ) -> tuple[list[str] | None, Exception | None]:
+        try:
+            with telling([storage.found_at], self._slow):
+                return storage.read(), None
+        except errors.Error as e:
+            return None, e
 
 
 def _scanned_lines(sd_id: str, scan: Scan) -> list[str]:
@@ -243,13 +262,6 @@ def _scanned_lines(sd_id: str, scan: Scan) -> list[str]:
     if scan.has_only_foreign(sd_id):
         raise NotADomain(sd_id)
     return sorted(encoding.decode_tags(scan.pick(sd_id).tags, sd_id))
-
-
-def _read(storage: Storage) -> tuple[list[str] | None, Exception | None]:
-    try:
-        return storage.read(), None
-    except errors.Error as e:
-        return None, e
 
 
 def _of_all_places(

@@ -15,7 +15,7 @@ import time
 
 from vdsm_backup import errors
 from vdsm_backup.fileio import base as fileio
-from vdsm_backup.processes.jobs import Jobs
+from vdsm_backup.processes.jobs import Jobs, telling
 from vdsm_backup.storage.file import DOM_MD
 from vdsm_backup.storage.meant import Meant, ambiguous
 from vdsm_backup.storage.sources import Failure, Sources, no_answer
@@ -106,7 +106,8 @@ class Discovery:
         for other in found:
             if other.found_at == storage.found_at:
                 continue
-            same = storage.is_same(other)
+            with telling([storage.found_at, other.found_at], self._slow):
+                same = storage.is_same(other)
             if same is None:
                 twins.append(other)
             elif not same:

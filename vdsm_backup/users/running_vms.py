@@ -9,7 +9,9 @@ JSON object a line, one for each VM that uses the domain or cannot be seen:
 
     {"vm": "web1", "uses": ["disk vda", "lease"], "cdroms": ["sdc"]}
     {"unseen": "VM web2: ..."}
-    {"end": true}
+    {"end": true, "count": 7}
+
+count: of all VMs that run; null: it is not known.
 
 The connection is read-only, since VDSM puts a password on the socket that
 allows more.
@@ -44,23 +46,26 @@ if TYPE_CHECKING:
 
 def main(args: Sequence[str]) -> None:
     uri, sd_id = args
+    count = None
     try:
         import libvirt
     except ImportError:
         say({"unseen": "VMs of this host: libvirt is not installed"})
     else:
         try:
-            _say_vms(libvirt, uri, sd_id)
+            count = _say_vms(libvirt, uri, sd_id)
         except libvirt.libvirtError as e:
             text = e.get_error_message()
             say({"unseen": f"VMs of this host: libvirt: {text}"})
-    say({"end": True})
+    say({"end": True, "count": count})
 
 
-def _say_vms(libvirt: Libvirt, uri: str, sd_id: str) -> None:
+def _say_vms(libvirt: Libvirt, uri: str, sd_id: str) -> int:
+    """Returns how many VMs run."""
     connection = libvirt.openReadOnly(uri)
     active = libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE
-    for vm in connection.listAllDomains(active):
+    vms = connection.listAllDomains(active)
+    for vm in vms:
         try:
             found = uses(vm.XMLDesc(0), sd_id)
         except BadXml as e:
@@ -73,6 +78,7 @@ def _say_vms(libvirt: Libvirt, uri: str, sd_id: str) -> None:
         else:
             if any(found.values()):
                 say({"vm": vm.name(), **found})
+    return len(vms)
 
 
 def uses(xml: str | bytes, sd_id: str) -> Uses:

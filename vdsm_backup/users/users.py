@@ -4,8 +4,11 @@ Who uses a storage domain, as far as this host can see.
 
 There are three sources: libvirt knows the running VMs of this host, LVM knows
 the LVs that are open on this host, and qemu's locks tell which image files are
-open on any host. A source that fails, or does not know all, adds a note on
-what was not seen. So nobody takes silence for "nobody uses it".
+open on any host. A source that fails adds a note on what was not seen. So
+nobody takes silence for "nobody uses it".
+
+On some storage nothing tells of VMs of other hosts. That is so each time, and
+README.md says it; it is told apart, for who depends on it.
 """
 
 from __future__ import annotations
@@ -54,12 +57,14 @@ class Users:
     images: images that qemu has open for writing, for a VM or a transfer.
     notes: uses that do no harm, and all that could not be seen.
     unseen_here: what of that this host alone knows: its VMs and its LVs.
+    elsewhere: what no host sees of the others, on storage of this kind.
     """
 
     blocking: list[str] = field(default_factory=list)
     images: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     unseen_here: list[str] = field(default_factory=list)
+    elsewhere: list[str] = field(default_factory=list)
 
     def unseen(self, what: str, here: bool = False) -> None:
         """
@@ -115,6 +120,7 @@ def find(
         mount = mount_of(domain_dir, mounts.table())
         for what in filesystems.unseen(mount):
             users.unseen(what)
+        users.elsewhere += filesystems.never_seen(mount)
     return users
 
 
@@ -145,10 +151,7 @@ def _add_lvs(users: Users, lvs: Callable[[], Iterable[str]]) -> None:
         for name in sorted(names):
             name = printable(name)
             users.blocking.append(f"LV {name} is open on this host")
-    users.unseen(
-        "VMs of other hosts, since this is a block domain; the engine's own"
-        " check (the Backup box in Manage Domain) covers the data center"
-    )
+    users.elsewhere.append("VMs of other hosts, since this is a block domain")
 
 
 def _add_images(users: Users, script: scripts.Script, timeout: float) -> None:

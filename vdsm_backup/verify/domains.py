@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from vdsm_backup import errors
 from vdsm_backup.host import devices
+from vdsm_backup.processes.jobs import telling
 from vdsm_backup.storage.block import BlockStorage
 from vdsm_backup.storage.file import FileStorage
 from vdsm_backup.verify import (
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from vdsm_backup.config import Config
     from vdsm_backup.metadata.flag import Flag
     from vdsm_backup.metadata.lines import Metadata
+    from vdsm_backup.processes.jobs import Slow
     from vdsm_backup.storage.base import Storage
 
 
@@ -64,23 +66,37 @@ class _Check:
 
 
 def check(
-    readings: Sequence[Reading], options: Config, history: History
+    readings: Sequence[Reading],
+    options: Config,
+    history: History,
+    slow: Slow | None = None,
 ) -> list[Findings]:
     """
     What is wrong with domains, in their order, beside what keeps their flag
     from being read.
 
+    slow: called with the domains that are still waited for, by where they were
+    found; see Jobs.
+
     Raises none of our errors: they are findings.
     """
-    checks = [_begin(reading, options, history) for reading in readings]
+    checks = []
+    for reading in readings:
+        with telling([reading.storage.found_at], slow):
+            checks.append(_begin(reading, options, history))
     for kind, as_root in (("file", False), ("block", True)):
         some = [
             check
             for check in checks
             if check.request and check.reading.storage.kind == kind
         ]
-        requests = [check.request for check in some if check.request]
-        seen = inspections.of_domains(requests, options.io_timeout, as_root)
+        requests = [
+            (check.reading.storage.found_at, check.request)
+            for check in some
+            if check.request
+        ]
+        timeout = options.io_timeout
+        seen = inspections.of_domains(requests, timeout, as_root, slow)
         for one, what in zip(some, seen):
             _add_seen(one, what, options)
     return [check.found for check in checks]

@@ -6,6 +6,7 @@ inspect_directories.py.
 
 from __future__ import annotations
 
+import functools
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,8 @@ from vdsm_backup.processes import scripts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from vdsm_backup.processes.jobs import Slow
 
 _OF_DOMAIN = "vdsm_backup.verify.inspect_domain"
 _OF_DIRECTORIES = "vdsm_backup.verify.inspect_directories"
@@ -47,16 +50,21 @@ class Seen:
 
 
 def of_domains(
-    requests: Sequence[Mapping[str, Any]], timeout: float, as_root: bool
+    requests: Sequence[tuple[str, Mapping[str, Any]]],
+    timeout: float,
+    as_root: bool,
+    slow: Slow | None = None,
 ) -> list[Seen]:
     """
     What there is, by the requests of inspect_domain.py, in their order.
 
-    timeout: seconds for each of them. as_root: see Script.
+    requests: each with the place of its domain. timeout: seconds for each of
+    them. as_root: see Script. slow: called with the places that are still
+    waited for, see Jobs.
     """
-    return _run(
-        _OF_DOMAIN, [[json.dumps(one)] for one in requests], timeout, as_root
-    )
+    args = [[json.dumps(request)] for _, request in requests]
+    places = [place for place, _ in requests]
+    return _run(_OF_DOMAIN, args, timeout, as_root, slow, places)
 
 
 def of_directories(paths: Sequence[str], timeout: float) -> list[Seen]:
@@ -74,7 +82,12 @@ def of_directories(paths: Sequence[str], timeout: float) -> list[Seen]:
 
 
 def _run(
-    module: str, args: Sequence[Sequence[str]], timeout: float, as_root: bool
+    module: str,
+    args: Sequence[Sequence[str]],
+    timeout: float,
+    as_root: bool,
+    slow: Slow | None = None,
+    places: Sequence[str] = (),
 ) -> list[Seen]:
     found: list[Seen] = []
     for i in range(0, len(args), _AT_ONCE):
@@ -82,9 +95,21 @@ def _run(
             scripts.Script(module, *some, as_root=as_root)
             for some in args[i : i + _AT_ONCE]
         ]
-        scripts.collect(batch, timeout)
+        tell = None
+        if slow:
+            tell = functools.partial(_tell, slow, batch, places[i:])
+        scripts.collect(batch, timeout, tell)
         found += map(_seen, batch)
     return found
+
+
+def _tell(
+    slow: Slow,
+    batch: Sequence[scripts.Script],
+    places: Sequence[str],
+    late: Sequence[scripts.Script],
+) -> None:
+    slow([place for script, place in zip(batch, places) if script in late])
 
 
 def _seen(script: scripts.Script) -> Seen:

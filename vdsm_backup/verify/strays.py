@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
+from vdsm_backup.processes.jobs import telling
 from vdsm_backup.text import is_uuid, printable
 from vdsm_backup.verify import inspections, left_out
 from vdsm_backup.verify.findings import Findings
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
     from typing import Any
 
+    from vdsm_backup.processes.jobs import Slow
     from vdsm_backup.storage.sources import Sources
 
 # Entries of one mount that are looked at: a malicious export has millions.
@@ -44,18 +46,21 @@ def of(
     domains: Collection[str],
     failed: Collection[str],
     timeout: float,
+    slow: Slow | None = None,
 ) -> list[Stray]:
     """
     What the sources have passed over.
 
     domains: directories of the domains that were found. failed: mounts that
-    are not looked at, since they hang. timeout: seconds, for each mount.
+    are not looked at, since they hang. timeout: seconds, for each mount. slow:
+    called with a mount that is still waited for, see Jobs.
     """
     found: list[Stray] = []
     for mount, names in sorted(sources.passed_over.items()):
         if mount in failed:
             continue
-        found += _of_mount(mount, sorted(names), domains, timeout)
+        with telling([mount], slow):
+            found += _of_mount(mount, sorted(names), domains, timeout)
     for vg in sources.other_vgs:
         error = left_out.unmade(vg)
         if error:

@@ -21,6 +21,7 @@ from vdsm_backup.change import history
 from vdsm_backup.change.change import Request
 from vdsm_backup.metadata import flag
 from vdsm_backup.metadata import lines as md_lines
+from vdsm_backup.users.users import Users
 
 
 def test_set(world):
@@ -36,6 +37,12 @@ def test_set(world):
     )
     assert seen.origin == storage.origin()
     assert NOBODY.notes[0] in result.notes
+
+
+def test_what_is_never_seen_of_other_hosts_is_no_note(world):
+    """The lease of a detached domain tells that they do not use it."""
+    world.users = [Users(elsewhere=["VMs of other hosts"])]
+    assert world.change(make(), SET).notes == ()
 
 
 def test_order_of_things(world):

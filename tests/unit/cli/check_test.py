@@ -86,7 +86,64 @@ def test_permissive_tells_what_it_would_refuse(host, flagged):
     done = host.run("check", "--operation", "run", flagged)
     assert done.out.startswith(
         "run: would be refused ([guard] mode is permissive)\n"
-        "    would be refused: error 994: "
+        "    would be refused: error 994: A VM may start, though the disk is"
+        " on backup domain "
+    )
+
+
+def test_disabled_tells_what_it_lets_through(host, flagged):
+    host.configure(mode="disabled")
+    done = host.run("check", flagged)
+    assert done.code == 0
+    assert done.out.startswith(
+        "run: allowed ([guard] mode is disabled)\n"
+        "    not refused, [guard] mode is disabled: error 994: A VM may start,"
+        " though the disk is on backup domain "
+    )
+
+
+@pytest.mark.parametrize("mode", ["enforcing", "permissive"])
+def test_what_cannot_be_read_and_may_run(host, mode):
+    """No mode would refuse it."""
+    host.configure(mode=mode, on_unreadable="allow")
+    done = host.run("check", MISSING)
+    assert done.code == 0
+    assert done.out.startswith(
+        f"run: allowed ([guard] mode is {mode})\n"
+        "    not refused, [guard] on_unreadable is allow: error 995: A VM may"
+        f" start, though the disk is on domain {MISSING}, whose backup flag"
+    )
+
+
+@pytest.mark.parametrize(
+    "changed, words",
+    [
+        ({}, "run: refused"),
+        ({"mode": "permissive"}, "run: would be refused"),
+        ({"on_unreadable": "allow"}, "run: allowed"),
+        ({"mode": "disabled"}, "run: allowed"),
+    ],
+)
+def test_a_vm_that_is_unclear(host, tmp_path, changed, words):
+    host.configure(**changed)
+    path = tmp_path / "vm.xml"
+    path.write_text("<domain>")
+    done = host.run("check", "--domxml", str(path))
+    assert done.out.startswith(f"{words} ([guard]")
+    assert ("not because it is flagged" in done.out) is (not changed)
+    found = host.json("check", "--domxml", str(path)).json
+    assert found["allowed"] is bool(changed)
+    (refusal,) = found["refusals"]
+    assert (refusal["code"], refusal["domain"]) == (996, None)
+    assert refusal["refused"] is not found["allowed"]
+
+
+def test_a_vm_that_runs_already(host, flagged):
+    done = host.run("check", "--operation", "live-snapshot", flagged)
+    assert done.out.startswith(
+        "live-snapshot: allowed ([guard] mode is enforcing)\n"
+        "    not refused, a refusal would harm a VM that runs there: error"
+        " 994: A VM may get a snapshot, though the disk is on backup domain "
     )
 
 

@@ -216,7 +216,11 @@ def test_check_of_a_vm_with_a_permit(host, vm_xml):
     (note,) = done.json["notes"]
     assert note.startswith("VM web1 is permitted until 20")
     done = host.run(*args)
-    assert "    not refused: error 994: " in done.out
+    assert done.out.startswith(
+        "run: allowed ([guard] mode is enforcing)\n"
+        "    not refused, the VM has a permit: error 994: VM web1 may start,"
+        " though disk vda is on backup domain "
+    )
     assert done.err.startswith("note: VM web1 is permitted until")
 
 

@@ -52,6 +52,20 @@ def test_unflagged_domain():
     assert said["reason"] is said["origin_match"] is None
 
 
+def test_a_hazard_is_a_note(monkeypatch):
+    """The flag can be read, and nothing else can be done with it."""
+    storage = make()
+    hazard = errors.VolumeGroupUnsafe(storage.sd_id, "it is exported")
+    storage.hazard = lambda: hazard
+    for reading in (readings.read(storage), readings.last_scan(storage)):
+        said = objects.domain_object(reading)
+        assert (said["flag"], said["error"]) == (False, None)
+        assert said["notes"] == [
+            f"error 968: Volume group {storage.sd_id} cannot be used: it is"
+            " exported"
+        ]
+
+
 def test_unreadable_domain():
     storage = make()
     storage.faults["read"] = errors.StorageTimeout("it", 3)

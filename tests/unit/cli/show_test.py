@@ -86,6 +86,14 @@ def test_nobody_seen_is_said_so(host):
     assert "Note              not seen: anything\n" in out
 
 
+def test_where_other_hosts_are_never_seen(host):
+    host.domain(name="data1")
+    host.users = users.Users(elsewhere=["VMs of other hosts"])
+    out = host.run("show", "data1").out
+    assert "In use by         nobody that can be seen on this host\n" in out
+    assert "Note              -\n" in out
+
+
 @pytest.mark.parametrize(
     "damage, code",
     [

@@ -2,6 +2,7 @@
 """The command: what it says of all checks together."""
 
 import os
+import threading
 import types
 
 import pytest
@@ -12,7 +13,7 @@ from tests.support.hooks import permitfile
 from tests.support.host import vdsmlike
 from tests.support.waiting import wait_until
 from vdsm_backup import errors
-from vdsm_backup.cli import checkup, output
+from vdsm_backup.cli import output
 from vdsm_backup.doctor import (
     checks,
     launcher,
@@ -22,6 +23,7 @@ from vdsm_backup.doctor import (
     tools,
 )
 from vdsm_backup.host import vdsm_client
+from vdsm_backup.processes import jobs
 from vdsm_backup.storage.sources import Sources
 from vdsm_backup.users import users
 
@@ -48,10 +50,14 @@ def test_a_protected_host(host, healthy):
     done = host.json("doctor")
     assert done.code == 0
     assert done.json["protected"] is True
-    assert "every host" in done.json["notes"][0]
+    assert done.json["notes"] == []
     for check in done.json["checks"]:
         assert set(check) == commandline.CHECK
-    assert "ok       guard: " in host.run("doctor").out
+    done = host.run("doctor")
+    assert "ok       guard: " in done.out
+    # What is so on each host is told by the documentation.
+    assert done.err == ""
+    assert "each one of its data center" in host.run("doctor", "--help").out
 
 
 @pytest.mark.parametrize(
@@ -94,6 +100,18 @@ def test_a_vm_on_a_flagged_domain(host, healthy):
     line = host.run("doctor").out.splitlines()[-1]
     assert line.startswith("bad      VMs: flagged domain ")
     assert " is in use: VM web1 (disk vda); next: move its disks" in line
+
+
+@pytest.mark.parametrize(
+    "vms, answer",
+    [(0, (0, True, "ok")), (3, (3, None, "unknown"))],
+)
+def test_vms_where_no_domain_was_found(
+    host, healthy, monkeypatch, vms, answer
+):
+    monkeypatch.setattr(libvirt, "count", lambda: vms)
+    code, protected, (found,) = told(host, "VMs")
+    assert (code, protected, found["state"]) == answer
 
 
 def test_vms_on_other_domains_are_not_looked_for(host, healthy):
@@ -246,8 +264,8 @@ class Timer:
 def test_what_it_waits_for_is_told(host, healthy, monkeypatch):
     host.domain(5)
     told, shown = [], output.UI.waits_for
-    threads = types.SimpleNamespace(Timer=Timer)
-    monkeypatch.setattr(checkup, "threading", threads)
+    threads = types.SimpleNamespace(Timer=Timer, Thread=threading.Thread)
+    monkeypatch.setattr(jobs, "threading", threads)
 
     def scan(*args):
         # As long as the survey is patient.

@@ -34,7 +34,7 @@ def check(monkeypatch):
     return check
 
 
-END = {"end": True}
+END = {"end": True, "count": 7}
 
 
 def test_libvirt_answers(check):
@@ -60,7 +60,82 @@ def test_the_check_of_libvirt_fails(check):
     assert found.state == checks.UNKNOWN
 
 
+def test_how_many_vms_run(check):
+    """None: that is not known."""
+    check(END)
+    assert libvirt.count("uri") == 7
+    check({"unseen": "VMs of this host: libvirt: no"}, {**END, "count": None})
+    assert libvirt.count("uri") is None
+    check(wait="sys.exit(1)")
+    assert libvirt.count("uri") is None
+
+
 # Its daemon
+
+
+@pytest.fixture
+def systemd(tmp_path):
+    """The sockets and units of a host. Gives what serves libvirt there."""
+    sockets, etc, usr = (tmp_path / name for name in ("run", "etc", "usr"))
+    for directory in (sockets, etc, usr):
+        directory.mkdir()
+
+    def serving(made="", installed="", masked=""):
+        for name in made.split():
+            (sockets / name).write_text("")
+        for name in installed.split():
+            (usr / f"{name}.service").write_text("")
+        for name in masked.split():
+            (etc / f"{name}.service").symlink_to(os.devnull)
+        return libvirt.serving(str(sockets), [str(etc), str(usr)])
+
+    return serving
+
+
+BOTH = "libvirtd virtqemud"
+
+
+@pytest.mark.parametrize(
+    "made, name",
+    [
+        # virtproxyd makes the second one where virtqemud is.
+        ("virtqemud-sock-ro libvirt-sock-ro", "virtqemud"),
+        ("virtqemud-sock-ro", "virtqemud"),
+        ("libvirt-sock-ro", "libvirtd"),
+    ],
+)
+def test_the_daemon_by_its_socket(systemd, made, name):
+    """Whatever is installed beside it: both are on EL9."""
+    assert systemd(made, BOTH) == [name]
+
+
+@pytest.mark.parametrize(
+    "installed, masked, names",
+    [
+        ("virtqemud", "", ["virtqemud"]),
+        ("libvirtd", "", ["libvirtd"]),
+        (BOTH, "libvirtd", ["virtqemud"]),
+        (BOTH, "virtqemud", ["libvirtd"]),
+        (BOTH, "", ["virtqemud", "libvirtd"]),
+        ("", "", ["virtqemud", "libvirtd"]),
+    ],
+)
+def test_the_daemon_where_there_is_no_socket(
+    systemd, installed, masked, names
+):
+    """The first time, say."""
+    assert systemd("", installed, masked) == names
+
+
+@pytest.mark.parametrize("name", ["virtqemud", "libvirtd"])
+def test_the_daemon_is_named(check, monkeypatch, name):
+    monkeypatch.setattr(libvirt, "serving", lambda: [name])
+    (one,) = check({"unseen": "VMs of this host: libvirt: no"}, END)
+    (two,) = check(wait="sys.exit(1)")
+    assert {one.hint, two.hint} == {f"systemctl status {name}"}
+
+
+# Whether it is older than the hook
 
 
 @pytest.fixture

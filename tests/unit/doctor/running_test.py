@@ -125,9 +125,12 @@ def test_no_binding_of_sanlock(monkeypatch):
 # VMs
 
 
-def violations(used, flagged=1, unread=()):
+def violations(used, flagged=1, unread=(), domains=3, vms=0):
     some = [Storage()] * flagged
-    return list(running.violations(some, lambda storage: used, unread))
+    found = running.violations(
+        some, lambda storage: used, unread, domains, lambda: vms
+    )
+    return list(found)
 
 
 def test_uses_that_break_the_rule():
@@ -150,7 +153,23 @@ def test_no_vm_breaks_the_rule():
     assert "none of this host runs" in found.text
     (found,) = violations(nobody, 0)
     assert found.state == checks.OK
-    assert "not looked for: no domain" in found.text
+    assert found.text.startswith("none can run from a flagged domain: none")
+
+
+@pytest.mark.parametrize(
+    "vms, state, text",
+    [
+        (0, checks.OK, "none runs on this host"),
+        (1, checks.UNKNOWN, "1 runs on this host, and no domain was found"),
+        (7, checks.UNKNOWN, "7 run on this host, and no domain was found"),
+        (None, checks.UNKNOWN, "no domain was found, and whether VMs run"),
+    ],
+)
+def test_where_no_domain_was_found(vms, state, text):
+    """Nothing is ok that could not be looked at."""
+    (found,) = violations(users.Users(), 0, domains=0, vms=vms)
+    assert found.state == state
+    assert found.text.startswith(text)
 
 
 def test_vms_that_were_not_seen():
@@ -172,6 +191,6 @@ def test_an_error_of_one_domain_is_no_ok():
         raise errors.DomainNotFound("x")
 
     found = checks.run(
-        "VMs", lambda: running.violations([Storage()], fail, ()), print
+        "VMs", lambda: running.violations([Storage()], fail, (), 1, int), print
     )
     assert states(found) == [checks.UNKNOWN]

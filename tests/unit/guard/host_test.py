@@ -86,7 +86,7 @@ def test_a_vm_is_read_together(options, monkeypatch):
     class Reader:
         lag = 0
 
-        def __init__(self, options, locations):
+        def __init__(self, options, locations, slow):
             given.extend(locations)
 
         def read(self, location, timeout):

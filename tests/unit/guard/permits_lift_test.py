@@ -35,7 +35,7 @@ def test_it_lifts_both_kinds_of_refusals_and_is_told(directory, entries):
         assert entry["answer"] == "allowed"
         assert entry["message"].startswith(
             f"Not refused, permitted until {permit.until} by root@host1: the"
-            " mail server: VM web1 cannot start"
+            " mail server: VM web1 may start, though disk vd"
         )
         assert (entry["by"], entry["reason"]) == (permit.by, permit.reason)
         assert entry["priority"] == journal.WARNING

@@ -127,8 +127,8 @@ def test_all_that_is_found_is_logged(host, entries):
 @pytest.mark.parametrize(
     "mode, words",
     [
-        ("permissive", "Would be refused (mode is permissive): "),
-        ("disabled", "Not refused: "),
+        ("permissive", "Would be refused (mode is permissive): VM web1 may"),
+        ("disabled", "Not refused ([guard] mode is disabled): VM web1 may"),
     ],
 )
 def test_what_other_modes_let_through_is_logged(host, entries, mode, words):
@@ -177,7 +177,10 @@ def test_on_unreadable_is_for_faults_too(host, entries):
     found = answer(host, b"<domain")
     assert found == Answer(True)
     assert entries[0]["answer"] == "allowed"
-    assert entries[0]["message"].startswith("Not judged: ")
+    message = entries[0]["message"]
+    assert message.startswith(
+        "Not judged: A VM: Cannot tell what the VM uses: its XML"
+    )
     assert not answer(host, xml(disk(host, host.flagged))).allowed
 
 

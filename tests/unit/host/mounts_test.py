@@ -23,6 +23,7 @@ def test_table(table):
     assert [m.fs_type for m in table] == ["ext4", "nfs4", "ext4", "nfs4"]
     assert table[1].point == "/rhev/data-center/mnt/server:_a b"
     assert table[1].source == "server:/a b"
+    assert [m.device for m in table] == ["254:1", "0:40", "254:1", "0:41"]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from vdsm_backup.processes import jobs as jobs_module
-from vdsm_backup.processes.jobs import Jobs
+from vdsm_backup.processes.jobs import Jobs, telling
 
 
 def soon(seconds):
@@ -147,3 +147,25 @@ def test_what_is_quick_is_not_told():
     jobs = Jobs({"a": lambda: 1}, told.append)
     assert list(jobs.results(soon(60))) == [("a", 1, None)]
     assert told == []
+
+
+def test_what_is_slow_in_this_thread_is_told(at_once):
+    told, was_told = [], threading.Event()
+    with telling(["a"], lambda keys: (told.append(keys), was_told.set())):
+        assert was_told.wait(60)
+    assert told == [["a"]]
+
+
+def test_what_is_not_slow_is_not_told(monkeypatch):
+    monkeypatch.setattr(jobs_module, "SLOW", 60)
+    before = threading.active_count()
+    with telling(["a"], pytest.fail):
+        (timer,) = [
+            thread
+            for thread in threading.enumerate()
+            if isinstance(thread, threading.Timer)
+        ]
+    timer.join(30)
+    assert not timer.is_alive()
+    with telling(["a"], None):
+        assert threading.active_count() == before

@@ -65,6 +65,17 @@ def test_a_slow_one_does_not_delay_another():
     assert (slow.ended, fast.ended, fast.lines) == (False, True, [1])
 
 
+def test_those_that_are_slow_are_told(monkeypatch):
+    slow, fast = talker("hang"), spoken(talker("1"))
+    while not fast.ended:
+        fast.read()
+    monkeypatch.setattr(scripts, "SLOW", 0)
+    told = []
+    scripts.collect([slow, fast], 1, told.append)
+    assert told == [[slow]]
+    assert (fast.lines, slow.ended) == ([1], False)
+
+
 def test_killed_at_the_timeout():
     one = spoken(talker("pid", "hang"))
     scripts.collect([one], 1)

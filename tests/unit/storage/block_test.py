@@ -203,3 +203,27 @@ def test_what_is_given_to_the_writer(storage, runner):
     # Only what was read last, and right before the write.
     storage.read()
     assert "vg" not in storage.describe()
+
+
+@pytest.mark.parametrize(
+    "changed, reason",
+    [
+        ({}, None),
+        ({"attr": "wzx-n-"}, "it is exported"),
+        ({"system_id": "host2"}, "it is foreign, of the host with ID host2"),
+    ],
+)
+def test_hazard(runner, changed, reason):
+    """By the last scan: nobody looks for it alone."""
+    runner.now = runner.now._replace(**changed)
+    found = Scan([runner.now], {})
+    for storage in (
+        BlockStorage("sd1", runner, scan=found),
+        BlockStorage("sd1", runner),
+    ):
+        storage.last_scan() if storage._scan else storage.read()
+        looks = runner.looks
+        hazard = storage.hazard()
+        assert runner.looks == looks
+        assert (hazard and hazard.reason) == reason
+    assert BlockStorage("sd1", runner).hazard() is None

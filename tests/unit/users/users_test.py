@@ -20,10 +20,7 @@ VOL = "3c1a7a80-1111-4222-8333-000000000001"
 VOL2 = "3c1a7a80-1111-4222-8333-000000000002"
 END = {"end": True}
 
-ENGINE = (
-    "not seen: VMs of other hosts, since this is a block domain; the engine's"
-    " own check (the Backup box in Manage Domain) covers the data center"
-)
+ELSEWHERE = "VMs of other hosts, since this is a block domain"
 
 
 @pytest.fixture
@@ -164,7 +161,7 @@ def test_open_lvs(scripts):
     found = find_block(*reversed(names), "ids", "leases")
     assert found.blocking == [f"LV {n} is open on this host" for n in names]
     assert found.images == []
-    assert found.notes == [ENGINE]
+    assert (found.notes, found.elsewhere) == ([], [ELSEWHERE])
 
 
 def test_lvs_of_vdsm_itself_are_no_use(scripts):
@@ -181,9 +178,7 @@ def test_lvm_fails(scripts):
     assert found.notes == [
         "not seen: open LVs of this host: lvm lvs did not answer within 30"
         " seconds",
-        ENGINE,
     ]
-    # What is said of other hosts is not among it.
     assert len(found.unseen_here) == 1
 
 
@@ -310,7 +305,7 @@ def test_domain_behind_a_link(scripts, monkeypatch, tmp_path):
         ("nfs", "rw,vers=3,local_lock=all", "NFSv3"),
         ("nfs", "rw,vers=3,local_lock=posix", "NFSv3"),
         ("nfs", "rw,vers=3,local_lock=flock", None),
-        ("fuse.glusterfs", "rw", "libgfapi"),
+        ("fuse.glusterfs", "rw", None),
         ("ceph", "rw", None),
         ("fuse.ceph-fuse", "rw", None),
         ("ext4", "rw", None),
@@ -325,3 +320,20 @@ def test_file_systems(scripts, monkeypatch, fs_type, options, note):
     notes = find_file().notes
     assert len(notes) == (1 if note else 0)
     assert (note or "") in "".join(notes)
+
+
+@pytest.mark.parametrize(
+    "fs_type, elsewhere",
+    [
+        (
+            "fuse.glusterfs",
+            ["VMs of other hosts that use Gluster by libgfapi"],
+        ),
+        ("nfs4", []),
+    ],
+)
+def test_what_is_never_seen_on_a_file_system(
+    scripts, monkeypatch, fs_type, elsewhere
+):
+    monkeypatch.setattr(users.mounts, "table", lambda: [mount(fs_type)])
+    assert find_file().elsewhere == elsewhere

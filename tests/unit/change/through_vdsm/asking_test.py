@@ -35,6 +35,17 @@ def test_vdsm_makes_the_change(storage, ours, vdsm):
     assert ours.log == ["users"]
 
 
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_what_is_never_seen_of_other_hosts(storage, ours, vdsm, dry_run):
+    """They may run VMs from it, and the engine knows these."""
+    ours.users = [Users(elsewhere=["VMs of other hosts"])]
+    result = change(storage, ours, vdsm, dry_run=dry_run)
+    assert result.notes[0] == (
+        "not seen: VMs of other hosts; the engine's own check (the Backup box"
+        " in Manage Domain) covers the data center"
+    )
+
+
 def test_clear(storage, ours, vdsm):
     change(storage, ours, vdsm)
     result = change(storage, ours, vdsm, world.CLEAR)

@@ -2,6 +2,7 @@
 """A block domain: its own devices, then the configured ones."""
 
 import os
+import threading
 
 import pytest
 
@@ -9,6 +10,8 @@ from tests.support.storage.readplace import FOUND, TAGS, A, read, vg
 from vdsm_backup import errors
 from vdsm_backup.host import devices
 from vdsm_backup.lvm.scan import Scan
+from vdsm_backup.lvm.vgs import Lvm
+from vdsm_backup.processes import jobs
 from vdsm_backup.vm.paths import ANY, BLOCK, Location, NotADomain
 
 FOREIGN = Scan([vg("theirs")], {})
@@ -109,3 +112,25 @@ def test_a_vg_that_may_be_vdsms(host, active, lvm_sees, found):
 def test_no_devices_run_no_lvm(host):
     with pytest.raises(errors.DomainNotFound):
         read(host, Location(A, BLOCK))
+
+
+def test_whoever_waits_is_told_the_devices(
+    host, active, monkeypatch, no_search
+):
+    """While lvm reads them."""
+    told = threading.Event()
+
+    def slow(devices):
+        assert devices == [active]
+        told.set()
+
+    def scan(self):
+        assert told.wait(60)
+        return FOUND
+
+    monkeypatch.setattr(Lvm, "scan", scan)
+    monkeypatch.setattr(jobs, "SLOW", 0)
+    host.reader._slow = slow
+    for place in (Location(A, BLOCK), Location(A, ANY)):
+        told.clear()
+        assert read(host, place)["SDUUID"] == A
