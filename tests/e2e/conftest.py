@@ -10,7 +10,7 @@ from tests.e2e.box import image
 from tests.e2e.box.box import Box
 
 # As stories follow each other: the network of host 1 is cut when nobody else
-# needs it, and at the end it loses its power.
+# needs it, and at the end it loses its power. Another host boots then.
 ORDER = (
     "users",
     "flag",
@@ -23,6 +23,7 @@ ORDER = (
     "cut",
     "vdsm",
     "without_host",
+    "packages",
 )
 
 _HERE = pathlib.Path(__file__).parent
@@ -37,11 +38,15 @@ def pytest_collection_modifyitems(items):
             places.append(place)
             item.add_marker(pytest.mark.e2e)
             item.add_marker(pytest.mark.timeout(3600))
-            if reason and "box" in item.fixturenames:
+            if reason and _in_vms(item):
                 item.add_marker(pytest.mark.skip(reason=reason))
     ours = sorted((items[place] for place in places), key=_order)
     for place, item in zip(places, ours):
         items[place] = item
+
+
+def _in_vms(item):
+    return {"box", "booted"} & set(item.fixturenames)
 
 
 def _order(item):
@@ -60,7 +65,8 @@ def booting(request):
     cluster file systems, mostly wait: it boots beside them. It is gone after
     the last test that may use it: others have the machine for themselves.
     """
-    if not _wanted(request, "box"):
+    names = [n for n in ("box", "booted") if _wanted(request, n)]
+    if not names:
         yield None
         return
     made = Box(_teller(request.config))
@@ -68,7 +74,8 @@ def booting(request):
     try:
         # The logs of a failure are kept.
         made.failed = True
-        made.boot()
+        if "box" in names:
+            made.boot()
         made.failed = False
         yield made
     finally:
@@ -93,6 +100,28 @@ def box(booting):
     """One for all tests, which run in ORDER."""
     booting.wait_ready()
     return booting
+
+
+@pytest.fixture(scope="package")
+def boot_next(request, booting):
+    """
+    Call it to boot the host that systemd boots, beside tests that mostly
+    wait. If no test wants it, nothing is done.
+    """
+    if _wanted(request, "booted"):
+        return booting.booted.boot
+    return lambda: None
+
+
+@pytest.fixture(scope="package")
+def booted(booting):
+    """A host that systemd has booted."""
+    host = booting.booted
+    if host.ended():
+        host.boot()
+    host.wait_ready()
+    yield host
+    host.kill()
 
 
 @pytest.fixture(scope="package")
@@ -146,7 +175,7 @@ def host2(box):
 def pytest_runtest_makereport(item, call):
     report = (yield).get_result()
     made = item.config.stash.get(_BOX, None)
-    if report.failed and made and "box" in item.fixturenames:
+    if report.failed and made and _in_vms(item):
         made.look(item.nodeid)
         report.sections.append(("the box", f"logs: {made.logs}"))
 

@@ -37,7 +37,7 @@ TOO_SHORT = 80
 
 
 @pytest.fixture(scope="module")
-def story(box, all_domains):
+def story(box, all_domains, boot_next):
     """
     {name: (what host 2 saw before, right after, Done of its change, after it)}
     and Done of the change that host 2 gave up.
@@ -62,6 +62,7 @@ def story(box, all_domains):
     host1.go_on(*(victims[name] for name in AT_WORK))
     time.sleep(WORKING)
     host1.kill()
+    boot_next()
     seen = host2.listed()
 
     def change(name, timeout=600):

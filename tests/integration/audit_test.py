@@ -14,9 +14,9 @@ import subprocess
 
 import pytest
 
-from tests import ROOT
 from tests.support import programs, testhost
 from tests.support.clifixtures import WHY, A, B
+from tests.support.documented import journal_lines
 from tests.support.host import journald
 from tests.support.host.journald import needs_journald
 from tests.support.storage import filedomain
@@ -247,12 +247,8 @@ def test_a_journal_that_takes_nothing(host):
 
 def documented(host):
     """What the lines of the page find: the MESSAGE of each entry."""
-    with open(os.path.join(ROOT, "docs", "audit.md"), encoding="utf-8") as f:
-        block = re.search(r"^```sh\n(.*?)^```", f.read(), re.M | re.S)[1]
-    lines = block.splitlines()
-    assert len(lines) == 2
     found = []
-    for line in lines:
+    for line in journal_lines():
         program, *args = shlex.split(line)
         assert program == os.path.basename(journalctl.JOURNALCTL)
         out = host.log.journalctl(*args, "--all", "-o", "json")

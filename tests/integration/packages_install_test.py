@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.hooks import vmxml
 from tests.support.hooks.needs import VDSM
-from tests.support.packages import building, reading
+from tests.support.packages import building, reading, removing
 from tests.support.packages.machine import ROOT as MACHINE_ROOT
 from tests.support.processes.namespace import needs_namespace
 from tests.support.storage import filedomain
@@ -171,19 +171,15 @@ def test_an_unchanged_configuration_is_replaced(machine, packages, newer):
     assert CONF + ".rpmnew" not in machine.files()
 
 
-_UNLINK = re.compile(r'unlink(?:at)?\((?:[^<"]*<([^>]*)>, )?"([^"]+)"')
-
-
 def removed(machine, tmp_path, *args):
     """The files that rpm and its scriptlets remove, in their order."""
     log = tmp_path / "strace"
-    strace = ["strace", "-f", "-y", "-qq", "-s", "300", "-o", str(log)]
-    strace += ["-e", "trace=unlink,unlinkat", "-e", "status=successful"]
-    machine.rpm(*args, before=strace)
-    found = _UNLINK.findall(log.read_text())
-    paths = [os.path.join(at, name) for at, name in found]
+    machine.rpm(*args, before=removing.command(str(log)))
     # Scriptlets run in the root of the machine, rpm outside.
-    return [re.sub(f"^{MACHINE_ROOT}/", "/", path) for path in paths]
+    return [
+        re.sub(f"^{MACHINE_ROOT}/", "/", path)
+        for path in removing.paths(log.read_text())
+    ]
 
 
 def test_hooks_and_drop_in_go_before_the_library(machine, packages, tmp_path):

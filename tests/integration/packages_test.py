@@ -149,6 +149,7 @@ def test_files_of_the_base(packages, release):
     there = "/usr/share/doc/vdsm-backup-domain/"
     assert {x[len(there) :] for x in documents if x.startswith(there)} == {
         *("README.md", "CHANGELOG.md", "docs", "prometheus", "collectd"),
+        *("sudoers.d", "sudoers.d/vdsm-backup-admins"),
         *(f"docs/{x}" for x in os.listdir(os.path.join(ROOT, "docs"))),
         *("prometheus/vdsm-backup-alerts.yml", "collectd/vdsm-backup.conf"),
         "prometheus/vdsm-backup-alerts-test.yml",

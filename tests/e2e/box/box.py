@@ -8,6 +8,8 @@ The box: two hosts and their storage, three virtual machines.
 
 The hosts do not see each other but on storage. The network is made of unix
 sockets between the qemus: nothing of it is on this machine.
+
+A fourth one, host3, is alone, and is booted by systemd, for its tests only.
 """
 
 import concurrent.futures
@@ -112,6 +114,16 @@ class Host(Vm):
             self.cut_network(off=False)
 
 
+class Booted(Host):
+    """One that systemd boots, with all packages in it: guest/with_systemd."""
+
+    KERNEL = "box.init=systemd systemd.unit=box.target"
+
+    def __init__(self, *args, **options):
+        options = {"memory": 512, "kernel": self.KERNEL, **options}
+        super().__init__(3, *args, {}, **options)
+
+
 class Storage(Vm):
     def __init__(self, *args, **options):
         super().__init__("storage", *args, **options)
@@ -169,6 +181,7 @@ class Box:
             for n, (a, b) in ends.items()
         ]
         self.vms = [self.storage, *self.hosts]
+        self.booted = Booted(*common, say=note)
         self.failed = False
         self._looked = -60
 
@@ -189,7 +202,7 @@ class Box:
         if time.monotonic() < self._looked + 60:
             return
         self._looked = time.monotonic()
-        for vm in self.vms:
+        for vm in (*self.vms, self.booted):
             if vm.ended():
                 continue
             try:
@@ -201,7 +214,7 @@ class Box:
                 f.write(f"==== {title}\n{sight}\n")
 
     def close(self):
-        for vm in self.vms:
+        for vm in (*self.vms, self.booted):
             vm.kill()
         qemu.clean_stale(self.directory)
         rundir.remove(self.directory)

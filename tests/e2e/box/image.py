@@ -24,8 +24,8 @@ PACKAGES = """
     iproute2 kmod mount procps psmisc strace sudo systemd udev util-linux
     lvm2 multipath-tools open-iscsi python3-rtslib-fb sg3-utils
     nfs-common nfs-kernel-server rpcbind e2fsprogs
-    python3 python3-pip python3-libvirt python3-sanlock sanlock
-    qemu-system-x86 qemu-utils
+    python3 python3-libvirt python3-sanlock sanlock
+    qemu-system-x86 qemu-utils rpm
 """.split()
 
 # Never looked at in the box.
@@ -43,7 +43,10 @@ SIZE = "6G"
 # VDSM's own, as its packages make them.
 UID = GID = 36
 
-NEEDED = ("qemu-system-x86_64", "mmdebstrap", "mke2fs", "unshare", "setpriv")
+NEEDED = (
+    *("qemu-system-x86_64", "mmdebstrap", "mke2fs", "unshare", "setpriv"),
+    *("git", "rpmbuild"),
+)
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,8 @@ class Vm:
     image: an image.Image; payload: path of a tar that /opt/box is made of.
     links: {name: (address in it, socket of ours, socket of the other end)}.
     shared: paths of raw disks, by their WWNs.
-    memory: MiB. say: told about each command.
+    memory: MiB. kernel: more for its command line. say: told about each
+    command.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Vm:
         links,
         shared=None,
         memory=768,
+        kernel="",
         say=print,
     ):
         self.name = name
@@ -58,6 +60,7 @@ class Vm:
         os.makedirs(self._dir, exist_ok=True)
         self._logs = logs
         self._links = links
+        self._kernel = kernel
         self._command = [
             *("setpriv", "--pdeathsig", "KILL", "--", "qemu-system-x86_64"),
             *("-name", name, "-machine", "pc", "-nodefaults", "-no-reboot"),
@@ -167,7 +170,7 @@ class Vm:
         addresses = ",".join(link[0] for link in self._links.values())
         return (
             f"console=ttyS0 quiet panic=-1 net.ifnames=0 {FASTER} {BUSY}"
-            f" box.name={self.name} box.addresses={addresses}"
+            f" box.name={self.name} box.addresses={addresses} {self._kernel}"
         )
 
     def _characters(self):
