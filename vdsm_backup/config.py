@@ -9,6 +9,8 @@ and cannot be used is an error.
 
 from __future__ import annotations
 
+import os
+
 from vdsm_backup import config_files, errors
 from vdsm_backup.text import is_uuid
 
@@ -93,7 +95,11 @@ class Config:
 
     path: of the main file.
     removed: the keys of REMOVED that a file sets.
+    command: what was typed, for a shell, by who is not root. "": by root, or
+        this is no command.
     """
+
+    command: str = ""
 
     def __init__(self, path: str, values: Texts, files: Texts) -> None:
         """
@@ -127,6 +133,18 @@ class Config:
         self.on_incompatible = self._choice("vdsm", "on_incompatible")
         self.bridge_allow = self._each_of("bridge", "allow", BRIDGE_VERBS)
         self.bridge_domains = self._uuids("bridge", "domains")
+
+    @property
+    def needs_root(self) -> errors.NeedsRoot | None:
+        """
+        The error of a command that was typed by who may neither read what is
+        closed on storage nor run LVM: neither root nor the configured user,
+        whom VDSM's installation lets run LVM by sudo. sudo asks others for a
+        password, and reports them.
+        """
+        if self.command and os.getuid() != self.uid:
+            return errors.NeedsRoot(self.command)
+        return None
 
     def file_of(self, section: str, option: str) -> str:
         """The file that sets an option. For a default it is the main file."""

@@ -161,12 +161,61 @@ class VmRefused(Lifted):
 
 class Overridable(Error):
     """
-    A refusal that an option of the command overrides; never raised itself.
+    What the command would go on from with another option; never raised itself.
 
-    again: the command that was given, for a shell.
+    again: the command that was given, for a shell, without `option`.
+    option: that of which the hint gives a new value, if any.
     """
 
     again: str = "the same command with"
+    option: ClassVar[str] = ""
+
+
+class Restorable(Error):
+    """
+    The metadata is gone or damaged, and a copy may help; never raised itself.
+
+    copy: (number, whether it has the flag) of the newest whole copy that this
+        host keeps, or () if it keeps none. None: not known.
+    """
+
+    copy: tuple[int, bool] | tuple[()] | None = None
+
+    def hint_lines(self) -> list[str]:
+        lines = super().hint_lines()
+        return lines if self.said else [*self._copies(), *lines]
+
+    def _copies(self) -> list[str]:
+        history = f"vdsm-backup-domain history {self.domain}"
+        restore = f"vdsm-backup-domain restore {self.domain}"
+        if self.copy == ():
+            return elsewhere(self.domain)
+        if self.copy and not self.copy[1]:
+            # `restore` puts it back only if it is named: see 993.
+            number = self.copy[0]
+            return [
+                "see the newest copy of this host, which has no flag:"
+                f" {history} --show {number}",
+                f"if it is the right one: {restore} --from {number}",
+                "and then, if the domain is to be a backup domain:"
+                f" vdsm-backup-domain set {self.domain} --reason TEXT",
+            ]
+        return [
+            f"copies kept on this host: {history}",
+            f"put the newest one back: {restore}",
+        ]
+
+
+def elsewhere(domain: str) -> list[str]:
+    """The next steps where this host keeps no copy of a domain's metadata."""
+    history = f"vdsm-backup-domain history {domain}"
+    restore = f"vdsm-backup-domain restore {domain}"
+    return [
+        "this host keeps no copy, and each host those of its own changes; who"
+        f" has made the last one: {history}",
+        f"there: {history} --export N >copy.json; here: {restore} --file"
+        " copy.json",
+    ]
 
 
 class Caused(Error):
@@ -222,6 +271,29 @@ def from_text(
     if hints is not None:
         error.__dict__["hints"] = tuple(hints)
     return error
+
+
+# What is done in the steps of a write.
+_DOING = {
+    "start": "starting to write",
+    "lease": "preparing the lease",
+    "origin": "looking at dom_md/ids",
+    "compare": "comparing the metadata with what was read",
+    "clean": "removing the files of other writers",
+    "lock": "taking LVM's lock of the VG",
+    "encode": "encoding the new metadata",
+    "create": "creating the new metadata file",
+    "write": "writing the new metadata",
+    "check": "checking the new metadata file",
+    "link": "keeping the old metadata file",
+    "commit": "putting the new metadata in place",
+    "confirm": "confirming the new metadata",
+}
+
+
+def doing(step: str) -> str:
+    """A step of a write in words, which go before "failed"."""
+    return _DOING.get(step, step)
 
 
 def is_full(reason: str) -> bool:
@@ -294,6 +366,21 @@ class AmbiguousDomain(Error):
         "disconnect the one you do not mean; look at each: vdsm-backup-domain"
         " show --path DIR, or --device DEV"
     )
+
+    def show(
+        self,
+        places: Sequence[tuple[str, str]],
+        first: str = "disconnect the one you do not mean",
+    ) -> None:
+        """
+        Have the next step show each of the places, ("--path", directory) or
+        ("--device", device), for a shell. first: what to do then.
+        """
+        commands = [
+            f"vdsm-backup-domain show {option} {place}"
+            for option, place in places
+        ]
+        self.way_out = f"{first}; look at each: {'; '.join(commands)}"
 
 
 class DomainUncertain(Error):
@@ -434,7 +521,7 @@ class MetadataUnreadable(Unreadable):
         return super().hint_lines()
 
 
-class MetadataMissing(Unreadable):
+class MetadataMissing(Restorable, Unreadable):
     """
     The domain is there, but its metadata file is not.
 
@@ -448,7 +535,6 @@ class MetadataMissing(Unreadable):
     takes = ("domain", "path")
     msg = "The metadata of storage domain {self.domain} is gone: {self.path}"
     brief = "its metadata is gone"
-    hints = ("put a copy back: vdsm-backup-domain restore {self.domain}",)
 
 
 class StorageTimeout(Unreadable):
@@ -469,7 +555,7 @@ class StorageTimeout(Unreadable):
     )
 
 
-class NotMetadata(Untrustworthy):
+class NotMetadata(Restorable, Untrustworthy):
     """
     What was read is not storage domain metadata.
 
@@ -483,13 +569,9 @@ class NotMetadata(Untrustworthy):
     takes = ("domain", "reason")
     msg = "Storage domain {self.domain} has no valid metadata: {self.reason}"
     brief = "{self.reason}"
-    hints = (
-        "copies kept on this host: vdsm-backup-domain history {self.domain}",
-        "put the newest one back: vdsm-backup-domain restore {self.domain}",
-    )
 
 
-class SealBroken(Untrustworthy):
+class SealBroken(Restorable, Untrustworthy):
     """
     The checksum of the metadata (_SHA_CKSUM, its seal) is wrong.
 
@@ -509,10 +591,8 @@ class SealBroken(Untrustworthy):
     )
     brief = "its checksum is wrong"
     hints = (
-        "copies kept on this host: vdsm-backup-domain history {self.domain}",
-        "put the newest one back: vdsm-backup-domain restore {self.domain}",
-        "no copy, and all other lines are right: vdsm-backup-domain reseal"
-        " {self.domain} --reason TEXT",
+        "if all other lines are right: vdsm-backup-domain reseal {self.domain}"
+        " --reason TEXT",
     )
 
 
@@ -538,7 +618,7 @@ class SealMissing(Untrustworthy):
     )
 
 
-class InvalidFlag(Untrustworthy):
+class InvalidFlag(Restorable, Untrustworthy):
     """
     The BACKUP key holds something else than True or False.
 
@@ -554,13 +634,9 @@ class InvalidFlag(Untrustworthy):
         " neither True nor False"
     )
     brief = "neither True nor False"
-    hints = (
-        "copies kept on this host: vdsm-backup-domain history {self.domain}",
-        "put the newest one back: vdsm-backup-domain restore {self.domain}",
-    )
 
 
-class DamagedMetadata(Untrustworthy):
+class DamagedMetadata(Restorable, Untrustworthy):
     """
     The metadata has lines that VDSM never writes.
 
@@ -582,10 +658,8 @@ class DamagedMetadata(Untrustworthy):
     )
     brief = "{self.problem}"
     hints = (
-        "copies kept on this host: vdsm-backup-domain history {self.domain}",
-        "put the newest one back: vdsm-backup-domain restore {self.domain}",
-        "nothing but _SHA_CKSUM has several values: vdsm-backup-domain reseal"
-        " {self.domain} --reason TEXT",
+        "if nothing but _SHA_CKSUM has several values: vdsm-backup-domain"
+        " reseal {self.domain} --reason TEXT",
     )
 
 
@@ -610,6 +684,8 @@ class VolumeGroupUnsafe(Unreadable):
 
     #: Of the PVs that are here, with commas.
     devices: str = ""
+    #: Where there are duplicates: the devices by which each can be seen.
+    each: Sequence[str] = ("DEV",)
 
     @property
     def misses_pvs(self) -> bool:
@@ -636,13 +712,21 @@ class VolumeGroupUnsafe(Unreadable):
                 f" {self.vg}"
             ]
         if "duplicate" in self.reason:
+            show = [
+                f"vdsm-backup-domain show --device {name}"
+                for name in self.each
+            ]
             return [
                 "disconnect the one that you do not mean, the replica or its"
-                " origin; look at each: vdsm-backup-domain show --device DEV",
+                f" origin; look at each: {'; '.join(show)}",
                 super().hint_lines()[-1],
             ]
         if self.misses_pvs:
-            return ["connect the LUNs that are missing, see: multipath -ll"]
+            return [
+                "connect the LUNs that are missing, see: multipath -ll",
+                "if they are connected, LVM may not take them: see"
+                " vdsm-backup-domain list",
+            ]
         return super().hint_lines()
 
 
@@ -720,11 +804,11 @@ class DomainRefused(Error):
         " copy",
     )
 
-    #: The next step, where it is known.
-    way_out: str = ""
+    #: The next steps, where they are known.
+    way_out: Sequence[str] = ()
 
     def hint_lines(self) -> list[str]:
-        return [self.way_out] if self.way_out else super().hint_lines()
+        return [*self.way_out] or super().hint_lines()
 
 
 class FlagLost(Error):
@@ -771,11 +855,10 @@ class LvmFailed(Unreadable):
     An LVM command failed. The message holds LVM's own words.
 
     Check the devices, and which of them are configured ([lvm] devices;
-    multipath devices by default). A user who is not root runs LVM through
-    sudo, which VDSM's installation allows to the user vdsm only: run the
-    command as root. "Unrecognised option --devices" means that lvm2 is older
-    than 2.03.12. A device that is not found or cannot be read is often one
-    that has lost all its paths: `multipath -ll` shows them.
+    multipath devices by default). The user vdsm runs LVM through sudo, which
+    VDSM's installation allows. "Unrecognised option --devices" means that
+    lvm2 is older than 2.03.12. A device that is not found or cannot be read is
+    often one that has lost all its paths: `multipath -ll` shows them.
     """
 
     code = 969
@@ -786,8 +869,9 @@ class LvmFailed(Unreadable):
     )
     brief = "{self.err}{self.meaning}"
     hints = (
-        "run the command as root, and check the devices: pvs, and [lvm] in"
-        " the configuration",
+        "see what LVM says of the devices: pvs --all",
+        "which of them are used, [lvm] devices: vdsm-backup-domain config"
+        " --show",
     )
 
     @property
@@ -821,24 +905,29 @@ class WriteFailed(Caused):
     """
     The change could not be written; the old metadata is intact.
 
-    The reason tells which step failed: no space, no permission, a read-only
-    mount, an I/O error. Repair it and run the command again. Step "clean": the
-    file of another writer, metadata.new.*, cannot be removed, and a host that
-    was frozen could still put it in place of ours. Step "lock": another LVM
-    command of this host, perhaps one that hangs, has LVM's lock of the VG.
-    Step "encode": the metadata could not be read again as it was written.
+    The message tells what failed, and why: no space, no permission, a
+    read-only mount, an I/O error. Repair it and run the command again.
+    Removing the files of other writers: metadata.new.* of another writer
+    cannot be removed, and a host that was frozen could still put it in place
+    of ours. Taking LVM's lock: another LVM command of this host, perhaps one
+    that hangs, has it. Encoding: the metadata could not be read again as it
+    was written.
     """
 
     code = 970
     takes = ("domain", "step", "reason")
     msg = (
-        "Storage domain {self.domain} was not changed, {self.step} failed:"
+        "Storage domain {self.domain} was not changed, {self.doing} failed:"
         " {self.reason}"
     )
     hints = ("repair the storage and run the command again",)
 
     #: The directory of the domain, for a shell, if it is a file domain.
     directory: str = ""
+
+    @property
+    def doing(self) -> str:
+        return doing(self.step)
 
     def hint_lines(self) -> list[str]:
         lines = super().hint_lines()
@@ -847,11 +936,13 @@ class WriteFailed(Caused):
         then = "then run the command again"
         dom_md = f"{self.directory}/dom_md"
         # Also root gets it for a file that is immutable.
-        if "Operation not permitted" in self.reason:
+        if "Operation not permitted" in self.reason and not self.causes:
             lines = [
                 "see whether the file or its directory is immutable (chattr"
-                f" +i): lsattr -d {dom_md} {dom_md}/metadata",
-                *(lines if self.causes else [then]),
+                f" +i), on the server if this is a share: lsattr -d {dom_md}"
+                f" {dom_md}/metadata",
+                f"if there is an i: chattr -i {dom_md} {dom_md}/metadata",
+                then,
             ]
         if is_full(self.reason):
             lines = [
@@ -1063,7 +1154,10 @@ class UndoFailed(Error):
         "Storage domain {self.domain} is flagged although it is in use"
         " ({self.users}): undoing it failed: {self.reason}"
     )
-    hints = ("stop what uses it, or: vdsm-backup-domain clear {self.domain}",)
+    hints = (
+        "stop what uses it, or: vdsm-backup-domain clear {self.domain}"
+        " --reason TEXT",
+    )
 
 
 class OutputFailed(Error):
@@ -1126,13 +1220,7 @@ class HistoryNotFound(Error):
         if self.has_others:
             history = f"vdsm-backup-domain history {self.domain}"
             return [f"copies on this host: {history}"]
-        export = f"vdsm-backup-domain history {self.domain} --export N"
-        restore = f"vdsm-backup-domain restore {self.domain} --file FILE"
-        return [
-            "a host keeps copies of its own changes only; who has made the"
-            f" last one: vdsm-backup-domain history {self.domain}",
-            f"there: {export} >FILE; here: {restore}",
-        ]
+        return elsewhere(self.domain)
 
 
 class RestoreRefused(Error):
@@ -1177,10 +1265,10 @@ class FlagWouldBeLost(Error):
     hints = (
         "see the copies, on every host that may have changed the flag:"
         " vdsm-backup-domain history {self.domain}",
-        "and what is in each: vdsm-backup-domain history {self.domain}"
-        " --show N",
-        "then put the right one back, by its number:"
-        " vdsm-backup-domain restore {self.domain} --from N",
+        "what is in this one: vdsm-backup-domain history {self.domain} --show"
+        " {self.number}",
+        "if it is the right one: vdsm-backup-domain restore {self.domain}"
+        " --from {self.number}",
         "if that copy has no flag, and the domain is to be a backup domain:"
         " vdsm-backup-domain set {self.domain} --reason TEXT",
     )
@@ -1248,7 +1336,13 @@ class CopyUnusable(Error):
     code = 9603
     takes = ("path", "reason")
     msg = "{self.path} is no copy that can be put back: {self.reason}"
-    hints = ("export one: vdsm-backup-domain history SD --export N >FILE",)
+    hints = (
+        "export it again, on the host that keeps it: vdsm-backup-domain"
+        " history {self.sd_id} --export N >FILE",
+    )
+
+    #: UUID of the domain that it was to be for, if it is known.
+    sd_id: str = "SD"
 
 
 class FlagUndone(Error):
@@ -1274,7 +1368,7 @@ class FlagUndone(Error):
 # The lease
 
 
-class HostsLive(Error):
+class HostsLive(Overridable):
     """
     Other hosts use the domain's lockspace.
 
@@ -1291,6 +1385,7 @@ class HostsLive(Error):
     DOUBT = "; whether they are alive was not known in time"
 
     code = 974
+    option = "timeout"
     takes = ("domain", "hosts", "doubt")
     refusal = True
     msg = "Storage domain {self.domain} {self.use}{self.doubt}"
@@ -1314,7 +1409,7 @@ class HostsLive(Error):
             lines.insert(
                 0,
                 "a host that has crashed is known to be dead after 140 seconds"
-                " at most: run the command again with --timeout 180",
+                f" at most: {self.again} --timeout 180",
             )
         return lines
 
@@ -1397,7 +1492,7 @@ class SanlockFailed(Caused):
         return f"{found}; so {self.msg.format(self=self)}"
 
 
-class LeaseTimeout(Error):
+class LeaseTimeout(Overridable):
     """
     The lease was not taken within the timeout; nothing was touched.
 
@@ -1414,11 +1509,18 @@ class LeaseTimeout(Error):
         "The SDM lease of storage domain {self.domain} was not taken within"
         " {self.seconds} seconds: {self.step}"
     )
+    option = "timeout"
     hints = (
-        "allow more time: --timeout",
+        "allow more time: {self.again} --timeout {self.longer}",
         "if it was joining: another host may have the host id; let this host"
         " join by another one: [sanlock] host_id",
     )
+
+    @property
+    def longer(self) -> int:
+        """Seconds for the next try."""
+        known = isinstance(self.seconds, (int, float))
+        return max(180, 2 * int(self.seconds)) if known else 180
 
 
 class LeaseLost(Error):
@@ -1483,13 +1585,13 @@ class FlagUnknown(VmRefused):
     refusal = True
     msg = (
         "{self.vm} cannot {self.verb}, not because it is flagged: {self.disk}"
-        " {self.be} on {self.where}, whose backup flag cannot be read: error"
-        " {self.cause}, {self.reason}"
+        " {self.be} on {self.where}, whose backup flag cannot be read (error"
+        " {self.cause}: {self.reason})"
     )
     msg_lifted = (
         "{self.vm} may {self.verb}, though {self.disk} {self.be} on"
-        " {self.where}, whose backup flag cannot be read: error {self.cause},"
-        " {self.reason}"
+        " {self.where}, whose backup flag cannot be read (error {self.cause}:"
+        " {self.reason})"
     )
     hints = (
         "{self.what_next}",
@@ -1537,12 +1639,16 @@ class FormatRefused(Lifted):
     )
     hints = (
         "if the backups are to go, clear the flag first: vdsm-backup-domain"
-        " clear SD --reason TEXT",
+        " clear {self.sd} --reason TEXT",
         "to keep them, remove the domain from the engine without formatting",
     )
 
     #: As that of DomainFlagged.
     sd_id: str = ""
+
+    @property
+    def sd(self) -> str:
+        return self.sd_id or "SD"
 
 
 class PermitUnusable(Error):
@@ -1572,14 +1678,26 @@ class PermitFailed(Error):
     """
     A permit cannot be made, removed or listed.
 
-    Only root can make or remove one. The directory ([guard] permits) must
-    belong to root, and nobody else may write there.
+    The directory ([guard] permits) must belong to root, and nobody else may
+    write there. Only root can make or remove one: see 9608.
     """
 
     code = 9607
     takes = ("action", "path", "reason")
     msg = "No permit can be {self.action}: {self.path}: {self.reason}"
-    hints = ("run the command as root",)
+
+    def hint_lines(self) -> list[str]:
+        if self.said:
+            return []
+        directory = self.path
+        if directory.endswith(".json"):
+            directory = directory.rpartition("/")[0]
+        if is_full(self.reason):
+            return [f"make space there: df -h {directory}; df -i {directory}"]
+        return [
+            "the directory must be root's, and nobody else may write there:"
+            f" ls -ld {directory}"
+        ]
 
 
 class VmUnclear(Lifted):
@@ -1814,11 +1932,13 @@ class WrongUsage(Error):
 
 class NeedsRoot(Error):
     """
-    The command was started by a user who can do nothing with it.
+    This takes root, or where it only reads, the user of storage.
 
     A change of a domain needs root, who takes the lease and runs LVM. The
-    history of this host can be read by root and by the user of storage,
-    [storage] user, only. Nothing was done.
+    history of this host, block devices, and files that are closed to others
+    can be read by root and by the user of storage, [storage] user, only. A
+    permit is made by root alone. Nothing was tried. What a plain user can see
+    is shown beside this error.
     """
 
     code = 9608
@@ -1875,5 +1995,5 @@ class InternalError(Error):
     takes = ("kind", "text")
     msg = "Unexpected {self.kind}: {self.text}"
     hints = (
-        "please report it; what a domain has now: vdsm-backup-domain show SD",
+        "please report it; what the domains have now: vdsm-backup-domain list",
     )

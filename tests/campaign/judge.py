@@ -122,7 +122,6 @@ def _of_interrupt(message):
     """What it says of the change; all but the first sentence may be more."""
     said = message.partition("; ")[0].partition(":")[0]
     return {
-        "Interrupted": UNKNOWN,
         "Interrupted, and the outcome is unknown (error 982)": UNKNOWN,
         "Interrupted, nothing was changed": NOTHING,
         "Interrupted, the change was taken back": UNDONE,

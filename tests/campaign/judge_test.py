@@ -219,7 +219,7 @@ def result(changed):
         (4, error("LeaseBusy"), NOTHING),
         (1, error("OutcomeUnknown"), UNKNOWN),
         (1, error("ChangedByOther"), CHANGED),
-        (130, error("Interrupted", message="Interrupted"), UNKNOWN),
+        (130, error("Interrupted", message="Interrupted"), NONSENSE),
         (130, error("Interrupted", message=f"{CUT}nothing"), NONSENSE),
         (130, error("Interrupted", message=f"{CUT}{NONE}"), NOTHING),
         (130, error("Interrupted", message=f"{CUT}{NONE}; and so"), NOTHING),

@@ -100,18 +100,30 @@ def test_owner_of_the_directory(leased):
     assert "hint: on the server: chown 36:36" in done.err
 
 
-@pytest.mark.parametrize("name", ["dom_md/metadata", "dom_md"])
-def test_immutable(leased, name):
+@pytest.mark.parametrize(
+    "name, letter, code",
+    [
+        ("dom_md", "i", 970),
+        ("dom_md/metadata", "i", 970),
+        ("dom_md/metadata", "a", 970),
+        # By sanlock, which cannot write in it.
+        ("dom_md/ids", "i", 978),
+    ],
+)
+def test_immutable(leased, name, letter, code):
     leased.domain(sd_id=A)
     path = os.path.join(leased.mount, A, name)
-    if subprocess.run(["chattr", "+i", path]).returncode:
+    if subprocess.run(["chattr", f"+{letter}", path]).returncode:
         pytest.skip("no chattr here")
     try:
         done = leased.process("set", A, *WHY)
+        verified = leased.process("verify", A)
     finally:
-        subprocess.run(["chattr", "-i", path], check=True)
-    assert "error 970: " in done.err
-    assert done.err.count("was not changed") == 1
-    assert "hint: see whether the file or its directory is immutable" in (
-        done.err
-    )
+        subprocess.run(["chattr", f"-{letter}", path], check=True)
+    assert f"error {code}: " in done.err
+    assert done.err.count("was not changed") == (code == 970)
+    assert f"(chattr +{letter})" in done.err
+    assert f": lsattr -d {path}\n" in done.err
+    assert f": chattr -{letter} {path}\n" in done.err
+    assert f": chattr -{letter} {path}\n" in verified.out
+    assert (done.code, verified.code) == (1, 1)

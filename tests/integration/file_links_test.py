@@ -37,7 +37,9 @@ def test_link_that_hangs_is_no_change(hang, backend):
     storage = storage_on(hang.mount, backend, sd_id, timeout=RUNS_OUT)
     old = storage.read()
     hang.hang("link")
-    with pytest.raises(errors.WriteFailed, match="link failed"):
+    with pytest.raises(
+        errors.WriteFailed, match="keeping the old metadata file failed"
+    ):
         storage.write(old, flagged_lines(sd_id, "x"), no_steps)
     hang.clear()
     assert storage_on(hang.root, backend, sd_id).read() == old

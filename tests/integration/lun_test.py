@@ -31,7 +31,7 @@ def read(device, *configured, timeout=60):
     """As the guard reads it for a VM that has this device."""
     (found,) = luns.locations(block_stack.number(device))
     assert found == Location("", LUN, os.path.realpath(device), True)
-    options = SimpleNamespace(lvm_devices=list(configured))
+    options = SimpleNamespace(lvm_devices=list(configured), needs_root=None)
     return DirectReader(options).read(found, timeout)
 
 

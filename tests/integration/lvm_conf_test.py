@@ -260,7 +260,7 @@ def blocked_on(inode):
 def test_doctor_tells_how_lvm_reads(scene, lvm_conf, value):
     """It is our lvm that says so, beside the settings that we give it."""
     lvm_conf(f"global {{ use_aio = {value} }}")
-    options = SimpleNamespace(lvm_devices=scene.devices)
+    options = SimpleNamespace(lvm_devices=scene.devices, needs_root=None)
     (finding,) = lvm_io.check(options)
     assert finding.text.endswith(f"(use_aio = {value})")
 

@@ -98,12 +98,13 @@ def test_immutable(night, admin, name):
         pytest.skip("no chattr here")
     try:
         night.types(SET)
-        night.follows(
-            "immutable (chattr +i)", shown_as="----i---------e------- ..."
-        )
+        take_away = night.hint("if whoever has done that agrees")
+        night.follows("see it", shown_as="----i---------e------- ...")
+        night.types("vdsm-backup-domain verify backups-nfs")
+        night.types(take_away)
+        night.types(SET)
     finally:
         subprocess.run(["chattr", "-i", path], check=True)
-    night.types(SET)
 
 
 def test_metadata_of_root(night, admin):
@@ -134,6 +135,16 @@ def test_another_host_has_crashed(night, admin):
     other.join(admin.leases(A), 2)
     other.stop()
     night.types(f"{SET} --timeout 12")
+    found = night.hint("known to be dead after")
+    assert found.count("--timeout") == 1
+    assert found.endswith(" --timeout 180")
+
+
+def test_too_little_time(night, admin):
+    """The lockspace is not joined in a second."""
+    admin.domain(sd_id=A, name="backups-nfs")
+    night.types(f"{SET} --timeout 1")
+    night.follows("allow more time")
 
 
 def test_sanlock_is_not_running(night, admin, sanlock):

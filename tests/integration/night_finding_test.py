@@ -26,6 +26,7 @@ pytestmark = [slow_to_join, needs_sanlock, needs_other_user]
 
 NOBODY = 65534
 WHY = '--reason "nightly copies"'
+PERMIT = f"permit --vm {B} --for 2h --reason 'mail must run'"
 
 
 @needs_fuse
@@ -43,6 +44,10 @@ def test_a_mount_hangs(night, admin):
         night.follows("if it is the one that you mean")
         night.types("vdsm-backup-domain list")
         night.types("vdsm-backup-domain verify backups-nfs")
+        night.follows("if it is the one that you mean")
+        night.types("vdsm-backup-domain verify backups-NFS")
+        night.types("vdsm-backup-domain check backups-nfs")
+        night.follows("if it is the one that you mean")
         fs.clear()
 
 
@@ -79,6 +84,36 @@ def test_no_root(night, admin):
         f"vdsm-backup-domain set backups-nfs {WHY} --dry-run", user=NOBODY
     )
     night.follows("This needs root")
+    night.types(f"vdsm-backup-domain {PERMIT}", user=NOBODY)
+    night.follows("This needs root")
+    night.types(f"vdsm-backup-domain permit --vm {B} --revoke", user=NOBODY)
+    os.chown(admin.mount, *OWNER)
+    os.chmod(admin.mount, 0o700)
+    night.tell("the export is closed to others")
+    night.types("vdsm-backup-domain list", user=NOBODY)
+    night.follows("This needs root")
+    for command in ("show backups-nfs", f"show --path {admin.mount}"):
+        night.types(f"vdsm-backup-domain {command}", user=NOBODY)
+    os.chmod(admin.mount, 0o755)
+    os.chmod(os.path.join(admin.mount, A, "dom_md"), 0o700)
+    night.tell("the directory of the metadata is, too")
+    night.types("vdsm-backup-domain list", user=NOBODY)
+    night.types(f"vdsm-backup-domain check {A}", user=NOBODY)
+
+
+def test_several_at_one_place(night, admin):
+    """The mount is named, and has two domains."""
+    admin.domain(sd_id=A, name="backups-nfs")
+    admin.domain(sd_id=B, name="vms")
+    night.types(f"vdsm-backup-domain show --path {admin.mount}")
+    night.follows("name one of them")
+    night.types(f"vdsm-backup-domain check --path {admin.mount}")
+    night.follows("name one of them")
+
+
+def test_the_version(night, admin):
+    """Somebody on the phone asks for it."""
+    night.types("vdsm-backup-domain help --version")
 
 
 @pytest.fixture

@@ -52,9 +52,9 @@ def test_edited_by_hand_without_history(night, admin):
     admin.domain(sd_id=A, name="backups-nfs", **FLAGGED)
     edit(admin, b"BACKUP=True", b"BACKUP=False")
     night.types("vdsm-backup-domain show backups-nfs")
-    night.follows("copies kept on this host")
+    night.follows("who has made the last one")
     night.types(SET)
-    night.follows("put the newest one back")
+    night.types(f"vdsm-backup-domain restore {A}")
     night.follows("who has made the last one")
     night.types(
         "vdsm-backup-domain reseal backups-nfs --reason 'edited' --dry-run"
@@ -87,10 +87,19 @@ def test_metadata_is_gone(night, admin):
     night.tell("metadata is gone")
     night.types("vdsm-backup-domain show backups-nfs")
     night.types(f"vdsm-backup-domain show {A}")
-    night.follows("put a copy back")
-    night.follows("and what is in each", {"N": "1"})
-    night.types(f"vdsm-backup-domain restore {A} --from 1")
+    found = night.hint("if it is the right one")
+    night.follows("see the newest copy of this host")
+    night.types(f"vdsm-backup-domain restore {A}")
+    night.follows("what is in this one")
+    night.types(found)
     night.types(SET)
+    os.unlink(filedomain.path(admin.mount, A))
+    night.tell("metadata is gone again")
+    night.types(f"vdsm-backup-domain clear {A} --reason 'for VMs'")
+    again = night.hint("is to be a backup domain")
+    night.follows("if it is the right one")
+    night.types("vdsm-backup-domain verify backups-nfs")
+    night.types(again.replace("TEXT", "'nightly copies'"))
 
 
 def test_checksum_deleted_by_hand(night, admin):

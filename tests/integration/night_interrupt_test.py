@@ -100,3 +100,38 @@ def test_block(night, blockadmin, luns, moment, number, hint):
         return values.get("BACKUP") == "True"
 
     interrupt(night, blockadmin, "block1", moment, number, hint, is_flagged)
+
+
+@pytest.mark.parametrize("number", [INT, TERM], ids=["INT", "TERM"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "list",
+        "show backups-nfs",
+        "verify",
+        "verify backups-nfs",
+        "check backups-nfs",
+        "doctor",
+        "metrics",
+    ],
+)
+def test_what_only_reads(night, admin, line, number):
+    """A command that changes nothing."""
+    admin.domain(sd_id=A, name="backups-nfs")
+    done = night.types(
+        f"vdsm-backup-domain {line}", interrupted=(number, "read")
+    )
+    assert done.returncode == 128 + number
+    assert "error 991: Interrupted, nothing was changed\n" in done.stderr
+
+
+def test_a_permit(night, admin):
+    """It takes a moment, and is made then or not at all."""
+    permit = f"vdsm-backup-domain permit --vm {A}"
+    done = night.types(
+        f"{permit} --for 2h --reason 'mail must run'",
+        interrupted=(INT, "permit"),
+    )
+    assert done.returncode == 0
+    assert "Interrupted" not in done.stderr
+    night.types("vdsm-backup-domain permit --list")

@@ -8,6 +8,7 @@ from tests.support.hooks.needs import (
     needs_sanlock,
     slow_to_join,
 )
+from tests.support.storage import harms
 from tests.support.storage.blocktools import needs_block
 
 pytest_plugins = [
@@ -20,6 +21,7 @@ pytest_plugins = [
 pytestmark = [slow_to_join, needs_block, needs_sanlock, needs_other_user]
 
 SET = 'vdsm-backup-domain set block1 --reason "nightly copies"'
+NOBODY = 65534
 TAG = "RHAT_storage_domain"
 
 
@@ -92,7 +94,7 @@ def test_a_replica_beside_its_origin(night, blockadmin, luns):
     night.types(f"vdsm-backup-domain show {luns.sd_id}")
     by_uuid = SET.replace("block1", luns.sd_id)
     night.types(f"{by_uuid} --accept-origin")
-    night.follows("look at each", {"DEV": copies[0]})
+    night.follows("look at each")
     blockadmin.configure(devices=", ".join(copies))
     night.tell("the origin is disconnected: the site is lost")
     night.types("vdsm-backup-domain show block1")
@@ -108,3 +110,41 @@ def test_a_device_that_is_gone(night, blockadmin, luns):
     night.types("vdsm-backup-domain list")
     night.types("vdsm-backup-domain show block1")
     night.types(f"vdsm-backup-domain show {luns.sd_id}")
+
+
+def test_a_lun_that_somebody_has_partitioned(night, blockadmin, luns):
+    """It was to be another one. LVM does not use it any more."""
+    harms.partitioned(luns.devices[0])
+    night.types("vdsm-backup-domain list")
+    night.types(f"vdsm-backup-domain show {luns.sd_id}")
+    night.types("vdsm-backup-domain show block1")
+    night.types(f"vdsm-backup-domain verify --device {luns.devices[0]}")
+    night.types(f"vdsm-backup-domain show --device {luns.devices[0]}")
+    take_away = night.hint("no VM has this LUN")
+    night.follows("see what is there", shown_as="... dos ... LVM2_member ...")
+    night.types(take_away.replace(" --backup", ""), shown_as="... 55 aa ...")
+    night.types(SET)
+
+
+def test_one_of_two_that_somebody_has_partitioned(night, blockadmin, luns):
+    """The VG's metadata is on the other one."""
+    harms.partitioned(luns.devices[1])
+    night.types(SET)
+    night.follows("if they are connected")
+
+
+def test_no_root(night, blockadmin, luns):
+    """Somebody who is not root, where there are LUNs."""
+    for command in (
+        "list",
+        "show block1",
+        f"show {luns.sd_id}",
+        "verify block1",
+        f"verify {luns.sd_id}",
+        f"check {luns.sd_id}",
+        f"show --device {luns.devices[0]}",
+    ):
+        night.types(f"vdsm-backup-domain {command}", user=NOBODY)
+        assert "error 9608: This needs root: sudo " in night.said
+        assert f" {command}\n" in night.said
+    night.follows("This needs root")

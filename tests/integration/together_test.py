@@ -85,7 +85,9 @@ class Scene:
 
     def answers(self, locations, together=True, timeout=TIMEOUT):
         """{Location: (lines, error as text)}"""
-        options = SimpleNamespace(lvm_devices=self.other.devices)
+        options = SimpleNamespace(
+            lvm_devices=self.other.devices, needs_root=None
+        )
         known = locations if together else ()
         reader = DirectReader(options, self.sysfs, known)
         jobs = Jobs(
@@ -163,7 +165,7 @@ def test_domains_that_are_found_on_all_devices(scene, commands):
     """None has an active LV."""
     there = Location(scene.other.sd_id, BLOCK)
     away = Location("0c6bf0d4-2f5e-4d6e-8d0a-51a3c74b1101", BLOCK)
-    options = SimpleNamespace(lvm_devices=scene.other.devices)
+    options = SimpleNamespace(lvm_devices=scene.other.devices, needs_root=None)
     reader = DirectReader(options, "/nonexistent", [there, away])
     assert "BACKUP=True" in reader.read(there, TIMEOUT)
     with pytest.raises(errors.DomainNotFound):

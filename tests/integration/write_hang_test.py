@@ -77,5 +77,5 @@ def test_fsync_of_the_directory_that_fails(hang, backend, held):
     with pytest.raises(Unsettled) as e:
         domain.write(held)
     assert e.value.ended and not e.value.failed
-    assert e.value.cause.startswith("confirm failed: fsync of ")
+    assert e.value.cause.startswith("confirming the new metadata failed: ")
     assert domain.read() == domain.new

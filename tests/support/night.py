@@ -37,7 +37,7 @@ WRITES = os.environ.get("NIGHT") == "write"
 # Programs that a hint may name.
 _PROGRAMS = (
     *(PROGRAM, "sudo", "vgimport", "vgchange", "chattr", "lsattr", "chown"),
-    *("systemctl", "mount", "df", "vgrename"),
+    *("systemctl", "mount", "df", "vgrename", "wipefs"),
 )
 _COMMAND = re.compile(rf"(?:^|[ :])((?:{'|'.join(_PROGRAMS)}) .*)")
 
@@ -78,12 +78,16 @@ exec {python} -m vdsm_backup --config {config} "$@"
 
 
 class Night:
-    """What one test types, and what is shown."""
+    """
+    What one test types, and what is shown.
+
+    said: what the last command has said, as it was.
+    """
 
     def __init__(self, directory, title, about):
         self._bin = os.path.join(directory, "bin")
         self._names = []
-        self._said = ""
+        self.said = ""
         self._text = [f"== {title}", about]
         self._host = None
         self._root = ROOT
@@ -144,7 +148,7 @@ class Night:
             input="",
             **({} if user is None else as_user(user)),
         )
-        self._said = done.stdout + done.stderr
+        self.said = done.stdout + done.stderr
         out = done.stdout.splitlines()
         err = [f"! {s}".rstrip() for s in done.stderr.splitlines()]
         if shown_as is not None:
@@ -156,13 +160,13 @@ class Night:
 
     def hint(self, beginning):
         """The only command that hints of the last command say so."""
-        found = [line for line in self._said.splitlines() if beginning in line]
+        found = [line for line in self.said.splitlines() if beginning in line]
         commands = {
             command[1]
             for line in found
             if (command := _COMMAND.search(line.split(beginning, 1)[1]))
         }
-        assert len(commands) == 1, (beginning, self._said)
+        assert len(commands) == 1, (beginning, self.said)
         return commands.pop()
 
     def follows(self, beginning, words=None, **settings):

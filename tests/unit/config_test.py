@@ -61,6 +61,26 @@ def test_user(tmp_path, text, uid):
     assert load(tmp_path, f"[storage]\nuser = {text}\n").uid == uid
 
 
+@pytest.mark.parametrize(
+    "command, number, needed",
+    [
+        ("vdsm-backup-domain list", 65534, True),
+        # The user of storage runs LVM by sudo.
+        ("vdsm-backup-domain list", 36, False),
+        # A hook, or root.
+        ("", 65534, False),
+        ("", 0, False),
+    ],
+)
+def test_who_needs_root(tmp_path, monkeypatch, command, number, needed):
+    options = load(tmp_path, "")
+    options.command = command
+    monkeypatch.setattr(os, "getuid", lambda: number)
+    assert isinstance(options.needs_root, errors.NeedsRoot) is needed
+    if needed:
+        assert str(options.needs_root).endswith(f": sudo {command}")
+
+
 def test_drop_ins_win_in_sorted_order(tmp_path):
     options = load(
         tmp_path,

@@ -77,7 +77,7 @@ def test_metadata_that_we_could_not_read_is_not_written(host, sd):
     before = os.path.getsize(sd[1])
     reason = "y" * 900
     text = refused(errors.WriteFailed, host.set_backup, sd[0], True, reason)
-    assert "encode failed" in text
+    assert "encoding the new metadata failed" in text
     assert os.path.getsize(sd[1]) == before
 
 

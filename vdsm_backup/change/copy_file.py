@@ -50,4 +50,6 @@ def require_domain(copy: Copy, path: str, sd_id: str) -> None:
     if found is not None:
         has = f"has the SDUUID {printable(found)}"
     reason = f"its metadata {has}, and not {sd_id}"
-    raise errors.CopyUnusable(printable(path), reason)
+    error = errors.CopyUnusable(printable(path), reason)
+    error.sd_id = sd_id
+    raise error

@@ -135,7 +135,8 @@ def _lead(
         try:
             message = channel.receive(timeout)
         except Timeout:
-            cause = f"{step} did not end within {timeout:g} seconds"
+            what = errors.doing(step) if committed else "it"
+            cause = f"{what} did not end within {timeout:g} seconds"
             raise _unfinished(storage, step, cause, committed)
         if message is None:
             cause = "the writer process was killed"
@@ -179,7 +180,7 @@ def _unsettled(error: errors.Error, step: str) -> Unsettled:
         # storage will not carry the call out later.
         cause = error.reason
         if error.step != "commit":
-            cause = f"{error.step} failed: {cause}"
+            cause = f"{error.doing} failed: {cause}"
         return Unsettled(cause, ended=True, failed=error.step == "commit")
     cause = str(error)
     if isinstance(error, errors.OutcomeUnknown):

@@ -49,6 +49,7 @@ What commands have in common:
     interruption.py a change that is interrupted, or fails
     completion.py   what the completion of the shell knows of domains
     diagnosis.py    why sanlock, or a write, has failed on a domain
+    copies.py       which copy there is of metadata that is damaged
     comparison.py   a kept copy beside the metadata that it replaces
     wiring.py       the real world for the layers below, put together
     tidying.py      what runs leave behind on this host

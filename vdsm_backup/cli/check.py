@@ -6,6 +6,8 @@ any VM.
 
 from __future__ import annotations
 
+import errno
+import os
 import time
 from typing import TYPE_CHECKING, Optional
 
@@ -51,7 +53,8 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     """
     Returns REFUSED if the guard would refuse the operation.
 
-    Raises WrongUsage if --domxml cannot be read, and what target.one() does.
+    Raises WrongUsage if --domxml cannot be read, NeedsRoot, and what
+    target.one() does.
     """
     if args.domxml:
         verdict, found, notes = _check_vm(args, options, ui)
@@ -59,6 +62,7 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
         become_user(options)
         choose.start_reader(options.ioprocess)
         verdict, notes = _check_domain(args, options, ui)
+        _require_answer(verdict, options)
         found = _refusals(verdict, "A VM")
     if ui.as_json:
         ui.json(
@@ -95,6 +99,7 @@ def _check_vm(
         return verdict, [_refusal(e, None, None, verdict, unclear)], []
     become_user(options)
     verdict = guarded.verdict(args.operation, deadline, ui.waits_for)
+    _require_answer(verdict, options)
     vm = f"VM {machine.name or machine.uuid or 'unknown'}"
     verdict, notes = _with_permit(verdict, vm, machine.uuid, options)
     return verdict, _refusals(verdict, vm, machine.uuid), notes
@@ -154,6 +159,18 @@ def _check_domain(
     # A storage that was found gives up by its own timeout, before that.
     deadline = _deadline(options) + discovery.GRACE
     return guard.verdict(args.operation, wanted, deadline), notes
+
+
+def _require_answer(verdict: Verdict, options: Config) -> None:
+    """
+    Raises NeedsRoot where a flag is closed to us, and not to the guard: that
+    is root or the configured user.
+    """
+    closed = os.strerror(errno.EACCES)
+    for found in verdict.findings:
+        is_ours = isinstance(found.error, errors.NeedsRoot)
+        if options.needs_root and (is_ours or closed in str(found.error)):
+            raise options.needs_root
 
 
 def _deadline(options: Config) -> float:

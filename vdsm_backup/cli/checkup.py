@@ -56,10 +56,16 @@ _VDSM = (config.OVIRT_IDS["vdsm"], config.OVIRT_IDS["kvm"])
 class Checkup:
     """findings: those of all checks that were made."""
 
-    def __init__(self, path: str | None, debug: bool, ui: UI) -> None:
-        """path: of --config, or None. debug: show traces of faults."""
+    def __init__(
+        self, path: str | None, debug: bool, ui: UI, typed: str = ""
+    ) -> None:
+        """
+        path: of --config, or None. debug: show traces of faults. typed: see
+            Config.command.
+        """
         self.findings: list[checks.Finding] = []
         self._path = path
+        self._typed = typed
         self._ui = ui
         self._trace = ui.trace if debug else lambda text: None
 
@@ -86,10 +92,12 @@ class Checkup:
 
     def _configuration(self) -> Config | None:
         try:
-            return config.load(self._path)
+            options = config.load(self._path)
         except errors.ConfigInvalid as e:
             self.findings.append(settings.unusable(e))
             return None
+        options.command = self._typed
+        return options
 
     def _of_host(self, user: tuple[int, int]) -> installed.Package:
         python = installed.PYTHON

@@ -23,7 +23,7 @@ def run(args: argparse.Namespace, options: None, ui: UI) -> Exit:
     Returns FAILED if any check found something bad; else PARTLY if something
     could not be looked at.
     """
-    checkup = Checkup(args.config, args.debug, ui)
+    checkup = Checkup(args.config, args.debug, ui, args.typed)
     if args.vdsm:
         checkup.plugin_only()
     else:

@@ -71,7 +71,9 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     if args.all:
         return _all(history, ui)
     kept = _kept(history)
-    ids = [target.uuid_of(sd, kept, options, ui.waits_for) for sd in args.sd]
+    ids = [
+        target.uuid_of(sd, args, kept, options, ui.waits_for) for sd in args.sd
+    ]
     if len(ids) > 1:
         return _several(history, list(dict.fromkeys(ids)), ui)
     (sd_id,) = ids

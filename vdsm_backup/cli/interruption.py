@@ -6,6 +6,7 @@ interrupts it is told whether the domain was changed.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 from typing import TYPE_CHECKING
 
@@ -20,8 +21,9 @@ from vdsm_backup.processes import signals
 from vdsm_backup.text import is_uuid, printable
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Iterator
+
+_UNKNOWN = ", and the outcome is unknown (error 982)"
 
 
 @contextlib.contextmanager
@@ -50,9 +52,21 @@ def told(args: argparse.Namespace, reason: str = "") -> Iterator[Attempt]:
     except Exception as e:
         signals.ignore_ends()
         if isinstance(e, errors.Overridable):
-            e.again = target.again(args, attempt.sd_id, with_path=True)
+            without = {**vars(args), e.option: None}
+            given = argparse.Namespace(**without)
+            e.again = target.again(given, attempt.sd_id, with_path=True)
         _tell(attempt, e, args)
         raise
+
+
+def unknown(
+    args: argparse.Namespace, interrupt: KeyboardInterrupt
+) -> errors.Interrupted:
+    """Of a signal that came when told() dealt with another end."""
+    error = errors.Interrupted(_UNKNOWN)
+    error.number = signals.number_of(interrupt)
+    error.next_step = f"look: {target.show(args, '')}"
+    return error
 
 
 def _tell(
@@ -83,7 +97,7 @@ def _error(
 
 def _state(attempt: Attempt, args: argparse.Namespace) -> str:
     if not attempt.is_known:
-        return ", and the outcome is unknown (error 982)"
+        return _UNKNOWN
     if not attempt.changes:
         return ", nothing was changed"
     if attempt.changes > 1:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 
-from vdsm_backup.cli import completion, layout, objects, output
+from vdsm_backup.cli import completion, copies, layout, objects, output
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.cli.survey import Survey, domain_of
 from vdsm_backup.fileio import choose
@@ -56,6 +56,7 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     listing = _Listing(args.flagged)
     if ui.as_json:
         answers = survey.all()
+        copies.tell([answer.error for answer in answers], options)
         found = listing.add([*answers, *_left_out(sources)])
         domains = [entry.domain for entry in found]
         notes = _notes(sources) + completion.keep(listing.names, options)

@@ -57,7 +57,7 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
         first = _text(args.since)
         found = [entry for entry in found if entry["time"] >= first]
     if args.sd:
-        is_meant = _meant(args.sd, found, copies, options, ui)
+        is_meant = _meant(args, found, copies, options, ui)
         found = [entry for entry in found if is_meant(entry)]
     if args.vm:
         found = [entry for entry in found if entry["vm_id"] == args.vm]
@@ -88,14 +88,14 @@ def _copies(history: History) -> tuple[list[Copy], list[errors.Error]]:
 
 
 def _meant(
-    sd: str,
+    args: argparse.Namespace,
     found: Sequence[LogEntry],
     copies: Iterable[Copy],
     options: Config,
     ui: UI,
 ) -> Callable[[LogEntry], bool]:
     """Whether an entry is of the domain that SD means."""
-    sd = target.plain(sd)
+    sd = target.plain(args.sd)
     if is_uuid(sd):
         return lambda entry: entry["domain"] == sd
     short = sd.lower() if begins_uuid(sd.lower()) else None
@@ -118,7 +118,7 @@ def _meant(
     lost = any(e["name"] == sd and not e["domain"] for e in found)
     if not (ids or lost):
         kept = {copy.domain for copy in copies}
-        ids = {target.uuid_of(sd, kept, options, ui.waits_for)}
+        ids = {target.uuid_of(sd, args, kept, options, ui.waits_for)}
     if ids:
         ui.notes([f"{printable(sd)} is storage domain {min(ids)}"])
     return lambda entry: (

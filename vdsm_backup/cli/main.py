@@ -100,38 +100,63 @@ def _command(argv: list[str], ui: output.UI) -> Exit:
     args = parser.parse(argv, ui.width)
     ui.as_json = args.json
     ui.verbose = args.verbose
+    args.typed = _typed(argv)
     module = importlib.import_module(f"vdsm_backup.cli.{args.module}")
     options = None
     if args.on_host:
         options = config.load(args.config)
+        options.command = args.typed
         if args.needs_root:
-            _require_root(argv, args, options)
+            _require_root(args, options)
         if args.changes and not args.dry_run:
             make_directories(options)
         if args.becomes_user:
             become_user(options)
-    return module.run(args, options, ui)
+    try:
+        return module.run(args, options, ui)
+    except errors.Restorable as e:
+        from vdsm_backup.cli import copies
+
+        if options:
+            copies.tell([e], options)
+        raise
+    except KeyboardInterrupt as e:
+        if args.changes and e.__context__:
+            # A change was about to end in another way.
+            from vdsm_backup.cli import interruption
+
+            signals.ignore_ends()
+            raise interruption.unknown(args, e)
+        raise
 
 
 def _interrupted(interrupt: KeyboardInterrupt) -> errors.Interrupted:
-    """Of a command that has changed nothing, or does not say so itself."""
-    error = errors.Interrupted("")
+    """
+    Of a command that only reads, or that has not begun with its change. What
+    comes later, interruption.py tells of.
+    """
+    error = errors.Interrupted(", nothing was changed")
     error.number = signals.number_of(interrupt)
     return error
 
 
-def _require_root(
-    argv: list[str], args: argparse.Namespace, options: config.Config
-) -> None:
+def _typed(argv: list[str]) -> str:
+    """The command for a shell. "" if root has typed it, who needs no sudo."""
+    if os.getuid() == 0:
+        return ""
+    import shlex
+
+    return shlex.join([parser.PROGRAM, *argv])
+
+
+def _require_root(args: argparse.Namespace, options: config.Config) -> None:
     """
     Raise NeedsRoot, unless root has started us, or the user of storage: the
     former can become the latter. To say who makes a change takes root.
     """
     users = {0} if getattr(args, "by", None) else {0, options.uid}
     if os.getuid() not in users:
-        import shlex
-
-        raise errors.NeedsRoot(shlex.join([parser.PROGRAM, *argv]))
+        raise errors.NeedsRoot(args.typed)
 
 
 def _misused(error: errors.WrongUsage, argv: list[str], ui: output.UI) -> Exit:

@@ -235,7 +235,7 @@ def build(
         )
         for option in command.options:
             sub.add_argument(*option.names, **option.settings)
-        sub.add_common()
+        sub.add_common(with_version=not command.module)
         sub.set_defaults(
             module=command.module,
             changes=command.changes,

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Optional, TypedDict
 
 from vdsm_backup import errors
@@ -12,6 +13,7 @@ from vdsm_backup.cli.schema import ErrorObject
 from vdsm_backup.guard import permit_files, permits
 from vdsm_backup.host import caller
 from vdsm_backup.metadata import flag
+from vdsm_backup.processes import signals
 from vdsm_backup.text import printable
 
 if TYPE_CHECKING:
@@ -42,11 +44,15 @@ class PermitObject(TypedDict):
 
 def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     """
-    Raises InvalidReason and PermitFailed. Of --list returns DONE, whatever the
-    permits are worth.
+    Raises NeedsRoot, InvalidReason and PermitFailed. Of --list returns DONE,
+    whatever the permits are worth.
     """
     if args.list:
         return _list(options, ui)
+    if os.geteuid() != 0:
+        raise errors.NeedsRoot(args.typed)
+    # It takes a moment. Then nobody has to ask whether it was done.
+    signals.ignore_ends()
     by = flag.changed_by(*caller.user_and_host())
     if args.revoke:
         return _revoke(args.vm, by, options, ui)

@@ -9,7 +9,15 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from vdsm_backup import errors
-from vdsm_backup.cli import layout, objects, output, readings, target, wiring
+from vdsm_backup.cli import (
+    copies,
+    layout,
+    objects,
+    output,
+    readings,
+    target,
+    wiring,
+)
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.cli.readings import Reading
 from vdsm_backup.cli.schema import DomainObject
@@ -62,6 +70,7 @@ def _several(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
             shown = _look(args, sd, options, ui)
         except errors.Error as e:
             code = Exit.FAILED
+            copies.tell([e], options)
             entries.append(_not_shown(sd, e))
             if not ui.as_json:
                 ui.failure(e)
@@ -133,6 +142,7 @@ def _look(
     if one.device and hazard and hazard.misses_pvs:
         # Of one LUN nobody expects the whole VG.
         reading = reading._replace(hazard=None)
+    copies.tell(reading.problems, options)
     domain = objects.domain_object(reading)
     domain["notes"] += output.failure_notes(failures)
     return _Shown(domain, reading, found)

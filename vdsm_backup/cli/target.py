@@ -44,6 +44,10 @@ _FLAGS = (
 )
 
 
+# Of options with a default, what is meant if nothing is said.
+_UNSAID = {"operation": "run"}
+
+
 def plain(sd: str) -> str:
     """
     SD, in lower case if it is a UUID. A UUID means the same in upper case,
@@ -108,7 +112,7 @@ def to_change(
         try:
             return _search(search, args.sd, patient=True, command=command)
         except errors.DomainUncertain as e:
-            e.command = again(args, e.sd_id)
+            by_uuid(e, args)
             raise
     storage = _one_of(found, args)
     storage.twins, failures = search.twins(storage)
@@ -154,11 +158,12 @@ def again(
     """
     words = [PROGRAM, args.command, sd_id or args.sd]
     names = ["reason", "by", "number", "file", "timeout", "config"]
+    names += ["operation", "show", "export"]
     if with_path:
-        names.append("path")
+        names += ["path", "device"]
     for name in names:
         value = getattr(args, name, None)
-        if value is not None:
+        if value not in (None, _UNSAID.get(name)):
             option = "from" if name == "number" else name
             # Behind a space what begins with "-" is taken for an option.
             given = [f"--{option}", f"{value}"]
@@ -178,19 +183,26 @@ def show(args: argparse.Namespace, sd_id: str) -> str:
     return shlex.join(words)
 
 
-def uuid_of(sd: str, kept: Iterable[str], options: Config, slow: Slow) -> str:
+def uuid_of(
+    sd: str,
+    args: argparse.Namespace,
+    kept: Iterable[str],
+    options: Config,
+    slow: Slow,
+) -> str:
     """
     The UUID of the domain. A UUID, or its beginning, may be that of a domain
     that is gone; a name or a place needs the domain.
 
-    kept: UUIDs of domains that may be gone.
+    args: those of the command. kept: UUIDs of domains that may be gone.
 
     Raises what one() does, if SD is no UUID.
     """
     sd = plain(sd)
     if is_uuid(sd):
         return sd
-    args = argparse.Namespace(sd=sd, path=None, device=None)
+    only = {"sd": sd, "path": None, "device": None}
+    args = argparse.Namespace(**{**vars(args), **only})
     try:
         return one(args, options, slow)[0].sd_id
     except (errors.DomainNotFound, errors.DomainUnseen):
@@ -255,9 +267,19 @@ def one(
     finder = discovery.Discovery(options, slow)
     args = by_place(args, options)
     found = at_path_or_device(args, finder)
-    if found is None:
+    if found is not None:
+        return _one_of(found, args), []
+    try:
         return _search(finder, args.sd)
-    return _one_of(found, args), []
+    except errors.DomainUncertain as e:
+        by_uuid(e, args)
+        raise
+
+
+def by_uuid(error: errors.DomainUncertain, args: argparse.Namespace) -> None:
+    """Add the next step, for a command other than `show`: with the UUID."""
+    if args.command != "show":
+        error.command = again(args, error.sd_id)
 
 
 def _one_of(found: Found, args: argparse.Namespace) -> Storage:
@@ -274,8 +296,12 @@ def _one_of(found: Found, args: argparse.Namespace) -> Storage:
         ids = [storage.sd_id for storage in storages]
         ids += [failure.sd_id or failure.source for failure in failures]
         subject = f"The domain in {_path_or_device(args)}"
-        error = errors.AmbiguousDomain(subject, listed(ids))
-        error.way_out = "name one of them by its UUID: SD"
+        error = errors.AmbiguousDomain(subject, listed(sorted(ids)))
+        known = min(filter(is_uuid, ids), default="UUID")
+        error.way_out = (
+            "name one of them by its UUID:"
+            f" {again(args, known, with_path=True)}"
+        )
         raise error
     return storages[0]
 

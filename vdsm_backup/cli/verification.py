@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
-from vdsm_backup.cli import objects, wiring
+from vdsm_backup.cli import copies, objects, wiring
 from vdsm_backup.cli.readings import Reading
 from vdsm_backup.storage.meant import ambiguous
 from vdsm_backup.storage.sources import Failure, Sources
@@ -37,7 +37,16 @@ _UNREADABLE = (
     errors.LvmFailed,
     errors.DomainUncertain,
     errors.DomainUnseen,
+    errors.NeedsRoot,
 )
+
+# What is said of an argument that means no domain, or several.
+_MEANS_NONE: dict[type[errors.Error], str] = {
+    errors.DomainUncertain: "not certain",
+    errors.DomainUnseen: "not found",
+    errors.DomainNotFound: "not found",
+    errors.AmbiguousDomain: "not unique",
+}
 
 # Mounts and devices that are named to people: a host may have hundreds.
 _SHOWN = 10
@@ -72,6 +81,14 @@ class Verified:
         if all(map(is_unreadable, self.problems)):
             return "unreadable"
         return "wrong"
+
+    @property
+    def outcome(self) -> str:
+        """The state; or of an argument that means no domain, why, in words."""
+        if self.place is None and self.problems:
+            kind = type(self.problems[0])
+            return _MEANS_NONE.get(kind, self.state)
+        return self.state
 
     @property
     def sort_key(self) -> tuple[bool, str, str]:
@@ -150,7 +167,10 @@ def checked(
     """
     history = wiring.make_history(options)
     all_findings = domains.check(found, options, history, slow)
-    return [_verified(*pair) for pair in zip(found, all_findings)]
+    verified = [_verified(*pair) for pair in zip(found, all_findings)]
+    for one in verified:
+        copies.tell(one.problems, options)
+    return verified
 
 
 def _verified(reading: Reading, findings: Findings) -> Verified:
@@ -176,7 +196,7 @@ def _failed(failure: Failure, options: Config) -> Verified:
     problems = [failure.error]
     name = os.path.basename(failure.source)
     if failure.kind != "file" or not is_uuid(name):
-        return Verified(None, None, failure.source, problems)
+        return Verified(failure.sd_id, None, failure.source, problems)
     # What another user than VDSM may not do says nothing of VDSM.
     as_vdsm = os.geteuid() == options.uid
     if as_vdsm and os.strerror(errno.EACCES) in str(failure.error):

@@ -8,7 +8,14 @@ import os
 from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
-from vdsm_backup.cli import layout, objects, output, readings, target
+from vdsm_backup.cli import (
+    copies,
+    layout,
+    objects,
+    output,
+    readings,
+    target,
+)
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.cli.survey import Survey
 from vdsm_backup.cli.verification import (
@@ -122,10 +129,12 @@ def _by_sd(
             return _verify(place, options, ui).all
         except errors.Error as e:
             return [Verified(None, sd, None, [e])]
-    return [_searched(sd, options, ui)]
+    return [_searched(sd, one, options, ui)]
 
 
-def _searched(sd: str, options: Config, ui: UI) -> Verified:
+def _searched(
+    sd: str, args: argparse.Namespace, options: Config, ui: UI
+) -> Verified:
     discovery = Discovery(options, ui.waits_for)
     sd_id = target.plain(sd)
     try:
@@ -138,6 +147,9 @@ def _searched(sd: str, options: Config, ui: UI) -> Verified:
             return of_stray(meant[0])
         return Verified(sd_id if is_uuid(sd_id) else None, sd, None, [e])
     except errors.Error as e:
+        if isinstance(e, errors.DomainUncertain):
+            target.by_uuid(e, args)
+        copies.tell([e], options)
         return Verified(sd_id if is_uuid(sd_id) else None, sd, None, [e])
     (verified,) = checked([_read(storage, ui)], options, ui.waits_for)
     verified.notes += output.failure_notes(failures)
@@ -166,8 +178,8 @@ def _text(verified: Verified) -> list[str]:
     """The lines for people."""
     name, sd_id = verified.name, verified.sd_id
     subject = sd_id or printable(name or verified.place or "")
-    first = f"{subject}: {verified.state}"
-    if sd_id and name:
+    first = f"{subject}: {verified.outcome}"
+    if sd_id and name and name != sd_id:
         first += f", {printable(name)}"
     texts = []
     for problem in verified.problems:

@@ -134,6 +134,19 @@ _NO_PV = {
 }
 
 
+def rejected(text: str) -> dict[str, str]:
+    """
+    {name of a device: why}, of the devices that left_out() has "" for. A PV
+    may be there nevertheless, and something else over it, or beside it.
+    """
+    empty = [name for name, message in left_out(text).items() if not message]
+    return {
+        match["name"]: match["why"].strip()
+        for match in _REASON.finditer(text)
+        if match["name"] in empty
+    }
+
+
 # The reasons for which a device is no PV here, whatever is on it.
 _NEVER_A_PV = (
     "device type is unknown",
@@ -215,13 +228,14 @@ def _require_whole(row: Row, duplicate: bool) -> None:
             raise ValueError(f"a row has no {field}: {row}")
 
 
-def _pv(row: Row) -> Pv:
+def _pv(row: Row, others: Sequence[str]) -> Pv:
     missing = _is(row, "pv_missing", "missing")
     return Pv(
         name=UNKNOWN if missing else row["pv_name"],
         uuid=row["pv_uuid"],
         missing=missing,
         has_metadata=int(row["pv_mda_used_count"] or 0) > 0,
+        others=tuple(others),
     )
 
 
@@ -232,7 +246,7 @@ def _vg(rows: Sequence[Row], duplicates: Mapping[str, list[str]]) -> Vg:
     duplicates: {UUID of a PV: devices that lvm did not choose for it}, also
         of PVs of other VGs.
     """
-    pvs = tuple(_pv(row) for row in rows)
+    pvs = tuple(_pv(row, duplicates.get(row["pv_uuid"], ())) for row in rows)
     first = rows[0]
     return Vg(
         name=first["vg_name"],
@@ -242,7 +256,5 @@ def _vg(rows: Sequence[Row], duplicates: Mapping[str, list[str]]) -> Vg:
         system_id=first["vg_systemid"],
         lock_type=first["vg_lock_type"],
         pvs=pvs,
-        duplicates=tuple(
-            name for pv in pvs for name in duplicates.get(pv.uuid, ())
-        ),
+        duplicates=tuple(name for pv in pvs for name in pv.others),
     )

@@ -6,6 +6,7 @@ The VGs that a scan found, and which of them may be used. Pure.
 from __future__ import annotations
 
 from collections import namedtuple
+from types import MappingProxyType
 
 from vdsm_backup import errors
 
@@ -20,14 +21,20 @@ DOMAIN_TAG = "RHAT_storage_domain"
 # VDSM's prefix of the tags with metadata: lib/vdsm/storage/blockSD.py.
 _METADATA_TAG = "MDT_"
 
+# How tags of VDSM begin.
+TAGS = (DOMAIN_TAG, _METADATA_TAG)
 
-class Pv(namedtuple("Pv", "name uuid missing has_metadata")):
+
+class Pv(
+    namedtuple("Pv", "name uuid missing has_metadata others", defaults=[()])
+):
     """
     A PV of a VG.
 
     name: its device; of a PV that is missing, "[unknown]".
     missing: whether the VG has the PV, and no device here does.
     has_metadata: whether lvm uses a metadata area on it.
+    others: devices with the same PV that lvm did not choose.
     """
 
     __slots__ = ()
@@ -35,6 +42,7 @@ class Pv(namedtuple("Pv", "name uuid missing has_metadata")):
     uuid: str
     missing: bool
     has_metadata: bool
+    others: tuple[str, ...]
 
 
 class Vg(
@@ -71,8 +79,7 @@ class Vg(
     @property
     def is_foreign(self) -> bool:
         """Whether it has no tag of VDSM, so that it is no broken domain."""
-        ours = (DOMAIN_TAG, _METADATA_TAG)
-        return not any(tag.startswith(ours) for tag in self.tags)
+        return not any(tag.startswith(TAGS) for tag in self.tags)
 
     @property
     def devices(self) -> list[str]:
@@ -92,6 +99,27 @@ class Vg(
             "duplicate PVs, a replica beside its origin: "
             f"{self._all_devices()}"
         )
+
+    def require_certain(self) -> None:
+        """Raises VolumeGroupUnsafe where there is an ambiguity()."""
+        reason = self.ambiguity()
+        if not reason:
+            return
+        error = errors.VolumeGroupUnsafe(self.name, reason)
+        for pv in self._readable:
+            if pv.others:
+                error.each = (pv.name, *pv.others)
+        raise error
+
+    @property
+    def device(self) -> str:
+        """One by which lvm finds the VG, without others; "" if none is."""
+        return next((pv.name for pv in self._readable), "")
+
+    @property
+    def _readable(self) -> list[Pv]:
+        """The PVs that tell of the VG: on others lvm finds no VG."""
+        return [pv for pv in self.pvs if pv.has_metadata and not pv.missing]
 
     def _all_devices(self) -> str:
         return ", ".join([*self.devices, *self.duplicates])
@@ -128,12 +156,18 @@ class Vg(
 def vg_of(described: Mapping[str, Any]) -> Vg:
     """The Vg that Vg.describe() has described."""
     more = {name: tuple(described[name]) for name in ("tags", "duplicates")}
-    more["pvs"] = tuple(Pv(**pv) for pv in described["pvs"])
+    more["pvs"] = tuple(
+        Pv(**{**pv, "others": tuple(pv["others"])}) for pv in described["pvs"]
+    )
     return Vg(**{**described, **more})
 
 
 class Scan(
-    namedtuple("Scan", "vgs unread no_pv without_areas", defaults=((), ()))
+    namedtuple(
+        "Scan",
+        "vgs unread no_pv without_areas rejected",
+        defaults=((), (), MappingProxyType({})),
+    )
 ):
     """
     What lvm found on all its devices at one time.
@@ -144,6 +178,8 @@ class Scan(
     no_pv: the devices that were read and are no PV.
     without_areas: those of `unread` that are a part of a VG of which another
         part is not here, and were not made by VDSM.
+    rejected: {device: why} of those of `no_pv` that lvm has not searched for a
+        PV, since it has found something else.
     """
 
     __slots__ = ()
@@ -151,6 +187,7 @@ class Scan(
     unread: dict[str, errors.Error]
     no_pv: Sequence[str]
     without_areas: Sequence[str]
+    rejected: Mapping[str, str]
 
     @property
     def is_complete(self) -> bool:
@@ -189,11 +226,12 @@ class Scan(
             raise errors.DomainNotFound(name)
         if len(found) > 1:
             places = "; ".join(f"{vg.found_at} ({vg.uuid})" for vg in found)
-            raise errors.AmbiguousDomain(name, places)
+            error = errors.AmbiguousDomain(name, places)
+            error.show([("--device", vg.device or "DEV") for vg in found])
+            raise error
         vg = found[0]
         if not vg.is_domain:
             reason = f"it has no tag {DOMAIN_TAG}"
             raise errors.VolumeGroupUnsafe(name, reason)
-        if vg.ambiguity():
-            raise errors.VolumeGroupUnsafe(name, vg.ambiguity())
+        vg.require_certain()
         return vg

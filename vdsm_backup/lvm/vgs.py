@@ -83,11 +83,11 @@ class Lvm(Limited):
         ]
         # Devices that lvm left out come first: they may be why the metadata
         # of a VG was not found. pick() raises the first error.
-        unread = self._left_out(unlisted) if unlisted else {}
-        explained = [name for name in unlisted if name not in unread]
+        unread, rejected = self._left_out(unlisted) if unlisted else ({}, {})
         unread.update({name: _orphan(name) for name in report.orphans})
-        no_pv = [*report.no_pv, *explained]
-        return Scan(report.vgs, unread, no_pv, report.without_areas)
+        no_pv = [*report.no_pv, *rejected]
+        areas = report.without_areas
+        return Scan(report.vgs, unread, no_pv, areas, rejected)
 
     def find_to_read(self, name: str) -> Vg:
         """
@@ -136,12 +136,14 @@ class Lvm(Limited):
                 raise error
         return failed
 
-    def _left_out(self, devices: Sequence[str]) -> dict[str, errors.Error]:
+    def _left_out(
+        self, devices: Sequence[str]
+    ) -> tuple[dict[str, errors.Error], dict[str, str]]:
         """
-        The error of each of these devices, which lvm left out of its report.
-        A device has none if lvm says that it is something else than a PV, for
-        example that it has partitions. A device of which lvm says nothing has
-        an error, too: it may be back now, but what is on it was not read.
+        (the error, or why lvm says that it is something else than a PV) of
+        each of these devices, which lvm left out of its report. A device of
+        which lvm says nothing has an error: it may be back now, but what is on
+        it was not read.
         """
         # Columns are named because the default is the host's lvm.conf. They
         # are not only those of the PV's label, for which lvm gives no reasons
@@ -155,14 +157,21 @@ class Lvm(Limited):
             os.path.realpath(name): reason
             for name, reason in lvm_report.left_out(result.err).items()
         }
+        why = {
+            os.path.realpath(name): reason
+            for name, reason in lvm_report.rejected(result.err).items()
+        }
         unread: dict[str, errors.Error] = {}
+        rejected: dict[str, str] = {}
         for name in devices:
             unexplained = f"{name} was left out: {messages(result)}"
             reason = reasons.get(os.path.realpath(name), unexplained)
             if reason:
                 reason = printable(reason)
                 unread[name] = errors.LvmFailed("pvs", result.rc, reason)
-        return unread
+            else:
+                rejected[name] = why[os.path.realpath(name)]
+        return unread, rejected
 
     # Changing
 

@@ -47,6 +47,9 @@ if TYPE_CHECKING:
         @property
         def gid(self) -> int: ...
 
+        @property
+        def needs_root(self) -> errors.NeedsRoot | None: ...
+
         def invalid(
             self, section: str, option: str, problem: str
         ) -> errors.ConfigInvalid: ...
@@ -189,11 +192,13 @@ class Storage(Writer):
 
     io_user: (uid, gid) of the user that must open the domain's files, None
         for root.
+    device: one by which a block domain can be found alone, if it is known.
     twins: other places where the domain was found, of which only the lease can
         tell whether they are this storage. A change needs that.
     """
 
     io_user: tuple[int, int] | None = None
+    device: str = ""
     twins: Sequence[Storage] = ()
 
     @abc.abstractmethod

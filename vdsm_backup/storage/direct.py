@@ -197,6 +197,8 @@ class DirectReader:
         raise errors.DomainNotFound(sd_id)
 
     def _read_devices(self, location: Location, timeout: float) -> list[str]:
+        if self._options.needs_root:
+            raise self._options.needs_root
         scan = None
         if self._together:
             end = time.monotonic() + timeout
@@ -231,6 +233,8 @@ class DirectReader:
     ) -> list[str]:
         from vdsm_backup.lvm.vgs import Lvm
 
+        if self._options.needs_root:
+            raise self._options.needs_root
         with telling(list(names), self._slow):
             return _scanned_lines(sd_id, Lvm(names, timeout).scan())
 

@@ -132,6 +132,8 @@ class Discovery:
                 return [self._domain_directory(path, io)], []
             found, failures = self.sources.scan_mount(path, io)
         except PermissionError:
+            if self.sources.needs_root:
+                raise self.sources.needs_root
             # It may be any directory, and nobody should chown it by a hint.
             text = (
                 f"Cannot look for a domain in {printable(path)}: user"

@@ -63,9 +63,11 @@ class FileStorage(Storage):
     timeout: seconds after which a file that is still missing is unreadable.
     io_user: (uid, gid) of the FileIO's process: sanlock must open the files
         as that user, too.
+    needs_root: what to raise where we may not read, if only root may.
     """
 
     kind = "file"
+    needs_root: errors.NeedsRoot | None = None
 
     def __init__(
         self,
@@ -106,6 +108,8 @@ class FileStorage(Storage):
                 if time.monotonic() >= deadline:
                     raise
             except OSError as e:
+                if isinstance(e, PermissionError) and self.needs_root:
+                    raise self.needs_root
                 replaced = e.errno in (errno.ENOENT, errno.ESTALE)
                 if not replaced or time.monotonic() >= deadline:
                     reason = f"{self._path}: {e.strerror}"
@@ -185,9 +189,8 @@ class FileStorage(Storage):
         except OSError as e:
             raise errors.WriteFailed(self.sd_id, step, e.strerror)
         except fileio.Timeout:
-            raise errors.StorageTimeout(
-                f"{step} in {self.dom_md}", self._timeout
-            )
+            what = f"{self.dom_md}, {errors.doing(step)},"
+            raise errors.StorageTimeout(what, self._timeout)
         except fileio.Closed as e:
             if step == "commit":
                 # ioprocess starts a new process by itself, and the new one

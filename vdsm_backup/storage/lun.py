@@ -48,8 +48,7 @@ def read(
             raise error
     for vg in vgs:
         if vg.is_domain:
-            if vg.ambiguity():
-                raise errors.VolumeGroupUnsafe(vg.name, vg.ambiguity())
+            vg.require_certain()
             return sorted(encoding.decode_tags(vg.tags, vg.name))
     raise NotADomain(device)
 

@@ -89,6 +89,10 @@ class Meant:
         found, failures: of sift().
         """
         domain = printable(self._domain)
+        unsure = not self.is_uuid or not found
+        for failure in failures if unsure else ():
+            if isinstance(failure.error, errors.NeedsRoot):
+                raise failure.error
         if not found:
             for failure in failures:
                 if failure.sd_id and self._is(failure.sd_id):
@@ -177,9 +181,10 @@ def ambiguous(
         error.way_out = f"whether they are one storage is not known: {e}"
         return error
     if False in same:
-        error.way_out = (
+        error.show(
+            [_option(storage) for storage in found],
             "they are copies, a replica beside its origin for example:"
-            f" disconnect the one you do not mean; {_look_at(found)}"
+            " disconnect the one you do not mean",
         )
         return error
     command = command or f"vdsm-backup-domain show {first.sd_id}"
@@ -194,14 +199,13 @@ def ambiguous(
     return error
 
 
-def _look_at(found: list[Storage]) -> str:
-    """How to see each copy of a domain."""
-    show = "vdsm-backup-domain show"
-    paths = [s.found_at for s in found if s.kind == "file"]
-    if len(paths) < len(found):
-        return f"look at each: {show} --device DEV, or --path DIR"
-    commands = [f"{show} --path {shlex.quote(path)}" for path in paths]
-    return f"look at each: {'; '.join(commands)}"
+def _option(storage: Storage) -> tuple[str, str]:
+    """The option by which `show` shows this one alone, and its value."""
+    if storage.device:
+        return "--device", storage.device
+    if storage.kind == "block":
+        return "--device", "DEV"
+    return "--path", shlex.quote(storage.found_at)
 
 
 def name_of(storage: Storage) -> str:

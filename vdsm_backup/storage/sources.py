@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from typing import Callable, Sequence, Tuple
 
     from vdsm_backup.fileio.base import FileIO
-    from vdsm_backup.lvm.scan import Vg
+    from vdsm_backup.lvm.scan import Scan, Vg
     from vdsm_backup.storage.base import Options, Storage
 
     # Storages and failures.
@@ -104,6 +104,7 @@ class Sources:
         directory in which VDSM mounts, or device: what is wrong with it}. See
         docs/filesystems.md.
     other_vgs: VGs that scans have seen and not taken for a domain.
+    needs_root: see Config. None: we may read what VDSM may.
     devices: the block devices that were to be scanned.
     scanned: the sources that were scanned so far, in the order in which they
         answered.
@@ -111,6 +112,7 @@ class Sources:
 
     def __init__(self, options: Options) -> None:
         self._options = options
+        self.needs_root = options.needs_root
         self.passed_over: dict[str, list[str]] = {}
         self.no_sources: dict[str, str] = {}
         self.other_vgs: list[Vg] = []
@@ -234,10 +236,13 @@ class Sources:
 
     def scan_devices(self, names: Sequence[str]) -> Found:
         """
-        The domains on these block devices. Raises LvmFailed, StorageTimeout.
+        The domains on these block devices. Raises LvmFailed, StorageTimeout,
+        NeedsRoot.
         """
         if not names:
             return [], []
+        if self.needs_root:
+            raise self.needs_root
         # Hosts without LUNs, and who reads one mount, need neither of them.
         from vdsm_backup.lvm.vgs import Lvm
         from vdsm_backup.storage.block import BlockStorage
@@ -249,19 +254,37 @@ class Sources:
         self.other_vgs += [
             vg for vg in scan.vgs if not (vg.is_domain and is_uuid(vg.name))
         ]
-        found: list[Storage] = [
-            BlockStorage(vg.name, lvm, options.lv_dir, vg.found_at, scan)
-            for vg in scan.domains
+        found: list[Storage] = []
+        for vg in scan.domains:
             # VDSM names the VG of a domain by the domain's UUID.
-            if is_uuid(vg.name)
-        ]
+            if is_uuid(vg.name):
+                found.append(
+                    BlockStorage(
+                        vg.name, lvm, options.lv_dir, vg.found_at, scan
+                    )
+                )
+                found[-1].device = vg.device
         failures = [
             Failure(name, error, "block")
             for name, error in sorted(scan.unread.items())
             if name not in scan.without_areas
         ]
+        if scan.rejected:
+            failures += self._rejected(scan)
         self.no_sources.update(dict.fromkeys(scan.without_areas, _OF_A_GUEST))
         return found, failures
+
+    def _rejected(self, scan: Scan) -> list[Failure]:
+        """LUNs of domains that lvm takes for something else."""
+        from vdsm_backup.lvm import labels
+
+        luns, missed = labels.domains(
+            scan.rejected, scan.vgs, self._options.io_timeout
+        )
+        self.no_sources.update(missed)
+        return [
+            Failure(lun.device, lun.error, "block", lun.sd_id) for lun in luns
+        ]
 
     def io(self, path: str) -> FileIO:
         """
@@ -277,7 +300,9 @@ class Sources:
         """The domain of a directory, by a FileIO of its mount."""
         options = self._options
         user = io_user(options)
-        return FileStorage(sd_id, directory, io, options.io_timeout, user)
+        found = FileStorage(sd_id, directory, io, options.io_timeout, user)
+        found.needs_root = self.needs_root
+        return found
 
     def _ours(self, source: str, error: Exception) -> errors.Error:
         """One of our errors that tells of this one: of a FileIO, or ours."""
@@ -285,4 +310,6 @@ class Sources:
             return error
         if isinstance(error, fileio.Timeout):
             return errors.StorageTimeout(source, self._options.io_timeout)
+        if isinstance(error, PermissionError) and self.needs_root:
+            return self.needs_root
         return errors.MetadataUnreadable(printable(source), str(error))

@@ -199,7 +199,12 @@ def _add_seen(check: _Check, seen: inspections.Seen, options: Config) -> None:
     if storage.kind == "file":
         found.add(
             files.check(
-                storage.sd_id, seen, check.areas, options.uid, options.gid
+                storage.sd_id,
+                seen,
+                check.areas,
+                options.uid,
+                options.gid,
+                storage.found_at,
             )
         )
     else:

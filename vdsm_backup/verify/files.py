@@ -21,7 +21,7 @@ from vdsm_backup.verify.inspect_domain import DOM_MD, LEFTOVER
 from vdsm_backup.verify.leases import check_areas
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from vdsm_backup.verify.inspections import Seen
 
@@ -35,12 +35,20 @@ _SANLOCK = "sanlock"
 _SMALL_BLOCK = 64 * 1024
 _READ_WRITE = 0o6
 
+_ATTRIBUTES = {"i": "immutable (chattr +i)", "a": "append-only (chattr +a)"}
+
 
 def check(
-    sd_id: str, seen: Seen, areas: Collection[str], uid: int, gid: int
+    sd_id: str,
+    seen: Seen,
+    areas: Collection[str],
+    uid: int,
+    gid: int,
+    directory: str,
 ) -> Findings:
     """
     areas: those that the domain must have. uid, gid: of VDSM's user.
+    directory: of the domain.
     """
     found = Findings()
     if "entries" not in seen.facts:
@@ -52,6 +60,7 @@ def check(
             errors.DomainRefused(sd_id, "its dom_md is gone")
         )
         return found
+    found.problems += _attribute_problems(sd_id, seen, directory)
     _check_access(sd_id, seen, areas, uid, gid, found)
     _check_space(sd_id, seen.facts, found)
     _add_leftovers(sd_id, seen.facts, found)
@@ -89,7 +98,7 @@ def _check_access(
         return
     found.looked_at.append("owners and modes")
     for name, reason in access.items():
-        if reason:
+        if reason and name not in seen.facts.get("attributes", {}):
             found.problems.append(
                 _no_access(sd_id, name, reason, files.get(name), seen, uid)
             )
@@ -124,10 +133,34 @@ def _no_access(
     error = _refused(sd_id, name, f"{reason} ({_owner(st)})")
     if st and st["uid"] == uid and st["mode"] >> 6 & 0o7 == 0o7:
         error.way_out = [
-            "owner and mode are right: see on the server how it is exported,"
-            " and whether it is immutable there (chattr +i)"
+            "owner and mode are right: see on the server how it is exported",
+            *_on_the_server(sd_id, error.path),
         ]
     return error
+
+
+def _attribute_problems(
+    sd_id: str, seen: Seen, directory: str
+) -> Iterator[errors.AccessRefused]:
+    """Of files that chattr has made such that root may not change them."""
+    for name, letters in seen.facts.get("attributes", {}).items():
+        words = " and ".join(_ATTRIBUTES[letter] for letter in letters)
+        error = _refused(sd_id, name, f"it is {words}")
+        path = shlex.quote(os.path.join(directory, error.path))
+        error.way_out = [
+            f"see it: lsattr -d {path}",
+            "if whoever has done that agrees:"
+            f" chattr -{' -'.join(letters)} {path}",
+        ]
+        yield error
+
+
+def _on_the_server(sd_id: str, path: str) -> list[str]:
+    return [
+        "there, below the directory that is exported, see whether it is"
+        f" immutable: lsattr -d {sd_id}/{path}",
+        f"if there is an i: chattr -i {sd_id}/{path}",
+    ]
 
 
 def _check_owner(

@@ -26,6 +26,8 @@ One JSON object a line. Of a file domain:
     {"dom_md": {NAME: STAT}}        of what may be there
     {"access": {NAME: REASON}}      "", or why we may not use it: "dom_md" to
                                     write in it, "metadata" to read it
+    {"attributes": {NAME: LETTERS}} of chattr(1): i and a, of those that have
+                                    one, where the file system tells
     {"read_only": MOUNT POINT}      if it is mounted so; "": not known where
     {"more": COUNT, "leftovers": [NAME, ...], "in_the_way": [NAME, ...]}
     {"space": {"blocks": N, "inodes": N or null}}
@@ -47,6 +49,7 @@ import json
 import mmap
 import os
 import stat
+import sys
 
 from vdsm_backup.host import mounts
 from vdsm_backup.lease import ondisk
@@ -66,6 +69,12 @@ DOM_MD = "dom_md"
 SPECIAL = ("metadata", "ids", "leases", "xleases", "inbox", "outbox")
 ENTRIES = (DOM_MD, "images", "master")
 LEFTOVER = "metadata.new"
+
+# FS_IOC_GETFLAGS, FS_IMMUTABLE_FL and FS_APPEND_FL of linux/fs.h. POWER has
+# other numbers for ioctl(2): asm/ioctl.h.
+_POWER = os.uname().machine.startswith("ppc")
+_GET_FLAGS = 0x40086601 if _POWER else 0x80086601
+_LETTERS = ((0x10, "i"), (0x20, "a"))
 
 # More leftovers are counted and not told.
 _MAX_NAMES = 20
@@ -117,6 +126,7 @@ def _directory(path: str) -> int | None:
             }
         }
     )
+    say({"attributes": _attributes(dom_md)})
     if os.fstatvfs(dom_md).f_flag & os.ST_RDONLY:
         mount = mounts.of_file(dom_md)
         say({"read_only": mount.point if mount else ""})
@@ -166,6 +176,31 @@ def _access(fd: int, name: str, mode: int) -> None:
     if mode & os.W_OK and os.fstatvfs(fd).f_flag & os.ST_RDONLY:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
     raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def _attributes(dom_md: int) -> dict[str, str]:
+    """Why not even root may replace or write files: chattr +i and +a."""
+    found = {DOM_MD: _attributes_of(dom_md)}
+    for name in ("metadata", "ids", "leases"):
+        # What may not be read, or is no file, is told elsewhere.
+        with contextlib.suppress(OSError):
+            fd = regular_files.open_file(name, _OPEN, dom_md)
+            try:
+                found[name] = _attributes_of(fd)
+            finally:
+                os.close(fd)
+    return {name: letters for name, letters in found.items() if letters}
+
+
+def _attributes_of(fd: int) -> str:
+    """ "" also where the file system has no attributes, or does not tell."""
+    try:
+        # The kernel writes an int, though the number says that it is a long.
+        answer = fcntl.ioctl(fd, _GET_FLAGS, bytes(8))
+    except OSError:
+        return ""
+    flags = int.from_bytes(answer[:4], sys.byteorder)
+    return "".join(letter for bit, letter in _LETTERS if flags & bit)
 
 
 def _leftovers(dom_md: int) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def unmade(vg: Vg) -> errors.Error | None:
         return None
     problem += f" (VG UUID {vg.uuid}, on {', '.join(vg.devices)})"
     error = errors.DomainRefused(printable(vg.name), problem)
-    error.way_out = way_out
+    error.way_out = [way_out] if way_out else []
     return error
 
 

@@ -6,7 +6,7 @@ The command, which gets a signal at a moment of its work:
 
 MOMENT: a step of the writer; "2 commit", a step of the second writer, which
 undoes; the beginning of what the command tells of its progress; "search";
-"tidy".
+"read", when storage is scanned; "tidy"; "permit", when one is made.
 """
 
 import os
@@ -14,6 +14,8 @@ import sys
 
 from vdsm_backup.change import write
 from vdsm_backup.cli import main, output, target, wiring
+from vdsm_backup.guard import permit_files
+from vdsm_backup.storage import sources
 
 
 class Moment:
@@ -59,6 +61,9 @@ def interrupt(number, name):
     write.run = moment.run(write.run)
     output.UI.progress = moment.progress(output.UI.progress)
     target.one = moment.before(target.one, "search")
+    permit_files.make = moment.before(permit_files.make, "permit")
+    scans = sources.Sources
+    scans.scans = moment.before(scans.scans, "read")
     target.to_change = moment.before(target.to_change, "search")
     world = wiring.HostWorld
     world.tidy = moment.before(world.tidy, "tidy")

@@ -81,7 +81,7 @@ class BlockDomain:
     def _add_device(self, index, wwid):
         path = os.path.join(self.dir, f"pv{index}")
         self.files.append(loop.make_file(path, PV_SIZE))
-        device = loop.attach(path, direct=self._direct)
+        device = loop.attach(path, direct=self._direct, partitions=True)
         if wwid:
             alias = f"/dev/mapper/{wwid}"
             os.symlink(device, alias)

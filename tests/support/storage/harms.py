@@ -1,12 +1,32 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What may have become of a file of a domain: each takes its path."""
+"""
+What may have become of a file of a domain, or of its LUN: each takes the path.
+"""
 
 import os
+import struct
 
 from tests.support.storage import leasefiles
 
 # Of foreign() and foreign_area().
 OTHER = "b1c2d3e4-5f6c-4b1c-a3d2-0c6f8ac43e25"
+
+
+# Of a LUN. The label of the PV, in the second sector, stays.
+
+
+def partitioned(device):
+    """By a tool that writes no GPT: one partition, of type Linux."""
+    entry = struct.pack("<8B2I", 0, 0, 2, 0, 0x83, 0, 0, 0, 2048, 2048)
+    _write(device, entry.ljust(64, b"\0") + b"\x55\xaa", 446)
+
+
+def signed(device):
+    """As LVM1 did it."""
+    _write(device, b"HM\1\0")
+
+
+# Of a file.
 
 
 def missing(path):

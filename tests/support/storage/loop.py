@@ -69,14 +69,17 @@ def copy_file(source, target):
     return target
 
 
-def attach(path, offset=0, size=0, direct=False):
+def attach(path, offset=0, size=0, direct=False, partitions=False):
     """
     A new loop device over a file, or a part of it.
 
     direct: each read of the device is one of the file. Otherwise the kernel
     gives what anybody has read once, also when the file cannot be read.
+    partitions: it may have some, as a LUN may. Otherwise LVM looks for none.
     """
     command = ["losetup", "--find", "--show", "--offset", str(offset)]
+    if partitions:
+        command += ["--partscan"]
     if direct:
         command += ["--direct-io=on"]
     if size:

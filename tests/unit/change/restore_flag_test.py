@@ -139,8 +139,8 @@ def test_the_refusal_says_why(world):
     for words in (
         "on every host that may have changed the flag",
         f"history {SD}\n",
-        f"history {SD} --show N\n",
-        f"restore {SD} --from N",
+        f"history {SD} --show 1\n",
+        f"restore {SD} --from 1\n",
     ):
         assert words in f"{hints}\n"
 

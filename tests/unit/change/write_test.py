@@ -32,4 +32,4 @@ def test_unsettled(error, step, ended, failed):
 def test_cause_does_not_say_that_nothing_was_changed():
     error = errors.WriteFailed(SD, "confirm", "fsync of dom_md: no")
     cause = write._unsettled(error, "confirm").cause
-    assert cause == "confirm failed: fsync of dom_md: no"
+    assert cause == "confirming the new metadata failed: fsync of dom_md: no"

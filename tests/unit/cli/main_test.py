@@ -11,6 +11,7 @@ import pytest
 from tests.support import programs
 from vdsm_backup import errors
 from vdsm_backup.cli import commands, list, main, output, parser
+from vdsm_backup.cli import set as set_command
 
 NAMES = [command.name for command in commands.COMMANDS]
 
@@ -243,7 +244,29 @@ def test_exit_code_of_errors(host, monkeypatch, error, code):
 def test_interrupt(host, monkeypatch):
     fail(monkeypatch, KeyboardInterrupt())
     done = host.run("list")
-    assert done.err.startswith("vdsm-backup-domain: error 991: Interrupted")
+    assert done.err.splitlines() == [
+        "vdsm-backup-domain: error 991: Interrupted, nothing was changed",
+        "(more: vdsm-backup-domain explain 991)",
+    ]
+
+
+def test_interrupt_while_a_change_ends_with_an_error(host, monkeypatch):
+    """It is not told then what the error says of the change."""
+
+    def fail_twice(*args):
+        try:
+            raise errors.OutcomeUnknown("data1", "no answer")
+        finally:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(set_command, "run", fail_twice)
+    done = host.run("set", "data1", "--reason", "why")
+    first, hint, _ = done.err.splitlines()
+    assert first.endswith(
+        "Interrupted, and the outcome is unknown (error 982)"
+    )
+    assert hint.startswith("hint: look: vdsm-backup-domain show data1")
+    assert done.code == 130
 
 
 def test_fault_of_ours_is_one_line_too(host, monkeypatch):

@@ -2,6 +2,7 @@
 """permit, and what check and doctor tell of permits."""
 
 import os
+import shlex
 
 import pytest
 
@@ -131,11 +132,15 @@ def test_wrong_usage(host, args, problem):
 
 
 def test_only_root(host, monkeypatch):
-    monkeypatch.setattr(os, "geteuid", lambda: 36)
+    for number in ("getuid", "geteuid"):
+        monkeypatch.setattr(os, number, lambda: 36)
     for args in (MAKE, ("permit", "--vm", VM, "--revoke")):
         done = host.json(*args)
-        assert (done.code, done.error) == (1, 9607)
-        assert done.json["error"]["hints"] == ["run the command as root"]
+        assert (done.code, done.error) == (1, 9608)
+        typed = shlex.join(["--config", host.config, "--json", *args])
+        assert done.json["error"]["message"] == (
+            f"This needs root: sudo vdsm-backup-domain {typed}"
+        )
     assert host.run("permit", "--list").code == 0
 
 

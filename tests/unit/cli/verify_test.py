@@ -125,12 +125,12 @@ def test_problems(host, lines, codes):
 
 def test_hints(host):
     damage(host, [*LINES[:-1], f"{md_lines.SEAL}=0"])
-    hint = (
-        f"    hint: copies kept on this host: vdsm-backup-domain history {A}"
-    )
     lines = host.run("verify").out.splitlines()
-    assert lines[lines.index(hint) + 1] == (
-        f"    hint: put the newest one back: vdsm-backup-domain restore {A}"
+    first = f"who has made the last one: vdsm-backup-domain history {A}"
+    (at,) = [i for i, line in enumerate(lines) if line.endswith(first)]
+    assert lines[at].startswith("    hint: this host keeps no copy")
+    assert lines[at + 1].startswith(
+        f"    hint: there: vdsm-backup-domain history {A} --export N"
     )
 
 
@@ -210,7 +210,9 @@ def test_one_that_is_not_there(host):
     assert names == ["data1", "nobody", B]
     codes = [[p["code"] for p in r["problems"]] for r in done.json["domains"]]
     assert codes == [[], [956], [956]]
-    assert "nobody: wrong\n    error 956" in host.run("verify", "nobody").out
+    assert (
+        "nobody: not found\n    error 956" in host.run("verify", "nobody").out
+    )
 
 
 def test_path(host, tmp_path):

@@ -65,8 +65,8 @@ def test_a_flag_that_cannot_be_read_in_full(devices, words):
     finding = found(SD, devices=devices, value=None, error=HUNG)
     assert str(error(finding)) == (
         f"VM web1 cannot start, not because it is flagged: {words} domain"
-        f" {SD}, whose backup flag cannot be read: error 962, its storage did"
-        " not answer within 30 seconds"
+        f" {SD}, whose backup flag cannot be read (error 962: its storage did"
+        " not answer within 30 seconds)"
     )
 
 

@@ -4,6 +4,7 @@ import json
 import pytest
 
 from vdsm_backup.lvm import report as lvm_report
+from vdsm_backup.lvm.scan import vg_of
 
 ROW = {
     "pv_name": "/dev/mapper/a",
@@ -114,6 +115,8 @@ def test_duplicate_belongs_to_the_vg_by_its_pv_uuid():
     for duplicate in (DUPLICATE, lost):
         (vg,) = parse(duplicate, ROW, SECOND)
         assert vg.duplicates == ("/dev/mapper/c",)
+        assert {pv.others for pv in vg.pvs} == {(), vg.duplicates}
+        assert vg_of(json.loads(json.dumps(vg.describe()))) == vg
         assert vg.tags == ("MDT_A=1", "RHAT_storage_domain")
         assert "/dev/mapper/a" in vg.ambiguity()
         assert "/dev/mapper/c" in vg.ambiguity()
@@ -297,3 +300,18 @@ def test_left_out(text, words):
         assert found.get("/dev/a", text) == text
     else:
         assert found == {"/dev/a": words}
+
+
+def test_rejected():
+    """Those that were read, and are no PV to lvm."""
+    text = "\n".join(
+        [
+            "  Cannot use /dev/a: device is partitioned",
+            "  Cannot use /dev/b: device is an md component.",
+            "  Cannot use /dev/c: device not found",
+            f"  {READ.replace('/dev/a', '/dev/d')}",
+            "  Cannot use /dev/d: device has a signature",
+        ]
+    )
+    assert lvm_report.rejected(text) == {"/dev/a": "device is partitioned"}
+    assert lvm_report.left_out(text)["/dev/b"]

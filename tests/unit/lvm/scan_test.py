@@ -5,7 +5,7 @@ import pytest
 
 from tests.support.storage.fakelvm import make_vg
 from vdsm_backup import errors
-from vdsm_backup.lvm.scan import Scan
+from vdsm_backup.lvm.scan import Pv, Scan
 
 VG = make_vg()
 HANGS = errors.StorageTimeout("lvm pvs on /dev/mapper/b", 30)
@@ -37,6 +37,30 @@ def test_two_vgs_of_one_name():
         Scan([VG, VG._replace(uuid="VG-2")], {}).pick("sd1")
     found = "VG sd1 on /dev/mapper/a"
     assert e.value.places == f"{found} (VG-1); {found} (VG-2)"
+
+
+def pv(name, has_metadata, others=()):
+    return Pv(name, f"uuid-{name}", False, has_metadata, others)
+
+
+def test_how_to_see_a_replica_and_its_origin():
+    """lvm finds a VG only by a PV that has the VG's metadata."""
+    pvs = (pv("/dev/a", False, ("/dev/a1",)), pv("/dev/b", True, ("/dev/b1",)))
+    vg = VG._replace(pvs=pvs, duplicates=("/dev/a1", "/dev/b1"))
+    with pytest.raises(errors.VolumeGroupUnsafe) as e:
+        Scan([vg], {}).pick("sd1")
+    (hint, _) = e.value.hint_lines()
+    show = "vdsm-backup-domain show --device"
+    assert hint.endswith(f"look at each: {show} /dev/b; {show} /dev/b1")
+
+
+def test_how_to_see_two_vgs_of_one_name():
+    other = VG._replace(uuid="VG-2", pvs=(pv("/dev/b", True),))
+    with pytest.raises(errors.AmbiguousDomain) as e:
+        Scan([VG, other], {}).pick("sd1")
+    show = "vdsm-backup-domain show --device"
+    (hint,) = e.value.hint_lines()
+    assert hint.endswith(f"{show} /dev/mapper/a; {show} /dev/b")
 
 
 @pytest.mark.parametrize(

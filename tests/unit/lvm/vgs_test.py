@@ -241,3 +241,4 @@ def test_devices_that_lvm_does_not_look_at_are_no_failure(fake):
     )
     scan = Lvm([*DEVICES, "/dev/mapper/b"]).scan()
     assert (scan.unread, scan.no_pv) == ({}, ["/dev/mapper/b"])
+    assert scan.rejected == {"/dev/mapper/b": "device is partitioned"}

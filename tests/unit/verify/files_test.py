@@ -34,6 +34,33 @@ def test_space(blocks, block_size, inodes, code, note):
     assert found.notes == notes
 
 
+@pytest.mark.parametrize(
+    "found, told, command",
+    [
+        ({}, None, ""),
+        ({"dom_md": "i"}, "immutable (chattr +i)", "chattr -i /mnt/x/dom_md"),
+        (
+            {"metadata": "a"},
+            "append-only (chattr +a)",
+            "chattr -a /mnt/x/dom_md/metadata",
+        ),
+        (
+            {"ids": "ia"},
+            "immutable (chattr +i) and append-only (chattr +a)",
+            "chattr -i -a /mnt/x/dom_md/ids",
+        ),
+    ],
+)
+def test_attributes(found, told, command):
+    seen = inspections.Seen({"attributes": found})
+    problems = list(files._attribute_problems(SD, seen, "/mnt/x"))
+    assert [e.problem for e in problems] == ([f"it is {told}"] if told else [])
+    for error in problems:
+        see, take_away = error.hint_lines()
+        assert see.endswith(f"lsattr -d {command.split()[-1]}")
+        assert take_away.endswith(f": {command}")
+
+
 WHOLE = {"owners and modes", "free space", "leftovers"}
 
 
@@ -49,7 +76,8 @@ def test_a_look_that_breaks_off(tmp_path):
     lines, look.lines = look.lines, []
     for line in [*lines, {}]:
         seen = inspections._seen(look)
-        found = files.check(SD, seen, ["ids"], os.geteuid(), os.getegid())
+        user = os.geteuid(), os.getegid()
+        found = files.check(SD, seen, ["ids"], *user, str(tmp_path / SD))
         known = WHOLE & set(found.looked_at)
         if "access" not in seen.facts:
             assert not known

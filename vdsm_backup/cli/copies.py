@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Errors of metadata that is gone or damaged get to know which copy of it this
+host keeps: the next step is another one where there is none, and where the
+newest one has no flag.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vdsm_backup import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from vdsm_backup.change.history import History
+    from vdsm_backup.config import Config
+
+
+def tell(found: Iterable[Exception | None], options: Config) -> None:
+    """
+    Tell each of these errors which copy there is. Raises none of our errors:
+    where the history cannot be read, nothing is told.
+    """
+    some = [
+        e for e in found if isinstance(e, errors.Restorable) and not e.said
+    ]
+    if not some:
+        return
+    # Commands that find nothing wrong do not need it.
+    from vdsm_backup.cli import wiring
+
+    history = wiring.make_history(options)
+    for error in some:
+        try:
+            error.copy = _newest(history, error.domain)
+        except errors.HistoryFailed:
+            pass
+
+
+def _newest(history: History, sd_id: str) -> tuple[int, bool] | tuple[()]:
+    """As Restorable.copy. Raises HistoryFailed."""
+    from vdsm_backup.metadata import domain
+
+    for number in reversed(history.numbers(sd_id)):
+        try:
+            copy = history.get(sd_id, number)
+            return number, domain.check(copy.lines, sd_id).flag.value
+        except errors.Error:
+            # As `restore`, which passes over it.
+            continue
+    return ()
