@@ -23,7 +23,7 @@ pages drawings picture: GOAL = pages
 
 .PHONY: check compiled coverage e2e e2e-shell soak vdsm-suite bench \
     bench-compare bench-page demo demo-shell lint man errors drawings picture \
-    tutorial pages setup install install-hooks install-ansible uninstall dist rpm repo clean
+    tutorial runbooks pages setup install install-hooks install-ansible uninstall dist rpm repo clean
 
 # Compiled modules are kept, also where the environment says not to: each
 # worker, and each program that a test starts, would compile them again.
@@ -101,7 +101,7 @@ man: setup
 	$(PYTHON) contrib/make-man
 
 # All that is made of pages, but for docs/performance.md: `make bench-page`.
-pages: man errors drawings picture tutorial
+pages: man errors drawings picture tutorial runbooks
 
 # The drawings of docs/architecture.md, which are committed, from docs/*.dot.
 drawings: setup
@@ -114,6 +114,10 @@ picture: setup
 # What commands say in docs/tutorial.md, typed anew on the demo's storage.
 tutorial: setup
 	contrib/make-tutorial
+
+# What commands say in docs/bad-night.md and other runbooks, typed anew.
+runbooks: setup
+	contrib/make-runbooks
 
 # The catalogue of errors, which is committed: docs/errors.md.
 errors: setup

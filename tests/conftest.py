@@ -39,6 +39,7 @@ SPREAD = (
     "fence_test.py",
     "kill_test.py",
     "race_test.py",
+    "runbooks_test.py",
     "umask_test.py",
 )
 

@@ -720,6 +720,8 @@ class VolumeGroupUnsafe(Unreadable):
                 "disconnect the one that you do not mean, the replica or its"
                 f" origin; look at each: {'; '.join(show)}",
                 super().hint_lines()[-1],
+                "step by step: /usr/share/doc/vdsm-backup-domain/docs"
+                "/bad-night.md, A replica beside its origin",
             ]
         if self.misses_pvs:
             return [
@@ -995,6 +997,8 @@ class DomainAttached(Overridable):
         "or put the domain into maintenance and detach it in the engine first",
         "DANGEROUS, only where no host of that data center runs any more:"
         " {self.again} --pool-is-gone",
+        "before that: /usr/share/doc/vdsm-backup-domain/docs/bad-night.md,"
+        " The site is lost",
     )
 
 
@@ -1220,7 +1224,11 @@ class HistoryNotFound(Error):
         if self.has_others:
             history = f"vdsm-backup-domain history {self.domain}"
             return [f"copies on this host: {history}"]
-        return elsewhere(self.domain)
+        return [
+            *elsewhere(self.domain),
+            "no host has one: /usr/share/doc/vdsm-backup-domain/docs"
+            "/damaged.md, Without a copy",
+        ]
 
 
 class RestoreRefused(Error):

@@ -184,10 +184,18 @@ class Night:
         return self.types(line.removeprefix("sudo "), **settings)
 
     def text(self):
-        text = "\n\n".join(self._text)
+        return self._named("\n\n".join(self._text)) + "\n"
+
+    def shown(self):
+        """What the last command has said: the lines of a page."""
+        # The first one is the command, the last one its exit code.
+        lines = self._named(self._text[-1]).splitlines()[1:-1]
+        return [line.removeprefix("! ") for line in lines]
+
+    def _named(self, text):
         for pattern, name in (*self._names, *_NAMES):
             text = re.sub(pattern, name, text)
-        return text + "\n"
+        return text
 
 
 def as_user(number):

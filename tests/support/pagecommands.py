@@ -26,7 +26,8 @@ _PROGRAMS = (
     *("ansible-playbook", "gluster", "virsh", "promtool", "collectd", "sos"),
     *("rpmsign", "contrib/[\\w-]+", "gpg", "rsync", "ps", "ausearch", "ls"),
     *("getsebool", "grep", "pvs", "sanlock", "\\.venv/bin/python"),
-    *("virt-sparsify", "lvm", "cp", "sudo"),
+    *("virt-sparsify", "lvm", "cp", "sudo", "mount", "rm", "tar", "for"),
+    *("curl", "cat", "getenforce", "vdsm-client", "rpm"),
 )
 _COMMAND = re.compile(rf"(?:[A-Z_]+=\S+ )*(?:{'|'.join(_PROGRAMS)})(?= |$)")
 
