@@ -223,11 +223,19 @@ def _require_as_written(sd_id: str, result: Result) -> None:
     if result.written is None:
         return
     written, now = (
-        flag.read(md_lines.parse(lines).values, sd_id)
+        md_lines.parse(lines).values
         for lines in (result.written, result.lines)
     )
-    if now != written:
-        raise errors.ChangedByOther(sd_id, flag.describe(now))
+    if all(written.get(key) == now.get(key) for key in flag.KEYS):
+        # reseal leaves a flag as it is, also one that is no flag.
+        return
+    found = flag.read(now, sd_id)
+    try:
+        same = found == flag.read(written, sd_id)
+    except errors.InvalidFlag:
+        same = False
+    if not same:
+        raise errors.ChangedByOther(sd_id, flag.describe(found))
 
 
 def _warnings(

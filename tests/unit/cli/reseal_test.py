@@ -47,6 +47,15 @@ def test_reseal(host):
     assert len(host.kept()) == 1
 
 
+def test_a_flag_that_is_none_stays(host):
+    lines = broken(host, BACKUP="Tru")
+    done = host.run("reseal", A, *WHY)
+    assert "has the right checksum (_SHA_CKSUM) again." in done.out
+    assert "it stays so, and the guard goes on refusing" in done.err
+    assert done.code == 0
+    assert host.bytes(A) == encoding.encode_file(lines)
+
+
 def test_json(host):
     lines = broken(host)
     before = host.bytes(A)
