@@ -18,6 +18,7 @@ from tests.support.packages.machine import Machine
 REPO = "/srv/vdsm-backup"
 BASEURL = f"file://{REPO}"
 DROP_IN = "/etc/vdsm-backup/conf.d/50-ansible.conf"
+REPO_FILE = "/etc/yum.repos.d/vdsm-backup.repo"
 _CALLS = "/var/log/systemctl"
 _PLAYS = "/srv/plays"
 
