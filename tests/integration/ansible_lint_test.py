@@ -25,20 +25,37 @@ def run(ansible, directory, name, *args):
     )
 
 
+def spoil(path, old, new):
+    text = path.read_text()
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new))
+
+
+def join(examples):
+    """Make one of the playbooks: ansible-lint starts Ansible for each."""
+    playbooks = [x for x in examples.iterdir() if "hosts:" in x.read_text()]
+    plays = [path.read_text().partition("---\n")[2] for path in playbooks]
+    assert len(plays) == 3 and all(plays)
+    for path in playbooks:
+        path.unlink()
+    (examples / "joined.yml").write_text("---\n" + "".join(plays))
+
+
 def test_ansible_lint_says_nothing_but_of_what_is_wrong(
     newest_ansible, tmp_path
 ):
     """
-    One run, since it takes seconds: one task is wrong, which shows that the
-    role and all rules are looked at, and nothing else may be found.
+    One run, since it takes seconds: a task of the role and one of an example
+    are wrong, which shows that all are looked at, and by all rules. Nothing
+    else may be found.
     """
     # Not in a tree of git, which would be the project.
     copied = shutil.copytree(CONTRIB, tmp_path / "contrib")
     tasks = copied / "roles" / "vdsm_backup_domain" / "tasks" / "restart.yml"
-    text = tasks.read_text()
-    wrong = text.replace("name: Restart vdsmd", "name: restart vdsmd")
-    assert wrong != text
-    tasks.write_text(wrong)
+    examples = copied / "examples"
+    spoil(tasks, "name: Tell that vdsmd", "name: tell that vdsmd")
+    spoil(examples / "flags.yml", "name: Flag a domain", "name: flag a domain")
+    join(examples)
     done = run(
         newest_ansible,
         copied,
@@ -48,9 +65,10 @@ def test_ansible_lint_says_nothing_but_of_what_is_wrong(
     )
     found = done.stdout.splitlines()
     assert done.returncode == 2, done.stdout + done.stderr
-    assert len(found) == 1, done.stdout + done.stderr
-    assert "restart.yml" in found[0]
-    assert "name[casing]" in found[0]
+    assert len(found) == 2, done.stdout + done.stderr
+    assert all("name[casing]" in x for x in found), found
+    assert [x for x in found if x.startswith("examples/joined.yml")], found
+    assert [x for x in found if "/tasks/restart.yml" in x], found
 
 
 def test_documentation_of_the_module(newest_ansible):

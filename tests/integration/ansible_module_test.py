@@ -16,7 +16,7 @@ import yaml
 from tests import ROOT
 from tests.support import rundir, testhost
 from tests.support.ansible.playbook import CONTRIB, ENVIRONMENT, Run
-from tests.support.clifixtures import A, B
+from tests.support.clifixtures import A
 from tests.support.hooks.needs import needs_private_tmp
 
 pytest_plugins = ["tests.support.ansible.ansiblefixtures"]
@@ -57,31 +57,38 @@ def replacing(name, backup, reason):
 
 
 CHECK = {"check_mode": True, "diff": True}
-SITE_B = "copies of site B"
+KEPT = "Kept: "
+# It looks like an option.
+SITE_B = "--copies of site B"
 
-# In their order, in one play; each is known by its name.
+# Each has another command, or none.
+NOWHERE = {"environment": {"PATH": "/nonexistent"}}
+BROKEN = {"environment": {"PATH": "{{ playbook_dir }}/broken:/usr/bin:/bin"}}
+
+# In their order, in one play; each is known by its name. A task takes half a
+# second and more of CPU time.
 TASKS = [
     task("would_set", True, WHY, **CHECK),
     task("set_it", True, WHY, diff=True),
     task("set_again", True, WHY),
-    task("would_set_again", True, WHY, **CHECK),
     task("another_reason", True, SITE_B),
-    task("would_be_another_reason", True, SITE_B, **CHECK),
     replacing("replaced", True, SITE_B),
-    task("would_clear", False, "on tape", **CHECK),
-    task("by_name", False, "on tape", domain="backups"),
-    task("clear_again", False, "whatever"),
-    task("no_domain", True, WHY, domain=B),
+    task("by_name", False, "on tape", domain="backups", diff=True),
+    task("would_clear_again", False, "whatever", **CHECK),
     task("damaged", True, WHY, domain=DAMAGED),
     task("an_option", True, "--replace", domain="--json"),
-    task("no_command", True, WHY, environment={"PATH": "/nonexistent"}),
+    task("no_command", True, WHY, **NOWHERE),
+    task("no_answer", True, WHY, **BROKEN),
 ]
 # What an old Ansible is asked: it runs the same module.
-OLD = ["would_set", "set_it", "no_domain"]
+OLD = ["would_set", "set_it", "an_option"]
 
 
 class Results:
-    """What each task has returned, and the domain when all are done."""
+    """
+    What each task has returned, and the domain when all are done. called: the
+    commands that were called, one after the other.
+    """
 
     def __init__(self, directory, ansible, tasks):
         self._directory = directory
@@ -96,16 +103,11 @@ class Results:
 
     def _run(self, host, ansible):
         # What a package puts into PATH: the command, with its configuration.
-        program = os.path.join(self._directory, "vdsm-backup-domain")
-        command = ["cd", ROOT, "&&", "exec", *host.command()]
-        with open(program, "w") as f:
-            words = [x if x == "&&" else shlex.quote(x) for x in command]
-            f.write(f'#!/bin/sh\n{" ".join(words)} "$@"\n')
-        os.chmod(program, 0o755)
-        kept = {name: f"{{{{ {name} }}}}" for name in self.names}
-        path = os.path.join(self._directory, "results.json")
-        keep = {"content": "{{ kept | to_json }}", "dest": path}
-        keep["mode"] = "0644"
+        called = os.path.join(self._directory, "called")
+        script = f'echo "$2" >>{called}; cd {shlex.quote(ROOT)}\n'
+        script += f'exec {shlex.join(host.command())} "$@"'
+        self._put("vdsm-backup-domain", script)
+        self._put("broken/vdsm-backup-domain", "echo no library >&2; exit 7")
         tasks = [
             {
                 "environment": {
@@ -115,7 +117,10 @@ class Results:
             | x
             for x in self._tasks
         ]
-        last = {"ansible.builtin.copy": keep, "vars": {"kept": kept}}
+        # They are printed, which runs no module.
+        kept = {name: f"{{{{ {name} }}}}" for name in self.names}
+        told = {"msg": f"{KEPT}{{{{ kept | to_json }}}}"}
+        last = {"ansible.builtin.debug": told, "vars": {"kept": kept}}
         plays = [
             {
                 "hosts": "all",
@@ -139,8 +144,18 @@ class Results:
         )
         self.run = Run(done)
         assert done.returncode == 0, str(self.run)
-        with open(path) as f:
-            self._found = json.load(f)
+        (line,) = [x for x in done.stdout.splitlines() if KEPT in x]
+        text = json.loads(line.partition(": ")[2])
+        self._found = json.loads(text[len(KEPT) :])
+        with open(called) as f:
+            self.called = f.read().split()
+
+    def _put(self, name, script):
+        path = os.path.join(self._directory, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w") as f:
+            f.write(f"#!/bin/sh -e\n{script}\n")
+        os.chmod(path, 0o755)
 
     def __getitem__(self, name):
         return self._found[name]
@@ -164,22 +179,31 @@ def test_set_and_set_again(results):
     assert not again["changed"] and not again["failed"]
 
 
+def test_what_is_as_it_should_be_is_only_shown(results):
+    """A change would take the lease."""
+    change, same = ["show", "set"], ["show"]
+    assert results.called == [
+        *(change + change + same),
+        *(change + change),
+        *("show", "clear"),
+        # What is clear already, and where there is nothing to be changed.
+        *(same + same + same),
+    ]
+
+
 def test_check_mode_predicts_and_changes_nothing(results):
     would = results["would_set"]
     assert would["changed"] and flag(would) == (True, WHY)
     assert would["diff"] == results["set_it"]["diff"]
-    would = results["would_clear"]
-    assert would["changed"] and flag(would) == (False, "on tape")
-    # Nothing was cleared by it: the next one did that.
-    assert results["by_name"]["changed"]
+    # Nothing was set by it: the next one did that.
+    assert results["set_it"]["changed"]
     # What was done: set, replaced, cleared.
     assert results.copies == 3
 
 
-def test_check_mode_predicts_what_is_refused_or_as_it_is(results):
-    assert not results["would_set_again"]["changed"]
-    assert not results["would_set_again"]["failed"]
-    assert results["would_be_another_reason"]["error"]["code"] == 9601
+def test_check_mode_predicts_what_is_as_it_is(results):
+    assert not results["would_clear_again"]["changed"]
+    assert not results["would_clear_again"]["failed"]
 
 
 def test_diff(results):
@@ -195,22 +219,19 @@ def test_another_reason_replaces_none_unless_asked(results):
     assert refused["error"]["code"] == 9601
     assert results["replaced"]["changed"]
     assert flag(results["replaced"]) == (True, SITE_B)
-    assert results["would_clear"]["diff"]["before"]["reason"] == SITE_B
+    assert results["by_name"]["diff"]["before"]["reason"] == SITE_B
 
 
-def test_clear_by_name_and_clear_again(results):
+def test_clear_by_name(results):
     assert results["by_name"]["changed"]
     assert flag(results["by_name"]) == (False, "on tape")
-    assert not results["clear_again"]["changed"]
-    assert not results["clear_again"]["failed"]
     assert results.values["BACKUP"] == "False"
 
 
 @pytest.mark.parametrize(
     "name, code",
     [
-        ("would_be_another_reason", 9601),
-        ("no_domain", 956),
+        ("another_reason", 9601),
         ("damaged", 966),
         ("an_option", 956),
     ],
@@ -229,6 +250,13 @@ def test_a_host_without_the_command(results):
     )
 
 
+def test_a_command_without_an_answer(results):
+    assert results["no_answer"]["failed"]
+    assert results["no_answer"]["msg"].endswith(
+        "show has ended with exit code 7 and without an answer: no library"
+    )
+
+
 def test_an_old_ansible(old_ansible):
     directory = rundir.make("ansible")
     tasks = [x for x in TASKS if x["name"] in OLD]
@@ -236,7 +264,7 @@ def test_an_old_ansible(old_ansible):
     rundir.remove(directory)
     changed = [name for name in done.names if done[name]["changed"]]
     assert changed == ["would_set", "set_it"]
-    assert done["no_domain"]["error"]["code"] == 956
+    assert done["an_option"]["error"]["code"] == 956
     assert done.values["BACKUP"] == "True" and done.copies == 1
 
 

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-The role of contrib/ansible rolls out, stage by stage, and removes: by real
-packages on a machine of its own. The newest Ansible tries each promise, and
-an old one does the whole once.
+The role of contrib/ansible: it rolls out, stage by stage, refuses what is
+wrong, deploys a host for an engine, and removes. By real packages on a machine
+of its own; rollout.py says what is done there.
 """
+
+import re
 
 import pytest
 
-from tests.support.ansible.managed import BASEURL, DROP_IN, play, role
+from tests.support.ansible.managed import DROP_IN, REPO_FILE
+from tests.support.ansible.rollout import SITE_DROP_IN, WRONG, Rollout
 from tests.support.processes.namespace import needs_namespace
 
 pytest_plugins = [
@@ -19,45 +22,66 @@ pytestmark = [
     pytest.mark.slow("Ansible takes seconds for a role, dnf for a package"),
 ]
 
-FROM = {"baseurl": BASEURL, "gpgcheck": False}
-INSTALLED = ["vdsm-backup-domain", "-hooks", "-vdsm"]
-REPO = "/etc/yum.repos.d/vdsm-backup.repo"
+PACKAGES = [f"vdsm-backup-domain{x}" for x in ("", "-hooks", "-vdsm")]
 
 # What a package itself does when it goes.
 OF_PACKAGE = "--quiet --no-reload disable vdsm-backup-domain-metrics.timer"
+RESTARTED = ["daemon-reload", "try-restart vdsmd.service"]
+RESTART = ["Let systemd read the drop-in of vdsmd", "Restart vdsmd"]
 
-# What a check predicts, and what is then done.
-FIRST = ["Know the repository", "Write the configuration"]
 
-
-class Stages:
-    """Two runs: in check mode, and the stages of a roll-out."""
-
-    def __init__(self, host, ansible):
-        permissive = play(role(mode="permissive", **FROM))
-        host.provide(ansible)
-        self.before = host.files()
-        would = play(role(mode="permissive", restart_vdsmd=True, **FROM))
-        self.checked = host.play(ansible, [would], "--check", "--diff")
-        self.after_check = host.files()
-        self.called_by_check = host.systemctl()
-        enforcing = role(mode="enforcing", restart_vdsmd=True, **FROM)
-        done = host.play(ansible, [permissive, permissive, play(enforcing)])
-        assert len(done.plays) == 3, str(done)
-        self.done = done
-        self.called = host.systemctl()
-        self.drop_in = host.read(DROP_IN)
-        self.packages = host.rpm("-qa").split()
-        away = play(role("remove", restart_vdsmd=True))
-        self.removed = host.play(ansible, [away, away])
-        assert len(self.removed.plays) == 2, str(self.removed)
-        self.called_by_removal = host.systemctl()
-        self.after_removal = host.files()
+# A fixture for each run, in their order: all of them in one would be much for
+# the time of one test, where the machine has other things to do.
 
 
 @pytest.fixture(scope="module")
-def stages(managed_host, newest_ansible):
-    return Stages(managed_host, newest_ansible)
+def rollout(managed_host, newest_ansible, old_ansible):
+    return Rollout(managed_host, newest_ansible, old_ansible)
+
+
+@pytest.fixture(scope="module")
+def checked(rollout):
+    return rollout.check()
+
+
+@pytest.fixture(scope="module")
+def refused(rollout, checked):
+    return rollout.refuse()
+
+
+@pytest.fixture(scope="module")
+def deployed(rollout, refused):
+    return rollout.deploy()
+
+
+@pytest.fixture(scope="module")
+def changed(rollout, deployed):
+    return rollout.change()
+
+
+@pytest.fixture(scope="module")
+def removed(rollout, changed):
+    return rollout.remove()
+
+
+def text_of(found):
+    """What was printed, in one line."""
+    return " ".join(found.text.split())
+
+
+def order_of(found):
+    """What has changed something, also twice."""
+    return [name for name, result in found.tasks if result == "changed"]
+
+
+def installing(files):
+    """What changes something when so many packages are installed by files."""
+    return [
+        "Make a directory for their copies",
+        *["Copy them"] * files,
+        "Install the copies",
+        "Remove the copies",
+    ]
 
 
 def of_site(files):
@@ -69,106 +93,178 @@ def of_site(files):
     }
 
 
-def test_check_changes_nothing(stages):
-    assert stages.checked.code == 0, str(stages.checked)
-    assert of_site(stages.after_check) == of_site(stages.before)
-    assert stages.called_by_check == []
+def test_check_changes_nothing(rollout, checked):
+    assert of_site(checked.files) == of_site(rollout.before)
+    assert checked.called == []
 
 
-def test_check_predicts(stages):
-    (checked,) = stages.checked.plays
-    assert checked.changed == [
-        *FIRST,
-        "Tell what would be installed",
-        "Tell that vdsmd would be restarted",
-    ]
-    for name in INSTALLED:
-        assert name in checked.text
-    assert "+mode = permissive\n" in checked.text
-    first = stages.done.plays[0]
-    assert [x for x in first.changed if not x.startswith("Install")] == FIRST
-
-
-def test_the_mode_is_there_before_a_hook(stages):
-    """A hook without a configuration is enforcing."""
-    assert stages.done.code == 0, str(stages.done)
-    order = [n for n, r in stages.done.plays[0].tasks if r == "changed"]
-    assert order == [
+def test_check_predicts(checked):
+    found = checked["roll out"]
+    assert found.changed == [
         "Know the repository",
-        "Install from a repository",
         "Write the configuration",
+        "Tell what would be installed",
+    ]
+    (told,) = re.findall('"msg": "(vdsm-backup-domain.*)"', found.text)
+    assert set(told.split(", ")) == set(PACKAGES)
+    assert "+mode = permissive\n" in found.text
+    restart = checked["restart"].changed
+    assert restart == ["Tell that vdsmd would be restarted"]
+    # Nothing is there to be removed, and vdsmd is not restarted for it.
+    assert checked["remove"].changed == []
+
+
+def test_nothing_is_restarted_by_itself(checked):
+    """What has to be is told where packages change."""
+    found = checked["roll out"]
+    assert "Tell that vdsmd would be restarted" not in found.changed
+    assert "VDSM runs as it did before until vdsmd is restarted" in found.text
+
+
+def test_a_failure_of_a_deployment_says_what_to_do(refused):
+    """Before the engine calls the host InstallFailed."""
+    found = refused["required"]
+    assert found.failed == [
         "Install from a repository",
+        "Say what has failed, and what to do, and fail",
     ]
-    assert "[guard] mode is permissive" in stages.done.plays[0].text
-    names = [x for x in stages.packages if x.startswith("vdsm-backup-domain")]
+    for words in (
+        # Why, in dnf's words: the repository is not signed, and has to be.
+        'task \\"Install from a repository\\" has failed (Failed to install some'
+        " of the specified packages: No package vdsm-backup-domain available",
+        "InstallFailed. Mend this, then choose Installation, Reinstall",
+        "set vdsm_backup_domain_deploy_required to false in",
+    ):
+        assert words in text_of(found), found
+
+
+def test_a_host_may_be_deployed_without(refused):
+    found = refused["optional"]
+    assert found.failed == [
+        "Refuse to go on without packages that nobody installs"
+    ]
+    assert found.changed == []
+    assert "Layer them into the image of the host" in text_of(found)
+    assert "it would start VMs of backup domains. Mend this" in text_of(found)
+
+
+def test_a_file_that_is_missing_in_the_list(refused):
+    found = refused["incomplete"]
+    assert found.failed == ["Refuse an incomplete list of files"]
+    assert found.changed == []
+    assert "must have one RPM file for each of" in text_of(found)
+
+
+def test_a_file_without_a_signature(refused):
+    """No repository says that it must have one: the variable does."""
+    found = refused["unsigned"]
+    assert found.failed == ["Install the copies"]
+    assert "is not signed" in found.text
+
+
+def test_the_mode_is_there_before_a_hook(deployed):
+    """A hook without a configuration is enforcing."""
+    found = deployed["deploy"]
+    assert order_of(found) == [
+        *installing(1),
+        "Write the configuration",
+        *installing(3),
+        *RESTART,
+    ]
+    # doctor is asked, and says so.
+    assert "[guard] mode is permissive" in found.text
+    names = [x for x in deployed.packages if x.startswith(PACKAGES[0])]
+    # And that of Ansible.
     assert len(names) == 4, names
+    assert "/run/vdsm-backup-domain-packages" not in deployed.files
 
 
-def test_again_nothing_changes(stages):
-    again = stages.done.plays[1]
-    assert again.changed == [] and again.failed == [], str(again)
-    assert again.tasks
+def test_deploying_a_host_restarts_vdsmd(deployed):
+    assert deployed.called == RESTARTED
+    # What it cannot do is said: libvirt finds its hook at its next start.
+    found = deployed["deploy"]
+    assert "libvirt runs as it did before" in found.text
+    assert "VDSM runs as it did before" not in found.text
 
 
-def test_from_permissive_to_enforcing(stages):
+def test_doctor_is_asked_until_vdsm_answers(deployed):
+    """Or for some seconds, as long as a VDSM takes to start."""
+    found = deployed["deploy"]
+    assert "RETRYING: " in found.text
+    assert "unknown: plugin: " in found.text
+    # Nothing was restarted then.
+    assert "RETRYING: " not in deployed["again"].text
+
+
+def test_again_nothing_changes(deployed):
+    found = deployed["again"]
+    assert found.failed == [] and found.changed == [], str(found)
+    assert "Show what doctor has found" in found.names("ok")
+    assert "Tell what has to be restarted" not in found.names("ok")
+
+
+def test_from_permissive_to_enforcing(changed):
     """It needs no restart, also where one may be made."""
-    assert stages.done.plays[2].changed == ["Write the configuration"]
-    assert "[guard]\nmode = enforcing\n" in stages.drop_in
-    assert "mode is permissive" not in stages.done.plays[2].text
+    found = changed["enforcing"]
+    assert found.changed == ["Write the configuration"]
+    for line in ("-mode = permissive", "+mode = enforcing", "+[storage]"):
+        assert f"\n{line}\n" in found.text
+    assert "mode is permissive" not in found.text
+    assert changed.called == []
 
 
-def test_nothing_is_restarted_by_itself(stages):
-    assert stages.called == []
-    told = [n for n, _ in stages.done.plays[0].tasks]
-    assert told[-1] == "Tell what has to be restarted"
-    assert "until vdsmd is restarted" in stages.done.plays[0].text
-    for number in (1, 2):
-        names = [n for n, _ in stages.done.plays[number].tasks]
-        assert "Tell what has to be restarted" not in names
+def test_a_host_that_has_to_be_protected(changed):
+    """No VDSM runs there."""
+    found = changed["enforcing"]
+    assert found.failed == ["Refuse a host that is not protected"]
+    assert "the host is not protected: unknown: plugin" in text_of(found)
 
 
-def test_removal(stages):
-    assert stages.removed.code == 0, str(stages.removed)
-    first, again = stages.removed.plays
-    assert first.changed == [
+@pytest.mark.parametrize("number", range(len(WRONG)))
+def test_a_wrong_variable_is_named(changed, number):
+    """A hook refuses all VMs where an option is wrong: nothing is changed."""
+    found = changed[f"wrong {number}"]
+    assert len(found.failed) == 1 and found.changed == [], str(found)
+    assert WRONG[number][1] in text_of(found), str(found)
+
+
+def test_a_mode_that_another_file_decides(changed):
+    found = changed["another file"]
+    assert found.changed == ["Write the configuration"]
+    assert found.failed == ["Refuse a mode that another file decides"]
+    words = "is permissive, but /etc/vdsm-backup/conf.d/60-site.conf of the"
+    assert words in text_of(found)
+    assert "is read later and says enforcing" in text_of(found)
+
+
+def test_configuration_and_repository(changed):
+    """As the last plays have written them."""
+    assert changed.written[DROP_IN].splitlines()[1:] == [
+        *("", "[guard]", "mode = permissive"),
+    ]
+    assert changed.written[REPO_FILE].splitlines() == [
+        "[vdsm-backup]",
+        "baseurl = file:///srv/vdsm-backup",
+        "gpgcheck = 1",
+        "gpgkey = file:///srv/key",
+        "name = vdsm-backup-domain",
+        "repo_gpgcheck = 1",
+        "skip_if_unavailable = 1",
+        "",
+    ]
+    for path in (DROP_IN, REPO_FILE):
+        assert changed.files[path] == ("f", "644", "0", "0")
+
+
+def test_removal(rollout, removed):
+    assert removed["remove"].changed == [
         "Remove the packages",
         "Remove our configuration and the repository",
-        "Let systemd read the drop-in of vdsmd",
-        "Restart vdsmd",
+        *RESTART,
     ]
-    assert again.changed == [], str(again)
-    # Which were not empty when the package went.
-    left = {"/etc/vdsm-backup", "/etc/vdsm-backup/conf.d"}
-    assert of_site(stages.after_removal) - of_site(stages.before) == left
-    assert of_site(stages.before) <= of_site(stages.after_removal)
-    assert stages.called_by_removal == [
-        OF_PACKAGE,
-        "daemon-reload",
-        "try-restart vdsmd.service",
-    ]
-
-
-def test_an_old_ansible(stages, managed_host, old_ansible):
-    """It installs, restarts, and removes, all in one run."""
-    # No VDSM is there that would answer.
-    restart = {"restart_vdsmd": True, "restart_timeout": 0}
-    new = play(role(mode="permissive", **restart, **FROM))
-    run = managed_host.play(old_ansible, [new, play(role("remove"))])
-    assert run.code == 0, str(run)
-    installed, removed = run.plays
-    assert installed.changed == [
-        *stages.done.plays[0].changed,
-        "Let systemd read the drop-in of vdsmd",
-        "Restart vdsmd",
-    ]
-    assert "[guard] mode is permissive" in installed.text
-    assert removed.changed == [
-        "Remove the packages",
-        "Remove our configuration and the repository",
-    ]
-    assert managed_host.systemctl() == [
-        "daemon-reload",
-        "try-restart vdsmd.service",
-        OF_PACKAGE,
-    ]
-    assert of_site(managed_host.files()) == of_site(stages.after_removal)
+    assert removed.called == [OF_PACKAGE, *RESTARTED]
+    assert "libvirt runs as it did before" in removed["remove"].text
+    # Other configuration stays.
+    left = {"/etc/vdsm-backup", "/etc/vdsm-backup/conf.d", SITE_DROP_IN}
+    assert of_site(removed.files) - of_site(rollout.before) == left
+    assert of_site(rollout.before) <= of_site(removed.files)

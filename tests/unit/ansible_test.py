@@ -85,6 +85,28 @@ def test_variables_that_files_use_are_known(options):
     assert set(used) == set(options), used
 
 
+def tasks_of(blocks):
+    for task in blocks:
+        yield task
+        for part in ("block", "rescue", "always"):
+            yield from tasks_of(task.get(part, []))
+
+
+def test_a_change_of_packages_tells_what_has_to_be_restarted():
+    """Whatever they are from."""
+    directory = os.path.join(ROLE, "tasks")
+    found = [
+        task
+        for name in os.listdir(directory)
+        for task in tasks_of(yaml.safe_load(read(directory, name)))
+        if "ansible.builtin.dnf" in task
+    ]
+    assert len(found) == 3
+    (handler,) = yaml.safe_load(read(ROLE, "handlers", "main.yml"))
+    for task in found:
+        assert task["notify"] == handler["name"], task["name"]
+
+
 def module_texts():
     """{"DOCUMENTATION": ..., "RETURN": ...} and the text of all."""
     found = {}

@@ -23,7 +23,7 @@ def newest_ansible():
 
 @pytest.fixture(scope="module")
 def old_ansible():
-    """That of the distribution: for one whole run, not for each promise."""
+    """That of the distribution, which may be as old as an engine's."""
     return here(playbook.DISTRIBUTION)
 
 

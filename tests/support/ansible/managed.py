@@ -18,6 +18,7 @@ from tests.support.packages.machine import Machine
 REPO = "/srv/vdsm-backup"
 BASEURL = f"file://{REPO}"
 DROP_IN = "/etc/vdsm-backup/conf.d/50-ansible.conf"
+REPO_FILE = "/etc/yum.repos.d/vdsm-backup.repo"
 _CALLS = "/var/log/systemctl"
 _PLAYS = "/srv/plays"
 
@@ -74,6 +75,8 @@ class Managed(Machine):
         self.put("/etc/os-release", 'ID="centos"\nVERSION_ID="9"\n')
         self.put("/etc/redhat-release", "CentOS Stream release 9\n")
         self.put("/usr/bin/systemctl", f'#!/bin/sh\necho "$*" >>{_CALLS}\n')
+        # And by this, which is a package of its own that nothing here runs.
+        self.sh("touch /usr/bin/dnf")
         self.sh(f"mkdir -p /etc/yum.repos.d /var/log; >{_CALLS}")
         for path in packages:
             self.copy(path, REPO)
