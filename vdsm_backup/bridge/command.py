@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         PROGRAM,
         description="Keep the Backup boxes of an engine and the backup flags"
-        " on storage in step. See man vdsm-backup-domain-bridge.",
+        " on storage in step: docs/bridge.md.",
         allow_abbrev=False,
     )
     parser.add_argument(
