@@ -23,7 +23,8 @@ pages drawings picture: GOAL = pages
 
 .PHONY: check compiled coverage e2e e2e-shell soak vdsm-suite bench \
     bench-compare bench-page demo demo-shell lint man errors drawings picture \
-    tutorial runbooks pages setup install install-hooks install-ansible uninstall dist rpm repo clean
+    tutorial runbooks pages setup install install-hooks install-ansible \
+    install-engine uninstall dist rpm repo clean
 
 # Compiled modules are kept, also where the environment says not to: each
 # worker, and each program that a test starts, would compile them again.
@@ -129,7 +130,8 @@ setup:
 # On this machine, without rpm; DESTDIR=DIRECTORY puts it there instead.
 # install-hooks: where pip or a distribution's package has the library.
 # install-ansible: the role and the module, where Ansible runs.
-install install-hooks install-ansible uninstall:
+# install-engine: the bridge, beside an engine, where the library is.
+install install-hooks install-ansible install-engine uninstall:
 	DESTDIR="$(DESTDIR)" PYTHON="$(SYSTEM_PYTHON)" contrib/install-files $@
 
 # What a release is: the files of the last commit, with its time stamp.

@@ -1882,6 +1882,38 @@ class BridgeNotAllowed(Error):
     hints = ("see the options and defaults: man 5 vdsm-backup.conf",)
 
 
+class BridgeConfig(Error):
+    """
+    The bridge cannot use its configuration.
+
+    The message names the file, /etc/vdsm-backup/bridge.conf if no other was
+    given, or the file with the password. The bridge has a configuration of its
+    own, beside that of a host.
+    """
+
+    code = 9690
+    takes = ("path", "reason")
+    msg = "The configuration of the bridge: {self.path}: {self.reason}"
+    hints = ("options and defaults are in docs/bridge.md",)
+
+
+class BridgeNotRun(Error):
+    """
+    No bridge has looked at the engine on this machine yet.
+
+    `status` shows what the service has seen last. Start the service, or look
+    once without changing anything, as the user of the service.
+    """
+
+    code = 9691
+    takes = ("path", "reason")
+    msg = "There is nothing to show of a bridge: {self.path}: {self.reason}"
+    hints = (
+        "see: systemctl status vdsm-backup-domain-bridge",
+        "or look once: vdsm-backup-domain-bridge --once --dry-run",
+    )
+
+
 # Our own configuration, limits and faults
 
 

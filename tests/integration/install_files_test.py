@@ -41,7 +41,7 @@ def tree(top):
 
 @pytest.fixture(params=[0o022, 0o077], ids=oct)
 def installed(request, tmp_path):
-    for goal in ("install", "install-ansible"):
+    for goal in ("install", "install-ansible", "install-engine"):
         make(goal, f"{tmp_path}/a b", umask=request.param)
     return tmp_path / "a b"
 
@@ -77,12 +77,14 @@ def test_again_it_keeps_the_configuration(tmp_path):
 def test_uninstall_leaves_what_is_the_sites(tmp_path):
     make("install", tmp_path)
     make("install-ansible", tmp_path)
+    make("install-engine", tmp_path)
     history = tmp_path / "var/lib/vdsm-backup/history"
     history.mkdir(parents=True)
     (history / "copy").write_text("")
     done = make("uninstall", tmp_path)
     assert set(tree(tmp_path)) == {
         "/" + CONF,
+        "/etc/vdsm-backup/bridge.conf",
         "/var/lib/vdsm-backup/history/copy",
     }
     assert done.stdout.splitlines() == [

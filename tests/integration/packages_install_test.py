@@ -145,7 +145,8 @@ def test_upgrade_and_downgrade(machine, packages, newer):
     assert f"{LIBRARY}/new.py" in found
     assert_used(machine)
     assert "io_timeout = 9\n" in read(machine, CONF + ".rpmnew")
-    assert machine.rpm("-q", *NAMES).count(".debian.noarch\n") == 4
+    found = machine.rpm("-q", *NAMES)
+    assert found.count(".debian.noarch\n") == len(NAMES)
 
     machine.rpm("-U", "--oldpackage", *packages)
     found = machine.files()

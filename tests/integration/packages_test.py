@@ -65,9 +65,15 @@ def test_no_macro_is_left(packages):
 
 def test_scriptlets(packages):
     """Few, and none restarts what runs VMs."""
-    base, hooks, vdsm, ansible = map(reading.scriptlets, packages)
+    base, hooks, vdsm, ansible, engine = map(reading.scriptlets, packages)
     assert base == ansible == {}
-    assert (set(hooks), set(vdsm)) == ({"PREUN"}, {"PREUN"})
+    assert set(hooks) == set(vdsm) == set(engine) == {"PREUN"}
+    service = "vdsm-backup-domain-bridge.service"
+    called = engine["PREUN"].replace("\\\n        ", "")
+    assert re.findall(r"systemctl .*", called) == [
+        f"systemctl --quiet --no-reload disable {service} || :",
+        f"systemctl stop {service} || :",
+    ]
     timer = "vdsm-backup-domain-metrics.timer"
     called = hooks["PREUN"].replace("\\\n        ", "")
     assert re.findall(r"systemctl .*", called) == [
@@ -76,7 +82,7 @@ def test_scriptlets(packages):
     ]
     called = re.findall(r"systemctl .*", vdsm["PREUN"])
     assert called == ["systemctl daemon-reload || :"]
-    for text in (hooks["PREUN"], vdsm["PREUN"]):
+    for text in (hooks["PREUN"], vdsm["PREUN"], engine["PREUN"]):
         # Not at an upgrade, and never in vain.
         assert text.startswith('if [ "$1" -eq 0 ]; then\n')
         assert (
@@ -97,7 +103,7 @@ def test_hooks_and_plugin_need_each_other_and_vdsm(
     packages, source_tree, release
 ):
     same = f"= {source_tree.version}-1.{release}"
-    base, hooks, vdsm, _ = packages
+    base, hooks, vdsm, *_ = packages
     ours = f"config(vdsm-backup-domain-hooks) {same}"
     assert reading.requires(hooks) == {
         ours,
@@ -119,6 +125,19 @@ def test_hooks_and_plugin_need_each_other_and_vdsm(
 def test_ansible_needs_no_other_package_of_ours(packages):
     """It is for the machine that playbooks run on, which is no host."""
     assert reading.requires(packages[3]) == {"ansible-core >= 2.14"}
+
+
+def test_bridge_needs_no_host(packages, source_tree, release):
+    """Neither VDSM nor its user is beside an engine."""
+    same = f"= {source_tree.version}-1.{release}"
+    assert reading.requires(packages[4]) == {
+        "/bin/sh",
+        "/usr/bin/python3",
+        f"config(vdsm-backup-domain-engine) {same}",
+        f"vdsm-backup-domain {same}",
+        "openssh-clients",
+        "python3-ovirt-engine-sdk4",
+    }
 
 
 def test_nothing_conflicts(packages):
@@ -215,6 +234,16 @@ def test_files_of_the_plugin(packages):
         "/usr/libexec/vdsm-backup/vdsmd": PROGRAM,
         unit: DIRECTORY,
         f"{unit}/50-vdsm-backup.conf": FILE,
+    }
+
+
+def test_files_of_the_bridge(packages):
+    assert reading.files(packages[4]) == {
+        "/usr/bin/vdsm-backup-domain-bridge": PROGRAM,
+        "/etc/vdsm-backup/bridge.conf": (*FILE[:2], "cn"),
+        "/etc/vdsm-backup/bridge": ("drwx------", "root:root", ""),
+        "/usr/lib/sysusers.d/vdsm-backup-bridge.conf": FILE,
+        f"{UNITS}/vdsm-backup-domain-bridge.service": FILE,
     }
 
 

@@ -2,17 +2,30 @@
 """
 The bridge between the Backup box in the engine and the flag on storage.
 
-    shapes.py   what is seen of a domain, remembered, and answered
-    memory.py   what is remembered of a domain, and when it is forgotten
-    decide.py   the table: what is seen and remembered in, an answer out
-    state.py    what is remembered, in a file
-    box.py      the engine, by its REST API
-    events.py   events of the engine that are new, and epochs
-    hosts.py    the hosts, by ssh
-    report.py   what people are told
-    agent.py    what a host lets a bridge do; runs on hosts
+    shapes.py      what is seen of a domain, remembered, and answered
+    memory.py      what is remembered of a domain, and when it is forgotten
+    decide.py      the table: what is seen and remembered in, an answer out
+    state.py       what is remembered, in a file
+    box.py         the engine, by its REST API
+    events.py      events of the engine that are new, and epochs
+    hosts.py       the hosts, by ssh
+    flags.py       the flags of domains, by these
+    inventory.py   what the engine has, as far as a look needs it
+    reading.py     the flags that a look needs
+    acts.py        what is done about a domain
+    rounds.py      what is done each few seconds
+    report.py      what people are told
+    host_hooks.py  which hosts would not refuse a VM
+    rows.py        what was seen of each domain, in words
+    status.py      what was seen last, for people and programs
+    log.py         lines for the journal, each once
+    settings.py    the configuration
+    service.py     round after round, until a signal
+    command.py     the command line of all that
+    __main__.py    the same by `python -m`
+    agent.py       what a host lets a bridge do; runs on hosts
 
 The bridge runs on the engine's side. It may use ovirtsdk4, and imports nothing
 that only hypervisors have. Only agent.py runs on a host. shapes, memory,
-decide and report are pure: no clock, no file and no network.
+decide, report and rows are pure: no clock, no file and no network.
 """

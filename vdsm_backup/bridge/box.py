@@ -36,6 +36,12 @@ if TYPE_CHECKING:
 # Seconds for one call.
 TIMEOUT = 30
 
+# Seconds after which a signal is heard at last.
+_SIGNALS = 1.0
+
+# Seconds for the end of a session, which is no more than polite.
+_LOGOUT = 5
+
 # What correlation ids of a bridge begin with: an edit of a domain that has it
 # was made by one, this or another.
 PREFIX = "vdsm-backup-"
@@ -128,6 +134,10 @@ class Event(NamedTuple):
 class _Connection(ovirtsdk4.Connection):
     """A connection whose logins and logouts end within the timeout, too."""
 
+    def hurry(self, timeout: int) -> None:
+        """Another timeout for what comes."""
+        self._timeout: int = timeout
+
     def _get_sso_response(self, url: str, params: Any = "") -> Any:
         answer = io.BytesIO()
         curl = pycurl.Curl()
@@ -141,7 +151,7 @@ class _Connection(ovirtsdk4.Connection):
             if self._ca_file is not None:
                 curl.setopt(pycurl.CAINFO, self._ca_file)
             curl.setopt(pycurl.WRITEDATA, answer)
-            curl.perform()
+            _perform(curl)
             code = curl.getinfo(pycurl.HTTP_CODE)
         finally:
             curl.close()
@@ -156,6 +166,27 @@ class _Connection(ovirtsdk4.Connection):
         if not is_answer:
             raise ovirtsdk4.Error(f"the login answers {code} and no JSON")
         return found
+
+
+def _perform(curl: Any) -> None:
+    """
+    As curl.perform(), and a signal is heard meanwhile: that is one call of C,
+    which no handler of Python can interrupt.
+    """
+    multi = pycurl.CurlMulti()
+    try:
+        multi.add_handle(curl)
+        active = 1
+        while active:
+            _, active = multi.perform()
+            if active:
+                multi.select(_SIGNALS)
+        _, _, failed = multi.info_read()
+        multi.remove_handle(curl)
+        for _, number, words in failed:
+            raise pycurl.error(number, words)
+    finally:
+        multi.close()
 
 
 class Engine:
@@ -196,6 +227,7 @@ class Engine:
         """End the session. An engine that cannot be reached ends it itself."""
         connection, self._open = self._open, None
         if connection is not None:
+            connection.hurry(_LOGOUT)
             try:
                 connection.close()
             except (ovirtsdk4.Error, pycurl.error):
@@ -356,6 +388,10 @@ class Engine:
                 )
             self._drop()
             raise errors.EngineUnreachable(self._url, _words(e))
+        except KeyboardInterrupt:
+            # Who ends us does not wait for the end of the session, too.
+            self._open = self._token = None
+            raise
         except Exception as e:
             # What the SDK raises for an answer that it cannot read: any.
             self._drop()

@@ -345,7 +345,7 @@ def _of_edits(memory: Memory, policy: Policy) -> dict[str, bool]:
         "word": policy.on_untick_clear
         and not memory.not_allowed
         and len(others) == 1
-        and _has_word(memory.off_comment)
+        and _has_word(memory.off_comment or "")
         and not _has_word(memory.comment),
     }
 

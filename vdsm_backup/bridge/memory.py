@@ -49,28 +49,30 @@ def seen(memory: Memory | None, look: Look) -> Memory:
         looks=min(memory.looks + 1, _SETTLED),
         edits=_merged(memory.edits, look.edits),
     )
+    if not look.box and memory.off_comment is None:
+        memory = memory._replace(off_comment=look.comment)
     if look.flag == shapes.UNKNOWN:
         if memory.unknown_since is None:
             memory = memory._replace(unknown_since=look.now)
+        if look.box != memory.box:
+            memory = _changed(memory, look)
         return memory
     memory = memory._replace(unknown_since=None)
     key = (look.box, look.flag, look.stamp)
     if key == (memory.box, memory.flag, memory.stamp):
         memory = memory._replace(polls=memory.polls + 1)
     else:
-        box, flag, stamp = key
-        if box != memory.box:
-            memory = memory._replace(off_comment=look.comment)
-        memory = memory._replace(
-            box=box,
-            flag=flag,
-            stamp=stamp,
-            since=look.now,
-            polls=0,
-            tries=0,
-            retry_at=0.0,
+        memory = _changed(memory, look)._replace(
+            flag=look.flag, stamp=look.stamp
         )
     return _with_stamp(memory, look)
+
+
+def _changed(memory: Memory, look: Look) -> Memory:
+    assert look.box is not None
+    return memory._replace(
+        box=look.box, since=look.now, polls=0, tries=0, retry_at=0.0
+    )
 
 
 def _merged(
@@ -120,6 +122,7 @@ def judged(
             unsure=True,
             repeated=memory.repeated or memory.seen_on is not None,
             comment=look.comment,
+            off_comment=None,
         )
     kept = [i for i in (memory.seen_on, memory.seen_off) if i is not None]
     edits = edits_since(memory, min(kept, default=look.newest))
@@ -138,6 +141,7 @@ def _box_on(memory: Memory, look: Look) -> Memory:
         seen_on=look.newest,
         seen_off=None if look.flag == shapes.ON else memory.seen_off,
         comment=look.comment,
+        off_comment=None,
         ticked=memory.ticked and look.flag != shapes.ON,
         unsure=memory.unsure and look.flag == shapes.OFF,
         accepted=False,

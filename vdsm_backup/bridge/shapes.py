@@ -98,14 +98,16 @@ class Memory(NamedTuple):
 
     newest, imported: of the last look.
     looks: how many there were, up to a few.
-    box, flag, stamp: of the last look at which the flag could be read.
+    box: of the last look. flag, stamp: of the last one at which the flag could
+        be read.
     since: when they were seen first.
     polls: how many looks have seen them again.
     unknown_since: since when the flag cannot be read; None: it can.
     seen_on, seen_off: index before the last look that saw the box on, or
         off. None: that does not matter any more.
     comment: of the domain when the box was last seen on.
-    off_comment: at the first look after that, which saw it off.
+    off_comment: at the first look after that, which saw it off; None: there
+        was none yet.
     edits: those after seen_on or seen_off.
     off_stamp: of the flag that is OFF now, from the first look on.
     was_off: whether the box was seen off after that first look.
@@ -133,7 +135,7 @@ class Memory(NamedTuple):
     seen_on: int | None = None
     seen_off: int | None = None
     comment: str = ""
-    off_comment: str = ""
+    off_comment: str | None = None
     edits: tuple[Edit, ...] = ()
     off_stamp: str = ""
     was_off: bool = False

@@ -111,9 +111,11 @@ class StateFile:
             os.close(self._lock)
             self._lock = None
 
-    def load(self) -> tuple[State, str]:
+    def load(self, set_aside: bool = True) -> tuple[State, str]:
         """
         The state, and a note: why there is none, "" if there is one.
+
+        set_aside: whether a file that cannot be understood gets another name.
 
         Raises BridgeState if the file is there and cannot be read.
         """
@@ -121,14 +123,17 @@ class StateFile:
             data = self._read()
         except FileNotFoundError:
             return State(), "there is no state yet"
-        if data is None:
-            return State(), self._set_aside("it is too large")
-        try:
-            return _from_json(_parsed(data)), ""
-        except RecursionError:
-            return State(), self._set_aside("it is nested too deeply")
-        except (ValueError, TypeError, KeyError) as e:
-            return State(), self._set_aside(printable(str(e)))
+        reason = "it is too large"
+        if data is not None:
+            try:
+                return _from_json(_parsed(data)), ""
+            except RecursionError:
+                reason = "it is nested too deeply"
+            except (ValueError, TypeError, KeyError) as e:
+                reason = printable(str(e))
+        if not set_aside:
+            return State(), f"the state is broken ({reason})"
+        return State(), self._set_aside(reason)
 
     def save(self, state: State) -> None:
         """Onto the disk. Raises BridgeState; the old state is there then."""

@@ -17,7 +17,7 @@ from tests import ROOT
 
 NAME = "vdsm-backup-domain"
 # In the order in which they build on each other; the last one on none.
-PARTS = ("", "-hooks", "-vdsm", "-ansible")
+PARTS = ("", "-hooks", "-vdsm", "-ansible", "-engine")
 SCRIPT = os.path.join("contrib", "make-rpm")
 
 # Of every file in the tarball of a test, as of one commit.

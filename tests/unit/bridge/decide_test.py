@@ -317,6 +317,16 @@ def word_that_comes_with_another_reason_of_the_flag():
     return story.looks(3, False, "on:t", story.edit(), **more)[-1]
 
 
+@case(10, tell="untick")
+def word_of_an_earlier_untick():
+    """The box was on in between, while the flag could not be read."""
+    story = agreed(WORD)
+    story.look(False, "on", story.edit(), comment="clear backup now")
+    story.look(True, "unknown", story.edit(), comment="copies")
+    story.look(False, "unknown", story.edit(), comment="copies")
+    return story.looks(2, False, "on", comment="copies")[-1]
+
+
 @case(10, CLEAR)
 def clear_that_failed_is_tried_again():
     story = agreed(WORD)
@@ -443,7 +453,7 @@ def known_again():
     story = agreed()
     edit = story.edit()
     unticked(story, edit, flag="unknown")
-    return unticked(story)
+    return story.looks(2, False, "on")[-1]
 
 
 @case(17, pending="unattached")

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The service: what goes on for long, and what is told of it."""
+
+import os
+
+import pytest
+
+pytest.importorskip("ovirtsdk4", reason="needs ovirt-engine-sdk-python")
+
+from tests.support.bridge import fake_hosts  # noqa: E402
+from tests.support.bridge.engine import DataCenter, Host  # noqa: E402
+from vdsm_backup import errors  # noqa: E402
+from vdsm_backup.bridge import memory, status  # noqa: E402
+
+pytest_plugins = ["tests.support.bridge.fixtures"]
+
+
+@pytest.fixture
+def scene(stand_in):
+    with fake_hosts.FakeScene(stand_in) as made:
+        yield made
+
+
+def test_engine_is_gone_for_an_hour(scene):
+    one = scene.domain()
+    scene.polls()
+    scene.engine.faults = {"/api": 503}
+    for _ in range(40):
+        scene.later(90).polls()
+    lines = scene.log().splitlines()
+    assert [line for line in lines if "does not answer" in line] == lines
+    assert len(lines) == 1
+    assert status.read(scene.directory)["engine"]["answers"] is False
+    scene.engine.faults = {}
+    scene.engine.edit(one, backup=True)
+    scene.polls()
+    lines = scene.log().splitlines()
+    assert lines.count("The engine answers again") == 1
+    assert len(lines) == 3
+    assert status.read(scene.directory)["engine"]["answers"] is True
+    assert scene.flag(one) is True
+
+
+def test_one_session_for_long(scene):
+    scene.domain(flag=True)
+    for _ in range(10):
+        scene.polls()
+    logins = [p for p in scene.engine.paths("POST") if "token" in p]
+    assert len(logins) == 1
+
+
+def test_login_that_is_refused_is_tried_less_and_less_often(scene):
+    with open(scene.settings.password_file, "w") as f:
+        f.write("another")
+    waits = [scene.service.turn() for _ in range(5)]
+    assert waits == [*memory.RETRIES, memory.RETRIES[-1]]
+    assert scene.log().count("refuses the bridge") == 1
+
+
+def test_disk_that_is_full(scene, monkeypatch):
+    scene.domain(flag=True)
+    file = scene.bridge._file
+    real = file.save
+
+    def save(state):
+        raise errors.BridgeState("/x", "No space left on device")
+
+    file.save = save
+    scene.polls(3)
+    assert scene.puts() == 0, "no act that the next bridge would not know of"
+    assert scene.log().count("No space left") == 1
+    file.save = real
+    scene.polls(2)
+    assert scene.puts() == 1
+    assert "whole again" in scene.log()
+
+
+def test_status_is_written_when_something_changes(scene):
+    path = os.path.join(scene.directory, status.NAME)
+    scene.domain()
+    scene.polls(2)
+    before = os.stat(path).st_ino
+    scene.polls()
+    assert os.stat(path).st_ino == before
+    scene.later(status.REFRESH).polls()
+    assert os.stat(path).st_ino != before
+
+
+def test_metrics_are_written(stand_in, tmp_path):
+    path = tmp_path / "bridge.prom"
+    with fake_hosts.FakeScene(stand_in, metrics=str(path)) as scene:
+        one = scene.domain(backup=True, stamp="T")
+        scene.polls(2)
+        drift = f'vdsm_backup_drift{{domain="{one.id}",name="backups"}} 1\n'
+        assert drift in path.read_text()
+        assert path.stat().st_mode & 0o777 == 0o644
+
+
+# Hooks of hosts
+
+
+@pytest.fixture
+def lacking(scene):
+    """A host of the data center that has none of our hooks."""
+    made = Host("host2", scene.center)
+    scene.engine.hosts.append(made)
+    return made
+
+
+def test_host_without_our_hooks_is_told_once(scene, lacking):
+    scene.domain(flag=True)
+    scene.compare()
+    (text,) = scene.told()
+    assert text.startswith("Host host2 lacks the hook 99_vdsm_backup of ")
+    scene.compare()
+    scene.restart()
+    scene.compare()
+    assert len(scene.told()) == 1
+    hosts = {h["name"]: h for h in status.read(scene.directory)["hosts"]}
+    assert hosts["host1"]["hook"] == "ok"
+    assert hosts["host2"]["hook"] == "missing"
+    assert "before_vm_start" in hosts["host2"]["event_names"]
+
+
+def test_host_with_another_hook(scene):
+    scripts = scene.spm.hooks["before_vm_start"]
+    scripts["99_vdsm_backup"] = "0" * 64
+    scripts["50_other"] = "1" * 64
+    scene.domain(flag=True)
+    scene.compare()
+    (text,) = scene.told()
+    assert "has another hook 99_vdsm_backup of before_vm_start than" in text
+    scripts["99_vdsm_backup"] = "2" * 64
+    scene.compare()
+    assert len(scene.told()) == 2
+
+
+def test_hosts_where_nothing_is_flagged_are_not_asked(scene, lacking):
+    other = DataCenter("Second")
+    scene.engine.data_centers.append(other)
+    lacking.data_center = other
+    scene.domain(flag=True)
+    scene.compare()
+    asked = [p for p in scene.engine.paths("GET") if p.endswith("/hooks")]
+    assert asked and all(scene.spm.id in path for path in asked)
+    assert scene.told() == []
+
+
+@pytest.mark.parametrize("status", ["installing", "pending_approval"])
+def test_host_that_is_being_installed(scene, lacking, status):
+    lacking.status = status
+    scene.domain(flag=True)
+    scene.compare()
+    assert scene.told() == []
+
+
+def test_what_is_told_is_harmless_to_show(scene, lacking):
+    lacking.name = "ho\N{RIGHT-TO-LEFT OVERRIDE}st"
+    scene.domain(flag=True)
+    scene.compare()
+    assert scene.told()[0].startswith("Host ho\\u202est lacks")

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+What the bridge does about one domain: it raises or lowers the flag on the SPM
+host, or ticks the box in the engine.
+
+The host is looked up for each act, since the SPM moves.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+from vdsm_backup import errors
+from vdsm_backup.bridge import box, flags, inventory, shapes
+from vdsm_backup.bridge.flags import Done
+from vdsm_backup.bridge.log import WARNING
+from vdsm_backup.text import listed, printable
+
+if TYPE_CHECKING:
+    from vdsm_backup.bridge.hosts import Host
+    from vdsm_backup.bridge.log import Log
+    from vdsm_backup.bridge.reading import Reader
+    from vdsm_backup.bridge.shapes import Answer, Look
+
+_NOT_FOUND = 404
+
+
+class Acts:
+    """host_user: by which hosts are reached; "": as the engine has it."""
+
+    def __init__(
+        self,
+        engine: box.Engine,
+        by_host: flags.Flags,
+        reader: Reader,
+        log: Log,
+        host_user: str,
+    ) -> None:
+        self._engine = engine
+        self._flags = by_host
+        self._reader = reader
+        self._log = log
+        self._host_user = host_user
+
+    def is_as_before(self, sd_id: str, look: Look) -> bool:
+        """
+        Whether both sides are as they were at the look, right before an act.
+
+        Raises what the engine's methods raise.
+        """
+        try:
+            now = self._engine.domain(sd_id)
+        except errors.EngineRefused as e:
+            if e.status == _NOT_FOUND:
+                return False
+            raise
+        host = self._spm(now)
+        if host is None:
+            return False
+        seen = self._reader.one(host, sd_id)
+        again = (now.box, now.comment, seen.flag, seen.stamp)
+        return again == (look.box, look.comment, look.flag, look.stamp)
+
+    def perform(
+        self, domain: box.Domain, look: Look, answer: Answer
+    ) -> tuple[Done, errors.Error | None]:
+        """What became of the act, and the error that ends this round."""
+        error = None
+        if answer.act == shapes.TICK:
+            done, error = self._tick(domain)
+        else:
+            done = self._change(domain, look, answer)
+        self._tell(domain, answer, done)
+        return done, error
+
+    def _spm(self, domain: box.Domain) -> Host | None:
+        if not domain.data_centers:
+            return None
+        center = domain.data_centers[0]
+        spm = inventory.spm_of(self._engine.hosts(), center)
+        return inventory.to_ssh(spm, self._host_user) if spm else None
+
+    def _tick(self, domain: box.Domain) -> tuple[Done, errors.Error | None]:
+        correlation = f"{box.PREFIX}{uuid.uuid4()}"
+        try:
+            before = self._engine.domain(domain.id)
+            after = self._engine.tick(domain.id, correlation)
+        except errors.EngineUnreachable as e:
+            return Done(shapes.UNSURE, why=str(e)), e
+        except errors.EngineLogin as e:
+            return Done(shapes.FAILED, why=str(e)), e
+        except errors.EngineRefused as e:
+            return Done(shapes.FAILED, why=str(e)), None
+        if _editable(before) != _editable(after):
+            # The engine writes the whole row as it has read it.
+            self._log.tell(
+                f"Somebody has edited {printable(domain.name)} while its box"
+                " was ticked: see whether the edit is there",
+                WARNING,
+            )
+        return Done(shapes.DONE), None
+
+    def _change(self, domain: box.Domain, look: Look, answer: Answer) -> Done:
+        try:
+            host = self._spm(domain)
+        except errors.Error as e:
+            return Done(shapes.FAILED, why=str(e))
+        if host is None:
+            return Done(shapes.FAILED, why=inventory.NO_SPM)
+        if answer.act == shapes.SET:
+            return self._flags.set(host, domain.id, answer.users)
+        reason = flags.clear_reason(look.comment)
+        return self._flags.clear(host, domain.id, reason, answer.users)
+
+    def _tell(self, domain: box.Domain, answer: Answer, done: Done) -> None:
+        name = f"{printable(domain.name)} ({domain.id})"
+        who = listed(map(printable, answer.users)) or "somebody unknown"
+        what = {
+            shapes.SET: f"set the flag of {name} for {who}",
+            shapes.CLEAR: f"clear the flag of {name} for {who}",
+            shapes.TICK: f"tick the Backup box of {name}",
+        }[answer.act]
+        key = f"act {domain.id}"
+        if done.outcome == shapes.DONE:
+            self._log.over(key, f"What had failed goes on: {name}")
+            self._log.tell(f"Done: {what}")
+        else:
+            text = f"Not done ({done.outcome}): {what}: {done.why}"
+            self._log.problem(key, text, done.outcome + done.obstacle)
+
+
+def _editable(domain: box.Domain) -> tuple[object, ...]:
+    return domain.name, domain.comment, domain.rest

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Which hosts would not refuse a VM of a flagged domain, as far as the engine
+knows: it has the names and checksums of the hooks of each host.
+
+Asked are the hosts of data centers that have a flagged domain. A host that has
+none of our hooks, or one of another content, is told once for that content.
+The engine does not know whether VDSM has the plugin: doctor on the host does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, NamedTuple
+
+from vdsm_backup import errors
+from vdsm_backup.doctor import sums
+from vdsm_backup.text import listed, printable
+
+if TYPE_CHECKING:
+    from vdsm_backup.bridge import box
+    from vdsm_backup.bridge.inventory import Inventory
+
+OK = "ok"
+MISSING = "missing"
+OTHER = "other"
+
+SCRIPT = "99_vdsm_backup"
+
+# What is among the sums, and no hook of VDSM: libvirt's, and the launcher.
+_NOT_VDSMS = ("qemu.d", "vdsmd")
+
+_EXPECTED = {
+    event: checksum
+    for event, checksum in sums.SUMS.items()
+    if event not in _NOT_VDSMS
+}
+
+# Hosts of these are installed or removed just now, or were never up.
+_NOT_YET = ("installing", "initializing", "pending_approval", "install_failed")
+
+
+class HostHooks(NamedTuple):
+    """
+    event_names: those where our hook is missing, or another one.
+    number: of the report in the engine, 31 bits.
+    """
+
+    id: str
+    name: str
+    hook: str
+    event_names: tuple[str, ...]
+    number: int = 0
+
+
+def check(
+    engine: box.Engine, found: Inventory, flagged: set[str]
+) -> list[HostHooks]:
+    """
+    flagged: UUIDs of domains whose flag is on.
+
+    Raises what the engine's methods raise.
+    """
+    centers = {
+        center
+        for sd_id in flagged
+        if sd_id in found.domains
+        for center in found.domains[sd_id].data_centers
+    }
+    checked = []
+    for host in sorted(found.hosts, key=lambda host: host.name):
+        if host.data_center in centers and host.status not in _NOT_YET:
+            try:
+                hooks = engine.hooks(host.id)
+            except errors.EngineRefused:
+                # It was removed since the hosts were listed.
+                continue
+            checked.append(compare(host, hooks))
+    return checked
+
+
+def compare(host: box.Host, hooks: list[box.Hook]) -> HostHooks:
+    ours = {h.event_name: h.checksum for h in hooks if h.name == SCRIPT}
+    missing = tuple(event for event in _EXPECTED if event not in ours)
+    other = tuple(
+        event
+        for event, checksum in _EXPECTED.items()
+        if ours.get(event, checksum) != checksum
+    )
+    state = MISSING if missing else OTHER if other else OK
+    names = missing or other
+    content = f"{host.id} {state} {sorted(ours.items())}"
+    digest = hashlib.sha256(content.encode("utf-8", "backslashreplace"))
+    number = int.from_bytes(digest.digest()[:4], "big") >> 1
+    return HostHooks(host.id, host.name, state, names, number)
+
+
+def text(host: HostHooks, domain: str) -> str:
+    """The report. domain: name of a flagged one of the host's data center."""
+    name = printable(host.name)
+    where = listed(host.event_names)
+    if host.hook == MISSING:
+        what = f"lacks the hook {SCRIPT} of {where}"
+    else:
+        what = f"has another hook {SCRIPT} of {where} than this bridge knows"
+    return (
+        f"Host {name} {what}, and may start VMs of backup domains such as"
+        f" {printable(domain)}. On host {name}: vdsm-backup-domain doctor"
+    )

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+The flags of some domains, read on their SPM hosts.
+
+A host that does not answer is not asked again for a while: one that hangs
+holds up all others each time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vdsm_backup import errors
+from vdsm_backup.bridge import flags, inventory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vdsm_backup.bridge import box
+    from vdsm_backup.bridge.flags import Seen
+    from vdsm_backup.bridge.hosts import Host
+    from vdsm_backup.bridge.inventory import Place
+    from vdsm_backup.bridge.log import Log
+
+# Seconds until a host that did not answer is asked again.
+AGAIN = 60
+
+
+class Reader:
+    """Methods raise nothing: what cannot be read is UNKNOWN, with a reason."""
+
+    def __init__(
+        self, by_host: flags.Flags, log: Log, clock: Callable[[], float]
+    ) -> None:
+        self._flags = by_host
+        self._log = log
+        self._clock = clock
+        # {UUID of a host: (when to ask again, why it did not answer)}
+        self._silent: dict[str, tuple[float, str]] = {}
+
+    def read(
+        self, chosen: list[box.Domain], places: dict[str, Place], whole: bool
+    ) -> dict[str, Seen]:
+        """whole: by one list of each SPM, and not domain by domain."""
+        lists: dict[str, dict[str, Seen]] = {}
+        found = {}
+        for domain in chosen:
+            place = places[domain.id]
+            if domain.kind != inventory.DATA:
+                found[domain.id] = flags.unknown("")
+            elif place.obstacle or place.spm is None:
+                found[domain.id] = flags.unknown(place.obstacle)
+            elif not whole:
+                found[domain.id] = self.one(place.spm, domain.id)
+            else:
+                if place.spm.id not in lists:
+                    lists[place.spm.id] = self._all(place.spm)
+                found[domain.id] = lists[place.spm.id].get(
+                    domain.id, self._not_listed(place)
+                )
+        return found
+
+    def _not_listed(self, place: Place) -> Seen:
+        assert place.spm is not None
+        silent = self._silent.get(place.spm.id)
+        if silent:
+            return flags.unknown(silent[1])
+        return flags.unknown(f"host {place.spm_name} does not see it")
+
+    def _all(self, host: Host) -> dict[str, Seen]:
+        if self._is_silent(host):
+            return {}
+        try:
+            found = self._flags.all(host)
+        except errors.Error as e:
+            self._hears_not(host, e)
+            return {}
+        self._hears(host)
+        return found
+
+    def one(self, host: Host, sd_id: str) -> Seen:
+        if self._is_silent(host):
+            return flags.unknown(self._silent[host.id][1])
+        try:
+            found = self._flags.one(host, sd_id)
+        except errors.Error as e:
+            self._hears_not(host, e)
+            return flags.unknown(str(e))
+        self._hears(host)
+        return found
+
+    def _is_silent(self, host: Host) -> bool:
+        if host.id not in self._silent:
+            return False
+        left = self._silent[host.id][0] - self._clock()
+        return 0 < left <= AGAIN
+
+    def _hears_not(self, host: Host, error: errors.Error) -> None:
+        self._silent[host.id] = (self._clock() + AGAIN, str(error))
+        self._log.problem(f"host {host.id}", str(error), error.name)
+
+    def _hears(self, host: Host) -> None:
+        self._silent.pop(host.id, None)
+        self._log.over(f"host {host.id}", f"Host {host.address} answers again")

@@ -1,0 +1,296 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+What a bridge does each few seconds: it reads the events that are new, looks at
+the domains that they are about, and makes box and flag agree.
+
+The order of a round is what makes it right:
+
+1. the events, then the boxes, then the flags: an edit whose event is not there
+   yet is seen by its box, and an event that is known was made before the box
+   was read;
+2. what people are told; a bridge that is killed here tells it again, and the
+   engine takes it once;
+3. the state, with what the act may become, onto the disk;
+4. both sides once more, and the act only if they are as before;
+5. what became of the act, onto the disk.
+
+All domains are looked at each `compare` seconds, and one between that if an
+event is about it, if something is about to happen to it, or if it waits.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from vdsm_backup import errors
+from vdsm_backup.bridge import (
+    decide,
+    events,
+    flags,
+    inventory,
+    memory,
+    report,
+    rows,
+    shapes,
+    state,
+)
+from vdsm_backup.bridge.acts import Acts
+from vdsm_backup.bridge.log import WARNING
+from vdsm_backup.bridge.reading import AGAIN, Reader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vdsm_backup.bridge import box
+    from vdsm_backup.bridge.inventory import Inventory, Place
+    from vdsm_backup.bridge.log import Log
+    from vdsm_backup.bridge.settings import Settings
+    from vdsm_backup.bridge.shapes import Answer, Look, Memory
+
+# Events that the bridge and other programs have added say nothing of a domain.
+_ADDED_BY_PROGRAMS = range(9801, 9805)
+
+
+class Bridge:
+    """
+    rows: what was seen of each domain, by UUID.
+    inventory: of the last look at all domains; None before the first one.
+
+    file: saved to, None for a bridge that changes nothing: then nobody is told
+    anything either, and a round shows what would be done.
+    """
+
+    def __init__(
+        self,
+        engine: box.Engine,
+        by_host: flags.Flags,
+        settings: Settings,
+        log: Log,
+        known: state.State,
+        file: state.StateFile | None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._engine = engine
+        self._settings = settings
+        self._log = log
+        self._state = known
+        self._file = file
+        self._clock = clock
+        self._policy = shapes.Policy(settings.on_untick_clear, settings.grace)
+        self._reader = Reader(by_host, log, clock)
+        self._acts = Acts(
+            engine, by_host, self._reader, log, settings.host_user
+        )
+        self.rows: dict[str, rows.Row] = {}
+        self.inventory: Inventory | None = None
+        self._compared: float | None = None
+        # Indexes of events that were looked at already.
+        self._known: set[int] = set()
+        # {UUID: when to look again}
+        self._due: dict[str, float] = {}
+        # {UUID: what an act has met there}
+        self._met: dict[str, str] = {}
+
+    @property
+    def state(self) -> state.State:
+        return self._state
+
+    def round(self) -> bool:
+        """
+        Returns whether all domains were looked at.
+
+        Raises what the engine's methods raise, and BridgeState. What was not
+        finished is done in the next round.
+        """
+        now = self._clock()
+        news = events.read(self._engine, self._state, now)
+        if news.state.epoch != self._state.epoch:
+            # Nothing of the epoch before is new any more.
+            self._state = news.state
+            self._known, self._compared = set(), None
+        fresh = [e for e in news.events if e.number not in self._known]
+        wanted = None if self._is_time(now) else self._wanted(fresh, now)
+        if wanted is None or wanted:
+            self._look_at(wanted, news, now)
+        self._state = self._state._replace(anchor=news.state.anchor)
+        self._known = {event.number for event in news.events}
+        if wanted is None:
+            self._compared = now
+        if wanted is None or wanted:
+            self._save()
+        return wanted is None
+
+    def _is_time(self, now: float) -> bool:
+        # A clock that went back must not hold it up.
+        if self._compared is None:
+            return True
+        return not 0 <= now - self._compared < self._settings.compare
+
+    def _wanted(self, fresh: list[box.Event], now: float) -> set[str]:
+        named = {
+            event.domain
+            for event in fresh
+            if event.domain and event.code not in _ADDED_BY_PROGRAMS
+        }
+        due = {sd_id for sd_id, when in self._due.items() if when <= now}
+        return named | due
+
+    # Looking
+
+    def _look_at(
+        self, wanted: set[str] | None, news: events.News, now: float
+    ) -> None:
+        found = inventory.Inventory(
+            self._engine, wanted, self._settings.host_user
+        )
+        if wanted is None:
+            self.inventory = found
+        self._state = state.forget(self._state, set(found.domains))
+        for kept in (self.rows, self._due, self._met):
+            for sd_id in kept.keys() - found.domains.keys():
+                del kept[sd_id]
+        chosen = [
+            domain
+            for sd_id, domain in sorted(found.domains.items())
+            if (wanted is None or sd_id in wanted) and self._is_ours(sd_id)
+        ]
+        places = {domain.id: found.place(domain) for domain in chosen}
+        seen = self._reader.read(chosen, places, whole=wanted is None)
+        for domain in chosen:
+            look = self._look(
+                domain, found, places[domain.id], seen[domain.id], news, now
+            )
+            self._judge(domain, look, places[domain.id], seen[domain.id])
+
+    def _is_ours(self, sd_id: str) -> bool:
+        domains = self._settings.domains
+        return not domains or sd_id in domains
+
+    def _look(
+        self,
+        domain: box.Domain,
+        found: Inventory,
+        place: Place,
+        seen: flags.Seen,
+        news: events.News,
+        now: float,
+    ) -> Look:
+        centers = domain.data_centers
+        foreign = bool(seen.pool and centers and seen.pool not in centers)
+        met = ""
+        if self._still_met(domain.id, now):
+            met = self._met.get(domain.id, "")
+        return shapes.Look(
+            epoch=self._state.epoch,
+            newest=news.newest,
+            edits=events.edits(news, domain.id),
+            imported=events.imported(news, domain.id),
+            box=None if found.is_locked(domain.id) else domain.box,
+            comment=domain.comment,
+            flag=seen.flag,
+            stamp=seen.stamp,
+            now=now,
+            is_data=domain.kind == inventory.DATA,
+            is_master=domain.is_master,
+            foreign=foreign or met == flags.FOREIGN,
+            obstacle=place.obstacle or met,
+            replica=seen.replica,
+        )
+
+    def _still_met(self, sd_id: str, now: float) -> bool:
+        """Whether it is too early to try whether it is over."""
+        known = self._state.domains.get(sd_id)
+        return known is not None and known.tries > 0 and known.retry_at > now
+
+    # Judging
+
+    def _judge(
+        self, domain: box.Domain, look: Look, place: Place, seen: flags.Seen
+    ) -> None:
+        before = self._state.domains.get(domain.id)
+        answer, new = decide.decide(before, look, self._policy)
+        self.rows[domain.id] = rows.row(
+            domain.id,
+            domain.name,
+            place.data_center,
+            look,
+            answer,
+            new,
+            seen.why,
+        )
+        self._plan(domain.id, look, answer, new)
+        if self._file is None or new is None:
+            return
+        if answer.tell:
+            self._tell(domain, answer, place)
+            new = memory.told(new, decide.report_key(answer))
+        if new != before:
+            self._remember(domain.id, new)
+        if answer.act == shapes.NOTHING:
+            return
+        self._save()
+        if self._acts.is_as_before(domain.id, look):
+            self._act(domain, look, answer)
+
+    def _plan(
+        self, sd_id: str, look: Look, answer: Answer, new: Memory | None
+    ) -> None:
+        """When to look again, before all domains are looked at."""
+        now = look.now
+        self._due.pop(sd_id, None)
+        if new is None or answer.act != shapes.NOTHING:
+            self._due[sd_id] = now
+        elif answer.pending == "failed":
+            self._due[sd_id] = new.retry_at
+        elif answer.pending == "event" or new.unsure:
+            self._due[sd_id] = now
+        elif answer.pending or (
+            look.flag == shapes.UNKNOWN and look.is_data and look.box
+        ):
+            self._due[sd_id] = now + AGAIN
+        elif (
+            look.flag != shapes.UNKNOWN
+            and look.box != (look.flag == shapes.ON)
+            and new.polls <= shapes.WAIT_POLLS
+        ):
+            # The event of what was seen may still come.
+            self._due[sd_id] = now
+        elif look.flag == shapes.OFF and not look.box and not new.was_off:
+            # A tick counts from the second look at this stamp on.
+            self._due[sd_id] = now
+
+    def _tell(self, domain: box.Domain, answer: Answer, place: Place) -> None:
+        """Raises EngineUnreachable: then it is told in the next round."""
+        text = report.text(answer, domain.id, domain.name, place.spm_name)
+        try:
+            number = report.number(answer, domain.id)
+            self._engine.tell(domain.id, text, number)
+        except (errors.EngineRefused, errors.EngineLogin) as e:
+            self._log.tell(f"No event in the engine: {e}", WARNING)
+        self._log.tell(text, WARNING)
+
+    def _remember(self, sd_id: str, new: Memory) -> None:
+        domains = {**self._state.domains, sd_id: new}
+        self._state = self._state._replace(domains=domains)
+
+    def _save(self) -> None:
+        if self._file is not None:
+            self._file.save(self._state)
+
+    def _act(self, domain: box.Domain, look: Look, answer: Answer) -> None:
+        done, error = self._acts.perform(domain, look, answer)
+        self._met.pop(domain.id, None)
+        if done.obstacle:
+            self._met[domain.id] = done.obstacle
+        new = memory.after(
+            self._state.domains[domain.id],
+            answer.act,
+            done.outcome,
+            self._clock(),
+            done.stamp,
+        )
+        self._remember(domain.id, new)
+        self._save()
+        if error is not None:
+            raise error

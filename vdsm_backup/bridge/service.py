@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+The bridge as a service: rounds one after the other, until a signal ends it.
+
+A signal ends it at once, whatever it does: a request that hangs is left, and
+an act that is under way is one that nobody knows the end of. The state on disk
+says so, and the next bridge looks what became of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from typing import TYPE_CHECKING
+
+from vdsm_backup import errors
+from vdsm_backup.bridge import flags, host_hooks, memory, shapes, status
+from vdsm_backup.bridge import state as states
+from vdsm_backup.bridge.box import Engine
+from vdsm_backup.bridge.hosts import Hosts
+from vdsm_backup.bridge.log import WARNING
+from vdsm_backup.bridge.rounds import Bridge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import NoReturn
+
+    from vdsm_backup.bridge.host_hooks import HostHooks
+    from vdsm_backup.bridge.log import Log
+    from vdsm_backup.bridge.settings import Settings
+
+_STATE = "state.json"
+
+
+class Service:
+    """
+    changes: whether people are told of hosts, and files are written.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        engine: Engine,
+        bridge: Bridge,
+        log: Log,
+        changes: bool,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._bridge = bridge
+        self._log = log
+        self._changes = changes
+        self._clock = clock
+        self._hosts: list[HostHooks] = []
+        self._told: set[int] = set()
+        self._problem = ""
+        # Logins that failed, one after the other.
+        self._refused = 0
+        self._written: tuple[float, tuple[object, ...]] | None = None
+
+    def run(self) -> NoReturn:
+        while True:
+            time.sleep(self.turn())
+
+    def turn(self) -> float:
+        """One round, whatever becomes of it. Returns seconds to wait."""
+        delay = self._settings.poll
+        try:
+            self.once()
+        except errors.EngineLogin as e:
+            # The engine locks accounts after some failures.
+            last = len(memory.RETRIES) - 1
+            delay = memory.RETRIES[min(self._refused, last)]
+            self._refused += 1
+            self._away(e)
+        except errors.EngineUnreachable as e:
+            self._away(e)
+        except errors.Error as e:
+            # What was listed is gone, or the disk is full: it is tried again.
+            self._log.problem("round", str(e), e.name)
+        else:
+            self._refused = 0
+            self._log.over("round", "The round is whole again")
+        self._publish()
+        return delay
+
+    def once(self) -> None:
+        """One round. Raises what Bridge.round() raises."""
+        whole = self._bridge.round()
+        self._problem = ""
+        self._log.over("engine", "The engine answers again")
+        if whole:
+            self._check_hosts()
+
+    def status(self) -> status.Status:
+        return status.Status(
+            self._clock(),
+            self._problem,
+            tuple(self._bridge.rows.values()),
+            tuple(self._hosts),
+        )
+
+    def _away(self, error: errors.Error) -> None:
+        self._problem = str(error)
+        self._log.problem("engine", str(error), error.name)
+
+    def _check_hosts(self) -> None:
+        found = self._bridge.inventory
+        assert found is not None
+        flagged = {
+            row.id
+            for row in self._bridge.rows.values()
+            if row.flag == shapes.ON
+        }
+        self._hosts = host_hooks.check(self._engine, found, flagged)
+        for host in self._hosts:
+            if host.hook != host_hooks.OK and host.number not in self._told:
+                self._tell(host, flagged)
+
+    def _tell(self, host: HostHooks, flagged: set[str]) -> None:
+        found = self._bridge.inventory
+        assert found is not None
+        centers = {h.id: h.data_center for h in found.hosts}
+        domain = next(
+            found.domains[sd_id]
+            for sd_id in sorted(flagged)
+            if centers[host.id] in found.domains[sd_id].data_centers
+        )
+        text = host_hooks.text(host, domain.name)
+        self._told.add(host.number)
+        if not self._changes:
+            return
+        try:
+            self._engine.tell(domain.id, text, host.number)
+        except (errors.EngineRefused, errors.EngineLogin) as e:
+            self._log.tell(f"No event in the engine: {e}", WARNING)
+        self._log.tell(text, WARNING)
+
+    def _publish(self) -> None:
+        if not self._changes:
+            return
+        now = self.status()
+        content = now[1:]
+        if self._written is not None:
+            when, before = self._written
+            if content == before and 0 <= now.time - when < status.REFRESH:
+                return
+        try:
+            status.write(self._settings.state, now)
+            if self._settings.metrics:
+                status.write_metrics(self._settings.metrics, now)
+        except errors.BridgeState as e:
+            self._log.problem("status", str(e), e.name)
+            return
+        self._log.over("status", "The status can be written again")
+        self._written = now.time, content
+
+
+@contextlib.contextmanager
+def opened(
+    settings: Settings, log: Log, directory: str, dry_run: bool
+) -> Iterator[Service]:
+    """
+    directory: for the sockets of ssh. dry_run: nothing is changed, and a
+    bridge may run beside this one.
+
+    Raises BridgeRuns and BridgeState.
+    """
+    file = states.StateFile(os.path.join(settings.state, _STATE))
+    with contextlib.ExitStack() as stack:
+        if not dry_run:
+            stack.enter_context(file)
+        known, note = file.load(set_aside=not dry_run)
+        if note and not dry_run:
+            log.tell(f"Each domain is seen for the first time: {note}")
+        hosts = stack.enter_context(Hosts(settings.identity_file, directory))
+        engine = Engine(
+            settings.url, settings.user, settings.password, settings.ca_file
+        )
+        bridge = Bridge(
+            engine,
+            flags.Flags(hosts, settings.engine),
+            settings,
+            log,
+            known,
+            None if dry_run else file,
+        )
+        made = Service(settings, engine, bridge, log, not dry_run)
+        try:
+            yield made
+        finally:
+            engine.close()
