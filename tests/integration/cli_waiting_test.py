@@ -137,6 +137,21 @@ def test_what_reading_waits_for(host, fs, args):
         terminal.read_all()
 
 
+@pytest.mark.parametrize(
+    "args",
+    [["show", B], ["set", B, "--dry-run", *WHY]],
+    ids=" ".join,
+)
+def test_what_looking_for_users_waits_for(host, fs, args):
+    """The domain was read."""
+    fs.clear()
+    fs.hang("readdir", "images")
+    with on_terminal(host, *args) as terminal:
+        terminal.wait_for("waiting for the search for its users ...\n")
+        fs.clear()
+        terminal.read_all()
+
+
 @pytest.mark.parametrize("command", ["show", "check", "verify"])
 def test_what_reading_a_directory_waits_for(host, fs, command):
     fs.clear()

@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 # Seconds that a write whose process was killed may still be on its way.
 LINGER = 5
 
-_LOOKING = "looking for users of the domain"
-
 _ELSEWHERE = (
     "not seen: {}; the engine's own check (the Backup box in Manage Domain)"
     " covers the data center"
@@ -214,7 +212,6 @@ def require_unused(
     """
     if not request.value:
         return ()
-    world.progress(_LOOKING)
     found, notes = _users(request, world, attached)
     if found:
         raise errors.DomainInUse(storage.sd_id, "; ".join(found))
@@ -286,7 +283,7 @@ def settle(
     """
     if not request.value:
         return ()
-    world.progress(_LOOKING)
+    world.progress("looking for users of the domain")
     deadline = time.monotonic() + world.settle
     while True:
         found, notes = _users(request, world)

@@ -25,7 +25,6 @@ from vdsm_backup.cli.exits import Exit
 from vdsm_backup.metadata import flag
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.processes import signals
-from vdsm_backup.processes.jobs import telling
 from vdsm_backup.text import is_uuid, printable
 
 if TYPE_CHECKING:
@@ -101,21 +100,20 @@ def make(
 
     Raises what `work` raises, and what _require_as_written() does.
     """
-    # It begins by reading the domain, until it tells of something else.
-    first = contextlib.ExitStack()
-
-    def progress(text: str) -> None:
-        first.close()
-        ui.progress(text)
-
     world = wiring.HostWorld(
-        storage, options, args.timeout, progress, attempt, storage.twins
+        storage,
+        options,
+        args.timeout,
+        ui.progress,
+        attempt,
+        storage.twins,
+        ui.waits_for,
     )
     tidied: tuple[str, ...] = ()
     try:
-        with diagnosis.explaining(storage, options, ui.waits_for), first:
-            first.enter_context(telling([storage.found_at], ui.waits_for))
-            result = work(world)
+        with diagnosis.explaining(storage, options, ui.waits_for):
+            with world.first_look():
+                result = work(world)
     finally:
         if not args.dry_run:
             tidied = world.tidy()

@@ -38,9 +38,6 @@ if TYPE_CHECKING:
 # this much later, something is wrong with it.
 _GRACE = 5
 
-# As what the search for users is told to who waits.
-_USERS = "the search for its users"
-
 
 def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     """
@@ -160,7 +157,7 @@ def _read_and_find_users(
     running = Jobs(
         {
             place: lambda: readings.read(storage),
-            _USERS: lambda: wiring.who_uses(storage, options),
+            wiring.USERS: lambda: wiring.who_uses(storage, options),
         },
         ui.waits_for,
     )
@@ -172,10 +169,12 @@ def _read_and_find_users(
         if error:
             raise error
         found[key] = result
-    if _USERS not in found:
-        found[_USERS] = users.Users()
-        found[_USERS].unseen("who uses it: this host did not answer in time")
-    return found[place], found[_USERS]
+    if wiring.USERS not in found:
+        found[wiring.USERS] = users.Users()
+        found[wiring.USERS].unseen(
+            "who uses it: this host did not answer in time"
+        )
+    return found[place], found[wiring.USERS]
 
 
 def _fields(domain: DomainObject, found: users.Users) -> list[tuple[str, str]]:

@@ -26,6 +26,7 @@ from vdsm_backup.lease import local as lease_local
 from vdsm_backup.lease.request import LeaseRequest
 from vdsm_backup.lvm import activation
 from vdsm_backup.metadata import domain
+from vdsm_backup.processes.jobs import telling
 from vdsm_backup.storage.block import BlockStorage
 from vdsm_backup.storage.file import IDS, FileStorage
 from vdsm_backup.text import printable
@@ -38,9 +39,13 @@ if TYPE_CHECKING:
 
     from vdsm_backup.change.attempt import Attempt
     from vdsm_backup.config import Config
+    from vdsm_backup.processes.jobs import Slow
     from vdsm_backup.storage.base import LeasePaths, Storage
 
 _LOCAL = lease_local.TYPE
+
+# As what the search for users is told to who waits.
+USERS = "the search for its users"
 
 
 def make_history(options: Config) -> history.History:
@@ -77,12 +82,14 @@ class HostWorld:
         progress: Callable[[str], None],
         attempt: Attempt,
         twins: Sequence[Storage] = (),
+        slow: Slow | None = None,
     ) -> None:
         """
         timeout: seconds for the lease. None: the configured ones.
         progress: called with a text for somebody who waits.
         attempt: told how far the change has come.
         twins: of the storage, see Storage.
+        slow: called with what is still waited for, see Jobs.
         """
         self.attempt = attempt
         self._twins = twins
@@ -95,12 +102,30 @@ class HostWorld:
         self._gone_pool = ""
         self._activation: activation.Activation | None = None
         self._left = tidying.LeftBehind(storage, options, timeout, progress)
-        self.progress = progress
+        self._progress = progress
+        self._slow = slow
+        self._first_look = contextlib.ExitStack()
         self.settle: float = options.settle
         self.history = make_history(options)
 
+    @contextlib.contextmanager
+    def first_look(self) -> Iterator[None]:
+        """
+        For a change, which begins by reading the domain: that is what is
+        waited for, until it looks for users, or tells of something else.
+        """
+        with self._first_look as first:
+            first.enter_context(telling([self._storage.found_at], self._slow))
+            yield
+
+    def progress(self, text: str) -> None:
+        self._first_look.close()
+        self._progress(text)
+
     def users(self) -> users.Users:
-        return who_uses(self._storage, self._options)
+        self._first_look.close()
+        with telling([USERS], self._slow):
+            return who_uses(self._storage, self._options)
 
     def is_hosted_engine(self) -> bool:
         return hosted_engine.is_hosted_engine(self._storage.sd_id)
