@@ -130,8 +130,9 @@ def test_a_failure_of_a_deployment_says_what_to_do(refused):
     ]
     for words in (
         # Why, in dnf's words: the repository is not signed, and has to be.
-        'task \\"Install from a repository\\" has failed (Failed to install some'
-        " of the specified packages: No package vdsm-backup-domain available",
+        'task \\"Install from a repository\\" has failed (Failed to install'
+        " some of the specified packages:"
+        " No package vdsm-backup-domain available",
         "InstallFailed. Mend this, then choose Installation, Reinstall",
         "set vdsm_backup_domain_deploy_required to false in",
     ):
