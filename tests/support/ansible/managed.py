@@ -57,7 +57,7 @@ def stand_in(directory):
 
 
 class Managed(Machine):
-    """packages: those that the repository has; the last one is Ansible's."""
+    """packages: those that the repository has, Ansible's among them."""
 
     def __init__(self, packages, directory):
         super().__init__()
@@ -81,7 +81,8 @@ class Managed(Machine):
         for path in packages:
             self.copy(path, REPO)
         self.sh(f"createrepo_c -q {REPO}")
-        self.rpm("-i", stand_in(directory), packages[-1])
+        (ours,) = [path for path in packages if "-ansible-" in path]
+        self.rpm("-i", stand_in(directory), ours)
 
     def provide(self, ansible):
         """Put it there; play() does so if it is not."""

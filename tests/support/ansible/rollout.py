@@ -95,7 +95,10 @@ class Rollout:
     def __init__(self, host, newest, old):
         self._host, self._newest, self._old = host, newest, old
         files = host.sh(f"ls {REPO}/*.rpm").split()
-        self._files = [x for x in files if "-ansible-" not in x]
+        elsewhere = ("-ansible-", "-engine-")
+        self._files = [
+            path for path in files if not any(x in path for x in elsewhere)
+        ]
         assert len(self._files) == 3
         host.put("/srv/required.yml", post_tasks())
         host.put(
