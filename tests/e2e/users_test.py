@@ -19,7 +19,7 @@ def test_lv_open_on_this_host(in_use, flagged):
 
 
 def test_lv_open_on_another_host(in_use):
-    """It cannot be seen: README.md says so, What it does not do yet."""
+    """It cannot be seen: docs/limits.md says so."""
     assert in_use["other"].rc == 0
 
 

@@ -58,8 +58,8 @@ def replacing(name, backup, reason):
 
 CHECK = {"check_mode": True, "diff": True}
 KEPT = "Kept: "
-# It looks like an option.
-SITE_B = "--copies of site B"
+# It could be taken for an option.
+SITE_B = "--site-B"
 
 # Each has another command, or none.
 NOWHERE = {"environment": {"PATH": "/nonexistent"}}
