@@ -1894,7 +1894,10 @@ class BridgeConfig(Error):
     code = 9690
     takes = ("path", "reason")
     msg = "The configuration of the bridge: {self.path}: {self.reason}"
-    hints = ("options and defaults are in docs/bridge.md",)
+    hints = (
+        "options and defaults are in /usr/share/doc/vdsm-backup-domain/docs"
+        "/bridge.md",
+    )
 
 
 class BridgeNotRun(Error):

@@ -217,7 +217,7 @@ class _Reader:
 
     lag = 0
 
-    def __init__(self, options, locations=()):
+    def __init__(self, options, locations=(), slow=None):
         self._timeout = options.io_timeout
 
     def read(self, location, timeout):

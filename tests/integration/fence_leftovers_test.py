@@ -42,7 +42,7 @@ def assert_refused(mount, sd_id, storage, error=errors.WriteFailed):
     before, steps = storage.read(), []
     with pytest.raises(error) as e:
         storage.write(before, flagged_lines(sd_id, "x"), steps.append)
-    assert "clean" in str(e.value)
+    assert "removing the files of other writers" in str(e.value)
     assert steps == ["compare"]
     data = filedomain.get_bytes(mount, sd_id)
     assert encoding.decode_file(data, sd_id) == before
@@ -130,7 +130,7 @@ def test_a_listing_that_broke_off(hang, backend):
     fail = at("check", lambda: hang.fail("readdir", errno.EIO))
     with pytest.raises(errors.WriteFailed) as e:
         storage.write(before, flagged_lines(sd_id, "x"), fail)
-    assert "clean" in str(e.value)
+    assert "removing the files of other writers" in str(e.value)
     hang.clear()
     assert storage.read() == before
 

@@ -267,7 +267,7 @@ def test_temporary_file_is_made_new(mount, backend, mocker):
 
     with pytest.raises(errors.WriteFailed) as e:
         storage.write(storage.read(), flagged_lines(sd_id), swap)
-    assert "create" in str(e.value)
+    assert "creating the new metadata file" in str(e.value)
     with open(victim) as f:
         assert f.read() == "precious"
 

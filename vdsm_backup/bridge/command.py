@@ -76,7 +76,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         PROGRAM,
         description="Keep the Backup boxes of an engine and the backup flags"
-        " on storage in step: docs/bridge.md.",
+        " on storage in step:"
+        " /usr/share/doc/vdsm-backup-domain/docs/bridge.md.",
         allow_abbrev=False,
     )
     parser.add_argument(

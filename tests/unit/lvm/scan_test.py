@@ -49,7 +49,7 @@ def test_how_to_see_a_replica_and_its_origin():
     vg = VG._replace(pvs=pvs, duplicates=("/dev/a1", "/dev/b1"))
     with pytest.raises(errors.VolumeGroupUnsafe) as e:
         Scan([vg], {}).pick("sd1")
-    (hint, _) = e.value.hint_lines()
+    hint, *_ = e.value.hint_lines()
     show = "vdsm-backup-domain show --device"
     assert hint.endswith(f"look at each: {show} /dev/b; {show} /dev/b1")
 
