@@ -92,19 +92,37 @@ def tasks_of(blocks):
             yield from tasks_of(task.get(part, []))
 
 
-def test_a_change_of_packages_tells_what_has_to_be_restarted():
-    """Whatever they are from."""
+def tasks_with(module):
     directory = os.path.join(ROLE, "tasks")
-    found = [
+    return [
         task
         for name in os.listdir(directory)
         for task in tasks_of(yaml.safe_load(read(directory, name)))
-        if "ansible.builtin.dnf" in task
+        if module in task
     ]
+
+
+def test_a_change_of_packages_tells_what_has_to_be_restarted():
+    """Whatever they are from."""
+    found = tasks_with("ansible.builtin.dnf")
     assert len(found) == 3
     (handler,) = yaml.safe_load(read(ROLE, "handlers", "main.yml"))
     for task in found:
         assert task["notify"] == handler["name"], task["name"]
+
+
+def test_commands_in_check_mode():
+    """One that asks is run there, too, and one that changes is not."""
+    asking, changing = [], []
+    for task in tasks_with("ansible.builtin.command"):
+        kind = changing if task["changed_when"] else asking
+        kind.append(task["name"])
+        if kind is asking:
+            assert task["check_mode"] is False, task["name"]
+        else:
+            assert task["when"] == "not ansible_check_mode", task["name"]
+            assert "check_mode" not in task, task["name"]
+    assert (len(asking), len(changing)) == (3, 2)
 
 
 def module_texts():
