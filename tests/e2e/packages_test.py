@@ -88,6 +88,10 @@ until [ -e {PROM} ]; do
     ! systemctl --quiet is-failed {SERVICE} || exit 1
     sleep 0.5
 done
+# It may not have ended yet.
+while systemctl show -p ActiveState {SERVICE} | grep -q =activating; do
+    sleep 0.5
+done
 """
 
 # Of the same release, on a host that runs: scriptlets take it for an upgrade.

@@ -29,6 +29,9 @@ from vdsm_backup.users import users
 CONF = {"settle": 0}
 TIMEOUT = 180
 
+# Searches for a domain.
+TRIES = 9
+
 GO_ON = "/run/go-on."
 
 
@@ -56,8 +59,19 @@ class Unwatched(racer.Racing):
         return users.Users()
 
 
+def find(options, sd_id):
+    """
+    The search is not under test. Of several that begin at the same time, on a
+    busy machine, one may get no answer in time: it searches again.
+    """
+    for _ in range(TRIES):
+        with contextlib.suppress(errors.DomainUnseen):
+            return discovery.Discovery(options).find(sd_id)[0]
+    return discovery.Discovery(options).find(sd_id)[0]
+
+
 def stop(options, sd_id, reason, step):
-    storage, _ = discovery.Discovery(options).find(sd_id)
+    storage = find(options, sd_id)
     attempt = attempts.begin(storage, "set", reason)
     world = Stopping(step, storage, options, None, lambda text: None, attempt)
     try:
