@@ -157,6 +157,7 @@ repo: dist
 	contrib/make-repo el9 el10
 
 clean:
-	rm -rf .venv .tox .hypothesis .pytest_cache .ruff_cache build dist
+	rm -rf .venv .tox .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf build dist
 	rm -rf .coverage htmlcov
 	rm -rf *.egg-info
