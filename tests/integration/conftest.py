@@ -11,6 +11,7 @@ from tests.support.storage.backends import BACKENDS, open_io
 pytest.register_assert_rewrite(
     "tests.integration.lease",
     "tests.support.clifixtures",
+    "tests.support.fileio.swapping",
     "tests.support.lease.leasedhost",
 )
 

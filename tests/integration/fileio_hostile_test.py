@@ -1,87 +1,36 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-A server, or another client of it, that swaps what names stand for between our
-calls. All backends; what `installed` cannot do is said where it is tested.
+A server, or another client of it, that swaps what names stand for between
+single calls. All backends; what `installed` cannot do is said where it is
+tested.
 """
 
 import errno
 import os
-import socket
 import stat
 import threading
 
 import pytest
 
-from tests.support import programs
-from tests.support.hooks.needs import needs_other_user
-from tests.support.processes.namespace import Namespace, needs_namespace
-from tests.support.processes.opens import watched
-from tests.support.storage import backends, filedomain
-from tests.support.storage.filewriting import (
-    BEFORE_CONFIRM,
-    at,
-    flagged_lines,
-    storage_on,
-    temporaries,
+from tests.support.fileio.swapping import (
+    KINDS,
+    NO_FILES,
+    put_device,
+    put_fifo,
+    put_link,
+    put_socket,
 )
-from vdsm_backup import errors
-from vdsm_backup.change import change
+from tests.support.processes.opens import watched
+from tests.support.storage import backends
 from vdsm_backup.fileio import choose
 
-VICTIM = b"the disk of a VM" * 1000
-
-
-@pytest.fixture
-def victim(tmp_path):
-    """A file of another domain."""
-    path = tmp_path / "other" / "disk"
-    path.parent.mkdir()
-    path.write_bytes(VICTIM)
-    path.chmod(0o640)
-    yield str(path)
-    assert path.read_bytes() == VICTIM
-    assert stat.S_IMODE(path.lstat().st_mode) == 0o640
-    assert os.listdir(path.parent) == ["disk"]
+pytest_plugins = ["tests.support.fileio.swapping"]
 
 
 @pytest.fixture
 def path(tmp_path):
     (tmp_path / "dom_md").mkdir()
     return str(tmp_path / "dom_md" / "file")
-
-
-def put_link(path, victim):
-    os.symlink(victim, path)
-
-
-def put_hard_link(path, victim):
-    os.link(victim, path)
-
-
-def put_fifo(path, victim):
-    os.mkfifo(path)
-
-
-def put_socket(path, victim):
-    with socket.socket(socket.AF_UNIX) as s:
-        fd = os.open(os.path.dirname(path), os.O_PATH)
-        s.bind(f"/proc/self/fd/{fd}/{os.path.basename(path)}")
-        os.close(fd)
-
-
-def put_device(path, victim):
-    # The null device. As a file system of another host may have any.
-    os.mknod(path, 0o666 | stat.S_IFCHR, os.makedev(1, 3))
-
-
-KINDS = [
-    pytest.param(put_link, id="link"),
-    pytest.param(put_hard_link, id="hard link"),
-    pytest.param(put_fifo, id="fifo"),
-    pytest.param(put_socket, id="socket"),
-    pytest.param(put_device, id="device", marks=needs_other_user),
-]
-NO_FILES = [param for param in KINDS if param.values[0] != put_hard_link]
 
 
 @pytest.mark.parametrize("put", KINDS)
@@ -271,79 +220,6 @@ def test_a_swapper_that_never_stops(tmp_path, path, victim):
         swapping.join()
     # The victim fixture looks whether it is as it was.
     assert errno.ELOOP in seen and len(seen) > 1
-
-
-# A whole change
-
-
-@pytest.mark.parametrize("put", KINDS)
-@pytest.mark.parametrize("step", BEFORE_CONFIRM[2:])
-def test_a_change(mount, sd_id, backend, victim, put, step):
-    """Whatever the new file becomes: the old metadata stays, or is changed."""
-    storage = storage_on(mount, backend, sd_id)
-    old = storage.read()
-    new = flagged_lines(sd_id)
-
-    def swap():
-        [name] = temporaries(mount, sd_id)
-        name = os.path.join(storage.dom_md, name)
-        os.unlink(name)
-        put(name, victim)
-
-    with pytest.raises((errors.Error, OSError)):
-        storage.write(old, new, at(step, swap))
-    assert storage.read() == old
-
-
-@pytest.mark.parametrize("put", KINDS)
-def test_metadata_of_another_kind_is_not_read(mount, sd_id, backend, put):
-    other = filedomain.make(mount)
-    path = filedomain.path(mount, sd_id)
-    os.unlink(path)
-    put(path, filedomain.path(mount, other))
-    storage = storage_on(mount, backend, sd_id)
-    if put is put_hard_link:
-        # It says which domain it is of.
-        with pytest.raises(errors.NotMetadata, match=other):
-            change.checked(storage)
-        return
-    with pytest.raises((errors.MetadataUnreadable, errors.NotMetadata)):
-        storage.read()
-
-
-@pytest.mark.parametrize("put", NO_FILES)
-@pytest.mark.parametrize("name", ["ids", "leases"])
-def test_sanlock_is_told_of_files_only(
-    mount, sd_id, backend, victim, put, name
-):
-    storage = storage_on(mount, backend, sd_id)
-    path = os.path.join(storage.dom_md, name)
-    os.unlink(path)
-    put(path, victim)
-    with pytest.raises(errors.WriteFailed, match=f"{name} is not a regular"):
-        with storage.lease_paths():
-            pass
-
-
-@needs_namespace
-@pytest.mark.parametrize("name", ["", "metadata"])
-def test_mount_points_inside(mount, sd_id, backend, name):
-    """dom_md is crossed. Over a file that is one nothing is renamed."""
-    path = os.path.join(mount, sd_id, "dom_md", name).rstrip("/")
-    before = filedomain.get_bytes(mount, sd_id)
-    with Namespace() as ns:
-        ns.bind(path, path)
-        module = "tests.support.storage.rewriter"
-        done = programs.run(
-            *(module, backend, mount, sd_id, 3), inside=ns.enter()
-        )
-    if not name:
-        assert done.returncode == 0, done.stderr
-        assert filedomain.get_bytes(mount, sd_id) != before
-    else:
-        assert "WriteFailed" in done.stderr
-        assert os.strerror(errno.EBUSY) in done.stderr
-        assert filedomain.get_bytes(mount, sd_id) == before
 
 
 # Sizes

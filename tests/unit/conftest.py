@@ -10,6 +10,7 @@ from vdsm_backup.users import users
 pytest.register_assert_rewrite(
     "tests.support.configfixtures",
     "tests.support.hooks.permitfile",
+    "tests.support.placefixtures",
     "tests.support.storage.fakelvm",
     "tests.support.storage.lvs",
     "tests.support.verifyfixtures",

@@ -8,6 +8,7 @@ SD = domxmldata.SD1
 OVIRT = "http://ovirt.org/vm/1.0"
 KEYS = {"poolID": "p", "domainID": SD, "imageID": "i", "volumeID": "v"}
 SOURCE = "<source file='/a'/>"
+PATH = "/rhev/data-center/mnt/nas:_a/sd/images/i/v"
 
 
 def disk(inside="", target="<target dev='vda'/>", attributes=""):
@@ -37,3 +38,12 @@ def only_disk(xml):
 
 def values(found):
     return [(s.kind, s.value, s.protocol) for s in found.sources]
+
+
+def others(xml):
+    found = domxml.parse(xml).other_paths
+    return [(each.device, each.path) for each in found]
+
+
+def paths(xml):
+    return [path for _, path in others(xml)]
