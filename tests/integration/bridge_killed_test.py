@@ -12,8 +12,6 @@ import pytest
 
 pytest.importorskip("ovirtsdk4", reason="needs ovirt-engine-sdk-python")
 
-from tests.support.bridge import fake_hosts  # noqa: E402
-
 pytest_plugins = ["tests.support.bridge.fixtures"]
 
 STEPS = ("events", "domains", "domain", "hosts", "tick", "tell")
@@ -74,12 +72,6 @@ def at_each_step(scene, prepare, polls, then):
 
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def scene(stand_in):
-    with fake_hosts.FakeScene(stand_in) as made:
-        yield made
 
 
 def test_tick(scene):

@@ -8,6 +8,7 @@ from vdsm_backup.users import users
 
 # Before a test imports them.
 pytest.register_assert_rewrite(
+    "tests.support.bridge.cases",
     "tests.support.configfixtures",
     "tests.support.hooks.permitfile",
     "tests.support.placefixtures",

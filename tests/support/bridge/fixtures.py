@@ -4,6 +4,7 @@ import shutil
 import pytest
 
 from tests.support.bridge import engine as engines
+from tests.support.bridge import fake_hosts
 
 
 @pytest.fixture(scope="session")
@@ -18,3 +19,10 @@ def stand_in(engine_certificates):
     made = engines.StandIn(*engine_certificates)
     yield made
     made.stop()
+
+
+@pytest.fixture
+def scene(stand_in):
+    """A bridge, the stand-in engine, and hosts that answer at once."""
+    with fake_hosts.FakeScene(stand_in) as made:
+        yield made

@@ -6,6 +6,7 @@ uses it says by what hosts are reached: fake_hosts.py, or real ones (scene.py).
 
 import contextlib
 import io
+import json
 import os
 import time
 
@@ -152,6 +153,11 @@ class Running(Closing):
 
     def row(self, domain):
         return self.bridge.rows[domain.id]
+
+    def saved(self):
+        """The state, as the bridge saved it last."""
+        with open(os.path.join(self.directory, "state.json")) as f:
+            return json.load(f)
 
     def puts(self):
         return len(self.engine.paths("PUT"))

@@ -71,3 +71,23 @@ class Story:
     def later(self, seconds):
         self.now += seconds
         return self
+
+
+def agreed(policy=None, **more):
+    """A story in which both were on for a while."""
+    story = Story(policy)
+    story.looks(3, True, "on", **more)
+    return story
+
+
+def unticked(story, *edits, flag="on", **more):
+    """The look at which the untick is judged."""
+    return story.looks(3, False, flag, *edits, **more)[-1]
+
+
+def written_back():
+    story = Story()
+    story.look(False, "off:s")
+    story.look(True, "off:s", story.edit())
+    story.looks(3, True, "on")
+    return story

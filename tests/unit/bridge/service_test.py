@@ -15,12 +15,6 @@ from vdsm_backup.bridge import memory, status  # noqa: E402
 pytest_plugins = ["tests.support.bridge.fixtures"]
 
 
-@pytest.fixture
-def scene(stand_in):
-    with fake_hosts.FakeScene(stand_in) as made:
-        yield made
-
-
 def test_engine_is_gone_for_an_hour(scene):
     one = scene.domain()
     scene.polls()

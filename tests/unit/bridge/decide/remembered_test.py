@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What is remembered from look to look is no more than what is needed."""
+
+from tests.support.bridge.story import Story, agreed
+from vdsm_backup.bridge import memory
+
+
+def test_what_is_remembered_stays_small():
+    story = Story()
+    for number in range(300):
+        stamp = f"off:{number}"
+        edits = [story.edit(f"user{i}") for i in range(5)]
+        story.looks(2, False, stamp)
+        story.look(True, stamp, *edits)
+        story.look(True, "on")
+        story.look(True, f"{stamp}.", *edits)
+    assert len(story.memory.old) <= 20
+    assert len(story.memory.edits) <= 50
+    assert len(story.memory.told) <= 40
+
+
+def test_edits_are_forgotten():
+    story = agreed()
+    story.look(True, "on", *[story.edit() for _ in range(10)])
+    assert story.memory.edits == ()
+    assert memory.edits_since(story.memory, None) == []

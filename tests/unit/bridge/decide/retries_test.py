@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""An act that failed, or of which a killed bridge did not see the end."""
+
+import pytest
+
+from tests.support.bridge.cases import Cases
+from tests.support.bridge.story import Story, agreed, unticked
+from vdsm_backup.bridge import shapes
+from vdsm_backup.bridge.shapes import SET, TICK
+
+CASES = Cases()
+case = CASES.case
+
+
+@case(31, pending="failed")
+def engine_refuses_the_tick():
+    story = Story()
+    story.look(False, "never")
+    story.look(False, "on", outcome=shapes.FAILED)
+    return story.look(False, "on")
+
+
+@case(31, TICK)
+def engine_is_asked_again():
+    story = Story()
+    story.look(False, "never")
+    story.look(False, "on", outcome=shapes.FAILED)
+    return story.later(60).look(False, "on")
+
+
+@pytest.mark.parametrize("name", CASES.found)
+def test_row(name):
+    CASES.check(name)
+
+
+def test_retries_come_less_and_less_often():
+    story = Story()
+    tried = []
+    for _ in range(2 * 3600 // story.POLL):
+        answer = story.look(True, "never", outcome=shapes.FAILED)
+        if answer.act:
+            tried.append(answer.act == SET)
+    times = [i * story.POLL for i, was_set in enumerate(tried) if was_set]
+    waits = [later - time for time, later in zip(times, times[1:])]
+    assert waits == [60, 300, 900, 1800, 1800, 1800]
+
+
+def test_clock_that_goes_back_does_not_hold_a_retry_up():
+    story = Story()
+    story.look(True, "never", outcome=shapes.FAILED)
+    story.now -= 24 * 3600
+    assert story.look(True, "never").act == SET
+
+
+def test_a_change_is_answered_at_once():
+    """What failed before was another act."""
+    story = agreed()
+    story.look(True, "never", outcome=shapes.FAILED)
+    story.look(False, "never")
+    assert story.look(True, "never").act == SET
+
+
+def test_a_killed_tick_is_made_again():
+    """Its answer was remembered, and the process was killed before the act."""
+    story = agreed()
+    assert unticked(story, outcome=None).act == TICK
+    assert story.look(False, "on").act == TICK
+
+
+def test_a_killed_tick_that_was_made_is_ours():
+    story = Story()
+    assert story.look(False, "on", outcome=None).act == TICK
+    story.look(True, "on")
+    assert unticked(story, story.edit()).row == 11

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+The box goes off while the flag is on: by somebody, which is told, or by
+nobody, which is undone.
+"""
+
+import pytest
+
+from tests.support.bridge.cases import Cases
+from tests.support.bridge.story import Story, agreed, unticked
+from vdsm_backup.bridge.shapes import SET, TICK
+
+CASES = Cases()
+case = CASES.case
+
+
+@case(9, TICK)
+def box_went_off_by_nobody():
+    return unticked(agreed())
+
+
+@case(9)
+def event_is_waited_for():
+    return agreed().looks(2, False, "on")[-1]
+
+
+@case(9, tell="untick", row=10)
+def box_went_off_again_by_nobody():
+    story = agreed()
+    assert unticked(story).act == TICK
+    story.looks(3, True, "on")
+    return unticked(story)
+
+
+@case(10, tell="untick")
+def untick():
+    story = agreed()
+    answer = unticked(story, story.edit("anna"))
+    assert answer.users == ("anna",)
+    return answer
+
+
+@case(10)
+def untick_is_told_once():
+    story = agreed()
+    unticked(story, story.edit())
+    return story.looks(100, False, "on")[-1]
+
+
+@case(10, tell="untick")
+def untick_whose_event_is_late():
+    story = agreed()
+    edit = story.edit()
+    story.looks(2, False, "on")
+    return story.look(False, "on", edit)
+
+
+@case(10, tell="untick")
+def untick_long_after_our_tick():
+    story = Story()
+    assert story.look(False, "on").act == TICK
+    story.looks(3, True, "on")
+    story.later(1801)
+    return unticked(story, story.edit())
+
+
+@case(11, TICK)
+def dialog_that_was_open():
+    story = Story()
+    story.look(False, "on")
+    return unticked(story, story.edit())
+
+
+@case(11, tell="untick", row=10)
+def dialog_twice():
+    story = Story()
+    story.look(False, "on")
+    assert unticked(story, story.edit()).act == TICK
+    story.look(True, "on")
+    return unticked(story, story.edit())
+
+
+@case(11, tell="untick", row=10)
+def dialog_twice_and_an_edit_of_something_else():
+    """It does not make our own tick one of a person."""
+    story = Story()
+    story.look(False, "on")
+    assert unticked(story, story.edit()).act == TICK
+    story.look(True, "unknown")
+    story.look(True, "unknown", story.edit())
+    return unticked(story, story.edit("bob"), story.edit("bob"))
+
+
+@case(11, TICK)
+def undone_before_the_next_look():
+    story = Story()
+    story.look(False, "on")
+    edits = story.edit("bridge", ours=True), story.edit()
+    return unticked(story, *edits)
+
+
+@case(13)
+def edits_by_several_are_told_once():
+    story = agreed()
+    unticked(story, story.edit("anna"), story.edit("bob"))
+    return story.look(False, "on")
+
+
+@case(14)
+def untick_then_clear():
+    story = agreed()
+    unticked(story, story.edit())
+    return story.look(False, "off:s")
+
+
+@case(14)
+def clear_then_untick():
+    story = agreed()
+    story.look(True, "off:s")
+    return story.look(False, "off:s", story.edit())
+
+
+@case(14, TICK, row=31)
+def flag_that_was_raised_again():
+    """The untick is forgotten, so this is a `set` by the command line."""
+    story = agreed()
+    unticked(story, story.edit())
+    story.look(False, "off:s")
+    return story.look(False, "on")
+
+
+@case(20, tell="untick", row=10)
+def untick_while_we_set():
+    story = Story()
+    story.look(False, "never")
+    assert story.look(True, "never", story.edit()).act == SET
+    return unticked(story, story.edit())
+
+
+@pytest.mark.parametrize("name", CASES.found)
+def test_row(name):
+    CASES.check(name)
+
+
+def test_flag_that_is_replaced_is_the_same_for_the_box():
+    """`set --replace` gives the flag that is on another stamp."""
+    story = Story()
+    story.looks(3, True, "on:s")
+    story.look(True, "on:t")
+    assert unticked(story, story.edit(), flag="on:u").row == 10
