@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 from vdsm_backup import errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
+    from vdsm_backup.change.copy_record import Copy
     from vdsm_backup.change.history import History
     from vdsm_backup.config import Config
+    from vdsm_backup.metadata.domain import Checked
 
 
 def tell(found: Iterable[Exception | None], options: Config) -> None:
@@ -34,20 +36,32 @@ def tell(found: Iterable[Exception | None], options: Config) -> None:
     history = wiring.make_history(options)
     for error in some:
         try:
-            error.copy = _newest(history, error.domain)
+            whole = newest(history, error.domain)
         except errors.HistoryFailed:
-            pass
+            continue
+        error.copy = (whole[0].number, whole[1].flag.value) if whole else ()
 
 
-def _newest(history: History, sd_id: str) -> tuple[int, bool] | tuple[()]:
-    """As Restorable.copy. Raises HistoryFailed."""
+def newest(
+    history: History,
+    sd_id: str,
+    passed_over: Callable[[int, errors.Error], None] = lambda *_: None,
+) -> tuple[Copy, Checked] | None:
+    """
+    The newest copy of a domain that is whole, and what it says. None: there is
+    none.
+
+    passed_over: called for each newer copy, with its number, and why it cannot
+        be used.
+
+    Raises HistoryFailed, if not even the numbers are known.
+    """
     from vdsm_backup.metadata import domain
 
     for number in reversed(history.numbers(sd_id)):
         try:
             copy = history.get(sd_id, number)
-            return number, domain.check(copy.lines, sd_id).flag.value
-        except errors.Error:
-            # As `restore`, which passes over it.
-            continue
-    return ()
+            return copy, domain.check(copy.lines, sd_id)
+        except errors.Error as e:
+            passed_over(number, e)
+    return None

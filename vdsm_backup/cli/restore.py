@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
 from vdsm_backup.change import change, copy_file, restore
-from vdsm_backup.cli import changes, interruption, wiring
+from vdsm_backup.cli import changes, copies, interruption, wiring
 from vdsm_backup.host.user import become_user
-from vdsm_backup.metadata import domain, flag
+from vdsm_backup.metadata import flag
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.processes import forks
 from vdsm_backup.text import printable
@@ -110,17 +110,17 @@ def _copy(
     skipped: list[str] = []
     if number:
         return history.get(sd_id, number), skipped
-    for number in reversed(history.numbers(sd_id)):
-        try:
-            copy = history.get(sd_id, number)
-            domain.check(copy.lines, sd_id)
-            return copy, skipped
-        except errors.SealMissing:
+
+    def passed_over(number: int, error: errors.Error) -> None:
+        reason = str(error)
+        if isinstance(error, errors.SealMissing):
             reason = "it has no checksum (_SHA_CKSUM)"
-        except errors.Error as e:
-            reason = str(e)
         skipped.append(f"copy {number} is not whole: {reason}")
         ui.notes(skipped[-1:])
+
+    found = copies.newest(history, sd_id, passed_over)
+    if found:
+        return found[0], skipped
     error = errors.HistoryNotFound(sd_id, "that is whole")
     error.has_others = bool(skipped)
     raise error

@@ -31,6 +31,9 @@ STATES = (OK, NOTE, UNKNOWN, BAD)
 # The next step where only root can answer.
 AS_ROOT = "sudo vdsm-backup-domain doctor"
 
+# And where VDSM does not have the plugin, or would not get it.
+LOADING = "/usr/share/doc/vdsm-backup-domain/docs/vdsm.md, Loading"
+
 
 @dataclass(frozen=True)
 class Finding:

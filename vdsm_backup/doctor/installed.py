@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import vdsm_backup
 from vdsm_backup.doctor import commands
-from vdsm_backup.doctor.checks import AS_ROOT, BAD, NOTE, OK, UNKNOWN, Finding
+from vdsm_backup.doctor.checks import (
+    AS_ROOT,
+    BAD,
+    LOADING,
+    NOTE,
+    OK,
+    UNKNOWN,
+    Finding,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,8 +115,7 @@ def plugin_fits() -> Iterator[Finding]:
         return
     for problem in problems:
         text = f"the plugin does not fit into the one installed: {problem}"
-        hint = "/usr/share/doc/vdsm-backup-domain/docs/vdsm.md, Loading"
-        yield Finding("vdsm", BAD, text, hint)
+        yield Finding("vdsm", BAD, text, LOADING)
     if not problems:
         text = "the plugin fits into the one installed"
         yield Finding("vdsm", OK, text)

@@ -19,7 +19,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import vdsm_backup
 from vdsm_backup.doctor import commands, sums
-from vdsm_backup.doctor.checks import AS_ROOT, BAD, NOTE, OK, UNKNOWN, Finding
+from vdsm_backup.doctor.checks import (
+    AS_ROOT,
+    BAD,
+    LOADING,
+    NOTE,
+    OK,
+    UNKNOWN,
+    Finding,
+)
 from vdsm_backup.host import vdsm_running
 from vdsm_backup.text import printable
 
@@ -39,8 +47,6 @@ DIRECTORIES = (
 
 # Before the path of a command: systemd.service(5), Command lines.
 _PREFIXES = "@-:+!|"
-
-_HINT = "/usr/share/doc/vdsm-backup-domain/docs/vdsm.md, Loading"
 
 
 class Unit(NamedTuple):
@@ -107,7 +113,7 @@ def _finding(unit: Unit, root: str) -> Finding:
     missing = [path for path in files if not _can_run(root, path)]
     if LAUNCHER not in files:
         text = f"{file} starts VDSM without the plugin"
-        hint = _HINT
+        hint = LOADING
         if hiding:
             text += f": {', '.join(hiding)}"
             hint = f"remove {', '.join(sorted(set(unit.hidden.values())))}"
@@ -116,7 +122,7 @@ def _finding(unit: Unit, root: str) -> Finding:
     if missing:
         text = f"{file} names {' and '.join(map(printable, missing))}, which"
         text += " cannot be run: VDSM does not start"
-        hint = f"{_HINT}: VDSM 4.50.0.2 or later, the launcher's package; or"
+        hint = f"{LOADING}: VDSM 4.50.0.2 or later, the launcher's package; or"
         hint += f" remove {file}"
         return Finding("launcher", BAD, text, hint)
     if hiding:
@@ -142,7 +148,7 @@ def _of_content(file: str, root: str) -> Finding:
     if not ours:
         version = vdsm_backup.__version__
         text = f"{LAUNCHER} is not that of this version ({version})"
-        hint = f"install it again: {_HINT}"
+        hint = f"install it again: {LOADING}"
         return Finding("launcher", NOTE, text, hint)
     return Finding("launcher", OK, f"{file} names it")
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from vdsm_backup.doctor import started
+from vdsm_backup.doctor import launcher, started
 from vdsm_backup.doctor.checks import OK, UNKNOWN, Finding
 from vdsm_backup.processes import scripts
 from vdsm_backup.text import printable
@@ -27,14 +27,6 @@ _NAME = "libvirt"
 _DAEMONS = {"virtqemud": "virtqemud-sock-ro", "libvirtd": "libvirt-sock-ro"}
 
 SOCKETS = "/run/libvirt"
-
-# Where systemd looks for units; the first one counts.
-UNITS = (
-    "/etc/systemd/system",
-    "/run/systemd/system",
-    "/usr/lib/systemd/system",
-    "/lib/systemd/system",
-)
 
 # No domain has this UUID.
 _NOBODY = "00000000-0000-0000-0000-000000000000"
@@ -84,10 +76,14 @@ def _status() -> str:
     return f"systemctl status {' '.join(serving())}"
 
 
-def serving(sockets: str = SOCKETS, units: Sequence[str] = UNITS) -> list[str]:
+def serving(
+    sockets: str = SOCKETS, units: Sequence[str] = launcher.DIRECTORIES
+) -> list[str]:
     """
     The daemon that serves qemu:///system on this host; those that may, if none
     has made its socket.
+
+    units: directories of units, by precedence.
     """
     for name, socket in _DAEMONS.items():
         if os.path.exists(os.path.join(sockets, socket)):

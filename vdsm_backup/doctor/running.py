@@ -15,6 +15,7 @@ from vdsm_backup.doctor import installed, launcher, started
 from vdsm_backup.doctor.checks import (
     AS_ROOT,
     BAD,
+    LOADING,
     NOTE,
     OK,
     UNKNOWN,
@@ -69,8 +70,7 @@ def plugin(
             BAD,
             "VDSM runs without it: live storage migration and preview are not"
             " guarded, and VDSM may lose a flag",
-            "/usr/share/doc/vdsm-backup-domain/docs/vdsm.md, Loading;"
-            " journalctl -t vdsm-backup-domain",
+            f"{LOADING}; journalctl -t vdsm-backup-domain",
         )
         return
     old = _older(directory, proc) if directory else None
