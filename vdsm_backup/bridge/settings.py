@@ -41,7 +41,9 @@ DEFAULTS: dict[str, dict[str, str | None]] = {
     },
 }
 
-# Names of the credentials in the unit.
+# Names of the credentials in the unit, and of the files that it takes them
+# from: LoadCredential= of contrib/systemd/vdsm-backup-domain-bridge.service.
+SECRETS = "/etc/vdsm-backup/bridge"
 PASSWORD = "password"
 IDENTITY = "identity"
 
@@ -125,7 +127,7 @@ class _Reader:
         environ: Mapping[str, str],
     ) -> None:
         self._path = path
-        self._credentials = environ.get("CREDENTIALS_DIRECTORY", "")
+        self._credentials = environ.get("CREDENTIALS_DIRECTORY", SECRETS)
         self._values: dict[tuple[str, str], str] = {}
         for section, options in sections.items():
             for option, value in options.items():
@@ -181,8 +183,7 @@ class _Reader:
         return value
 
     def _secret(self, section: str, option: str, credential: str) -> str:
-        value = self._text(section, option)
-        if value or not self._credentials:
+        if self._text(section, option):
             return self._path_of(section, option)
         return os.path.join(self._credentials, credential)
 

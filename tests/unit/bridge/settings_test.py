@@ -13,6 +13,7 @@ ENGINE = """
 url = https://engine.example.com/ovirt-engine/api/
 user = bridge@internal
 """
+UNIT = "contrib/systemd/vdsm-backup-domain-bridge.service"
 CREDENTIALS = {"CREDENTIALS_DIRECTORY": "/run/credentials/x"}
 
 
@@ -81,9 +82,12 @@ def test_what_makes_no_sense(load, text, words):
         load(text)
 
 
-def test_without_credentials_the_files_must_be_named(load):
-    with pytest.raises(errors.BridgeConfig, match="password_file is not set"):
-        load(ENGINE, {})
+def test_in_a_shell_the_files_of_the_unit_are_taken(load):
+    found = load(ENGINE, {})
+    with open(os.path.join(ROOT, UNIT)) as f:
+        unit = f.read().splitlines()
+    assert f"LoadCredential=password:{found.password_file}" in unit
+    assert f"LoadCredential=identity:{found.identity_file}" in unit
 
 
 def test_no_file(tmp_path):
