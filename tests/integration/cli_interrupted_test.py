@@ -41,13 +41,6 @@ BEFORE = ["search", "joining", "taking the SDM lease", *STEPS[:-2]]
 WITHIN = STEPS[-2:]
 
 
-@pytest.fixture
-def leased(leased):
-    """No holder of it goes on leaving when the next test joins."""
-    yield leased
-    wait_until(lambda: not leased.joined(A))
-
-
 def interrupted(host, number, moment, *args, **options):
     """What it said, without the beginning and the hints; and the hints."""
     args = [str(number), moment, "--config", host.config, *args]

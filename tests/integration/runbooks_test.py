@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The pages of the bad night, typed as they stand: tests/support/runbook.py"""
 
-import difflib
 import inspect
 
 import pytest
 
-from tests.support import runbook, runbook_stage
+from tests.support import pagediff, runbook, runbook_stage
 from tests.support.hooks.needs import (
     needs_other_user,
     needs_sanlock,
@@ -37,10 +36,7 @@ def daemons():
 def test_commands_say_what_the_page_shows(section, daemons):
     """If not: `make runbooks`; then read what `git diff` shows."""
     now = runbook.retyped_section(section, daemons)
-    difference = difflib.unified_diff(
-        section.splitlines(), now.splitlines(), "the page", "now", lineterm=""
-    )
-    assert now == section, "\n".join(difference)
+    pagediff.assert_same(section, now)
 
 
 def test_all_that_can_happen_happens():

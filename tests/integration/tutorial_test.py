@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """docs/tutorial.md, typed as it stands."""
 
-import difflib
 import os
 import subprocess
 import sys
 
 from tests import ROOT
-from tests.support import console
+from tests.support import console, pagediff
 from tests.support.hooks.needs import (
     needs_other_user,
     needs_sanlock,
@@ -47,8 +46,4 @@ def test_commands_say_what_the_page_shows(tmp_path):
         text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    shown, now = console.alike(read(PAGE)), console.alike(read(made))
-    difference = difflib.unified_diff(
-        shown.splitlines(), now.splitlines(), "the page", "now", lineterm=""
-    )
-    assert now == shown, "\n".join(difference)
+    pagediff.assert_same(console.alike(read(PAGE)), console.alike(read(made)))

@@ -19,7 +19,6 @@ What differs from run to run has another name in the texts: see Night.call().
 """
 
 import contextlib
-import difflib
 import os
 import re
 import subprocess
@@ -28,7 +27,7 @@ import sys
 import pytest
 
 from tests import ROOT
-from tests.support import programs
+from tests.support import pagediff, programs
 from vdsm_backup.cli.parser import PROGRAM
 
 DIRECTORY = os.path.join(ROOT, "tests", "integration", "night")
@@ -45,7 +44,9 @@ _COMMAND = re.compile(rf"(?:^|[ :])((?:{'|'.join(_PROGRAMS)}) .*)")
 _NAMES = (
     (r"202[67]-(?!11-22)\d\d-\d\dT\d\d:\d\d:\d\dZ", "2026-11-29T03:04:05Z"),
     (r"copy (\d+) is [^:]+ old:", r"copy \1 is 9 seconds old:"),
+    # What is left of a permit of 2 or 4 hours.
     (r"for 1 hour 5\d minutes", "for 2 hours"),
+    (r"for 3 hours 5\d minutes", "for 4 hours"),
     # Where there is a journal, it is told.
     (r"(?m)^! note: the journal of this host was not told of it\n", ""),
     (r"(BACKUP_ORIGIN=|  origin +)(file|block):.*", r"\1\2:..."),
@@ -62,6 +63,8 @@ _NAMES = (
         r"(?m)^(?:UUID +KIND|(?:[0-9a-f-]{36}|-) +(?:file|block)).*",
         lambda row: re.sub(" {2,}", "  ", row[0]),
     ),
+    # So is their order.
+    (r"(?m)(?:^(?:[0-9a-f-]{36}|-) +(?:file|block).*\n)+", pagediff.in_order),
     # Where VDSM can be imported, it does not listen.
     (r"(may change it, and) .*", r"\1 VDSM's client is not installed"),
 )
@@ -250,13 +253,7 @@ def night(request, directory):
     yield night
     if WRITES:
         Book(request.node.path).write(title, night.text())
-    expected = Book(request.node.path).section(title)
-    difference = difflib.unified_diff(
-        *(expected.splitlines(), night.text().splitlines()),
-        *("as written", "as shown"),
-        lineterm="",
-    )
-    assert night.text() == expected, "\n".join(difference)
+    pagediff.assert_same(Book(request.node.path).section(title), night.text())
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ The command as a process, on file domains with real leases.
     ]
 """
 
+import fcntl
+import glob
 import os
 import signal
 
@@ -21,6 +23,15 @@ from tests.support.waiting import wait_until
 
 class LeasedHost(testhost.Host):
     """A host whose domains have leases."""
+
+    def close(self):
+        """
+        When all holders have left: an interrupted tool ends before its holder
+        does, and the next test may have the same domain in another place.
+        """
+        locks = glob.glob(os.path.join(self.run_dir, "*.lock"))
+        wait_until(lambda: all(map(_is_free, locks)), what=f"{locks} are free")
+        super().close()
 
     def domain(self, **values):
         sd_id = super().domain(owner=OWNER, **values)
@@ -61,6 +72,15 @@ class LeasedHost(testhost.Host):
         checks = self.process("doctor", "--json").json["checks"]
         (found,) = [c for c in checks if c["name"] == "killed runs"]
         return found["state"], found["text"], found["hint"]
+
+
+def _is_free(path):
+    with open(path) as f:
+        try:
+            fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
 
 
 @pytest.fixture

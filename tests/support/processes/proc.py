@@ -41,11 +41,19 @@ def name(pid):
 def find(pid, *words):
     """
     Those below pid whose command line has one of the words, or whose name is
-    one.
+    one. Popen() returns just before a process gets its command line.
     """
+
+    def has_settled(child):
+        return command(child) or state(child) in ("", "Z")
+
+    found = children(pid)
+    for child in found:
+        what = f"the command line of {child}"
+        wait_until(lambda child=child: has_settled(child), what=what)
     return [
         child
-        for child in children(pid)
+        for child in found
         if name(child) in words
         or any(word in command(child) for word in words)
     ]
