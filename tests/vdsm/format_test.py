@@ -61,7 +61,7 @@ def test_flagged(host, domain, auto_detach):
     assert (entry["code"], entry["answer"]) == (9605, "refused")
     assert (entry["operation"], entry["domain"]) == ("format", sd_id)
     assert entry["vm"] is None
-    assert "vdsm-backup-domain clear SD" in entry["hint"]
+    assert f"vdsm-backup-domain clear {sd_id} --reason" in entry["hint"]
     # An expected answer: VDSM writes no trace.
     assert "Traceback" not in host.log()
 
