@@ -58,9 +58,15 @@ def _words(error: configparser.Error) -> str:
         return f"line {error.lineno}: {option} is set once more"
     if isinstance(error, configparser.ParsingError) and error.errors:
         line, text = error.errors[0]
-        text = text[:_MAX_SHOWN]
+        text = _quoted(text)[:_MAX_SHOWN]
         return f"line {line}: neither a section nor OPTION = VALUE: {text}"
     return str(error).replace("\n", " ")[:_MAX_SHOWN]
+
+
+def _quoted(line: str) -> str:
+    """The line as repr() shows it. Before Python 3.13 it is that already."""
+    is_shown = len(line) > 1 and line[0] == line[-1] and line[0] in "'\""
+    return line if is_shown else repr(line)
 
 
 def _shown(name: str) -> str:

@@ -58,6 +58,7 @@ BLOCK = {
     "subprocess": "lvm",
 }
 TOLD = {
+    "collections": "guard.permits",
     "contextlib": "processes.regular_files",
     "errno": "a permit that cannot be used",
     "socket": "the journal",

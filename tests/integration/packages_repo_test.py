@@ -48,14 +48,27 @@ def test_each_filter_is_needed(packages, source_tree, tmp_path):
     """And none hides what nobody knows of."""
     with open(CONFIG) as f:
         text = f.read()
-    filters = re.findall(r'^    "(.*)",$', text, re.M)
-    assert len(filters) > 10
+    found = re.findall(r'^    "(.*)",(?:  # rpmlint (\S+))?$', text, re.M)
+    assert len(found) > 10
+    filters = [
+        pattern
+        for pattern, version in found
+        if not version or version in rpmlint_version()
+    ]
     bare = tmp_path / "bare.toml"
     bare.write_text(text.partition("Filters")[0])
     every = [*packages, source_tree.source_package(DIST)]
     found, _ = lint(str(bare), every)
     for pattern in filters:
+        pattern = pattern.replace(r"\\", "\\")
         assert [x for x in found if re.search(pattern, x)], pattern
+
+
+def rpmlint_version():
+    done = subprocess.run(
+        ["rpmlint", "--version"], capture_output=True, text=True, check=True
+    )
+    return done.stdout
 
 
 def test_each_filter_has_its_reason():

@@ -43,6 +43,8 @@ _COMMAND = re.compile(rf"(?:^|[ :])((?:{'|'.join(_PROGRAMS)}) .*)")
 # The same in all tests.
 _NAMES = (
     (r"202[67]-(?!11-22)\d\d-\d\dT\d\d:\d\d:\d\dZ", "2026-11-29T03:04:05Z"),
+    # A full stop, from LVM 2.03.17 or so on.
+    (r"(?m)^(  Volume group .* successfully changed)\.$", r"\1"),
     (r"copy (\d+) is [^:]+ old:", r"copy \1 is 9 seconds old:"),
     # What is left of a permit of 2 or 4 hours.
     (r"for 1 hour 5\d minutes", "for 2 hours"),

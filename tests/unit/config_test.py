@@ -138,7 +138,10 @@ def test_an_option_that_was_removed_is_no_error(
             " guard, history, vdsm, bridge)",
         ),
         ("nonsense", "conf: no section [..] before line 1"),
-        ("[lvm]\nx\n", "conf: line 2: neither a section nor OPTION = VALUE"),
+        (
+            "[lvm]\nx\n",
+            "conf: line 2: neither a section nor OPTION = VALUE: 'x\\n'",
+        ),
         ("[lvm]\n[lvm]\n", "conf: line 2: section [lvm] begins once more"),
         (
             "[guard]\nmode = enforcing\nmode = disabled\n",
