@@ -73,7 +73,9 @@ EXCEPTIONS = {
 # Modules outside the standard library. We may count on no other.
 FOREIGN = {
     # On the engine's side.
-    "bridge.box": {"ovirtsdk4", "pycurl"},
+    "bridge.connection": {"ovirtsdk4", "pycurl"},
+    "bridge.session": {"ovirtsdk4", "pycurl"},
+    "bridge.engine": {"ovirtsdk4"},
     # In a child, too.
     "doctor.installed": {"vdsm"},
     "host.vdsm_client": {"vdsm"},

@@ -6,7 +6,10 @@ The bridge between the Backup box in the engine and the flag on storage.
     memory.py      what is remembered of a domain, and when it is forgotten
     decide.py      the table: what is seen and remembered in, an answer out
     state.py       what is remembered, in a file
-    box.py         the engine, by its REST API
+    connection.py  the SDK's connection, each call of which ends in time
+    session.py     a session with the engine, and calls that fail
+    entities.py    what an engine has
+    engine.py      what the bridge asks of an engine
     events.py      events of the engine that are new, and epochs
     hosts.py       the hosts, by ssh
     flags.py       the flags of domains, by these

@@ -18,7 +18,8 @@ from vdsm_backup.doctor import sums
 from vdsm_backup.text import listed, printable
 
 if TYPE_CHECKING:
-    from vdsm_backup.bridge import box
+    from vdsm_backup.bridge import entities
+    from vdsm_backup.bridge.engine import Engine
     from vdsm_backup.bridge.inventory import Inventory
 
 OK = "ok"
@@ -54,7 +55,7 @@ class HostHooks(NamedTuple):
 
 
 def check(
-    engine: box.Engine, found: Inventory, flagged: set[str]
+    engine: Engine, found: Inventory, flagged: set[str]
 ) -> list[HostHooks]:
     """
     flagged: UUIDs of domains whose flag is on.
@@ -79,7 +80,7 @@ def check(
     return checked
 
 
-def compare(host: box.Host, hooks: list[box.Hook]) -> HostHooks:
+def compare(host: entities.Host, hooks: list[entities.Hook]) -> HostHooks:
     ours = {h.event_name: h.checksum for h in hooks if h.name == SCRIPT}
     missing = tuple(event for event in _EXPECTED if event not in ours)
     other = tuple(

@@ -42,7 +42,8 @@ from vdsm_backup.bridge.reading import AGAIN, Reader
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vdsm_backup.bridge import box
+    from vdsm_backup.bridge import entities
+    from vdsm_backup.bridge.engine import Engine
     from vdsm_backup.bridge.inventory import Inventory, Place
     from vdsm_backup.bridge.log import Log
     from vdsm_backup.bridge.settings import Settings
@@ -63,7 +64,7 @@ class Bridge:
 
     def __init__(
         self,
-        engine: box.Engine,
+        engine: Engine,
         by_host: flags.Flags,
         settings: Settings,
         log: Log,
@@ -127,7 +128,7 @@ class Bridge:
             return True
         return not 0 <= now - self._compared < self._settings.compare
 
-    def _wanted(self, fresh: list[box.Event], now: float) -> set[str]:
+    def _wanted(self, fresh: list[entities.Event], now: float) -> set[str]:
         named = {
             event.domain
             for event in fresh
@@ -169,7 +170,7 @@ class Bridge:
 
     def _look(
         self,
-        domain: box.Domain,
+        domain: entities.Domain,
         found: Inventory,
         place: Place,
         seen: flags.Seen,
@@ -206,7 +207,11 @@ class Bridge:
     # Judging
 
     def _judge(
-        self, domain: box.Domain, look: Look, place: Place, seen: flags.Seen
+        self,
+        domain: entities.Domain,
+        look: Look,
+        place: Place,
+        seen: flags.Seen,
     ) -> None:
         before = self._state.domains.get(domain.id)
         answer, new = decide.decide(before, look, self._policy)
@@ -260,7 +265,9 @@ class Bridge:
             # A tick counts from the second look at this stamp on.
             self._due[sd_id] = now
 
-    def _tell(self, domain: box.Domain, answer: Answer, place: Place) -> None:
+    def _tell(
+        self, domain: entities.Domain, answer: Answer, place: Place
+    ) -> None:
         """Raises EngineUnreachable: then it is told in the next round."""
         text = report.text(answer, domain.id, domain.name, place.spm_name)
         try:
@@ -278,7 +285,9 @@ class Bridge:
         if self._file is not None:
             self._file.save(self._state)
 
-    def _act(self, domain: box.Domain, look: Look, answer: Answer) -> None:
+    def _act(
+        self, domain: entities.Domain, look: Look, answer: Answer
+    ) -> None:
         done, error = self._acts.perform(domain, look, answer)
         self._met.pop(domain.id, None)
         if done.obstacle:

@@ -3,32 +3,21 @@
 The engine's REST API through the real SDK, at the stand-in of an engine.
 """
 
-import time
-
 import pytest
 
 pytest.importorskip("ovirtsdk4", reason="needs ovirt-engine-sdk-python")
 
-from tests.support.bridge import engine as engines  # noqa: E402
+from tests.support.bridge.connected import connect  # noqa: E402
 from tests.support.bridge.engine import (  # noqa: E402
-    PASSWORD,
-    USER,
     DataCenter,
     Host,
     StorageDomain,
 )
 from vdsm_backup import errors  # noqa: E402
-from vdsm_backup.bridge import box  # noqa: E402
+from vdsm_backup.bridge import entities  # noqa: E402
+from vdsm_backup.bridge.engine import ORIGIN  # noqa: E402
 
 pytest_plugins = ["tests.support.bridge.fixtures"]
-
-# Seconds: far more than a call takes.
-TIMEOUT = 20
-
-
-def connect(stand_in, password=PASSWORD, **more):
-    given = {"ca_file": stand_in.ca_file, "timeout": TIMEOUT, **more}
-    return box.Engine(stand_in.url, USER, lambda: password, **given)
 
 
 @pytest.fixture
@@ -56,7 +45,7 @@ def test_domains(engine, stand_in, domain, center):
     iso = StorageDomain("iso", type="iso")
     stand_in.domains.append(iso)
     found, other = engine.domains()
-    assert found == box.Domain(
+    assert found == entities.Domain(
         id=domain.id,
         name="backups-nfs",
         comment="copies <of> site A",
@@ -78,7 +67,7 @@ def test_status_is_there_in_the_data_center_only(engine, domain, center):
 
 def test_data_centers(engine, center):
     center.status = "not_operational"
-    expected = box.DataCenter(center.id, "Default", "not_operational")
+    expected = entities.DataCenter(center.id, "Default", "not_operational")
     assert engine.data_centers() == [expected]
 
 
@@ -94,7 +83,7 @@ def test_hosts(engine, stand_in, center):
     )
     stand_in.hosts += [first, old]
     assert engine.hosts() == [
-        box.Host(
+        entities.Host(
             id=first.id,
             name="host1",
             address="host1.example.com",
@@ -106,7 +95,7 @@ def test_hosts(engine, stand_in, center):
             ssh_key="ssh-ed25519 AAAA",
             ssh_fingerprint="SHA256:abc",
         ),
-        box.Host(
+        entities.Host(
             id=old.id,
             name="host2",
             address="host2.example.com",
@@ -125,7 +114,7 @@ def test_hooks(engine, stand_in, center):
     hooks = {"before_vm_start": {"99_vdsm_backup": "ab" * 32}}
     stand_in.hosts.append(Host("host1", center, hooks=hooks))
     assert engine.hooks(stand_in.hosts[0].id) == [
-        box.Hook("before_vm_start", "99_vdsm_backup", "ab" * 32)
+        entities.Hook("before_vm_start", "99_vdsm_backup", "ab" * 32)
     ]
 
 
@@ -136,7 +125,7 @@ def test_events(engine, stand_in, domain):
     dismissed = stand_in.edit(domain)
     dismissed.dismissed = True
     found, before = engine.events(10)
-    assert found == box.Event(
+    assert found == entities.Event(
         number=event.index,
         time=event.time,
         code=958,
@@ -195,118 +184,9 @@ def test_tell_once(engine, stand_in, domain):
     assert engine.tell(domain.id, "box & flag differ", 2**31 - 1)
     assert not engine.tell(domain.id, "box & flag differ", 2**31 - 1)
     assert engine.tell(domain.id, "another", 7, warning=False)
-    told = [e for e in stand_in.events if e.origin == box.ORIGIN]
+    told = [e for e in stand_in.events if e.origin == ORIGIN]
     assert [(e.code, e.description) for e in told] == [
         (9802, "box & flag differ"),
         (9801, "another"),
     ]
     assert told[0].domain is domain
-
-
-def test_one_session(engine, stand_in):
-    for _ in range(3):
-        engine.domains()
-    engine.close()
-    assert [e.code for e in stand_in.events] == [30]
-    assert stand_in.tokens == set()
-
-
-def test_session_that_has_expired(engine, stand_in, domain):
-    engine.domains()
-    stand_in.expire()
-    assert len(engine.domains()) == 1
-    assert len(engine.domains()) == 1
-    assert [e.code for e in stand_in.events] == [30, 30]
-
-
-def test_session_outlives_a_broken_connection(engine, stand_in):
-    engine.domains()
-    stand_in.faults = {"events": "close"}
-    with pytest.raises(errors.EngineUnreachable):
-        engine.events(1)
-    stand_in.faults = {}
-    engine.domains()
-    assert [e.code for e in stand_in.events] == [30]
-
-
-def test_wrong_password(stand_in):
-    with connect(stand_in, password="wrong") as engine:
-        with pytest.raises(errors.EngineLogin, match="Cannot authenticate"):
-            engine.domains()
-
-
-def test_password_that_was_changed(stand_in):
-    """It is asked for again, after the old one was refused."""
-    passwords = ["wrong", PASSWORD]
-    with box.Engine(
-        stand_in.url, USER, lambda: passwords.pop(0), stand_in.ca_file, TIMEOUT
-    ) as engine:
-        with pytest.raises(errors.EngineLogin):
-            engine.domains()
-        assert engine.domains() == []
-
-
-def test_other_ca(stand_in, tmp_path):
-    ca, _ = engines.make_ca(tmp_path)
-    with connect(stand_in, ca_file=ca) as engine:
-        with pytest.raises(errors.EngineUnreachable, match="certificate"):
-            engine.domains()
-
-
-def test_no_engine():
-    url = f"https://localhost:1{engines.API}"
-    engine = box.Engine(url, USER, lambda: PASSWORD, timeout=TIMEOUT)
-    with pytest.raises(errors.EngineUnreachable, match="localhost"):
-        engine.domains()
-    engine.close()
-
-
-ANYWHERE = "/api/storagedomains$"
-LOGIN = "/sso/oauth/token$"
-
-
-@pytest.mark.parametrize("where", [ANYWHERE, LOGIN])
-@pytest.mark.parametrize(
-    "fault", [500, 503, "html", "garbage", "cut", "close", "no type"]
-)
-def test_answer_that_is_none(stand_in, domain, where, fault):
-    if (where, fault) == (LOGIN, "no type"):
-        pytest.skip("a login is read without looking at it")
-    with connect(stand_in) as engine:
-        stand_in.faults = {where: fault}
-        with pytest.raises(errors.EngineUnreachable) as caught:
-            engine.domains()
-        assert str(caught.value).isprintable()
-        stand_in.faults = {}
-        assert len(engine.domains()) == 1
-
-
-@pytest.mark.parametrize("where", [ANYWHERE, LOGIN])
-def test_call_ends_within_its_timeout(stand_in, where):
-    with connect(stand_in, timeout=1) as engine:
-        stand_in.faults = {where: "hang"}
-        begin = time.monotonic()
-        with pytest.raises(errors.EngineUnreachable, match="timed out"):
-            engine.domains()
-        assert time.monotonic() - begin >= 0.9
-
-
-def test_login_in_the_middle_ends_within_its_timeout(stand_in):
-    with connect(stand_in, timeout=1) as engine:
-        engine.domains()
-        stand_in.expire()
-        stand_in.faults = {LOGIN: "hang"}
-        with pytest.raises(errors.EngineUnreachable, match="timed out"):
-            engine.domains()
-
-
-def test_logout_ends_within_its_timeout(stand_in):
-    engine = connect(stand_in, timeout=1)
-    engine.domains()
-    stand_in.faults = {"logout": "hang"}
-    engine.close()
-
-
-def test_slow_answer_is_waited_for(engine, stand_in, domain):
-    stand_in.faults = {ANYWHERE: 0.5}
-    assert len(engine.domains()) == 1
