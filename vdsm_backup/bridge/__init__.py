@@ -4,8 +4,11 @@ The bridge between the Backup box in the engine and the flag on storage.
 
     shapes.py      what is seen of a domain, remembered, and answered
     memory.py      what is remembered of a domain, and when it is forgotten
-    decide.py      the table: what is seen and remembered in, an answer out
-    state.py       what is remembered, in a file
+    table.py       the table: which answer, when
+    decide.py      what is seen and remembered in, an answer out
+    state.py       what is remembered of an engine
+    state_json.py  the same as JSON
+    state_file.py  that JSON, in a file
     connection.py  the SDK's connection, each call of which ends in time
     session.py     a session with the engine, and calls that fail
     entities.py    what an engine has
@@ -30,5 +33,6 @@ The bridge between the Backup box in the engine and the flag on storage.
 
 The bridge runs on the engine's side. It may use ovirtsdk4, and imports nothing
 that only hypervisors have. Only agent.py runs on a host. shapes, memory,
-decide, report and rows are pure: no clock, no file and no network.
+table, decide, state, report and rows are pure: no clock, no file and no
+network.
 """

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from vdsm_backup.bridge.log import Log
     from vdsm_backup.bridge.settings import Settings
     from vdsm_backup.bridge.shapes import Answer, Look, Memory
+    from vdsm_backup.bridge.state_file import StateFile
 
 # Events that the bridge and other programs have added say nothing of a domain.
 _ADDED_BY_PROGRAMS = range(9801, 9805)
@@ -69,7 +70,7 @@ class Bridge:
         settings: Settings,
         log: Log,
         known: state.State,
-        file: state.StateFile | None,
+        file: StateFile | None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._engine = engine

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
 from vdsm_backup.bridge import flags, host_hooks, memory, shapes, status
-from vdsm_backup.bridge import state as states
 from vdsm_backup.bridge.engine import Engine
 from vdsm_backup.bridge.hosts import Hosts
 from vdsm_backup.bridge.log import WARNING
 from vdsm_backup.bridge.rounds import Bridge
 from vdsm_backup.bridge.session import Session
+from vdsm_backup.bridge.state_file import StateFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -169,7 +169,7 @@ def opened(
 
     Raises BridgeRuns and BridgeState.
     """
-    file = states.StateFile(os.path.join(settings.state, _STATE))
+    file = StateFile(os.path.join(settings.state, _STATE))
     with contextlib.ExitStack() as stack:
         if not dry_run:
             stack.enter_context(file)

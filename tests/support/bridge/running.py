@@ -18,12 +18,12 @@ from vdsm_backup.bridge import (
     host_hooks,
     rounds,
     service,
-    state,
 )
 from vdsm_backup.bridge.engine import ORIGIN, Engine
 from vdsm_backup.bridge.log import Log
 from vdsm_backup.bridge.session import Session
 from vdsm_backup.bridge.settings import Settings
+from vdsm_backup.bridge.state_file import StateFile
 from vdsm_backup.doctor import sums
 
 
@@ -96,7 +96,7 @@ class Running(Closing):
         os.makedirs(sockets, exist_ok=True)
         with contextlib.ExitStack() as stack:
             file = stack.enter_context(
-                state.StateFile(os.path.join(self.directory, "state.json"))
+                StateFile(os.path.join(self.directory, "state.json"))
             )
             known, self.note = file.load()
             ours = self.settings
