@@ -1763,8 +1763,9 @@ class EngineUnreachable(Error):
 
     The message has the words of the SDK: no such host, connection refused, a
     certificate of another CA, no answer within the timeout, or an answer that
-    is no XML (an error page of a proxy, say). Nothing is lost: the bridge goes
-    on from the last event that it knows.
+    is no XML (an error page of a proxy, say), or is XML and lacks what every
+    engine has in it, such as the UUID of a domain. Nothing is lost: the bridge
+    goes on from the last event that it knows.
     """
 
     code = 9682
@@ -1773,6 +1774,8 @@ class EngineUnreachable(Error):
     hints = (
         "try it from this machine: curl --cacert CA_FILE"
         " {self.url}/../services/health",
+        "see what its API answers: curl --cacert CA_FILE --user USER"
+        " -H 'Accept: application/xml' {self.url}",
     )
 
 

@@ -75,6 +75,7 @@ FOREIGN = {
     # On the engine's side.
     "bridge.connection": {"ovirtsdk4", "pycurl"},
     "bridge.session": {"ovirtsdk4", "pycurl"},
+    "bridge.answers": {"ovirtsdk4"},
     "bridge.engine": {"ovirtsdk4"},
     # In a child, too.
     "doctor.installed": {"vdsm"},

@@ -12,6 +12,7 @@ The bridge between the Backup box in the engine and the flag on storage.
     connection.py  the SDK's connection, each call of which ends in time
     session.py     a session with the engine, and calls that fail
     entities.py    what an engine has
+    answers.py     the same in answers, which are checked
     engine.py      what the bridge asks of an engine
     events.py      events of the engine that are new, and epochs
     hosts.py       the hosts, by ssh

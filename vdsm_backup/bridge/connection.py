@@ -52,11 +52,15 @@ class Connection(ovirtsdk4.Connection):
                 {"error", self._sso_token_name} & found.keys()
                 or url == self._sso_revoke_url
             )
-        except ValueError:
+        except (ValueError, RecursionError):
             is_answer = False
         if not is_answer:
             raise ovirtsdk4.Error(f"the login answers {code} and no JSON")
         return found
+
+    def _get_header_value(self, headers: Any, name: str) -> str:
+        """ "" if there is no such header: the SDK looks for a type in it."""
+        return super()._get_header_value(headers, name) or ""
 
 
 def _perform(curl: Any) -> None:

@@ -14,10 +14,16 @@ from typing import TYPE_CHECKING
 from ovirtsdk4 import types
 
 from vdsm_backup import errors
-from vdsm_backup.bridge import entities
-from vdsm_backup.bridge.entities import DataCenter, Domain, Event, Hook, Host
+from vdsm_backup.bridge import answers
 
 if TYPE_CHECKING:
+    from vdsm_backup.bridge.entities import (
+        DataCenter,
+        Domain,
+        Event,
+        Hook,
+        Host,
+    )
     from vdsm_backup.bridge.session import Session
 
 # Of the events by which the bridge tells people something. One (origin, custom
@@ -53,31 +59,28 @@ class Engine:
     # What it has
 
     def domains(self) -> list[Domain]:
-        found = self._session.ask(
+        return self._session.ask(
             "list the storage domains",
             lambda system: system.storage_domains_service().list(),
+            answers.each(answers.domain),
         )
-        return [entities.domain(each) for each in found]
 
     def domain(self, sd_id: str) -> Domain:
         """Raises EngineRefused, with code 404, if there is none."""
-        found = self._session.ask(
+        return self._session.ask(
             "show a storage domain",
             lambda system: system.storage_domains_service()
             .storage_domain_service(sd_id)
             .get(),
+            answers.domain,
         )
-        return entities.domain(found)
 
     def data_centers(self) -> list[DataCenter]:
-        found = self._session.ask(
+        return self._session.ask(
             "list the data centers",
             lambda system: system.data_centers_service().list(),
+            answers.each(answers.data_center),
         )
-        return [
-            DataCenter(each.id, each.name or "", entities.value(each.status))
-            for each in found
-        ]
 
     def statuses(self, data_center: str) -> dict[str, str]:
         """
@@ -90,28 +93,26 @@ class Engine:
             .data_center_service(data_center)
             .storage_domains_service()
             .list(),
+            answers.each(answers.domain_status),
         )
-        return {each.id: entities.value(each.status) for each in found}
+        return dict(found)
 
     def hosts(self) -> list[Host]:
-        found = self._session.ask(
+        return self._session.ask(
             "list the hosts",
             lambda system: system.hosts_service().list(follow="cluster"),
+            answers.each(answers.host),
         )
-        return [entities.host(each) for each in found]
 
     def hooks(self, host: str) -> list[Hook]:
-        found = self._session.ask(
+        return self._session.ask(
             "list the hooks of a host",
             lambda system: system.hosts_service()
             .host_service(host)
             .hooks_service()
             .list(),
+            answers.each(answers.hook),
         )
-        return [
-            Hook(each.event_name or "", each.name or "", each.md5 or "")
-            for each in found
-        ]
 
     def events(self, most: int, after: int = 0) -> list[Event]:
         """
@@ -123,24 +124,24 @@ class Engine:
             lambda system: system.events_service().list(
                 max=most, **({"from_": after} if after > 0 else {})
             ),
+            answers.each(answers.event),
         )
-        events = [entities.event(each) for each in found]
-        return sorted(events, reverse=True)
+        return sorted(found, reverse=True)
 
     def event(self, index: int) -> Event | None:
         """One event, also if somebody has dismissed it. None: it is gone."""
         try:
-            found = self._session.ask(
+            return self._session.ask(
                 "show an event",
                 lambda system: system.events_service()
                 .event_service(str(index))
                 .get(),
+                answers.event,
             )
         except errors.EngineRefused as e:
             if e.status == _NOT_FOUND:
                 return None
             raise
-        return entities.event(found)
 
     # What it does
 
@@ -154,27 +155,24 @@ class Engine:
         """
         # Nothing else, above all no storage: that would extend the domain.
         wanted = types.StorageDomain(backup=True)
-        found = self._session.ask(
+        return self._session.ask(
             "tick the Backup box",
             lambda system: system.storage_domains_service()
             .storage_domain_service(sd_id)
             .update(wanted, headers={"Correlation-Id": correlation}),
+            answers.domain,
         )
-        return entities.domain(found)
 
-    def tell(
-        self, sd_id: str, text: str, custom_id: int, warning: bool = True
-    ) -> bool:
+    def tell(self, sd_id: str, text: str, custom_id: int) -> bool:
         """
         Add an event to those of the engine. custom_id: 31 bits.
 
         Returns False if there is one with this number already.
         """
-        severity = types.LogSeverity
         event = types.Event(
             origin=ORIGIN,
             custom_id=custom_id,
-            severity=severity.WARNING if warning else severity.NORMAL,
+            severity=types.LogSeverity.WARNING,
             description=text,
             storage_domain=types.StorageDomain(id=sd_id),
         )
@@ -182,6 +180,7 @@ class Engine:
             self._session.ask(
                 "add an event",
                 lambda system: system.events_service().add(event),
+                answers.nothing,
             )
         except errors.EngineRefused as e:
             # The words of the answer depend on the language; all else of the

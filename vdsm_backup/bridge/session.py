@@ -69,20 +69,36 @@ class Session:
                 connection.close(logout=False)
         self._token = None
 
-    def ask(self, what: str, call: Callable[[Any], T]) -> T:
+    def ask(
+        self, what: str, call: Callable[[Any], Any], read: Callable[[Any], T]
+    ) -> T:
         """
-        What a call of the SDK answers. what: is asked of the engine. call:
-        takes the service of the SDK that has all others.
+        What the engine answers to a call of the SDK.
+
+        what: is asked of the engine. call: takes the service of the SDK that
+        has all others. read: takes the answer; raises ValueError if it is
+        none.
 
         Raises EngineUnreachable, EngineLogin, and EngineRefused.
         """
+        found = self._answer(what, call)
+        try:
+            return read(found)
+        except ValueError as e:
+            raise self._unreadable(what, e)
+
+    def _unreadable(self, what: str, e: Exception) -> errors.Error:
+        reason = f"its answer to `{what}` is none of an engine: {_words(e)}"
+        return errors.EngineUnreachable(self._url, reason)
+
+    def _answer(self, what: str, call: Callable[[Any], Any]) -> Any:
         try:
             return call(self._connection().system_service())
         except ovirtsdk4.AuthError as e:
             self._drop(session=True)
             raise errors.EngineLogin(self._url, _words(e))
         except ovirtsdk4.Error as e:
-            if e.code and e.code < 500:
+            if e.code and 400 <= e.code < 500:
                 fault = e.fault.detail if e.fault else None
                 raise errors.EngineRefused(
                     what, e.code, printable(fault or str(e))
@@ -94,11 +110,10 @@ class Session:
             self._open = self._token = None
             raise
         except Exception as e:
-            # What the SDK raises for an answer that it cannot read: any.
+            if not _is_of_an_answer(e):
+                raise
             self._drop()
-            raise errors.EngineUnreachable(
-                self._url, f"{type(e).__name__}: {_words(e)}"
-            )
+            raise self._unreadable(what, e)
 
     def _connection(self) -> Connection:
         if self._open is None:
@@ -126,6 +141,18 @@ class Session:
             connection.close(logout=False)
         if session:
             self._token = None
+
+
+def _is_of_an_answer(error: Exception) -> bool:
+    """
+    Whether the SDK raises this for an answer that it cannot read: exactly
+    Exception where it is no XML (ext/ov_xml_reader.c), ValueError for the text
+    of a field, IndexError for a time without text. All else is a fault in a
+    call of ours.
+    """
+    return type(error) is Exception or isinstance(
+        error, (ValueError, IndexError)
+    )
 
 
 def _words(error: Exception) -> str:

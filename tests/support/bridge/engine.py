@@ -149,7 +149,8 @@ class StandIn:
     bodies: of PUT and POST, as they came.
     faults: {path pattern: fault}; each call that fits has the fault. A fault
         is a status (500, 502, ...), or "hang", "garbage", "html", "cut",
-        "close", "no type", or seconds for a slow answer.
+        "close", "no type", "empty", seconds for a slow answer, bytes to
+        answer, or a function that changes the XML of the answer.
     """
 
     def __init__(self, ca, cert):
@@ -273,15 +274,24 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _send(self, status, answer, fault):
         kind = "application/json"
+        if callable(fault):
+            answer = fault(answer)
         if isinstance(answer, ElementTree.Element):
             kind = "application/xml;charset=UTF-8"
             data = b'<?xml version="1.0" encoding="UTF-8"?>'
-            data += ElementTree.tostring(answer)
+            # An empty text is another thing than none.
+            data += ElementTree.tostring(
+                answer, short_empty_elements=not callable(fault)
+            )
         else:
             data = json.dumps(answer).encode()
         if isinstance(fault, int) or fault == "html":
             status = fault if isinstance(fault, int) else 200
             kind, data = "text/html", b"<html><body>Sorry</body></html>"
+        elif fault == "empty":
+            data = b""
+        elif isinstance(fault, bytes):
+            data = fault
         elif fault == "garbage":
             data = data[: len(data) // 2] + b"<<<\0"
         self.send_response(status)

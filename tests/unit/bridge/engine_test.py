@@ -183,10 +183,117 @@ def test_domain_is_gone(engine, stand_in):
 def test_tell_once(engine, stand_in, domain):
     assert engine.tell(domain.id, "box & flag differ", 2**31 - 1)
     assert not engine.tell(domain.id, "box & flag differ", 2**31 - 1)
-    assert engine.tell(domain.id, "another", 7, warning=False)
+    assert engine.tell(domain.id, "another", 7)
     told = [e for e in stand_in.events if e.origin == ORIGIN]
     assert [(e.code, e.description) for e in told] == [
         (9802, "box & flag differ"),
-        (9801, "another"),
+        (9802, "another"),
     ]
     assert told[0].domain is domain
+
+
+def without(tag, name, value=None):
+    """The first element of this tag lacks an attribute, or has another."""
+
+    def change(answer):
+        found = next(answer.iter(tag))
+        found.attrib.pop(name)
+        if value is not None:
+            found.set(name, value)
+        return answer
+
+    return change
+
+
+def with_text(tag, text):
+    """The first element of this tag has this text; None: it is not there."""
+
+    def change(answer):
+        parent = next(p for p in answer.iter() if p.find(tag) is not None)
+        if text is None:
+            parent.remove(parent.find(tag))
+        else:
+            parent.find(tag).text = text
+        return answer
+
+    return change
+
+
+def renamed(tag):
+    """The whole answer is of another type."""
+
+    def change(answer):
+        answer.tag = tag
+        return answer
+
+    return change
+
+
+STRANGE = {
+    "domain-no-id": (r"/storagedomains$", without("storage_domain", "id")),
+    "domain-no-uuid": (
+        r"/storagedomains$",
+        without("storage_domain", "id", "../x"),
+    ),
+    "domain-center-no-id": (
+        r"/storagedomains$",
+        without("data_center", "id"),
+    ),
+    "domain-warning": (
+        r"/storagedomains$",
+        with_text("warning_low_space_indicator", "ten"),
+    ),
+    "one-domain-for-all": (r"/storagedomains$", renamed("storage_domain")),
+    "hosts-for-domains": (r"/storagedomains$", renamed("hosts")),
+    "unknown": (r"/storagedomains$", renamed("weather")),
+    "one-no-id": (r"/storagedomains/", without("storage_domain", "id")),
+    "one-is-a-list": (r"/storagedomains/", renamed("storage_domains")),
+    "one-is-a-host": (r"/storagedomains/", renamed("host")),
+    "one-is-a-fault": (r"/storagedomains/", renamed("fault")),
+    "center-no-id": (r"/datacenters$", without("data_center", "id")),
+    "status-no-id": (
+        r"/datacenters/.*/storagedomains$",
+        without("storage_domain", "id"),
+    ),
+    "host-no-id": (r"/hosts$", without("host", "id")),
+    "hooks-for-events": (r"/events$", renamed("hooks")),
+    "event-no-id": (r"/events$", without("event", "id")),
+    "event-no-number": (r"/events$", without("event", "id", "1O1")),
+    "event-huge": (r"/events$", without("event", "id", "1" * 5000)),
+    "event-no-time": (r"/events$", with_text("time", None)),
+    "event-empty-time": (r"/events$", with_text("time", "")),
+    "event-time": (r"/events$", with_text("time", "yesterday")),
+    "event-zone": (
+        r"/events$",
+        with_text("time", "2026-11-30T10:00:00.000+99:00"),
+    ),
+    "event-no-code": (r"/events$", with_text("code", None)),
+    "event-code": (r"/events$", with_text("code", "many")),
+    "one-event-no-time": (r"/events/\d+$", with_text("time", None)),
+}
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_answer_of_no_engine(name, engine, stand_in, domain, center):
+    """It is well-formed, and lacks what every engine has in it."""
+    stand_in.hosts.append(Host("host1", center))
+
+    def ask_all():
+        engine.domains()
+        engine.domain(domain.id)
+        engine.data_centers()
+        engine.statuses(center.id)
+        engine.hosts()
+        engine.events(1)
+        engine.event(stand_in.events[0].index)
+
+    ask_all()
+    path, change = STRANGE[name]
+    stand_in.faults[path] = change
+    with pytest.raises(errors.EngineUnreachable) as caught:
+        ask_all()
+    assert str(caught.value).isprintable()
+    assert "curl" in caught.value.hint_lines()[1]
+    stand_in.faults.clear()
+    ask_all()
+    assert [e.code for e in stand_in.events] == [30], "one session"

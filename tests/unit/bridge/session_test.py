@@ -99,7 +99,8 @@ LOGIN = "/sso/oauth/token$"
 
 @pytest.mark.parametrize("where", [ANYWHERE, LOGIN])
 @pytest.mark.parametrize(
-    "fault", [500, 503, "html", "garbage", "cut", "close", "no type"]
+    "fault",
+    [500, 503, "html", "garbage", "cut", "close", "no type", "empty"],
 )
 def test_answer_that_is_none(stand_in, domain, where, fault):
     if (where, fault) == (LOGIN, "no type"):
@@ -124,8 +125,9 @@ def test_call_ends_within_its_timeout(stand_in, where):
 
 
 def test_login_in_the_middle_ends_within_its_timeout(stand_in):
-    with connect(stand_in, timeout=1) as engine:
+    with connect(stand_in) as engine:
         engine.domains()
+        engine._session._open.hurry(1)
         stand_in.expire()
         stand_in.faults = {LOGIN: "hang"}
         with pytest.raises(errors.EngineUnreachable, match="timed out"):
@@ -133,7 +135,7 @@ def test_login_in_the_middle_ends_within_its_timeout(stand_in):
 
 
 def test_logout_ends_within_its_timeout(stand_in):
-    engine = connect(stand_in, timeout=1)
+    engine = connect(stand_in)
     engine.domains()
     stand_in.faults = {"logout": "hang"}
     engine.close()
@@ -142,3 +144,42 @@ def test_logout_ends_within_its_timeout(stand_in):
 def test_slow_answer_is_waited_for(engine, stand_in, domain):
     stand_in.faults = {ANYWHERE: 0.5}
     assert len(engine.domains()) == 1
+
+
+@pytest.mark.parametrize(
+    "call, error",
+    [
+        (lambda system: system.no_such_service(), AttributeError),
+        (lambda system: system.events_service().list(max="1"), TypeError),
+        (lambda system: {}["x"], KeyError),
+        (lambda system: 1 / 0, ZeroDivisionError),
+    ],
+)
+def test_wrong_call_of_ours_is_no_fault_of_the_engine(stand_in, call, error):
+    session = Session(
+        stand_in.url, USER, lambda: PASSWORD, stand_in.ca_file, TIMEOUT
+    )
+    with Engine(session) as engine:
+        with pytest.raises(error):
+            session.ask("do what cannot be", call, lambda found: found)
+        assert engine.domains() == []
+
+
+def test_wrong_reading_of_ours_is_no_fault_of_the_engine(stand_in):
+    session = Session(
+        stand_in.url, USER, lambda: PASSWORD, stand_in.ca_file, TIMEOUT
+    )
+    with Engine(session):
+        with pytest.raises(AttributeError):
+            session.ask(
+                "list the storage domains",
+                lambda system: system.storage_domains_service().list(),
+                lambda found: found.no_such_field,
+            )
+
+
+def test_login_that_is_nested_too_deeply(stand_in):
+    with connect(stand_in) as engine:
+        stand_in.faults = {LOGIN: b"[" * 100_000}
+        with pytest.raises(errors.EngineUnreachable, match="no JSON"):
+            engine.domains()
