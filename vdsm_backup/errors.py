@@ -1931,7 +1931,9 @@ class ConfigInvalid(Error):
     the configuration is there and cannot be read; the message names the file.
     Mend it; another configuration can be given with --config. A file that
     only user vdsm cannot read stops the hooks and VDSM, too: they refuse
-    every VM until it is mended.
+    every VM until it is mended. They do not read the sections [history],
+    [vdsm] and [bridge]: a wrong option there stops the command, changes of the
+    flag and a bridge, and refuses no VM.
     """
 
     code = 987
