@@ -16,6 +16,7 @@ The bridge between the Backup box in the engine and the flag on storage.
     engine.py      what the bridge asks of an engine
     events.py      events of the engine that are new, and epochs
     hosts.py       the hosts, by ssh
+    limited.py     a process that may not say too much
     flags.py       the flags of domains, by these
     inventory.py   what the engine has, as far as a look needs it
     reading.py     the flags that a look needs
