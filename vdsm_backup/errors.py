@@ -50,6 +50,10 @@ class Error(Exception):
     #: verb has had that code before ours came, and has none above 999.
     verb_code: ClassVar[int] = 0
 
+    #: Which of several causes it has, for programs: a word of docs/json.md.
+    #: "": none that a program needs.
+    cause: str = ""
+
     #: The text, if another program told of the error; replaces `msg`.
     said: str | None = None
 
@@ -83,6 +87,18 @@ class Error(Exception):
     def fields(self) -> dict[str, Any]:
         """What the error was made with, as from_fields() takes it."""
         return {name: getattr(self, name) for name in self.takes}
+
+    def as_object(self) -> dict[str, Any]:
+        """ERROR of docs/json.md."""
+        found = {
+            "code": self.code,
+            "name": self.name,
+            "message": str(self),
+            "hints": self.hint_lines(),
+        }
+        if self.cause:
+            found["cause"] = self.cause
+        return found
 
     def hint_lines(self) -> list[str]:
         # An error from from_text() has no fields.
@@ -984,6 +1000,10 @@ class DomainAttached(Overridable):
     domain in the engine first; or, when the whole data center is lost, use
     --pool-is-gone.
     """
+
+    #: Causes.
+    NO_PLUGIN = "no-plugin"
+    OTHER_POOL = "other-pool"
 
     code = 972
     takes = ("domain", "pool", "why")

@@ -27,8 +27,8 @@ def domain(sd_id, flag=False, stamp="", **more):
     }
 
 
-def error(code, message="it is so"):
-    return {"schema": 1, "error": {"code": code, "message": message}}
+def error(code, message="it is so", **more):
+    return {"schema": 1, "error": {"code": code, "message": message, **more}}
 
 
 class FakeHosts:
