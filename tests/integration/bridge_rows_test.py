@@ -15,7 +15,7 @@ import pytest
 pytest.importorskip("ovirtsdk4", reason="needs ovirt-engine-sdk-python")
 
 from tests.support.bridge import sshd  # noqa: E402
-from tests.support.bridge.engine import (  # noqa: E402
+from tests.support.bridge.engine_things import (  # noqa: E402
     DataCenter,
     StorageDomain,
 )

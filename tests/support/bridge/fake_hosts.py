@@ -7,7 +7,7 @@ question.
 
 import contextlib
 
-from tests.support.bridge.engine import Host, StorageDomain
+from tests.support.bridge.engine_things import Host, StorageDomain
 from tests.support.bridge.running import Running
 from vdsm_backup import errors
 

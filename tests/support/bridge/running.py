@@ -11,7 +11,8 @@ import os
 import time
 
 from tests.support import rundir
-from tests.support.bridge.engine import PASSWORD, USER, DataCenter
+from tests.support.bridge.engine import PASSWORD, USER
+from tests.support.bridge.engine_things import DataCenter
 from tests.support.closing import Closing
 from vdsm_backup.bridge import (
     flags,

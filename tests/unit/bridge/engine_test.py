@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("ovirtsdk4", reason="needs ovirt-engine-sdk-python")
 
 from tests.support.bridge.connected import connect  # noqa: E402
-from tests.support.bridge.engine import (  # noqa: E402
+from tests.support.bridge.engine_things import (  # noqa: E402
     DataCenter,
     Host,
     StorageDomain,

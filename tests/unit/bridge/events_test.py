@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("ovirtsdk4", reason="needs ovirt-engine-sdk-python")
 
 from tests.support.bridge.connected import connect  # noqa: E402
-from tests.support.bridge.engine import StorageDomain  # noqa: E402
+from tests.support.bridge.engine_things import StorageDomain  # noqa: E402
 from vdsm_backup.bridge import entities, events  # noqa: E402
 from vdsm_backup.bridge.state import State  # noqa: E402
 

@@ -11,12 +11,10 @@ import pytest
 pytest.importorskip("ovirtsdk4", reason="needs ovirt-engine-sdk-python")
 
 from tests.support.bridge import engine as engines  # noqa: E402
+from tests.support.bridge import engine_ca  # noqa: E402
 from tests.support.bridge.connected import TIMEOUT, connect  # noqa: E402
-from tests.support.bridge.engine import (  # noqa: E402
-    PASSWORD,
-    USER,
-    StorageDomain,
-)
+from tests.support.bridge.engine import PASSWORD, USER  # noqa: E402
+from tests.support.bridge.engine_things import StorageDomain  # noqa: E402
 from vdsm_backup import errors  # noqa: E402
 from vdsm_backup.bridge.engine import Engine  # noqa: E402
 from vdsm_backup.bridge.session import Session  # noqa: E402
@@ -79,7 +77,7 @@ def test_password_that_was_changed(stand_in):
 
 
 def test_other_ca(stand_in, tmp_path):
-    ca, _ = engines.make_ca(tmp_path)
+    ca, _ = engine_ca.make_ca(tmp_path)
     with connect(stand_in, ca_file=ca) as engine:
         with pytest.raises(errors.EngineUnreachable, match="certificate"):
             engine.domains()

@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("ovirtsdk4", reason="needs ovirt-engine-sdk-python")
 
-from tests.support.bridge.engine import Host  # noqa: E402
+from tests.support.bridge.engine_things import Host  # noqa: E402
 from vdsm_backup.bridge import events, shapes  # noqa: E402
 
 pytest_plugins = ["tests.support.bridge.fixtures"]
