@@ -10,10 +10,10 @@ The engine does not know whether VDSM has the plugin: doctor on the host does.
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from vdsm_backup import errors
+from vdsm_backup.bridge import report
 from vdsm_backup.doctor import sums
 from vdsm_backup.text import listed, printable
 
@@ -90,9 +90,7 @@ def compare(host: entities.Host, hooks: list[entities.Hook]) -> HostHooks:
     )
     state = MISSING if missing else OTHER if other else OK
     names = missing or other
-    content = f"{host.id} {state} {sorted(ours.items())}"
-    digest = hashlib.sha256(content.encode("utf-8", "backslashreplace"))
-    number = int.from_bytes(digest.digest()[:4], "big") >> 1
+    number = report.number_of(f"{host.id} {state} {sorted(ours.items())}")
     return HostHooks(host.id, host.name, state, names, number)
 
 
