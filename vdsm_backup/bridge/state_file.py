@@ -17,13 +17,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import json
 import os
 from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
 from vdsm_backup.bridge import state_json
 from vdsm_backup.bridge.state import State
+from vdsm_backup.processes import durable_files
 from vdsm_backup.text import printable
 
 if TYPE_CHECKING:
@@ -48,7 +48,6 @@ class StateFile:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._new = f"{path}.new"
         self._lock: int | None = None
 
     def __enter__(self) -> StateFile:
@@ -95,33 +94,8 @@ class StateFile:
 
     def save(self, state: State) -> None:
         """Onto the disk. Raises BridgeState; the old state is there then."""
-        data = json.dumps(
-            state_json.to_json(state), separators=(",", ":")
-        ).encode()
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
         with self._using():
-            # A bridge that was killed has left it.
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(self._new)
-            fd = os.open(self._new, flags | os.O_CLOEXEC, 0o600)
-            try:
-                view = memoryview(data)
-                while view:
-                    view = view[os.write(fd, view) :]
-                os.fsync(fd)
-            finally:
-                os.close(fd)
-            self._replace(self._new, self._path)
-
-    def _replace(self, source: str, target: str) -> None:
-        """Rename, and have the name on disk."""
-        os.rename(source, target)
-        directory = os.path.dirname(self._path) or "."
-        fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+            durable_files.replace_json(self._path, state_json.to_json(state))
 
     def _read(self) -> bytes | None:
         """The file, None if it is too large. Raises FileNotFoundError."""
@@ -135,7 +109,7 @@ class StateFile:
     def _set_aside(self, reason: str) -> str:
         aside = f"{self._path}.broken"
         with self._using():
-            self._replace(self._path, aside)
+            durable_files.rename(self._path, aside)
         return f"the state is broken ({reason}), and is kept as {aside}"
 
     @contextlib.contextmanager

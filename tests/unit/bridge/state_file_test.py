@@ -12,6 +12,7 @@ from vdsm_backup.bridge import state_file, state_json
 from vdsm_backup.bridge.shapes import Memory
 from vdsm_backup.bridge.state import State
 from vdsm_backup.bridge.state_file import StateFile
+from vdsm_backup.processes import durable_files
 
 
 @pytest.fixture
@@ -164,7 +165,7 @@ def test_disk_is_full(file, path, monkeypatch):
     def fail(fd, data):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(state_file.os, "write", fail)
+    monkeypatch.setattr(durable_files.os, "write", fail)
     with pytest.raises(errors.BridgeState, match="No space left"):
         file.save(State(9))
     monkeypatch.undo()
