@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "errors": "",
     "text": "",
     "record": "",
+    "prometheus": "",
     "config": "errors config_files config_plain config_values",
     "config_values": "errors text",
     "config_files": "errors config_plain config_parser",
@@ -51,9 +52,9 @@ MAY_IMPORT = {
     " storage lease users guard change",
     "verify": "errors text config metadata processes host.devices host.mounts"
     " lvm storage lease change.history change.copy_record",
-    "bridge": "errors text processes",
-    "cli": "errors text config metadata processes host fileio lvm vm storage"
-    " lease users guard change doctor verify",
+    "bridge": "errors text prometheus processes",
+    "cli": "errors text prometheus config metadata processes host fileio lvm"
+    " vm storage lease users guard change doctor verify",
     "__main__": "cli",
 }
 
