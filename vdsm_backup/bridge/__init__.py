@@ -21,6 +21,7 @@ The bridge between the Backup box in the engine and the flag on storage.
     inventory.py   what the engine has, as far as a look needs it
     reading.py     the flags that a look needs
     acts.py        what is done about a domain
+    next_look.py   when a domain is looked at again
     rounds.py      what is done each few seconds
     report.py      what people are told
     host_hooks.py  which hosts would not refuse a VM

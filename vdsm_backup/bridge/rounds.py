@@ -30,6 +30,7 @@ from vdsm_backup.bridge import (
     flags,
     inventory,
     memory,
+    next_look,
     report,
     rows,
     shapes,
@@ -37,7 +38,7 @@ from vdsm_backup.bridge import (
 )
 from vdsm_backup.bridge.acts import Acts
 from vdsm_backup.bridge.log import WARNING
-from vdsm_backup.bridge.reading import AGAIN, Reader
+from vdsm_backup.bridge.reading import Reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -225,7 +226,10 @@ class Bridge:
             new,
             seen.why,
         )
-        self._plan(domain.id, look, answer, new)
+        self._due.pop(domain.id, None)
+        due = next_look.due(look, answer, new)
+        if due is not None:
+            self._due[domain.id] = due
         if self._file is None or new is None:
             return
         if answer.tell:
@@ -238,33 +242,6 @@ class Bridge:
         self._save()
         if self._acts.is_as_before(domain.id, look):
             self._act(domain, look, answer)
-
-    def _plan(
-        self, sd_id: str, look: Look, answer: Answer, new: Memory | None
-    ) -> None:
-        """When to look again, before all domains are looked at."""
-        now = look.now
-        self._due.pop(sd_id, None)
-        if new is None or answer.act != shapes.NOTHING:
-            self._due[sd_id] = now
-        elif answer.pending == "failed":
-            self._due[sd_id] = new.retry_at
-        elif answer.pending == "event" or new.unsure:
-            self._due[sd_id] = now
-        elif answer.pending or (
-            look.flag == shapes.UNKNOWN and look.is_data and look.box
-        ):
-            self._due[sd_id] = now + AGAIN
-        elif (
-            look.flag != shapes.UNKNOWN
-            and look.box != (look.flag == shapes.ON)
-            and new.polls <= shapes.WAIT_POLLS
-        ):
-            # The event of what was seen may still come.
-            self._due[sd_id] = now
-        elif look.flag == shapes.OFF and not look.box and not new.was_off:
-            # A tick counts from the second look at this stamp on.
-            self._due[sd_id] = now
 
     def _tell(
         self, domain: entities.Domain, answer: Answer, place: Place
