@@ -5,7 +5,9 @@ The backup flag of oVirt storage domains, on the storage itself.
     errors.py         every error: one class a code
     text.py           text from outside, harmless to show
     record.py         values with named fields
+    prometheus.py     values as Prometheus reads them
     config.py         the options of this host
+    config_values.py  their values, checked
     config_files.py   the files that set them
     config_plain.py   the text of one of these, as most are
     config_parser.py  the text of any

@@ -12,16 +12,14 @@ from __future__ import annotations
 import os
 
 from vdsm_backup import config_files, errors
-from vdsm_backup.text import is_uuid
+from vdsm_backup.config_values import Values
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from vdsm_backup.config_plain import Sections
-
-    # {(section, option): text}, of values or of the files that set them
-    Texts = dict[tuple[str, str], str]
+    from vdsm_backup.config_values import Texts
 
 PATH = "/etc/vdsm-backup/vdsm-backup.conf"
 
@@ -76,6 +74,10 @@ CHOICES = {
     ("vdsm", "on_incompatible"): ("warn", "stop"),
 }
 
+# The sections that hooks read, and VDSM where it judges a VM. What is wrong in
+# another one must not refuse a VM; whoever reads that one says so.
+OF_GUARD = ("storage", "lvm", "sanlock", "guard")
+
 # What a host can let a bridge do.
 BRIDGE_VERBS = ("show", "list", "set", "clear")
 
@@ -89,9 +91,11 @@ MAX_HOST_ID = 250
 _MAX_SHOWN = 200
 
 
-class Config:
+class Config(Values):
     """
     The options, each in the type that it is used in. Times are in seconds.
+
+    It has those of some sections; the rest of its attributes is missing.
 
     path: of the main file.
     removed: the keys of REMOVED that a file sets.
@@ -101,36 +105,56 @@ class Config:
 
     command: str = ""
 
-    def __init__(self, path: str, values: Texts, files: Texts) -> None:
+    def __init__(
+        self,
+        path: str,
+        values: Texts,
+        files: Texts,
+        sections: Iterable[str] = tuple(DEFAULTS),
+    ) -> None:
         """
         values: of all options. files: for each option that is set by a file,
-        the path of that file.
+        the path of that file. sections: those that it has.
 
         Raises ConfigInvalid for a value that makes no sense.
         """
-        self.path = path
+        super().__init__(path, values, files)
         self.removed = sorted(REMOVED.keys() & values.keys())
-        self._values = values
-        self._files = files
+        for section in sections:
+            getattr(self, f"_{section}")()
+
+    def _storage(self) -> None:
         self.repo_root = self._path("storage", "repo_root")
         self.io_timeout = self._number("storage", "io_timeout", 0.1, 3600)
         self.uid = self._id("user", _uid)
         self.gid = self._id("group", _gid)
         self.ioprocess = self._choice("storage", "ioprocess")
+
+    def _lvm(self) -> None:
         self.lvm_devices = self._list("lvm", "devices")
         self.lv_dir = self._path("lvm", "lv_dir")
+
+    def _sanlock(self) -> None:
         self.host_id = self._whole("sanlock", "host_id", 1, MAX_HOST_ID)
         self.lease_timeout = self._number("sanlock", "timeout", 1, 3600)
         self.settle = self._number("sanlock", "settle", 0, 600)
         self.run_dir = self._path("sanlock", "run_dir")
+
+    def _history(self) -> None:
         self.history_dir = self._path("history", "dir")
+
+    def _guard(self) -> None:
         self.guard_mode = self._choice("guard", "mode")
         self.guard_on_unreadable = self._choice("guard", "on_unreadable")
         self.permits = self._path("guard", "permits")
+
+    def _vdsm(self) -> None:
         self.vdsm_host = self._text("vdsm", "host")
         self.vdsm_port = self._whole("vdsm", "port", 1, 65535)
         self.vdsm_tls = self._choice("vdsm", "tls")
         self.on_incompatible = self._choice("vdsm", "on_incompatible")
+
+    def _bridge(self) -> None:
         self.bridge_allow = self._each_of("bridge", "allow", BRIDGE_VERBS)
         self.bridge_domains = self._uuids("bridge", "domains")
 
@@ -146,10 +170,6 @@ class Config:
             return errors.NeedsRoot(self.command)
         return None
 
-    def file_of(self, section: str, option: str) -> str:
-        """The file that sets an option. For a default it is the main file."""
-        return self._files.get((section, option), self.path)
-
     def texts(self) -> Iterator[tuple[str, str, str, str | None]]:
         """
         Yields (section, option, value, file) of all options, in the order of
@@ -159,74 +179,6 @@ class Config:
             for option in options:
                 key = section, option
                 yield section, option, self._values[key], self._files.get(key)
-
-    def invalid(
-        self, section: str, option: str, reason: str
-    ) -> errors.ConfigInvalid:
-        """The error of an option that cannot be used as it is."""
-        path = self.file_of(section, option)
-        return errors.ConfigInvalid(path, f"[{section}] {option}", reason)
-
-    def _text(self, section: str, option: str) -> str:
-        value = self._values[section, option].strip()
-        if "\0" in value:
-            # No path and no name of a user has a NUL, and no call takes one.
-            raise self.invalid(section, option, "has a NUL")
-        if not value:
-            raise self.invalid(section, option, "is empty")
-        return value
-
-    def _path(self, section: str, option: str) -> str:
-        value = self._text(section, option)
-        if not value.startswith("/"):
-            # A relative path would be another one for each caller.
-            reason = f"{value!a} is no absolute path"
-            raise self.invalid(section, option, reason)
-        return value
-
-    def _list(self, section: str, option: str) -> list[str]:
-        value = self._values[section, option]
-        if "\0" in value:
-            raise self.invalid(section, option, "has a NUL")
-        return [item.strip() for item in value.split(",") if item.strip()]
-
-    def _each_of(
-        self, section: str, option: str, choices: tuple[str, ...]
-    ) -> list[str]:
-        """Some of the choices, or none."""
-        found = self._list(section, option)
-        for value in found:
-            if value not in choices:
-                reason = f"{value!a} is none of: {', '.join(choices)}"
-                raise self.invalid(section, option, reason)
-        return found
-
-    def _uuids(self, section: str, option: str) -> list[str]:
-        found = self._list(section, option)
-        for value in found:
-            if not is_uuid(value):
-                raise self.invalid(section, option, f"{value!a} is no UUID")
-        return found
-
-    def _number(
-        self, section: str, option: str, low: float, high: float
-    ) -> float:
-        """The value. One that is whole is an int, which is shown as such."""
-        value = self._text(section, option)
-        try:
-            number = float(value)
-        except ValueError:
-            raise self.invalid(section, option, f"{value!a} is no number")
-        if not low <= number <= high:
-            reason = f"{value} is not between {low} and {high}"
-            raise self.invalid(section, option, reason)
-        return int(number) if number.is_integer() else number
-
-    def _whole(self, section: str, option: str, low: int, high: int) -> int:
-        number = self._number(section, option, low, high)
-        if not isinstance(number, int):
-            raise self.invalid(section, option, f"{number} is not whole")
-        return number
 
     def _choice(self, section: str, option: str) -> str:
         value = self._text(section, option)
@@ -265,35 +217,44 @@ def _gid(name: str) -> int:
     return grp.getgrnam(name).gr_gid
 
 
-def load(path: str | None = None) -> Config:
+def load(
+    path: str | None = None, sections: Iterable[str] = tuple(DEFAULTS)
+) -> Config:
     """
     The options of this host.
 
     path: of another main file than PATH. It must exist, while PATH need not.
+    sections: those that are needed. What the others say does not matter.
 
     Raises ConfigInvalid if a file or directory exists and cannot be read or
     parsed, or is not root's alone (unless path is given), a section or an
     option is unknown, or a value makes no sense.
     """
+    wanted = tuple(sections)
     if path is None:
         main, read = PATH, config_files.of_host
     else:
         main, read = path, config_files.of_file
     values = {(s, o): v for s in DEFAULTS for o, v in DEFAULTS[s].items()}
     files: Texts = {}
-    for name, sections in read(main):
-        found = _known(name, sections)
+    for name, said in read(main):
+        found = _known(name, said, wanted)
         values.update(found)
         files.update(dict.fromkeys(found, name))
-    return Config(main, values, files)
+    return Config(main, values, files, wanted)
 
 
-def _known(name: str, sections: Sections) -> Texts:
-    """The options in a file. Raises ConfigInvalid if one is unknown."""
+def _known(name: str, sections: Sections, wanted: tuple[str, ...]) -> Texts:
+    """
+    The options in a file, of the sections that are wanted. Raises
+    ConfigInvalid if one is unknown, or any section is.
+    """
     found: Texts = {}
     for section, options in sections.items():
         if section not in DEFAULTS:
             raise _unknown(name, f"section [{section}]", DEFAULTS)
+        if section not in wanted:
+            continue
         for option, value in options.items():
             known = option in DEFAULTS[section]
             if not known and (section, option) not in REMOVED:

@@ -50,6 +50,10 @@ class Error(Exception):
     #: verb has had that code before ours came, and has none above 999.
     verb_code: ClassVar[int] = 0
 
+    #: Which of several causes it has, for programs: a word of docs/json.md.
+    #: "": none that a program needs.
+    cause: str = ""
+
     #: The text, if another program told of the error; replaces `msg`.
     said: str | None = None
 
@@ -83,6 +87,18 @@ class Error(Exception):
     def fields(self) -> dict[str, Any]:
         """What the error was made with, as from_fields() takes it."""
         return {name: getattr(self, name) for name in self.takes}
+
+    def as_object(self) -> dict[str, Any]:
+        """ERROR of docs/json.md."""
+        found = {
+            "code": self.code,
+            "name": self.name,
+            "message": str(self),
+            "hints": self.hint_lines(),
+        }
+        if self.cause:
+            found["cause"] = self.cause
+        return found
 
     def hint_lines(self) -> list[str]:
         # An error from from_text() has no fields.
@@ -985,6 +1001,10 @@ class DomainAttached(Overridable):
     --pool-is-gone.
     """
 
+    #: Causes.
+    NO_PLUGIN = "no-plugin"
+    OTHER_POOL = "other-pool"
+
     code = 972
     takes = ("domain", "pool", "why")
     refusal = True
@@ -1763,8 +1783,9 @@ class EngineUnreachable(Error):
 
     The message has the words of the SDK: no such host, connection refused, a
     certificate of another CA, no answer within the timeout, or an answer that
-    is no XML (an error page of a proxy, say). Nothing is lost: the bridge goes
-    on from the last event that it knows.
+    is no XML (an error page of a proxy, say), or is XML and lacks what every
+    engine has in it, such as the UUID of a domain. Nothing is lost: the bridge
+    goes on from the last event that it knows.
     """
 
     code = 9682
@@ -1773,6 +1794,8 @@ class EngineUnreachable(Error):
     hints = (
         "try it from this machine: curl --cacert CA_FILE"
         " {self.url}/../services/health",
+        "see what its API answers: curl --cacert CA_FILE --user USER"
+        " -H 'Accept: application/xml' {self.url}",
     )
 
 
@@ -1928,7 +1951,9 @@ class ConfigInvalid(Error):
     the configuration is there and cannot be read; the message names the file.
     Mend it; another configuration can be given with --config. A file that
     only user vdsm cannot read stops the hooks and VDSM, too: they refuse
-    every VM until it is mended.
+    every VM until it is mended. They do not read the sections [history],
+    [vdsm] and [bridge]: a wrong option there stops the command, changes of the
+    flag and a bridge, and refuses no VM.
     """
 
     code = 987

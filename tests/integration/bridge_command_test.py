@@ -11,9 +11,8 @@ import pytest
 pytest.importorskip("ovirtsdk4", reason="needs ovirt-engine-sdk-python")
 
 from tests.support import programs  # noqa: E402
-from tests.support.bridge.engine import (  # noqa: E402
-    PASSWORD,
-    USER,
+from tests.support.bridge.engine import PASSWORD, USER  # noqa: E402
+from tests.support.bridge.engine_things import (  # noqa: E402
     DataCenter,
     StorageDomain,
 )

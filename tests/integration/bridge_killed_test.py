@@ -3,7 +3,8 @@
 A bridge that ends before each of its steps, and the next one, which goes on
 from the state. A step is a call of the engine, of a host, or of the state
 file: whatever is between two of them leaves nothing. That a save which is cut
-off leaves the old state or the new one is a test of its own (state_test.py).
+off leaves the old state or the new one is a test of its own
+(state_file_test.py).
 """
 
 import itertools

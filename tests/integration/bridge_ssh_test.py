@@ -4,6 +4,7 @@ From the bridge to a host: OpenSSH's client, a real sshd on loopback, and the
 agent behind a key. The command line is one that prints its arguments.
 """
 
+import contextlib
 import os
 import shutil
 import sys
@@ -162,6 +163,14 @@ def test_other_command_behind_the_key(tmp_path):
                 client.ask(host(made), "list", None, TIMEOUT)
     finally:
         made.close()
+
+
+def test_answer_without_an_end():
+    """It is left at the limit, and not read to its end before."""
+    with contextlib.closing(sshd.Sshd("yes", {})) as endless:
+        with hosts.Hosts(endless.identity, endless.directory) as client:
+            with pytest.raises(errors.HostAnswer, match="more than"):
+                client.ask(host(endless), "list", None, 600)
 
 
 def test_call_ends_within_its_timeout():

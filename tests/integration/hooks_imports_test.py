@@ -69,7 +69,7 @@ TOLD = {
 
 # All of our own modules that every hook loads.
 OURS = """
-    config config_files config_plain errors record text
+    config config_files config_plain config_values errors record text
     guard guard.host guard.policy
     hooks hooks.answer hooks.entry
     host host.block_stack host.devices host.mounts host.user

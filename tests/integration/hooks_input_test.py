@@ -276,6 +276,29 @@ def test_broken_configuration(guarded_host, nfs, point, options):
     assert_refused(guarded_host.vdsm(point, vmxml.vm(nfs.disk())), 987)
 
 
+@pytest.mark.parametrize("value", ["False", "True"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"bridge_allow": "shwo"},
+        {"domains": "x"},
+        {"tls": "maybe"},
+        {"dir": "x"},
+    ],
+    ids=lambda options: next(iter(options)),
+)
+def test_what_hooks_do_not_read_refuses_nobody(
+    guarded_host, nfs, options, value
+):
+    nfs.flag(value)
+    guarded_host.guard(**options)
+    outcome = guarded_host.start(vmxml.vm(nfs.disk()))
+    if value == "True":
+        assert_refused(outcome, 994)
+    else:
+        assert_allowed(outcome)
+
+
 def test_configuration_that_is_gone(guarded_host, nfs):
     """One that was asked for; the host's own need not be there."""
     os.rename(guarded_host.cli.config, guarded_host.cli.config + ".kept")

@@ -266,3 +266,35 @@ def test_messages_are_short_and_harmless(main, text):
         config.load(str(main))
     assert "\x1b" not in str(e.value)
     assert len(str(e.value)) < 1000
+
+
+UNREAD = sorted(set(config.DEFAULTS) - set(config.OF_GUARD))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[bridge]\nallow = shwo\n",
+        "[bridge]\ndomains = all\n",
+        "[history]\ndir = relative\n",
+        "[vdsm]\nport = 0\n",
+        *(f"[{section}]\ncolour = red\n" for section in UNREAD),
+    ],
+)
+def test_section_that_is_not_read(tmp_path, text):
+    """It stops only those who read it."""
+    with pytest.raises(errors.ConfigInvalid):
+        load(tmp_path, text)
+    path = str(tmp_path / "vdsm-backup.conf")
+    options = config.load(path, config.OF_GUARD)
+    assert options.guard_mode == "enforcing"
+    assert not hasattr(options, "bridge_allow")
+
+
+@pytest.mark.parametrize(
+    "text", ["[gard]\nmode = permissive\n", "[brdige]\nallow = list\n"]
+)
+def test_section_that_is_unknown_may_be_one_that_is_read(tmp_path, text):
+    (tmp_path / "vdsm-backup.conf").write_text(text)
+    with pytest.raises(errors.ConfigInvalid, match="unknown section"):
+        config.load(str(tmp_path / "vdsm-backup.conf"), config.OF_GUARD)

@@ -24,7 +24,9 @@ MAY_IMPORT = {
     "errors": "",
     "text": "",
     "record": "",
-    "config": "errors text config_files config_plain",
+    "prometheus": "",
+    "config": "errors config_files config_plain config_values",
+    "config_values": "errors text",
     "config_files": "errors config_plain config_parser",
     "config_plain": "",
     "config_parser": "errors config_plain",
@@ -50,9 +52,9 @@ MAY_IMPORT = {
     " storage lease users guard change",
     "verify": "errors text config metadata processes host.devices host.mounts"
     " lvm storage lease change.history change.copy_record",
-    "bridge": "errors text processes",
-    "cli": "errors text config metadata processes host fileio lvm vm storage"
-    " lease users guard change doctor verify",
+    "bridge": "errors text prometheus processes",
+    "cli": "errors text prometheus config metadata processes host fileio lvm"
+    " vm storage lease users guard change doctor verify",
     "__main__": "cli",
 }
 
@@ -73,7 +75,10 @@ EXCEPTIONS = {
 # Modules outside the standard library. We may count on no other.
 FOREIGN = {
     # On the engine's side.
-    "bridge.box": {"ovirtsdk4", "pycurl"},
+    "bridge.connection": {"ovirtsdk4", "pycurl"},
+    "bridge.session": {"ovirtsdk4", "pycurl"},
+    "bridge.answers": {"ovirtsdk4"},
+    "bridge.engine": {"ovirtsdk4"},
     # In a child, too.
     "doctor.installed": {"vdsm"},
     "host.vdsm_client": {"vdsm"},

@@ -99,6 +99,12 @@ def test_broken_configuration(host, pool, disk):
     assert Guest(host, disk, name="later").start() == ""
 
 
+def test_what_vdsm_does_not_read_refuses_nobody(host, disk):
+    host.configure(bridge_allow="shwo", dir="relative")
+    assert Guest(host, disk, name="goes-on").start() == ""
+    host.configure(bridge_allow=None, dir=None)
+
+
 def test_configuration_is_gone(host, disk):
     os.remove(host.config)
     assert "(error 987)" in Guest(host, disk).start()

@@ -4,15 +4,24 @@ The bridge between the Backup box in the engine and the flag on storage.
 
     shapes.py      what is seen of a domain, remembered, and answered
     memory.py      what is remembered of a domain, and when it is forgotten
-    decide.py      the table: what is seen and remembered in, an answer out
-    state.py       what is remembered, in a file
-    box.py         the engine, by its REST API
+    table.py       the table: which answer, when
+    decide.py      what is seen and remembered in, an answer out
+    state.py       what is remembered of an engine
+    state_json.py  the same as JSON
+    state_file.py  that JSON, in a file
+    connection.py  the SDK's connection, each call of which ends in time
+    session.py     a session with the engine, and calls that fail
+    entities.py    what an engine has
+    answers.py     the same in answers, which are checked
+    engine.py      what the bridge asks of an engine
     events.py      events of the engine that are new, and epochs
     hosts.py       the hosts, by ssh
+    limited.py     a process that may not say too much
     flags.py       the flags of domains, by these
     inventory.py   what the engine has, as far as a look needs it
     reading.py     the flags that a look needs
     acts.py        what is done about a domain
+    next_look.py   when a domain is looked at again
     rounds.py      what is done each few seconds
     report.py      what people are told
     host_hooks.py  which hosts would not refuse a VM
@@ -27,5 +36,6 @@ The bridge between the Backup box in the engine and the flag on storage.
 
 The bridge runs on the engine's side. It may use ovirtsdk4, and imports nothing
 that only hypervisors have. Only agent.py runs on a host. shapes, memory,
-decide, report and rows are pure: no clock, no file and no network.
+table, decide, state, report and rows are pure: no clock, no file and no
+network.
 """

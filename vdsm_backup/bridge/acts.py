@@ -12,12 +12,14 @@ import uuid
 from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
-from vdsm_backup.bridge import box, flags, inventory, shapes
+from vdsm_backup.bridge import events, flags, inventory, shapes
 from vdsm_backup.bridge.flags import Done
 from vdsm_backup.bridge.log import WARNING
 from vdsm_backup.text import listed, printable
 
 if TYPE_CHECKING:
+    from vdsm_backup.bridge import entities
+    from vdsm_backup.bridge.engine import Engine
     from vdsm_backup.bridge.hosts import Host
     from vdsm_backup.bridge.log import Log
     from vdsm_backup.bridge.reading import Reader
@@ -31,7 +33,7 @@ class Acts:
 
     def __init__(
         self,
-        engine: box.Engine,
+        engine: Engine,
         by_host: flags.Flags,
         reader: Reader,
         log: Log,
@@ -63,7 +65,7 @@ class Acts:
         return again == (look.box, look.comment, look.flag, look.stamp)
 
     def perform(
-        self, domain: box.Domain, look: Look, answer: Answer
+        self, domain: entities.Domain, look: Look, answer: Answer
     ) -> tuple[Done, errors.Error | None]:
         """What became of the act, and the error that ends this round."""
         error = None
@@ -74,15 +76,17 @@ class Acts:
         self._tell(domain, answer, done)
         return done, error
 
-    def _spm(self, domain: box.Domain) -> Host | None:
+    def _spm(self, domain: entities.Domain) -> Host | None:
         if not domain.data_centers:
             return None
         center = domain.data_centers[0]
         spm = inventory.spm_of(self._engine.hosts(), center)
         return inventory.to_ssh(spm, self._host_user) if spm else None
 
-    def _tick(self, domain: box.Domain) -> tuple[Done, errors.Error | None]:
-        correlation = f"{box.PREFIX}{uuid.uuid4()}"
+    def _tick(
+        self, domain: entities.Domain
+    ) -> tuple[Done, errors.Error | None]:
+        correlation = f"{events.PREFIX}{uuid.uuid4()}"
         try:
             before = self._engine.domain(domain.id)
             after = self._engine.tick(domain.id, correlation)
@@ -101,7 +105,9 @@ class Acts:
             )
         return Done(shapes.DONE), None
 
-    def _change(self, domain: box.Domain, look: Look, answer: Answer) -> Done:
+    def _change(
+        self, domain: entities.Domain, look: Look, answer: Answer
+    ) -> Done:
         try:
             host = self._spm(domain)
         except errors.Error as e:
@@ -113,7 +119,9 @@ class Acts:
         reason = flags.clear_reason(look.comment)
         return self._flags.clear(host, domain.id, reason, answer.users)
 
-    def _tell(self, domain: box.Domain, answer: Answer, done: Done) -> None:
+    def _tell(
+        self, domain: entities.Domain, answer: Answer, done: Done
+    ) -> None:
         name = f"{printable(domain.name)} ({domain.id})"
         who = listed(map(printable, answer.users)) or "somebody unknown"
         what = {
@@ -130,5 +138,5 @@ class Acts:
             self._log.problem(key, text, done.outcome + done.obstacle)
 
 
-def _editable(domain: box.Domain) -> tuple[object, ...]:
+def _editable(domain: entities.Domain) -> tuple[object, ...]:
     return domain.name, domain.comment, domain.rest

@@ -211,13 +211,8 @@ def _tell(
 
 
 def _refuse(error: errors.Error) -> NoReturn:
-    found = {
-        "code": error.code,
-        "name": error.name,
-        "message": str(error),
-        "hints": error.hint_lines(),
-    }
-    print(json.dumps({"schema": _SCHEMA, "error": found}, indent=2))
+    shown = {"schema": _SCHEMA, "error": error.as_object()}
+    print(json.dumps(shown, indent=2))
     if error.refusal:
         sys.exit(_REFUSED)
     sys.exit(_USAGE if error.wrong_usage else _FAILED)

@@ -147,13 +147,7 @@ def _once(made: Service, as_json: bool) -> int:
 
 def _failure(error: errors.Error, as_json: bool) -> None:
     if as_json:
-        found = {
-            "code": error.code,
-            "name": error.name,
-            "message": str(error),
-            "hints": error.hint_lines(),
-        }
-        shown = {"schema": status.SCHEMA, "error": found}
+        shown = {"schema": status.SCHEMA, "error": error.as_object()}
         print(json.dumps(shown, indent=2))
         return
     print(f"Error {error.code}: {error}", file=sys.stderr)

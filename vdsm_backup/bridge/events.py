@@ -17,19 +17,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from vdsm_backup.bridge import box, state
+from vdsm_backup.bridge import state
 from vdsm_backup.bridge.shapes import Edit
 from vdsm_backup.bridge.state import Anchor, State
 
 if TYPE_CHECKING:
     from typing import Protocol
 
+    from vdsm_backup.bridge import entities
+
     class Engine(Protocol):
-        """As box.Engine."""
+        """As engine.Engine."""
 
-        def events(self, most: int, after: int = 0) -> list[box.Event]: ...
+        def events(
+            self, most: int, after: int = 0
+        ) -> list[entities.Event]: ...
 
-        def event(self, index: int) -> box.Event | None: ...
+        def event(self, index: int) -> entities.Event | None: ...
 
 
 # COMMON/AuditLogType.java of the engine.
@@ -37,6 +41,10 @@ UPDATED = 958
 ADDED = 956
 
 OVERLAP = 200
+
+# What correlation ids of a bridge begin with: an edit of a domain that has it
+# was made by one, this or another.
+PREFIX = "vdsm-backup-"
 
 # Events asked for at once: first, and at last. An engine with more events than
 # that since the last poll is taken as one that has lost the older ones.
@@ -53,7 +61,7 @@ class News(NamedTuple):
 
     state: State
     newest: int
-    events: tuple[box.Event, ...]
+    events: tuple[entities.Event, ...]
 
 
 def read(engine: Engine, known: State, now: float) -> News:
@@ -82,7 +90,7 @@ def _begin(engine: Engine, known: State, now: float) -> News:
     return News(renewed._replace(anchor=newest), newest.number, ())
 
 
-def _since(engine: Engine, index: int) -> list[box.Event]:
+def _since(engine: Engine, index: int) -> list[entities.Event]:
     most = FIRST
     while True:
         found = engine.events(most, index)
@@ -91,7 +99,9 @@ def _since(engine: Engine, index: int) -> list[box.Event]:
         most *= 4
 
 
-def _goes_on(engine: Engine, anchor: Anchor, found: list[box.Event]) -> bool:
+def _goes_on(
+    engine: Engine, anchor: Anchor, found: list[entities.Event]
+) -> bool:
     """Whether the newest event that is known is there, and the same."""
     for event in found:
         if event.number == anchor.number:
@@ -101,14 +111,14 @@ def _goes_on(engine: Engine, anchor: Anchor, found: list[box.Event]) -> bool:
     return event_now is not None and _anchor(event_now) == anchor
 
 
-def _anchor(event: box.Event) -> Anchor:
+def _anchor(event: entities.Event) -> Anchor:
     return Anchor(event.number, event.time, event.code)
 
 
 def edits(news: News, sd_id: str) -> tuple[Edit, ...]:
     """Who has edited this domain."""
     return tuple(
-        Edit(e.number, e.time, e.user, e.correlation.startswith(box.PREFIX))
+        Edit(e.number, e.time, e.user, e.correlation.startswith(PREFIX))
         for e in news.events
         if e.domain == sd_id and e.code == UPDATED
     )

@@ -38,17 +38,18 @@ _MAX_BY = 80
 # Characters of a comment that become a reason; a host takes 200.
 _MAX_REASON = 200
 
-# Words of error 972 by which VDSM of the SPM cannot be asked: those of
-# change/through_vdsm.py.
-NO_PLUGIN = "has no plugin"
-OTHER_POOL = "is not in that pool"
-
 # Of an origin: the storage is not the one that was flagged.
 _REPLICAS = ("copied", "replica")
 
 # What an act can meet, as the obstacle of later looks.
 WITHOUT_PLUGIN = "no-plugin"
 FOREIGN = "foreign"
+
+# The same by the causes of error 972.
+_OBSTACLES = {
+    errors.DomainAttached.NO_PLUGIN: WITHOUT_PLUGIN,
+    errors.DomainAttached.OTHER_POOL: FOREIGN,
+}
 
 
 class Seen(NamedTuple):
@@ -119,7 +120,7 @@ class Flags:
     def one(self, host: Host, sd_id: str) -> Seen:
         answer = self._hosts.ask(host, f"show {sd_id}", None, READ)
         if "error" in answer and "domain" not in answer:
-            return unknown(_error(host, answer)[1])
+            return unknown(_error(host, answer).words)
         try:
             return _seen(answer["domain"])
         except (KeyError, TypeError):
@@ -147,7 +148,7 @@ class Flags:
         try:
             answer = self._hosts.ask(host, f"{verb} {sd_id}", wanted, CHANGE)
             if "error" in answer:
-                return _failed(verb, *_error(host, answer))
+                return _failed(verb, _error(host, answer))
             seen = _seen(answer["domain"])
         except errors.HostKeyUnknown as e:
             return Done(shapes.FAILED, why=str(e))
@@ -188,21 +189,31 @@ def _seen(row: dict[str, Any]) -> Seen:
     return Seen(shapes.OFF if stamp else shapes.NEVER, stamp, pool, replica)
 
 
-def _error(host: Host, answer: dict[str, Any]) -> tuple[int, str]:
-    """(code, words). Raises HostAnswer."""
+class _Error(NamedTuple):
+    """Of an ERROR of docs/json.md. cause: "" if it has none."""
+
+    code: int
+    words: str
+    cause: str
+
+
+def _error(host: Host, answer: dict[str, Any]) -> _Error:
+    """Raises HostAnswer."""
     try:
         found = answer["error"]
-        return int(found["code"]), printable(str(found["message"]))
-    except (KeyError, TypeError, ValueError):
+        words = printable(str(found["message"]))
+        return _Error(int(found["code"]), words, str(found.get("cause", "")))
+    except (AttributeError, KeyError, TypeError, ValueError):
         raise errors.HostAnswer(host.address, "its error is none of ours")
 
 
 def _require_no_error(host: Host, answer: dict[str, Any]) -> None:
     if "error" in answer and "domains" not in answer:
-        raise errors.HostAnswer(host.address, _error(host, answer)[1])
+        raise errors.HostAnswer(host.address, _error(host, answer).words)
 
 
-def _failed(verb: str, code: int, words: str) -> Done:
+def _failed(verb: str, error: _Error) -> Done:
+    code, words, cause = error
     if code == errors.FlaggedAlready.code and verb == "set":
         # Somebody else was faster. Their reason stays.
         return Done(shapes.DONE)
@@ -214,8 +225,5 @@ def _failed(verb: str, code: int, words: str) -> Done:
         return Done(shapes.UNSURE, why=words)
     obstacle = ""
     if code == errors.DomainAttached.code:
-        if NO_PLUGIN in words:
-            obstacle = WITHOUT_PLUGIN
-        elif OTHER_POOL in words:
-            obstacle = FOREIGN
+        obstacle = _OBSTACLES.get(cause, "")
     return Done(shapes.FAILED, why=words, obstacle=obstacle)

@@ -10,15 +10,16 @@ The engine does not know whether VDSM has the plugin: doctor on the host does.
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from vdsm_backup import errors
+from vdsm_backup.bridge import report
 from vdsm_backup.doctor import sums
 from vdsm_backup.text import listed, printable
 
 if TYPE_CHECKING:
-    from vdsm_backup.bridge import box
+    from vdsm_backup.bridge import entities
+    from vdsm_backup.bridge.engine import Engine
     from vdsm_backup.bridge.inventory import Inventory
 
 OK = "ok"
@@ -54,7 +55,7 @@ class HostHooks(NamedTuple):
 
 
 def check(
-    engine: box.Engine, found: Inventory, flagged: set[str]
+    engine: Engine, found: Inventory, flagged: set[str]
 ) -> list[HostHooks]:
     """
     flagged: UUIDs of domains whose flag is on.
@@ -79,7 +80,7 @@ def check(
     return checked
 
 
-def compare(host: box.Host, hooks: list[box.Hook]) -> HostHooks:
+def compare(host: entities.Host, hooks: list[entities.Hook]) -> HostHooks:
     ours = {h.event_name: h.checksum for h in hooks if h.name == SCRIPT}
     missing = tuple(event for event in _EXPECTED if event not in ours)
     other = tuple(
@@ -89,9 +90,7 @@ def compare(host: box.Host, hooks: list[box.Hook]) -> HostHooks:
     )
     state = MISSING if missing else OTHER if other else OK
     names = missing or other
-    content = f"{host.id} {state} {sorted(ours.items())}"
-    digest = hashlib.sha256(content.encode("utf-8", "backslashreplace"))
-    number = int.from_bytes(digest.digest()[:4], "big") >> 1
+    number = report.number_of(f"{host.id} {state} {sorted(ours.items())}")
     return HostHooks(host.id, host.name, state, names, number)
 
 

@@ -25,6 +25,7 @@ import subprocess
 from typing import TYPE_CHECKING, NamedTuple
 
 from vdsm_backup import errors
+from vdsm_backup.bridge import limited
 from vdsm_backup.text import printable
 
 if TYPE_CHECKING:
@@ -123,9 +124,10 @@ class Hosts:
         self._used[host.id] = host
         data = json.dumps(wanted).encode() if wanted is not None else b""
         try:
-            done = subprocess.run(
-                command, input=data, capture_output=True, timeout=timeout
-            )
+            done = limited.run(command, data, timeout, _MAX_ANSWER)
+        except limited.TooLarge:
+            reason = f"its answer has more than {_MAX_ANSWER} bytes"
+            raise errors.HostAnswer(host.address, reason)
         except subprocess.TimeoutExpired:
             raise errors.HostUnreachable(
                 host.address, f"no answer within {timeout} s"
@@ -135,7 +137,7 @@ class Hosts:
         # Before the last line may be a picture of warnings.
         lines = done.stderr.decode("utf-8", "replace").split("\n")
         said = printable(next(filter(None, map(str.strip, lines[::-1])), ""))
-        if done.returncode == _SSH_FAILED:
+        if done.code == _SSH_FAILED:
             raise errors.HostUnreachable(host.address, said or "ssh failed")
         return _answer(host, done.stdout, said)
 
@@ -254,9 +256,8 @@ def _fits(key: str, fingerprint: str) -> bool:
 
 def _answer(host: Host, data: bytes, said: str) -> dict[str, Any]:
     found = None
-    if len(data) <= _MAX_ANSWER:
-        with contextlib.suppress(ValueError, RecursionError):
-            found = json.loads(data)
+    with contextlib.suppress(ValueError, RecursionError):
+        found = json.loads(data)
     if not isinstance(found, dict) or found.get("schema") != 1:
         reason = said or "its answer is no JSON object of ours"
         raise errors.HostAnswer(host.address, reason)

@@ -16,7 +16,8 @@ from vdsm_backup.bridge.hosts import Host
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from vdsm_backup.bridge import box
+    from vdsm_backup.bridge import entities
+    from vdsm_backup.bridge.engine import Engine
 
 # What the engine has for what works.
 _UP = "up"
@@ -57,7 +58,7 @@ class Inventory:
 
     def __init__(
         self,
-        engine: box.Engine,
+        engine: Engine,
         wanted: Iterable[str] | None,
         host_user: str = "",
     ) -> None:
@@ -80,7 +81,7 @@ class Inventory:
     def is_locked(self, sd_id: str) -> bool:
         return self.statuses.get(sd_id) == LOCKED
 
-    def place(self, domain: box.Domain) -> Place:
+    def place(self, domain: entities.Domain) -> Place:
         if not domain.data_centers:
             return Place("", None, "", UNATTACHED)
         center = self.data_centers.get(domain.data_centers[0])
@@ -95,7 +96,10 @@ class Inventory:
         )
 
     def _obstacle(
-        self, domain: box.Domain, center: box.DataCenter, spm: box.Host | None
+        self,
+        domain: entities.Domain,
+        center: entities.DataCenter,
+        spm: entities.Host | None,
     ) -> str:
         if center.status != _UP:
             return f"data center is {center.status or 'unknown'}"
@@ -105,7 +109,9 @@ class Inventory:
         return "" if spm else NO_SPM
 
 
-def spm_of(hosts: Iterable[box.Host], data_center: str) -> box.Host | None:
+def spm_of(
+    hosts: Iterable[entities.Host], data_center: str
+) -> entities.Host | None:
     """The SPM of a data center, if it is up."""
     for host in hosts:
         # The engine calls a host SPM also when the host is not up.
@@ -118,7 +124,7 @@ def spm_of(hosts: Iterable[box.Host], data_center: str) -> box.Host | None:
     return None
 
 
-def to_ssh(host: box.Host, user: str = "") -> Host:
+def to_ssh(host: entities.Host, user: str = "") -> Host:
     """user: in place of the one that the engine has."""
     return Host(
         host.id,

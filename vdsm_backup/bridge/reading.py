@@ -16,7 +16,7 @@ from vdsm_backup.bridge import flags, inventory
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vdsm_backup.bridge import box
+    from vdsm_backup.bridge import entities
     from vdsm_backup.bridge.flags import Seen
     from vdsm_backup.bridge.hosts import Host
     from vdsm_backup.bridge.inventory import Place
@@ -39,7 +39,10 @@ class Reader:
         self._silent: dict[str, tuple[float, str]] = {}
 
     def read(
-        self, chosen: list[box.Domain], places: dict[str, Place], whole: bool
+        self,
+        chosen: list[entities.Domain],
+        places: dict[str, Place],
+        whole: bool,
     ) -> dict[str, Seen]:
         """whole: by one list of each SPM, and not domain by domain."""
         lists: dict[str, dict[str, Seen]] = {}

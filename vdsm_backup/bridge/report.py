@@ -100,6 +100,10 @@ def _who(users: tuple[str, ...]) -> str:
 
 def number(answer: Answer, sd_id: str) -> int:
     """The number of the report in the engine."""
-    told = f"{sd_id} {decide.report_key(answer)}"
-    digest = hashlib.sha256(told.encode("utf-8", "backslashreplace")).digest()
-    return int.from_bytes(digest[:4], "big") >> (32 - _BITS)
+    return number_of(f"{sd_id} {decide.report_key(answer)}")
+
+
+def number_of(content: str) -> int:
+    """The same number for the same content, and else another one."""
+    digest = hashlib.sha256(content.encode("utf-8", "backslashreplace"))
+    return int.from_bytes(digest.digest()[:4], "big") >> (32 - _BITS)

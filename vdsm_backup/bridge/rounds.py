@@ -30,6 +30,7 @@ from vdsm_backup.bridge import (
     flags,
     inventory,
     memory,
+    next_look,
     report,
     rows,
     shapes,
@@ -37,16 +38,18 @@ from vdsm_backup.bridge import (
 )
 from vdsm_backup.bridge.acts import Acts
 from vdsm_backup.bridge.log import WARNING
-from vdsm_backup.bridge.reading import AGAIN, Reader
+from vdsm_backup.bridge.reading import Reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vdsm_backup.bridge import box
+    from vdsm_backup.bridge import entities
+    from vdsm_backup.bridge.engine import Engine
     from vdsm_backup.bridge.inventory import Inventory, Place
     from vdsm_backup.bridge.log import Log
     from vdsm_backup.bridge.settings import Settings
     from vdsm_backup.bridge.shapes import Answer, Look, Memory
+    from vdsm_backup.bridge.state_file import StateFile
 
 # Events that the bridge and other programs have added say nothing of a domain.
 _ADDED_BY_PROGRAMS = range(9801, 9805)
@@ -63,12 +66,12 @@ class Bridge:
 
     def __init__(
         self,
-        engine: box.Engine,
+        engine: Engine,
         by_host: flags.Flags,
         settings: Settings,
         log: Log,
         known: state.State,
-        file: state.StateFile | None,
+        file: StateFile | None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._engine = engine
@@ -127,7 +130,7 @@ class Bridge:
             return True
         return not 0 <= now - self._compared < self._settings.compare
 
-    def _wanted(self, fresh: list[box.Event], now: float) -> set[str]:
+    def _wanted(self, fresh: list[entities.Event], now: float) -> set[str]:
         named = {
             event.domain
             for event in fresh
@@ -169,7 +172,7 @@ class Bridge:
 
     def _look(
         self,
-        domain: box.Domain,
+        domain: entities.Domain,
         found: Inventory,
         place: Place,
         seen: flags.Seen,
@@ -206,7 +209,11 @@ class Bridge:
     # Judging
 
     def _judge(
-        self, domain: box.Domain, look: Look, place: Place, seen: flags.Seen
+        self,
+        domain: entities.Domain,
+        look: Look,
+        place: Place,
+        seen: flags.Seen,
     ) -> None:
         before = self._state.domains.get(domain.id)
         answer, new = decide.decide(before, look, self._policy)
@@ -219,7 +226,10 @@ class Bridge:
             new,
             seen.why,
         )
-        self._plan(domain.id, look, answer, new)
+        self._due.pop(domain.id, None)
+        due = next_look.due(look, answer, new)
+        if due is not None:
+            self._due[domain.id] = due
         if self._file is None or new is None:
             return
         if answer.tell:
@@ -233,34 +243,9 @@ class Bridge:
         if self._acts.is_as_before(domain.id, look):
             self._act(domain, look, answer)
 
-    def _plan(
-        self, sd_id: str, look: Look, answer: Answer, new: Memory | None
+    def _tell(
+        self, domain: entities.Domain, answer: Answer, place: Place
     ) -> None:
-        """When to look again, before all domains are looked at."""
-        now = look.now
-        self._due.pop(sd_id, None)
-        if new is None or answer.act != shapes.NOTHING:
-            self._due[sd_id] = now
-        elif answer.pending == "failed":
-            self._due[sd_id] = new.retry_at
-        elif answer.pending == "event" or new.unsure:
-            self._due[sd_id] = now
-        elif answer.pending or (
-            look.flag == shapes.UNKNOWN and look.is_data and look.box
-        ):
-            self._due[sd_id] = now + AGAIN
-        elif (
-            look.flag != shapes.UNKNOWN
-            and look.box != (look.flag == shapes.ON)
-            and new.polls <= shapes.WAIT_POLLS
-        ):
-            # The event of what was seen may still come.
-            self._due[sd_id] = now
-        elif look.flag == shapes.OFF and not look.box and not new.was_off:
-            # A tick counts from the second look at this stamp on.
-            self._due[sd_id] = now
-
-    def _tell(self, domain: box.Domain, answer: Answer, place: Place) -> None:
         """Raises EngineUnreachable: then it is told in the next round."""
         text = report.text(answer, domain.id, domain.name, place.spm_name)
         try:
@@ -278,7 +263,9 @@ class Bridge:
         if self._file is not None:
             self._file.save(self._state)
 
-    def _act(self, domain: box.Domain, look: Look, answer: Answer) -> None:
+    def _act(
+        self, domain: entities.Domain, look: Look, answer: Answer
+    ) -> None:
         done, error = self._acts.perform(domain, look, answer)
         self._met.pop(domain.id, None)
         if done.obstacle:

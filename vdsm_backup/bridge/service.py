@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
 from vdsm_backup.bridge import flags, host_hooks, memory, shapes, status
-from vdsm_backup.bridge import state as states
-from vdsm_backup.bridge.box import Engine
+from vdsm_backup.bridge.engine import Engine
 from vdsm_backup.bridge.hosts import Hosts
 from vdsm_backup.bridge.log import WARNING
 from vdsm_backup.bridge.rounds import Bridge
+from vdsm_backup.bridge.session import Session
+from vdsm_backup.bridge.state_file import StateFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -168,7 +169,7 @@ def opened(
 
     Raises BridgeRuns and BridgeState.
     """
-    file = states.StateFile(os.path.join(settings.state, _STATE))
+    file = StateFile(os.path.join(settings.state, _STATE))
     with contextlib.ExitStack() as stack:
         if not dry_run:
             stack.enter_context(file)
@@ -176,9 +177,10 @@ def opened(
         if note and not dry_run:
             log.tell(f"Each domain is seen for the first time: {note}")
         hosts = stack.enter_context(Hosts(settings.identity_file, directory))
-        engine = Engine(
+        session = Session(
             settings.url, settings.user, settings.password, settings.ca_file
         )
+        engine = stack.enter_context(Engine(session))
         bridge = Bridge(
             engine,
             flags.Flags(hosts, settings.engine),
@@ -187,8 +189,4 @@ def opened(
             known,
             None if dry_run else file,
         )
-        made = Service(settings, engine, bridge, log, not dry_run)
-        try:
-            yield made
-        finally:
-            engine.close()
+        yield Service(settings, engine, bridge, log, not dry_run)

@@ -156,7 +156,7 @@ class Answer(NamedTuple):
     """
     What to do about a domain.
 
-    row: number in the table of decide.py. 0: the box is not known now.
+    row: number in the table (table.py). 0: the box is not known now.
     act: NOTHING, SET, TICK or CLEAR.
     tell: kind of the report to make, "" for none; see report.py.
     about: what makes this report another one than an earlier one of its kind.

@@ -11,9 +11,10 @@ import json
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from vdsm_backup import errors
+from vdsm_backup import errors, prometheus
 from vdsm_backup.bridge import host_hooks, shapes
 from vdsm_backup.processes import whole_files
+from vdsm_backup.prometheus import Sample
 from vdsm_backup.text import listed, printable
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ def text(found: dict[str, Any]) -> str:
     return "\n".join(shown)
 
 
-# Families of values: name, type, help.
+# {family of values: what it is}.
 _FAMILIES = {
     "vdsm_backup_drift": "1: box and flag differ, or one is not known",
     "vdsm_backup_bridge_engine_up": "1: the engine answers",
@@ -163,39 +164,19 @@ _FAMILIES = {
 
 def metrics(status: Status) -> str:
     """In the format of Prometheus."""
-    samples: dict[str, list[tuple[dict[str, str], float]]] = {
-        "vdsm_backup_drift": [
-            (
-                {"domain": row.id, "name": row.name},
-                int(row.box is None or row.differs_since is not None),
-            )
-            for row in _by_name(status.domains)
-            if row.box or row.flag != shapes.UNKNOWN
-        ],
-        "vdsm_backup_bridge_engine_up": [({}, int(not status.problem))],
-        "vdsm_backup_bridge_last_run_seconds": [({}, int(status.time))],
-        "vdsm_backup_bridge_hook": [
-            ({"host": host.name, "state": host.hook}, 1)
-            for host in status.hosts
-        ],
-    }
-    lines = []
-    for name, help_text in _FAMILIES.items():
-        lines += [f"# HELP {name} {help_text}", f"# TYPE {name} gauge"]
-        for labels, value in samples[name]:
-            lines.append(f"{name}{_labels(labels)} {value}")
-    return "\n".join(lines) + "\n"
-
-
-def _labels(labels: dict[str, str]) -> str:
-    if not labels:
-        return ""
-    pairs = ",".join(f'{k}="{_escaped(v)}"' for k, v in labels.items())
-    return f"{{{pairs}}}"
-
-
-def _escaped(value: str) -> str:
-    return printable(value).replace("\\", r"\\").replace('"', r"\"")
+    samples = [
+        Sample("vdsm_backup_bridge_engine_up", {}, int(not status.problem)),
+        Sample("vdsm_backup_bridge_last_run_seconds", {}, int(status.time)),
+    ]
+    for row in status.domains:
+        if row.box or row.flag != shapes.UNKNOWN:
+            labels = {"domain": row.id, "name": printable(row.name)}
+            drifts = row.box is None or row.differs_since is not None
+            samples.append(Sample("vdsm_backup_drift", labels, int(drifts)))
+    for host in status.hosts:
+        labels = {"host": printable(host.name), "state": host.hook}
+        samples.append(Sample("vdsm_backup_bridge_hook", labels, 1))
+    return prometheus.text(samples, _FAMILIES)
 
 
 def write_metrics(path: str, status: Status) -> None:

@@ -39,7 +39,7 @@ from vdsm_backup import errors
 from vdsm_backup.change import copy_record
 from vdsm_backup.change.copy_record import Copy
 from vdsm_backup.metadata import flag
-from vdsm_backup.processes import directories, records
+from vdsm_backup.processes import directories, durable_files
 from vdsm_backup.text import is_uuid
 
 if TYPE_CHECKING:
@@ -94,8 +94,8 @@ class History:
             )
             copy = self._write(directory, copy)
             storage.save_extra(self._path(storage.sd_id, copy.number, "extra"))
-            records.sync_directory(directory)
-            records.sync_directory(self._dir)
+            durable_files.sync_directory(directory)
+            durable_files.sync_directory(self._dir)
         except OSError as e:
             raise _failed(directory, e)
         return copy
@@ -119,7 +119,7 @@ class History:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(temporary)
                 raise
-            records.sync_directory(directory)
+            durable_files.sync_directory(directory)
         except OSError as e:
             raise _failed(directory, e)
 
@@ -218,7 +218,7 @@ def _write_beside(directory: str, copy: Copy) -> str:
     # mkstemp() makes it with 0600.
     fd, path = tempfile.mkstemp(dir=directory)
     try:
-        records.write_json(fd, copy_record.content(copy))
+        durable_files.write_json(fd, copy_record.content(copy))
     except BaseException:
         os.unlink(path)
         raise

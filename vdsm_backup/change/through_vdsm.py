@@ -43,6 +43,11 @@ _BEFORE_THE_WRITE = {
     UNKNOWN_POOL: "VDSM of this host is not in that pool",
 }
 
+_CAUSES = {
+    vdsm_client.METHOD_NOT_FOUND: errors.DomainAttached.NO_PLUGIN,
+    UNKNOWN_POOL: errors.DomainAttached.OTHER_POOL,
+}
+
 
 def change_flag(
     storage: Reader,
@@ -148,12 +153,14 @@ def _require_able(
     try:
         plugin = vdsm.plugin()
         if plugin is None:
-            raise _attached(storage, first, "VDSM of this host has no plugin")
+            no_verb = vdsm_client.METHOD_NOT_FOUND
+            why, cause = _BEFORE_THE_WRITE[no_verb], _CAUSES[no_verb]
+            raise _attached(storage, first, why, cause)
         spm = vdsm.spm(first.pool)
     except vdsm_client.Unanswered as e:
         raise _attached(storage, first, str(e))
     except vdsm_client.Refused as e:
-        raise _attached(storage, first, _refusal(e))
+        raise _refused(storage, first, e)
     if not spm.here:
         who = f"host id {spm.host_id} is" if spm.host_id > 0 else "nobody is"
         raise _attached(
@@ -202,7 +209,7 @@ def _ask(
         if e.code in errors.by_code():
             raise errors.from_text(e.code, printable(str(e)))
         if e.code in _BEFORE_THE_WRITE:
-            raise _attached(storage, first, _refusal(e))
+            raise _refused(storage, first, e)
         # The error may come from the end, when the flag was written already.
         raise errors.OutcomeUnknown(storage.sd_id, _refusal(e))
 
@@ -239,7 +246,16 @@ def _refusal(refused: vdsm_client.Refused) -> str:
 
 
 def _attached(
-    storage: Reader, first: Checked, why: str
+    storage: Reader, first: Checked, why: str, cause: str = ""
 ) -> errors.DomainAttached:
     pool = printable(first.pool)
-    return errors.DomainAttached(storage.sd_id, pool, why)
+    error = errors.DomainAttached(storage.sd_id, pool, why)
+    error.cause = cause
+    return error
+
+
+def _refused(
+    storage: Reader, first: Checked, refused: vdsm_client.Refused
+) -> errors.DomainAttached:
+    cause = _CAUSES.get(refused.code, "")
+    return _attached(storage, first, _refusal(refused), cause)

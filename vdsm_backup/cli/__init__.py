@@ -40,7 +40,7 @@ What commands have in common:
     target.py       which domain the user means
     survey.py       all domains that this host can see
     measurements.py what `metrics` tells, as samples
-    exposition.py   samples as Prometheus and collectd read them
+    exposition.py   samples as collectd and JSON have them
     readings.py     what was read of a domain, and what of that is wrong
     verification.py what there is to say of domains
     checkup.py      all checks of doctor, in their order

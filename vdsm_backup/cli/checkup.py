@@ -94,7 +94,7 @@ class Checkup:
         try:
             options = config.load(self._path)
         except errors.ConfigInvalid as e:
-            self.findings.append(settings.unusable(e))
+            self.findings.append(settings.unusable(e, self._path))
             return None
         options.command = self._typed
         return options

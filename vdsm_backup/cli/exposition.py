@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-Samples as other programs read them. Pure functions.
-
-prometheus() is for the textfile collector of node_exporter:
-https://prometheus.io/docs/instrumenting/exposition_formats/
+Samples as other programs read them, Prometheus apart (prometheus.py). Pure
+functions.
 
 collectd() is for its exec plugin: collectd-exec(5). collectd has no labels, so
 values of a domain have its UUID as the instance of the plugin, and places
@@ -14,35 +12,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vdsm_backup.cli import measurements
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from vdsm_backup.cli.measurements import Sample
+    from vdsm_backup.prometheus import Sample
 
 _PREFIX = "vdsm_backup_"
 _PLUGIN = "vdsm_backup"
 _PLACES = "places_unreadable"
-
-
-def prometheus(samples: Iterable[Sample]) -> str:
-    """By families; each series once."""
-    families: dict[str, dict[str, int]] = {}
-    for sample in samples:
-        labels = ",".join(
-            f'{name}="{_escaped(value)}"'
-            for name, value in sample.labels.items()
-        )
-        series = f"{sample.family}{{{labels}}}" if labels else sample.family
-        families.setdefault(sample.family, {})[series] = sample.value
-    lines = []
-    for family, about in measurements.FAMILIES.items():
-        if family in families:
-            lines += [f"# HELP {family} {about}", f"# TYPE {family} gauge"]
-            found = families[family]
-            lines += [f"{series} {found[series]}" for series in sorted(found)]
-    return "".join(f"{line}\n" for line in lines)
 
 
 def collectd(samples: Iterable[Sample], host: str, interval: str) -> str:
@@ -77,8 +54,3 @@ def as_objects(samples: Iterable[Sample]) -> list[Mapping[str, object]]:
         {"name": s.family, "labels": dict(s.labels), "value": s.value}
         for s in samples
     ]
-
-
-def _escaped(value: str) -> str:
-    value = value.replace("\\", r"\\").replace("\n", r"\n")
-    return value.replace('"', r"\"")

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import calendar
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from vdsm_backup.cli.survey import domain_of
 from vdsm_backup.doctor import checks
 from vdsm_backup.guard import policy
 from vdsm_backup.metadata import flag
+from vdsm_backup.prometheus import Sample
 from vdsm_backup.text import printable
 
 if TYPE_CHECKING:
@@ -57,14 +58,6 @@ FAMILIES = {
     PART: "Whether this part could not be read, or not all of it.",
     LAST_RUN: "When these values were read, in seconds since the epoch.",
 }
-
-
-class Sample(NamedTuple):
-    """A value. labels: texts that are harmless to show."""
-
-    family: str
-    labels: Mapping[str, str]
-    value: int
 
 
 def of_domains(answers: Iterable[Answer]) -> Iterator[Sample]:

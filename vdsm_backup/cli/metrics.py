@@ -13,7 +13,7 @@ import socket
 import time
 from typing import TYPE_CHECKING
 
-from vdsm_backup import errors
+from vdsm_backup import errors, prometheus
 from vdsm_backup.cli import exposition, measurements
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.cli.survey import Survey, domain_of
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable
 
-    from vdsm_backup.cli.measurements import Sample
     from vdsm_backup.cli.output import UI
     from vdsm_backup.cli.survey import Answer
     from vdsm_backup.config import Config
+    from vdsm_backup.prometheus import Sample
 
 _ROOT = 0
 
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
 
 def _text(samples: list[Sample], for_collectd: bool) -> str:
     if not for_collectd:
-        return exposition.prometheus(samples)
+        return prometheus.text(samples, measurements.FAMILIES)
     # As the exec plugin says them to what it runs.
     host = os.environ.get("COLLECTD_HOSTNAME") or socket.gethostname()
     interval = os.environ.get("COLLECTD_INTERVAL", "")

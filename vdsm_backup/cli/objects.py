@@ -62,12 +62,8 @@ def failure_object(failure: Failure) -> DomainObject:
 
 def error_object(error: errors.Error) -> ErrorObject:
     """The ERROR of an error."""
-    return {
-        "code": error.code,
-        "name": error.name,
-        "message": str(error),
-        "hints": error.hint_lines(),
-    }
+    found: ErrorObject = error.as_object()  # type: ignore[assignment]
+    return found
 
 
 def _unknown(

@@ -6,13 +6,17 @@ from __future__ import annotations
 from typing import List, Optional, TypedDict
 
 
-class ErrorObject(TypedDict):
-    """ERROR of docs/json.md."""
-
+class _AnyError(TypedDict):
     code: int
     name: str
     message: str
     hints: List[str]
+
+
+class ErrorObject(_AnyError, total=False):
+    """ERROR of docs/json.md."""
+
+    cause: str
 
 
 # DOMAIN of docs/json.md. Not a class, since "class" cannot be the name of an

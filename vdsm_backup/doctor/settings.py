@@ -5,6 +5,7 @@ Whether the configuration can be used by those who must, and what it lifts.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 from typing import TYPE_CHECKING
@@ -27,11 +28,18 @@ if TYPE_CHECKING:
 _NAME = "configuration"
 
 
-def unusable(error: errors.ConfigInvalid) -> Finding:
-    """The Finding where this process itself cannot load it."""
+def unusable(error: errors.ConfigInvalid, path: str | None) -> Finding:
+    """
+    The Finding where this process itself cannot load it. path: of --config,
+    or None.
+    """
     if os.getuid() != 0 and os.strerror(errno.EACCES) in str(error):
         return Finding(_NAME, UNKNOWN, str(error), AS_ROOT)
-    text = f"each hook refuses all VMs: {error}"
+    text = "each hook refuses all VMs"
+    with contextlib.suppress(errors.ConfigInvalid):
+        config.load(path, config.OF_GUARD)
+        text = "no hook reads this, but no command works, and no bridge"
+    text += f": {error}"
     return Finding(_NAME, BAD, text, of_error("", "", error).hint)
 
 

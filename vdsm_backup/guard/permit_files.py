@@ -13,7 +13,7 @@ import time
 from vdsm_backup import errors
 from vdsm_backup.guard import permits
 from vdsm_backup.host import journal
-from vdsm_backup.processes import directories, records
+from vdsm_backup.processes import directories, durable_files
 from vdsm_backup.text import is_uuid
 
 TYPE_CHECKING = False
@@ -152,7 +152,7 @@ def _replace(path: str, content: dict[str, object]) -> None:
     try:
         # The umask has taken bits off the mode, and user vdsm has to read.
         os.fchmod(fd, _FILE_MODE)
-        records.write_json(fd, content)
+        durable_files.write_json(fd, content)
         os.rename(new, path)
     except BaseException:
         os.unlink(new)

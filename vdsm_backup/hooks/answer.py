@@ -163,7 +163,7 @@ class Hook:
     def _decide(
         self, source: Source, skip: Callable[[domxml.Vm], bool] | None
     ) -> Answer:
-        options = config.load(self._config_path)
+        options = config.load(self._config_path, config.OF_GUARD)
         self._settings = policy.settings(options)
         vm = guard_host.parse_vm(source.read())
         self._vm_id = vm.uuid or source.vm_id

@@ -80,7 +80,7 @@ class Gate:
         settings = policy.Settings()
         trace = None
         try:
-            options = config.load(self._config_path)
+            options = config.load(self._config_path, config.OF_GUARD)
             settings = policy.settings(options)
             deadline = time.monotonic() + options.io_timeout
             needed = needs_of_drives(drives)

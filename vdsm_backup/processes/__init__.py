@@ -20,6 +20,7 @@ of the command line; others are named after their modules.
     scripts.py         starts modules that answer a question which may hang
     script_output.py   what such a module imports to say its answer
     channel.py         messages between two of our processes
+    durable_files.py   files that are on disk after a crash
     records.py         a lock and a JSON file of this host, for one domain
     whole_files.py     files that others read while we write them anew
     directories.py     directories of this host, made with fixed modes

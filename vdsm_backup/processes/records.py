@@ -16,8 +16,6 @@ that it activates (lvm/activation.py).
 
 The directory belongs to the user that the tool works as, while the holder is
 root. So no link in it is followed.
-
-write_json() and sync_directory() are for other durable files of ours, too.
 """
 
 from __future__ import annotations
@@ -29,7 +27,7 @@ import os
 import stat
 
 from vdsm_backup import errors
-from vdsm_backup.processes import directories
+from vdsm_backup.processes import directories, durable_files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -158,14 +156,8 @@ class Record:
         when this returns. A crash before that leaves the old record or the
         new one, and either is whole.
         """
-        new = f"{self._path}.new"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         with self._using():
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(new)
-            write_json(os.open(new, flags, 0o600), content)
-            os.rename(new, self._path)
-            sync_directory(self._dir)
+            durable_files.replace_json(self._path, content)
 
     def remove(self) -> None:
         """Take off the record what is there, if anything is."""
@@ -174,7 +166,7 @@ class Record:
                 os.unlink(self._path)
             except FileNotFoundError:
                 return
-            sync_directory(self._dir)
+            durable_files.sync_directory(self._dir)
 
     def _opened(self) -> int:
         if self._lock is None:
@@ -200,25 +192,3 @@ def _has_open(pid: int, file: os.stat_result) -> bool:
                 if os.path.samestat(os.stat(f"{directory}/{fd}"), file):
                     return True
     return False
-
-
-def write_json(fd: int, content: Mapping[str, Any]) -> None:
-    """
-    Write a new file as JSON, onto the disk, and close it. The name of the
-    file is on disk only after sync_directory().
-
-    Raises OSError.
-    """
-    with open(fd, "w", encoding="ascii") as f:
-        json.dump(content, f)
-        f.flush()
-        os.fsync(f.fileno())
-
-
-def sync_directory(path: str) -> None:
-    """The names in a directory are on disk now. Raises OSError."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

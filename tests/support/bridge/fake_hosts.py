@@ -7,7 +7,7 @@ question.
 
 import contextlib
 
-from tests.support.bridge.engine import Host, StorageDomain
+from tests.support.bridge.engine_things import Host, StorageDomain
 from tests.support.bridge.running import Running
 from vdsm_backup import errors
 
@@ -27,8 +27,8 @@ def domain(sd_id, flag=False, stamp="", **more):
     }
 
 
-def error(code, message="it is so"):
-    return {"schema": 1, "error": {"code": code, "message": message}}
+def error(code, message="it is so", **more):
+    return {"schema": 1, "error": {"code": code, "message": message, **more}}
 
 
 class FakeHosts:

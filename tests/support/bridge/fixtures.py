@@ -4,14 +4,14 @@ import shutil
 import pytest
 
 from tests.support.bridge import engine as engines
-from tests.support.bridge import fake_hosts
+from tests.support.bridge import engine_ca, fake_hosts
 
 
 @pytest.fixture(scope="session")
 def engine_certificates(tmp_path_factory):
     if shutil.which("openssl") is None:
         pytest.skip("openssl is not here")
-    return engines.make_ca(tmp_path_factory.mktemp("ca"))
+    return engine_ca.make_ca(tmp_path_factory.mktemp("ca"))
 
 
 @pytest.fixture

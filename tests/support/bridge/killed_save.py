@@ -4,11 +4,11 @@ Saves a state, and is killed at one step of it after the other.
 
     python -m tests.support.bridge.killed_save DIRECTORY
 
-A step is a call of the operating system that state.py makes. For each one the
-program forks a child that saves and is killed by SIGKILL before that call, and
-another one that is killed in the middle of it, if it writes. It prints a JSON
-list of [call, exit status, content of the file], the last one of a child that
-was not killed.
+A step is a call of the operating system that the save makes. For each one
+the program forks a child that saves and is killed by SIGKILL before that call,
+and another one that is killed in the middle of it, if it writes. It prints a
+JSON list of [call, exit status, content of the file], the last one of a child
+that was not killed.
 """
 
 import json
@@ -16,8 +16,9 @@ import os
 import signal
 import sys
 
-from vdsm_backup.bridge import state
-from vdsm_backup.bridge.state import Anchor, State, StateFile
+from vdsm_backup.bridge.state import Anchor, State
+from vdsm_backup.bridge.state_file import StateFile
+from vdsm_backup.processes import durable_files
 
 OLD = State(epoch=1, anchor=Anchor(1, 1, 1))
 NEW = State(epoch=2, anchor=Anchor(2, 2, 2))
@@ -59,7 +60,7 @@ def save(path, new, at=-1, half=False):
         os.dup2(writer, 2)
         os.close(reader)
         with StateFile(path) as file:
-            state.os = Dying(at, half)
+            durable_files.os = Dying(at, half)
             file.save(new)
         os._exit(0)
     os.close(writer)

@@ -11,18 +11,20 @@ import os
 import time
 
 from tests.support import rundir
-from tests.support.bridge.engine import PASSWORD, USER, DataCenter
+from tests.support.bridge.engine import PASSWORD, USER
+from tests.support.bridge.engine_things import DataCenter
 from tests.support.closing import Closing
 from vdsm_backup.bridge import (
-    box,
     flags,
     host_hooks,
     rounds,
     service,
-    state,
 )
+from vdsm_backup.bridge.engine import ORIGIN, Engine
 from vdsm_backup.bridge.log import Log
+from vdsm_backup.bridge.session import Session
 from vdsm_backup.bridge.settings import Settings
+from vdsm_backup.bridge.state_file import StateFile
 from vdsm_backup.doctor import sums
 
 
@@ -95,14 +97,16 @@ class Running(Closing):
         os.makedirs(sockets, exist_ok=True)
         with contextlib.ExitStack() as stack:
             file = stack.enter_context(
-                state.StateFile(os.path.join(self.directory, "state.json"))
+                StateFile(os.path.join(self.directory, "state.json"))
             )
             known, self.note = file.load()
             ours = self.settings
             clients = stack.enter_context(self.clients(sockets))
             api = stack.enter_context(
-                box.Engine(
-                    ours.url, ours.user, ours.password, ours.ca_file, 20
+                Engine(
+                    Session(
+                        ours.url, ours.user, ours.password, ours.ca_file, 20
+                    )
                 )
             )
             log = Log({}, self.said)
@@ -164,7 +168,7 @@ class Running(Closing):
 
     def told(self):
         """Texts of the events that the bridge has added, oldest first."""
-        ours = [e for e in self.engine.events if e.origin == box.ORIGIN]
+        ours = [e for e in self.engine.events if e.origin == ORIGIN]
         return [event.description for event in ours]
 
     def log(self):

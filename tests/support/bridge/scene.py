@@ -14,7 +14,7 @@ import sys
 from tests import ROOT
 from tests.support import rundir, testhost
 from tests.support.bridge import real_agent, sshd
-from tests.support.bridge.engine import Host, StorageDomain
+from tests.support.bridge.engine_things import Host, StorageDomain
 from tests.support.bridge.running import Running
 from tests.support.clifixtures import OWNER
 from tests.support.closing import Closing

@@ -2,8 +2,10 @@
 """A domain as the bridge sees it look by look, told as a story."""
 
 from vdsm_backup.bridge import decide, memory, shapes
+from vdsm_backup.bridge.state import Anchor, State
 
 EPOCH = 7
+SD = "5e6f1d2a-9c47-4b0e-8d1f-3a7b9c0d2e41"
 
 
 class Story:
@@ -91,3 +93,22 @@ def written_back():
     story.look(True, "off:s", story.edit())
     story.looks(3, True, "on")
     return story
+
+
+def full_state():
+    """A state with something in every field of its domain, SD."""
+    story = Story()
+    story.looks(3, True, "on", story.edit())
+    memory = story.memory._replace(
+        unknown_since=1.5,
+        seen_off=3,
+        ticked_at=2.0,
+        ticked=True,
+        edits=(story.edit(), story.edit("bridge \N{SNOWMAN}", ours=True)),
+        off_stamp="s",
+        old=("a", "b"),
+        told=("untick:1:2",),
+        comment='"\n',
+        tries=3,
+    )
+    return State(EPOCH, Anchor(9, 1_700_000_000_123, 958), {SD: memory})

@@ -8,12 +8,9 @@ import pytest
 
 pytest.importorskip("ovirtsdk4", reason="needs ovirt-engine-sdk-python")
 
-from tests.support.bridge.engine import (  # noqa: E402
-    PASSWORD,
-    USER,
-    StorageDomain,
-)
-from vdsm_backup.bridge import box, events  # noqa: E402
+from tests.support.bridge.connected import connect  # noqa: E402
+from tests.support.bridge.engine_things import StorageDomain  # noqa: E402
+from vdsm_backup.bridge import entities, events  # noqa: E402
 from vdsm_backup.bridge.state import State  # noqa: E402
 
 pytest_plugins = ["tests.support.bridge.fixtures"]
@@ -31,7 +28,9 @@ class Listed:
         self.asked = []
 
     def add(self, index, code=30, user="anna", correlation="", domain=""):
-        event = box.Event(index, index * 1000, code, user, correlation, domain)
+        event = entities.Event(
+            index, index * 1000, code, user, correlation, domain
+        )
         self.listed.append(event)
         return event
 
@@ -164,7 +163,7 @@ def test_restored_engine_is_a_new_epoch(engine):
 def test_index_that_was_given_out_again(engine):
     state = begun(engine)
     restored(engine, 1099)
-    engine.listed.append(box.Event(1099, 5, 958, "anna", "", SD))
+    engine.listed.append(entities.Event(1099, 5, 958, "anna", "", SD))
     engine.add(1100, 958, domain=SD)
     news = events.read(engine, state, NOW + 5)
     assert news.state.epoch > state.epoch
@@ -188,9 +187,7 @@ def test_user_of_an_event_may_be_anybody(engine):
 def test_through_the_sdk(stand_in):
     domain = StorageDomain("backups")
     stand_in.domains.append(domain)
-    with box.Engine(
-        stand_in.url, USER, lambda: PASSWORD, stand_in.ca_file, 20
-    ) as engine:
+    with connect(stand_in) as engine:
         state = events.read(engine, State(), NOW).state
         # The login is the first one.
         assert state.anchor.code == 30
@@ -208,7 +205,7 @@ def test_through_the_sdk(stand_in):
             "bob@internal",
         }
         assert news.state.epoch == state.epoch
-        engine.tick(domain.id, f"{box.PREFIX}1")
+        engine.tick(domain.id, f"{events.PREFIX}1")
         news = events.read(engine, news.state, NOW)
         assert [e.ours for e in events.edits(news, domain.id)].count(True) == 1
         stand_in.restore(2)

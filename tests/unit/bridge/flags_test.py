@@ -6,7 +6,6 @@ import pytest
 from tests.support.bridge import fake_hosts
 from vdsm_backup import errors
 from vdsm_backup.bridge import agent, flags, hosts, shapes
-from vdsm_backup.change import through_vdsm
 
 SD = "5e6f1d2a-9c47-4b0e-8d1f-3a7b9c0d2e41"
 HOST = hosts.Host("id", "h.example.com", 22, "root", "k", "")
@@ -118,24 +117,19 @@ def test_clear_is_not_allowed(there, reader):
 
 
 @pytest.mark.parametrize(
-    "why, obstacle",
+    "cause, obstacle",
     [
-        (
-            through_vdsm._BEFORE_THE_WRITE[
-                through_vdsm.vdsm_client.METHOD_NOT_FOUND
-            ],
-            flags.WITHOUT_PLUGIN,
-        ),
-        (
-            through_vdsm._BEFORE_THE_WRITE[through_vdsm.UNKNOWN_POOL],
-            flags.FOREIGN,
-        ),
-        (through_vdsm._BEFORE_THE_WRITE[through_vdsm.NOT_SPM], ""),
+        (errors.DomainAttached.NO_PLUGIN, flags.WITHOUT_PLUGIN),
+        (errors.DomainAttached.OTHER_POOL, flags.FOREIGN),
+        ("", ""),
+        ("another", ""),
     ],
 )
-def test_what_vdsm_lacks(there, reader, why, obstacle):
-    error = errors.DomainAttached(SD, SD, why)
-    there.answers["set"] = fake_hosts.error(error.code, str(error))
+def test_what_vdsm_lacks(there, reader, cause, obstacle):
+    """By the cause; the words are for people, and change."""
+    error = errors.DomainAttached(SD, SD, "VDSM has no plugin, says a person")
+    error.cause = cause
+    there.answers["set"] = {"schema": 1, "error": error.as_object()}
     done = reader.set(HOST, SD, ())
     assert (done.outcome, done.obstacle) == (shapes.FAILED, obstacle)
 

@@ -23,7 +23,8 @@ import collections
 import pytest
 
 from tests.support import soak
-from tests.support.bridge.world import PERSON, WORLD, Bridge, World
+from tests.support.bridge.world import PERSON, WORLD, World
+from tests.support.bridge.world_bridge import Bridge
 from vdsm_backup.bridge import decide, memory, shapes
 
 SEQUENCES = soak.times(500, 10_000)

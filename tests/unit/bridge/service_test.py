@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("ovirtsdk4", reason="needs ovirt-engine-sdk-python")
 
 from tests.support.bridge import fake_hosts  # noqa: E402
-from tests.support.bridge.engine import DataCenter, Host  # noqa: E402
+from tests.support.bridge.engine_things import DataCenter, Host  # noqa: E402
 from vdsm_backup import errors  # noqa: E402
 from vdsm_backup.bridge import memory, status  # noqa: E402
 

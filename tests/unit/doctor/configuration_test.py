@@ -101,9 +101,28 @@ def test_configuration_that_this_process_cannot_read(monkeypatch, uid, state):
     """To another user than root that is no news of the hooks."""
     monkeypatch.setattr(os, "getuid", lambda: uid)
     error = errors.ConfigInvalid("/x", "file", "Permission denied")
-    assert settings.unusable(error).state == state
+    assert settings.unusable(error, "/x").state == state
     error = errors.ConfigInvalid("/x", "[gard]", "is unknown")
-    assert settings.unusable(error).state == checks.BAD
+    assert settings.unusable(error, "/x").state == checks.BAD
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        ({"mode": "maybe"}, "each hook refuses all VMs"),
+        ({"host_id": "x"}, "each hook refuses all VMs"),
+        ({"bridge_allow": "shwo"}, "no hook reads this"),
+        ({"domains": "x"}, "no hook reads this"),
+        ({"tls": "maybe"}, "no hook reads this"),
+        ({"dir": "x"}, "no hook reads this"),
+    ],
+)
+def test_who_is_harmed(host, options, words):
+    host.configure(**options)
+    told = host.process("--json", "doctor").json["checks"]
+    (found,) = [c for c in told if c["name"] == "configuration"]
+    assert found["state"] == checks.BAD
+    assert words in found["text"] and host.config in found["text"]
 
 
 @needs_other_user

@@ -79,7 +79,7 @@ def test_one_that_cannot_be_written_leaves_the_old_one(
         os.close(fd)
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(permit_files.records, "write_json", fail)
+    monkeypatch.setattr(permit_files.durable_files, "write_json", fail)
     with pytest.raises(errors.PermitFailed, match="No space left"):
         make(directory)
     assert permits.find(directory, VM) == old

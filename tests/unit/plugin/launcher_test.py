@@ -29,7 +29,10 @@ def install(options):
 CONFIG = """
 class Options:
     on_incompatible = {!r}
-def load():
+OF_GUARD = ("guard",)
+def load(sections):
+    # What only others read must not count here.
+    assert sections == ("guard", "vdsm")
     return Options
 """
 
@@ -60,9 +63,9 @@ def test_starts_vdsm_with_the_plugin(place):
     "error",
     [
         "class ConfigInvalid(Exception): pass\n"
-        "def load(): raise ConfigInvalid('bad value of mode')",
-        "def load(): raise PermissionError(13, 'bad value of mode')",
-        "def load():\n"
+        "def load(sections): raise ConfigInvalid('bad value of mode')",
+        "def load(sections): raise PermissionError(13, 'bad value of mode')",
+        "def load(sections):\n"
         "    class Mute(Exception):\n"
         "        def __str__(self): return 1 / 0\n"
         "    raise Mute",
@@ -70,7 +73,7 @@ def test_starts_vdsm_with_the_plugin(place):
 )
 def test_configuration_that_cannot_be_used(place, error):
     """The plugin reads it again, and refuses until it is mended."""
-    place.package("vdsm_backup/config.py", error)
+    place.package("vdsm_backup/config.py", f"OF_GUARD = ()\n{error}")
     place.package(
         "vdsm/vdsmd.py",
         "def main():\n    assert put is None; raise SystemExit(3)",
@@ -84,7 +87,8 @@ def test_configuration_that_cannot_be_used(place, error):
 
 def test_that_configuration_says_nothing_of_stop(place):
     """What does not fit is left out, as by default."""
-    place.package("vdsm_backup/config.py", "def load(): raise ValueError")
+    error = "OF_GUARD = ()\ndef load(sections): raise ValueError"
+    place.package("vdsm_backup/config.py", error)
     place.package("vdsm_backup/plugin/install.py", INCOMPATIBLE)
     assert place.start()[1][0] == "own"
     assert "starting VDSM WITHOUT the plugin" in place.said(syslog.LOG_ERR)
@@ -109,7 +113,7 @@ def test_end_of_vdsm_is_its_own(place):
 
 BROKEN = {
     "config": ("config.py", "def load(:"),
-    "config exits": ("config.py", "def load(): raise SystemExit(0)"),
+    "config exits": ("config.py", "raise SystemExit(0)"),
     "syntax": ("plugin/install.py", "def install(:"),
     "import": ("plugin/install.py", "import no_such_module"),
     "install": (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Every row of the table of docs/bridge.md is in decide.py and has a story."""
+"""Every row of the table of docs/bridge.md is in table.py and has a story."""
 
 import os
 import re
@@ -15,9 +15,9 @@ from tests.unit.bridge.decide import (
     unticks_test,
     word_test,
 )
-from vdsm_backup.bridge import decide
+from vdsm_backup.bridge import decide, table
 
-# The rows that decide.py knows nothing of: what the bridge does around it.
+# The rows that table.py knows nothing of: what the bridge does around it.
 # Row 30 is about what is never compared, row 29 about a bridge that was down,
 # rows 22 and 24 about two bridges, and about a domain that has moved.
 AROUND = {22, 24, 29, 30}
@@ -47,7 +47,7 @@ def test_every_row_is_here():
     told = {int(name.partition("-")[0]) for name in CASES}
     assert told | AROUND == set(range(1, 34))
     met = {row for _, row, _, _, _ in CASES.values()}
-    assert {row.number for row in decide.TABLE} <= met
+    assert {row.number for row in table.TABLE} <= met
 
 
 def test_every_row_of_the_table_is_met(monkeypatch):
@@ -63,17 +63,17 @@ def test_every_row_of_the_table_is_met(monkeypatch):
     monkeypatch.setattr(decide, "_row", spy)
     for story, *_ in CASES.values():
         story()
-    assert [row for row in decide.TABLE if row not in met] == []
+    assert [row for row in table.TABLE if row not in met] == []
 
 
 def test_facts_that_rows_name_are_known():
     known = set()
-    for line in decide.__doc__.partition("Facts:")[2].splitlines():
+    for line in table.__doc__.partition("Facts:")[2].splitlines():
         if line.startswith("    ") and line[4:5].strip():
             known.add(line.split()[0])
     named = {
         name
-        for row in decide.TABLE
+        for row in table.TABLE
         for name in (row.needs + " " + row.lacks).split()
     }
     assert named == known

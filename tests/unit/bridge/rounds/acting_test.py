@@ -7,8 +7,8 @@ import pytest
 
 pytest.importorskip("ovirtsdk4", reason="needs ovirt-engine-sdk-python")
 
-from tests.support.bridge.engine import Host  # noqa: E402
-from vdsm_backup.bridge import box, shapes  # noqa: E402
+from tests.support.bridge.engine_things import Host  # noqa: E402
+from vdsm_backup.bridge import events, shapes  # noqa: E402
 
 pytest_plugins = ["tests.support.bridge.fixtures"]
 
@@ -35,7 +35,7 @@ def test_put_has_a_correlation_that_any_bridge_knows(scene):
     ((_, _, correlation),) = [
         r for r in scene.engine.requests if r[0] == "PUT"
     ]
-    assert correlation.startswith(box.PREFIX)
+    assert correlation.startswith(events.PREFIX)
     assert len(correlation) <= 50
 
 

@@ -9,9 +9,9 @@ import pytest
 pytest.importorskip("ovirtsdk4", reason="needs ovirt-engine-sdk-python")
 
 from tests.support.bridge import fake_hosts  # noqa: E402
-from tests.support.bridge.engine import DataCenter, Host  # noqa: E402
+from tests.support.bridge.engine_things import DataCenter, Host  # noqa: E402
 from vdsm_backup import errors  # noqa: E402
-from vdsm_backup.bridge import flags, memory  # noqa: E402
+from vdsm_backup.bridge import memory  # noqa: E402
 
 pytest_plugins = ["tests.support.bridge.fixtures"]
 
@@ -133,8 +133,10 @@ def test_failed_set_is_tried_less_and_less_often(scene):
 
 def test_no_plugin_is_told_once_and_tried_again(scene):
     one = scene.domain(backup=True)
-    error = errors.DomainAttached(one.id, "P", f"it {flags.NO_PLUGIN}")
-    scene.hosts.answers["set"] = fake_hosts.error(error.code, str(error))
+    attached = errors.DomainAttached
+    scene.hosts.answers["set"] = fake_hosts.error(
+        attached.code, cause=attached.NO_PLUGIN
+    )
     scene.polls(3)
     assert (scene.row(one).row, len(scene.told())) == (17, 1)
     assert "no VDSM plugin" in scene.row(one).why
@@ -148,8 +150,10 @@ def test_no_plugin_is_told_once_and_tried_again(scene):
 
 def test_domain_of_another_pool_is_told_once(scene):
     one = scene.domain(backup=True)
-    error = errors.DomainAttached(one.id, "P", f"it {flags.OTHER_POOL}")
-    scene.hosts.answers["set"] = fake_hosts.error(error.code, str(error))
+    attached = errors.DomainAttached
+    scene.hosts.answers["set"] = fake_hosts.error(
+        attached.code, cause=attached.OTHER_POOL
+    )
     scene.polls(3)
     assert scene.row(one).row == 18
     scene.later(2000).polls(3)

@@ -6,7 +6,7 @@ import pytest
 pytest.importorskip("ovirtsdk4", reason="needs ovirt-engine-sdk-python")
 
 from tests.support.bridge import fake_hosts  # noqa: E402
-from tests.support.bridge.engine import StorageDomain  # noqa: E402
+from tests.support.bridge.engine_things import StorageDomain  # noqa: E402
 from vdsm_backup.bridge import events  # noqa: E402
 
 pytest_plugins = ["tests.support.bridge.fixtures"]

@@ -154,6 +154,25 @@ def test_what_is_in_the_way(storage, ours, vdsm, step, failure, words):
 
 
 @pytest.mark.parametrize(
+    "step, code, cause",
+    [
+        ("spm", through_vdsm.UNKNOWN_POOL, "other-pool"),
+        ("set", METHOD_NOT_FOUND, "no-plugin"),
+        ("set", through_vdsm.NOT_SPM, ""),
+        ("none", None, "no-plugin"),
+    ],
+)
+def test_cause_for_programs(storage, ours, vdsm, step, code, cause):
+    """A bridge has to know it, and reads no words."""
+    if code is None:
+        vdsm.has = None
+    vdsm.fails[step] = Refused(code, "x")
+    with pytest.raises(errors.DomainAttached) as e:
+        change(storage, ours, vdsm)
+    assert e.value.as_object().get("cause", "") == cause
+
+
+@pytest.mark.parametrize(
     "host_id, words", [(3, "host id 3 is"), (-1, "nobody is")]
 )
 def test_another_host_is_the_spm(storage, ours, vdsm, host_id, words):

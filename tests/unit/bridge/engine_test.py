@@ -3,32 +3,21 @@
 The engine's REST API through the real SDK, at the stand-in of an engine.
 """
 
-import time
-
 import pytest
 
 pytest.importorskip("ovirtsdk4", reason="needs ovirt-engine-sdk-python")
 
-from tests.support.bridge import engine as engines  # noqa: E402
-from tests.support.bridge.engine import (  # noqa: E402
-    PASSWORD,
-    USER,
+from tests.support.bridge.connected import connect  # noqa: E402
+from tests.support.bridge.engine_things import (  # noqa: E402
     DataCenter,
     Host,
     StorageDomain,
 )
 from vdsm_backup import errors  # noqa: E402
-from vdsm_backup.bridge import box  # noqa: E402
+from vdsm_backup.bridge import entities  # noqa: E402
+from vdsm_backup.bridge.engine import ORIGIN  # noqa: E402
 
 pytest_plugins = ["tests.support.bridge.fixtures"]
-
-# Seconds: far more than a call takes.
-TIMEOUT = 20
-
-
-def connect(stand_in, password=PASSWORD, **more):
-    given = {"ca_file": stand_in.ca_file, "timeout": TIMEOUT, **more}
-    return box.Engine(stand_in.url, USER, lambda: password, **given)
 
 
 @pytest.fixture
@@ -56,7 +45,7 @@ def test_domains(engine, stand_in, domain, center):
     iso = StorageDomain("iso", type="iso")
     stand_in.domains.append(iso)
     found, other = engine.domains()
-    assert found == box.Domain(
+    assert found == entities.Domain(
         id=domain.id,
         name="backups-nfs",
         comment="copies <of> site A",
@@ -78,7 +67,7 @@ def test_status_is_there_in_the_data_center_only(engine, domain, center):
 
 def test_data_centers(engine, center):
     center.status = "not_operational"
-    expected = box.DataCenter(center.id, "Default", "not_operational")
+    expected = entities.DataCenter(center.id, "Default", "not_operational")
     assert engine.data_centers() == [expected]
 
 
@@ -94,7 +83,7 @@ def test_hosts(engine, stand_in, center):
     )
     stand_in.hosts += [first, old]
     assert engine.hosts() == [
-        box.Host(
+        entities.Host(
             id=first.id,
             name="host1",
             address="host1.example.com",
@@ -106,7 +95,7 @@ def test_hosts(engine, stand_in, center):
             ssh_key="ssh-ed25519 AAAA",
             ssh_fingerprint="SHA256:abc",
         ),
-        box.Host(
+        entities.Host(
             id=old.id,
             name="host2",
             address="host2.example.com",
@@ -125,7 +114,7 @@ def test_hooks(engine, stand_in, center):
     hooks = {"before_vm_start": {"99_vdsm_backup": "ab" * 32}}
     stand_in.hosts.append(Host("host1", center, hooks=hooks))
     assert engine.hooks(stand_in.hosts[0].id) == [
-        box.Hook("before_vm_start", "99_vdsm_backup", "ab" * 32)
+        entities.Hook("before_vm_start", "99_vdsm_backup", "ab" * 32)
     ]
 
 
@@ -136,7 +125,7 @@ def test_events(engine, stand_in, domain):
     dismissed = stand_in.edit(domain)
     dismissed.dismissed = True
     found, before = engine.events(10)
-    assert found == box.Event(
+    assert found == entities.Event(
         number=event.index,
         time=event.time,
         code=958,
@@ -194,119 +183,117 @@ def test_domain_is_gone(engine, stand_in):
 def test_tell_once(engine, stand_in, domain):
     assert engine.tell(domain.id, "box & flag differ", 2**31 - 1)
     assert not engine.tell(domain.id, "box & flag differ", 2**31 - 1)
-    assert engine.tell(domain.id, "another", 7, warning=False)
-    told = [e for e in stand_in.events if e.origin == box.ORIGIN]
+    assert engine.tell(domain.id, "another", 7)
+    told = [e for e in stand_in.events if e.origin == ORIGIN]
     assert [(e.code, e.description) for e in told] == [
         (9802, "box & flag differ"),
-        (9801, "another"),
+        (9802, "another"),
     ]
     assert told[0].domain is domain
 
 
-def test_one_session(engine, stand_in):
-    for _ in range(3):
+def without(tag, name, value=None):
+    """The first element of this tag lacks an attribute, or has another."""
+
+    def change(answer):
+        found = next(answer.iter(tag))
+        found.attrib.pop(name)
+        if value is not None:
+            found.set(name, value)
+        return answer
+
+    return change
+
+
+def with_text(tag, text):
+    """The first element of this tag has this text; None: it is not there."""
+
+    def change(answer):
+        parent = next(p for p in answer.iter() if p.find(tag) is not None)
+        if text is None:
+            parent.remove(parent.find(tag))
+        else:
+            parent.find(tag).text = text
+        return answer
+
+    return change
+
+
+def renamed(tag):
+    """The whole answer is of another type."""
+
+    def change(answer):
+        answer.tag = tag
+        return answer
+
+    return change
+
+
+STRANGE = {
+    "domain-no-id": (r"/storagedomains$", without("storage_domain", "id")),
+    "domain-no-uuid": (
+        r"/storagedomains$",
+        without("storage_domain", "id", "../x"),
+    ),
+    "domain-center-no-id": (
+        r"/storagedomains$",
+        without("data_center", "id"),
+    ),
+    "domain-warning": (
+        r"/storagedomains$",
+        with_text("warning_low_space_indicator", "ten"),
+    ),
+    "one-domain-for-all": (r"/storagedomains$", renamed("storage_domain")),
+    "hosts-for-domains": (r"/storagedomains$", renamed("hosts")),
+    "unknown": (r"/storagedomains$", renamed("weather")),
+    "one-no-id": (r"/storagedomains/", without("storage_domain", "id")),
+    "one-is-a-list": (r"/storagedomains/", renamed("storage_domains")),
+    "one-is-a-host": (r"/storagedomains/", renamed("host")),
+    "one-is-a-fault": (r"/storagedomains/", renamed("fault")),
+    "center-no-id": (r"/datacenters$", without("data_center", "id")),
+    "status-no-id": (
+        r"/datacenters/.*/storagedomains$",
+        without("storage_domain", "id"),
+    ),
+    "host-no-id": (r"/hosts$", without("host", "id")),
+    "hooks-for-events": (r"/events$", renamed("hooks")),
+    "event-no-id": (r"/events$", without("event", "id")),
+    "event-no-number": (r"/events$", without("event", "id", "1O1")),
+    "event-huge": (r"/events$", without("event", "id", "1" * 5000)),
+    "event-no-time": (r"/events$", with_text("time", None)),
+    "event-empty-time": (r"/events$", with_text("time", "")),
+    "event-time": (r"/events$", with_text("time", "yesterday")),
+    "event-zone": (
+        r"/events$",
+        with_text("time", "2026-11-30T10:00:00.000+99:00"),
+    ),
+    "event-no-code": (r"/events$", with_text("code", None)),
+    "event-code": (r"/events$", with_text("code", "many")),
+    "one-event-no-time": (r"/events/\d+$", with_text("time", None)),
+}
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_answer_of_no_engine(name, engine, stand_in, domain, center):
+    """It is well-formed, and lacks what every engine has in it."""
+    stand_in.hosts.append(Host("host1", center))
+
+    def ask_all():
         engine.domains()
-    engine.close()
-    assert [e.code for e in stand_in.events] == [30]
-    assert stand_in.tokens == set()
-
-
-def test_session_that_has_expired(engine, stand_in, domain):
-    engine.domains()
-    stand_in.expire()
-    assert len(engine.domains()) == 1
-    assert len(engine.domains()) == 1
-    assert [e.code for e in stand_in.events] == [30, 30]
-
-
-def test_session_outlives_a_broken_connection(engine, stand_in):
-    engine.domains()
-    stand_in.faults = {"events": "close"}
-    with pytest.raises(errors.EngineUnreachable):
+        engine.domain(domain.id)
+        engine.data_centers()
+        engine.statuses(center.id)
+        engine.hosts()
         engine.events(1)
-    stand_in.faults = {}
-    engine.domains()
-    assert [e.code for e in stand_in.events] == [30]
+        engine.event(stand_in.events[0].index)
 
-
-def test_wrong_password(stand_in):
-    with connect(stand_in, password="wrong") as engine:
-        with pytest.raises(errors.EngineLogin, match="Cannot authenticate"):
-            engine.domains()
-
-
-def test_password_that_was_changed(stand_in):
-    """It is asked for again, after the old one was refused."""
-    passwords = ["wrong", PASSWORD]
-    with box.Engine(
-        stand_in.url, USER, lambda: passwords.pop(0), stand_in.ca_file, TIMEOUT
-    ) as engine:
-        with pytest.raises(errors.EngineLogin):
-            engine.domains()
-        assert engine.domains() == []
-
-
-def test_other_ca(stand_in, tmp_path):
-    ca, _ = engines.make_ca(tmp_path)
-    with connect(stand_in, ca_file=ca) as engine:
-        with pytest.raises(errors.EngineUnreachable, match="certificate"):
-            engine.domains()
-
-
-def test_no_engine():
-    url = f"https://localhost:1{engines.API}"
-    engine = box.Engine(url, USER, lambda: PASSWORD, timeout=TIMEOUT)
-    with pytest.raises(errors.EngineUnreachable, match="localhost"):
-        engine.domains()
-    engine.close()
-
-
-ANYWHERE = "/api/storagedomains$"
-LOGIN = "/sso/oauth/token$"
-
-
-@pytest.mark.parametrize("where", [ANYWHERE, LOGIN])
-@pytest.mark.parametrize(
-    "fault", [500, 503, "html", "garbage", "cut", "close", "no type"]
-)
-def test_answer_that_is_none(stand_in, domain, where, fault):
-    if (where, fault) == (LOGIN, "no type"):
-        pytest.skip("a login is read without looking at it")
-    with connect(stand_in) as engine:
-        stand_in.faults = {where: fault}
-        with pytest.raises(errors.EngineUnreachable) as caught:
-            engine.domains()
-        assert str(caught.value).isprintable()
-        stand_in.faults = {}
-        assert len(engine.domains()) == 1
-
-
-@pytest.mark.parametrize("where", [ANYWHERE, LOGIN])
-def test_call_ends_within_its_timeout(stand_in, where):
-    with connect(stand_in, timeout=1) as engine:
-        stand_in.faults = {where: "hang"}
-        begin = time.monotonic()
-        with pytest.raises(errors.EngineUnreachable, match="timed out"):
-            engine.domains()
-        assert time.monotonic() - begin >= 0.9
-
-
-def test_login_in_the_middle_ends_within_its_timeout(stand_in):
-    with connect(stand_in, timeout=1) as engine:
-        engine.domains()
-        stand_in.expire()
-        stand_in.faults = {LOGIN: "hang"}
-        with pytest.raises(errors.EngineUnreachable, match="timed out"):
-            engine.domains()
-
-
-def test_logout_ends_within_its_timeout(stand_in):
-    engine = connect(stand_in, timeout=1)
-    engine.domains()
-    stand_in.faults = {"logout": "hang"}
-    engine.close()
-
-
-def test_slow_answer_is_waited_for(engine, stand_in, domain):
-    stand_in.faults = {ANYWHERE: 0.5}
-    assert len(engine.domains()) == 1
+    ask_all()
+    path, change = STRANGE[name]
+    stand_in.faults[path] = change
+    with pytest.raises(errors.EngineUnreachable) as caught:
+        ask_all()
+    assert str(caught.value).isprintable()
+    assert "curl" in caught.value.hint_lines()[1]
+    stand_in.faults.clear()
+    ask_all()
+    assert [e.code for e in stand_in.events] == [30], "one session"

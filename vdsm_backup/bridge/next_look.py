@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""When to look at a domain again, before all are looked at. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vdsm_backup.bridge import shapes
+from vdsm_backup.bridge.reading import AGAIN
+
+if TYPE_CHECKING:
+    from vdsm_backup.bridge.shapes import Answer, Look, Memory
+
+
+def due(look: Look, answer: Answer, new: Memory | None) -> float | None:
+    """
+    Seconds since the epoch; None: with all others.
+
+    new: what is remembered with this look.
+    """
+    now = look.now
+    if new is None or answer.act != shapes.NOTHING:
+        return now
+    if answer.pending == "failed":
+        return new.retry_at
+    if answer.pending == "event" or new.unsure:
+        return now
+    if answer.pending or (
+        look.flag == shapes.UNKNOWN and look.is_data and look.box
+    ):
+        return now + AGAIN
+    if (
+        look.flag != shapes.UNKNOWN
+        and look.box != (look.flag == shapes.ON)
+        and new.polls <= shapes.WAIT_POLLS
+    ):
+        # The event of what was seen may still come.
+        return now
+    if look.flag == shapes.OFF and not look.box and not new.was_off:
+        # A tick counts from the second look at this stamp on.
+        return now
+    return None
