@@ -72,7 +72,9 @@ systemctl start vdsmd
 """
 
 # As docs/monitoring.md says, but at once; and a look at what the service has.
+# The metrics are to have the refusal, which journald may not have read yet.
 METRICS = f"""
+journalctl --sync
 mkdir -p {PROM.rpartition("/")[0]} /run/systemd/system/{{{TIMER},{SERVICE}}}.d
 cat >/run/systemd/system/{TIMER}.d/now.conf <<EOF
 [Timer]
