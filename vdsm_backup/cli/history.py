@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, List, Optional, TypedDict
 
 from vdsm_backup import errors
-from vdsm_backup.cli import layout, output, target, wiring
+from vdsm_backup.cli import endings, layout, output, target, wiring
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.metadata import flag
 from vdsm_backup.metadata import lines as md_lines
@@ -222,7 +222,7 @@ def _cells(copy: CopyObject) -> tuple[str, ...]:
         str(copy["number"]),
         printable(copy["time"]),
         printable(copy["action"]),
-        printable(copy["result"] or "-"),
+        endings.cell(copy["result"], copy["flag"], copy["after"]),
         {True: "yes", False: "no", None: "unknown"}[copy["flag"]],
         copy["seal"],
         printable(copy["by"]),
