@@ -206,13 +206,19 @@ class Restorable(Error):
         ]
 
 
+#: What to do if no host keeps a copy of a domain's metadata.
+WITHOUT_A_COPY = (
+    "/usr/share/doc/vdsm-backup-domain/docs/damaged.md, Without a copy"
+)
+
+
 def elsewhere(domain: str) -> list[str]:
     """The next steps where this host keeps no copy of a domain's metadata."""
     history = f"vdsm-backup-domain history {domain}"
     restore = f"vdsm-backup-domain restore {domain}"
     return [
-        "this host keeps no copy, and each host those of its own changes; who"
-        f" has made the last one: {history}",
+        "this host keeps no copy that is whole, and each host those of its own"
+        f" changes; who has made the last one: {history}",
         f"there: {history} --export N >copy.json; here: {restore} --file"
         " copy.json",
     ]
@@ -1262,8 +1268,7 @@ class HistoryNotFound(Error):
             return [f"copies on this host: {history}"]
         return [
             *elsewhere(self.domain),
-            "no host has one: /usr/share/doc/vdsm-backup-domain/docs"
-            "/damaged.md, Without a copy",
+            f"no host has one: {WITHOUT_A_COPY}",
         ]
 
 
