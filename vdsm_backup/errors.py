@@ -222,13 +222,19 @@ class Restorable(Error):
         ]
 
 
+#: What to do if no host keeps a copy of a domain's metadata.
+WITHOUT_A_COPY = (
+    "/usr/share/doc/vdsm-backup-domain/docs/damaged.md, Without a copy"
+)
+
+
 def elsewhere(domain: str) -> list[str]:
     """The next steps where this host keeps no copy of a domain's metadata."""
     history = f"vdsm-backup-domain history {domain}"
     restore = f"vdsm-backup-domain restore {domain}"
     return [
-        "this host keeps no copy, and each host those of its own changes; who"
-        f" has made the last one: {history}",
+        "this host keeps no copy that is whole, and each host those of its own"
+        f" changes; who has made the last one: {history}",
         f"there: {history} --export N >copy.json; here: {restore} --file"
         " copy.json",
     ]
@@ -315,6 +321,26 @@ def doing(step: str) -> str:
 def is_full(reason: str) -> bool:
     """Whether this is why a file could not be written."""
     return "No space left" in reason or "quota exceeded" in reason
+
+
+def hints_of_place(directory: str, reason: str) -> list[str]:
+    """
+    The next steps where nothing can be written in a directory of this host, by
+    the reason. []: it is none of which the directory tells more.
+    """
+    import shlex
+
+    where = shlex.quote(directory or ".")
+    if is_full(reason):
+        return [f"make space there: df -h {where}; df -i {where}"]
+    if "Read-only file system" in reason:
+        return [
+            "see what is mounted there, and mount it for writing: findmnt -T"
+            f" {where}"
+        ]
+    if "Permission denied" in reason:
+        return [f"whoever runs this must be able to write: ls -ld {where}"]
+    return []
 
 
 def _subclasses(cls: type[Error]) -> Iterator[type[Error]]:
@@ -1189,13 +1215,29 @@ class OutputFailed(Error):
     The file that --output names cannot be written.
 
     What was there before is still there. Whoever watches it sees by
-    vdsm_backup_last_run_seconds that it is old.
+    vdsm_backup_last_run_seconds that it is old. A new file is put in the place
+    of the old one, so that a reader never gets a half. Only a regular file is
+    replaced: never a device, such as /dev/null, and never a link, such as
+    /dev/stdout.
     """
 
     code = 9629
     takes = ("path", "reason")
     msg = "{self.path} cannot be written: {self.reason}"
-    hints = ("name a file in a directory that exists",)
+
+    def hint_lines(self) -> list[str]:
+        if self.said:
+            return []
+        if self.reason.startswith("it is "):
+            # What regular_files.require_file() says of what is there.
+            return [
+                "name a regular file, or a new one; without --output the"
+                " metrics are printed"
+            ]
+        directory, slash, _ = self.path.rpartition("/")
+        return hints_of_place(directory or slash, self.reason) or [
+            "name a file in a directory that exists"
+        ]
 
 
 class HistoryFailed(Error):
@@ -1246,8 +1288,7 @@ class HistoryNotFound(Error):
             return [f"copies on this host: {history}"]
         return [
             *elsewhere(self.domain),
-            "no host has one: /usr/share/doc/vdsm-backup-domain/docs"
-            "/damaged.md, Without a copy",
+            f"no host has one: {WITHOUT_A_COPY}",
         ]
 
 

@@ -5,6 +5,7 @@ is true, and the next command, which runs as it stands.
 """
 
 import os
+import re
 import shlex
 import signal
 import sys
@@ -65,6 +66,19 @@ def next_command(host, hints):
     return args[0], done.out
 
 
+def ended(host):
+    """What log and history say of how the last change has ended."""
+    found = []
+    for command in ("log", "history"):
+        done = host.process(command, A)
+        title, *rows = done.out.splitlines()
+        # Columns are two blanks apart, and a cell has single ones.
+        at = re.split(" {2,}", title).index("RESULT")
+        found.append(re.split(" {2,}", rows[-1])[at])
+    assert found[0] == found[1]
+    return found[0]
+
+
 def is_flagged(host):
     return host.values(A).get("BACKUP") == "True"
 
@@ -89,6 +103,7 @@ def test_within_the_write(leased, moment, number):
     leased.domain(sd_id=A, name="data1")
     said, hints = interrupted(leased, number, moment, "set", "data1", *WHY)
     assert said == UNKNOWN
+    assert ended(leased) == "interrupted, outcome unknown"
     command, out = next_command(leased, hints)
     assert command == "show"
     assert ("nightly copies" in out) is is_flagged(leased)
@@ -109,6 +124,8 @@ def test_after_the_change(leased, moment, command):
     said, hints = interrupted(leased, TERM, moment, command, "data1", *WHY)
     assert said == text
     assert is_flagged(leased) is (text == IS)
+    state = "set" if command == "set" else "not set"
+    assert ended(leased) == f"interrupted, flag {state}"
     assert next_command(leased, hints)[0] == "show"
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from vdsm_backup import errors, prometheus
 from vdsm_backup.bridge import host_hooks, shapes
-from vdsm_backup.processes import whole_files
+from vdsm_backup.processes import regular_files, whole_files
 from vdsm_backup.prometheus import Sample
 from vdsm_backup.text import listed, printable
 
@@ -185,4 +185,4 @@ def write_metrics(path: str, status: Status) -> None:
         data = metrics(status).encode("utf-8", "backslashreplace")
         whole_files.replace(path, data, _METRICS_MODE)
     except OSError as e:
-        raise errors.BridgeState(path, e.strerror or str(e))
+        raise errors.BridgeState(path, regular_files.why(e))

@@ -139,6 +139,7 @@ def make(
     if copy:
         notes += comparison.notes(copy, result, args.dry_run)
         more = comparison.json_keys(copy, result)
+    ui.outcome(_sentence(domain, result, words, args))
     if ui.as_json:
         ui.json(
             domain=domain,
@@ -148,7 +149,6 @@ def make(
             **more,
         )
         return Exit.DONE
-    ui.lines([_sentence(domain, result, words, args)])
     if domain["flag"] and not (result.changed and args.dry_run):
         about = [objects.since(domain), objects.reason(domain)]
         ui.lines(layout.indented(about))

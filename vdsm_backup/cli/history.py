@@ -11,8 +11,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, List, Optional, TypedDict
 
 from vdsm_backup import errors
-from vdsm_backup.cli import layout, output, target, wiring
+from vdsm_backup.cli import endings, layout, output, target, wiring
 from vdsm_backup.cli.exits import Exit
+from vdsm_backup.host import caller
 from vdsm_backup.metadata import flag
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.processes.jobs import telling
@@ -34,6 +35,7 @@ _BY = 6
 
 
 _NONE = "This host keeps no copies of storage domain {}."
+_UNREADABLE = "This host keeps no copy of storage domain {} that can be read."
 
 
 class CopyObject(TypedDict):
@@ -90,14 +92,18 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     elif copies:
         _print(copies, ui)
     else:
-        ui.lines([_NONE.format(sd_id)])
-        ui.notes(_changed_elsewhere(sd_id, options, ui))
+        text = _UNREADABLE if failed else _NONE
+        ui.lines([text.format(sd_id)])
+        ui.notes(_where_changed(sd_id, options, ui))
     ui.notes(_notes(failed))
     return Exit.PARTLY if failed else Exit.DONE
 
 
-def _changed_elsewhere(sd_id: str, options: Config, ui: UI) -> list[str]:
-    """Where copies may be: a note on who has changed the flag last."""
+def _where_changed(sd_id: str, options: Config, ui: UI) -> list[str]:
+    """
+    Where copies may be: notes on who has changed the flag last. If that was
+    here, there is no host to go to.
+    """
     try:
         search = discovery.Discovery(options, ui.waits_for)
         storage, _ = search.find(sd_id)
@@ -109,6 +115,13 @@ def _changed_elsewhere(sd_id: str, options: Config, ui: UI) -> list[str]:
     if not found.by:
         return ["nobody has changed its flag yet"]
     since = printable(found.since or "an unknown time")
+    if caller.is_here(found.by):
+        return [
+            f"it was changed last on this host, by {printable(found.by)}, at"
+            f" {since}: the copy of that is gone or damaged; other hosts keep"
+            " copies of their own changes",
+            f"without a copy: {errors.WITHOUT_A_COPY}",
+        ]
     return [
         f"it was changed last by {printable(found.by)}, at {since}: that host"
         " keeps copies"
@@ -222,7 +235,7 @@ def _cells(copy: CopyObject) -> tuple[str, ...]:
         str(copy["number"]),
         printable(copy["time"]),
         printable(copy["action"]),
-        printable(copy["result"] or "-"),
+        endings.cell(copy["result"], copy["flag"], copy["after"]),
         {True: "yes", False: "no", None: "unknown"}[copy["flag"]],
         copy["seal"],
         printable(copy["by"]),

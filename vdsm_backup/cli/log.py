@@ -11,7 +11,14 @@ import time
 from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
-from vdsm_backup.cli import layout, log_entries, output, target, wiring
+from vdsm_backup.cli import (
+    endings,
+    layout,
+    log_entries,
+    output,
+    target,
+    wiring,
+)
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.cli.parser import PROGRAM
 from vdsm_backup.host import journal_entries, journalctl
@@ -150,7 +157,7 @@ def _cells(entry: LogEntry, short: bool) -> tuple[str, ...]:
     return (
         printable(entry["time"]),
         printable(entry["action"] or entry["operation"] or "-"),
-        printable(entry["result"] or "-"),
+        endings.cell(entry["result"], entry["before"], entry["after"]),
         _name(entry["name"], entry["domain"], short),
         _name(entry["vm"], entry["vm_id"], short),
         _words(entry),

@@ -84,7 +84,9 @@ def main(argv: list[str], out: TextIO, err: TextIO) -> Exit:
             ui.trace(traceback.format_exc())
         error = errors.InternalError(type(e).__name__, str(e))
         code = _report(error, ui)
-    return code if ui.finish() else Exit.FAILED
+    if not ui.finish() and code in (Exit.DONE, Exit.PARTLY):
+        return Exit.FAILED
+    return code
 
 
 def exit_code(error: errors.Error | type[errors.Error]) -> Exit:

@@ -21,7 +21,7 @@ from vdsm_backup.doctor import checks, hook_scripts, running
 from vdsm_backup.fileio import choose
 from vdsm_backup.host import journalctl
 from vdsm_backup.host.user import become_caller_again, become_user
-from vdsm_backup.processes import whole_files
+from vdsm_backup.processes import regular_files, whole_files
 from vdsm_backup.processes.jobs import telling
 from vdsm_backup.storage.sources import Sources
 from vdsm_backup.text import printable
@@ -75,7 +75,8 @@ def _write(path: str, text: str) -> None:
     try:
         whole_files.replace(path, text.encode("utf-8"), _MODE)
     except OSError as e:
-        raise errors.OutputFailed(path, e.strerror or str(e))
+        reason = regular_files.why(e)
+        raise errors.OutputFailed(path, reason)
 
 
 def _samples(options: Config, ui: UI) -> tuple[list[Sample], list[str]]:

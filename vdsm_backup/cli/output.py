@@ -53,6 +53,7 @@ class UI:
         self._print_error: OSError | None = None
         self._must_be_whole = False
         self._left: list[str] = []
+        self._outcome: list[str] = []
 
     # The result
 
@@ -84,10 +85,20 @@ class UI:
         self._must_be_whole = True
         self.text(text)
 
+    def outcome(self, sentence: str) -> None:
+        """
+        Print what a command has done, a line that must be harmless, unless
+        the result is JSON. It is not lost if the result cannot be printed.
+        """
+        self._outcome = [sentence]
+        if not self.as_json:
+            self.lines([sentence])
+
     def finish(self) -> bool:
         """
         Whether the result was printed. True also if the reader had enough of
-        it, as in `list | head`. If it was not printed, say so on stderr.
+        it, as in `list | head`. If it was not printed, say so on stderr, and
+        what the command has done.
         """
         error = self._print_error
         if not error:
@@ -95,6 +106,8 @@ class UI:
         if error.errno == errno.EPIPE and not self._must_be_whole:
             return True
         self._say(f"{PROGRAM}: cannot print the result: {error.strerror}")
+        for sentence in self._outcome:
+            self._say(f"note: the result is: {sentence}")
         return False
 
     # Beside the result
@@ -106,6 +119,7 @@ class UI:
         """
         if self.as_json:
             notes = {"notes": self._left} if self._left else {}
+            self._outcome = [error_line(error)]
             self.json(error=objects.error_object(error), **notes)
             return
         self._say(f"{PROGRAM}: error {error.code}: {error}")

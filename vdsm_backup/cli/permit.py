@@ -61,10 +61,10 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
         options.permits, args.vm, args.seconds, reason, by
     )
     notes = [] if told else ["the journal of this host was not told of it"]
+    ui.outcome(f"VM {made.vm_id} may use flagged domains on this host.")
     if ui.as_json:
         ui.json(permit=_object(args.vm, made), changed=True, notes=notes)
     else:
-        ui.lines([f"VM {made.vm_id} may use flagged domains on this host."])
         ui.lines(layout.indented(_about(made)))
         ui.notes(notes)
     return Exit.DONE
@@ -72,12 +72,12 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
 
 def _revoke(vm_id: str, by: str, options: Config, ui: UI) -> Exit:
     changed = permit_files.revoke(options.permits, vm_id, by)
+    if changed:
+        ui.outcome(f"VM {vm_id} no longer has a permit.")
+    else:
+        ui.outcome(f"Nothing to revoke: VM {vm_id} has no permit.")
     if ui.as_json:
         ui.json(permit=None, changed=changed)
-    elif changed:
-        ui.lines([f"VM {vm_id} no longer has a permit."])
-    else:
-        ui.lines([f"Nothing to revoke: VM {vm_id} has no permit."])
     return Exit.DONE
 
 

@@ -35,6 +35,11 @@ def claimed(by: str) -> tuple[str, str]:
     return (user, host) if user and host else (by, socket.gethostname())
 
 
+def is_here(by: str) -> bool:
+    """Whether USER@HOST, as a domain has it, names this host."""
+    return by.rpartition("@")[2] == socket.gethostname()
+
+
 def _login_user() -> str | None:
     try:
         with open(LOGINUID) as f:

@@ -6,6 +6,8 @@ from __future__ import annotations
 import contextlib
 import os
 
+from vdsm_backup.processes import regular_files
+
 
 def replace(path: str, data: bytes, mode: int) -> None:
     """
@@ -13,8 +15,14 @@ def replace(path: str, data: bytes, mode: int) -> None:
     gets the old file or the new one. Nothing is synced: this is for what the
     next run writes again.
 
-    Raises OSError. What had the name is still there then.
+    Only a regular file is replaced. A rename would take away a device such as
+    /dev/null, or a link such as /dev/stdout, which everybody else needs.
+
+    Raises OSError, as regular_files.require_file() for what is no regular
+    file. What had the name is still there then.
     """
+    with contextlib.suppress(FileNotFoundError):
+        regular_files.require_file(os.lstat(path).st_mode)
     directory, name = os.path.split(path)
     # Hidden, and with another end: no reader of the directory takes it.
     new = os.path.join(directory, f".{name}.{os.getpid()}")

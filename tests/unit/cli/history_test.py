@@ -77,6 +77,39 @@ def test_none(host):
     assert host.json("history", A).json["copies"] == []
 
 
+@pytest.mark.parametrize("damaged", [True, False])
+def test_copies_that_are_lost_where_they_were_kept(changed, damaged):
+    """Nobody is sent to another host, or back here, for them."""
+    directory = os.path.join(changed.history, A)
+    if damaged:
+        for name in os.listdir(directory):
+            with open(os.path.join(directory, name), "w") as f:
+                f.write("{")
+    else:
+        shutil.rmtree(directory)
+    done = changed.run("history", A)
+    none = {True: "no copy", False: "no copies"}[damaged]
+    assert done.out.startswith(f"This host keeps {none} of storage domain {A}")
+    first, second, *_ = done.err.splitlines()
+    host = os.uname().nodename
+    assert first.startswith("note: it was changed last on this host, by ")
+    assert f"@{host}, at 20" in first
+    assert "the copy of that is gone or damaged" in first
+    assert "that host keeps copies" not in done.err
+    path = "/usr/share/doc/vdsm-backup-domain/docs/damaged.md"
+    assert second == f"note: without a copy: {path}, Without a copy"
+    assert done.code == (3 if damaged else 0)
+
+
+def test_copies_that_another_host_keeps(host):
+    values = {"BACKUP_BY": "eve@host2", "BACKUP_SINCE": "2026-11-22T11:40:00Z"}
+    host.domain(sd_id=A, BACKUP="True", **values)
+    assert host.run("history", A).err == (
+        "note: it was changed last by eve@host2, at 2026-11-22T11:40:00Z: that"
+        " host keeps copies\n"
+    )
+
+
 def test_no_such_copy(changed):
     done = changed.json("history", A, "--show", "3")
     assert (done.error, done.code) == (985, 1)

@@ -9,6 +9,7 @@ import shlex
 import pytest
 
 from tests.support import programs
+from tests.support.hooks import permitfile
 from vdsm_backup import errors
 from vdsm_backup.cli import list, main, output
 from vdsm_backup.cli import set as set_command
@@ -188,6 +189,80 @@ def test_result_that_cannot_be_printed_is_a_failure(host):
     args = ["--config", host.config, "list"]
     assert main.main(args, Broken(errno.ENOSPC), err) == 1
     assert "cannot print the result: broken" in err.getvalue()
+
+
+FLAGGED = {
+    "BACKUP": "True",
+    "BACKUP_REASON": "why",
+    "BACKUP_BY": "root@host1",
+    "BACKUP_SINCE": "2026-11-22T11:40:00Z",
+}
+
+
+@pytest.mark.parametrize("json", [[], ["--json"]])
+@pytest.mark.parametrize(
+    "values, args, shown",
+    [
+        ({}, ["set", "data1", "--reason", "why"], "is a backup domain now."),
+        (
+            FLAGGED,
+            ["clear", "data1", "--reason", "why"],
+            "is no longer a backup domain.",
+        ),
+        (
+            {"BACKUP": "False"},
+            ["reseal", "data1", "--reason", "why"],
+            "has the right checksum (_SHA_CKSUM).",
+        ),
+    ],
+)
+def test_a_change_of_which_nothing_can_be_printed(
+    host, values, args, shown, json
+):
+    """Who reads that it failed must not take the domain for unchanged."""
+    host.domain(**values)
+    code, err = _to_full(host, *args, *json)
+    assert "cannot print the result: broken\n" in err
+    (note,) = [s for s in err.splitlines() if "the result is" in s]
+    assert note.startswith("note: the result is: ")
+    assert "storage domain data1" in note.lower() and note.endswith(shown)
+    assert code == 1
+
+
+def test_a_restored_domain_of_which_nothing_can_be_printed(host):
+    host.domain()
+    assert host.run("set", "data1", "--reason", "why").code == 0
+    code, err = _to_full(host, "restore", "data1", "--from", "1")
+    assert "has the metadata of copy 1 again and is not a backup d" in err
+    assert code == 1
+
+
+@permitfile.needs_root
+@pytest.mark.parametrize("json", [[], ["--json"]])
+def test_a_permit_of_which_nothing_can_be_printed(host, json):
+    vm = "b1c2d3e4-5f6c-4b1c-a3d2-0c6f8ac43e25"
+    what = ["permit", "--vm", vm, *json]
+    _, err = _to_full(host, *what, "--for", "2h", "--reason", "why")
+    assert f"the result is: VM {vm} may use flagged domains" in err
+    _, err = _to_full(host, *what, "--revoke")
+    assert f"the result is: VM {vm} no longer has a permit." in err
+
+
+def test_an_error_that_cannot_be_printed(host):
+    """In JSON it goes to stdout; its exit code says what kind it is."""
+    host.domain(**FLAGGED)
+    args = ["set", "data1", "--reason", "other"]
+    code, err = _to_full(host, "--json", *args)
+    assert "the result is: error 9601: Storage domain " in err
+    assert code == 4
+
+
+def _to_full(host, *args):
+    """(exit code, stderr) of a command whose stdout is full."""
+    err = io.StringIO()
+    args = ["--config", host.config, *args]
+    code = main.main(args, Broken(errno.ENOSPC), err)
+    return code, err.getvalue()
 
 
 def test_commands_load_only_what_they_need():

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """metrics: what it measures, where it writes it, and what it cannot read."""
 
+import errno
 import os
 import re
 import stat
@@ -282,6 +283,41 @@ def test_output_that_cannot_be_written(host, parts, tmp_path):
     path = str(tmp_path / "nowhere" / "ours.prom")
     done = host.json("metrics", "--output", path)
     assert (done.code, done.error) == (1, errors.OutputFailed.code)
+    hints = done.json["error"]["hints"]
+    assert hints == ["name a file in a directory that exists"]
+
+
+def test_output_that_is_no_file(host, parts, tmp_path):
+    path = tmp_path / "null"
+    os.mkfifo(path)
+    done = host.run("metrics", "--output", str(path))
+    assert (done.code, done.out) == (1, "")
+    assert path.is_fifo()
+    assert f"error 9629: {path} cannot be written: it is not a reg" in done.err
+    assert "hint: name a regular file, or a new one" in done.err
+
+
+@pytest.mark.parametrize(
+    ("number", "hint"),
+    [
+        (errno.ENOSPC, "make space there: df -h '{0}'; df -i '{0}'"),
+        (errno.EROFS, "mount it for writing: findmnt -T '{0}'"),
+        (errno.EACCES, "must be able to write: ls -ld '{0}'"),
+    ],
+)
+def test_why_output_cannot_be_written(
+    host, parts, tmp_path, monkeypatch, number, hint
+):
+    """Not each cause is a directory that is missing."""
+
+    def fail(*args):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(metrics.whole_files, "replace", fail)
+    directory = str(tmp_path / "a b")
+    done = host.json("metrics", "--output", f"{directory}/ours.prom")
+    (shown,) = done.json["error"]["hints"]
+    assert shown.endswith(hint.format(directory))
 
 
 def test_collectd(host, parts, monkeypatch):

@@ -5,7 +5,9 @@ import threading
 
 import pytest
 
-from vdsm_backup.processes import whole_files
+from vdsm_backup.processes import regular_files, whole_files
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
 
 def test_content_and_mode(tmp_path):
@@ -36,13 +38,36 @@ def test_a_reader_gets_a_whole_file(tmp_path):
     writer.join()
 
 
-def test_a_link_is_replaced_and_not_followed(tmp_path):
+def _null(path):
+    os.mknod(path, 0o666 | stat.S_IFCHR, os.makedev(1, 3))
+
+
+@pytest.mark.parametrize(
+    "make", [os.mkfifo, os.mkdir, pytest.param(_null, marks=needs_root)]
+)
+def test_only_a_regular_file_is_replaced(tmp_path, make):
+    """Root would lose /dev/null by it, and so would all programs."""
+    path = tmp_path / "file"
+    make(path)
+    was = path.stat()
+    with pytest.raises(OSError) as e:
+        whole_files.replace(str(path), b"new", 0o644)
+    assert regular_files.why(e.value) == "it is not a regular file"
+    assert os.path.samestat(path.stat(), was)
+    assert path.stat().st_mode == was.st_mode
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_link_is_neither_replaced_nor_followed(tmp_path):
+    """/dev/stdout is one."""
     other = tmp_path / "other"
     other.write_text("mine")
     path = tmp_path / "file"
     path.symlink_to(other)
-    whole_files.replace(str(path), b"new", 0o644)
-    assert (other.read_text(), path.is_symlink()) == ("mine", False)
+    with pytest.raises(OSError) as e:
+        whole_files.replace(str(path), b"new", 0o644)
+    assert regular_files.why(e.value) == "it is a symbolic link"
+    assert (other.read_text(), path.is_symlink()) == ("mine", True)
 
 
 def test_what_a_killed_run_has_left_does_not_matter(tmp_path):

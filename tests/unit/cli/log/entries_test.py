@@ -105,6 +105,21 @@ def test_one_that_was_killed(host, journal):
     assert "nobody has recorded how it ended" in entry["message"]
 
 
+@pytest.mark.parametrize(
+    "after, shown",
+    [
+        ("False", "interrupted, flag not set"),
+        ("True", "interrupted, flag set"),
+        ("unknown", "interrupted, outcome unknown"),
+    ],
+)
+def test_one_that_was_interrupted(host, journal, after, shown):
+    """After the change, or before it."""
+    what = {"action": "clear", "before": "True", "code": "991"}
+    journal.changed(0, result="interrupted", after=after, **what)
+    assert f"  clear  {shown}  data1" in host.run("log").out
+
+
 def test_no_doubles(host, journal):
     keep(host)
     keep(host, action="clear")
