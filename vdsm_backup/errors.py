@@ -850,6 +850,8 @@ class DomainRefused(Error):
 
     #: The next steps, where they are known.
     way_out: Sequence[str] = ()
+    #: Whether nothing is left of it that could have a name.
+    is_nameless: bool = False
 
     def hint_lines(self) -> list[str]:
         return [*self.way_out] or super().hint_lines()

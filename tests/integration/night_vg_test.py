@@ -98,7 +98,7 @@ def test_a_replica_beside_its_origin(night, blockadmin, luns):
     blockadmin.configure(devices=", ".join(copies))
     night.tell("the origin is disconnected: the site is lost")
     night.types("vdsm-backup-domain show block1")
-    night.follows("not used any more", {"TEXT": "'nightly copies'"})
+    night.follows("gone or disconnected", {"TEXT": "'nightly copies'"})
     night.types("vdsm-backup-domain show block1")
 
 

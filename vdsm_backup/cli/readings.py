@@ -69,10 +69,11 @@ class Reading(
     def notes(self) -> list[str]:
         """What is worth knowing, and no problem."""
         found = []
-        if self.origin_match in _ORIGIN_NOTES:
+        # Without a flag the command of the note would set one.
+        if self._is_flagged and self.origin_match in _ORIGIN_NOTES:
             found.append(
                 f"{_ORIGIN_NOTES[self.origin_match]}; if it is the domain from"
-                " now on, and what it comes from is not used any more:"
+                " now on, and what it comes from is gone or disconnected:"
                 f" vdsm-backup-domain set {self.storage.sd_id}"
                 " --accept-origin --reason TEXT"
             )
@@ -81,10 +82,13 @@ class Reading(
         return found
 
     @property
+    def _is_flagged(self) -> bool:
+        return self.flag is not None and self.flag.value
+
+    @property
     def is_flagged_master(self) -> bool:
         """Whether it is flagged, and the master domain of its pool."""
-        flagged = self.flag is not None and self.flag.value
-        if self.md is None or not flagged:
+        if self.md is None or not self._is_flagged:
             return False
         return metadata_domain.is_master(self.md.values)
 

@@ -142,7 +142,7 @@ def report(
     found = [answer for answer in answers if isinstance(answer, Reading)]
     all_verified = checked(found, options, slow)
     failures = [answer for answer in answers if isinstance(answer, Failure)]
-    all_verified += [_failed(failure, options) for failure in failures]
+    all_verified += [of_failure(failure, options) for failure in failures]
     failed = {failure.source for failure in failures}
     directories = {reading.storage.found_at for reading in found}
     found_strays = strays.of(
@@ -188,7 +188,7 @@ def _verified(reading: Reading, findings: Findings) -> Verified:
     )
 
 
-def _failed(failure: Failure, options: Config) -> Verified:
+def of_failure(failure: Failure, options: Config) -> Verified:
     """
     A source that could not be searched, or the directory of a domain in which
     no dom_md could be looked for.

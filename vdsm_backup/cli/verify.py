@@ -22,6 +22,7 @@ from vdsm_backup.cli.verification import (
     Report,
     Verified,
     checked,
+    of_failure,
     of_stray,
     report,
 )
@@ -150,6 +151,9 @@ def _searched(
         if isinstance(e, errors.DomainUncertain):
             target.by_uuid(e, args)
         copies.tell([e], options)
+        for failure in discovery.failures:
+            if failure.error is e:
+                return of_failure(failure, options)
         return Verified(sd_id if is_uuid(sd_id) else None, sd, None, [e])
     (verified,) = checked([_read(storage, ui)], options, ui.waits_for)
     verified.notes += output.failure_notes(failures)

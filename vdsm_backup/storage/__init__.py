@@ -11,6 +11,7 @@ Where the metadata of a domain is: readers and writers.
     renaming.py        the rename, and what its errors say
     overwritten.py     what the rename has replaced, if somebody has no lease
     sources.py         what is scanned for domains, and how
+    incomplete.py      a file domain that has lost its dom_md
     meant.py           which domain a UUID, its beginning, or a name means
     discovery.py       finds all domains that this host can see
     direct.py          finds and reads one domain by the shortest way

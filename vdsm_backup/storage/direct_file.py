@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from vdsm_backup.storage.base import Options
     from vdsm_backup.vm.paths import Location
 
+# Seconds before the timeout, when a file that stays away is told of: at the
+# timeout itself nobody waits for the answer any more.
+_MARGIN = 1.0
+
 
 def read(
     options: Options, location: Location, timeout: float, linked: bool
@@ -83,7 +87,8 @@ def _read_through(
     if location.candidate:
         _require_domain(io, directory)
     user = io_user(options)
-    storage = FileStorage(location.domain, directory, io, timeout, user)
+    patience = max(timeout - _MARGIN, timeout / 2)
+    storage = FileStorage(location.domain, directory, io, patience, user)
     return storage.read()
 
 

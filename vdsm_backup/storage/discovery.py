@@ -16,6 +16,7 @@ import time
 from vdsm_backup import errors
 from vdsm_backup.fileio import base as fileio
 from vdsm_backup.processes.jobs import Jobs, telling
+from vdsm_backup.storage import incomplete
 from vdsm_backup.storage.file import DOM_MD
 from vdsm_backup.storage.meant import Meant, ambiguous
 from vdsm_backup.storage.sources import Failure, Sources, no_answer
@@ -42,6 +43,7 @@ class Discovery:
     Finds the domains that a configuration lets this host see.
 
     sources: what was scanned.
+    failures: those of the last search for one domain.
     """
 
     def __init__(self, options: Options, slow: Slow | None = None) -> None:
@@ -50,6 +52,7 @@ class Discovery:
             still waits for, see Jobs.
         """
         self.sources = Sources(options)
+        self.failures: list[Failure] = []
         self._slow = slow
         self._timeout = options.io_timeout
 
@@ -87,9 +90,10 @@ class Discovery:
     def _places(self, wanted: Meant, patient: bool) -> Found:
         # Of names any number may be the same.
         enough = wanted.is_uuid and not patient
-        return wanted.sift(
+        found, self.failures = wanted.sift(
             *self._scan(wanted, lambda found: enough and bool(found))
         )
+        return found, self.failures
 
     def twins(self, storage: Storage) -> Found:
         """
@@ -127,9 +131,13 @@ class Discovery:
     def _at_path(self, path: str) -> Found:
         io = self.sources.io(path)
         try:
-            if DOM_MD in io.listdir(path):
+            names = io.listdir(path)
+            if DOM_MD in names:
                 self.sources.scanned.append(path)
                 return [self._domain_directory(path, io)], []
+            gone = self._without_dom_md(path, names)
+            if gone:
+                return [], [gone]
             found, failures = self.sources.scan_mount(path, io)
         except PermissionError:
             if self.sources.needs_root:
@@ -149,6 +157,15 @@ class Discovery:
         if not (found or failures):
             raise errors.DomainNotFound(f"under {printable(path)}")
         return found, failures
+
+    def _without_dom_md(self, path: str, names: list[str]) -> Failure | None:
+        """The Failure of a directory that was that of a domain."""
+        name = os.path.basename(path)
+        error = None
+        if is_uuid(name):
+            nothing = incomplete.NOTHING
+            error = incomplete.problem(name, path, nothing, names)
+        return Failure(path, error, sd_id=name) if error else None
 
     def _domain_directory(self, path: str, io: FileIO) -> Storage:
         name = os.path.basename(path)

@@ -54,6 +54,9 @@ _NO_METADATA = (errno.ELOOP, errno.ENXIO, errno.EISDIR, errno.EFBIG)
 # Seconds between two attempts to read a file that is being replaced.
 RETRY = 0.2
 
+# Seconds after which a dom_md that is not there is gone: nobody replaces it.
+GONE = 2
+
 
 class FileStorage(Storage):
     """
@@ -98,14 +101,18 @@ class FileStorage(Storage):
     def read(self) -> list[str]:
         """
         Raises MetadataUnreadable, MetadataMissing, NotMetadata,
-        StorageTimeout.
+        StorageTimeout, DomainRefused.
         """
-        deadline = time.monotonic() + self._timeout
+        begin = time.monotonic()
+        deadline = begin + self._timeout
         while True:
             try:
                 return self.read_once()
             except errors.MetadataMissing:
                 if time.monotonic() >= deadline:
+                    raise
+            except errors.DomainRefused:
+                if time.monotonic() >= min(deadline, begin + GONE):
                     raise
             except OSError as e:
                 if isinstance(e, PermissionError) and self.needs_root:
@@ -123,9 +130,13 @@ class FileStorage(Storage):
     def read_once(self) -> list[str]:
         """
         The lines, in one attempt. Raises what a FileIO does, MetadataMissing,
-        NotMetadata.
+        NotMetadata, DomainRefused.
         """
-        names = self._io.listdir(self.dom_md)
+        try:
+            names = self._io.listdir(self.dom_md)
+        except FileNotFoundError:
+            self._require_dom_md()
+            raise
         if METADATA not in names:
             # The file is being replaced, or it is gone. A listing that broke
             # off, which ioprocess does not tell, has no ids either. ENOENT of
@@ -137,6 +148,21 @@ class FileStorage(Storage):
                 errno.ENOENT, os.strerror(errno.ENOENT), self._path
             )
         return self.read_lines(self._path)
+
+    def _require_dom_md(self) -> None:
+        """
+        Raises DomainRefused if the directory of the domain is listed, and has
+        no dom_md any more.
+        """
+        # A hook imports this module, and few domains need that one.
+        from vdsm_backup.storage import incomplete
+
+        nothing = incomplete.NOTHING
+        error = incomplete.look(
+            self._io, self.sd_id, self.directory, nothing
+        )
+        if error:
+            raise error
 
     def read_lines(self, path: str) -> list[str]:
         """

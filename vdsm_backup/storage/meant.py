@@ -63,7 +63,14 @@ class Meant:
             return found, [f for f in failures if f.sd_id in mine]
         if self._named:
             found = [storage for storage in found if storage in self._named]
+        if found:
+            failures = [f for f in failures if self._may_be(f)]
         return found, failures
+
+    def _may_be(self, failure: Failure) -> bool:
+        """Whether a failure is in doubt where a domain was found."""
+        nameless = getattr(failure.error, "is_nameless", False)
+        return not nameless or self._is(failure.sd_id or "")
 
     def one(
         self,

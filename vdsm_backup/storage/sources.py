@@ -14,14 +14,14 @@ from __future__ import annotations
 
 import functools
 import os
-import stat
 from collections import namedtuple
 
 from vdsm_backup import errors
 from vdsm_backup.fileio import base as fileio
 from vdsm_backup.fileio import choose
 from vdsm_backup.host import devices, mounts
-from vdsm_backup.storage.file import DOM_MD, FileStorage, io_user
+from vdsm_backup.storage import incomplete
+from vdsm_backup.storage.file import FileStorage, io_user
 from vdsm_backup.text import is_uuid, printable
 from vdsm_backup.vm.links import mount_of
 
@@ -99,7 +99,7 @@ class Sources:
     The sources of a host with this configuration.
 
     passed_over: what scans have seen and not taken for a domain: {mount: names
-        of entries that are no UUID, or have no directory dom_md}.
+        of entries that are no UUID, or have nothing that a domain has}.
     no_sources: what cannot be scanned and hides no domain: {entry of a
         directory in which VDSM mounts, or device: what is wrong with it}. See
         docs/filesystems.md.
@@ -211,17 +211,17 @@ class Sources:
                 others.append(name)
                 continue
             directory = os.path.join(path, name)
+            error: errors.Error | None
             try:
-                st = io.lstat(os.path.join(directory, DOM_MD))
-            except (FileNotFoundError, NotADirectoryError):
-                others.append(name)
-                continue
+                dom_md = incomplete.dom_md(io, directory)
+                if dom_md == incomplete.DIRECTORY:
+                    found.append(self.file(name, directory, io))
+                    continue
+                error = incomplete.look(io, name, directory, dom_md)
             except OSError as e:
                 error = self._ours(directory, e)
+            if error:
                 failures.append(Failure(directory, error, sd_id=name))
-                continue
-            if stat.S_ISDIR(st.st_mode):
-                found.append(self.file(name, directory, io))
             else:
                 others.append(name)
         return found, failures

@@ -15,6 +15,7 @@ import stat
 from typing import TYPE_CHECKING, Any
 
 from vdsm_backup import errors
+from vdsm_backup.storage import incomplete
 from vdsm_backup.text import printable
 from vdsm_backup.verify.findings import Findings
 from vdsm_backup.verify.inspect_domain import DOM_MD, LEFTOVER
@@ -56,9 +57,7 @@ def check(
     if "images" not in seen.facts["entries"]:
         found.notes.append("it has no directory images")
     if DOM_MD not in seen.facts["entries"]:
-        found.problems.append(
-            errors.DomainRefused(sd_id, "its dom_md is gone")
-        )
+        found.problems.append(incomplete.gone(sd_id, directory))
         return found
     found.problems += _attribute_problems(sd_id, seen, directory)
     _check_access(sd_id, seen, areas, uid, gid, found)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
 from vdsm_backup.processes.jobs import telling
+from vdsm_backup.storage import incomplete
 from vdsm_backup.text import is_uuid, printable
 from vdsm_backup.verify import inspections, left_out
 from vdsm_backup.verify.findings import Findings
@@ -94,7 +95,8 @@ def _stray(
     path, sd_id = seen["stray"], seen["sd_id"]
     mount, name = os.path.split(path)
     if is_uuid(name):
-        problem = _of_uuid(seen)
+        kind, entries = seen["dom_md"], seen["entries"]
+        problem = incomplete.problem(name, path, kind, entries)
         if problem:
             yield Stray(name, path, Findings([problem]))
         return
@@ -114,16 +116,3 @@ def _stray(
     known = sd_id if is_uuid(sd_id) else None
     error = errors.DomainRefused(printable(sd_id), why)
     yield Stray(known, path, Findings([error]))
-
-
-def _of_uuid(seen: Mapping[str, Any]) -> errors.Error | None:
-    name = os.path.basename(seen["stray"])
-    if seen["dom_md"] == "link":
-        problem = "its dom_md is a symbolic link, which list, set and clear do"
-        return errors.ChangeWouldFail(name, f"{problem} not follow")
-    if seen["dom_md"] == "other":
-        return errors.DomainRefused(name, "its dom_md is no directory")
-    # VDSM leaves an empty directory when it formats a domain.
-    if seen["dom_md"] or not {"images", "master"} & set(seen["entries"]):
-        return None
-    return errors.DomainRefused(name, "its dom_md is gone")

@@ -1,4 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+import os
+import shutil
+
 import pytest
 
 from tests.support import commandline
@@ -153,6 +156,26 @@ def test_a_domain_that_cannot_be_found_is_refused(host):
     assert done.json["refusals"][0]["code"] == 995
     host.configure(on_unreadable="allow")
     assert host.json("check", "--operation", "run", MISSING).code == 0
+
+
+@pytest.mark.parametrize(
+    "lost, code, words",
+    [("dom_md", 9622, "its dom_md is gone"), ("metadata", 992, "is gone")],
+)
+def test_what_a_domain_has_lost_is_the_reason(
+    host, tmp_path, lost, code, words
+):
+    """And not that storage did not answer within the time it was waited."""
+    sd = host.domain(5)
+    dom_md = os.path.join(host.mount, sd, "dom_md")
+    if lost == "dom_md":
+        shutil.rmtree(dom_md)
+    else:
+        os.unlink(os.path.join(dom_md, "metadata"))
+    host.configure(io_timeout=4)
+    done = host.run("check", "--domxml", xml(host, tmp_path, sd))
+    assert done.code == 4
+    assert f"error {code}: " in done.out and words in done.out
 
 
 def test_a_name_of_no_domain_is_an_error(host):

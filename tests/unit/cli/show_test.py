@@ -52,7 +52,7 @@ def test_all_that_is_known(host):
     assert metadata.splitlines() == [f"    {line}" for line in lines]
     assert done.err == (
         "note: its files were copied since it was flagged; if it is the domain"
-        " from now on, and what it comes from is not used any more:"
+        " from now on, and what it comes from is gone or disconnected:"
         f" vdsm-backup-domain set {A} --accept-origin --reason TEXT\n"
     )
     assert done.code == 0

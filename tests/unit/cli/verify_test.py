@@ -141,10 +141,22 @@ def test_origin_is_a_note(host):
     assert row["ok"] is True
     assert row["notes"] == [
         "its files were copied since it was flagged; if it is the domain from"
-        " now on, and what it comes from is not used any more:"
+        " now on, and what it comes from is gone or disconnected:"
         f" vdsm-backup-domain set {A} --accept-origin --reason TEXT"
     ]
     assert "    note: its files were copied" in host.run("verify").out
+
+
+def test_origin_of_a_flag_that_was_cleared_is_no_note(host):
+    """What the note says to type would make it a backup domain again."""
+    host.domain(sd_id=A, BACKUP="False", BACKUP_ORIGIN="file:nfs,ino:1,at:x")
+    commands = [["list"], ["show", A], ["verify"], ["verify", A]]
+    for command in commands:
+        text = host.run(*command)
+        assert text.code == 0
+        assert "vdsm-backup-domain set" not in text.out + text.err
+    shown = host.json("show", A).json["domain"]
+    assert (shown["origin_match"], shown["notes"]) == ("copied", [])
 
 
 def test_replica_beside_its_origin(host):
