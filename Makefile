@@ -23,7 +23,7 @@ pages drawings picture: GOAL = pages
 
 .PHONY: check compiled coverage e2e e2e-shell soak vdsm-suite bench \
     bench-compare bench-page demo demo-shell lint man errors drawings picture \
-    tutorial runbooks pages setup install install-hooks install-ansible \
+    tutorial runbooks bridge pages setup install install-hooks install-ansible \
     install-engine uninstall dist rpm repo clean
 
 # Compiled modules are kept, also where the environment says not to: each
@@ -102,7 +102,7 @@ man: setup
 	$(PYTHON) contrib/make-man
 
 # All that is made of pages, but for docs/performance.md: `make bench-page`.
-pages: man errors drawings picture tutorial runbooks
+pages: man errors drawings picture tutorial runbooks bridge
 
 # The drawings of docs/architecture.md, which are committed, from docs/*.dot.
 drawings: setup
@@ -119,6 +119,10 @@ tutorial: setup
 # What commands say in docs/bad-night.md and other runbooks, typed anew.
 runbooks: setup
 	contrib/make-runbooks
+
+# What commands say in docs/bridge.md, with two engines that are stand-ins.
+bridge: setup
+	$(PYTHON) contrib/make-bridge
 
 # The catalogue of errors, which is committed: docs/errors.md.
 errors: setup

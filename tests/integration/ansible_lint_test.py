@@ -35,7 +35,7 @@ def join(examples):
     """Make one of the playbooks: ansible-lint starts Ansible for each."""
     playbooks = [x for x in examples.iterdir() if "hosts:" in x.read_text()]
     plays = [path.read_text().partition("---\n")[2] for path in playbooks]
-    assert len(plays) == 3 and all(plays)
+    assert len(plays) == 4 and all(plays)
     for path in playbooks:
         path.unlink()
     (examples / "joined.yml").write_text("---\n" + "".join(plays))

@@ -240,6 +240,7 @@ def test_files_of_the_plugin(packages):
 def test_files_of_the_bridge(packages):
     assert reading.files(packages[4]) == {
         "/usr/bin/vdsm-backup-domain-bridge": PROGRAM,
+        "/usr/share/man/man8/vdsm-backup-domain-bridge.8.gz": MANUAL,
         "/etc/vdsm-backup/bridge.conf": (*FILE[:2], "cn"),
         "/etc/vdsm-backup/bridge": ("drwx------", "root:root", ""),
         "/usr/lib/sysusers.d/vdsm-backup-bridge.conf": FILE,

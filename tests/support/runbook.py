@@ -31,7 +31,7 @@ _STEP = re.compile(
     r"(?ms)^<!-- happens: (?P<event>\w+) -->$"
     r"|^```console\n(?P<block>.*?)^```$"
 )
-_PROMPT = re.compile(r"(host[12])# (.*)")
+_PROMPT = re.compile(r"((?:host|engine)[12])# (.*)")
 
 
 def read(page):

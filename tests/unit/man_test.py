@@ -12,10 +12,13 @@ import pytest
 from tests import ROOT
 from tests.support.hooks.needs import needs_command
 from vdsm_backup import config, errors
+from vdsm_backup.bridge import command as bridge
+from vdsm_backup.bridge import settings
 from vdsm_backup.cli import commands, parser
 
 PAGES = os.path.join(ROOT, "contrib", "man")
 NAMES = ["vdsm-backup-domain.8", "vdsm-backup.conf.5"]
+NAMES += ["vdsm-backup-domain-bridge.8"]
 
 
 def read(name, directory=PAGES):
@@ -143,6 +146,35 @@ def test_the_page_of_the_file_has_all_options():
             rest = part.partition(f" {option} ")[2]
             told = rest.partition(" Default: ")[2]
             assert told.startswith(f"{default or 'empty'}."), option
+
+
+@needs_command("groff")
+def test_the_page_of_the_bridge_has_all_of_it():
+    text = shown(NAMES[2])
+    its = bridge.parser()
+    assert f" {bridge.PROGRAM} status What the service " in text
+    for action in its._actions:
+        if not action.option_strings:
+            continue
+        assert f" {', '.join(action.option_strings)} " in text
+        # Without its first letter, which begins a sentence.
+        assert (action.help % vars(action))[1:] in text
+    options = text.partition(" CONFIGURATION ")[2]
+    for section, defaults in settings.DEFAULTS.items():
+        part = options.partition(f"[{section}]")[2]
+        for option, default in defaults.items():
+            told = part.partition(f" {option} ")[2]
+            if default is None:
+                assert "It must be set." in told.partition("Default:")[0]
+            else:
+                told = told.partition(" Default: ")[2]
+                assert told.startswith(f"{default or 'empty'}."), option
+    codes = [c for c in errors.by_code() if 9680 <= c < 9700]
+    assert len(codes) > 10
+    for code in codes:
+        assert f" {code} " in text
+    for path in (settings.PATH, settings.SECRETS, "EXIT STATUS 0 "):
+        assert path in text
 
 
 def test_the_help_names_the_page():

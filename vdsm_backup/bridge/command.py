@@ -57,11 +57,11 @@ def run() -> NoReturn:
 
 def main(argv: list[str], environ: Mapping[str, str]) -> int:
     """Returns the exit code. An error is shown."""
-    args = _parser().parse_args(argv)
+    args = parser().parse_args(argv)
     if args.dry_run and not args.once:
-        _parser().error("--dry-run needs --once")
+        parser().error("--dry-run needs --once")
     if args.once and args.command:
-        _parser().error("--once is not for status")
+        parser().error("--once is not for status")
     try:
         settings = bridge_settings.load(args.config, environ)
         if args.command == "status":
@@ -72,39 +72,41 @@ def main(argv: list[str], environ: Mapping[str, str]) -> int:
         return _FAILED
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The manual page is made of it, too."""
+    made = argparse.ArgumentParser(
         PROGRAM,
         description="Keep the Backup boxes of an engine and the backup flags"
         " on storage in step:"
         " /usr/share/doc/vdsm-backup-domain/docs/bridge.md.",
         allow_abbrev=False,
     )
-    parser.add_argument(
+    made.add_argument(
         "command",
         nargs="?",
         choices=["status"],
+        metavar="status",
         help="show what the service has seen last, instead of running",
     )
-    parser.add_argument(
+    made.add_argument(
         "--config",
         metavar="FILE",
         default=bridge_settings.PATH,
         help="the configuration, instead of %(default)s",
     )
-    parser.add_argument(
+    made.add_argument(
         "--once", action="store_true", help="look once at all domains, and end"
     )
-    parser.add_argument(
+    made.add_argument(
         "--dry-run",
         action="store_true",
         help="with --once: change nothing, tell what would be done",
     )
-    parser.add_argument(
+    made.add_argument(
         "--json", action="store_true", help="print one JSON object"
     )
-    parser.add_argument("--version", action="version", version=__version__)
-    return parser
+    made.add_argument("--version", action="version", version=__version__)
+    return made
 
 
 def _show(found: dict[str, object], as_json: bool) -> int:

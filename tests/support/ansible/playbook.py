@@ -16,6 +16,9 @@ from tests import ROOT
 CONTRIB = os.path.join(ROOT, "contrib", "ansible")
 _VENV = os.path.join(ROOT, ".venv", "ansible")
 
+# With ovirt.ovirt, which is in no Ansible of its own.
+COLLECTIONS = os.path.join(ROOT, ".venv", "ansible-collections")
+
 # Only what a test says counts, and no terminal is there.
 ENVIRONMENT = {
     "HOME": "/root",

@@ -35,11 +35,14 @@ class RealHost(Closing):
             group=group,
             **options,
         )
-        words = [sys.executable, "-m", real_agent.__name__, self.host.config]
-        command = " ".join([*words, "--name engine1"])
         self.sanlock_env = sanlock.env if sanlock else {}
-        environ = {"PYTHONPATH": ROOT, **self.sanlock_env}
-        self.sshd = sshd.Sshd(command, environ)
+        self.sshd = self.let_in("engine1")
+
+    def let_in(self, name):
+        """An sshd that lets in the bridge of this name."""
+        words = [sys.executable, "-m", real_agent.__name__, self.host.config]
+        command = " ".join([*words, "--name", name])
+        return sshd.Sshd(command, {"PYTHONPATH": ROOT, **self.sanlock_env})
 
     def close(self):
         self.sshd.close()

@@ -88,13 +88,17 @@ class Machine(Closing):
     def run(self, *command, user=None, **options):
         """A command in it, as root or as (uid, gid): a CompletedProcess."""
         settings = {"capture_output": True, "text": True, **options}
+        return subprocess.run(self._inside(command, user), **settings)
+
+    def start(self, *command, **options):
+        """The same in the background: a Popen of the command itself."""
+        return subprocess.Popen(self._inside(command), **options)
+
+    def _inside(self, command, user=None):
         inside = ["chroot"]
         if user:
             inside += [f"--userspec={user[0]}:{user[1]}", "--groups="]
-        return subprocess.run(
-            [*self._ns.enter(), *inside, ROOT, *_ENVIRONMENT, *command],
-            **settings,
-        )
+        return [*self._ns.enter(), *inside, ROOT, *_ENVIRONMENT, *command]
 
     def sh(self, script, **options):
         """What a shell in it prints."""
