@@ -158,9 +158,7 @@ class FileStorage(Storage):
         from vdsm_backup.storage import incomplete
 
         nothing = incomplete.NOTHING
-        error = incomplete.look(
-            self._io, self.sd_id, self.directory, nothing
-        )
+        error = incomplete.look(self._io, self.sd_id, self.directory, nothing)
         if error:
             raise error
 

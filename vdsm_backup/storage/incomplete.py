@@ -82,9 +82,7 @@ def gone(sd_id: str, directory: str) -> errors.DomainRefused:
     return _refused(sd_id, directory, "its dom_md is gone")
 
 
-def _refused(
-    sd_id: str, directory: str, text: str
-) -> errors.DomainRefused:
+def _refused(sd_id: str, directory: str, text: str) -> errors.DomainRefused:
     error = errors.DomainRefused(sd_id, text)
     error.is_nameless = True
     error.way_out = [
