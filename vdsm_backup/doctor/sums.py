@@ -27,7 +27,7 @@ SUMS = {
         "855efb4bec071975ab48143b67c09b812ad93d926cfabde15752c90662b89901"
     ),
     "vdsmd": (
-        "400a965b0262e122e4675eea5e91b26dab0396d58f2d7e139ff17c07af2617b0"
+        "3c6a92a1c33bafdbd3bf0beee4ee717ab932d2f692bc8ea14bc3d099aa805113"
     ),
 }
 
