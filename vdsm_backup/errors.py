@@ -322,6 +322,8 @@ def hints_of_place(directory: str, reason: str) -> list[str]:
             "see what is mounted there, and mount it for writing: findmnt -T"
             f" {where}"
         ]
+    if "Not a directory" in reason or "File exists" in reason:
+        return [f"see what is there instead of a directory: namei -l {where}"]
     if "Permission denied" in reason:
         return [f"whoever runs this must be able to write: ls -ld {where}"]
     return []
@@ -1539,6 +1541,34 @@ class SanlockFailed(Caused):
         # Of a domain that is wrong sanlock says little, or what misleads.
         found = "; ".join(map(str, self.causes))
         return f"{found}; so {self.msg.format(self=self)}"
+
+
+class RunDirFailed(SanlockFailed):
+    """
+    What this host has to remember of a change cannot be kept.
+
+    Before this host joins the lockspace of a domain, or activates its LVs, it
+    puts that on record in the run directory ([sanlock] run_dir), so that the
+    next change can tidy up after a run that was killed. Where nothing can be
+    put there, nothing is changed. Most often the file system is full, of
+    blocks or of inodes, or read-only. The domain and sanlock are as they
+    should be.
+    """
+
+    code = 9613
+    verb_code = 978
+    takes = ("path", "reason")
+    msg = (
+        "This host cannot keep in {self.path} ([sanlock] run_dir) what it"
+        " needs for a change: {self.reason}"
+    )
+
+    def hint_lines(self) -> list[str]:
+        if self.said:
+            return []
+        return hints_of_place(self.path, self.reason) or [
+            f"see what is there: ls -la {self.path}"
+        ]
 
 
 class LeaseTimeout(Overridable):
