@@ -302,6 +302,10 @@ def doing(step: str) -> str:
     return _DOING.get(step, step)
 
 
+# How the reason of a HistoryFailed begins, where the record of a copy is there.
+DAMAGED_COPY = "damaged copy"
+
+
 def is_full(reason: str) -> bool:
     """Whether this is why a file could not be written."""
     return "No space left" in reason or "quota exceeded" in reason
@@ -1227,9 +1231,10 @@ class HistoryFailed(Error):
     Copies of metadata on this host cannot be kept or read.
 
     A copy of the old metadata is kept before each change; where it cannot be
-    kept nothing is changed. Make the history directory ([history] dir)
-    writable for the vdsm user, who must also be able to enter each directory
-    above it.
+    kept nothing is changed. The vdsm user must be able to write in the history
+    directory ([history] dir), and to enter each directory above it, which must
+    not be full or read-only. A damaged copy is one that a crash or an editor
+    has left: another one may help, of this host or of another.
     """
 
     code = 984
@@ -1238,11 +1243,25 @@ class HistoryFailed(Error):
     hints = ("make it writable for the vdsm user, or set [history] dir",)
 
     def hint_lines(self) -> list[str]:
-        if not self.said and is_full(self.reason):
-            # The directory of the domain may not be there yet.
-            above = self.path.rpartition("/")[0] or "/"
-            return [f"make space there, or set [history] dir: df -h {above}"]
-        return super().hint_lines()
+        if self.said or "Permission denied" in self.reason:
+            return super().hint_lines()
+        # What failed may not be there yet.
+        above, _, name = self.path.rpartition("/")
+        if self.reason.startswith(DAMAGED_COPY):
+            sd_id = above.rpartition("/")[2]
+            history = f"vdsm-backup-domain history {sd_id}"
+            restore = f"vdsm-backup-domain restore {sd_id}"
+            return [
+                f"other copies of this host: {history}",
+                f"put another one back: {restore} --from N",
+                f"or one of another host; there: {history} --export N"
+                f" >copy.json; here: {restore} --file copy.json",
+            ]
+        is_there = "directory" in self.reason or "exists" in self.reason
+        place = self.path if is_there else above or "/"
+        return hints_of_place(place, self.reason) or [
+            f"see what is there: ls -la {place}"
+        ]
 
 
 class HistoryNotFound(Error):
@@ -1771,8 +1790,10 @@ class PermitFailed(Error):
         directory = self.path
         if directory.endswith(".json"):
             directory = directory.rpartition("/")[0]
-        if is_full(self.reason):
-            return [f"make space there: df -h {directory}; df -i {directory}"]
+        if "Permission denied" not in self.reason:
+            of_place = hints_of_place(directory, self.reason)
+            if of_place:
+                return of_place
         return [
             "the directory must be root's, and nobody else may write there:"
             f" ls -ld {directory}"
@@ -1812,6 +1833,11 @@ class BridgeState(Error):
     code = 9680
     takes = ("path", "reason")
     msg = "The state of the bridge cannot be used: {self.path}: {self.reason}"
+
+    def hint_lines(self) -> list[str]:
+        if self.said:
+            return []
+        return hints_of_place(self.path.rpartition("/")[0], self.reason)
 
 
 class BridgeRuns(Error):

@@ -65,6 +65,33 @@ def test_run_dir(leased, ns, spoil, reason, hint):
     assert hint.format(leased.run_dir) in checked.out
 
 
+@pytest.mark.parametrize("spoil, reason, hint", HOW)
+def test_history(leased, ns, spoil, reason, hint):
+    leased.domain(sd_id=A)
+    before = leased.bytes(A)
+    os.makedirs(leased.history, exist_ok=True)
+    spoil(ns, leased.history)
+    done = leased.process("set", A, *WHY, inside=ns.enter())
+    assert f"cannot be kept or read in {leased.history}" in done.err
+    assert reason in done.err
+    assert f": {hint.format(leased.history)}\n" in done.err
+    assert "make it writable for the vdsm user" not in done.err
+    assert leased.bytes(A) == before
+    checked = leased.process("doctor", inside=ns.enter())
+    (line,) = [s for s in checked.out.splitlines() if " room: " in s]
+    assert line.startswith("bad ") and leased.history in line
+
+
+def test_history_that_is_a_file(leased):
+    leased.domain(sd_id=A)
+    with open(leased.history, "w"):
+        pass
+    done = leased.process("set", A, *WHY)
+    assert f"in {leased.history}: File exists\n" in done.err
+    assert f"of a directory: namei -l {leased.history}\n" in done.err
+    assert "make it writable" not in done.err
+
+
 def test_doctor_where_there_is_room(leased):
     done = leased.process("doctor")
     assert "ok       room: there is some in " in done.out
