@@ -318,6 +318,10 @@ def doing(step: str) -> str:
     return _DOING.get(step, step)
 
 
+# How the reason of a HistoryFailed begins, where the record of a copy is there.
+DAMAGED_COPY = "damaged copy"
+
+
 def is_full(reason: str) -> bool:
     """Whether this is why a file could not be written."""
     return "No space left" in reason or "quota exceeded" in reason
@@ -338,6 +342,8 @@ def hints_of_place(directory: str, reason: str) -> list[str]:
             "see what is mounted there, and mount it for writing: findmnt -T"
             f" {where}"
         ]
+    if "Not a directory" in reason or "File exists" in reason:
+        return [f"see what is there instead of a directory: namei -l {where}"]
     if "Permission denied" in reason:
         return [f"whoever runs this must be able to write: ls -ld {where}"]
     return []
@@ -1247,9 +1253,10 @@ class HistoryFailed(Error):
     Copies of metadata on this host cannot be kept or read.
 
     A copy of the old metadata is kept before each change; where it cannot be
-    kept nothing is changed. Make the history directory ([history] dir)
-    writable for the vdsm user, who must also be able to enter each directory
-    above it.
+    kept nothing is changed. The vdsm user must be able to write in the history
+    directory ([history] dir), and to enter each directory above it, which must
+    not be full or read-only. A damaged copy is one that a crash or an editor
+    has left: another one may help, of this host or of another.
     """
 
     code = 984
@@ -1258,11 +1265,25 @@ class HistoryFailed(Error):
     hints = ("make it writable for the vdsm user, or set [history] dir",)
 
     def hint_lines(self) -> list[str]:
-        if not self.said and is_full(self.reason):
-            # The directory of the domain may not be there yet.
-            above = self.path.rpartition("/")[0] or "/"
-            return [f"make space there, or set [history] dir: df -h {above}"]
-        return super().hint_lines()
+        if self.said or "Permission denied" in self.reason:
+            return super().hint_lines()
+        # What failed may not be there yet.
+        above, _, name = self.path.rpartition("/")
+        if self.reason.startswith(DAMAGED_COPY):
+            sd_id = above.rpartition("/")[2]
+            history = f"vdsm-backup-domain history {sd_id}"
+            restore = f"vdsm-backup-domain restore {sd_id}"
+            return [
+                f"other copies of this host: {history}",
+                f"put another one back: {restore} --from N",
+                f"or one of another host; there: {history} --export N"
+                f" >copy.json; here: {restore} --file copy.json",
+            ]
+        is_there = "directory" in self.reason or "exists" in self.reason
+        place = self.path if is_there else above or "/"
+        return hints_of_place(place, self.reason) or [
+            f"see what is there: ls -la {place}"
+        ]
 
 
 class HistoryNotFound(Error):
@@ -1563,6 +1584,34 @@ class SanlockFailed(Caused):
         return f"{found}; so {self.msg.format(self=self)}"
 
 
+class RunDirFailed(SanlockFailed):
+    """
+    What this host has to remember of a change cannot be kept.
+
+    Before this host joins the lockspace of a domain, or activates its LVs, it
+    puts that on record in the run directory ([sanlock] run_dir), so that the
+    next change can tidy up after a run that was killed. Where nothing can be
+    put there, nothing is changed. Most often the file system is full, of
+    blocks or of inodes, or read-only. The domain and sanlock are as they
+    should be.
+    """
+
+    code = 9613
+    verb_code = 978
+    takes = ("path", "reason")
+    msg = (
+        "This host cannot keep in {self.path} ([sanlock] run_dir) what it"
+        " needs for a change: {self.reason}"
+    )
+
+    def hint_lines(self) -> list[str]:
+        if self.said:
+            return []
+        return hints_of_place(self.path, self.reason) or [
+            f"see what is there: ls -la {self.path}"
+        ]
+
+
 class LeaseTimeout(Overridable):
     """
     The lease was not taken within the timeout; nothing was touched.
@@ -1763,8 +1812,10 @@ class PermitFailed(Error):
         directory = self.path
         if directory.endswith(".json"):
             directory = directory.rpartition("/")[0]
-        if is_full(self.reason):
-            return [f"make space there: df -h {directory}; df -i {directory}"]
+        if "Permission denied" not in self.reason:
+            of_place = hints_of_place(directory, self.reason)
+            if of_place:
+                return of_place
         return [
             "the directory must be root's, and nobody else may write there:"
             f" ls -ld {directory}"
@@ -1804,6 +1855,11 @@ class BridgeState(Error):
     code = 9680
     takes = ("path", "reason")
     msg = "The state of the bridge cannot be used: {self.path}: {self.reason}"
+
+    def hint_lines(self) -> list[str]:
+        if self.said:
+            return []
+        return hints_of_place(self.path.rpartition("/")[0], self.reason)
 
 
 class BridgeRuns(Error):

@@ -189,7 +189,7 @@ class History:
         except OSError as e:
             raise _failed(path, e)
         except ValueError as e:
-            raise errors.HistoryFailed(path, f"damaged copy: {e}")
+            raise errors.HistoryFailed(path, f"{errors.DAMAGED_COPY}: {e}")
 
     def _write(self, directory: str, copy: Copy) -> Copy:
         """Returns it with the number that it has got."""

@@ -27,6 +27,7 @@ from vdsm_backup.doctor import (
     libvirt,
     lvm_io,
     permits,
+    room,
     running,
     settings,
     stacked,
@@ -78,7 +79,9 @@ class Checkup:
         user = (options.uid, options.gid) if options else _VDSM
         package = self._of_host(user)
         if options is None or not self._became_user(options):
-            text = "guard, permits, tools, the plugin that runs, libvirt,"
+            text = (
+                "guard, permits, room, tools, the plugin that runs, libvirt,"
+            )
             text += " killed runs, domains and VMs were not looked at"
             hint = "mend what is said of configuration and user first"
             rest = checks.Finding("the rest", checks.UNKNOWN, text, hint)
@@ -128,6 +131,7 @@ class Checkup:
         self._check("configuration", settings.configuration, self._path)
         self._check("guard", settings.guard, options)
         self._check("permits", permits.check, options.permits)
+        self._check("room", room.check, options)
         name = "plugin"
         self._check(name, running.plugin, options, package.directory)
         last = self.findings[-1]

@@ -38,6 +38,9 @@ def explaining(
     """
     try:
         yield
+    except errors.RunDirFailed:
+        # It is not of the domain.
+        raise
     except (errors.SanlockFailed, errors.WriteFailed) as e:
         e.causes = _causes(storage, options, slow)
         if isinstance(e, errors.WriteFailed) and storage.kind == "file":

@@ -240,6 +240,8 @@ class HostWorld:
         with contextlib.ExitStack() as stack:
             try:
                 held = stack.enter_context(client.take(request, self.progress))
+            except errors.RunDirFailed:
+                raise
             except errors.SanlockFailed as e:
                 reason = (
                     f"{e.reason}; a domain of TYPE={_LOCAL} has no lockspace,"

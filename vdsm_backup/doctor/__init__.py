@@ -11,6 +11,7 @@ Whether this host is really protected. Reads only.
     launcher.py         how systemd starts VDSM
     settings.py         the configuration, and what it lifts
     permits.py          which VMs have a permit
+    room.py             whether a change finds room on this host
     tools.py            ioprocess, lvm and its devices, sudo
     lvm_io.py           how lvm reads devices
     running.py          VDSM with the plugin, sanlock; VMs that break the rule

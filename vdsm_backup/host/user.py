@@ -31,7 +31,7 @@ def make_directories(options: Config) -> None:
     nothing unless we are root: the code that uses a missing directory reports
     it.
 
-    Raises HistoryFailed, or ConfigInvalid for the run directory.
+    Raises HistoryFailed, or RunDirFailed.
     """
     if os.getuid() != 0:
         return
@@ -45,20 +45,19 @@ def make_directories(options: Config) -> None:
             directories.open_to_all(_VAR_LIB)
         directories.make(path, 0o700, (options.uid, options.gid))
     except OSError as e:
-        raise errors.HistoryFailed(path, e.strerror)
+        raise errors.HistoryFailed(path, directories.why(e, path))
 
 
 def make_run_dir(options: Config) -> None:
     """
     Create the run directory, which has what this host remembers until it
-    boots. Call it as root. Raises ConfigInvalid.
+    boots. Call it as root. Raises RunDirFailed.
     """
     try:
         owner = options.uid, options.gid
         directories.make(options.run_dir, 0o755, owner)
     except OSError as e:
-        reason = f"{e.filename}: {e.strerror}"
-        raise options.invalid("sanlock", "run_dir", reason)
+        raise errors.RunDirFailed(options.run_dir, e.strerror or str(e))
 
 
 def become_user(options: Config) -> None:

@@ -193,7 +193,7 @@ class Tidying(_RecordedLvs):
 
         Does nothing while another run has the lock: that run does it.
 
-        Raises SanlockFailed if run_dir cannot be used.
+        Raises RunDirFailed.
         """
         with contextlib.closing(self._record):
             self._record.open()

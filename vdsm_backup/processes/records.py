@@ -44,7 +44,7 @@ class Record:
 
     name: of the two files in run_dir, without their suffixes.
 
-    Methods raise SanlockFailed if run_dir cannot be used.
+    Methods raise RunDirFailed if run_dir cannot be used.
     """
 
     def __init__(self, run_dir: str, name: str) -> None:
@@ -178,9 +178,8 @@ class Record:
         try:
             yield
         except OSError as e:
-            action = f"use [sanlock] run_dir {self._dir}"
             reason = directories.why(e, self._lock_path)
-            raise errors.SanlockFailed(action, reason)
+            raise errors.RunDirFailed(self._dir, reason)
 
 
 def _has_open(pid: int, file: os.stat_result) -> bool:

@@ -127,6 +127,16 @@ def test_damaged_copy(changed):
     (note,) = changed.json("history", A).json["notes"]
     assert "000001.json" in note
     assert changed.json("history", A, "--show", "1").error == 984
+    again = f"vdsm-backup-domain restore {A}"
+    for args in (
+        ["history", A, "--show", "1"],
+        ["history", A, "--export", "1"],
+        ["restore", A, "--from", "1"],
+    ):
+        done = changed.run(*args)
+        assert f"put another one back: {again} --from N\n" in done.err
+        assert f"here: {again} --file copy.json\n" in done.err
+        assert "writable" not in done.err
 
 
 def test_invalid_flag_is_unknown(host):

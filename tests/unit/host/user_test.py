@@ -53,9 +53,11 @@ def test_directory_that_is_there_is_left_as_it_is(options):
 def test_something_else_is_there(options):
     os.makedirs(os.path.dirname(options.run_dir))
     open(options.run_dir, "w").close()
-    with pytest.raises(errors.ConfigInvalid, match="run_dir") as e:
+    with pytest.raises(errors.RunDirFailed, match="File exists") as e:
         make_directories(options)
-    assert e.value.path == options.path
+    assert e.value.path == options.run_dir
+    (hint,) = e.value.hint_lines()
+    assert hint.endswith(f": namei -l {options.run_dir}")
 
 
 @needs_other_user

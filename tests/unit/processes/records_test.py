@@ -89,9 +89,9 @@ def test_record_that_is_damaged(run_dir, content):
 def test_run_dir_that_cannot_be_used(run_dir, call):
     with open(run_dir, "w"):
         pass
-    with pytest.raises(errors.SanlockFailed) as e:
+    with pytest.raises(errors.RunDirFailed) as e:
         getattr(Record(run_dir, SD), call)(*[JOIN] * (call == "write"))
-    assert e.value.action == f"use [sanlock] run_dir {run_dir}"
+    assert e.value.path == run_dir
 
 
 def test_close_releases_the_lock(run_dir):

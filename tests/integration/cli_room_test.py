@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Directories of this host in which nothing can be written: it is told which one,
+why, and what to look at; and doctor knows it before a change fails.
+"""
+
+import os
+
+import pytest
+
+from tests.support.clifixtures import WHY, A
+from tests.support.hooks.needs import needs_sanlock, slow_to_join
+from tests.support.processes import namespace
+
+pytest_plugins = [
+    "tests.support.clifixtures",
+    "tests.support.lease.leasedhost",
+]
+pytestmark = [slow_to_join, needs_sanlock, namespace.needs_namespace]
+
+
+@pytest.fixture
+def ns():
+    with namespace.Namespace() as ns:
+        yield ns
+
+
+def full(ns, path):
+    ns.run("mount", "-t", "tmpfs", "-o", "size=4k,mode=777", "tmpfs", path)
+    ns.run("sh", "-c", f"! head -c 8192 /dev/zero 2>&- >{path}/all")
+
+
+def without_inodes(ns, path):
+    ns.run("mount", "-t", "tmpfs", "-o", "nr_inodes=1,mode=777", "-", path)
+
+
+def read_only(ns, path):
+    ns.run("mount", "-t", "tmpfs", "-o", "ro,mode=777", "tmpfs", path)
+
+
+HOW = [
+    (full, "No space left on device", "df -h {0}; df -i {0}"),
+    (without_inodes, "No space left on device", "df -h {0}; df -i {0}"),
+    (read_only, "Read-only file system", "findmnt -T {0}"),
+]
+
+
+@pytest.mark.parametrize("spoil, reason, hint", HOW)
+def test_run_dir(leased, ns, spoil, reason, hint):
+    """sanlock has no part in it."""
+    leased.domain(sd_id=A)
+    before = leased.bytes(A)
+    os.makedirs(leased.run_dir, exist_ok=True)
+    spoil(ns, leased.run_dir)
+    done = leased.process("set", A, *WHY, inside=ns.enter())
+    assert f"error 9613: This host cannot keep in {leased.run_dir}" in done.err
+    assert reason in done.err
+    assert f": {hint.format(leased.run_dir)}\n" in done.err
+    assert "systemctl" not in done.err
+    assert leased.bytes(A) == before
+    checked = leased.process("doctor", inside=ns.enter())
+    (line,) = [s for s in checked.out.splitlines() if " room: " in s]
+    assert line.startswith("bad ") and leased.run_dir in line
+    assert reason in line
+    assert hint.format(leased.run_dir) in checked.out
+
+
+@pytest.mark.parametrize("spoil, reason, hint", HOW)
+def test_history(leased, ns, spoil, reason, hint):
+    leased.domain(sd_id=A)
+    before = leased.bytes(A)
+    os.makedirs(leased.history, exist_ok=True)
+    spoil(ns, leased.history)
+    done = leased.process("set", A, *WHY, inside=ns.enter())
+    assert f"cannot be kept or read in {leased.history}" in done.err
+    assert reason in done.err
+    assert f": {hint.format(leased.history)}\n" in done.err
+    assert "make it writable for the vdsm user" not in done.err
+    assert leased.bytes(A) == before
+    checked = leased.process("doctor", inside=ns.enter())
+    (line,) = [s for s in checked.out.splitlines() if " room: " in s]
+    assert line.startswith("bad ") and leased.history in line
+
+
+def test_history_that_is_a_file(leased):
+    leased.domain(sd_id=A)
+    with open(leased.history, "w"):
+        pass
+    done = leased.process("set", A, *WHY)
+    assert f"in {leased.history}: File exists\n" in done.err
+    assert f"of a directory: namei -l {leased.history}\n" in done.err
+    assert "make it writable" not in done.err
+
+
+def test_doctor_where_there_is_room(leased):
+    done = leased.process("doctor")
+    assert "ok       room: there is some in " in done.out
