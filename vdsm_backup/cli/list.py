@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 
+from vdsm_backup import errors
 from vdsm_backup.cli import completion, copies, layout, objects, output
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.cli.survey import Survey, domain_of
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Iterator
 
-    from vdsm_backup import errors
     from vdsm_backup.cli.output import UI
     from vdsm_backup.cli.schema import DomainObject
     from vdsm_backup.cli.survey import Answer
@@ -215,6 +215,8 @@ def _details(entry: _Entry) -> list[str]:
         if domain["id"] is None:
             texts.append(printable(domain["place"]))
         texts.append(output.error_line(error))
+        if isinstance(error, errors.MetadataUnreadable) and error.is_closed:
+            texts += [f"hint: {hint}" for hint in error.hint_lines()]
     if domain["seal"] == "missing" and not error:
         texts.append("note: the metadata has no checksum (_SHA_CKSUM)")
     texts += [f"note: {layout.harmless(note)}" for note in domain["notes"]]
