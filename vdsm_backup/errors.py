@@ -850,9 +850,12 @@ class FlagLost(Error):
         " this host at {self.time} (copy {self.number} in the history)"
     )
     hints = (
-        "set it again, and clear it then if it is to have none:"
+        "{self.when}set it again, and clear it then if it is to have none:"
         " vdsm-backup-domain set {self.domain} --reason TEXT",
     )
+
+    #: Before the next step, if it cannot be taken now: when it can.
+    when: str = ""
 
 
 class ChangeWouldFail(Error):
