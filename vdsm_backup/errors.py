@@ -450,12 +450,14 @@ class DomainUncertain(Error):
 
     #: The command that was given, with the UUID, if it is to change a domain.
     command: str = ""
+    #: What to do where storage is closed to us.
+    opening: Sequence[str] = ()
 
     def hint_lines(self) -> list[str]:
         lines = super().hint_lines()
         if self.command:
             lines.append(f"if it is the one that you mean: {self.command}")
-        return lines
+        return [*lines, *self.opening]
 
 
 class DomainUnseen(Error):
@@ -471,6 +473,12 @@ class DomainUnseen(Error):
     takes = ("domain", "unread")
     msg = 'No domain "{self.domain}" was found. {self.unread}'
     hints = ("see what this host can see: vdsm-backup-domain list",)
+
+    #: What to do where storage is closed to us.
+    opening: Sequence[str] = ()
+
+    def hint_lines(self) -> list[str]:
+        return [*self.opening, *super().hint_lines()]
 
 
 class UnsupportedVersion(Error):
@@ -553,15 +561,24 @@ class MetadataUnreadable(Unreadable):
 
     code = 961
     takes = ("domain", "reason")
-    msg = (
-        "Cannot read the metadata of storage domain {self.domain}:"
-        " {self.reason}"
-    )
+    msg = "Cannot read the metadata of {self.where}: {self.reason}"
     brief = "{self.reason}"
     hints = ("check the storage connection",)
 
+    @property
+    def where(self) -> str:
+        """A domain, or where domains may be: a mount, or the devices."""
+        if self.domain.startswith("/"):
+            return f"storage domains at {self.domain}"
+        return f"storage domain {self.domain}"
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the storage is there, and closed to the user who reads."""
+        return not self.said and "Permission denied" in self.reason
+
     def hint_lines(self) -> list[str]:
-        if not self.said and "Permission denied" in self.reason:
+        if self.is_closed:
             return [
                 "on the server: chown 36:36, mode 0755 of directories, 0644 of"
                 " metadata, 0660 of ids and leases; and export it for writing"
@@ -881,9 +898,12 @@ class FlagLost(Error):
         " this host at {self.time} (copy {self.number} in the history)"
     )
     hints = (
-        "set it again, and clear it then if it is to have none:"
+        "{self.when}set it again, and clear it then if it is to have none:"
         " vdsm-backup-domain set {self.domain} --reason TEXT",
     )
+
+    #: Before the next step, if it cannot be taken now: when it can.
+    when: str = ""
 
 
 class ChangeWouldFail(Error):

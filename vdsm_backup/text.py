@@ -60,6 +60,18 @@ def listed(texts: Iterable[str], most: int = _NAMED) -> str:
     return f"{shown} and {left} more" if left > 0 else shown
 
 
+def os_reason(error: Exception) -> str:
+    """
+    Why a call of the system has failed, and of which file, without Python's
+    "[Errno 13]". Of another exception its text.
+    """
+    words = getattr(error, "strerror", None)
+    if not words:
+        return str(error)
+    name = getattr(error, "filename", None)
+    return f"{name}: {words}" if isinstance(name, str) else str(words)
+
+
 def printable(text: str) -> str:
     """
     Text from storage or from another program, made harmless for a terminal:

@@ -101,6 +101,19 @@ def test_no_root(night, admin):
     night.types(f"vdsm-backup-domain check {A}", user=NOBODY)
 
 
+def test_an_export_that_is_closed(night, admin):
+    """The server lets only its own root in, and not user vdsm."""
+    admin.domain(sd_id=A, name="backups-nfs")
+    os.chown(admin.mount, 0, 0)
+    os.chmod(admin.mount, 0o700)
+    night.types("vdsm-backup-domain list")
+    night.types("vdsm-backup-domain show backups-nfs")
+    night.follows("see what this host can see")
+    night.types(f"vdsm-backup-domain show --path {admin.mount}")
+    night.types(f"vdsm-backup-domain verify {A}")
+    night.types("vdsm-backup-domain metrics >/dev/null")
+
+
 def test_several_at_one_place(night, admin):
     """The mount is named, and has two domains."""
     admin.domain(sd_id=A, name="backups-nfs")

@@ -7,6 +7,7 @@ of ours: a child process imports what it is started as.
 """
 
 import ast
+import builtins
 import contextlib
 import os
 import re
@@ -312,3 +313,37 @@ def test_an_import_of_a_package_is_seen(text):
 def test_a_relative_import_would_hide_the_door():
     with pytest.raises(AssertionError):
         forbidden("lease.client", "from .storage import file")
+
+
+def of_the_system(handler):
+    """Whether a handler names an exception that may be an OSError."""
+    kinds = [
+        getattr(builtins, getattr(node, "id", ""), None)
+        for node in ast.walk(handler.type or ast.Pass())
+    ]
+    return any(isinstance(k, type) and issubclass(k, OSError) for k in kinds)
+
+
+def whole_texts(node, name):
+    """The nodes that make a text of the whole exception of this name."""
+    if "strerror" in ast.dump(node) and isinstance(node, ast.BoolOp):
+        # A reason that has no words.
+        return
+    called = getattr(getattr(node, "func", None), "id", "")
+    if isinstance(node, ast.FormattedValue) or called == "str":
+        value = node.value if not called else node.args[0]
+        if getattr(value, "id", "") == name:
+            yield node
+    for child in ast.iter_child_nodes(node):
+        yield from whole_texts(child, name)
+
+
+def test_no_text_has_the_number_of_an_error_of_the_system():
+    """Python's "[Errno 13]" helps nobody: see os_reason() in text.py."""
+    found = []
+    for path in MODULES.values():
+        for node in ast.walk(ast.parse(read(path))):
+            if isinstance(node, ast.ExceptHandler) and of_the_system(node):
+                texts = whole_texts(node, node.name)
+                found += [f"{path}:{text.lineno}" for text in texts]
+    assert found == []

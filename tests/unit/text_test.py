@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+import errno
+import os
 import re
 
 import pytest
@@ -76,3 +78,12 @@ def test_a_long_list():
     # Each once.
     assert text.listed("abcdaab", 4) == "a, b, c, d"
     assert text.listed("abcde", 3) == "a, b, c and 2 more"
+
+
+def test_why_a_call_of_the_system_failed():
+    """Without the "[Errno 13]" of Python."""
+    for code in (errno.EACCES, errno.ENOSPC):
+        words = os.strerror(code)
+        assert text.os_reason(OSError(code, words)) == words
+        assert text.os_reason(OSError(code, words, "/x")) == f"/x: {words}"
+    assert text.os_reason(ValueError("null byte")) == "null byte"

@@ -194,6 +194,8 @@ def _domains(
         name = f"domain {verified.sd_id}"
         if not verified.sd_id:
             name = f"storage {printable(verified.place or '')}"
+        elif verified.is_twin:
+            name += f" in {printable(verified.place or '')}"
         for error in verified.problems:
             unread = verification.is_unreadable(error)
             state = checks.UNKNOWN if unread else checks.BAD

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 
+from vdsm_backup import errors
 from vdsm_backup.cli import completion, copies, layout, objects, output
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.cli.survey import Survey, domain_of
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Iterator
 
-    from vdsm_backup import errors
     from vdsm_backup.cli.output import UI
     from vdsm_backup.cli.schema import DomainObject
     from vdsm_backup.cli.survey import Answer
@@ -89,16 +89,18 @@ def _notes(sources: Sources) -> list[str]:
     ]
 
 
-class _Entry(namedtuple("_Entry", "domain error")):
+class _Entry(namedtuple("_Entry", "domain error is_twin")):
     """
     A line of the list.
 
     error: the one that the domain has as its "error".
+    is_twin: whether the UUID is known in another place, too.
     """
 
     __slots__ = ()
     domain: DomainObject
     error: errors.Error | None
+    is_twin: bool
 
 
 class _Listing:
@@ -118,18 +120,19 @@ class _Listing:
 
     def add(self, answers: Iterable[Answer]) -> list[_Entry]:
         """The entries for these answers, sorted."""
-        entries = [
-            _Entry(domain_of(answer), answer.error) for answer in answers
-        ]
-        self.partly |= any(entry.error for entry in entries)
-        for domain, _ in entries:
+        found = [(domain_of(answer), answer.error) for answer in answers]
+        self.partly |= any(error for _, error in found)
+        for domain, _ in found:
             places = self._places.setdefault(domain["id"], [])
             places.append(domain["place"])
             if domain["id"]:
                 known = self.names.get(domain["id"], "")
                 self.names[domain["id"]] = domain["name"] or known
-        for domain, _ in entries:
-            domain["notes"] += self._twins(domain)
+        entries = []
+        for domain, error in found:
+            twins = self._twins(domain)
+            domain["notes"] += twins
+            entries.append(_Entry(domain, error, bool(twins)))
         if self.flagged:
             # What cannot be read may be flagged.
             entries = [e for e in entries if e.domain["flag"] is not False]
@@ -206,15 +209,17 @@ def _pool(pool: str | None) -> str:
 
 def _details(entry: _Entry) -> list[str]:
     """The lines under the row of an entry."""
-    domain, error = entry
+    domain, error, is_twin = entry
     texts = []
+    if is_twin or (error and domain["id"] is None):
+        texts.append(printable(domain["place"]))
     if domain["flag"]:
         texts.append(objects.since(domain))
         texts.append(objects.reason(domain))
     if error:
-        if domain["id"] is None:
-            texts.append(printable(domain["place"]))
         texts.append(output.error_line(error))
+        if isinstance(error, errors.MetadataUnreadable) and error.is_closed:
+            texts += [f"hint: {hint}" for hint in error.hint_lines()]
     if domain["seal"] == "missing" and not error:
         texts.append("note: the metadata has no checksum (_SHA_CKSUM)")
     texts += [f"note: {layout.harmless(note)}" for note in domain["notes"]]

@@ -120,7 +120,8 @@ def _why_unread(answer: Answer) -> str:
     domain = domain_of(answer)
     if domain["flag"] is not None or not domain["error"]:
         return ""
-    return f"{printable(domain['place'])}: {domain['error']['message']}"
+    place, message = printable(domain["place"]), domain["error"]["message"]
+    return message if place in message else f"{place}: {message}"
 
 
 def _unknown(findings: Iterable[checks.Finding]) -> list[str]:

@@ -63,6 +63,7 @@ class Verified:
     place: None if the domain was not found.
     unseen: what of the domain could not be looked at, for people.
     looked_at: what of the domain was looked at, as nouns.
+    is_twin: whether the UUID is in another place, too.
     """
 
     sd_id: str | None
@@ -72,6 +73,7 @@ class Verified:
     notes: list[str] = field(default_factory=list)
     looked_at: list[str] = field(default_factory=list)
     unseen: list[str] = field(default_factory=list)
+    is_twin: bool = False
 
     @property
     def state(self) -> str:
@@ -239,4 +241,10 @@ def _add_twins(
             same = [storage for storage in storages if storage.sd_id == sd_id]
             if len(same) == len(places[sd_id]):
                 error = ambiguous(sd_id, same)
-            verified.problems.append(error)
+            verified.is_twin = True
+            for problem in verified.problems:
+                if isinstance(problem, errors.FlagLost):
+                    # Until then each change is refused.
+                    problem.when = "when it is in one place only, "
+            # It keeps what the others say to do from being done.
+            verified.problems.insert(0, error)

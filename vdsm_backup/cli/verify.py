@@ -185,6 +185,8 @@ def _text(verified: Verified) -> list[str]:
     first = f"{subject}: {verified.outcome}"
     if sd_id and name and name != sd_id:
         first += f", {printable(name)}"
+    if verified.is_twin and verified.place:
+        first += f", in {printable(verified.place)}"
     texts = []
     for problem in verified.problems:
         texts.append(output.error_line(problem))

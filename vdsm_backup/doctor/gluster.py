@@ -16,7 +16,7 @@ from vdsm_backup.doctor import checks
 from vdsm_backup.fileio import base as fileio
 from vdsm_backup.fileio import choose
 from vdsm_backup.host import filesystems
-from vdsm_backup.text import printable
+from vdsm_backup.text import os_reason, printable
 from vdsm_backup.vm.links import mount_of
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def _finding(mount: Mount, options: Config) -> checks.Finding:
         ) as io:
             translators = io.listdir(active)
     except (OSError, fileio.Timeout, fileio.Closed) as e:
-        text = f"its options cannot be seen: {printable(str(e))}"
+        text = f"its options cannot be seen: {printable(os_reason(e))}"
         hint = "/usr/share/doc/vdsm-backup-domain/docs/filesystems.md, Gluster"
         return checks.Finding(name, checks.UNKNOWN, text, hint)
     caches = filesystems.to_switch_off(translators)

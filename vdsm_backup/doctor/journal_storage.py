@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from vdsm_backup.doctor.checks import AS_ROOT, NOTE, OK, UNKNOWN, Finding
 from vdsm_backup.host import journal
+from vdsm_backup.text import os_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +46,7 @@ def check(path: str = journal.SOCKET, root: str = "/") -> Iterator[Finding]:
         kept = os.path.join(root, "var/log/journal", machine, _FILE)
         is_volatile, is_kept = _exists(volatile), _exists(kept)
     except (OSError, ValueError) as e:
-        text = f"whether it is kept is not known: {e}"
+        text = f"whether it is kept is not known: {os_reason(e)}"
         yield Finding(_NAME, UNKNOWN, text, AS_ROOT)
         return
     if is_volatile:

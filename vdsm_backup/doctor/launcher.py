@@ -29,7 +29,7 @@ from vdsm_backup.doctor.checks import (
     Finding,
 )
 from vdsm_backup.host import vdsm_running
-from vdsm_backup.text import printable
+from vdsm_backup.text import os_reason, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -67,7 +67,7 @@ def check(root: str = "/") -> Iterator[Finding]:
     try:
         unit = _read(root)
     except OSError as e:
-        text = f"what starts VDSM cannot be seen: {printable(str(e))}"
+        text = f"what starts VDSM cannot be seen: {printable(os_reason(e))}"
         yield Finding("launcher", UNKNOWN, text, AS_ROOT)
         return
     if unit is None:

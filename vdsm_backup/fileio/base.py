@@ -74,6 +74,20 @@ _WORDS = {
 }
 
 
+def why(error: Exception, known: str = "") -> str:
+    """
+    Why a call of a FileIO has failed, and on which path, unless that is the
+    one that is known already.
+    """
+    if not isinstance(error, OSError):
+        return str(error)
+    reason = f"{error.strerror}"
+    if isinstance(error, PermissionError):
+        # What is closed to us may be open to others.
+        reason += f" for user {os.geteuid()}"
+    return reason if error.filename == known else f"{error.filename}: {reason}"
+
+
 class FileIO:
     """
     The file I/O of one mount. All calls raise OSError, Timeout and Closed as

@@ -125,11 +125,11 @@ def read(directory: str, vm_id: str) -> Permit | None:
         return _parse(data, vm_id)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError) as e:
-        reason = str(e)
-        if isinstance(e, OSError):
-            reason = f"it {_WORDS.get(e.errno or 0) or e.strerror}"
+    except OSError as e:
+        reason = f"it {_WORDS.get(e.errno or 0) or e.strerror}"
         raise errors.PermitUnusable(vm_id, path, reason)
+    except ValueError as e:
+        raise errors.PermitUnusable(vm_id, path, str(e))
 
 
 def require_directory(directory: str) -> None:

@@ -95,7 +95,8 @@ class Stdin:
             return _read_bounded(sys.stdin.buffer)
         except (OSError, AttributeError) as e:
             # AttributeError: the caller has closed stdin, so it is None.
-            raise errors.VmUnclear(f"its XML cannot be read: {e}")
+            reason = getattr(e, "strerror", None) or str(e)
+            raise errors.VmUnclear(f"its XML cannot be read: {reason}")
 
 
 def _read_file(path: str) -> bytes:

@@ -12,7 +12,7 @@ import signal
 from vdsm_backup import errors
 from vdsm_backup.host.devices import require_plain
 from vdsm_backup.lvm import command as lvm_command
-from vdsm_backup.text import printable
+from vdsm_backup.text import os_reason, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Limited:
                 [command, *limits, *args], self.timeout, self._stdin
             )
         except OSError as e:
-            raise errors.LvmFailed(command, 127, printable(str(e)))
+            raise errors.LvmFailed(command, 127, printable(os_reason(e)))
 
     def _check(self, command: str, result: lvm_command.Result) -> None:
         """Raises StorageTimeout, LvmFailed if a command did not succeed."""

@@ -19,7 +19,7 @@ from vdsm_backup.metadata import encoding, flag, origin
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.plugin import metadata, vdsm_errors
 from vdsm_backup.storage.base import Reader
-from vdsm_backup.text import printable
+from vdsm_backup.text import os_reason, printable
 
 if TYPE_CHECKING:
     from typing import Any, Mapping
@@ -130,7 +130,7 @@ class VdsmStorage(Reader):
         except errors.Error:
             raise
         except (OSError, RuntimeError, GeneralException) as e:
-            text = str(e) or type(e).__name__
+            text = os_reason(e) or type(e).__name__
             if not flushing:
                 raise errors.WriteFailed(self.sd_id, "reading", text) from e
             # We no longer wait for ioprocess, but it may still write.

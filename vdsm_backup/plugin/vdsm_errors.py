@@ -10,6 +10,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
+from vdsm_backup.text import os_reason
 
 if TYPE_CHECKING:
     from typing import Callable, Iterator
@@ -49,7 +50,7 @@ def as_ours(make: Callable[[str], errors.Error]) -> Iterator[None]:
     try:
         yield
     except (ioprocess.Timeout, ioprocess.Closed, OSError) as e:
-        raise make(str(e) or type(e).__name__) from e
+        raise make(os_reason(e) or type(e).__name__) from e
     except GeneralException as e:
         raise make(str(e)) from e
 

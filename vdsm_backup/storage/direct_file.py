@@ -22,6 +22,7 @@ from vdsm_backup.storage.file import (
     FileStorage,
     io_user,
 )
+from vdsm_backup.text import os_reason
 from vdsm_backup.vm.paths import NotADomain
 
 TYPE_CHECKING = False
@@ -67,7 +68,7 @@ def read(
     except fileio.Timeout:
         raise errors.StorageTimeout(directory, timeout)
     except (fileio.Closed, OSError) as e:
-        raise errors.MetadataUnreadable(location.domain, str(e))
+        raise errors.MetadataUnreadable(location.domain, os_reason(e))
 
 
 class _Closed(PermissionError):

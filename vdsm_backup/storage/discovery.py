@@ -123,7 +123,8 @@ class Discovery:
         The domain of a directory, or the domains of a mount; and which of
         them could not be looked at.
 
-        Raises DomainNotFound, MetadataUnreadable, StorageTimeout.
+        Raises DomainNotFound, MetadataUnreadable, StorageTimeout, and what
+        Sources.mounts() does.
         """
         path = os.path.abspath(path)
         return self._alone(path, lambda: self._at_path(path))
@@ -139,9 +140,12 @@ class Discovery:
             if gone:
                 return [], [gone]
             found, failures = self.sources.scan_mount(path, io)
-        except PermissionError:
+        except PermissionError as e:
             if self.sources.needs_root:
                 raise self.sources.needs_root
+            if path in self.sources.mounts():
+                reason = fileio.why(e, path)
+                raise errors.MetadataUnreadable(printable(path), reason)
             # It may be any directory, and nobody should chown it by a hint.
             text = (
                 f"Cannot look for a domain in {printable(path)}: user"
@@ -151,7 +155,9 @@ class Discovery:
             code = errors.MetadataUnreadable.code
             raise errors.from_text(code, text, hints=[hint])
         except (OSError, fileio.Closed) as e:
-            raise errors.MetadataUnreadable(printable(path), str(e))
+            raise errors.MetadataUnreadable(
+                printable(path), fileio.why(e, path)
+            )
         except fileio.Timeout:
             raise errors.StorageTimeout(path, self._timeout)
         if not (found or failures):

@@ -105,19 +105,34 @@ class Meant:
                 if failure.sd_id and self._is(failure.sd_id):
                     raise failure.error
             if failures:
-                raise errors.DomainUnseen(domain, _where_it_may_be(failures))
+                unread = _where_it_may_be(failures)
+                unseen = errors.DomainUnseen(domain, unread)
+                unseen.opening = _opening(failures)
+                raise unseen
             raise errors.DomainNotFound(domain)
         if failures and not self.is_uuid:
             why = "has this name" if self._named else "begins so"
-            raise errors.DomainUncertain(
+            error = errors.DomainUncertain(
                 domain, found[0].sd_id, why, _unread(failures)
             )
+            error.opening = _opening(failures)
+            raise error
 
     def _is(self, sd_id: str) -> bool:
         return sd_id == self._domain or self._begins(sd_id)
 
     def _begins(self, sd_id: str) -> bool:
         return bool(self._beginning) and sd_id.startswith(self._beginning)
+
+
+def _opening(failures: Sequence[Failure]) -> list[str]:
+    """What to do on servers that let us in nowhere. Each once."""
+    hints: dict[str, None] = {}
+    for failure in failures:
+        error = failure.error
+        if isinstance(error, errors.MetadataUnreadable) and error.is_closed:
+            hints.update(dict.fromkeys(error.hint_lines()))
+    return list(hints)
 
 
 def _where_it_may_be(failures: Sequence[Failure]) -> str:

@@ -312,4 +312,5 @@ class Sources:
             return errors.StorageTimeout(source, self._options.io_timeout)
         if isinstance(error, PermissionError) and self.needs_root:
             return self.needs_root
-        return errors.MetadataUnreadable(printable(source), str(error))
+        reason = fileio.why(error, source)
+        return errors.MetadataUnreadable(printable(source), reason)

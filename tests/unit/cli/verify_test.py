@@ -5,6 +5,8 @@ import pytest
 
 from tests.support import commandline
 from tests.support.storage import filedomain
+from tests.support.storage.memory import MemoryStorage
+from vdsm_backup.change import history
 from vdsm_backup.metadata import lines as md_lines
 
 A = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
@@ -157,6 +159,27 @@ def test_origin_of_a_flag_that_was_cleared_is_no_note(host):
         assert "vdsm-backup-domain set" not in text.out + text.err
     shown = host.json("show", A).json["domain"]
     assert (shown["origin_match"], shown["notes"]) == ("copied", [])
+
+
+def test_each_of_two_places_says_which_it_is(host):
+    """And what a change could mend can be mended in one place only."""
+    other = host.add_mount("replica:_data")
+    kept = history.History(host.history)
+    lines = md_lines.flush(filedomain.metadata(A))
+    kept.keep(MemoryStorage(A, []), lines, "admin@host1", "set")
+    for mount in (host.mount, other):
+        host.domain(sd_id=A, name="data1", mount=mount)
+    places = [os.path.join(mount, A) for mount in (host.mount, other)]
+    out = host.run("verify").out
+    found = {line for line in out.splitlines() if line.startswith(A)}
+    assert found == {f"{A}: wrong, data1, in {place}" for place in places}
+    assert "hint: set it again" not in out
+    assert out.count("hint: when it is in one place only, set it again") == 2
+    for row in host.json("verify").json["domains"]:
+        assert [p["code"] for p in row["problems"]] == [957, 9623]
+    doctor = host.json("doctor").json["checks"]
+    names = {check["name"] for check in doctor}
+    assert {f"domain {A} in {place}" for place in places} <= names
 
 
 def test_replica_beside_its_origin(host):
