@@ -318,7 +318,7 @@ def doing(step: str) -> str:
     return _DOING.get(step, step)
 
 
-# How the reason of a HistoryFailed begins, where the record of a copy is there.
+# How the reason of a HistoryFailed begins where the record of a copy is there.
 DAMAGED_COPY = "damaged copy"
 
 
