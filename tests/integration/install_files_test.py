@@ -8,6 +8,9 @@ import subprocess
 import pytest
 
 from tests import ROOT
+from tests.support.clifixtures import OWNER
+from tests.support.hooks.needs import needs_other_user
+from tests.support.night import as_user
 from tests.support.packages import reading
 
 pytest_plugins = ["tests.support.packages.packagefixtures"]
@@ -123,3 +126,19 @@ def test_uninstall_begins_with_the_drop_in_and_the_hooks(tmp_path):
     assert len(hooks) == 5
     assert max(hooks) < first("errors.py")
     assert not library.exists()
+
+
+@needs_other_user
+@pytest.mark.parametrize("goal", ["install-hooks", "install-engine"])
+def test_what_needs_the_library_looks_for_it(tmp_path, goal):
+    """Before it writes anything; by somebody who could not write it."""
+    done = subprocess.run(
+        [os.path.join(ROOT, "contrib", "install-files"), goal],
+        env={"PATH": os.environ["PATH"], "PYTHON": "false"},
+        capture_output=True,
+        text=True,
+        **as_user(OWNER[0]),
+    )
+    assert done.returncode == 1
+    assert "install the package for" in done.stderr
+    assert "ermission denied" not in done.stderr
