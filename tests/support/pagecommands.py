@@ -10,6 +10,7 @@ import os
 import re
 
 from tests import ROOT
+from vdsm_backup.bridge.command import PROGRAM as BRIDGE
 from vdsm_backup.cli.parser import PROGRAM
 
 PAGES = sorted(
@@ -27,7 +28,8 @@ _PROGRAMS = (
     *("rpmsign", "contrib/[\\w-]+", "gpg", "rsync", "ps", "ausearch", "ls"),
     *("getsebool", "grep", "pvs", "sanlock", "\\.venv/bin/python"),
     *("virt-sparsify", "lvm", "cp", "sudo", "mount", "rm", "tar", "for"),
-    *("curl", "cat", "getenforce", "vdsm-client", "rpm"),
+    *("curl", "cat", "getenforce", "vdsm-client", "rpm", "install", "vi"),
+    *(BRIDGE, "ovirt-aaa-jdbc-tool", "ssh-keygen", "ansible-vault", "printf"),
 )
 _COMMAND = re.compile(rf"(?:[A-Z_]+=\S+ )*(?:{'|'.join(_PROGRAMS)})(?= |$)")
 

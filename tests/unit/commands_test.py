@@ -34,7 +34,17 @@ TESTED = {
     r"promtool check metrics .*": "integration/metrics_test.py",
     r"promtool .* vdsm-backup-alerts.*": "integration/monitoring_test.py",
     r"(collectd -T|sos report)": "integration/monitoring_test.py",
-    r"ansible-playbook .*": "integration/ansible_role_test.py",
+    r"ansible-playbook .* bridge.yml .*": (
+        "integration/ansible_bridge_engine_test.py"
+    ),
+    r"ansible-playbook (?!.* bridge.yml).*": (
+        "integration/ansible_role_test.py"
+    ),
+    r"vdsm-backup-domain-bridge .*": "integration/bridge_command_test.py",
+    r"printf 'restrict,command=.*": "unit/bridge/first_page_test.py",
+    r"cp /usr/share/doc/.*/examples/bridge.yml \.": (
+        "integration/packages_test.py"
+    ),
     r"systemctl start vdsm-backup-domain-metrics.service": (
         "integration/metrics_unit_test.py"
     ),
@@ -57,7 +67,13 @@ UNTESTED = {
     r"virsh (-r .*|create vm.xml)|vdsm-client .*": _HOST,
     r"cat /etc/redhat-release; rpm .*|ls /var/imgbased/.*": _HOST,
     r"journalctl -t vdsm-backup-domain .*": "shows what is there",
-    r"curl .*": "wants an engine",
+    r"(curl|ovirt-aaa-jdbc-tool) .*": "wants an engine",
+    r"(vi|install -m 600 /dev/stdin|ansible-vault create) .*": (
+        "is for a person at a terminal"
+    ),
+    r"ssh-keygen .* /etc/vdsm-backup/.*": "makes a key of the machine's own",
+    r"journalctl -u vdsm-backup-domain-bridge .*": "shows what is there",
+    r"mkdir -p ~/bridge": "makes a directory of another one",
     r"for host in .*": "wants the hosts of a site",
     r"mount -o ro .*": "wants a file server",
     r"tar -C /var/lib .*": "reads what is there",
