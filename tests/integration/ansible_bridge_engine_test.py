@@ -22,11 +22,8 @@ from tests.support.ansible.playbook import (  # noqa: E402
     ENVIRONMENT,
     Run,
 )
-from tests.support.bridge.engine import (  # noqa: E402
-    PASSWORD,
-    USER,
-    DataCenter,
-)
+from tests.support.bridge.engine import PASSWORD, USER  # noqa: E402
+from tests.support.bridge.engine_things import DataCenter  # noqa: E402
 
 pytest_plugins = [
     "tests.support.ansible.ansiblefixtures",

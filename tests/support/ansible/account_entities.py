@@ -4,7 +4,7 @@
 import uuid
 from dataclasses import dataclass, field
 
-from tests.support.bridge.engine import API, element, text
+from tests.support.bridge.engine_xml import API, element, text
 
 # Some of ActionGroup: name and number.
 PERMITS = {

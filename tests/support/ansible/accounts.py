@@ -33,7 +33,8 @@ from tests.support.ansible.account_entities import (
     user_xml,
 )
 from tests.support.bridge import engine as stand_in
-from tests.support.bridge.engine import API, by_id, element, fault, many, text
+from tests.support.bridge.engine_api import by_id
+from tests.support.bridge.engine_xml import API, element, fault, many, text
 
 
 class Engine(stand_in.StandIn):

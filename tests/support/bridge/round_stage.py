@@ -17,6 +17,7 @@ import tempfile
 from tests import ROOT
 from tests.support import programs
 from tests.support.bridge import engine as engines
+from tests.support.bridge import engine_ca, engine_things
 from tests.support.bridge.running import our_hooks
 from tests.support.bridge.scene import RealHost
 from tests.support.clifixtures import OWNER, A
@@ -52,9 +53,9 @@ class Side(Closing):
         self._directory = os.path.join(directory, name)
         for part in ("state", "secrets", "bin"):
             os.makedirs(os.path.join(self._directory, part))
-        self.center = engines.DataCenter("Default")
+        self.center = engine_things.DataCenter("Default")
         self.engine.data_centers.append(self.center)
-        host = engines.Host(
+        host = engine_things.Host(
             "host1",
             self.center,
             address="127.0.0.1",
@@ -93,7 +94,7 @@ class Side(Closing):
 
     def attach(self):
         """The domain, to the data center of this engine."""
-        self.domain = engines.StorageDomain(NAME, self.center, id=A)
+        self.domain = engine_things.StorageDomain(NAME, self.center, id=A)
         self.engine.domains.append(self.domain)
 
     def types(self, line):
@@ -140,7 +141,7 @@ class Stage(Closing):
         directory = self._directory.name
         self._night = Night(directory, "host1", "")
         self._night.on(self._real.host)
-        certificates = engines.make_ca(directory)
+        certificates = engine_ca.make_ca(directory)
         self._second = self._real.let_in("engine2")
         self.sides = {
             "engine1": Side(
