@@ -302,7 +302,7 @@ def doing(step: str) -> str:
     return _DOING.get(step, step)
 
 
-# How the reason of a HistoryFailed begins, where the record of a copy is there.
+# How the reason of a HistoryFailed begins if the record of a copy is there.
 DAMAGED_COPY = "damaged copy"
 
 
@@ -872,7 +872,8 @@ class ChangeWouldFail(Error):
     """
     The flag of this domain could not be changed now.
 
-    The message says why: no space is left for the new metadata, for example.
+    The message says why: no space is left for the new metadata, for example,
+    or a LUN is read-only. Nothing was tried.
     """
 
     code = 9624
@@ -882,6 +883,12 @@ class ChangeWouldFail(Error):
         " {self.problem}"
     )
     hints = ("repair that, then: vdsm-backup-domain verify {self.domain}",)
+
+    #: The next step, where it is known.
+    way_out: str = ""
+
+    def hint_lines(self) -> list[str]:
+        return [self.way_out] * bool(self.way_out) + super().hint_lines()
 
 
 class LvmFailed(Unreadable):
