@@ -2110,7 +2110,7 @@ class InvalidArgument(Error):
 
 class Interrupted(Error):
     """
-    The command was interrupted, by Ctrl-C or SIGTERM.
+    The command was interrupted, by Ctrl-C, SIGTERM or SIGHUP.
 
     The message says what that means for the domain: nothing was changed; or
     the change was made before; or the outcome is unknown, as with error 982,
@@ -2122,7 +2122,7 @@ class Interrupted(Error):
     takes = ("state",)
     msg = "Interrupted{self.state}"
 
-    #: The signal, SIGINT or SIGTERM.
+    #: The signal: SIGINT, SIGTERM or SIGHUP, which comes if ssh ends.
     number: int = 2
     #: The next step. "": there is none.
     next_step: str = ""

@@ -40,7 +40,7 @@ _EXAMPLES = (
 )
 _MORE = (
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 partly (some domains could"
-    " not be read), 4 refused, 130 and 143 ended by a signal.",
+    " not be read), 4 refused, 129, 130 and 143 ended by a signal.",
     "More: vdsm-backup-domain help COMMAND, man vdsm-backup-domain(8).",
 )
 
