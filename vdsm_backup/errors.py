@@ -1351,7 +1351,7 @@ class FlagWouldBeLost(Error):
     )
 
 
-class FlaggedAlready(Error):
+class FlaggedAlready(Overridable):
     """
     The domain is a backup domain already, for another reason.
 
@@ -1367,10 +1367,7 @@ class FlaggedAlready(Error):
         " {self.since} by {self.by}, and the reason is another one:"
         " {self.reason}"
     )
-    hints = (
-        "if yours is to replace it: vdsm-backup-domain set {self.domain}"
-        " --replace --reason TEXT",
-    )
+    hints = ("if yours is to replace it: {self.again} --replace",)
 
 
 class ResealRefused(Error):
