@@ -30,7 +30,7 @@ setup(
     # is in no registry for the Python of a host: it comes as packages.
     python_requires=">=3.9",
     entry_points={
-        "console_scripts": ["vdsm-backup-domain = vdsm_backup.cli.main:run"],
+        "console_scripts": ["vdsm-backup-domain = vdsm_backup.__main__:run"],
     },
     classifiers=[
         "Development Status :: 4 - Beta",

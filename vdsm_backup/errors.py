@@ -318,7 +318,7 @@ def doing(step: str) -> str:
     return _DOING.get(step, step)
 
 
-# How the reason of a HistoryFailed begins where the record of a copy is there.
+# How the reason of a HistoryFailed begins if the record of a copy is there.
 DAMAGED_COPY = "damaged copy"
 
 
@@ -910,7 +910,8 @@ class ChangeWouldFail(Error):
     """
     The flag of this domain could not be changed now.
 
-    The message says why: no space is left for the new metadata, for example.
+    The message says why: no space is left for the new metadata, for example,
+    or a LUN is read-only. Nothing was tried.
     """
 
     code = 9624
@@ -920,6 +921,12 @@ class ChangeWouldFail(Error):
         " {self.problem}"
     )
     hints = ("repair that, then: vdsm-backup-domain verify {self.domain}",)
+
+    #: The next step, where it is known.
+    way_out: str = ""
+
+    def hint_lines(self) -> list[str]:
+        return [self.way_out] * bool(self.way_out) + super().hint_lines()
 
 
 class LvmFailed(Unreadable):
@@ -1386,7 +1393,7 @@ class FlagWouldBeLost(Error):
     )
 
 
-class FlaggedAlready(Error):
+class FlaggedAlready(Overridable):
     """
     The domain is a backup domain already, for another reason.
 
@@ -1402,10 +1409,7 @@ class FlaggedAlready(Error):
         " {self.since} by {self.by}, and the reason is another one:"
         " {self.reason}"
     )
-    hints = (
-        "if yours is to replace it: vdsm-backup-domain set {self.domain}"
-        " --replace --reason TEXT",
-    )
+    hints = ("if yours is to replace it: {self.again} --replace",)
 
 
 class ResealRefused(Error):
@@ -2150,7 +2154,7 @@ class InvalidArgument(Error):
 
 class Interrupted(Error):
     """
-    The command was interrupted, by Ctrl-C or SIGTERM.
+    The command was interrupted, by Ctrl-C, SIGTERM or SIGHUP.
 
     The message says what that means for the domain: nothing was changed; or
     the change was made before; or the outcome is unknown, as with error 982,
@@ -2162,7 +2166,7 @@ class Interrupted(Error):
     takes = ("state",)
     msg = "Interrupted{self.state}"
 
-    #: The signal, SIGINT or SIGTERM.
+    #: The signal: SIGINT, SIGTERM or SIGHUP, which comes if ssh ends.
     number: int = 2
     #: The next step. "": there is none.
     next_step: str = ""

@@ -4,6 +4,7 @@
 import contextlib
 import json
 import os
+import subprocess
 import uuid
 
 import pytest
@@ -152,6 +153,40 @@ def test_foreign(block_domain, make_host):
     )
     host = make_host(block_domain)
     assert "it is foreign" in set_is_refused(host, block_domain, 968)
+
+
+@contextlib.contextmanager
+def read_only(device):
+    subprocess.run(["blockdev", "--setro", device], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["blockdev", "--setrw", device], check=True)
+
+
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]])
+def test_lun_that_is_read_only(block_domain, make_host, dry):
+    """Nothing is tried: what LVM says of it does not tell much."""
+    host = make_host(block_domain)
+    before = state(block_domain)
+    sd_id, device = block_domain.sd_id, block_domain.devices[0]
+    with read_only(device):
+        done = host.process("set", sd_id, *WHY, *dry)
+        nothing = host.process("clear", sd_id, *WHY, *dry)
+    assert done.code == 1
+    assert f"error 9624: The flag of storage domain {sd_id}" in done.err
+    assert f"cannot be changed: {device} is read-only\n" in done.err
+    assert f"blockdev --setrw {device}\n" in done.err
+    assert (nothing.code, nothing.err) == (0, "")
+    assert state(block_domain) == before
+
+
+def test_lun_without_metadata_that_is_read_only(block_domain, make_host):
+    """LVM writes nothing there."""
+    host = make_host(block_domain)
+    with read_only(block_domain.devices[1]):
+        done = host.process("set", block_domain.sd_id, *WHY, "--dry-run")
+    assert (done.code, "would become a backup" in done.out) == (0, True)
 
 
 def test_no_storage_domain(block_domain, make_host):

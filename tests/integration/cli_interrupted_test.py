@@ -27,7 +27,7 @@ pytest_plugins = [
 pytestmark = [slow_to_join, needs_sanlock]
 
 MODULE = "tests.support.processes.interrupted"
-INT, TERM = int(signal.SIGINT), int(signal.SIGTERM)
+INT, TERM, HUP = map(int, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
 
 NOTHING = "Interrupted, nothing was changed\n"
 UNKNOWN = "Interrupted, and the outcome is unknown (error 982)\n"
@@ -171,6 +171,31 @@ def test_while_it_ends_with_an_error(leased):
     leased.domain(sd_id=A, name="data1", POOL_UUID=B)
     said, _ = interrupted(leased, INT, "tidy", "set", A, *WHY)
     assert said.startswith(f"{NOTHING[:-1]}; before that: error 972: ")
+
+
+@pytest.mark.parametrize(
+    "moment, text",
+    [("joining", NOTHING), ("commit", UNKNOWN), ("leaving", IS)],
+)
+def test_terminal_that_is_gone(leased, moment, text):
+    """ssh has ended. The history says what has become of the change."""
+    leased.domain(sd_id=A, name="data1")
+    said, hints = interrupted(leased, HUP, moment, "set", A, *WHY)
+    assert said == text
+    if text == IS:
+        assert is_flagged(leased)
+        assert ended(leased) == "interrupted, flag set"
+    wait_until(lambda: not os.path.exists(leased.record(A)))
+
+
+def test_nohup(leased):
+    """The change is made, whatever becomes of the terminal."""
+    leased.domain(sd_id=A, name="data1")
+    args = [str(HUP), "commit", "--config", leased.config, "set", A, *WHY]
+    done = leased.process(*args, module=MODULE, inside=["nohup"])
+    assert done.code == 0, done.err
+    assert is_flagged(leased)
+    assert ended(leased) == "done"
 
 
 def test_ignored_before(leased):

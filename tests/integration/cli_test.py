@@ -21,7 +21,7 @@ EVIL = "a\x1b[2Jb\u202ec"
 
 def test_it_is_the_command_of_setup_py():
     with open(os.path.join(ROOT, "setup.py")) as f:
-        assert "vdsm-backup-domain = vdsm_backup.cli.main:run" in f.read()
+        assert "vdsm-backup-domain = vdsm_backup.__main__:run" in f.read()
 
 
 def test_result_on_stdout_errors_on_stderr(host):

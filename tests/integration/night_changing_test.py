@@ -169,7 +169,7 @@ def test_another_reason(night, admin):
         BACKUP_SINCE="2026-11-22T11:40:00Z",
     )
     night.types(SET)
-    night.follows("if yours is to replace it", {"TEXT": "'nightly copies'"})
+    night.follows("if yours is to replace it")
     night.types(SET)
 
 

@@ -106,6 +106,7 @@ def change(storage: Reader, request: Request, world: World) -> Result:
         raise errors.HostedEngineDomain(storage.sd_id)
     if wanted(first, request, storage, world) is None:
         return Result(False, first.lines, before=first.lines)
+    require_writable(storage)
     world.require_may_write(first.pool, request)
     notes = require_unused(storage, request, world)
     if request.dry_run:
@@ -198,6 +199,13 @@ def require_may_write(
     why = why_vdsm_runs()
     if why:
         raise errors.VdsmRunning(sd_id, printable(pool), why)
+
+
+def require_writable(storage: Reader) -> None:
+    """Raises ChangeWouldFail, and what Reader.unwritable() does."""
+    error = storage.unwritable()
+    if error:
+        raise error
 
 
 def require_unused(

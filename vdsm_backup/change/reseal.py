@@ -90,6 +90,7 @@ def reseal(
     if found.is_sealed:
         return change.Result(False, found.lines, notes, found.lines)
     values, new = found.md.values, found.new
+    change.require_writable(storage)
     notes += world.require_inactive(values)
     if request.dry_run:
         return change.Result(True, new, notes, found.lines)

@@ -78,6 +78,7 @@ def restore(
     request = dataclasses.replace(
         request, action="set" if wanted.flag.value else "clear"
     )
+    change.require_writable(storage)
     _require_may_write(wanted.pool, lines, request, world)
     notes = change.require_unused(storage, request, world)
     if request.dry_run:

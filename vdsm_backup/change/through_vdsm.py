@@ -85,6 +85,7 @@ def change_flag(
         return change.Result(False, first.lines, before=first.lines)
     if request.accept_origin and request.value == first.flag.value:
         raise _attached(storage, first, "it cannot take --accept-origin")
+    change.require_writable(storage)
     notes = change.require_unused(storage, request, world, attached=True)
     try:
         with vdsm:

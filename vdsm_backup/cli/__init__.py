@@ -10,6 +10,7 @@ The command line: vdsm-backup-domain.
     parser.py       the parser of the arguments
     combinations.py which arguments exclude each other
     exits.py        the exit codes
+    endings.py      how a change has ended, in a table
 
 Each command is a module that is imported when the command is used, and has
 run(args, options, ui), which returns the exit code. These only read:

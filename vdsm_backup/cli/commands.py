@@ -216,15 +216,17 @@ COMMANDS = (
                 dest="number",
                 metavar="N",
                 type=values.number,
-                help="copy number N; default: the newest whole one, unless"
-                " that could take a flag away",
+                help="DANGEROUS: copy number N, which takes the flag away if"
+                " it has none; only if it is the right one; default: the"
+                " newest whole one, unless that could take a flag away",
             ),
             option(
                 "--file",
                 metavar="FILE",
                 type=not_empty,
-                help="the copy in FILE, which history --export has printed, on"
-                " this host or another",
+                help="DANGEROUS: the copy in FILE, which takes the flag away"
+                " if it has none; only if it is the right one; history"
+                " --export has printed it, on this host or another",
             ),
             *HOW,
         ),
@@ -260,7 +262,9 @@ COMMANDS = (
                 dest="seconds",
                 metavar="TIME",
                 type=values.permit_time,
-                help="how long: 30m, 2h, 1d; a VM that runs then runs on",
+                help="DANGEROUS: the VM may change a backup until then; only"
+                " if it must not wait; 30m, 2h, 1d; a VM that runs then runs"
+                " on",
             ),
             option(
                 "--reason",

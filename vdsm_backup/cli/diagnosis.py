@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from vdsm_backup.processes.jobs import Slow
     from vdsm_backup.storage.base import Storage
 
-_CAUSES = (errors.LeaseAreaUnusable, errors.AccessRefused)
+_CAUSES: tuple[type[errors.Error], ...] = (
+    errors.LeaseAreaUnusable,
+    errors.AccessRefused,
+)
 
 
 @contextlib.contextmanager
@@ -55,4 +58,9 @@ def _causes(
     with telling([storage.found_at], slow):
         reading = readings.read(storage)
     (found,) = domains.check([reading], options, history, slow)
-    return [p for p in found.problems if isinstance(p, _CAUSES)]
+    kinds = _CAUSES
+    if storage.kind == "block":
+        # LVM says little of a device that cannot be written. What is full on a
+        # file system, the write has said.
+        kinds += (errors.ChangeWouldFail,)
+    return [p for p in found.problems if isinstance(p, kinds)]

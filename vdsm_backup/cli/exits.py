@@ -12,7 +12,8 @@ class Exit(enum.IntEnum):
 
     PARTLY: some domains, sources or copies could not be read.
     REFUSED: not a failure, but an answer (errors.Error.refusal).
-    INTERRUPTED, TERMINATED: by SIGINT, by SIGTERM; as a shell has it.
+    HUNG_UP, INTERRUPTED, TERMINATED: by SIGHUP, by SIGINT, by SIGTERM; as a
+        shell has it.
     """
 
     DONE = 0
@@ -20,5 +21,6 @@ class Exit(enum.IntEnum):
     USAGE = 2
     PARTLY = 3
     REFUSED = 4
+    HUNG_UP = 129
     INTERRUPTED = 130
     TERMINATED = 143

@@ -57,7 +57,7 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     if ui.as_json:
         ui.json(samples=exposition.as_objects(samples), notes=notes)
     elif not args.output:
-        ui.whole(_text(samples, args.collectd))
+        ui.text(_text(samples, args.collectd))
     ui.notes(notes)
     return Exit.PARTLY if notes else Exit.DONE
 

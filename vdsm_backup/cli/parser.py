@@ -40,9 +40,10 @@ _EXAMPLES = (
 )
 _MORE = (
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 partly (some domains could"
-    " not be read), 4 refused, 130 and 143 ended by a signal.",
+    " not be read), 4 refused, 129, 130 and 143 ended by a signal.",
     "More: vdsm-backup-domain help COMMAND, man vdsm-backup-domain(8).",
 )
+_MORE_OF_ONE = ("More: man vdsm-backup-domain(8).",)
 
 
 class TextRequested(Exception):
@@ -153,7 +154,16 @@ def parse(argv: Sequence[str], width: int | None = None) -> argparse.Namespace:
 def _parsed(
     argv: Sequence[str], top: _Parser, parsers: dict[str, _Parser]
 ) -> argparse.Namespace:
-    args = top.parse_args(argv)
+    # parse_args() would say that the whole program does not know an option
+    # that a command does not know.
+    args, unknown = top.parse_known_args(argv)
+    if unknown:
+        problem = f"unrecognized arguments: {' '.join(unknown)}"
+        before = argv[: argv.index(args.command)]
+        program = f"{PROGRAM} {args.command}"
+        raise errors.WrongUsage(
+            problem, PROGRAM if unknown[0] in before else program
+        )
     args.config = getattr(args, "config", None)
     args.json = getattr(args, "json", False)
     args.debug = getattr(args, "debug", False)
@@ -231,7 +241,7 @@ def build(
             formatter_class=formatter,
             help=command.help,
             description=textwrap.fill(_sentence(command), columns),
-            epilog=end(command.examples, ()),
+            epilog=end(command.examples, _MORE_OF_ONE),
         )
         for option in command.options:
             sub.add_argument(*option.names, **option.settings)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
 from vdsm_backup.doctor.checks import NOTE, OK, UNKNOWN, Finding
-from vdsm_backup.guard import permit_files
+from vdsm_backup.guard import permit_files, permits
 
 if TYPE_CHECKING:
     from typing import Iterator
@@ -35,5 +35,24 @@ def check(directory: str) -> Iterator[Finding]:
         else:
             text = f"that of VM {vm_id} has expired, at {permit.until}"
             yield Finding(_NAME, NOTE, text, hint)
-    if not found:
+    problem = _problem(directory)
+    if problem:
+        text = f"none lifts anything, and none can be made: {problem}"
+        hint = f"chown root: {directory}; chmod 0755 {directory}"
+        yield Finding(_NAME, NOTE, text, hint)
+    elif not found:
         yield Finding(_NAME, OK, "no VM has one")
+
+
+def _problem(directory: str) -> str:
+    """Why permits in this directory lift nothing, or "". None may be there."""
+    try:
+        permits.require_directory(directory)
+    except FileNotFoundError:
+        # It is made for the first permit.
+        return ""
+    except OSError as e:
+        return f"{directory}: {e.strerror or e}"
+    except ValueError as e:
+        return str(e)
+    return ""

@@ -25,6 +25,11 @@ def hear_of_children() -> None:
 
 
 def end_by_signals() -> None:
-    """End by SIGINT and SIGTERM, whatever handlers this process has."""
-    for number in (_signal.SIGINT, _signal.SIGTERM):
-        _signal.signal(number, _signal.SIG_DFL)
+    """
+    End by SIGINT and SIGTERM, whatever handlers this process has, and by
+    SIGHUP, unless it is ignored.
+    """
+    for number in (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP):
+        ignored = _signal.getsignal(number) == _signal.SIG_IGN
+        if not (ignored and number == _signal.SIGHUP):
+            _signal.signal(number, _signal.SIG_DFL)

@@ -151,6 +151,15 @@ class Reader(abc.ABC):
         """
         return False
 
+    def unwritable(self) -> errors.ChangeWouldFail | None:
+        """
+        Why a change would fail, before one is tried: by the last scan, and
+        without touching storage. None: nothing is known of that.
+
+        Raises what last_scan() does.
+        """
+        return None
+
     def hazard(self) -> errors.VolumeGroupUnsafe | None:
         """
         Why it cannot be changed though it was read, by the last scan: what is

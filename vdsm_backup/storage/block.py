@@ -302,6 +302,15 @@ class BlockStorage(Storage):
         """The VG by the last scan. Raises what read() does."""
         return self._scanned_vg()
 
+    def unwritable(self) -> errors.ChangeWouldFail | None:
+        # LVM writes the metadata of the VG on these PVs, and on no others.
+        for pv in self._scanned_vg().pvs:
+            if pv.has_metadata and devices.is_read_only(pv.name):
+                from vdsm_backup.storage import unsafe
+
+                return unsafe.read_only(pv.name, self.sd_id)
+        return None
+
     def hazard(self) -> errors.VolumeGroupUnsafe | None:
         vg = self._last_vg
         if vg is None and self._scan is not None:

@@ -30,6 +30,17 @@ def hazard(vg: Vg, sd_id: str) -> errors.VolumeGroupUnsafe | None:
     return error
 
 
+def read_only(device: str, sd_id: str) -> errors.ChangeWouldFail:
+    """The error of a PV on a device that cannot be written."""
+    error = errors.ChangeWouldFail(sd_id, f"{device} is read-only")
+    error.way_out = (
+        "see whether the array maps the LUN read-only, or only this host:"
+        f" lsblk -o NAME,RO -s {device}; if it is this host: blockdev --setrw"
+        f" {device}"
+    )
+    return error
+
+
 def _lun(vg: Vg, sd_id: str, uuid: str) -> str:
     """
     The name that the LUN of a PV had when VDSM has written the metadata, or

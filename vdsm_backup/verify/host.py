@@ -78,12 +78,13 @@ def _left(run_dir: str, name: str) -> bool:
 def _history(sd_id: str, flag: Flag | None, history: History) -> Findings:
     if flag is None:
         return Findings()
-    found = Findings(looked_at=["history of this host"])
+    found = Findings()
     try:
         copy = _last_change(sd_id, history)
     except errors.Error as e:
         found.unseen.append(f"the history of this host: {e}")
         return found
+    found.looked_at.append("history of this host")
     if copy and _is_lost(copy, flag):
         time, by = printable(copy.time), printable(copy.by)
         error = errors.FlagLost(sd_id, time, by, copy.number)

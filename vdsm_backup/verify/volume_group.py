@@ -140,8 +140,7 @@ def _pv_problems(
             problem = f"{pv.name} has {pv.device_size} bytes, its PV ends at"
             yield errors.DomainRefused(sd_id, f"{problem} {pv.end}")
         if is_read_only(pv.name):
-            problem = f"{pv.name} is read-only"
-            yield errors.ChangeWouldFail(sd_id, problem)
+            yield unsafe.read_only(pv.name, sd_id)
 
 
 def _block_size_problems(

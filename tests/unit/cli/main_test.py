@@ -5,13 +5,16 @@ import errno
 import io
 import os
 import shlex
+import subprocess
+import sys
 
 import pytest
 
+from tests import ROOT
 from tests.support import programs
 from tests.support.hooks import permitfile
 from vdsm_backup import errors
-from vdsm_backup.cli import list, main, output
+from vdsm_backup.cli import list, main, metrics, output
 from vdsm_backup.cli import set as set_command
 
 
@@ -181,6 +184,27 @@ def test_reader_that_had_enough_is_no_failure(host):
     args = ["--config", host.config, "list"]
     assert main.main(args, Broken(errno.EPIPE), err) == 0
     assert err.getvalue() == ""
+
+
+def test_reader_of_metrics_that_had_enough(host, monkeypatch):
+    monkeypatch.setattr(metrics, "_samples", lambda *args: ([], []))
+    err = io.StringIO()
+    args = ["--config", host.config, "metrics"]
+    assert main.main(args, Broken(errno.EPIPE), err) == 0
+    assert err.getvalue() == ""
+
+
+def test_ctrl_c_while_the_program_is_imported():
+    """Nothing has begun: no traceback."""
+    code = (
+        "import os, sys; from vdsm_backup import __main__;"
+        "sys.meta_path.insert(0, type('', (), {'find_spec':"
+        " lambda *a: os.kill(os.getpid(), 2)})()); __main__.run()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, cwd=ROOT
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (-2, b"", b"")
 
 
 def test_result_that_cannot_be_printed_is_a_failure(host):

@@ -11,7 +11,10 @@ from vdsm_backup.cli import commands, main, parser
 NAMES = [command.name for command in commands.COMMANDS]
 
 VM = "7d3e6b0c-6a0f-4f0e-9c7e-0d6c1c2f3a4b"
-LIFTS = {"--despite-open-images", "--accept-origin", "--pool-is-gone"}
+LIFTS = {
+    *("--despite-open-images", "--accept-origin", "--pool-is-gone"),
+    *("--from", "--file", "--for"),
+}
 
 
 def test_common_options_may_stand_behind(host):
@@ -158,3 +161,26 @@ def test_a_terminal_in_which_nothing_fits(host, monkeypatch, columns):
     monkeypatch.setenv("COLUMNS", columns)
     assert host.run("list").code == 0
     assert host.run("set", "--help").code == 0
+
+
+@pytest.mark.parametrize(
+    "args, program",
+    [
+        (["show", "--nosuch"], "vdsm-backup-domain show"),
+        (["set", "a", "--reason", "b", "-x"], "vdsm-backup-domain set"),
+        (["--nosuch", "list"], "vdsm-backup-domain"),
+    ],
+)
+def test_usage_is_that_of_who_does_not_know_an_option(host, args, program):
+    done = host.run(*args)
+    assert done.code == 2
+    usage, *_ = done.err.splitlines()
+    command, _, options = usage[len("usage: ") :].partition(" [")
+    assert command.partition(" --reason")[0] == program and options
+    assert f"Wrong usage of {program}: unrecognized arguments: " in done.err
+
+
+def test_help_of_a_command_names_the_manual_page(host):
+    for name in ("show", "permit"):
+        out = host.run("help", name).out
+        assert out.endswith("More: man vdsm-backup-domain(8).\n")

@@ -102,3 +102,6 @@ def test_history_that_cannot_be_read_is_a_note(host, dom_md):
         f.write("{")
     (note,) = only_notes(host)
     assert note.startswith("the history of this host: ")
+    (found,) = host.json("verify", A).json["domains"]
+    assert "what runs left on this host" in found["looked_at"]
+    assert "history of this host" not in found["looked_at"]

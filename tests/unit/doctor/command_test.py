@@ -152,6 +152,17 @@ def test_a_flagged_master_is_a_note(host, healthy, role):
     assert noted == (expected if role == "Master" else [])
 
 
+@permitfile.needs_root
+def test_a_directory_of_permits_that_others_may_write(host, healthy):
+    """`permit` fails with 9607 then."""
+    os.makedirs(host.permits)
+    os.chmod(host.permits, 0o777)
+    _, _, (found,) = told(host, "permits")
+    assert found["state"] == "note"
+    assert f"{host.permits} has mode 0777" in found["text"]
+    assert found["hint"].endswith(f"chmod 0755 {host.permits}")
+
+
 def test_permits_are_among_the_checks(host, healthy):
     os.makedirs(host.permits)
     permitfile.write(host.permits, A, b"")

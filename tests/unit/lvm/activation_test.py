@@ -65,10 +65,10 @@ def test_daemon_is_not_asked_for_when_nothing_is_to_be_activated(lvs):
 
 def test_nothing_is_touched_without_a_record(lvs):
     open(lvs.run_dir, "w").close()
-    with pytest.raises(errors.SanlockFailed) as e:
+    with pytest.raises(errors.RunDirFailed) as e:
         with lvs.active():
             raise AssertionError("active")
-    assert e.value.action == f"use [sanlock] run_dir {lvs.run_dir}"
+    assert e.value.path == lvs.run_dir
     assert lvs.lvm.calls == []
 
 
