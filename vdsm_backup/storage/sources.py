@@ -106,6 +106,7 @@ class Sources:
     other_vgs: VGs that scans have seen and not taken for a domain.
     needs_root: see Config. None: we may read what VDSM may.
     devices: the block devices that were to be scanned.
+    configured: those that the configuration names.
     scanned: the sources that were scanned so far, in the order in which they
         answered.
     """
@@ -117,6 +118,7 @@ class Sources:
         self.no_sources: dict[str, str] = {}
         self.other_vgs: list[Vg] = []
         self.devices: Sequence[str] = ()
+        self.configured: Sequence[str] = options.lvm_devices
         self.scanned: list[str] = []
 
     def scans(self) -> dict[str, Callable[[], Found]]:
