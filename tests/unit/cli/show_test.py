@@ -203,7 +203,7 @@ def test_device_that_is_no_name_of_one(host, device):
 
 def test_place_that_failed_is_a_note(host):
     host.domain(sd_id=A)
-    os.symlink("broken", os.path.join(host.repo, "mnt", "broken"))
+    os.symlink("x" * 300, os.path.join(host.repo, "mnt", "broken"))
     done = host.run("show", A)
     assert done.code == 0
     assert "broken could not be searched: " in done.err
