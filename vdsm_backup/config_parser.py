@@ -49,6 +49,9 @@ def parse(name: str, text: str) -> Sections:
 def _words(error: configparser.Error) -> str:
     """What is wrong in a file; the parser's own words name the file again."""
     if isinstance(error, configparser.MissingSectionHeaderError):
+        if error.line.startswith("["):
+            text = _shown(error.line.rstrip("\n"))
+            return f"line {error.lineno}: no section, as [guard] is: {text}"
         return f"no section [..] before line {error.lineno}"
     if isinstance(error, configparser.DuplicateSectionError):
         section = _shown(error.section)

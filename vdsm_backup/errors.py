@@ -953,6 +953,9 @@ class LvmFailed(Unreadable):
         " --show",
     )
 
+    #: Whether it may be of a device that the configuration names.
+    is_configured: bool = True
+
     @property
     def meaning(self) -> str:
         """What LVM's own words about one device mean, if that is known."""
@@ -967,8 +970,11 @@ class LvmFailed(Unreadable):
     def hint_lines(self) -> list[str]:
         if self.said or not self.meaning:
             return super().hint_lines()
+        lines = ["see its paths: multipath -ll"]
+        if not self.is_configured:
+            return ["see the devices of this host: lsblk --paths", *lines]
         return [
-            "see its paths: multipath -ll",
+            *lines,
             "if it is not to be here, take it out of [lvm] devices: see"
             " vdsm-backup-domain config --show",
         ]
@@ -1860,7 +1866,10 @@ class VmUnclear(Lifted):
     refusal = True
     msg = "Cannot tell what the VM uses, not because it is flagged: {self.why}"
     msg_lifted = "Cannot tell what the VM uses: {self.why}"
-    hints = ("look at the log of VDSM or libvirt of the same moment",)
+    hints = ("{self.what_next}",)
+
+    #: The next step, where a hook was given the description.
+    what_next: str = "look at the log of VDSM or libvirt of the same moment"
 
 
 # The bridge between the engine and the hosts

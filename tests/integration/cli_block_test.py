@@ -274,10 +274,19 @@ def test_device_that_is_not_there(block_domain, make_host):
     assert host.process("show", block_domain.sd_id).code == 0
 
 
+@pytest.mark.parametrize("configured", [True, False])
+def test_named_device_that_is_not_there(block_domain, make_host, configured):
+    host = make_host(block_domain, *["/dev/nosuch"] * configured)
+    done = host.process("show", "--device", "/dev/nosuch", "--json")
+    assert done.error == 969
+    hints = " ".join(done.json["error"]["hints"])
+    assert ("take it out of [lvm] devices" in hints) is configured
+
+
 def test_a_list_of_devices_is_no_device(block_domain, make_host):
     host = make_host(block_domain)
     both = ",".join(block_domain.devices)
-    assert host.process("show", "--device", both, "--json").error == 987
+    assert host.process("show", "--device", both, "--json").error == 990
 
 
 def test_no_device_runs_no_lvm(directory, monkeypatch):

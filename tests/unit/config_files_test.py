@@ -179,7 +179,7 @@ def test_what_sets_nothing(main, data):
         (b"# a\nmode = permissive\n", "no section .* before line"),
         (b"\xef\xbb\xbf# a\n", "no section .* before line"),
         (b"# a\n# \xff\n", "it is not UTF-8 text at byte 6"),
-        (b"# a\n[guard\n", "no section .* before line"),
+        (b"# a\n[guard\n", "line 2: no section, as .* is: .guard$"),
     ],
 )
 def test_what_is_beside_a_comment_counts(main, data, reason):

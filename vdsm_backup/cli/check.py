@@ -49,6 +49,13 @@ class RefusalObject(ErrorObject):
     refused: bool
 
 
+# Neither VDSM nor libvirt has given it to us.
+_NO_XML = (
+    "give the domain XML of a VM: virsh -r dumpxml VM | vdsm-backup-domain"
+    " check --domxml -"
+)
+
+
 def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     """
     Returns REFUSED if the guard would refuse the operation.
@@ -93,6 +100,7 @@ def _check_vm(
         deadline = _deadline(options)
         guarded = guard_host.GuardedVm(options, machine, deadline)
     except errors.VmUnclear as e:
+        e.what_next = _NO_XML
         unclear = Finding("", "", error=e)
         verdict = Verdict(args.operation, policy.settings(options), [unclear])
         e.lifted = verdict.allowed

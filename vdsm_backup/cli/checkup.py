@@ -194,12 +194,15 @@ def _domains(
         name = f"domain {verified.sd_id}"
         if not verified.sd_id:
             name = f"storage {printable(verified.place or '')}"
-        elif verified.is_twin:
+        both = name
+        if verified.is_twin:
             name += f" in {printable(verified.place or '')}"
         for error in verified.problems:
             unread = verification.is_unreadable(error)
             state = checks.UNKNOWN if unread else checks.BAD
-            yield checks.of_error(name, state, error)
+            # That it is in two places is told once.
+            is_of_both = isinstance(error, errors.AmbiguousDomain)
+            yield checks.of_error(both if is_of_both else name, state, error)
         for text in verified.unseen:
             yield checks.Finding(name, checks.UNKNOWN, text)
         for text in verified.notes:

@@ -60,9 +60,10 @@ def _restore(
     )
     flagged = md_lines.parse(copy.lines).values.get(flag.BACKUP) == "True"
     state = "a backup domain" if flagged else "not a backup domain"
+    would = f"be {state}" if flagged else "not be a backup domain"
     words = changes.Words(
         f"has the metadata of copy {copy.number}{name} again and is {state}",
-        f"would get the metadata of copy {copy.number}{name} and be {state}",
+        f"would get the metadata of copy {copy.number}{name} and {would}",
         f"has the metadata of copy {copy.number}{name} and is {state}",
     )
 

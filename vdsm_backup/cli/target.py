@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
 from vdsm_backup.cli.parser import PROGRAM
+from vdsm_backup.host.devices import is_plain
 from vdsm_backup.storage import discovery
 from vdsm_backup.storage.meant import Meant
 from vdsm_backup.storage.sources import Failure, Sources
@@ -219,12 +220,17 @@ def at_path_or_device(
     The domains at --path or --device, and what could not be looked at there.
     None if neither was given.
 
-    Raises what Discovery.at_path() and at_device() do.
+    Raises WrongUsage, and what Discovery.at_path() and at_device() do.
     """
     if args.path:
         return finder.at_path(args.path)
-    if getattr(args, "device", None):
-        return finder.at_device(args.device), []
+    device = getattr(args, "device", None)
+    if device:
+        if not is_plain(device):
+            problem = f"--device {device!a} is no absolute path of plain"
+            program = f"{PROGRAM} {args.command}"
+            raise errors.WrongUsage(f"{problem} characters", program)
+        return finder.at_device(device), []
     return None
 
 

@@ -90,6 +90,9 @@ class Verified:
         if self.place is None and self.problems:
             kind = type(self.problems[0])
             return _MEANS_NONE.get(kind, self.state)
+        if self.sd_id is None and self.notes and self.state == "ok":
+            # A link that leads nowhere, say: nothing was looked at.
+            return "no domain"
         return self.state
 
     @property

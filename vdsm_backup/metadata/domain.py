@@ -91,9 +91,12 @@ def lesser_problems(md: Metadata, sd_id: str) -> list[errors.Error]:
     one may be repeated here; the caller drops repeats.
     """
     found: list[errors.Error] = []
-    if md.seal == "missing":
+    # Where it is not, a checksum helps nothing, and `reseal` refuses it.
+    is_metadata = {"VERSION", "SDUUID"} <= set(md.values)
+    can_be_sealed = is_metadata and not md.duplicates
+    if can_be_sealed and md.seal == "missing":
         found.append(errors.SealMissing(sd_id))
-    if md.seal == "broken":
+    if can_be_sealed and md.seal == "broken":
         declared = printable(md.declared or "")
         found.append(errors.SealBroken(sd_id, declared, md.computed))
     if md.dropped:

@@ -154,6 +154,10 @@ class Discovery:
             hint = "name the directory of a domain, or of what is mounted"
             code = errors.MetadataUnreadable.code
             raise errors.from_text(code, text, hints=[hint])
+        except (FileNotFoundError, NotADirectoryError):
+            # Nothing is wrong with the storage.
+            what = f"in {printable(path)}, which is no directory,"
+            raise errors.DomainNotFound(what)
         except (OSError, fileio.Closed) as e:
             raise errors.MetadataUnreadable(
                 printable(path), fileio.why(e, path)
@@ -190,7 +194,10 @@ class Discovery:
             device, lambda: self.sources.scan_devices([device])
         )
         if failures:
-            raise failures[0].error
+            error = failures[0].error
+            if isinstance(error, errors.LvmFailed):
+                error.is_configured = device in self.sources.configured
+            raise error
         if not found:
             raise errors.DomainNotFound(f"on {printable(device)}")
         return found

@@ -12,6 +12,7 @@ Block domains: VGs with VDSM's tag, on the configured devices.
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 from collections import namedtuple
@@ -45,6 +46,8 @@ _LEADS_NOWHERE = (
     "the link leads nowhere, so no domain is there now; if it is that of a"
     " local domain, the disk under it is not mounted"
 )
+
+_A_LINK = "the link leads nowhere, so no domain is there"
 
 _OF_A_GUEST = (
     "it is a PV of a VG whose other PVs are not here, and not made by VDSM:"
@@ -106,6 +109,7 @@ class Sources:
     other_vgs: VGs that scans have seen and not taken for a domain.
     needs_root: see Config. None: we may read what VDSM may.
     devices: the block devices that were to be scanned.
+    configured: those that the configuration names.
     scanned: the sources that were scanned so far, in the order in which they
         answered.
     """
@@ -117,6 +121,7 @@ class Sources:
         self.no_sources: dict[str, str] = {}
         self.other_vgs: list[Vg] = []
         self.devices: Sequence[str] = ()
+        self.configured: Sequence[str] = options.lvm_devices
         self.scanned: list[str] = []
 
     def scans(self) -> dict[str, Callable[[], Found]]:
@@ -192,7 +197,28 @@ class Sources:
             self.no_sources[path] = _LEADS_NOWHERE
         except NotADirectoryError:
             self.no_sources[path] = "it is no directory, so no domain is there"
+        except OSError as e:
+            # The mount itself may be a link, so a loop of links it is.
+            if e.errno != errno.ELOOP:
+                raise
+            self.no_sources[path] = _LEADS_NOWHERE
         return [], []
+
+    def _leads_nowhere(self, path: str, error: OSError) -> bool:
+        """
+        Whether an entry of a mount is a link that leads nowhere: VDSM, who
+        follows it, finds no domain there either. error: of the look at it.
+        """
+        if error.errno != errno.ELOOP:
+            return False
+        try:
+            with self.io(path) as io:
+                io.listdir(path)
+        except OSError as e:
+            return e.errno in (errno.ENOENT, errno.ELOOP)
+        except (fileio.Timeout, fileio.Closed):
+            pass
+        return False
 
     def scan_mount(self, path: str, io: FileIO) -> Found:
         """
@@ -219,6 +245,9 @@ class Sources:
                     continue
                 error = incomplete.look(io, name, directory, dom_md)
             except OSError as e:
+                if self._leads_nowhere(directory, e):
+                    self.no_sources[directory] = _A_LINK
+                    continue
                 error = self._ours(directory, e)
             if error:
                 failures.append(Failure(directory, error, sd_id=name))

@@ -231,6 +231,9 @@ def test_an_xml_of_no_vm(host, tmp_path, text):
     (refusal,) = done.json["refusals"]
     assert set(refusal) == commandline.REFUSAL
     assert (refusal["code"], refusal["refused"]) == (996, True)
+    # No log has anything of a file that somebody has named.
+    (hint,) = refusal["hints"]
+    assert "virsh -r dumpxml VM" in hint
     assert host.json(*args, "cdrom").code == 0
     host.configure(mode="permissive")
     done = host.json(*args, "run")

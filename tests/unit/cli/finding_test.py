@@ -30,7 +30,7 @@ def failing(host):
     """A place that cannot be searched, beside a domain."""
     host.domain(sd_id=A, name="data1")
     path = os.path.join(host.repo, "mnt", "failing")
-    os.symlink("failing", path)
+    os.symlink("x" * 300, path)
     return path
 
 
@@ -115,7 +115,7 @@ def test_it_may_be_in_a_place_that_cannot_be_searched(host, failing, sd):
 def test_domain_that_cannot_be_looked_at(host):
     """Its directory has its UUID, so it is no other domain."""
     host.domain(sd_id=A, name="data1")
-    os.symlink(B, os.path.join(host.mount, B))
+    os.symlink(host.repo, os.path.join(host.mount, B))
     done = host.json("show", A)
     assert (done.code, done.json["domain"]["notes"]) == (0, [])
     assert host.json("show", C).error == 956
@@ -136,6 +136,28 @@ def test_device_whose_name_lvm_does_not_take(host, monkeypatch):
     done = host.json("show", "data1")
     assert done.error == 9612
     assert device in done.json["error"]["message"]
+
+
+def test_links_that_lead_nowhere_are_notes(host):
+    """VDSM, who follows them, finds no domain there: no name is in doubt."""
+    host.domain(sd_id=A, name="data1")
+    links = [
+        (os.path.join(host.repo, "mnt", "itself"), "itself"),
+        (os.path.join(host.mount, B), "/nonexistent"),
+        (os.path.join(host.mount, B[:-1] + "0"), B[:-1] + "0"),
+    ]
+    for path, target in links:
+        os.symlink(target, path)
+    done = host.json("list")
+    assert (done.code, [row["id"] for row in done.json["domains"]]) == (0, [A])
+    for path, _ in links:
+        assert any(note.startswith(path) for note in done.json["notes"])
+    done = host.run("show", "data1")
+    assert (done.code, done.err) == (0, "")
+    done = host.run("verify")
+    assert done.code == 0
+    for path, _ in links:
+        assert f"{path}: no domain\n" in done.out
 
 
 def test_directory_that_is_closed(host, monkeypatch):

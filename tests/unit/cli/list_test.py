@@ -121,7 +121,7 @@ def test_domain_that_cannot_be_read_is_a_row_with_its_error(host):
 def test_place_that_fails_is_a_row(host):
     good = host.domain()
     path = os.path.join(host.repo, "mnt", "broken")
-    os.symlink("broken", path)
+    os.symlink("x" * 300, path)
     done = host.json("list")
     assert done.code == 3
     row = done.json["domains"][1]

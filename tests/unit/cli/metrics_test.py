@@ -110,6 +110,13 @@ def test_a_domain_that_cannot_be_read_says_so(host, parts):
     assert not [x for x in found if x.startswith(measurements.FLAGGED)]
 
 
+def test_a_place_that_cannot_be_searched_is_named_once(host, parts):
+    path = os.path.join(host.repo, "mnt", "broken")
+    os.symlink("x" * 300, path)
+    (note,) = [x for x in host.run("metrics").err.splitlines() if path in x]
+    assert note.count(path) == 1
+
+
 def test_a_domain_in_two_places_is_one_series(host, parts):
     host.domain(sd_id=A, name="one")
     mount = host.add_mount("another:_data")

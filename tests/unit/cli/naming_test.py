@@ -124,9 +124,25 @@ def test_place_of_two_domains(host):
 def test_place_without_a_domain(host, sd):
     host.domain(sd_id=A)
     for command in (["show"], ["set", *WHY]):
-        assert host.json(command[0], sd, *command[1:]).error in (956, 961)
+        assert host.json(command[0], sd, *command[1:]).error == 956
     (row,) = host.json("verify", sd).json["domains"]
-    assert row["problems"][0]["code"] in (956, 961)
+    assert row["problems"][0]["code"] == 956
+
+
+def test_path_that_is_not_there_is_no_fault_of_the_storage(host, tmp_path):
+    (tmp_path / "file").write_text("")
+    for path in (str(tmp_path / "nosuch"), str(tmp_path / "file")):
+        done = host.run("show", "--path", path)
+        assert f"error 956: Storage domain in {path}, which is no" in done.err
+        assert "check the storage connection" not in done.err
+
+
+@pytest.mark.parametrize("command", [["show"], ["verify"], ["check"]])
+def test_device_that_is_no_path(host, command):
+    """And not the configuration, which names no device at all."""
+    done = host.json(*command, "--device", "loop0")
+    assert (done.code, done.error) == (2, 990)
+    assert "--device 'loop0'" in done.json["error"]["message"]
 
 
 # Several

@@ -92,8 +92,12 @@ def test_place_that_could_not_be_searched():
         (lambda x: ["torn", *x], [967], False),
         (lambda x: ["CLASS=Iso", *x], [967], None),
         (lambda x: ["CLASS=Iso", *x[:2], *x[3:]], [964], None),
-        (lambda x: [], [963, 965], None),
-        (lambda x: ["B=1", "B=2", *x], [967, 964], None),
+        # To what `reseal` refuses nobody is told to give a checksum.
+        (lambda x: [], [963], None),
+        (lambda x: ["DESCRIPTION=x"], [963], None),
+        (lambda x: ["DESCRIPTION=x", f"{md_lines.SEAL}=0"], [963], None),
+        (lambda x: ["B=1", "B=2", *x], [967], None),
+        (lambda x: ["B=1", "B=2", *x[:-1]], [967], None),
     ],
 )
 def test_problems(spoil, codes, flag):

@@ -91,6 +91,10 @@ def test_dry_run(kept):
     assert "  + BACKUP=True\n" in done.out
     assert done.code == 0
     assert kept.bytes(A) == before
+    assert kept.run("restore", A).code == 0
+    done = kept.run("restore", A, "--dry-run", "--from", "1")
+    out = done.out.replace("\n", " ")
+    assert "the metadata of copy 1 and not be a backup domain." in out
 
 
 def test_dry_run_of_metadata_that_is_gone(kept):

@@ -208,7 +208,7 @@ def test_unreadable_is_neither_well_nor_wrong(host):
 def test_place_that_fails(host):
     host.domain(sd_id=A)
     path = os.path.join(host.repo, "mnt", "broken")
-    os.symlink("broken", path)
+    os.symlink("x" * 300, path)
     done = host.json("verify")
     assert done.code == 3
     first, second = done.json["domains"]
@@ -219,7 +219,7 @@ def test_place_that_fails(host):
 
 def test_wrong_counts_more_than_unreadable(host):
     damage(host, [])
-    os.symlink("broken", os.path.join(host.repo, "mnt", "broken"))
+    os.symlink("x" * 300, os.path.join(host.repo, "mnt", "broken"))
     assert host.run("verify").code == 1
 
 

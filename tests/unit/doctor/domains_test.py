@@ -80,7 +80,7 @@ def test_domain_and_place_that_cannot_be_read(host, dom_md):
     """Neither is known to be wrong: it cannot be looked at."""
     os.unlink(os.path.join(dom_md, "metadata"))
     path = os.path.join(host.repo, "mnt", "broken")
-    os.symlink("broken", path)
+    os.symlink("x" * 300, path)
     checks = host.json("doctor").json["checks"]
     found = {c["name"]: c for c in checks}
     for name in (f"domain {A}", f"storage {path}"):

@@ -158,7 +158,7 @@ def test_repo_root_that_hangs(host, monkeypatch):
 
 def test_directory_of_another_uuid_that_cannot_be_looked_at(host):
     """It is no place where a domain of this UUID may be."""
-    os.symlink(B, os.path.join(host.mount, B))
+    os.symlink(host.repo, os.path.join(host.mount, B))
     assert discovery(host).places(A) == ([], [])
     (failure,) = discovery(host).places(B)[1]
     assert failure.sd_id == B
