@@ -40,7 +40,7 @@ def test_one_session(engine, stand_in):
         engine.domains()
     engine.close()
     assert [e.code for e in stand_in.events] == [30]
-    assert stand_in.tokens == set()
+    assert stand_in.tokens == {}
 
 
 def test_session_that_has_expired(engine, stand_in, domain):
