@@ -67,6 +67,17 @@ def test_wrong_password(stand_in):
             engine.domains()
 
 
+@pytest.mark.parametrize("status", [401, 403])
+def test_user_who_may_log_in_and_no_more(stand_in, status):
+    """The engine refuses the new session, by a page of HTML."""
+    with connect(stand_in) as engine:
+        stand_in.faults = {ANYWHERE: status}
+        with pytest.raises(errors.EngineLogin, match=str(status)):
+            engine.domains()
+        stand_in.faults = {}
+        assert engine.domains() == []
+
+
 def test_password_that_was_changed(stand_in):
     """It is asked for again, after the old one was refused."""
     passwords = ["wrong", PASSWORD]
