@@ -35,6 +35,9 @@ TESTED = {
     r"promtool .* vdsm-backup-alerts.*": "integration/monitoring_test.py",
     r"(collectd -T|sos report)": "integration/monitoring_test.py",
     r"ansible-playbook .*": "integration/ansible_role_test.py",
+    r"\.venv/bin/python -m pytest -rs tests/engine": (
+        "integration/engine_tests_test.py"
+    ),
     r"systemctl start vdsm-backup-domain-metrics.service": (
         "integration/metrics_unit_test.py"
     ),
