@@ -75,7 +75,7 @@ def test_once(bridge):
         "domain is maintenance",
     )
     assert (bridge.state / "state.json").exists()
-    assert bridge.engine.tokens == set(), "it has logged out"
+    assert bridge.engine.tokens == {}, "it has logged out"
 
 
 def test_once_for_people(bridge):

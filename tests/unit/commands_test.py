@@ -45,6 +45,9 @@ TESTED = {
     r"cp /usr/share/doc/.*/examples/bridge.yml \.": (
         "integration/packages_test.py"
     ),
+    r"\.venv/bin/python -m pytest -rs tests/engine": (
+        "integration/engine_tests_test.py"
+    ),
     r"systemctl start vdsm-backup-domain-metrics.service": (
         "integration/metrics_unit_test.py"
     ),

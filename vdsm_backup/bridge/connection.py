@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 # Seconds after which a signal is heard at last.
 _SIGNALS = 1.0
 
+# HTTP's codes for who may not do this, or is nobody.
+_REFUSED = (401, 403)
+
 
 class Connection(ovirtsdk4.Connection):
     """A connection whose logins and logouts end within the timeout, too."""
@@ -57,6 +60,18 @@ class Connection(ovirtsdk4.Connection):
         if not is_answer:
             raise ovirtsdk4.Error(f"the login answers {code} and no JSON")
         return found
+
+    def check_xml_content_type(self, response: Any) -> None:
+        """
+        The engine refuses a session by a page of HTML, of which the SDK says
+        no more than that it is no XML.
+        """
+        try:
+            super().check_xml_content_type(response)
+        except ovirtsdk4.Error:
+            if response.code not in _REFUSED:
+                raise
+            raise ovirtsdk4.AuthError(f"the engine answers {response.code}")
 
     def _get_header_value(self, headers: Any, name: str) -> str:
         """ "" if there is no such header: the SDK looks for a type in it."""

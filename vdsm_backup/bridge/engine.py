@@ -147,8 +147,8 @@ class Engine:
 
     def tick(self, sd_id: str, correlation: str) -> Domain:
         """
-        Tick the Backup box. correlation: begins with events.PREFIX, and has
-        50 characters at most.
+        Tick the Backup box. correlation: begins with events.PREFIX; the
+        engine keeps the first 36 letters, digits, "_" and "-" of it.
 
         Raises EngineRefused, with code 409, if a VM runs on the domain or it
         is locked.

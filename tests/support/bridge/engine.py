@@ -14,23 +14,17 @@ enginesso/.../OAuthTokenServlet):
   ticks nothing while a VM runs on the domain or it is locked (409), and its
   event 958 comes after it. 958 never says what was changed.
 - Events are answered newest first, at most `max`, above `from`; those that
-  somebody has dismissed are in no list. An event that was added twice (origin
-  and custom id) is refused with 400.
-- A token that is not known or has expired is answered with 401.
+  somebody has dismissed are in no list, and still have an address. An event
+  that was added twice (origin and custom id) is refused with 400.
+- Of a correlation id 36 letters, digits, `_` and `-` are kept; a call without
+  one gets one (CurrentFilter).
+- A token that is not known or has expired is answered with 401, and a page of
+  HTML (EnforceAuthFilter: sendError). What is not there is answered with 404
+  and nothing (BaseBackendResource.handleError), and hooks of a host that is
+  not there are an empty list (GetVdsHooksByIdQuery).
 
-What no stand-in can show, and only a real engine can confirm:
-
-| what | why |
-|---|---|
-| which role permits what | permissions are not simulated |
-| the login of Keycloak | only that of the engine's own SSO is here |
-| that an index is given before the commit | a test says `late` |
-| statuses and words of other refusals | these are read from code |
-| how long a token lives, what locks an account | a test says `expire()` |
-| the time of a call with thousands of rows | there is no database |
-| the SQL of `from` and `max` together | it is read from code |
-| what a proxy adds: gzip, redirects, its own pages | faults are examples |
-| `follow=cluster` without rights on the cluster | read from the API's model |
+tests/engine runs against it and against a real engine. What no stand-in can
+show is in docs/bridge.md, What only a real engine shows.
 """
 
 import contextlib
@@ -44,9 +38,14 @@ import urllib.parse
 import uuid
 from xml.etree import ElementTree
 
-from tests.support.bridge.engine_api import USER, Request, answer
+from tests.support.bridge.engine_api import (
+    USER,
+    Request,
+    answer,
+    correlation_id,
+)
 from tests.support.bridge.engine_things import Event
-from tests.support.bridge.engine_xml import API, fault
+from tests.support.bridge.engine_xml import API
 
 PASSWORD = "p\N{LATIN SMALL LETTER U WITH DIAERESIS}ss & word"
 
@@ -54,7 +53,9 @@ PASSWORD = "p\N{LATIN SMALL LETTER U WITH DIAERESIS}ss & word"
 class StandIn:
     """
     domains, data_centers, hosts, events: what it has; a test may change it.
-    requests: (method, path with query, correlation id) of all calls.
+    requests: (method, path with query, correlation id as it was sent) of all
+        calls.
+    passwords: of users, by name. tokens: their users, by token.
     bodies: of PUT and POST, as they came.
     faults: {path pattern: fault}; each call that fits has the fault. A fault
         is a status (500, 502, ...), or "hang", "garbage", "html", "cut",
@@ -71,7 +72,8 @@ class StandIn:
         self.requests = []
         self.bodies = []
         self.faults = {}
-        self.tokens = set()
+        self.passwords = {USER: PASSWORD}
+        self.tokens = {}
         self.index = 100
         self.lock = threading.RLock()
         self.stopped = threading.Event()
@@ -97,6 +99,11 @@ class StandIn:
             self.index += 1
             now = time.time_ns() // 1_000_000
             event = Event(self.index, code, now, **more)
+            if code == 958 and event.domain:
+                event.description = (
+                    f"Storage Domain {event.domain.name} was updated by"
+                    f" {event.user}"
+                )
             self.events.append(event)
             return event
 
@@ -135,6 +142,8 @@ class _Server(http.server.ThreadingHTTPServer):
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # An answer is one packet: of two, the second waits for a delayed ACK.
+    wbufsize = -1
 
     def log_message(self, *args):
         pass
@@ -146,6 +155,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self._serve()
 
     def do_POST(self):
+        self._serve()
+
+    def do_DELETE(self):
         self._serve()
 
     def _serve(self):
@@ -183,9 +195,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _send(self, status, answer, fault):
         kind = "application/json"
-        if callable(fault):
+        if callable(fault) and isinstance(answer, ElementTree.Element):
             answer = fault(answer)
-        if isinstance(answer, ElementTree.Element):
+        if answer is None:
+            fault, data = fault or "no type", b""
+        elif isinstance(answer, str):
+            kind, data = "text/html;charset=UTF-8", answer.encode()
+        elif isinstance(answer, ElementTree.Element):
             kind = "application/xml;charset=UTF-8"
             data = b'<?xml version="1.0" encoding="UTF-8"?>'
             # An empty text is another thing than none.
@@ -218,18 +234,21 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _sso(self, engine, path, body):
         form = dict(urllib.parse.parse_qsl(body))
         if path == "/ovirt-engine/services/sso-logout":
-            engine.tokens.discard(form.get("token"))
+            engine.tokens.pop(form.get("token"), None)
             return 200, {}
         assert path == "/ovirt-engine/sso/oauth/token", path
-        given = form.get("username"), form.get("password")
-        if form.get("grant_type") != "password" or given != (USER, PASSWORD):
+        user = form.get("username", "")
+        known = engine.passwords.get(user)
+        if form.get("grant_type") != "password" or (
+            known is None or form.get("password") != known
+        ):
             return 400, {
                 "error_code": "access_denied",
-                "error": "Cannot authenticate user 'x@internal'",
+                "error": f"Cannot authenticate user '{user}'",
             }
         token = uuid.uuid4().hex
-        engine.tokens.add(token)
-        engine.add_event(30, user=USER)
+        engine.tokens[token] = f"{user}-authz"
+        engine.add_event(30, user=engine.tokens[token])
         return 200, {
             "access_token": token,
             "scope": "ovirt-app-api",
@@ -241,8 +260,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _api(self, engine, path, query, body):
         token = self.headers.get("Authorization", "").partition("Bearer ")[2]
-        if token not in engine.tokens:
-            return 401, fault("Unauthorized", "The session is not valid.")
-        correlation = self.headers.get("Correlation-Id", "")
-        request = Request(query, body, correlation)
+        user = engine.tokens.get(token)
+        if user is None:
+            return 401, (
+                "<html><head><title>Error</title></head>"
+                "<body>Unauthorized</body></html>"
+            )
+        sent = self.headers.get("Correlation-Id", "")
+        request = Request(query, body, correlation_id(sent), user)
         return answer(engine, self.command, path[len(API) :], request)

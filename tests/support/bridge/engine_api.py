@@ -4,6 +4,7 @@ The API of the stand-in of an engine: what each call answers, and changes. The
 server of it is engine.py.
 """
 
+import re
 import uuid
 from typing import NamedTuple
 from xml.etree import ElementTree
@@ -22,24 +23,38 @@ USER = "bridge@internal"
 
 
 class Request(NamedTuple):
-    """query: its parameters. correlation: its id, or ""."""
+    """query: its parameters. user: as events name it."""
 
     query: dict
     body: str
     correlation: str
+    user: str
+
+
+def correlation_id(sent):
+    """What the engine makes of the one that a call has, or of none."""
+    return re.sub("[^0-9a-zA-Z_-]+", "", sent)[:36] or str(uuid.uuid4())
 
 
 def answer(engine, method, path, request):
     """(status, XML). path: below the API."""
     parts = path.strip("/").split("/")
+    status = 404
     with engine.lock:
         for wanted, pattern, call in ROUTES:
-            if method == wanted and len(parts) == len(pattern):
-                pairs = list(zip(pattern, parts))
-                if all(p in ("*", part) for p, part in pairs):
+            pairs = list(zip(pattern, parts))
+            if len(parts) == len(pattern) and all(
+                p in ("*", part) for p, part in pairs
+            ):
+                if method == wanted:
                     ids = [part for p, part in pairs if p == "*"]
                     return call(engine, request, *ids)
-    return 404, fault("Not Found", path)
+                status = 405
+    return status, None
+
+
+# Nothing but the status.
+NOT_FOUND = 404, None
 
 
 def by_id(things, wanted):
@@ -54,15 +69,13 @@ def _domains(engine, request):
 
 def _domain(engine, request, sd_id):
     found = by_id(engine.domains, sd_id)
-    if found is None:
-        return 404, fault("Not Found", f"Entity not found: {sd_id}")
-    return 200, domain_xml(found)
+    return NOT_FOUND if found is None else (200, domain_xml(found))
 
 
 def _update(engine, request, sd_id):
     found = by_id(engine.domains, sd_id)
     if found is None:
-        return 404, fault("Not Found", f"Entity not found: {sd_id}")
+        return NOT_FOUND
     incoming = ElementTree.fromstring(request.body)
     assert incoming.tag == "storage_domain"
     wanted = incoming.findtext("backup")
@@ -83,10 +96,13 @@ def _update(engine, request, sd_id):
     for name in ("name", "comment", "description"):
         if incoming.find(name) is not None:
             setattr(found, name, incoming.findtext(name) or "")
+    warning = incoming.findtext("warning_low_space_indicator")
+    if warning is not None:
+        found.warning = int(warning)
     answer = domain_xml(found)
     engine.add_event(
         958,
-        user=USER,
+        user=request.user,
         domain=found,
         correlation=request.correlation,
     )
@@ -113,6 +129,17 @@ def _attached(engine, request, center_id):
     )
 
 
+def _attached_one(engine, request, center_id, sd_id):
+    found = by_id(engine.domains, sd_id)
+    if (
+        found is None
+        or not found.data_center
+        or found.data_center.id != center_id
+    ):
+        return NOT_FOUND
+    return 200, domain_xml(found, inside=True)
+
+
 def _hosts(engine, request):
     follow = request.query.get("follow", "").split(",")
     return 200, many(
@@ -122,7 +149,8 @@ def _hosts(engine, request):
 
 def _hooks(engine, request, host_id):
     rows = []
-    for event_name, scripts in by_id(engine.hosts, host_id).hooks.items():
+    host = by_id(engine.hosts, host_id)
+    for event_name, scripts in (host.hooks if host else {}).items():
         for name, checksum in scripts.items():
             row = element("hook", id=str(uuid.uuid4()))
             text(row, name=name, event_name=event_name, md5=checksum)
@@ -148,7 +176,15 @@ def _event(engine, request, index):
     for event in engine.events:
         if event.index == int(index):
             return 200, event_xml(event)
-    return 404, fault("Not Found", f"Entity not found: {index}")
+    return NOT_FOUND
+
+
+def _dismiss(engine, request, index):
+    for event in engine.events:
+        if event.index == int(index):
+            event.dismissed = True
+            return 200, element("action")
+    return NOT_FOUND
 
 
 def _add_event(engine, request):
@@ -170,7 +206,7 @@ def _add_event(engine, request):
     severity = incoming.findtext("severity")
     event = engine.add_event(
         {"normal": 9801, "warning": 9802}[severity],
-        user=USER,
+        user=request.user,
         origin=origin,
         custom_id=custom_id,
         severity=severity,
@@ -186,9 +222,11 @@ ROUTES = [
     ("PUT", ["storagedomains", "*"], _update),
     ("GET", ["datacenters"], _data_centers),
     ("GET", ["datacenters", "*", "storagedomains"], _attached),
+    ("GET", ["datacenters", "*", "storagedomains", "*"], _attached_one),
     ("GET", ["hosts"], _hosts),
     ("GET", ["hosts", "*", "hooks"], _hooks),
     ("GET", ["events"], _events),
     ("GET", ["events", "*"], _event),
+    ("DELETE", ["events", "*"], _dismiss),
     ("POST", ["events"], _add_event),
 ]

@@ -40,7 +40,7 @@ def test_one_session(engine, stand_in):
         engine.domains()
     engine.close()
     assert [e.code for e in stand_in.events] == [30]
-    assert stand_in.tokens == set()
+    assert stand_in.tokens == {}
 
 
 def test_session_that_has_expired(engine, stand_in, domain):
@@ -65,6 +65,17 @@ def test_wrong_password(stand_in):
     with connect(stand_in, lambda: "wrong") as engine:
         with pytest.raises(errors.EngineLogin, match="Cannot authenticate"):
             engine.domains()
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_user_who_may_log_in_and_no_more(stand_in, status):
+    """The engine refuses the new session, by a page of HTML."""
+    with connect(stand_in) as engine:
+        stand_in.faults = {ANYWHERE: status}
+        with pytest.raises(errors.EngineLogin, match=str(status)):
+            engine.domains()
+        stand_in.faults = {}
+        assert engine.domains() == []
 
 
 def test_password_that_was_changed(stand_in):
