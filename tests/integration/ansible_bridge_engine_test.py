@@ -48,7 +48,7 @@ def engine(engine_certificates):
     made = accounts.Engine(*engine_certificates)
     made.data_centers += [DataCenter("Other"), DataCenter("Default")]
     yield made
-    assert made.tokens == set(), "a session is left"
+    assert not made.tokens, "a session is left"
     made.stop()
 
 

@@ -201,7 +201,7 @@ def test_binary(mount, backend):
     "missing, error",
     [
         ("metadata", errors.MetadataMissing),
-        ("", errors.MetadataUnreadable),
+        ("", errors.DomainRefused),
     ],
 )
 def test_missing_is_never_unflagged(mount, backend, missing, error):

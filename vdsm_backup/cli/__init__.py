@@ -46,7 +46,6 @@ What commands have in common:
     verification.py what there is to say of domains
     checkup.py      all checks of doctor, in their order
     log_entries.py  what log tells of, from the journal and the history
-    endings.py      how a change has ended, as log and history show it
     changes.py      make a change, and show it
     interruption.py a change that is interrupted, or fails
     completion.py   what the completion of the shell knows of domains

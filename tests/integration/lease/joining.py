@@ -233,6 +233,6 @@ def run_dir_that_cannot_be_used_is_told(hosts):
     request = domain.request(hosts.one, run_dir=f"{domain.ids}/run")
     with Tool(hosts.one, request) as tool:
         said = tool.read_until("held", "error")
-    assert said["error"] == "SanlockFailed"
+    assert said["error"] == "RunDirFailed"
     assert request.run_dir in said["text"]
     assert_left(hosts.one, domain)
