@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from vdsm_backup import errors
 from vdsm_backup.bridge import report
 from vdsm_backup.doctor import sums
 from vdsm_backup.text import listed, printable
@@ -71,13 +70,16 @@ def check(
     checked = []
     for host in sorted(found.hosts, key=lambda host: host.name):
         if host.data_center in centers and host.status not in _NOT_YET:
-            try:
-                hooks = engine.hooks(host.id)
-            except errors.EngineRefused:
-                # It was removed since the hosts were listed.
-                continue
-            checked.append(compare(host, hooks))
+            hooks = engine.hooks(host.id)
+            # Of a host that is not there the engine has no hooks either.
+            if hooks or _is_there(engine, host):
+                checked.append(compare(host, hooks))
     return checked
+
+
+def _is_there(engine: Engine, host: entities.Host) -> bool:
+    """It may have been removed since the hosts were listed."""
+    return any(found.id == host.id for found in engine.hosts())
 
 
 def compare(host: entities.Host, hooks: list[entities.Hook]) -> HostHooks:

@@ -148,6 +148,24 @@ def test_host_that_is_being_installed(scene, lacking, status):
     assert scene.told() == []
 
 
+def test_host_that_is_removed_meanwhile(scene, lacking, monkeypatch):
+    """After the hosts were listed; the engine has an empty list of hooks."""
+    engine = scene.service._engine
+    real = engine.hooks
+
+    def hooks(host):
+        if lacking in scene.engine.hosts:
+            scene.engine.hosts.remove(lacking)
+        return real(host)
+
+    monkeypatch.setattr(engine, "hooks", hooks)
+    scene.domain(flag=True)
+    scene.compare()
+    assert lacking not in scene.engine.hosts
+    assert scene.told() == []
+    assert [host.name for host in scene.service.status().hosts] == ["host1"]
+
+
 def test_what_is_told_is_harmless_to_show(scene, lacking):
     lacking.name = "ho\N{RIGHT-TO-LEFT OVERRIDE}st"
     scene.domain(flag=True)
