@@ -95,14 +95,15 @@ class Session:
         try:
             return call(self._connection().system_service())
         except ovirtsdk4.AuthError as e:
+            # With a fault it is this call that is not allowed: the role is on
+            # other data centers. Without one it is the session.
+            if e.fault:
+                raise _refused(what, e)
             self._drop(session=True)
             raise errors.EngineLogin(self._url, _words(e))
         except ovirtsdk4.Error as e:
             if e.code and 400 <= e.code < 500:
-                fault = e.fault.detail if e.fault else None
-                raise errors.EngineRefused(
-                    what, e.code, printable(fault or str(e))
-                )
+                raise _refused(what, e)
             self._drop()
             raise errors.EngineUnreachable(self._url, _words(e))
         except KeyboardInterrupt:
@@ -152,6 +153,13 @@ def _is_of_an_answer(error: Exception) -> bool:
     """
     return type(error) is Exception or isinstance(
         error, (ValueError, IndexError)
+    )
+
+
+def _refused(what: str, error: Any) -> errors.Error:
+    words = error.fault.detail if error.fault else None
+    return errors.EngineRefused(
+        what, error.code, printable(words or str(error))
     )
 
 

@@ -57,6 +57,7 @@ class StandIn:
         calls.
     passwords: of users, by name. tokens: their users, by token.
     bodies: of PUT and POST, as they came.
+    foreign: data centers on which the user has no role.
     faults: {path pattern: fault}; each call that fits has the fault. A fault
         is a status (500, 502, ...), or "hang", "garbage", "html", "cut",
         "close", "no type", "empty", seconds for a slow answer, bytes to
@@ -72,6 +73,7 @@ class StandIn:
         self.requests = []
         self.bodies = []
         self.faults = {}
+        self.foreign = []
         self.passwords = {USER: PASSWORD}
         self.tokens = {}
         self.index = 100

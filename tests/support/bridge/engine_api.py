@@ -76,6 +76,11 @@ def _update(engine, request, sd_id):
     found = by_id(engine.domains, sd_id)
     if found is None:
         return NOT_FOUND
+    if found.data_center in engine.foreign:
+        return 403, fault(
+            "Operation Failed",
+            "[User is not authorized to perform this action.]",
+        )
     incoming = ElementTree.fromstring(request.body)
     assert incoming.tag == "storage_domain"
     wanted = incoming.findtext("backup")

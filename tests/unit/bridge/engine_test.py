@@ -157,6 +157,20 @@ def test_tick(engine, stand_in, domain):
     assert domain.comment == "copies <of> site A"
 
 
+def test_tick_of_a_domain_on_which_the_user_has_no_role(
+    engine, stand_in, domain
+):
+    """It is this call that is refused, and no login that has failed."""
+    engine.domains()
+    tokens = set(stand_in.tokens)
+    stand_in.foreign.append(domain.data_center)
+    with pytest.raises(errors.EngineRefused, match="not authorized") as caught:
+        engine.tick(domain.id, "vdsm-backup-1")
+    assert caught.value.status == 403
+    assert engine.domains()
+    assert set(stand_in.tokens) == tokens
+
+
 @pytest.mark.parametrize(
     "field, value, words",
     [
