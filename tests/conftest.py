@@ -60,6 +60,10 @@ def pytest_sessionstart(session):
     # start and interrupt.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # So does what nohup starts. Here it is still of no effect; what a test
+    # starts has no handler of ours.
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: None)
     stale.clean()
 
 
