@@ -48,11 +48,10 @@ def run(command: list[str], data: bytes, timeout: float, most: int) -> Done:
             stdout, stderr = _read(fds, deadline, most)
             code = process.wait(max(deadline - time.monotonic(), 0))
         except TimeoutError:
-            process.kill()
             raise subprocess.TimeoutExpired(command, timeout)
-        except BaseException:
+        finally:
+            # One that has ended gets no signal.
             process.kill()
-            raise
     return Done(code, stdout, stderr)
 
 

@@ -8,7 +8,6 @@ The command as a process, on file domains with real leases.
     ]
 """
 
-import fcntl
 import glob
 import os
 import signal
@@ -17,7 +16,7 @@ import pytest
 
 from tests.support import testhost
 from tests.support.clifixtures import OWNER
-from tests.support.lease import sanlockd
+from tests.support.lease import flocks, sanlockd
 from tests.support.waiting import wait_until
 
 
@@ -30,7 +29,9 @@ class LeasedHost(testhost.Host):
         does, and the next test may have the same domain in another place.
         """
         locks = glob.glob(os.path.join(self.run_dir, "*.lock"))
-        wait_until(lambda: all(map(_is_free, locks)), what=f"{locks} are free")
+        wait_until(
+            lambda: all(map(flocks.is_free, locks)), what=f"{locks} are free"
+        )
         super().close()
 
     def domain(self, **values):
@@ -72,15 +73,6 @@ class LeasedHost(testhost.Host):
         checks = self.process("doctor", "--json").json["checks"]
         (found,) = [c for c in checks if c["name"] == "killed runs"]
         return found["state"], found["text"], found["hint"]
-
-
-def _is_free(path):
-    with open(path) as f:
-        try:
-            fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-    return True
 
 
 @pytest.fixture

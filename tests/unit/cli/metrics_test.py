@@ -1,20 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""metrics: what it measures, where it writes it, and what it cannot read."""
+"""metrics: what it measures, and what it cannot read."""
 
-import errno
 import os
 import re
-import stat
 
 import pytest
 
 from tests.support import commandline
 from tests.support.hooks.vmxml import VM
+from tests.support.metric_parts import POINTS
 from tests.support.storage import filedomain
 from tests.support.storage.memory import MemoryStorage
-from vdsm_backup import errors
-from vdsm_backup.cli import measurements, metrics, readings
-from vdsm_backup.doctor import checks, hook_scripts, running
+from vdsm_backup.cli import measurements, readings
+from vdsm_backup.doctor import checks
 from vdsm_backup.guard import policy
 from vdsm_backup.host import journalctl
 from vdsm_backup.host.journal_entries import Entry
@@ -31,34 +29,11 @@ FLAG = {
 # date -d 2026-11-22T11:40:00Z +%s
 SINCE = 1795347600
 
-POINTS = [*hook_scripts.POINTS, hook_scripts.LIBVIRT_POINT]
+pytest_plugins = ["tests.support.metric_parts"]
 
 
 def entry(**fields):
     return Entry(1.0, "text", 4, "host1", 0, fields)
-
-
-class Parts:
-    """What the parts of the host say that are not ours to make."""
-
-    def __init__(self):
-        self.hooks = [checks.Finding("h", checks.OK, "t") for _ in POINTS]
-        self.plugin = checks.Finding("plugin", checks.OK, "VDSM has it")
-        self.journal = journalctl.Reading([], 1.0, [])
-        self.asked = None
-
-    def read(self, uids, since):
-        self.asked = uids, since
-        return self.journal
-
-
-@pytest.fixture
-def parts(monkeypatch):
-    parts = Parts()
-    monkeypatch.setattr(hook_scripts, "check", lambda user: iter(parts.hooks))
-    monkeypatch.setattr(running, "plugin", lambda *args: iter([parts.plugin]))
-    monkeypatch.setattr(journalctl, "read", parts.read)
-    return parts
 
 
 def values(text):
@@ -251,80 +226,6 @@ def test_all_families_are_described(host, parts):
         assert f"# HELP {name} " in out
         assert f"# TYPE {name} gauge\n" in out
     assert out.endswith("\n")
-
-
-def test_output_is_written_by_a_rename(host, parts, tmp_path):
-    host.domain(sd_id=A, **FLAG)
-    path = tmp_path / "textfile" / "ours.prom"
-    path.parent.mkdir()
-    path.write_text("old\n")
-    with open(path) as old:
-        done = host.run("metrics", "--output", str(path))
-        assert old.read() == "old\n"
-    assert (done.code, done.out, done.err) == (0, "", "")
-    assert measurements.FLAGGED in path.read_text()
-    assert stat.S_IMODE(path.stat().st_mode) == 0o644
-    assert os.listdir(path.parent) == ["ours.prom"]
-
-
-def test_output_is_written_as_who_has_started_it(
-    host, parts, tmp_path, monkeypatch
-):
-    """The directory of a collector is root's, and not open to user vdsm."""
-    done = []
-    write = metrics.whole_files.replace
-
-    def replace(*args):
-        done.append("written")
-        write(*args)
-
-    monkeypatch.setattr(metrics, "become_user", lambda o: done.append("vdsm"))
-    again = "become_caller_again"
-    monkeypatch.setattr(metrics, again, lambda: done.append("caller"))
-    monkeypatch.setattr(metrics.whole_files, "replace", replace)
-    host.run("metrics", "--output", str(tmp_path / "ours.prom"))
-    assert done == ["vdsm", "caller", "written"]
-
-
-def test_output_that_cannot_be_written(host, parts, tmp_path):
-    path = str(tmp_path / "nowhere" / "ours.prom")
-    done = host.json("metrics", "--output", path)
-    assert (done.code, done.error) == (1, errors.OutputFailed.code)
-    hints = done.json["error"]["hints"]
-    assert hints == ["name a file in a directory that exists"]
-
-
-def test_output_that_is_no_file(host, parts, tmp_path):
-    path = tmp_path / "null"
-    os.mkfifo(path)
-    done = host.run("metrics", "--output", str(path))
-    assert (done.code, done.out) == (1, "")
-    assert path.is_fifo()
-    assert f"error 9629: {path} cannot be written: it is not a reg" in done.err
-    assert "hint: name a regular file, or a new one" in done.err
-
-
-@pytest.mark.parametrize(
-    ("number", "hint"),
-    [
-        (errno.ENOSPC, "make space there: df -h '{0}'; df -i '{0}'"),
-        (errno.EROFS, "mount it for writing: findmnt -T '{0}'"),
-        (errno.EACCES, "must be able to write: ls -ld '{0}'"),
-    ],
-)
-def test_why_output_cannot_be_written(
-    host, parts, tmp_path, monkeypatch, number, hint
-):
-    """Not each cause is a directory that is missing."""
-
-    def fail(*args):
-        raise OSError(number, os.strerror(number))
-
-    monkeypatch.setattr(metrics.whole_files, "replace", fail)
-    directory = str(tmp_path / "a b")
-    done = host.json("metrics", "--output", f"{directory}/ours.prom")
-    (shown,) = done.json["error"]["hints"]
-    assert shown.endswith(hint.format(directory))
 
 
 def test_collectd(host, parts, monkeypatch):

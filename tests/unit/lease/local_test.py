@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The lock of local domains, by real flock(2) on a real file."""
 
-import fcntl
 import os
 import socket
 import subprocess
@@ -9,6 +8,7 @@ import threading
 
 import pytest
 
+from tests.support.lease.flocks import is_free
 from tests.support.processes import failing, hanging
 from tests.support.waiting import wait_until
 from vdsm_backup import errors
@@ -26,15 +26,6 @@ def ids(tmp_path):
 
 def take(ids, timeout=0):
     return local.take(SD, ids, timeout, lambda text: None)
-
-
-def is_free(ids):
-    with open(ids) as f:
-        try:
-            fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-    return True
 
 
 def test_taken_and_given_back(ids):
