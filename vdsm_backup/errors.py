@@ -1998,7 +1998,9 @@ class HostAnswer(Error):
     A host does not answer as one with our agent does.
 
     Most often vdsm-backup-domain is not installed there, or the bridge's key
-    runs another command: see authorized_keys of the host.
+    runs another command: see authorized_keys of the host. If .bashrc of the
+    user prints something, that comes before the answer: let it print only
+    where a terminal is.
     """
 
     code = 9689

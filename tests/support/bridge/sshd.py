@@ -54,6 +54,9 @@ class Sshd:
         public = make_key(self.identity)
         line = f'restrict,command="{command}" {public}\n'
         self._write("authorized_keys", line)
+        # A bash that sshd starts reads .bashrc of who runs the tests, which may
+        # take a second, and locks; not a bash in another one.
+        environ = {"SHLVL": 1, **environ}
         sets = "".join(f" {name}={value}" for name, value in environ.items())
         lines = [
             f"Port {self.port}",
@@ -67,7 +70,7 @@ class Sshd:
             # The directories of tests are below one that all may write to.
             "StrictModes no",
             "PermitRootLogin prohibit-password",
-            f"SetEnv{sets}" if sets else "",
+            f"SetEnv{sets}",
         ]
         self._write("sshd_config", "\n".join(lines) + "\n")
         self._process = None
