@@ -58,7 +58,7 @@ def client(server):
 def host(server, **more):
     fields = {
         "id": HOST_ID,
-        "address": "127.0.0.1",
+        "address": server.address,
         "port": server.port,
         "user": server.user,
         "key": server.key,
@@ -142,7 +142,7 @@ def test_what_is_no_name_never_gets_to_ssh(client, server, more):
 
 
 def test_nobody_answers(client, server):
-    nobody = host(server, port=sshd.free_port())
+    nobody = host(server, port=sshd.free_port(server.address))
     with pytest.raises(errors.HostUnreachable, match="refused"):
         client.ask(nobody, "list", None, TIMEOUT)
 
