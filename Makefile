@@ -138,7 +138,8 @@ setup:
 install install-hooks install-ansible install-engine uninstall:
 	DESTDIR="$(DESTDIR)" PYTHON="$(SYSTEM_PYTHON)" contrib/install-files $@
 
-# What a release is: the files of the last commit, with its time stamp.
+# What a release is: the files of the last commit, with its time stamp, and the
+# checksums of its hooks, which an engine shows of each host.
 VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' \
     vdsm_backup/__init__.py)
 TARBALL = dist/vdsm-backup-domain-$(VERSION).tar.gz
@@ -148,6 +149,10 @@ dist:
 	git -c tar.umask=0022 archive \
 	    --prefix=vdsm-backup-domain-$(VERSION)/ HEAD \
 	    | gzip -n -9 >$(TARBALL)
+	rm -rf build/dist && mkdir -p build/dist
+	tar -xzf $(TARBALL) -C build/dist --strip-components=1
+	build/dist/contrib/install-files sums >dist/hooks.sha256
+	rm -rf build/dist
 
 # Packages: DIST=el9, el10, or debian, which is for tests.
 DIST = el9

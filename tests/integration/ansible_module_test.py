@@ -86,8 +86,8 @@ OLD = ["would_set", "set_it", "an_option"]
 
 class Results:
     """
-    What each task has returned, and the domain when all are done. called: the
-    commands that were called, one after the other.
+    What each task has returned, and the domain when all are done. called:
+    (command, SD) of all that was called, one after the other.
     """
 
     def __init__(self, directory, ansible, tasks):
@@ -104,7 +104,8 @@ class Results:
     def _run(self, host, ansible):
         # What a package puts into PATH: the command, with its configuration.
         called = os.path.join(self._directory, "called")
-        script = f'echo "$2" >>{called}; cd {shlex.quote(ROOT)}\n'
+        script = f'for sd; do :; done; echo "$2 $sd" >>{called}\n'
+        script += f"cd {shlex.quote(ROOT)}\n"
         script += f'exec {shlex.join(host.command())} "$@"'
         self._put("vdsm-backup-domain", script)
         self._put("broken/vdsm-backup-domain", "echo no library >&2; exit 7")
@@ -148,7 +149,7 @@ class Results:
         text = json.loads(line.partition(": ")[2])
         self._found = json.loads(text[len(KEPT) :])
         with open(called) as f:
-            self.called = f.read().split()
+            self.called = [tuple(line.split()) for line in f]
 
     def _put(self, name, script):
         path = os.path.join(self._directory, name)
@@ -172,6 +173,14 @@ def flag(result):
     return result["domain"]["flag"], result["domain"]["reason"]
 
 
+def test_what_the_command_says_besides(results):
+    """Such as what it cannot see."""
+    said = results["set_it"]["notes"]
+    assert said != []
+    assert results["would_set"]["notes"][: len(said)] == said
+    assert results["set_again"]["notes"] == []
+
+
 def test_set_and_set_again(results):
     done, again = results["set_it"], results["set_again"]
     assert done["changed"] and not done["failed"]
@@ -182,7 +191,7 @@ def test_set_and_set_again(results):
 def test_what_is_as_it_should_be_is_only_shown(results):
     """A change would take the lease."""
     change, same = ["show", "set"], ["show"]
-    assert results.called == [
+    assert [command for command, _ in results.called] == [
         *(change + change + same),
         *(change + change),
         *("show", "clear"),
@@ -225,6 +234,9 @@ def test_another_reason_replaces_none_unless_asked(results):
 def test_clear_by_name(results):
     assert results["by_name"]["changed"]
     assert flag(results["by_name"]) == (False, "on tape")
+    # What was shown is changed, whatever has the name by now.
+    by_name = results.called.index(("show", "backups"))
+    assert results.called[by_name + 1] == ("clear", A)
     assert results.values["BACKUP"] == "False"
 
 

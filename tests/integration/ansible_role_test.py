@@ -5,6 +5,7 @@ wrong, deploys a host for an engine, and removes. By real packages on a machine
 of its own; rollout.py says what is done there.
 """
 
+import os
 import re
 
 import pytest
@@ -35,8 +36,13 @@ RESTART = ["Let systemd read the drop-in of vdsmd", "Restart vdsmd"]
 
 
 @pytest.fixture(scope="module")
-def rollout(managed_host, newest_ansible, old_ansible):
-    return Rollout(managed_host, newest_ansible, old_ansible)
+def newer(next_source_tree):
+    return next_source_tree.build("debian")[: len(PACKAGES)]
+
+
+@pytest.fixture(scope="module")
+def rollout(managed_host, newest_ansible, old_ansible, newer):
+    return Rollout(managed_host, newest_ansible, old_ansible, newer)
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +66,28 @@ def changed(rollout, deployed):
 
 
 @pytest.fixture(scope="module")
-def removed(rollout, changed):
+def predicted(rollout, changed):
+    return rollout.predict()
+
+
+@pytest.fixture(scope="module")
+def removed(rollout, predicted):
     return rollout.remove()
+
+
+@pytest.fixture(scope="module")
+def served(rollout, removed):
+    return rollout.serve()
+
+
+@pytest.fixture(scope="module")
+def upgraded(rollout, served):
+    return rollout.upgrade()
+
+
+@pytest.fixture(scope="module")
+def downgraded(rollout, upgraded):
+    return rollout.downgrade()
 
 
 def text_of(found):
@@ -257,6 +283,24 @@ def test_configuration_and_repository(changed):
         assert changed.files[path] == ("f", "644", "0", "0")
 
 
+def test_check_predicts_on_a_host_that_has_all(rollout, changed, predicted):
+    found = predicted["upgrade"]
+    assert found.changed == [
+        "Write the configuration",
+        "Tell what would be installed",
+    ]
+    for path in rollout.newer:
+        assert os.path.basename(path)[: -len(".rpm")] in text_of(found)
+    assert predicted["remove"].changed == [
+        "Remove the packages",
+        "Remove our configuration and the repository",
+        "Tell that vdsmd would be restarted",
+    ]
+    assert predicted.packages == changed.packages
+    assert predicted.written == changed.written
+    assert predicted.called == []
+
+
 def test_removal(rollout, removed):
     assert removed["remove"].changed == [
         "Remove the packages",
@@ -269,3 +313,42 @@ def test_removal(rollout, removed):
     left = {"/etc/vdsm-backup", "/etc/vdsm-backup/conf.d", SITE_DROP_IN}
     assert of_site(removed.files) - of_site(rollout.before) == left
     assert of_site(rollout.before) <= of_site(removed.files)
+
+
+def versions(found):
+    """Of the packages for hosts, by their names."""
+    pattern = re.compile(r"(vdsm-backup-domain(?:-hooks|-vdsm)?)-(\d.*)-1\.")
+    matches = filter(None, map(pattern.match, found.packages))
+    return {x[1]: x[2] for x in matches}
+
+
+def test_from_the_repository(served, source_tree):
+    """The command alone first, then the configuration, then the hooks."""
+    found = served["install"]
+    assert found.failed == [], str(found)
+    assert order_of(found) == [
+        "Know the repository",
+        "Install from a repository",
+        "Write the configuration",
+        "Install from a repository",
+    ]
+    assert versions(served) == dict.fromkeys(PACKAGES, source_tree.version)
+
+
+def test_an_installed_package_is_replaced_by_files_only(
+    upgraded, next_source_tree
+):
+    """Not by a repository, whatever that has."""
+    assert order_of(upgraded["upgrade"]) == [*installing(3), *RESTART]
+    assert upgraded["repository"].changed == []
+    assert upgraded.called == RESTARTED
+    assert versions(upgraded) == dict.fromkeys(
+        PACKAGES, next_source_tree.version
+    )
+
+
+def test_files_may_have_an_older_version(downgraded, source_tree):
+    """Else each run would find that another one is wanted."""
+    assert order_of(downgraded["downgrade"]) == installing(3)
+    assert downgraded["again"].changed == []
+    assert versions(downgraded) == dict.fromkeys(PACKAGES, source_tree.version)

@@ -14,6 +14,7 @@ from tests.support import testhost
 from tests.support.clifixtures import OWNER
 from tests.support.completing import SCRIPT, complete, needs_bash
 from tests.support.hooks.needs import needs_other_user
+from vdsm_backup import config
 from vdsm_backup.cli import commands, completion, parser
 from vdsm_backup.guard import policy
 
@@ -121,6 +122,14 @@ def test_it_runs_nothing():
 
 
 @needs_other_user
+def test_it_reads_what_root_leaves():
+    """Where a host's own configuration says nothing else."""
+    with open(SCRIPT) as f:
+        found = re.findall(r"^_vdsm_backup_domain_file=(.*)$", f.read(), re.M)
+    run_dir = config.DEFAULTS["sanlock"]["run_dir"]
+    assert found == [os.path.join(run_dir, completion.NAME)]
+
+
 def test_what_root_lists_any_shell_completes(directory):
     """The directory is VDSM's, and the file can be read by all."""
     with testhost.Host(directory, user=36, group=36) as host:

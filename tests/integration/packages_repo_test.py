@@ -4,6 +4,7 @@
 import os
 import re
 import subprocess
+import sys
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -137,10 +138,35 @@ def listed(repo, directory):
     return {x.text for x in ET.fromstring(text).iter(f"{namespace}name")}
 
 
-def test_a_package_is_built_from_the_source_package(source_tree, packages):
-    """It has all that a build needs, and nothing else."""
+def test_the_source_package_is_all_that_a_build_needs(source_tree, packages):
+    """And has nothing else."""
     source = source_tree.source_package(DIST)
     assert reading.lines(source, "-l") == [
         f"{NAME}-{source_tree.version}.tar.gz",
         f"{NAME}.spec",
     ]
+
+
+def test_a_package_is_built_from_the_source_package(
+    source_tree, packages, tmp_path
+):
+    """As mock does it: by macros of the distribution, and nothing of ours."""
+    macros = {
+        "_topdir": str(tmp_path),
+        "dist": f".{DIST}",
+        "python3_version": "{}.{}".format(*sys.version_info),
+        "python3_sitelib": "/usr/lib/python3/dist-packages",
+    }
+    defined = [("--define", f"{k} {v}") for k, v in macros.items()]
+    subprocess.run(
+        ["rpmbuild", "--rebuild", "--nodeps", *sum(defined, ())]
+        + [source_tree.source_package(DIST)],
+        check=True,
+        capture_output=True,
+    )
+    for path in packages:
+        name = os.path.basename(path)
+        built = os.path.join(tmp_path, "RPMS", "noarch", name)
+        assert reading.files(built) == reading.files(path)
+        assert reading.requires(built) == reading.requires(path)
+        assert reading.contents(built) == reading.contents(path), name

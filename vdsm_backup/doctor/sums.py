@@ -27,7 +27,7 @@ SUMS = {
         "855efb4bec071975ab48143b67c09b812ad93d926cfabde15752c90662b89901"
     ),
     "vdsmd": (
-        "3c6a92a1c33bafdbd3bf0beee4ee717ab932d2f692bc8ea14bc3d099aa805113"
+        "0c4e2d0434f455441ee76d72cac02c8f8ac7ef932f2bc8addec5039cfd17def7"
     ),
 }
 

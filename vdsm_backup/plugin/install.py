@@ -36,7 +36,9 @@ class Incompatible(Exception):
     """This VDSM is not as expected; `problems` says what is not."""
 
     def __init__(self, problems: list[str]) -> None:
-        super().__init__("; ".join(problems))
+        super().__init__(
+            f"this VDSM is not as expected: {'; '.join(problems)}"
+        )
         self.problems = problems
 
 
@@ -47,12 +49,13 @@ def installed() -> bool:
 
 def problems() -> list[str]:
     """
-    What of this VDSM is not as expected. Imports VDSM, and changes nothing.
+    What of this VDSM is not as expected, each problem once: where a module is
+    missing, so is all that it has. Imports VDSM, and changes nothing.
     """
     found = [expected.problem() for expected in _expected()]
     found += [_added_problem(item) for item in patches.ADDED]
     found += [_item_problem(item) for item in patches.ITEMS]
-    return [problem for problem in found if problem]
+    return list(dict.fromkeys(problem for problem in found if problem))
 
 
 def install(options: config.Config | None = None) -> None:

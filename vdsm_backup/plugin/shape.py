@@ -91,6 +91,9 @@ def owner_of(at: str) -> tuple[Any, str]:
     try:
         owner = importlib.import_module(module)
     except ImportError as e:
+        # Without a package, each module of it is missing for that.
+        if e.name and f"{module}.".startswith(f"{e.name}."):
+            module = e.name
         raise Missing(f"{module} cannot be imported: {e}")
     *classes, name = path.split(".")
     for part in classes:

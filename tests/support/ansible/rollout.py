@@ -30,6 +30,8 @@ SITE_DROP_IN = "/etc/vdsm-backup/conf.d/60-site.conf"
 
 FROM = {"baseurl": BASEURL, "gpgkey": "file:///srv/key"}
 OPTIONS = {"options": {"storage": {"io_timeout": 20}}}
+# Packages of the next version are here.
+NEXT = "/srv/next"
 LAYERED = {"mode": "permissive", "source": "installed"}
 
 # Variables on a host that has all packages, and what the failure names.
@@ -90,10 +92,15 @@ class Rollout:
     """
     On a host without our packages. What is done in one run is a method, to be
     called once and in their order.
+
+    newer: those of the next version, for hosts.
     """
 
-    def __init__(self, host, newest, old):
+    def __init__(self, host, newest, old, newer):
         self._host, self._newest, self._old = host, newest, old
+        for path in newer:
+            host.copy(path, NEXT)
+        self.newer = [f"{NEXT}/{os.path.basename(x)}" for x in newer]
         files = host.sh(f"ls {REPO}/*.rpm").split()
         elsewhere = ("-ansible-", "-engine-")
         self._files = [
@@ -153,6 +160,39 @@ class Rollout:
         plays["another file"] = rescued(role(**LAYERED))
         return Done(self._host, self._newest, plays, "--diff")
 
+    def predict(self):
+        """What is done next, on a host that has all."""
+        plays = {
+            "upgrade": role(**self._given(mode="enforcing", files=self.newer)),
+            "remove": role("remove", restart_vdsmd=True),
+        }
+        return Done(self._host, self._newest, plays, "--check")
+
     def remove(self):
         plays = {"remove": role("remove", restart_vdsmd=True)}
         return Done(self._host, self._old, plays)
+
+    def serve(self):
+        """From the repository, though no site has signed it."""
+        plays = {"install": self._unsigned(**FROM)}
+        return Done(self._host, self._old, plays)
+
+    def upgrade(self):
+        """From files, since those of the repository do not count then."""
+        newer = {"source": "files", "files": self.newer}
+        plays = {
+            "upgrade": self._unsigned(**newer, restart_vdsmd=True),
+            "repository": self._unsigned(**FROM, restart_vdsmd=True),
+        }
+        return Done(self._host, self._newest, plays)
+
+    def downgrade(self):
+        plays = {"downgrade": self._unsigned(**self._given())}
+        plays["again"] = plays["downgrade"]
+        return Done(self._host, self._old, plays)
+
+    @staticmethod
+    def _unsigned(**variables):
+        # As the site's own file says. No VDSM is there that would answer.
+        given = {"mode": "enforcing", "gpgcheck": False, "restart_timeout": 5}
+        return role(**{**given, **variables})

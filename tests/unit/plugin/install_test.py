@@ -203,6 +203,30 @@ def test_module_that_is_missing():
     assert "no_such_module cannot be imported" in problem
 
 
+def test_a_package_that_is_missing_is_named(tmp_path, monkeypatch):
+    """All of its modules are missing for one reason; others for their own."""
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half" / "__init__.py").write_text("")
+    (tmp_path / "half" / "needy.py").write_text("import no_such_module")
+    monkeypatch.syspath_prepend(tmp_path)
+    why = {
+        at: Shape(f"{at}:x").problem().partition(" cannot be imported: ")[0]
+        for at in ("no_such.a", "no_such.b.c", "half.a", "half.needy")
+    }
+    assert why == {
+        "no_such.a": "no_such",
+        "no_such.b.c": "no_such",
+        "half.a": "half.a",
+        "half.needy": "half.needy",
+    }
+
+
+def test_a_problem_is_told_once(thing, monkeypatch):
+    gone = Shape("no_such_module:x"), Shape("no_such_module:y")
+    monkeypatch.setattr(patches, "NEEDED", gone)
+    assert len(refused(thing, "no_such_module cannot be imported")) == 1
+
+
 def test_decorated_functions_are_seen_through(thing):
     thing.Thing.wrapped = twice(thing.Thing.wrapped)
     names = ("self", "one", "two")

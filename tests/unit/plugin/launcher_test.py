@@ -22,7 +22,7 @@ from tests.support.vdsm.launching import LAUNCHER, Place
 GOOD = "def install(options):\n    import builtins; builtins.put = options\n"
 INCOMPATIBLE = """
 class Incompatible(Exception):
-    problems = ["first", "second"]
+    pass
 def install(options):
     raise Incompatible("first; second")
 """
@@ -161,19 +161,43 @@ def test_without_our_package(place):
 
 
 def test_what_does_not_fit_is_told_in_full(place):
+    """Once: systemd starts a VDSM that ends again and again."""
     place.package("vdsm_backup/plugin/install.py", INCOMPATIBLE)
     place.start()
-    said = place.said(syslog.LOG_ERR)
-    assert "not as expected: first\n" in said
-    assert "not as expected: second\n" in said
+    assert place.said() == (
+        "starting VDSM WITHOUT the plugin: Incompatible: first; second\n"
+    )
+
+
+@pytest.mark.parametrize("command", [True, False])
+def test_a_vdsm_that_is_gone(tmp_path, command):
+    """By the plugin itself, all of whose patches miss their module."""
+    place = Place(str(tmp_path), ROOT)
+    place.remove_package("vdsm")
+    own = os.path.join(place.vdsm_dir, "vdsmd")
+    if not command:
+        os.unlink(own)
+    code, told = place.start()
+    assert (code, told) == (1, None)
+    begin = "starting VDSM WITHOUT the plugin"
+    if not command:
+        begin = f"VDSM cannot be started: no {own}, and no plugin"
+    assert (
+        place.said()
+        == place.said(syslog.LOG_ERR)
+        == (
+            f"{begin}: Incompatible: this VDSM is not as expected:"
+            " vdsm cannot be imported: No module named 'vdsm'\n"
+        )
+    )
 
 
 def test_stop_is_obeyed(place):
     place.package("vdsm_backup/plugin/install.py", INCOMPATIBLE)
     place.package("vdsm_backup/config.py", CONFIG.format("stop"))
     assert place.start() == (1, None)
-    assert "VDSM is not started" in place.said(syslog.LOG_ERR)
-    assert place.said() == place.said(syslog.LOG_ERR)
+    text = "VDSM is not started ([vdsm] on_incompatible = stop): first; second"
+    assert place.said() == place.said(syslog.LOG_ERR) == f"{text}\n"
 
 
 def test_sitecustomize_that_fails_stops_nothing(place):
@@ -244,11 +268,9 @@ def test_lost_protection_is_an_error(real, what):
     place, lines = real
     name, text = BROKEN[what]
     place.package(f"vdsm_backup/{name}", text)
-    *others, last = lines()
-    assert last[:3] == (DAEMON, syslog.LOG_ERR, OURS)
-    assert last[3].startswith("starting VDSM WITHOUT the plugin: ")
-    for line in others:
-        assert line[:3] == (DAEMON, syslog.LOG_ERR, OURS)
+    (line,) = lines()
+    assert line[:3] == (DAEMON, syslog.LOG_ERR, OURS)
+    assert line[3].startswith("starting VDSM WITHOUT the plugin: ")
 
 
 @needs_namespace
@@ -256,9 +278,9 @@ def test_vdsm_that_is_not_started_is_an_error(real):
     place, lines = real
     place.package("vdsm_backup/plugin/install.py", INCOMPATIBLE)
     place.package("vdsm_backup/config.py", CONFIG.format("stop"))
-    found = lines()
-    assert {line[:3] for line in found} == {(DAEMON, syslog.LOG_ERR, OURS)}
-    assert found[-1][3].startswith("VDSM is not started")
+    (found,) = lines()
+    assert found[:3] == (DAEMON, syslog.LOG_ERR, OURS)
+    assert found[3].startswith("VDSM is not started")
 
 
 def test_nothing_in_its_directory_can_be_imported():
