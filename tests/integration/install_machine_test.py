@@ -72,3 +72,17 @@ def test_all_of_it(machine):
         "/etc/vdsm-backup/bridge",
         *("/var/lib/vdsm-backup", "/var/lib/vdsm-backup/history"),
     }
+
+
+def test_a_machine_without_systemd(machine):
+    """All is installed, and what is left to do is said."""
+    machine.sh("rm /usr/bin/systemd-tmpfiles /usr/bin/systemd-sysusers")
+    done = machine.run("make", "-s", "-C", ROOT, *GOALS)
+    assert (done.returncode, done.stdout) == (0, "")
+    tmpfiles, sysusers = done.stderr.splitlines()
+    assert tmpfiles == (
+        "there is no systemd-tmpfiles: make what"
+        " /usr/lib/tmpfiles.d/vdsm-backup.conf names yourself"
+    )
+    assert "there is no systemd-sysusers: make what " in sysusers
+    assert machine.run("vdsm-backup-domain", "--version").returncode == 0
