@@ -4,11 +4,13 @@ A host that does not answer: its sshd and all that it has started stand still,
 and no connection ends. Real ssh and sshd, the real agent and command line.
 """
 
+import signal
+
 import pytest
 
 pytest.importorskip("ovirtsdk4", reason="needs ovirt-engine-sdk-python")
 
-from tests.support.bridge import sshd  # noqa: E402
+from tests.support.bridge import process, sshd  # noqa: E402
 from tests.support.bridge.engine_things import (  # noqa: E402
     DataCenter,
     StorageDomain,
@@ -16,6 +18,8 @@ from tests.support.bridge.engine_things import (  # noqa: E402
 from tests.support.bridge.rows import ANNA, MARKS, ticked  # noqa: E402
 from tests.support.bridge.scene import RealHost, Scene  # noqa: E402
 from tests.support.clifixtures import OWNER  # noqa: E402
+from tests.support.processes import proc  # noqa: E402
+from tests.support.waiting import SOON, wait_until  # noqa: E402
 from vdsm_backup.bridge.reading import AGAIN  # noqa: E402
 
 pytest_plugins = ["tests.support.bridge.fixtures"]
@@ -93,3 +97,17 @@ def test_host_with_a_fingerprint_only(scene):
     ticked(scene, domain)
     scene.later(AGAIN).polls(2)
     assert scene.flag(domain) == ("True", ANNA)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_ends_a_request_to_a_host(scene, number):
+    """Long before the host is given up."""
+    scene.domain()
+    scene.stop()
+    scene.real.sshd.freeze()
+    with process.start(scene) as bridge:
+        wait_until(lambda: proc.find(bridge.pid, "ssh"))
+        bridge.send_signal(number)
+        _, said = bridge.communicate(timeout=SOON)
+    assert bridge.returncode == 128 + number
+    assert "Traceback" not in said
