@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from tests import ROOT
 from tests.bench import timing, tree
 from tests.bench.product import PYTHON
 from tests.support.processes import proc
@@ -123,3 +124,23 @@ def test_of_a_process_that_is_gone_there_is_nothing():
     process = subprocess.Popen([sys.executable, "-I", "-c", ""])
     process.wait()
     assert tree.together([process.pid]) == 0
+
+
+def test_it_ends_when_the_bench_is_killed(tmp_path):
+    code = (
+        "from tests.bench import timing, tree; import sys\n"
+        "command = timing.Command(['/bin/sleep', '3600'])\n"
+        "made = tree.Tree(command, sys.stderr)\n"
+        "print(made._process.pid, flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as bench:
+        reaper = int(bench.stdout.readline())
+        (command,) = wait_until(lambda: proc.find(reaper, "sleep"))
+        bench.kill()
+    for pid in (reaper, command):
+        wait_until(lambda pid=pid: not proc.running(pid))

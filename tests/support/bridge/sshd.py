@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A real sshd on loopback, for one user's keys, with a command for each."""
 
+import contextlib
 import getpass
 import os
 import signal
@@ -133,3 +134,13 @@ class Sshd:
     def close(self):
         self.stop()
         rundir.remove(self.directory)
+
+
+def clean_stale(path):
+    """End the sshd whose directory this is, and all that it has started."""
+    if os.path.basename(path).startswith("sshd-"):
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            with open(os.path.join(path, "sshd.pid")) as f:
+                pid = int(f.read())
+            if path in proc.command(pid):
+                proc.kill([*proc.children(pid), pid])
