@@ -67,9 +67,9 @@ bench-compare: setup
 	@[ -n "$(BASE)" ] || { echo "BASE=COMMIT is missing" >&2; exit 2; }
 	$(PYTHON) -m tests.bench --base "$(BASE)" $(ROWS)
 
-# All of it, into docs/performance.md, with its plots.
+# All of it, or ROWS="bridge" and the like, into docs/performance.md.
 bench-page: setup
-	$(PYTHON) -m tests.bench --page
+	$(PYTHON) -m tests.bench --page $(ROWS)
 
 # Which lines `make check` runs. Children that start without the site module,
 # as most of ours do, are not counted.

@@ -4,7 +4,7 @@ Measures the product of this tree, and with --base that of another commit
 beside it; prints the table, and saves the figures.
 
     python -m tests.bench [--base COMMIT] [-k TEXT] [GROUP...]
-    python -m tests.bench --page
+    python -m tests.bench --page [GROUP...]
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ SAVED = os.path.join(ROOT, "build", "bench.json")
 # For each group, after what it needs is made.
 SECONDS = 30
 
+# For a bridge: from one look at all domains to the next.
+MINUTES = 5
+
 
 def main(argv: list[str]) -> int:
     parser = _parser()
@@ -31,9 +34,10 @@ def main(argv: list[str]) -> int:
     unknown = set(args.groups) - set(GROUPS)
     if unknown:
         parser.error(f"no such group: {', '.join(sorted(unknown))}")
-    if args.page and (args.groups or args.k or args.base):
-        parser.error("the page has all rows, of this tree")
-    why_not = saved.missing() or (args.page and plots.missing())
+    if args.page and (args.k or args.base):
+        parser.error("the page has all rows of a group, of this tree")
+    draw = args.page and plots.GROUPS & set(args.groups or GROUPS)
+    why_not = saved.missing() or (draw and plots.missing())
     if os.geteuid() != 0:
         why_not = "loop devices, mounts and libvirt's hook need root"
     if why_not:
@@ -44,11 +48,14 @@ def main(argv: list[str]) -> int:
     names = args.groups or GROUPS
     chosen = {n: [r for r in GROUPS[n].ROWS if args.k in r.key] for n in names}
     machine_now = saved.about()
-    taken = measure(chosen, args.base, args.seconds, args.page)
+    taken = measure(chosen, args.base, args.seconds, args.minutes, args.page)
     _show(taken, args.base)
-    saved.save(taken, machine_now, page.DATA if args.page else SAVED)
     if args.page:
-        page.write()
+        _keep_others(taken, args.groups)
+        saved.save(taken, machine_now, page.DATA, keep=bool(args.groups))
+        page.write(draw=bool(draw))
+    else:
+        saved.save(taken, machine_now, SAVED)
     return 0
 
 
@@ -56,11 +63,15 @@ def measure(
     chosen: dict[str, list[Row]],
     base: str | None,
     seconds: float,
+    minutes: float,
     for_page: bool = False,
 ) -> Taken:
-    """chosen: the rows of each group. for_page: also what only a page has."""
+    """
+    chosen: the rows of each group. seconds, minutes: of a group, and of a
+    bridge. for_page: also what only a page has.
+    """
     taken = Taken()
-    with place.make() as here:
+    with place.make(minutes) as here:
         products = [product.Product(THIS, here.path(THIS))]
         if base:
             products.insert(0, product.of_commit(base, here.path("base")))
@@ -83,6 +94,14 @@ def measure(
     return taken
 
 
+def _keep_others(taken: Taken, groups: list[str]) -> None:
+    """groups: all that was measured, none for all of them."""
+    if groups:
+        before = saved.load(page.DATA).taken.left_out
+        stays = {n: why for n, why in before.items() if n not in groups}
+        taken.left_out = {**stays, **taken.left_out}
+
+
 def _show(taken: Taken, base: str | None) -> None:
     if base:
         found = table.compared(ROWS, base, THIS, taken)
@@ -97,6 +116,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--base", metavar="COMMIT", help="measured beside it")
     parser.add_argument(
         "--seconds", type=float, default=SECONDS, help="of each group"
+    )
+    parser.add_argument(
+        "--minutes", type=float, default=MINUTES, help="of a bridge, each row"
     )
     parser.add_argument(
         "-k", metavar="TEXT", default="", help="only rows that have it"

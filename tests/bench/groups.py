@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from tests.bench.rows import (
+    bridge,
     change,
     hang,
     hook,
@@ -27,6 +28,7 @@ GROUPS = {
     "memory": memory,
     "hang": hang,
     "plugin": plugin,
+    "bridge": bridge,
 }
 
 ROWS = [row for group in GROUPS.values() for row in group.ROWS]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tests.bench.row import Row
-    from tests.bench.saved import Saved
+    from tests.bench.saved import About, Saved
 
 DOCS = os.path.join(ROOT, "docs")
 PAGE = os.path.join(DOCS, "performance.md")
@@ -41,16 +41,24 @@ def rewritten(page: str, part: str) -> str:
 
 
 def part(found: Saved, rows: Sequence[Row], product: str) -> str:
-    """What is between the marks."""
-    measured = table.with_processes(rows, product, found.taken)
-    shown = table.markdown(table.PAGE, measured)
-    said = f"Measured on {found.date[:10]}: {found.machine}.\n\n{shown}\n"
+    """What is between the marks: a table of what was measured together."""
+    together: dict[About, list[Row]] = {}
+    for row in rows:
+        about = found.about.get((product, row.key))
+        if about is not None:
+            together.setdefault(about, []).append(row)
+    said = []
+    for (machine, date), chosen in together.items():
+        measured = table.with_processes(chosen, product, found.taken)
+        shown = table.markdown(table.PAGE, measured)
+        said.append(f"Measured on {date[:10]}: {machine}.\n\n{shown}\n")
     for group, why in found.taken.left_out.items():
-        said += f"\nRows that are left out, `{group}`: {why}.\n"
-    return said
+        said.append(f"Rows that are left out, `{group}`: {why}.\n")
+    return "\n".join(said)
 
 
-def write(path: str = PAGE, data: str = DATA) -> None:
+def write(path: str = PAGE, data: str = DATA, draw: bool = True) -> None:
+    """draw: the plots, too."""
     from tests.bench import plots
 
     found = saved.load(data)
@@ -58,7 +66,8 @@ def write(path: str = PAGE, data: str = DATA) -> None:
         text = rewritten(f.read(), part(found, ROWS, THIS))
     with open(path, "w", encoding="utf-8") as f:
         f.write(text)
-    plots.draw(found.taken, THIS, os.path.dirname(path))
+    if draw:
+        plots.draw(found.taken, THIS, os.path.dirname(path))
 
 
 if __name__ == "__main__":

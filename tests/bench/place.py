@@ -21,15 +21,18 @@ from vdsm_backup import config
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.support import testhost
+
 
 class Place:
     """
     directory: of the run. env: of commands that change VGs: lvm that is ours
-    alone.
+    alone. minutes: for how long a bridge is measured.
     """
 
-    def __init__(self, directory: str) -> None:
+    def __init__(self, directory: str, minutes: float = 5) -> None:
         self.directory = directory
+        self.minutes = minutes
         self.env = {"LVM_SYSTEM_DIR": os.environ["LVM_SYSTEM_DIR"]}
         self._mounts: list[str] = []
         self._vgs: list[ListedVg] = []
@@ -60,9 +63,9 @@ class Place:
         settle = config.DEFAULTS["sanlock"]["settle"]
         return HookHost(directory, io_timeout=io_timeout, settle=settle)
 
-    def mount(self, host: HookHost, name: str, source: str = "") -> str:
+    def mount(self, host: testhost.Host, name: str, source: str = "") -> str:
         """A mount where VDSM has them. source: what is mounted there."""
-        path: str = host.cli.add_mount(name)
+        path: str = host.add_mount(name)
         source = source or path
         subprocess.run(["mount", "--bind", source, path], check=True)
         self._mounts.append(path)
@@ -77,7 +80,7 @@ class Place:
         """Each on a mount of its own."""
         return [
             host.file_domain(
-                mount=self.mount(host, f"server:_export{number}"),
+                mount=self.mount(host.cli, f"server:_export{number}"),
                 name=f"data{number}",
             )
             for number in range(count)
@@ -107,9 +110,9 @@ class ListedVg(BlockDomain):
 
 
 @contextlib.contextmanager
-def make() -> Iterator[Place]:
+def make(minutes: float = 5) -> Iterator[Place]:
     with loop.own_directory() as directory:
-        place = Place(directory)
+        place = Place(directory, minutes)
         try:
             yield place
         finally:

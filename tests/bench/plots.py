@@ -23,6 +23,9 @@ LIST, STORM, SET = (
 )
 NAMES = (LIST, STORM, SET)
 
+# Groups of rows that they are of.
+GROUPS = {"list", "storm", "change"}
+
 _INCHES = (7, 3.5)
 _OURS, _FLOOR = "tab:blue", "tab:gray"
 

@@ -39,12 +39,18 @@ _ABOUT = (
 )
 
 
-class Saved(NamedTuple):
+class About(NamedTuple):
     """machine: its description. date: when it was measured."""
 
-    taken: Taken
     machine: str
     date: str
+
+
+class Saved(NamedTuple):
+    """about: of each (product, key)."""
+
+    taken: Taken
+    about: dict[tuple[str, str], About]
 
 
 def missing() -> str:
@@ -65,11 +71,17 @@ def about() -> dict[str, Any]:
     return {**known, "machine": machine.describe(known)}
 
 
-def save(taken: Taken, machine_now: dict[str, Any], path: str) -> None:
-    """Replaces a file that is there. machine_now: of about()."""
+def save(
+    taken: Taken, machine_now: dict[str, Any], path: str, keep: bool = False
+) -> None:
+    """
+    Replaces a file that is there. machine_now: of about(). keep: what the file
+    has of measures that were not taken now stays.
+    """
     import pyperf
 
-    about = {**machine_now, _LEFT_OUT: json.dumps(taken.left_out)}
+    left_out = json.dumps(taken.left_out)
+    about = {**machine_now, _LEFT_OUT: left_out}
     benchmarks = []
     for suffix, figures in (("", taken.values), (_CPU, taken.cpu)):
         for (product, key), values in figures.items():
@@ -85,6 +97,12 @@ def save(taken: Taken, machine_now: dict[str, Any], path: str) -> None:
                 for value in values
             ]
             benchmarks.append(pyperf.Benchmark(runs))
+    names = {benchmark.get_name() for benchmark in benchmarks}
+    if keep:
+        for old in pyperf.BenchmarkSuite.load(path).get_benchmarks():
+            if old.get_name() not in names:
+                old.update_metadata({_LEFT_OUT: left_out})
+                benchmarks.append(old)
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
     pyperf.BenchmarkSuite(benchmarks).dump(path, replace=True)
 
@@ -93,7 +111,7 @@ def load(path: str) -> Saved:
     import pyperf
 
     taken = Taken()
-    about = {}
+    abouts = {}
     for benchmark in pyperf.BenchmarkSuite.load(path).get_benchmarks():
         about = benchmark.get_metadata()
         product, _, key = benchmark.get_name().partition(": ")
@@ -104,9 +122,10 @@ def load(path: str) -> Saved:
             taken.values[product, key] = values
             taken.left_out = json.loads(about[_LEFT_OUT])
             taken.units[product, key] = benchmark.get_unit()
+            abouts[product, key] = About(about["machine"], about["date"])
             if _PROCESSES in about:
                 taken.processes[product, key] = [
                     Process(*process)
                     for process in json.loads(about[_PROCESSES])
                 ]
-    return Saved(taken, about["machine"], about["date"])
+    return Saved(taken, abouts)

@@ -53,7 +53,29 @@ def test_figures_are_kept(tmp_path):
     assert found.taken.units == taken.units
     assert found.taken.processes == taken.processes
     assert found.taken.left_out == taken.left_out
-    assert "CPUs" in found.machine and "LVM " in found.machine
+    assert found.about.keys() == taken.values.keys()
+    for about in found.about.values():
+        assert "CPUs" in about.machine and "LVM " in about.machine
+
+
+@needs_pyperf
+def test_figures_that_were_not_measured_again_are_kept(tmp_path):
+    taken, path = figures(), str(tmp_path / "bench.json")
+    before = {**saved.about(), "date": "2026-11-01", "machine": "another"}
+    saved.save(taken, before, path)
+    again = Taken()
+    again.values = {(THIS, "hook, 1 VG"): [0.5], (THIS, "bridge"): [1.0]}
+    again.units = dict.fromkeys(again.values, "second")
+    saved.save(again, saved.about(), path, keep=True)
+    found = saved.load(path)
+    assert found.taken.values == {**taken.values, **again.values}
+    assert found.taken.left_out == {}
+    machines = {key: about.machine for key, about in found.about.items()}
+    assert machines[THIS, "memory"] == "another"
+    assert "another" not in (
+        machines[THIS, "hook, 1 VG"],
+        machines[THIS, "bridge"],
+    )
 
 
 @needs_pyperf

@@ -9,12 +9,14 @@ that were added here, of which each says that it is of a test.
 import random
 import re
 import uuid
+from xml.etree import ElementTree
 
 import pytest
 
 pytest.importorskip("ovirtsdk4", reason="needs ovirt-engine-sdk-python")
 
 from tests.support.bridge import tested as engines  # noqa: E402
+from tests.support.bridge.engine_xml import element, text  # noqa: E402
 from tests.support.waiting import wait_until  # noqa: E402
 from vdsm_backup.bridge import events  # noqa: E402
 from vdsm_backup.bridge.engine import ORIGIN  # noqa: E402
@@ -81,7 +83,7 @@ def test_an_event_by_itself(engine, three):
 def test_event_that_is_not_there(tested, engine, three):
     assert engine.event(three[0] + 1_000_000) is None
     reply = tested.rest().get(f"events/{three[0] + 1_000_000}")
-    assert reply.status == 404
+    assert (reply.status, reply.body) == (404, b"")
 
 
 def test_what_an_event_of_an_edit_says(tested, engine, domain):
@@ -196,6 +198,28 @@ def test_added_event(tested, engine, domain):
     tested.dismiss(event)
 
 
+def test_added_event_does_not_say_who_and_by_which_call(tested, domain):
+    """So a bridge does not know its own ones by that, but by the code."""
+    begin = tested.newest()
+    sent = engines.MARK + uuid.uuid4().hex[:20]
+    about = text(
+        element("event"),
+        origin=ORIGIN,
+        custom_id=number(),
+        severity="warning",
+        description=TEXT,
+    )
+    about.append(element("storage_domain", id=domain))
+    body = ElementTree.tostring(about, "unicode")
+    assert tested.rest().call("POST", "events", body, sent).status == 201
+    (event,) = wait_until(lambda: of_the_bridge(tested, begin))
+    assert event.find("user") is None
+    assert event.findtext("correlation_id") != sent
+    again = tested.rest().call("POST", "events", body)
+    assert again.status == 400
+    tested.dismiss(event)
+
+
 def test_added_event_is_there_once(tested, engine, domain):
     """Also after somebody has dismissed it."""
     begin = tested.newest()
@@ -228,8 +252,8 @@ def test_number_of_31_bits(tested, engine, domain):
 def test_report_is_there_as_it_was_told(tested, engine, domain):
     """With all that a name may have in it."""
     begin = tested.newest()
-    text = f"{TEXT}: <b> & \"x\" ${{UserName}} {'long ' * 100}"
-    assert engine.tell(domain, text, number())
+    report = f"{TEXT}: <b> & \"x\" ${{UserName}} {'long ' * 100}"
+    assert engine.tell(domain, report, number())
     (event,) = wait_until(lambda: of_the_bridge(tested, begin))
-    assert event.findtext("description").strip() == text.strip()
+    assert event.findtext("description").strip() == report.strip()
     tested.dismiss(event)

@@ -123,7 +123,7 @@ def test_7_state_is_lost(tested, on):
     """And again: the engine has each report once."""
     on.write(False, stamp())
     for _ in range(2):
-        on.restart_without_state()
+        on.restart(lose_state=True)
         on.polls()
         assert on.row == 7
         on.polls(2)

@@ -59,6 +59,7 @@ def test_wrong_password_of_the_bridge(tested):
 def test_call_without_a_session(tested, token):
     reply = tested.nobody(token).get("storagedomains")
     assert reply.status == 401
+    assert reply.headers["Content-Type"].startswith("text/html")
     assert b"<storage_domain" not in reply.body
 
 

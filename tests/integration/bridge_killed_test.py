@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-A bridge that ends before each of its steps, and the next one, which goes on
-from the state. A step is a call of the engine, of a host, or of the state
-file: whatever is between two of them leaves nothing. That a save which is cut
-off leaves the old state or the new one is a test of its own
-(state_file_test.py).
+A bridge that ends before each of its steps (killed_bridge.py), and the next
+one, which goes on from the state. That a save which is cut off leaves the old
+state or the new one is a test of its own (state_file_test.py). With SIGKILL
+and real hosts: bridge_sigkill_test.py.
 """
 
 import itertools
@@ -13,9 +12,10 @@ import pytest
 
 pytest.importorskip("ovirtsdk4", reason="needs ovirt-engine-sdk-python")
 
-pytest_plugins = ["tests.support.bridge.fixtures"]
+from tests.support.bridge.killed_bridge import STEPS  # noqa: E402
+from vdsm_backup.bridge.engine import Engine  # noqa: E402
 
-STEPS = ("events", "domains", "domain", "hosts", "tick", "tell")
+pytest_plugins = ["tests.support.bridge.fixtures"]
 
 
 class Killed(BaseException):
@@ -29,7 +29,7 @@ class Steps:
         self.at = at
         self.count = 0
         bridge = scene.bridge
-        for name in STEPS:
+        for name in STEPS[Engine]:
             self._wrap(bridge._engine, name)
         self._wrap(bridge._file, "save")
         # It stays for all bridges of the scene.

@@ -12,9 +12,11 @@ import sys
 import pytest
 
 from tests import ROOT
-from tests.support import configfile
+from tests.support import configfile, rundir
 from tests.support.bridge import agent_process, sshd
 from tests.support.hooks.needs import needs_command
+from tests.support.processes import proc
+from tests.support.waiting import wait_until
 from vdsm_backup import errors
 from vdsm_backup.bridge import hosts
 
@@ -192,3 +194,15 @@ def test_call_ends_within_its_timeout():
                 client.ask(host(made), "list", None, 3)
     finally:
         made.close()
+
+
+def test_sshd_of_a_run_that_was_killed_is_ended():
+    made = sshd.Sshd("exec sleep 3600", {})
+    with hosts.Hosts(made.identity, made.directory) as client:
+        with pytest.raises(errors.HostUnreachable, match="within 2 s"):
+            client.ask(host(made), "list", None, 2)
+        (command,) = proc.find(made._process.pid, "sleep")
+        sshd.clean_stale(made.directory)
+        wait_until(lambda: not proc.running(command))
+    made._process.wait()
+    rundir.remove(made.directory)

@@ -79,6 +79,7 @@ FOREIGN = {
     "bridge.connection": {"ovirtsdk4", "pycurl"},
     "bridge.session": {"ovirtsdk4", "pycurl"},
     "bridge.answers": {"ovirtsdk4"},
+    "bridge.event_reader": {"ovirtsdk4"},
     "bridge.engine": {"ovirtsdk4"},
     # In a child, too.
     "doctor.installed": {"vdsm"},

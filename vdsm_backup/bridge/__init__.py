@@ -13,6 +13,7 @@ The bridge between the Backup box in the engine and the flag on storage.
     session.py     a session with the engine, and calls that fail
     entities.py    what an engine has
     answers.py     the same in answers, which are checked
+    event_reader.py  lists of events, by the SDK and no more than is needed
     engine.py      what the bridge asks of an engine
     events.py      events of the engine that are new, and epochs
     hosts.py       the hosts, by ssh

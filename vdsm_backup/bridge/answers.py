@@ -117,6 +117,14 @@ def event(found: Any) -> Event:
     )
 
 
+def events(found: Any) -> list[Event]:
+    """Of a list that event_reader.py has read."""
+    _require(found, ovirtsdk4.List)
+    for each in found:
+        _require(each, Event)
+    return list(found)
+
+
 def _milliseconds(event: Any) -> int:
     try:
         return round(event.time.timestamp() * 1000)

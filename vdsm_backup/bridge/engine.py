@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ovirtsdk4 import types
 
 from vdsm_backup import errors
-from vdsm_backup.bridge import answers
+from vdsm_backup.bridge import answers, event_reader
 
 if TYPE_CHECKING:
     from vdsm_backup.bridge.entities import (
@@ -34,6 +34,8 @@ ORIGIN = "vdsm-backup-domain"
 # would never do.
 _BAD_REQUEST = 400
 _NOT_FOUND = 404
+
+event_reader.register()
 
 
 class Engine:
@@ -124,7 +126,7 @@ class Engine:
             lambda system: system.events_service().list(
                 max=most, **({"from_": after} if after > 0 else {})
             ),
-            answers.each(answers.event),
+            answers.events,
         )
         return sorted(found, reverse=True)
 

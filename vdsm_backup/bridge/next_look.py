@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""When to look at a domain again, before all are looked at. Pure."""
+"""When to look at all domains again, and at one before that. Pure."""
 
 from __future__ import annotations
 
@@ -10,6 +10,15 @@ from vdsm_backup.bridge.reading import AGAIN
 
 if TYPE_CHECKING:
     from vdsm_backup.bridge.shapes import Answer, Look, Memory
+
+
+def is_time(compared: float | None, now: float, compare: float) -> bool:
+    """
+    Whether it is time to look at all domains. compared: when that was done
+    last. compare: seconds.
+    """
+    # A clock that went back must not hold it up.
+    return compared is None or not 0 <= now - compared < compare
 
 
 def due(look: Look, answer: Answer, new: Memory | None) -> float | None:

@@ -38,30 +38,30 @@ class Reader:
         # {UUID of a host: (when to ask again, why it did not answer)}
         self._silent: dict[str, tuple[float, str]] = {}
 
-    def read(
-        self,
-        chosen: list[entities.Domain],
-        places: dict[str, Place],
-        whole: bool,
+    def lists(
+        self, chosen: list[entities.Domain], places: dict[str, Place]
     ) -> dict[str, Seen]:
-        """whole: by one list of each SPM, and not domain by domain."""
+        """Of all these domains, by one list of each SPM."""
         lists: dict[str, dict[str, Seen]] = {}
         found = {}
         for domain in chosen:
             place = places[domain.id]
-            if domain.kind != inventory.DATA:
-                found[domain.id] = flags.unknown("")
-            elif place.obstacle or place.spm is None:
-                found[domain.id] = flags.unknown(place.obstacle)
-            elif not whole:
-                found[domain.id] = self.one(place.spm, domain.id)
-            else:
-                if place.spm.id not in lists:
-                    lists[place.spm.id] = self._all(place.spm)
-                found[domain.id] = lists[place.spm.id].get(
-                    domain.id, self._not_listed(place)
-                )
+            spm = _reachable(domain, place)
+            if isinstance(spm, flags.Seen):
+                found[domain.id] = spm
+                continue
+            if spm.id not in lists:
+                lists[spm.id] = self._all(spm)
+            found[domain.id] = lists[spm.id].get(
+                domain.id, self._not_listed(place)
+            )
         return found
+
+    def one_of(self, domain: entities.Domain, place: Place) -> Seen:
+        spm = _reachable(domain, place)
+        if isinstance(spm, flags.Seen):
+            return spm
+        return self.one(spm, domain.id)
 
     def _not_listed(self, place: Place) -> Seen:
         assert place.spm is not None
@@ -105,3 +105,12 @@ class Reader:
     def _hears(self, host: Host) -> None:
         self._silent.pop(host.id, None)
         self._log.over(f"host {host.id}", f"Host {host.address} answers again")
+
+
+def _reachable(domain: entities.Domain, place: Place) -> Host | Seen:
+    """The host that knows the flag, or what is seen if none is asked."""
+    if domain.kind != inventory.DATA:
+        return flags.unknown("")
+    if place.obstacle or place.spm is None:
+        return flags.unknown(place.obstacle)
+    return place.spm

@@ -87,7 +87,10 @@ class Bridge:
         )
         self.rows: dict[str, rows.Row] = {}
         self.inventory: Inventory | None = None
+        # When all hosts were asked for all of their domains.
         self._compared: float | None = None
+        # Whether there is something that the file has not.
+        self._unsaved = False
         # Indexes of events that were looked at already.
         self._known: set[int] = set()
         # {UUID: when to look again}
@@ -113,28 +116,26 @@ class Bridge:
             self._state = news.state
             self._known, self._compared = set(), None
         fresh = [e for e in news.events if e.number not in self._known]
-        wanted = None if self._is_time(now) else self._wanted(fresh, now)
+        wanted = self._wanted(fresh, now)
+        if next_look.is_time(self._compared, now, self._settings.compare):
+            wanted = None
         if wanted is None or wanted:
+            self._unsaved = True
             self._look_at(wanted, news, now)
         self._state = self._state._replace(anchor=news.state.anchor)
         self._known = {event.number for event in news.events}
-        if wanted is None:
-            self._compared = now
-        if wanted is None or wanted:
+        if self._unsaved:
             self._save()
         return wanted is None
 
-    def _is_time(self, now: float) -> bool:
-        # A clock that went back must not hold it up.
-        if self._compared is None:
-            return True
-        return not 0 <= now - self._compared < self._settings.compare
-
-    def _wanted(self, fresh: list[entities.Event], now: float) -> set[str]:
+    def _wanted(
+        self, fresh: list[entities.Event], now: float
+    ) -> set[str] | None:
         named = {
             event.domain
             for event in fresh
-            if event.domain and event.code not in _ADDED_BY_PROGRAMS
+            if self._is_ours(event.domain)
+            and event.code not in _ADDED_BY_PROGRAMS
         }
         due = {sd_id for sd_id, when in self._due.items() if when <= now}
         return named | due
@@ -159,16 +160,26 @@ class Bridge:
             if (wanted is None or sd_id in wanted) and self._is_ours(sd_id)
         ]
         places = {domain.id: found.place(domain) for domain in chosen}
-        seen = self._reader.read(chosen, places, whole=wanted is None)
+        lists: dict[str, flags.Seen] = {}
+        if wanted is None:
+            lists = self._reader.lists(chosen, places)
+            # Whatever fails from here on, hosts are not asked for all that
+            # they have before it is time again.
+            self._compared = now
+            self._due.update(dict.fromkeys(lists, now))
+        acted = False
         for domain in chosen:
-            look = self._look(
-                domain, found, places[domain.id], seen[domain.id], news, now
-            )
-            self._judge(domain, look, places[domain.id], seen[domain.id])
+            place = places[domain.id]
+            if wanted is not None and acted:
+                # That has taken its time.
+                domain = self._engine.domain(domain.id)
+            seen = lists.get(domain.id) or self._reader.one_of(domain, place)
+            look = self._look(domain, found, place, seen, news, now)
+            acted |= self._judge(domain, look, place, seen)
 
     def _is_ours(self, sd_id: str) -> bool:
         domains = self._settings.domains
-        return not domains or sd_id in domains
+        return sd_id in domains if domains else bool(sd_id)
 
     def _look(
         self,
@@ -214,7 +225,8 @@ class Bridge:
         look: Look,
         place: Place,
         seen: flags.Seen,
-    ) -> None:
+    ) -> bool:
+        """Returns whether there was an act."""
         before = self._state.domains.get(domain.id)
         answer, new = decide.decide(before, look, self._policy)
         self.rows[domain.id] = rows.row(
@@ -231,17 +243,18 @@ class Bridge:
         if due is not None:
             self._due[domain.id] = due
         if self._file is None or new is None:
-            return
+            return False
         if answer.tell:
             self._tell(domain, answer, place)
             new = memory.told(new, decide.report_key(answer))
         if new != before:
             self._remember(domain.id, new)
         if answer.act == shapes.NOTHING:
-            return
+            return False
         self._save()
         if self._acts.is_as_before(domain.id, look):
             self._act(domain, look, answer)
+        return True
 
     def _tell(
         self, domain: entities.Domain, answer: Answer, place: Place
@@ -262,6 +275,7 @@ class Bridge:
     def _save(self) -> None:
         if self._file is not None:
             self._file.save(self._state)
+        self._unsaved = False
 
     def _act(
         self, domain: entities.Domain, look: Look, answer: Answer

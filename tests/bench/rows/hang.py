@@ -102,7 +102,7 @@ def make(products: Sequence[Product], place: Place) -> Iterator[list[Measure]]:
     with contextlib.ExitStack() as stack:
         host = stack.enter_context(place.host("hang", TIMEOUT))
         fs = stack.enter_context(hangfs.Hangfs())
-        hung = place.mount(host, "server:_hung", fs.mount)
+        hung = place.mount(host.cli, "server:_hung", fs.mount)
         stack.callback(place.unmount, hung)
         host.file_domain(mount=hung)
         healthy = place.file_domains(host, MOUNTS - 1)

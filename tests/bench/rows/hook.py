@@ -62,7 +62,7 @@ class Vms:
 
     def __init__(self, place: Place, stack: contextlib.ExitStack) -> None:
         host = stack.enter_context(place.host("hook"))
-        crowded = place.mount(host, "server:_crowded")
+        crowded = place.mount(host.cli, "server:_crowded")
         mounts = place.file_domains(host, MANY)
         self.config = host.cli.config
         self.domains: dict[str, list[Any]] = {

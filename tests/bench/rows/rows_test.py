@@ -11,9 +11,17 @@ import shutil
 import pytest
 
 from tests import ROOT
-from tests.bench import place, product, timing
+from tests.bench import bridge_load, place, product, timing
 from tests.bench.row import THIS
-from tests.bench.rows import change, hang, hook, hook_block, start, storm
+from tests.bench.rows import (
+    bridge,
+    change,
+    hang,
+    hook,
+    hook_block,
+    start,
+    storm,
+)
 from tests.support.hooks.needs import needs_fuse, needs_sanlock, slow_to_join
 from tests.support.lease import sanlockd
 from tests.support.processes import namespace
@@ -134,7 +142,7 @@ def test_list_shows_block_domains(here, stack, this):
 def test_a_mount_that_hangs_holds_list_up(here, stack, this):
     host = stack.enter_context(here.host("hang", hang.TIMEOUT))
     fs = stack.enter_context(Hangfs())
-    mount = here.mount(host, "server:_hung", fs.mount)
+    mount = here.mount(host.cli, "server:_hung", fs.mount)
     stack.callback(here.unmount, mount)
     host.file_domain(mount=mount)
     (healthy,) = here.file_domains(host, 1)
@@ -218,3 +226,43 @@ def test_a_hook_that_cannot_be_told_its_configuration_is_not_measured():
     text = "import sys\nentry.vdsm('before_vm_start')\n"
     with pytest.raises(RuntimeError, match="0 times"):
         product.installed(text, "before_vm_start", "/l", "/c")
+
+
+needs_bridge = pytest.mark.skipif(
+    bool(bridge.missing()), reason=bridge.missing() or "there can be one"
+)
+
+
+@needs_bridge
+@pytest.mark.parametrize("codes", [bridge_load.USUAL, bridge_load.EDITS])
+def test_a_bridge_has_to_do_what_its_row_says(
+    here, stack, this, monkeypatch, codes
+):
+    for name, value in (("DOMAINS", 8), ("HOSTS", 6), ("CENTERS", 2)):
+        monkeypatch.setattr(bridge_load, name, value)
+    for name, value in (("FLAGGED", 2), ("EVENTS", 36000), ("EARLIER", 250)):
+        monkeypatch.setattr(bridge_load, name, value)
+    load = bridge_load.Load(this, here, stack)
+    assert len(load.engine.hosts) == 6
+    used = load.run(3, codes)
+    assert load.ticked, "and they have become flags"
+    assert [len(times) for times in used.lists] == [1, 1]
+    assert used.seconds >= 3 and used.cpu > 0 < used.list_cpu
+    # Python and the SDK, and ssh to two hosts.
+    assert used.memory > 20e6
+    kinds = {event.code for event in load.engine.events}
+    assert set(codes) <= kinds
+    if codes == bridge_load.EDITS:
+        assert any(host.calls("show") for host in load.hosts)
+
+
+def test_events_are_spread_out():
+    turn = bridge_load._mixed({1: 4, 2: 2, 958: 1})
+    assert turn[0] == 958 and len(turn) == 7
+    assert [turn.count(code) for code in (1, 2, 958)] == [4, 2, 1]
+    assert 2 in turn[1:4] and 2 in turn[4:]
+
+
+def test_lists_within_a_time():
+    assert bridge_load.most_within([0.0, 301.0, 601.5], 300) == 1
+    assert bridge_load.most_within([0.0, 299.0, 302.0, 601.0], 300) == 2

@@ -16,6 +16,8 @@ enginesso/.../OAuthTokenServlet):
 - Events are answered newest first, at most `max`, above `from`; those that
   somebody has dismissed are in no list, and still have an address. An event
   that was added twice (origin and custom id) is refused with 400.
+- An event that was added has neither a user nor the correlation id of the
+  call (BackendEventsResource).
 - Of a correlation id 36 letters, digits, `_` and `-` are kept; a call without
   one gets one (CurrentFilter).
 - A token that is not known or has expired is answered with 401, and a page of

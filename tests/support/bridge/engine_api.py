@@ -211,7 +211,6 @@ def _add_event(engine, request):
     severity = incoming.findtext("severity")
     event = engine.add_event(
         {"normal": 9801, "warning": 9802}[severity],
-        user=request.user,
         origin=origin,
         custom_id=custom_id,
         severity=severity,

@@ -5,22 +5,17 @@ reports are that engine's. The data center, the host and what is on storage are
 made up, so the engine needs no host.
 """
 
-import contextlib
 import io
-import os
-import time
 import uuid
 
-from tests.support import rundir
 from tests.support.bridge import fake_hosts, tested
 from tests.support.bridge.running import settings
-from tests.support.closing import Closing
+from tests.support.bridge.turns import Turns
 from tests.support.waiting import wait_until
 from vdsm_backup.bridge import entities, flags, rounds
 from vdsm_backup.bridge.engine import ORIGIN, Engine
 from vdsm_backup.bridge.events import PREFIX
 from vdsm_backup.bridge.log import Log
-from vdsm_backup.bridge.state_file import StateFile
 
 CENTER = str(uuid.uuid4())
 HOST = str(uuid.uuid4())
@@ -62,19 +57,16 @@ class WithHost(Engine):
         return domain._replace(data_centers=(CENTER,), is_master=False)
 
 
-class Bridge(Closing):
-    """
-    It looks after the one domain that tests may edit. Time goes on by later()
-    alone, beside that of the machine.
-    """
+class Bridge(Turns):
+    """It looks after the one domain that tests may edit."""
 
     def __init__(self, engine, flag=False, stamp=""):
         """engine: a Tested. flag, stamp: what is on storage."""
+        super().__init__()
         self.engine = engine
         self.id = engine.domain
         self.hosts = fake_hosts.FakeHosts()
         self.write(flag, stamp)
-        self.directory = rundir.make("enginetest")
         self.settings = settings(
             engine,
             "/none",
@@ -84,65 +76,27 @@ class Bridge(Closing):
         )
         self.begin = engine.newest()
         self.said = io.StringIO()
-        self._ahead = 0.0
-        self._stack = None
         self.start()
 
-    def close(self):
-        self.stop()
-        rundir.remove(self.directory)
+    def open(self, stack, file, known):
+        api = WithHost(self.engine.session(), self.id)
+        stack.enter_context(api)
+        self.bridge = rounds.Bridge(
+            api,
+            flags.Flags(self.hosts, self.settings.engine),
+            self.settings,
+            Log({}, self.said),
+            known,
+            file,
+            clock=self.now,
+        )
 
-    def start(self):
-        with contextlib.ExitStack() as stack:
-            file = stack.enter_context(StateFile(self._state))
-            known, _ = file.load()
-            api = WithHost(self.engine.session(), self.id)
-            stack.enter_context(api)
-            self.bridge = rounds.Bridge(
-                api,
-                flags.Flags(self.hosts, self.settings.engine),
-                self.settings,
-                Log({}, self.said),
-                known,
-                file,
-                clock=self.now,
-            )
-            self._stack = stack.pop_all()
-
-    def stop(self):
-        if self._stack is not None:
-            self._stack.close()
-            self._stack = None
-
-    def restart_without_state(self):
-        self.stop()
-        os.remove(self._state)
-        self.start()
-
-    @property
-    def _state(self):
-        return os.path.join(self.directory, "state.json")
-
-    def now(self):
-        return time.time() + self._ahead
-
-    def later(self, seconds):
-        self._ahead += seconds
-        return self
-
-    def polls(self, count=1):
-        """Rounds, each of which sees the events of the one before."""
-        for _ in range(count):
-            self.later(self.settings.poll)
-            before, ticked = self.engine.newest(), self.engine.box()
-            self.bridge.round()
-            if self.engine.box() and not ticked:
-                wait_until(lambda b=before: self._ours(b))
-        return self
-
-    def compare(self):
-        self.later(self.settings.compare)
-        return self.polls(2)
+    def turn(self):
+        """The next one sees the events of this one."""
+        before, ticked = self.engine.newest(), self.engine.box()
+        self.bridge.round()
+        if self.engine.box() and not ticked:
+            wait_until(lambda: self._ours(before))
 
     # What there is
 

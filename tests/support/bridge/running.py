@@ -4,27 +4,18 @@ A bridge and the stand-in engine around it, with a clock of its own. Whoever
 uses it says by what hosts are reached: fake_hosts.py, or real ones (scene.py).
 """
 
-import contextlib
 import io
 import json
 import os
-import time
 
-from tests.support import rundir
 from tests.support.bridge.engine import PASSWORD, USER
 from tests.support.bridge.engine_things import DataCenter
-from tests.support.closing import Closing
-from vdsm_backup.bridge import (
-    flags,
-    host_hooks,
-    rounds,
-    service,
-)
+from tests.support.bridge.turns import Turns
+from vdsm_backup.bridge import flags, host_hooks, rounds, service
 from vdsm_backup.bridge.engine import ORIGIN, Engine
 from vdsm_backup.bridge.log import Log
 from vdsm_backup.bridge.session import Session
 from vdsm_backup.bridge.settings import Settings
-from vdsm_backup.bridge.state_file import StateFile
 from vdsm_backup.doctor import sums
 
 
@@ -56,17 +47,15 @@ def our_hooks():
     return {point: {host_hooks.SCRIPT: sums.SUMS[point]} for point in points}
 
 
-class Running(Closing):
+class Running(Turns):
     """
-    Time goes on by later() alone, beside that of the machine.
-
     spm: the host of the engine that is the SPM. more: of the settings.
     """
 
     def __init__(self, stand_in, in_engine, identity_file, **more):
         """in_engine: makes an engine's host of (name, data center, ...)."""
+        super().__init__()
         self.engine = stand_in
-        self.directory = rundir.make("bridge")
         self.center = DataCenter("Default")
         self.spm = in_engine(
             "host1", self.center, spm="spm", hooks=our_hooks()
@@ -77,80 +66,38 @@ class Running(Closing):
             stand_in, identity_file, self.directory, **more
         )
         self.said = io.StringIO()
-        self._ahead = 0.0
-        self._stack = None
         self.start()
-
-    def close(self):
-        self.stop()
-        rundir.remove(self.directory)
 
     def clients(self, sockets):
         """What flags are asked by, a context manager."""
         raise NotImplementedError
 
-    # The bridge
-
-    def start(self):
-        """A bridge that goes on from its state, or from none."""
+    def open(self, stack, file, known):
         sockets = os.path.join(self.directory, "ssh")
         os.makedirs(sockets, exist_ok=True)
-        with contextlib.ExitStack() as stack:
-            file = stack.enter_context(
-                StateFile(os.path.join(self.directory, "state.json"))
+        ours = self.settings
+        clients = stack.enter_context(self.clients(sockets))
+        api = stack.enter_context(
+            Engine(
+                Session(ours.url, ours.user, ours.password, ours.ca_file, 20)
             )
-            known, self.note = file.load()
-            ours = self.settings
-            clients = stack.enter_context(self.clients(sockets))
-            api = stack.enter_context(
-                Engine(
-                    Session(
-                        ours.url, ours.user, ours.password, ours.ca_file, 20
-                    )
-                )
-            )
-            log = Log({}, self.said)
-            self.bridge = rounds.Bridge(
-                api,
-                flags.Flags(clients, ours.engine),
-                ours,
-                log,
-                known,
-                file,
-                clock=self.now,
-            )
-            self.service = service.Service(
-                ours, api, self.bridge, log, True, clock=self.now
-            )
-            self._stack = stack.pop_all()
+        )
+        log = Log({}, self.said)
+        self.bridge = rounds.Bridge(
+            api,
+            flags.Flags(clients, ours.engine),
+            ours,
+            log,
+            known,
+            file,
+            clock=self.now,
+        )
+        self.service = service.Service(
+            ours, api, self.bridge, log, True, clock=self.now
+        )
 
-    def stop(self):
-        if self._stack is not None:
-            self._stack.close()
-            self._stack = None
-
-    def restart(self, lose_state=False):
-        self.stop()
-        if lose_state:
-            os.remove(os.path.join(self.directory, "state.json"))
-        self.start()
-
-    def now(self):
-        return time.time() + self._ahead
-
-    def later(self, seconds):
-        self._ahead += seconds
-        return self
-
-    def polls(self, count=1):
-        for _ in range(count):
-            self.later(self.settings.poll)
-            self.service.turn()
-
-    def compare(self):
-        """A look at all domains, and what comes of it."""
-        self.later(self.settings.compare)
-        self.polls(2)
+    def turn(self):
+        self.service.turn()
 
     def box(self, domain):
         return domain.backup
@@ -160,7 +107,7 @@ class Running(Closing):
 
     def saved(self):
         """The state, as the bridge saved it last."""
-        with open(os.path.join(self.directory, "state.json")) as f:
+        with open(self.state_path) as f:
             return json.load(f)
 
     def puts(self):

@@ -23,9 +23,13 @@ from vdsm_backup.metadata import flag
 
 
 class RealHost(Closing):
-    """A host that a bridge reaches by ssh; options: of its configuration."""
+    """
+    A host that a bridge reaches by ssh. identity: path of the key of that
+    bridge; None: a new one. options: of its configuration.
+    """
 
-    def __init__(self, sanlock=None, **options):
+    def __init__(self, sanlock=None, identity=None, **options):
+        self._identity = identity
         self.directory = rundir.make("bridgehost")
         user, group = OWNER
         self.host = testhost.Host(
@@ -42,7 +46,8 @@ class RealHost(Closing):
         """An sshd that lets in the bridge of this name."""
         words = [sys.executable, "-m", real_agent.__name__, self.host.config]
         command = " ".join([*words, "--name", name])
-        return sshd.Sshd(command, {"PYTHONPATH": ROOT, **self.sanlock_env})
+        environ = {"PYTHONPATH": ROOT, **self.sanlock_env}
+        return sshd.Sshd(command, environ, self._identity)
 
     def close(self):
         self.sshd.close()

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A real sshd on loopback, for one user's keys, with a command for each."""
 
+import contextlib
 import getpass
 import os
+import signal
 import socket
 import subprocess
 
 from tests.support import rundir
+from tests.support.processes import proc
 from tests.support.waiting import wait_until
 
 SSHD = "/usr/sbin/sshd"
@@ -16,6 +19,11 @@ def make_key(path, kind="ed25519"):
     """A key without a passphrase. Returns its public half."""
     command = ["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", path]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+    return public_key(path)
+
+
+def public_key(path):
+    """The public half of a key."""
     with open(f"{path}.pub") as f:
         return " ".join(f.read().split()[:2])
 
@@ -50,18 +58,20 @@ class Sshd:
     command: what the key is for. environ: what it gets beside what sshd sets.
     directory: short, since the sockets of clients are in it.
     key: the public key of the host.
-    identity: path of the key that it lets in.
+    identity: path of the key that it lets in; None: a new one.
     """
 
-    def __init__(self, command, environ):
+    def __init__(self, command, environ, identity=None):
         self.directory = rundir.make("sshd")
         self.user = getpass.getuser()
         self.address = own_address()
         self.port = free_port(self.address)
         self.host_key = self._path("host_key")
         self.key = make_key(self.host_key)
-        self.identity = self._path("identity")
-        public = make_key(self.identity)
+        self.identity = identity or self._path("identity")
+        if identity is None:
+            make_key(self.identity)
+        public = public_key(self.identity)
         line = f'restrict,command="{command}" {public}\n'
         self._write("authorized_keys", line)
         # A bash that sshd starts reads the .bashrc of who runs the tests, and
@@ -84,6 +94,7 @@ class Sshd:
         ]
         self._write("sshd_config", "\n".join(lines) + "\n")
         self._process = None
+        self._frozen = []
         self.start()
 
     def _path(self, name):
@@ -118,10 +129,31 @@ class Sshd:
         make_key(self.host_key)
         self.start()
 
+    def freeze(self):
+        """It answers nobody any more, and ends no connection."""
+        pid = self._process.pid
+        self._frozen = [pid, *proc.children(pid)]
+        proc.stop(self._frozen)
+
+    def thaw(self):
+        proc.kill(self._frozen, signal.SIGCONT)
+        self._frozen = []
+
     def stop(self):
+        self.thaw()
         self._process.terminate()
         self._process.wait()
 
     def close(self):
         self.stop()
         rundir.remove(self.directory)
+
+
+def clean_stale(path):
+    """End the sshd whose directory this is, and all that it has started."""
+    if os.path.basename(path).startswith("sshd-"):
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            with open(os.path.join(path, "sshd.pid")) as f:
+                pid = int(f.read())
+            if path in proc.command(pid):
+                proc.kill([*proc.children(pid), pid])
