@@ -48,6 +48,7 @@ What commands have in common:
     log_entries.py  what log tells of, from the journal and the history
     changes.py      make a change, and show it
     interruption.py a change that is interrupted, or fails
+    domain_table.py the table of list, on a terminal of any width
     completion.py   what the completion of the shell knows of domains
     diagnosis.py    why sanlock, or a write, has failed on a domain
     copies.py       which copy there is of metadata that is damaged
