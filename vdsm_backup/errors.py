@@ -911,7 +911,7 @@ class ChangeWouldFail(Error):
     The flag of this domain could not be changed now.
 
     The message says why: no space is left for the new metadata, for example,
-    or a LUN is read-only. Nothing was tried.
+    or a LUN or a mount is read-only. Nothing was tried.
     """
 
     code = 9624
@@ -922,11 +922,11 @@ class ChangeWouldFail(Error):
     )
     hints = ("repair that, then: vdsm-backup-domain verify {self.domain}",)
 
-    #: The next step, where it is known.
-    way_out: str = ""
+    #: The next steps, where they are known.
+    way_out: Sequence[str] = ()
 
     def hint_lines(self) -> list[str]:
-        return [self.way_out] * bool(self.way_out) + super().hint_lines()
+        return [*self.way_out, *super().hint_lines()]
 
 
 class LvmFailed(Unreadable):

@@ -38,6 +38,43 @@ def read_only(ns, path):
     ns.run("mount", "-t", "tmpfs", "-o", "ro,mode=777", "tmpfs", path)
 
 
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]])
+@pytest.mark.parametrize("whole", [False, True], ids=["mount", "superblock"])
+def test_domain_that_is_read_only(leased, ns, dry, whole):
+    """Nothing is tried, and a dry run says it, too."""
+    mount = leased.mount
+    if whole:
+        ns.run("mount", "-t", "tmpfs", "tmpfs", mount)
+    leased.domain(sd_id=A, BACKUP="True", BACKUP_REASON="old")
+    before = leased.bytes(A)
+    if whole:
+        away = f"{leased.repo}.away"
+        os.mkdir(away)
+        os.rename(os.path.join(mount, A), os.path.join(away, A))
+        ns.run("cp", "-a", os.path.join(away, A), mount)
+        ns.run("mount", "-o", "remount,ro", mount)
+        os.rename(os.path.join(away, A), os.path.join(mount, A))
+    else:
+        ns.run("mount", "--bind", mount, mount)
+        ns.run("mount", "-o", "remount,bind,ro", mount)
+    for command in (
+        ["set", A, *WHY, "--replace"],
+        ["clear", A, *WHY],
+    ):
+        done = leased.process(*command, *dry, inside=ns.enter())
+        assert (done.code, done.out) == (1, "")
+        assert (
+            f"error 9624: The flag of storage domain {A} cannot be changed:"
+            f" {mount} is mounted read-only on this host\n"
+        ) in done.err
+        assert f"see its options: findmnt {mount}; " in done.err
+    nothing = leased.process("set", A, "--reason=old", inside=ns.enter())
+    assert (nothing.code, nothing.err) == (0, "")
+    assert leased.bytes(A) == before
+    assert leased.kept() == []
+    leased.assert_tidy(A)
+
+
 HOW = [
     (full, "No space left on device", "df -h {0}; df -i {0}"),
     (without_inodes, "No space left on device", "df -h {0}; df -i {0}"),
