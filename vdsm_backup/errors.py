@@ -2165,9 +2165,10 @@ class Interrupted(Error):
     """
     The command was interrupted, by Ctrl-C, SIGTERM or SIGHUP.
 
-    The message says what that means for the domain: nothing was changed; or
-    the change was made before; or the outcome is unknown, as with error 982,
-    since the write was on its way: look with `show` what the domain has now.
+    The exit code is that of the signal: 130, 143 or 129. The message says what
+    that means for the domain: nothing was changed; or the change was made
+    before; or the outcome is unknown, as with error 982, since the write was
+    on its way: look with `show` what the domain has now.
     The lease is given back by a process that Ctrl-C does not end.
     """
 

@@ -93,6 +93,8 @@ def exit_code(error: errors.Error | type[errors.Error]) -> Exit:
     """The exit code of a command that fails with this error."""
     if isinstance(error, errors.Interrupted):
         return Exit(128 + error.number)
+    if error is errors.Interrupted:
+        return Exit.INTERRUPTED
     if error.wrong_usage:
         return Exit.USAGE
     return Exit.REFUSED if error.refusal else Exit.FAILED
