@@ -249,7 +249,9 @@ def select(
         matching, failures = _matching(found, meant)
         if not (matching or failures):
             what = f"{printable(sd)} in {_path_or_device(args)}"
-            raise errors.DomainNotFound(what)
+            error = errors.DomainNotFound(what)
+            error.too_short = meant.too_short()
+            raise error
         meant.require_certain(matching, failures)
         selected += [s for s in matching if s not in selected]
     return selected
