@@ -39,6 +39,10 @@ These change the metadata:
 What commands have in common:
 
     target.py       which domain the user means
+    recorded.py     the same, by the records of this host alone
+    copy_objects.py kept copies as JSON and in a table
+    where_changed.py on which host the copies of a domain are
+    parts.py        what is said where a part of the configuration is left out
     survey.py       all domains that this host can see
     measurements.py what `metrics` tells, as samples
     exposition.py   samples as collectd and JSON have them

@@ -14,7 +14,7 @@ import importlib
 import os
 import sys
 
-from vdsm_backup import config, errors
+from vdsm_backup import config, config_in_part, errors
 from vdsm_backup.cli import output, parser
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.host.user import become_user, make_directories
@@ -108,7 +108,8 @@ def _command(argv: list[str], ui: output.UI) -> Exit:
     module = importlib.import_module(f"vdsm_backup.cli.{args.module}")
     options = None
     if args.on_host:
-        options = config.load(args.config)
+        load = config_in_part.load if args.in_part else config.load
+        options = load(args.config)
         options.command = args.typed
         if args.needs_root:
             _require_root(args, options)
