@@ -11,6 +11,7 @@ import pytest
 from tests.support.clifixtures import WHY, A
 from tests.support.hooks.needs import needs_sanlock, slow_to_join
 from tests.support.processes import namespace
+from tests.support.storage import filedomain
 
 pytest_plugins = [
     "tests.support.clifixtures",
@@ -73,6 +74,26 @@ def test_domain_that_is_read_only(leased, ns, dry, whole):
     assert leased.bytes(A) == before
     assert leased.kept() == []
     leased.assert_tidy(A)
+
+
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]])
+def test_restore_and_reseal_of_what_is_read_only(leased, ns, dry):
+    mount = leased.mount
+    leased.domain(sd_id=A)
+    assert leased.process("set", A, *WHY).code == 0
+    ns.run("mount", "--bind", mount, mount)
+    ns.run("mount", "-o", "remount,bind,ro", mount)
+    refused = f"cannot be changed: {mount} is mounted read-only on this host\n"
+    done = leased.process("restore", A, "--from=1", *dry, inside=ns.enter())
+    assert done.code == 1
+    assert "error 9624: " in done.err and refused in done.err
+    edited = leased.bytes(A).replace(b"nightly", b"weekly!")
+    filedomain.put_bytes(mount, A, edited)
+    done = leased.process("reseal", A, *WHY, *dry, inside=ns.enter())
+    assert done.code == 1
+    assert "error 9624: " in done.err and refused in done.err
+    assert leased.bytes(A) == edited
+    assert len(leased.kept()) == 1
 
 
 HOW = [
