@@ -222,7 +222,15 @@ def test_harmless(host):
 def test_80_columns_on_a_terminal(host):
     keep(host, filedomain.metadata(A), by="somebody" * 10 + "@host")
     lines = host.run("history", A, terminal=True).out.splitlines()
-    assert max(map(layout.columns, lines)) == 80
+    assert max(map(layout.columns, lines[:2])) < 80
+    assert lines[2] == "    " + "somebody" * 10 + "@host"
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 120])
+def test_narrow_terminals(changed, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    by = changed.json("history", A).json["copies"][0]["by"]
+    assert changed.run("history", A).out.count(f" {by}\n") == 2
 
 
 def keep(host, values, by="admin@host1", sd_id=A):
