@@ -7,6 +7,8 @@ configuration cannot be used.
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 from typing import TYPE_CHECKING
 
 from vdsm_backup import config, errors
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from vdsm_backup.config import Config
 
 _REFUSED = "until that is mended each hook refuses all VMs"
+_CLOSED = "only root can tell whether the others can use what is closed to you"
 _STOPPED = (
     "no hook reads this, but until that is mended no change is made, and no"
     " bridge is let in"
@@ -29,7 +32,7 @@ def notes(options: Config) -> list[str]:
     return [
         *map(output.error_line, options.left_out),
         "what is shown is by the other files, and by defaults",
-        _REFUSED if _stops_hooks(options) else _STOPPED,
+        _consequence(options),
     ]
 
 
@@ -39,6 +42,14 @@ def show(options: Config, ui: output.UI) -> None:
     hints = [line for error in options.left_out for line in error.hint_lines()]
     for hint in dict.fromkeys(hints):
         ui.aside(f"hint: {hint}")
+
+
+def _consequence(options: Config) -> str:
+    closed = os.strerror(errno.EACCES)
+    if os.getuid() != 0 and any(closed in str(e) for e in options.left_out):
+        # Hooks may be let in there.
+        return _CLOSED
+    return _REFUSED if _stops_hooks(options) else _STOPPED
 
 
 def _stops_hooks(options: Config) -> bool:

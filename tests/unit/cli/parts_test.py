@@ -190,6 +190,26 @@ def test_all_else_does_nothing(host, write, text):
         config.load(host.config)
 
 
+def test_what_is_closed_to_who_asks(host, write, monkeypatch):
+    """Hooks may be able to read it."""
+    path = write("50.conf", ENFORCING)
+    real = os.open
+
+    def refuse(name, *args, **options):
+        if name == path:
+            raise PermissionError(13, "Permission denied", name)
+        return real(name, *args, **options)
+
+    monkeypatch.setattr(os, "open", refuse)
+    for uid, last in ((1000, "only root can tell"), (0, REFUSES)):
+        monkeypatch.setattr(os, "getuid", lambda uid=uid: uid)
+        done = host.json("config", "--show")
+        assert done.code == 3
+        first, _, said = done.json["notes"]
+        assert first.endswith(f"Configuration {path}: Permission denied")
+        assert said.startswith(last)
+
+
 def test_nothing_is_said_where_all_can_be_used(host, write, journal):
     write("50.conf", ENFORCING)
     for command in (["config", "--show"], ["log"], ["permit", "--list"]):
