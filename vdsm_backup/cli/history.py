@@ -25,7 +25,7 @@ from vdsm_backup.cli import (
 from vdsm_backup.cli.copy_objects import CopyObject, copy_object
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.cli.schema import ErrorObject
-from vdsm_backup.text import is_uuid, printable
+from vdsm_backup.text import begins_uuid, is_uuid, printable
 
 if TYPE_CHECKING:
     import argparse
@@ -102,9 +102,15 @@ def _uuid_of(
     if not is_uuid(plain):
         found = recorded.meant(plain, _known(history), args.command)
         if found:
-            ui.notes([f"{printable(sd)} is storage domain {found}"])
+            newest = history.all(found)[0][-1:]
+            if not (begins_uuid(plain.lower()) or _has_name(newest, plain)):
+                ui.notes([f"{printable(sd)} was the name of {found}"])
             return found
     return target.uuid_of(sd, args, options, ui.waits_for)
+
+
+def _has_name(copies: Iterable[Copy], name: str) -> bool:
+    return name in [known for _, known in recorded.of_copies(copies)]
 
 
 def _known(history: History) -> set[recorded.Known]:

@@ -76,7 +76,7 @@ def test_what_the_copies_know_needs_no_storage(changed, monkeypatch, sd):
     done = changed.json("history", sd)
     assert (done.code, done.json["domain"]) == (0, A)
     done = changed.run("history", sd)
-    assert done.err == f"note: {sd} is storage domain {A}\n"
+    assert (done.code, done.err) == (0, "")
     assert changed.run("history", sd, "--show", "1").code == 0
 
 
@@ -95,6 +95,16 @@ def test_a_name_that_two_domains_had(changed):
     assert (done.code, done.out) == (1, "")
     commands = [f"vdsm-backup-domain history {x}" for x in (A, B)]
     assert f"hint: look at each: {'; '.join(commands)}\n" in done.err
+
+
+def test_a_name_that_a_domain_had(changed):
+    keep(changed, filedomain.metadata(A, name="renamed"))
+    for sd, err in (
+        ("data1", f"note: data1 was the name of {A}\n"),
+        ("renamed", ""),
+    ):
+        done = changed.run("history", sd)
+        assert (done.code, done.err) == (0, err)
 
 
 def test_a_name_that_only_storage_knows(changed):
