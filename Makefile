@@ -118,7 +118,7 @@ tutorial: setup
 
 # What commands say in docs/bad-night.md and other runbooks, typed anew.
 runbooks: setup
-	contrib/make-runbooks
+	$(PYTHON) contrib/make-runbooks
 
 # What commands say in docs/bridge.md, with two engines that are stand-ins.
 bridge: setup

@@ -1956,10 +1956,10 @@ class EngineUnreachable(Error):
     The engine does not answer, or not as an engine does.
 
     The message has the words of the SDK: no such host, connection refused, a
-    certificate of another CA, no answer within the timeout, or an answer that
-    is no XML (an error page of a proxy, say), or is XML and lacks what every
-    engine has in it, such as the UUID of a domain. Nothing is lost: the bridge
-    goes on from the last event that it knows.
+    certificate of another CA, or no answer within the timeout. Or it says what
+    is wrong with the answer: it is no XML (an error page of a proxy, say), or
+    lacks what every engine has in it, such as the UUID of a domain. Nothing is
+    lost: the bridge goes on from the last event that it knows.
     """
 
     code = 9682
@@ -2009,10 +2009,10 @@ class HostUnreachable(Error):
     """
     The bridge cannot reach a host by ssh.
 
-    The message has the words of ssh: no route, refused, a key of the bridge
-    that the host does not know (Permission denied), another key of the host
-    than the engine has (Host key verification failed), or no answer within the
-    timeout. The bridge tries again less and less often.
+    The message has the words of ssh: no route, refused, or no answer within
+    the timeout. "Permission denied": the host does not know the key of the
+    bridge. "Host key verification failed": the host has another key than the
+    engine knows. The bridge tries again less and less often.
     """
 
     code = 9687
@@ -2040,7 +2040,9 @@ class HostAnswer(Error):
     A host does not answer as one with our agent does.
 
     Most often vdsm-backup-domain is not installed there, or the bridge's key
-    runs another command: see authorized_keys of the host.
+    runs another command: see authorized_keys of the host. If .bashrc of the
+    user prints something, that comes before the answer: let it print only
+    where a terminal is.
     """
 
     code = 9689
@@ -2210,8 +2212,8 @@ class Interrupted(Error):
     The exit code is that of the signal: 130, 143 or 129. The message says what
     that means for the domain: nothing was changed; or the change was made
     before; or the outcome is unknown, as with error 982, since the write was
-    on its way: look with `show` what the domain has now.
-    The lease is given back by a process that Ctrl-C does not end.
+    on its way. Look then with `show` what the domain has now. The lease is given
+    back by a process that Ctrl-C does not end.
     """
 
     code = 991

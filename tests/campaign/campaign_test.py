@@ -18,7 +18,7 @@ from tests.support.storage.blocktools import needs_block
 
 # (cases, how many in one test, how many side by side)
 SIZES = {
-    "held": soak.times((180, 10, 1), (1500, 1500, 3 * os.cpu_count())),
+    "held": soak.times((180, 30, 1), (1500, 1500, 3 * os.cpu_count())),
     "tool": soak.times((20, 4, 1), (450, 450, 6 * os.cpu_count())),
     "hosts": soak.times((0, 1, 1), (50, 50, 25)),
 }

@@ -58,7 +58,7 @@ def client(server):
 def host(server, **more):
     fields = {
         "id": HOST_ID,
-        "address": "127.0.0.1",
+        "address": server.address,
         "port": server.port,
         "user": server.user,
         "key": server.key,
@@ -142,7 +142,7 @@ def test_what_is_no_name_never_gets_to_ssh(client, server, more):
 
 
 def test_nobody_answers(client, server):
-    nobody = host(server, port=sshd.free_port())
+    nobody = host(server, port=sshd.free_port(server.address))
     with pytest.raises(errors.HostUnreachable, match="refused"):
         client.ask(nobody, "list", None, TIMEOUT)
 
@@ -155,11 +155,21 @@ def test_key_that_the_host_does_not_know(server, tmp_path):
             client.ask(host(server), "list", None, TIMEOUT)
 
 
-def test_other_command_behind_the_key(tmp_path):
-    made = sshd.Sshd("echo hello", {})
+@pytest.mark.parametrize(
+    "command, words",
+    [
+        ("echo hello", "no JSON object of ours; it begins: hello$"),
+        ("echo; echo {}; echo more", "it begins: {}$"),
+        ("echo hello; echo why >&2", "for a bridge: why$"),
+        ("true", "no JSON object of ours$"),
+    ],
+)
+def test_other_command_behind_the_key(command, words):
+    """Or a .bashrc that prints: what it has said is shown."""
+    made = sshd.Sshd(command, {})
     try:
         with hosts.Hosts(made.identity, made.directory) as client:
-            with pytest.raises(errors.HostAnswer):
+            with pytest.raises(errors.HostAnswer, match=words):
                 client.ask(host(made), "list", None, TIMEOUT)
     finally:
         made.close()

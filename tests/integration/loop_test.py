@@ -40,6 +40,21 @@ def test_device_that_another_run_detaches(monkeypatch, tmp_path):
     loop.clean_stale(str(tmp_path))
 
 
+def test_device_that_goes_by_itself(monkeypatch):
+    """Somebody had it open when it was detached, as an lvm of others has."""
+    directory = rundir.make("loop")
+    path = loop.make_file(os.path.join(directory, "lun"), 1024**2)
+    device = loop.attach(path)
+    detached = []
+    with open(device, "rb"):
+        loop.detach(device)
+        assert attached(directory) == [path]
+        monkeypatch.setattr(loop, "detach", detached.append)
+        loop.clean_stale(directory)
+    assert detached == []
+    rundir.remove(directory)
+
+
 def attached(directory):
     command = ["losetup", "--noheadings", "--list", "--output", "BACK-FILE"]
     files = subprocess.check_output(command, text=True).split("\n")

@@ -28,7 +28,16 @@ _PROGRAMS = (
     *("rpmsign", "contrib/[\\w-]+", "gpg", "rsync", "ps", "ausearch", "ls"),
     *("getsebool", "grep", "pvs", "sanlock", "\\.venv/bin/python"),
     *("virt-sparsify", "lvm", "cp", "sudo", "mount", "rm", "tar", "for"),
-    *("curl", "cat", "getenforce", "vdsm-client", "rpm", "install", "vi"),
+    *(
+        "curl",
+        "cat",
+        "umount",
+        "getenforce",
+        "vdsm-client",
+        "rpm",
+        "install",
+        "vi",
+    ),
     *(BRIDGE, "ovirt-aaa-jdbc-tool", "ssh-keygen", "ansible-vault", "printf"),
 )
 _COMMAND = re.compile(rf"(?:[A-Z_]+=\S+ )*(?:{'|'.join(_PROGRAMS)})(?= |$)")

@@ -63,6 +63,20 @@ def commands(section):
                 yield found[2]
 
 
+def has_engine(section):
+    return bool(re.search("(?m)^engine[12]# ", section))
+
+
+def stage_class(section):
+    """Where its commands are typed."""
+    if has_engine(section):
+        # Wants the SDK of engines.
+        from tests.support.bridge import restore_stage
+
+        return restore_stage.Stage
+    return runbook_stage.Stage
+
+
 def typed(section, stage):
     """The section with what its commands say now."""
 
@@ -87,8 +101,10 @@ def retyped(text):
         )
 
 
-def retyped_section(section, daemons):
+def retyped_section(section, daemons=None):
+    """daemons: of the hosts; not needed beside an engine."""
     if not has_steps(section):
         return section
-    with runbook_stage.Stage(daemons) as stage:
+    needed = () if has_engine(section) else (daemons,)
+    with stage_class(section)(*needed) as stage:
         return typed(section, stage)

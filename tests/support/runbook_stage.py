@@ -76,23 +76,30 @@ class Stage(Closing):
             self._nights[name].on(host)
         self._mount = first.mount
         hooks = os.path.join(self._dir, "hooks")
-        self._hooks = hookrunner.install(hooks, first.config)
+        hookrunner.install(hooks, first.config)
+        # libvirt's are in another place.
+        qemu_d = os.path.join(self._dir, "qemu.d")
+        os.rename(os.path.join(hooks, "qemu.d"), qemu_d)
         self._call("/etc/vdsm-backup/conf.d", first.drop_ins)
         self._call("/rhev/data-center", first.repo)
         self._call("/root", self._here)
-        self._call(_QEMU_D, os.path.join(hooks, "qemu.d"))
+        self._call(_QEMU_D, qemu_d)
         self._call(_HOOKS, hooks)
 
     def _add_host(self, name, daemon, **options):
         directory = os.path.join(self._dir, name)
         user, group = OWNER
-        host = LeasedHost(
-            directory, sanlock=daemon, user=user, group=group, **options
-        )
+        history = f"{self._var_lib(name)}/vdsm-backup/history"
+        options = {"user": user, "group": group, "dir": history, **options}
+        host = LeasedHost(directory, sanlock=daemon, **options)
+        host.history = history
         self._stack.callback(host.close)
         host.configure(io_timeout=8, settle=0)
         self._hosts[name] = host
         self._nights[name] = Night(directory, name, "")
+
+    def _var_lib(self, name):
+        return os.path.join(self._dir, name, "var", "lib")
 
     def close(self):
         self._stack.close()
@@ -104,9 +111,10 @@ class Stage(Closing):
 
     def types(self, name, line):
         """What a command says on a host, as lines."""
-        for shown in sorted(self._paths, key=len, reverse=True):
+        paths = {**self._paths, "/var/lib": self._var_lib(name)}
+        for shown in sorted(paths, key=len, reverse=True):
             end = r"(?![\w-])"
-            path = self._paths[shown].replace("\\", r"\\")
+            path = paths[shown].replace("\\", r"\\")
             line = re.sub(rf"(?<![\w/-]){re.escape(shown)}{end}", path, line)
         self._nights[name].types(line, cwd=self._here)
         return self._nights[name].shown()
@@ -283,13 +291,14 @@ class Stage(Closing):
 
     def library_removed(self):
         """The hooks are there, and Python has no package of ours."""
-        for point in os.listdir(self._hooks):
-            path = os.path.join(self._hooks, point, hookrunner.NAME)
-            with open(path) as f:
+        hooks = self._paths[_HOOKS]
+        directories = [
+            os.path.join(hooks, point) for point in os.listdir(hooks)
+        ]
+        for directory in [*directories, self._paths[_QEMU_D]]:
+            with open(os.path.join(directory, hookrunner.NAME)) as f:
                 text = f.read()
             old = f"#!{sys.executable} -I"
             assert text.count(old) == 1
-            hookrunner.add(
-                *(self._hooks, point, hookrunner.NAME),
-                text.replace(old, f"{old}S"),
-            )
+            where = (directory, "", hookrunner.NAME)
+            hookrunner.add(*where, text.replace(old, f"{old}S"))

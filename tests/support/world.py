@@ -11,7 +11,7 @@ from tests.support.storage.memory import MemoryStorage
 from vdsm_backup import errors
 from vdsm_backup.change import change, history, reseal, restore
 from vdsm_backup.change.attempt import COMMAND, Attempt
-from vdsm_backup.change.change import Request
+from vdsm_backup.change.request import Request
 from vdsm_backup.metadata import domain, flag
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.users.users import Users

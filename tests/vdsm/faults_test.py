@@ -18,7 +18,7 @@ def sd(host):
     """A domain of this host's pool: (UUID, path of metadata)."""
     found = host.local_domain()
     host.pool(found[0])
-    host.do(inside.set_constant, "vdsm_backup.change.change", "LINGER", 1)
+    host.do(inside.set_constant, "vdsm_backup.change.steps", "LINGER", 1)
     return found
 
 

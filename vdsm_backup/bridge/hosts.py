@@ -55,6 +55,9 @@ _SSH_FAILED = 255
 # Bytes of an answer: `list` of a data center with hundreds of domains.
 _MAX_ANSWER = 4 * 1024 * 1024
 
+# Characters of what a host says instead: a line of a terminal.
+_SHOWN = 200
+
 
 class Host(NamedTuple):
     """
@@ -135,8 +138,7 @@ class Hosts:
         except OSError as e:
             raise errors.HostUnreachable(host.address, f"ssh: {e.strerror}")
         # Before the last line may be a picture of warnings.
-        lines = done.stderr.decode("utf-8", "replace").split("\n")
-        said = printable(next(filter(None, map(str.strip, lines[::-1])), ""))
+        said = _line(done.stderr, -1)
         if done.code == _SSH_FAILED:
             raise errors.HostUnreachable(host.address, said or "ssh failed")
         return _answer(host, done.stdout, said)
@@ -260,5 +262,15 @@ def _answer(host: Host, data: bytes, said: str) -> dict[str, Any]:
         found = json.loads(data)
     if not isinstance(found, dict) or found.get("schema") != 1:
         reason = said or "its answer is no JSON object of ours"
+        first = _line(data, 0)
+        if first and not said:
+            reason += f"; it begins: {first[:_SHOWN]}"
         raise errors.HostAnswer(host.address, reason)
     return found
+
+
+def _line(data: bytes, index: int) -> str:
+    """One of the lines that are not empty, to be shown; "" if none is."""
+    lines = data.decode("utf-8", "replace").split("\n")
+    lines = list(filter(None, map(str.strip, lines)))
+    return printable(lines[index]) if lines else ""

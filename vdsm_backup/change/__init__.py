@@ -2,7 +2,9 @@
 """
 Changing the flag, under the lease.
 
-    change.py         the steps of a change
+    change.py         a change of the flag, step by step
+    steps.py          the steps that other changes have, too
+    request.py        what a change is asked for, and its result
     world.py          what a change needs from the world, as Protocols
     attempt.py        one attempt: how far it has come, and how it ended
     audit.py          what became of it, in the journal and its record

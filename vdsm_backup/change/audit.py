@@ -18,7 +18,7 @@ from vdsm_backup.text import printable
 
 if TYPE_CHECKING:
     from vdsm_backup.change.attempt import Attempt
-    from vdsm_backup.change.change import Result
+    from vdsm_backup.change.request import Result
 
 _STATES = {
     True: "is a backup domain",

@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from vdsm_backup import errors
-from vdsm_backup.change import change
+from vdsm_backup.change import steps
+from vdsm_backup.change.request import Request, Result
 from vdsm_backup.change.world import World
 from vdsm_backup.metadata import flag
 from vdsm_backup.metadata import lines as md_lines
@@ -76,9 +77,7 @@ class Stored:
         return self.md.seal == "valid" and len(written) == len(self.new)
 
 
-def reseal(
-    storage: Reader, request: change.Request, world: ResealWorld
-) -> change.Result:
+def reseal(storage: Reader, request: Request, world: ResealWorld) -> Result:
     """
     Write the lines on storage again, with the right checksum.
 
@@ -88,18 +87,18 @@ def reseal(
     found = _stored(storage, world)
     notes = _notes_on_flag(storage, found, world.history)
     if found.is_sealed:
-        return change.Result(False, found.lines, notes, found.lines)
+        return Result(False, found.lines, notes, found.lines)
     values, new = found.md.values, found.new
-    change.require_writable(storage)
+    steps.require_writable(storage)
     notes += world.require_inactive(values)
     if request.dry_run:
-        return change.Result(True, new, notes, found.lines)
+        return Result(True, new, notes, found.lines)
     with world.lease_of_inactive(values) as lease:
         if storage.read() != found.lines:
             raise errors.MetadataChanged(storage.sd_id)
         world.attempt.keep(world.history, storage, found.lines)
-        new, more = change.write_lines(storage, found.lines, new, lease, world)
-    return change.read_once_more(storage, new, notes + more, found.lines)
+        new, more = steps.write_lines(storage, found.lines, new, lease, world)
+    return steps.read_once_more(storage, new, notes + more, found.lines)
 
 
 def _stored(storage: Reader, world: World) -> Stored:

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
-from vdsm_backup.change import change
+from vdsm_backup.change import steps
+from vdsm_backup.change.request import Request, Result
 from vdsm_backup.metadata import domain, flag
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.text import printable
@@ -48,10 +49,10 @@ class Left:
 def restore(
     storage: Reader,
     copy: Copy,
-    request: change.Request,
+    request: Request,
     world: World,
     chosen: bool = True,
-) -> change.Result:
+) -> Result:
     """
     Put a kept copy back where the metadata is gone or broken, or where only
     the flag differs from the copy.
@@ -70,7 +71,7 @@ def restore(
     if lines is not None and whole:
         _require_only_flag_differs(sd_id, copy, wanted, lines)
         if sorted(lines) == sorted(copy.lines):
-            return change.Result(False, lines, before=lines)
+            return Result(False, lines, before=lines)
     if not chosen and not wanted.flag.value:
         _require_no_flag(sd_id, copy, left)
     if wanted.flag.value and world.is_hosted_engine():
@@ -78,11 +79,11 @@ def restore(
     request = dataclasses.replace(
         request, action="set" if wanted.flag.value else "clear"
     )
-    change.require_writable(storage)
+    steps.require_writable(storage)
     _require_may_write(wanted.pool, lines, request, world)
-    notes = change.require_unused(storage, request, world)
+    notes = steps.require_unused(storage, request, world)
     if request.dry_run:
-        return change.Result(True, copy.lines, notes, lines)
+        return Result(True, copy.lines, notes, lines)
     with world.lease(wanted.values) as lease:
         if _what_is_left(storage).lines != lines:
             raise errors.MetadataChanged(sd_id)
@@ -90,12 +91,10 @@ def restore(
         _require_may_write(wanted.pool, lines, request, world)
         if lines:
             world.attempt.keep(world.history, storage, lines)
-        new, more = change.write_lines(
-            storage, lines, copy.lines, lease, world
-        )
+        new, more = steps.write_lines(storage, lines, copy.lines, lease, world)
         if lines is not None and whole:
-            notes = change.settle(storage, lines, new, lease, request, world)
-    return change.read_once_more(storage, new, notes + more, lines)
+            notes = steps.settle(storage, lines, new, lease, request, world)
+    return steps.read_once_more(storage, new, notes + more, lines)
 
 
 def _require_no_flag(sd_id: str, copy: Copy, left: Left) -> None:
@@ -119,7 +118,7 @@ def _require_no_flag(sd_id: str, copy: Copy, left: Left) -> None:
 def _require_may_write(
     pool: str,
     lines: list[str] | None,
-    request: change.Request,
+    request: Request,
     world: World,
 ) -> None:
     """

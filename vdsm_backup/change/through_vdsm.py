@@ -19,7 +19,8 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from vdsm_backup import errors
-from vdsm_backup.change import change
+from vdsm_backup.change import change, steps
+from vdsm_backup.change.request import Request, Result
 from vdsm_backup.host import vdsm_client
 from vdsm_backup.metadata import flag
 from vdsm_backup.text import printable
@@ -51,14 +52,14 @@ _CAUSES = {
 
 def change_flag(
     storage: Reader,
-    request: change.Request,
+    request: Request,
     world: World,
     vdsm: vdsm_client.Vdsm,
     asking: Callable[
         [], AbstractContextManager[None]
     ] = contextlib.nullcontext,
     by: str = "",
-) -> change.Result:
+) -> Result:
     """
     Set or clear the flag by asking VDSM.
 
@@ -82,11 +83,11 @@ def change_flag(
         # It was set like that, through a plugin that does not take `by`.
         request = dataclasses.replace(request, reason=first.flag.reason)
     if change.wanted(first, request, storage, world) is None:
-        return change.Result(False, first.lines, before=first.lines)
+        return Result(False, first.lines, before=first.lines)
     if request.accept_origin and request.value == first.flag.value:
         raise _attached(storage, first, "it cannot take --accept-origin")
-    change.require_writable(storage)
-    notes = change.require_unused(storage, request, world, attached=True)
+    steps.require_writable(storage)
+    notes = steps.require_unused(storage, request, world, attached=True)
     try:
         with vdsm:
             plugin = _require_able(storage, first, vdsm)
@@ -97,7 +98,7 @@ def change_flag(
             # take that. It is shown if what VDSM has written cannot be read.
             new = change.new_lines(first, request, storage, world)
             if request.dry_run:
-                return change.Result(True, new, notes, first.lines)
+                return Result(True, new, notes, first.lines)
             who = world.attempt.by if plugin.takes_by else None
             answer = _ask(storage, first, request, who, world, vdsm, asking)
     except vdsm_client.Unreachable as e:
@@ -107,7 +108,7 @@ def change_flag(
     # By VDSM, if its plugin is not older than what tells the journal.
     world.attempt.was_told = plugin.takes_by
     changed = answer.get("changed", True)
-    return change.Result(changed, new, notes + more, first.lines)
+    return Result(changed, new, notes + more, first.lines)
 
 
 def _naming(reason: str, by: str) -> str:
@@ -115,7 +116,7 @@ def _naming(reason: str, by: str) -> str:
 
 
 def _read_back(
-    storage: Reader, request: change.Request, new: list[str]
+    storage: Reader, request: Request, new: list[str]
 ) -> tuple[list[str], tuple[str, ...]]:
     """
     (the lines on storage after VDSM's answer, notes). VDSM's word is not
@@ -138,7 +139,7 @@ def _read_back(
     return now.lines, ()
 
 
-def _is_as_asked(now: Checked, request: change.Request) -> bool:
+def _is_as_asked(now: Checked, request: Request) -> bool:
     """Whether the flag is what was asked for, whoever made it so and when."""
     asked = (request.value, request.reason)
     return (now.flag.value, now.flag.reason) == asked
@@ -176,7 +177,7 @@ def _require_able(
 def _ask(
     storage: Reader,
     first: Checked,
-    request: change.Request,
+    request: Request,
     who: str | None,
     world: World,
     vdsm: vdsm_client.Vdsm,
@@ -216,7 +217,7 @@ def _ask(
 
 
 def _outcome(
-    storage: Reader, first: Checked, request: change.Request, told: str
+    storage: Reader, first: Checked, request: Request, told: str
 ) -> dict[str, Any]:
     """
     VDSM's answer, if the flag that was asked for is on storage though VDSM

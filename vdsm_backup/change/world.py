@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from vdsm_backup.change.attempt import Attempt
-    from vdsm_backup.change.change import Request
     from vdsm_backup.change.history import History
+    from vdsm_backup.change.request import Request
 
 
 class World(Protocol):

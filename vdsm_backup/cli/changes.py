@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vdsm_backup.change.attempt import Attempt
-    from vdsm_backup.change.change import Result
     from vdsm_backup.change.copy_record import Copy
+    from vdsm_backup.change.request import Result
     from vdsm_backup.cli.schema import DomainObject
     from vdsm_backup.cli.wiring import HostWorld
     from vdsm_backup.config import Config

@@ -10,7 +10,7 @@ import calendar
 import time
 from typing import TYPE_CHECKING
 
-from vdsm_backup.change import change
+from vdsm_backup.change.request import Result
 from vdsm_backup.cli import copy_objects, output
 from vdsm_backup.metadata import domain, flag
 from vdsm_backup.metadata import lines as md_lines
@@ -35,13 +35,13 @@ def difference(
     return removed, added
 
 
-def json_difference(result: change.Result) -> dict[str, list[str]]:
+def json_difference(result: Result) -> dict[str, list[str]]:
     """The DIFFERENCE of docs/json.md."""
     removed, added = difference(result.before or [], result.lines)
     return {"removed": removed, "added": added}
 
 
-def json_keys(copy: Copy, result: change.Result) -> dict[str, Any]:
+def json_keys(copy: Copy, result: Result) -> dict[str, Any]:
     """What the JSON of `restore` has beside that of `set`: docs/json.md."""
     return {
         "copy": copy_objects.copy_object(copy),
@@ -50,7 +50,7 @@ def json_keys(copy: Copy, result: change.Result) -> dict[str, Any]:
     }
 
 
-def notes(copy: Copy, result: change.Result, dry_run: bool) -> Iterator[str]:
+def notes(copy: Copy, result: Result, dry_run: bool) -> Iterator[str]:
     """
     Notes for people: how old the copy is, and what differs.
 

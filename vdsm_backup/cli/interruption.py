@@ -101,7 +101,7 @@ def _state(attempt: Attempt, args: argparse.Namespace) -> str:
     if not attempt.changes:
         return ", nothing was changed"
     if attempt.changes > 1:
-        # settle() in change/change.py.
+        # settle() in change/steps.py.
         return ", the change was taken back"
     what = "has the right checksum (_SHA_CKSUM) again"
     if args.command != "reseal":

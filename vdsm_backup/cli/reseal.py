@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vdsm_backup.change import change, reseal
+from vdsm_backup.change import reseal
+from vdsm_backup.change.request import Request, Result
 from vdsm_backup.cli import changes, interruption
 from vdsm_backup.metadata import flag
 from vdsm_backup.processes import forks
@@ -33,7 +34,7 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     """
     Raises what flag.require_reason(), changes.find() and reseal.reseal() do.
     """
-    request = change.Request(
+    request = Request(
         action="reseal",
         reason=flag.require_reason(args.reason),
         dry_run=args.dry_run,
@@ -46,7 +47,7 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
 
 
 def _reseal(
-    request: change.Request,
+    request: Request,
     args: argparse.Namespace,
     options: Config,
     ui: UI,
@@ -54,7 +55,7 @@ def _reseal(
 ) -> Exit:
     storage, failures = changes.find(args, options, ui, attempt)
 
-    def work(world: HostWorld) -> change.Result:
+    def work(world: HostWorld) -> Result:
         return reseal.reseal(storage, request, world)
 
     return changes.make(

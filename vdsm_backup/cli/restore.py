@@ -7,7 +7,8 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
-from vdsm_backup.change import change, copy_file, restore
+from vdsm_backup.change import copy_file, restore
+from vdsm_backup.change.request import Request, Result
 from vdsm_backup.cli import changes, copies, interruption, wiring
 from vdsm_backup.host.user import become_user
 from vdsm_backup.metadata import flag
@@ -52,7 +53,7 @@ def _restore(
         copy, skipped, name = _chosen(
             brought, storage.sd_id, args, options, ui
         )
-    request = change.Request(
+    request = Request(
         action="restore",
         dry_run=args.dry_run,
         despite_open_images=args.despite_open_images,
@@ -67,7 +68,7 @@ def _restore(
         f"has the metadata of copy {copy.number}{name} and is {state}",
     )
 
-    def work(world: World) -> change.Result:
+    def work(world: World) -> Result:
         chosen = bool(args.number or args.file)
         result = restore.restore(storage, copy, request, world, chosen)
         if not ui.as_json:

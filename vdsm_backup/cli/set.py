@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vdsm_backup.change import change, through_vdsm
+from vdsm_backup.change.request import Request, Result
 from vdsm_backup.cli import changes, interruption
 from vdsm_backup.host import vdsm_client
 from vdsm_backup.metadata import domain, flag
@@ -45,7 +46,7 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     Raises what flag.require_reason(), changes.find(), change.change() and
     through_vdsm.change_flag() do.
     """
-    request = change.Request(
+    request = Request(
         action=args.command,
         # A reason that cannot be stored is refused before any search.
         reason=flag.require_reason(args.reason),
@@ -65,7 +66,7 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
 
 
 def _change(
-    request: change.Request,
+    request: Request,
     args: argparse.Namespace,
     options: Config,
     ui: UI,
@@ -73,7 +74,7 @@ def _change(
 ) -> Exit:
     storage, failures = changes.find(args, options, ui, attempt)
 
-    def work(world: World) -> change.Result:
+    def work(world: World) -> Result:
         # A domain that is in a pool is changed by VDSM, any other by us. In
         # both cases the metadata is read again.
         values = md_lines.parse(storage.last_scan()).values

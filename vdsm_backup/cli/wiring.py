@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
 from vdsm_backup.change import change, history, write
+from vdsm_backup.change.request import Request
 from vdsm_backup.cli import maintenance, tidying
 from vdsm_backup.host import (
     filesystems,
@@ -134,7 +135,7 @@ class HostWorld:
         options = self._options
         return vdsm_running.why(options.vdsm_host, options.vdsm_port)
 
-    def require_may_write(self, pool: str, request: change.Request) -> None:
+    def require_may_write(self, pool: str, request: Request) -> None:
         sd_id = self._storage.sd_id
         self._gone_pool = pool if request.pool_is_gone else ""
         change.require_may_write(sd_id, pool, request, self.why_vdsm_runs)

@@ -21,6 +21,7 @@ from vdsm_backup import config, errors
 from vdsm_backup.change import attempt as attempts
 from vdsm_backup.change import audit, change, history
 from vdsm_backup.change.attempt import Attempt
+from vdsm_backup.change.request import Request
 from vdsm_backup.host import hosted_engine
 from vdsm_backup.metadata import domain as metadata_domain
 from vdsm_backup.metadata import flag
@@ -200,7 +201,7 @@ def pool_set(config_path: str | None) -> Function:
     def setSDBackup(
         self: StoragePool,
         domain: VdsmStorage,
-        request: change.Request,
+        request: Request,
         options: config.Config,
         attempt: Attempt,
     ) -> dict[str, Any]:
@@ -254,7 +255,7 @@ class _World:
     def is_hosted_engine(self) -> bool:
         return hosted_engine.is_hosted_engine(self._domain.sd_id)
 
-    def require_may_write(self, pool: str, request: change.Request) -> None:
+    def require_may_write(self, pool: str, request: Request) -> None:
         """VDSM writes domains of the pool that the verb has locked."""
         _require_attached(self._domain.sd_id, pool)
         if pool != self._pool.spUUID:
@@ -277,7 +278,7 @@ class _Lease:
 
 
 @contextlib.contextmanager
-def _told(sd_id: str, request: change.Request, who: str) -> Iterator[Attempt]:
+def _told(sd_id: str, request: Request, who: str) -> Iterator[Attempt]:
     """
     A context in which a change is made. Tells the journal if it fails, also
     by an error of VDSM; StoragePool.setSDBackup tells if it does not.
@@ -313,15 +314,13 @@ def _require_attached(sd_id: str, pool_id: str) -> None:
 # Arguments and results
 
 
-def _request(
-    backup: object, reason: object, expected: object
-) -> change.Request:
+def _request(backup: object, reason: object, expected: object) -> Request:
     """Raises InvalidArgument, InvalidReason."""
     value = _boolean("backup", backup)
     known = None if expected is None else _boolean("expected", expected)
     if not isinstance(reason, str):
         raise errors.InvalidReason("it is no text")
-    return change.Request(
+    return Request(
         action="set" if value else "clear",
         reason=flag.require_reason(reason),
         expected=known,

@@ -34,7 +34,7 @@ if __name__ == "__main__":
         "files": {
             name: path
             for name, path in files.items()
-            if is_brought(name, path) and "__editable__" not in name
+            if is_brought(name, path)
         },
         "path": sys.path,
         "commands": [modules["ioprocess.config"].IOPROCESS_PATH],

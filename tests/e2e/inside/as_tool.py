@@ -20,6 +20,7 @@ from tests.support.processes import racer
 from tests.support.waiting import wait_until
 from vdsm_backup import config, errors
 from vdsm_backup.change import change, write
+from vdsm_backup.change.request import Request
 from vdsm_backup.cli.wiring import HostWorld
 from vdsm_backup.host.user import become_user, make_directories
 from vdsm_backup.storage import discovery
@@ -75,7 +76,7 @@ def stop(options, sd_id, reason, step):
     attempt = attempts.begin(storage, "set", reason)
     world = Stopping(step, storage, options, None, lambda text: None, attempt)
     try:
-        change.change(storage, change.Request("set", reason=reason), world)
+        change.change(storage, Request("set", reason=reason), world)
         print("changed", flush=True)
     except errors.Error as e:
         print(e.name, e, flush=True)

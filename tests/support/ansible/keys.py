@@ -38,14 +38,15 @@ class KeyHost(Closing):
         host.sh(f"rpm --nodeps --force-debian -i {' '.join(patterns)}")
         self.put_keys(OF_THE_ENGINE)
         host.sh("chmod 755 /root/.ssh; chmod 644 " + KEYS)
-        self._port = sshd.free_port()
+        self._address = sshd.own_address()
+        self._port = sshd.free_port(self._address)
         self._key = self.new_key("host")
         with open(os.path.join(directory, "host")) as f:
             host.put("/etc/ssh/host", f.read())
         host.sh("chmod 600 /etc/ssh/host; mkdir -p /run/sshd")
         host.sh("echo sshd:x:74:74::/run/sshd:/bin/false >>/etc/passwd")
         # All else is sshd's own default, StrictModes too.
-        lines = [f"Port {self._port}", "ListenAddress 127.0.0.1"]
+        lines = [f"Port {self._port}", f"ListenAddress {self._address}"]
         lines += ["HostKey /etc/ssh/host", "UsePAM no"]
         host.put(_CONFIG, "\n".join([*lines, ""]))
         self._process = host.start(sshd.SSHD, "-D", "-f", _CONFIG)
@@ -54,7 +55,7 @@ class KeyHost(Closing):
     def _answers(self):
         assert self._process.poll() is None
         with socket.socket() as sock:
-            return sock.connect_ex(("127.0.0.1", self._port)) == 0
+            return sock.connect_ex((self._address, self._port)) == 0
 
     def close(self):
         self._process.terminate()
@@ -77,7 +78,9 @@ class KeyHost(Closing):
 
     def asks(self, name, request="list"):
         """What the host answers to who has this key; None: it is shut out."""
-        host = hosts.Host(name, "127.0.0.1", self._port, "root", self._key, "")
+        host = hosts.Host(
+            name, self._address, self._port, "root", self._key, ""
+        )
         private = os.path.join(self._directory, name)
         with tempfile.TemporaryDirectory(dir=self._directory) as sockets:
             with hosts.Hosts(private, sockets) as client:

@@ -58,7 +58,7 @@ class Side(Closing):
         host = engine_things.Host(
             "host1",
             self.center,
-            address="127.0.0.1",
+            address=server.address,
             ssh_port=server.port,
             ssh_user=server.user,
             public_key=server.key,

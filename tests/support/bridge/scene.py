@@ -54,7 +54,7 @@ class RealHost(Closing):
         return Host(
             name,
             center,
-            address="127.0.0.1",
+            address=self.sshd.address,
             ssh_port=self.sshd.port,
             ssh_user=self.sshd.user,
             public_key=self.sshd.key,

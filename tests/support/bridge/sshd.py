@@ -30,9 +30,18 @@ def fingerprint(path, kind="sha256"):
     return done.stdout.split()[1]
 
 
-def free_port():
+def own_address():
+    """
+    A loopback address of this process alone. A port that is free there stays
+    free until sshd takes it, and while sshd is stopped.
+    """
+    pid = os.getpid()
+    return f"127.{128 | pid >> 16}.{pid >> 8 & 255}.{pid & 255}"
+
+
+def free_port(address):
     with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
+        sock.bind((address, 0))
         return sock.getsockname()[1]
 
 
@@ -47,17 +56,21 @@ class Sshd:
     def __init__(self, command, environ):
         self.directory = rundir.make("sshd")
         self.user = getpass.getuser()
-        self.port = free_port()
+        self.address = own_address()
+        self.port = free_port(self.address)
         self.host_key = self._path("host_key")
         self.key = make_key(self.host_key)
         self.identity = self._path("identity")
         public = make_key(self.identity)
         line = f'restrict,command="{command}" {public}\n'
         self._write("authorized_keys", line)
+        # A bash that sshd starts reads the .bashrc of who runs the tests, and
+        # may take a second and locks for it; a bash in another one does not.
+        environ = {"SHLVL": 1, **environ}
         sets = "".join(f" {name}={value}" for name, value in environ.items())
         lines = [
             f"Port {self.port}",
-            "ListenAddress 127.0.0.1",
+            f"ListenAddress {self.address}",
             f"HostKey {self.host_key}",
             f"AuthorizedKeysFile {self._path('authorized_keys')}",
             f"PidFile {self._path('sshd.pid')}",
@@ -67,7 +80,7 @@ class Sshd:
             # The directories of tests are below one that all may write to.
             "StrictModes no",
             "PermitRootLogin prohibit-password",
-            f"SetEnv{sets}" if sets else "",
+            f"SetEnv{sets}",
         ]
         self._write("sshd_config", "\n".join(lines) + "\n")
         self._process = None
@@ -92,7 +105,7 @@ class Sshd:
     def _answers(self):
         assert self._process.poll() is None, self.log()
         with socket.socket() as sock:
-            return sock.connect_ex(("127.0.0.1", self.port)) == 0
+            return sock.connect_ex((self.address, self.port)) == 0
 
     def log(self):
         with open(self._path("log")) as f:

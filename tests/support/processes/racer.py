@@ -13,6 +13,7 @@ import sys
 from tests.support import attempts, soak
 from vdsm_backup import config, errors
 from vdsm_backup.change import change
+from vdsm_backup.change.request import Request
 from vdsm_backup.cli.wiring import HostWorld
 from vdsm_backup.metadata import flag
 from vdsm_backup.metadata import lines as md_lines
@@ -36,7 +37,7 @@ def race(conf, sd_id, name, rounds, world=Racing):
     choices = soak.choices("race", name)
     for number in range(rounds):
         action = choices.choice(["set", "clear"])
-        request = change.Request(action, reason=f"{name}-{number}-{action}")
+        request = Request(action, reason=f"{name}-{number}-{action}")
         attempt = attempts.begin(storage, action, request.reason)
         here = world(storage, options, None, lambda text: None, attempt)
         try:

@@ -20,6 +20,7 @@ from tests.support.processes import proc
 from tests.support.waiting import wait_until
 from vdsm_backup import config, errors
 from vdsm_backup.change import change, reseal, write
+from vdsm_backup.change.request import Request
 from vdsm_backup.cli import changes
 from vdsm_backup.cli.wiring import HostWorld
 from vdsm_backup.processes import forks
@@ -96,7 +97,7 @@ def change_with_victim(options, sd_id, reason, target, step, number, action):
         lambda text: None,
         attempts.begin(storage, action, reason),
     )
-    request = change.Request(action, reason=reason)
+    request = Request(action, reason=reason)
     make = reseal.reseal if action == "reseal" else change.change
     try:
         make(storage, request, world)

@@ -120,7 +120,10 @@ def clean_stale(directory):
             for alias in glob.glob("/dev/mapper/*"):
                 if _points_to(alias, item["name"]):
                     os.unlink(alias)
-            detach(item["name"])
+            # Detached in use, it goes with whoever has it open: then the
+            # next test may have a device of this name.
+            if not item["autoclear"]:
+                detach(item["name"])
 
 
 def _points_to(path, target):

@@ -16,7 +16,7 @@ from tests.support.world import (
     read_flag,
 )
 from vdsm_backup import errors
-from vdsm_backup.change import attempt, audit, change
+from vdsm_backup.change import attempt, audit, change, steps
 from vdsm_backup.change.attempt import Attempt
 from vdsm_backup.change.world import Unsettled
 from vdsm_backup.metadata import lines as md_lines
@@ -27,7 +27,7 @@ pytest_plugins = ["tests.support.journalentries"]
 
 @pytest.fixture(autouse=True)
 def no_linger(monkeypatch):
-    monkeypatch.setattr(change, "LINGER", 0)
+    monkeypatch.setattr(steps, "LINGER", 0)
 
 
 def told(world, storage, request, entries):

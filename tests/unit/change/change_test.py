@@ -18,7 +18,7 @@ from tests.support.world import (
 )
 from vdsm_backup import errors
 from vdsm_backup.change import history
-from vdsm_backup.change.change import Request
+from vdsm_backup.change.request import Request
 from vdsm_backup.metadata import flag
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.users.users import Users

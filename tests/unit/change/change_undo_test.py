@@ -16,8 +16,8 @@ from tests.support.world import (
     vdsm_writes_too,
 )
 from vdsm_backup import errors
-from vdsm_backup.change import change
-from vdsm_backup.change.change import Request
+from vdsm_backup.change import change, steps
+from vdsm_backup.change.request import Request
 from vdsm_backup.change.write import Unsettled
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.users.users import Users
@@ -115,7 +115,7 @@ def test_undo_where_somebody_else_was_first(world, flagged, error):
 
 def test_undo_that_may_still_come(world, monkeypatch):
     """Then nobody can say that the domain stays flagged."""
-    monkeypatch.setattr(change, "LINGER", 0)
+    monkeypatch.setattr(steps, "LINGER", 0)
     storage = make()
     world.users = [NOBODY, Users(["VM web1"], [], [])]
     world.write_error = {2: Unsettled("timed out", ended=False)}

@@ -5,7 +5,7 @@ import pytest
 
 from tests.support.world import SET, make, other_wins, read_flag
 from vdsm_backup import errors
-from vdsm_backup.change import change
+from vdsm_backup.change import steps
 from vdsm_backup.change.write import Unsettled
 
 
@@ -74,7 +74,7 @@ def test_write_that_came_to_its_end_where_somebody_else_has_damaged_it(
 def test_write_that_may_still_come_over_what_somebody_else_wrote(
     world, monkeypatch
 ):
-    monkeypatch.setattr(change, "LINGER", 0)
+    monkeypatch.setattr(steps, "LINGER", 0)
     storage = make()
     world.write_error = {1: Unsettled("timed out", ended=False)}
     storage.write = lambda old, new, step: other_wins(True)(storage)
@@ -112,7 +112,7 @@ def test_write_that_ended_and_is_not_there(world):
 
 
 def test_write_that_may_still_come_is_unknown(world, monkeypatch):
-    monkeypatch.setattr(change, "LINGER", 0)
+    monkeypatch.setattr(steps, "LINGER", 0)
     storage = make()
     lost_write(storage, world, Unsettled("timed out", ended=False))
     with pytest.raises(errors.OutcomeUnknown):

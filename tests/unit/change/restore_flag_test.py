@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.world import CLEAR, SD, SET, kept, make, other_wins
 from vdsm_backup import errors
-from vdsm_backup.change.change import Request
+from vdsm_backup.change.request import Request
 from vdsm_backup.metadata import flag
 from vdsm_backup.metadata import lines as md_lines
 

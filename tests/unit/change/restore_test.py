@@ -14,7 +14,7 @@ from tests.support.world import (
     vdsm_writes_too,
 )
 from vdsm_backup import errors
-from vdsm_backup.change.change import Request
+from vdsm_backup.change.request import Request
 from vdsm_backup.users.users import Users
 
 

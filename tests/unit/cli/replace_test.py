@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from vdsm_backup.change import change
+from vdsm_backup.change.request import Request
 
 A = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
 MINE = ["--reason", "mine"]
@@ -70,7 +70,7 @@ def test_clear_of_what_is_not_flagged(host, flag, reason):
 
 
 def test_verbs_of_vdsm_replace():
-    assert change.Request("set").replace is True
+    assert Request("set").replace is True
 
 
 @pytest.mark.parametrize(

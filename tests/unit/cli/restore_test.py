@@ -35,6 +35,7 @@ def keep(host, lines):
 
 def test_metadata_that_is_gone(kept):
     os.unlink(filedomain.path(kept.mount, A))
+    copies = kept.kept()
     done = kept.run("restore", A, "--from", "1")
     assert done.out.splitlines()[0] == (
         f"Storage domain data1 ({A}) has the metadata of copy 1 again and is"
@@ -42,6 +43,8 @@ def test_metadata_that_is_gone(kept):
     )
     assert done.code == 0
     assert kept.bytes(A) == encoding.encode_file(PLAIN)
+    # There was nothing to keep, so the history has no trace of it.
+    assert kept.kept() == copies
 
 
 def test_newest_whole_copy(kept):
