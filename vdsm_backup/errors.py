@@ -2212,8 +2212,8 @@ class Interrupted(Error):
     The exit code is that of the signal: 130, 143 or 129. The message says what
     that means for the domain: nothing was changed; or the change was made
     before; or the outcome is unknown, as with error 982, since the write was
-    on its way. Look then with `show` what the domain has now. The lease is given
-    back by a process that Ctrl-C does not end.
+    on its way. Look then with `show` what the domain has now. The lease is
+    given back by a process that Ctrl-C does not end.
     """
 
     code = 991
