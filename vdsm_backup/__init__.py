@@ -8,6 +8,7 @@ The backup flag of oVirt storage domains, on the storage itself.
     prometheus.py     values as Prometheus reads them
     config.py         the options of this host
     config_values.py  their values, checked
+    config_in_part.py without the files that cannot be used, to show the rest
     config_files.py   the files that set them
     config_plain.py   the text of one of these, as most are
     config_parser.py  the text of any

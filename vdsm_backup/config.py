@@ -16,7 +16,7 @@ from vdsm_backup.config_values import Values
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from vdsm_backup.config_plain import Sections
     from vdsm_backup.config_values import Texts
@@ -99,11 +99,14 @@ class Config(Values):
 
     path: of the main file.
     removed: the keys of REMOVED that a file sets.
+    left_out: why files or directories are not among its files; see
+        config_in_part.py.
     command: what was typed, for a shell, by who is not root. "": by root, or
         this is no command.
     """
 
     command: str = ""
+    left_out: Sequence[errors.ConfigInvalid] = ()
 
     def __init__(
         self,
@@ -231,20 +234,36 @@ def load(
     option is unknown, or a value makes no sense.
     """
     wanted = tuple(sections)
+    main, read = main_and_reader(path)
+    found = [(name, known(name, said, wanted)) for name, said in read(main)]
+    return merged(main, found, wanted)
+
+
+def main_and_reader(
+    path: str | None,
+) -> tuple[str, Callable[..., Iterator[tuple[str, Sections]]]]:
+    """(the main file, the function that reads it and its drop-ins)"""
     if path is None:
-        main, read = PATH, config_files.of_host
-    else:
-        main, read = path, config_files.of_file
+        return PATH, config_files.of_host
+    return path, config_files.of_file
+
+
+def merged(
+    main: str, found: Iterable[tuple[str, Texts]], sections: tuple[str, ...]
+) -> Config:
+    """
+    found: (path, its options) of each file, a later one wins. Raises
+    ConfigInvalid for a value that makes no sense.
+    """
     values = {(s, o): v for s in DEFAULTS for o, v in DEFAULTS[s].items()}
     files: Texts = {}
-    for name, said in read(main):
-        found = _known(name, said, wanted)
-        values.update(found)
-        files.update(dict.fromkeys(found, name))
-    return Config(main, values, files, wanted)
+    for name, said in found:
+        values.update(said)
+        files.update(dict.fromkeys(said, name))
+    return Config(main, values, files, sections)
 
 
-def _known(name: str, sections: Sections, wanted: tuple[str, ...]) -> Texts:
+def known(name: str, sections: Sections, wanted: tuple[str, ...]) -> Texts:
     """
     The options in a file, of the sections that are wanted. Raises
     ConfigInvalid if one is unknown, or any section is.
@@ -256,8 +275,8 @@ def _known(name: str, sections: Sections, wanted: tuple[str, ...]) -> Texts:
         if section not in wanted:
             continue
         for option, value in options.items():
-            known = option in DEFAULTS[section]
-            if not known and (section, option) not in REMOVED:
+            is_known = option in DEFAULTS[section]
+            if not is_known and (section, option) not in REMOVED:
                 options_of = DEFAULTS[section]
                 what = f"option [{section}] {option}"
                 raise _unknown(name, what, options_of)

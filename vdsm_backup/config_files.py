@@ -16,6 +16,7 @@ VDSM reads three such directories, too (lib/vdsm/common/config.py).
 A file or directory that exists and cannot be used is an error and is never
 ignored: it may be the one that says "enforcing". For the same reason, all of
 these files and directories must be root's, and nobody else may write to them.
+Who only shows what there is may go on without it, and then says so.
 
 Another main file, which somebody has named, has only the conf.d beside it, so
 tests and demos never see the host's. It may be anybody's.
@@ -30,9 +31,12 @@ from vdsm_backup import config_plain, errors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from vdsm_backup.config_plain import Sections
+
+    # Called with each error of what cannot be used, which it may raise.
+    Told = Callable[[errors.ConfigInvalid], None]
 
 # Not below [sanlock] run_dir, which is the configured user's.
 RUN_DROP_INS = "/run/vdsm-backup-conf.d"
@@ -42,44 +46,75 @@ PACKAGE_DROP_INS = "/usr/lib/vdsm-backup/conf.d"
 MAX_SIZE = 256 * 1024
 
 
-def of_host(main: str) -> Iterator[tuple[str, Sections]]:
+def raised(error: errors.ConfigInvalid) -> None:
+    """Where nothing that is there may be left out."""
+    raise error
+
+
+def of_host(main: str, tell: Told = raised) -> Iterator[tuple[str, Sections]]:
     """
     Yields (path, what the file says) of each file of this host. A later one
     wins. main: the path of the main file, which need not exist.
 
-    Raises ConfigInvalid if a file or directory exists and cannot be read or
-    parsed, is not root's, or may be written by others.
+    tell: called with a ConfigInvalid if a file or directory exists and cannot
+    be read or parsed, is not root's, or may be written by others. If it does
+    not raise that, the others are yielded.
     """
-    beside = _beside(main)
+    places = [RUN_DROP_INS, PACKAGE_DROP_INS]
     directory = os.path.dirname(main)
-    if os.path.isdir(directory):
-        _require_roots(directory, os.stat(directory))
-    yield main, _read(main, required=False, roots=True)
-    places = (beside, RUN_DROP_INS, PACKAGE_DROP_INS)
-    for name in drop_ins(places, roots=True):
-        yield name, _read(name, required=False, roots=True)
+    try:
+        if os.path.isdir(directory):
+            _require_roots(directory, os.stat(directory))
+    except errors.ConfigInvalid as e:
+        tell(e)
+    else:
+        places.insert(0, _beside(main))
+        yield from _said([main], True, tell)
+    yield from _said(drop_ins(places, True, tell), True, tell)
 
 
-def of_file(main: str) -> Iterator[tuple[str, Sections]]:
+def of_file(main: str, tell: Told = raised) -> Iterator[tuple[str, Sections]]:
     """
-    The same of a main file that somebody has named, which must exist, and of
-    the conf.d beside it. They may be anybody's.
+    The same of a main file that somebody has named, and of the conf.d beside
+    it. They may be anybody's.
+
+    Raises ConfigInvalid if the main file does not exist, or cannot be used:
+    who has named it does not mean anything else. tell: of all else.
     """
     yield main, _read(main, required=True, roots=False)
-    for name in drop_ins((_beside(main),), roots=False):
-        yield name, _read(name, required=False, roots=False)
+    names = drop_ins((_beside(main),), False, tell)
+    yield from _said(names, False, tell)
 
 
-def drop_ins(directories: Iterable[str], roots: bool) -> list[str]:
+def _said(
+    names: Iterable[str], roots: bool, tell: Told
+) -> Iterator[tuple[str, Sections]]:
+    for name in names:
+        try:
+            said = _read(name, required=False, roots=roots)
+        except errors.ConfigInvalid as e:
+            tell(e)
+        else:
+            yield name, said
+
+
+def drop_ins(
+    directories: Iterable[str], roots: bool, tell: Told = raised
+) -> list[str]:
     """
     The paths of the drop-ins that count, in order.
 
     directories: an earlier one hides files of a later one. roots: all must be
-    root's. Raises ConfigInvalid.
+    root's. tell: of a directory that cannot be used.
     """
     found: dict[str, str] = {}
     for directory in directories:
-        for name in _names(directory, roots):
+        try:
+            names = _names(directory, roots)
+        except errors.ConfigInvalid as e:
+            tell(e)
+            continue
+        for name in names:
             # Hidden files do not count, as with the shell's *.conf.
             if name.endswith(".conf") and not name.startswith("."):
                 found.setdefault(name, os.path.join(directory, name))

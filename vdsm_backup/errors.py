@@ -358,6 +358,34 @@ def _subclasses(cls: type[Error]) -> Iterator[type[Error]]:
 # Which domain
 
 
+class TooShort:
+    """
+    Too few characters of a UUID were given.
+
+    ids: the UUIDs that begin so. least: the characters that are needed.
+    """
+
+    def __init__(self, ids: Sequence[str], least: int) -> None:
+        self.ids = sorted(set(ids))
+        self.least = least
+
+    def words(self) -> str:
+        """To stand behind what was not found."""
+        count = len(self.ids)
+        begin = "the UUID of 1 domain begins"
+        if count > 1:
+            begin = f"the UUIDs of {count} domains begin"
+        return (
+            f"; {begin} so, but of a UUID at least {self.least} characters are"
+            " needed"
+        )
+
+    def hint(self) -> str:
+        shown = " ".join(self.ids[:5])
+        one = "that one" if len(self.ids) == 1 else "one of these"
+        return f"if you mean {one}: vdsm-backup-domain show {shown}"
+
+
 class DomainNotFound(Error):
     """
     No storage domain with this UUID or name was found on this host.
@@ -379,13 +407,19 @@ class DomainNotFound(Error):
 
     #: Why VDSM takes what is there for no domain.
     instead: Error | None = None
+    #: What is too short to stand for a UUID, and for which.
+    too_short: TooShort | None = None
 
     def __str__(self) -> str:
         text = super().__str__()
+        if self.too_short:
+            text += self.too_short.words()
         return f"{text}; {self.instead}" if self.instead else text
 
     def hint_lines(self) -> list[str]:
         lines = super().hint_lines()
+        if self.too_short:
+            return [self.too_short.hint(), *lines[:1]]
         if self.instead:
             # It is connected.
             return [*self.instead.hint_lines(), *lines[:1]]
@@ -400,7 +434,8 @@ class AmbiguousDomain(Error):
     name one of the places, with --path. Or they are a replica beside its
     origin. We never pick one of these, and change neither while both are here:
     disconnect the one you do not mean. `show` and `verify` look at each with
-    --path or --device. Of domains with one name, use the UUID.
+    --path or --device. Of domains with one name, use the UUID; also where one
+    domain has as its name what the UUID of another one begins with.
     """
 
     code = 957
@@ -471,14 +506,21 @@ class DomainUnseen(Error):
 
     code = 9612
     takes = ("domain", "unread")
-    msg = 'No domain "{self.domain}" was found. {self.unread}'
+    msg = 'No domain "{self.domain}" was found{self.beside}. {self.unread}'
     hints = ("see what this host can see: vdsm-backup-domain list",)
 
     #: What to do where storage is closed to us.
     opening: Sequence[str] = ()
+    #: As of DomainNotFound.
+    too_short: TooShort | None = None
+
+    @property
+    def beside(self) -> str:
+        return self.too_short.words() if self.too_short else ""
 
     def hint_lines(self) -> list[str]:
-        return [*self.opening, *super().hint_lines()]
+        short = [self.too_short.hint()] if self.too_short else []
+        return [*short, *self.opening, *super().hint_lines()]
 
 
 class UnsupportedVersion(Error):
@@ -911,7 +953,7 @@ class ChangeWouldFail(Error):
     The flag of this domain could not be changed now.
 
     The message says why: no space is left for the new metadata, for example,
-    or a LUN is read-only. Nothing was tried.
+    or a LUN or a mount is read-only. Nothing was tried.
     """
 
     code = 9624
@@ -922,11 +964,11 @@ class ChangeWouldFail(Error):
     )
     hints = ("repair that, then: vdsm-backup-domain verify {self.domain}",)
 
-    #: The next step, where it is known.
-    way_out: str = ""
+    #: The next steps, where they are known.
+    way_out: Sequence[str] = ()
 
     def hint_lines(self) -> list[str]:
-        return [self.way_out] * bool(self.way_out) + super().hint_lines()
+        return [*self.way_out, *super().hint_lines()]
 
 
 class LvmFailed(Unreadable):
@@ -2167,10 +2209,11 @@ class Interrupted(Error):
     """
     The command was interrupted, by Ctrl-C, SIGTERM or SIGHUP.
 
-    The message says what that means for the domain: nothing was changed; or
-    the change was made before; or the outcome is unknown, as with error 982,
-    since the write was on its way. Look then with `show` what the domain has
-    now. The lease is given back by a process that Ctrl-C does not end.
+    The exit code is that of the signal: 130, 143 or 129. The message says what
+    that means for the domain: nothing was changed; or the change was made
+    before; or the outcome is unknown, as with error 982, since the write was
+    on its way. Look then with `show` what the domain has now. The lease is
+    given back by a process that Ctrl-C does not end.
     """
 
     code = 991

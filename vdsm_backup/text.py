@@ -26,7 +26,7 @@ _DIGITS = frozenset("0123456789abcdef")
 _ZEROS = "-".join("0" * length for length in _LENGTHS)
 
 # Characters that the beginning of a UUID has at least, to stand for all of it.
-_SHORTEST = 8
+SHORTEST = 8
 
 # Names in one sentence: a host may have hundreds of mounts or devices.
 _NAMED = 5
@@ -42,12 +42,12 @@ def is_uuid(text: str) -> bool:
     )
 
 
-def begins_uuid(text: str) -> bool:
+def begins_uuid(text: str, least: int = SHORTEST) -> bool:
     """
     Whether the text is the beginning of a UUID, and long enough to stand for
-    all of it. A UUID is none.
+    all of it. A UUID is none. least: the characters that are enough.
     """
-    if not _SHORTEST <= len(text) < len(_ZEROS):
+    if not least <= len(text) < len(_ZEROS):
         return False
     return is_uuid(text + _ZEROS[len(text) :])
 

@@ -18,6 +18,7 @@ from tests.support import rundir, testhost
 from tests.support.ansible.playbook import CONTRIB, ENVIRONMENT, Run
 from tests.support.clifixtures import A
 from tests.support.hooks.needs import needs_private_tmp
+from vdsm_backup import errors
 
 pytest_plugins = ["tests.support.ansible.ansiblefixtures"]
 pytestmark = [
@@ -64,6 +65,20 @@ SITE_B = "--site-B"
 # Each has another command, or none.
 NOWHERE = {"environment": {"PATH": "/nonexistent"}}
 BROKEN = {"environment": {"PATH": "{{ playbook_dir }}/broken:/usr/bin:/bin"}}
+HUNG_UP = {"environment": {"PATH": "{{ playbook_dir }}/hung_up:/bin"}}
+KILLED = {"environment": {"PATH": "{{ playbook_dir }}/killed:/bin"}}
+NO_ROOM = {"environment": {"PATH": "{{ playbook_dir }}/no_room:/bin"}}
+
+# What the command says in these, as it says it, and how it ends.
+INTERRUPTED = errors.Interrupted(
+    " after the change: backups IS a backup domain"
+)
+FULL = errors.RunDirFailed("/run/vdsm-backup", "No space left on device")
+ENDS = {
+    "hung_up": (INTERRUPTED, "exit 129"),
+    "killed": (None, "kill -HUP $$"),
+    "no_room": (FULL, "exit 1"),
+}
 
 # In their order, in one play; each is known by its name. A task takes half a
 # second and more of CPU time.
@@ -79,6 +94,9 @@ TASKS = [
     task("an_option", True, "--replace", domain="--json"),
     task("no_command", True, WHY, **NOWHERE),
     task("no_answer", True, WHY, **BROKEN),
+    task("hung_up", True, WHY, **HUNG_UP),
+    task("killed", True, WHY, **KILLED),
+    task("no_room", True, WHY, **NO_ROOM),
 ]
 # What an old Ansible is asked: it runs the same module.
 OLD = ["would_set", "set_it", "an_option"]
@@ -109,6 +127,18 @@ class Results:
         script += f'exec {shlex.join(host.command())} "$@"'
         self._put("vdsm-backup-domain", script)
         self._put("broken/vdsm-backup-domain", "echo no library >&2; exit 7")
+        shown = {"id": A, "flag": False, "reason": None}
+        for name, (error, end) in ENDS.items():
+            answers = {"show": {"domain": shown}}
+            if error:
+                answers["set"] = {"error": error.as_object()}
+            script = "".join(
+                f"if [ $2 = {command} ]; then\n"
+                f"echo {shlex.quote(json.dumps(answer))}\nfi\n"
+                for command, answer in answers.items()
+            )
+            script += f"[ $2 = show ] || {end}"
+            self._put(f"{name}/vdsm-backup-domain", script)
         tasks = [
             {
                 "environment": {
@@ -246,6 +276,8 @@ def test_clear_by_name(results):
         ("another_reason", 9601),
         ("damaged", 966),
         ("an_option", 956),
+        ("hung_up", 991),
+        ("no_room", 9613),
     ],
 )
 def test_a_failure_has_code_message_and_hints(results, name, code):
@@ -266,6 +298,18 @@ def test_a_command_without_an_answer(results):
     assert results["no_answer"]["failed"]
     assert results["no_answer"]["msg"].endswith(
         "show has ended with exit code 7 and without an answer: no library"
+    )
+
+
+def test_a_command_that_a_signal_has_ended(results):
+    """The connection was lost: 129 if the command could say something."""
+    said, killed = results["hung_up"], results["killed"]
+    assert said["exit_code"] == 129
+    assert "IS a backup domain" in said["msg"]
+    assert killed["exit_code"] == -1
+    assert killed["msg"] == (
+        "vdsm-backup-domain set has ended with signal 1 and without an answer:"
+        f" no output; what the domain has now: vdsm-backup-domain show {A}"
     )
 
 

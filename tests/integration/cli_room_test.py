@@ -11,6 +11,7 @@ import pytest
 from tests.support.clifixtures import WHY, A
 from tests.support.hooks.needs import needs_sanlock, slow_to_join
 from tests.support.processes import namespace
+from tests.support.storage import filedomain
 
 pytest_plugins = [
     "tests.support.clifixtures",
@@ -36,6 +37,63 @@ def without_inodes(ns, path):
 
 def read_only(ns, path):
     ns.run("mount", "-t", "tmpfs", "-o", "ro,mode=777", "tmpfs", path)
+
+
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]])
+@pytest.mark.parametrize("whole", [False, True], ids=["mount", "superblock"])
+def test_domain_that_is_read_only(leased, ns, dry, whole):
+    """Nothing is tried, and a dry run says it, too."""
+    mount = leased.mount
+    if whole:
+        ns.run("mount", "-t", "tmpfs", "tmpfs", mount)
+    leased.domain(sd_id=A, BACKUP="True", BACKUP_REASON="old")
+    before = leased.bytes(A)
+    if whole:
+        away = f"{leased.repo}.away"
+        os.mkdir(away)
+        os.rename(os.path.join(mount, A), os.path.join(away, A))
+        ns.run("cp", "-a", os.path.join(away, A), mount)
+        ns.run("mount", "-o", "remount,ro", mount)
+        os.rename(os.path.join(away, A), os.path.join(mount, A))
+    else:
+        ns.run("mount", "--bind", mount, mount)
+        ns.run("mount", "-o", "remount,bind,ro", mount)
+    for command in (
+        ["set", A, *WHY, "--replace"],
+        ["clear", A, *WHY],
+    ):
+        done = leased.process(*command, *dry, inside=ns.enter())
+        assert (done.code, done.out) == (1, "")
+        assert (
+            f"error 9624: The flag of storage domain {A} cannot be changed:"
+            f" {mount} is mounted read-only on this host\n"
+        ) in done.err
+        assert f"see its options: findmnt {mount}; " in done.err
+    nothing = leased.process("set", A, "--reason=old", inside=ns.enter())
+    assert (nothing.code, nothing.err) == (0, "")
+    assert leased.bytes(A) == before
+    assert leased.kept() == []
+    leased.assert_tidy(A)
+
+
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]])
+def test_restore_and_reseal_of_what_is_read_only(leased, ns, dry):
+    mount = leased.mount
+    leased.domain(sd_id=A)
+    assert leased.process("set", A, *WHY).code == 0
+    ns.run("mount", "--bind", mount, mount)
+    ns.run("mount", "-o", "remount,bind,ro", mount)
+    refused = f"cannot be changed: {mount} is mounted read-only on this host\n"
+    done = leased.process("restore", A, "--from=1", *dry, inside=ns.enter())
+    assert done.code == 1
+    assert "error 9624: " in done.err and refused in done.err
+    edited = leased.bytes(A).replace(b"nightly", b"weekly!")
+    filedomain.put_bytes(mount, A, edited)
+    done = leased.process("reseal", A, *WHY, *dry, inside=ns.enter())
+    assert done.code == 1
+    assert "error 9624: " in done.err and refused in done.err
+    assert leased.bytes(A) == edited
+    assert len(leased.kept()) == 1
 
 
 HOW = [

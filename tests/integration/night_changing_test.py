@@ -83,6 +83,7 @@ def test_a_mount_that_is_read_only(night, admin):
     """The mount of the domain is read-only."""
     admin.domain(sd_id=A, name="backups-nfs")
     with mounted.read_only(admin.mount):
+        night.types(f"{SET} --dry-run")
         night.types(SET)
         night.types("vdsm-backup-domain verify backups-nfs")
         night.follows("if nothing speaks against it")

@@ -43,6 +43,7 @@ def test_a_mount_hangs(night, admin):
         night.types(f"vdsm-backup-domain set backups-nfs {WHY}")
         night.follows("if it is the one that you mean")
         night.types("vdsm-backup-domain list")
+        night.types("vdsm-backup-domain history backups-nfs")
         night.types("vdsm-backup-domain verify backups-nfs")
         night.follows("if it is the one that you mean")
         night.types("vdsm-backup-domain verify backups-NFS")

@@ -165,4 +165,5 @@ def test_examples_of_the_module_are_yaml():
     for text in (texts["EXAMPLES"], read(ROOT, "docs", "ansible.md")):
         assert "vdsm_backup_domain:\n" in text
     assert len(yaml.safe_load(texts["EXAMPLES"])) == 2
-    assert set(yaml.safe_load(texts["RETURN"])) == {"domain", "notes", "error"}
+    returned = set(yaml.safe_load(texts["RETURN"]))
+    assert returned == {"domain", "notes", "error", "exit_code"}

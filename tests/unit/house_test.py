@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "prometheus": "",
     "config": "errors config_files config_plain config_values",
     "config_values": "errors text",
+    "config_in_part": "errors config",
     "config_files": "errors config_plain config_parser",
     "config_plain": "",
     "config_parser": "errors config_plain",
@@ -54,7 +55,8 @@ MAY_IMPORT = {
     "verify": "errors text config metadata processes host.devices host.mounts"
     " lvm storage lease change.history change.copy_record",
     "bridge": "errors text prometheus processes",
-    "cli": "errors text prometheus config metadata processes host fileio lvm"
+    "cli": "errors text prometheus config config_in_part metadata processes"
+    " host fileio lvm"
     " vm storage lease users guard change doctor verify",
     "__main__": "cli",
 }

@@ -39,6 +39,10 @@ These change the metadata:
 What commands have in common:
 
     target.py       which domain the user means
+    recorded.py     the same, by the records of this host alone
+    copy_objects.py kept copies as JSON and in a table
+    where_changed.py on which host the copies of a domain are
+    parts.py        what is said where a part of the configuration is left out
     survey.py       all domains that this host can see
     measurements.py what `metrics` tells, as samples
     exposition.py   samples as collectd and JSON have them
@@ -48,6 +52,7 @@ What commands have in common:
     log_entries.py  what log tells of, from the journal and the history
     changes.py      make a change, and show it
     interruption.py a change that is interrupted, or fails
+    domain_table.py the table of list, on a terminal of any width
     completion.py   what the completion of the shell knows of domains
     diagnosis.py    why sanlock, or a write, has failed on a domain
     copies.py       which copy there is of metadata that is damaged

@@ -33,8 +33,8 @@ class Command(
     namedtuple(
         "Command",
         "name module help options changes needs_root on_host becomes_user"
-        " examples",
-        defaults=[(), False, False, True, True, ()],
+        " examples in_part",
+        defaults=[(), False, False, True, True, (), False],
     )
 ):
     """
@@ -51,6 +51,8 @@ class Command(
     examples: arguments, as one would type them.
     becomes_user: the process becomes the configured user before it calls
         run(). If not, run() does so itself.
+    in_part: the command shows what there is also where a file of the
+        configuration cannot be used, and says so: see parts.py.
     """
 
     __slots__ = ()
@@ -63,6 +65,7 @@ class Command(
     on_host: bool
     becomes_user: bool
     examples: tuple[str, ...]
+    in_part: bool
 
 
 COMMANDS = (
@@ -171,6 +174,7 @@ COMMANDS = (
             flag("--all", "of all domains that have copies here"),
         ),
         needs_root=True,
+        in_part=True,
         examples=(
             "history backups-nfs",
             "history backups-nfs --show 3",
@@ -199,6 +203,7 @@ COMMANDS = (
             flag("--refused", "only what was refused"),
         ),
         needs_root=True,
+        in_part=True,
         examples=(
             "log",
             "log backups-nfs --since 7d",
@@ -275,6 +280,7 @@ COMMANDS = (
             flag("--revoke", "take the permit of --vm away"),
         ),
         becomes_user=False,
+        in_part=True,
         examples=(
             'permit --vm "$VM" --for 2h --reason "a restore is tested"',
             "permit --list",
@@ -328,6 +334,7 @@ COMMANDS = (
             ),
         ),
         becomes_user=False,
+        in_part=True,
         examples=("config --show",),
     ),
     Command(

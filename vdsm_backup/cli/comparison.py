@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from vdsm_backup.change.request import Result
-from vdsm_backup.cli import history, output
+from vdsm_backup.cli import copy_objects, output
 from vdsm_backup.metadata import domain, flag
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.text import printable
@@ -44,7 +44,7 @@ def json_difference(result: Result) -> dict[str, list[str]]:
 def json_keys(copy: Copy, result: Result) -> dict[str, Any]:
     """What the JSON of `restore` has beside that of `set`: docs/json.md."""
     return {
-        "copy": history.copy_object(copy),
+        "copy": copy_objects.copy_object(copy),
         "age": _age(copy),
         "difference": json_difference(result),
     }

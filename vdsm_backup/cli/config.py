@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Optional, TypedDict
 
+from vdsm_backup.cli import parts
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.cli.layout import harmless
 from vdsm_backup.config import DEFAULTS
@@ -33,6 +34,7 @@ class OptionObject(TypedDict):
 
 
 def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
+    """Returns PARTLY if a file cannot be used: it is left out."""
     found: list[OptionObject] = [
         {
             "section": section,
@@ -43,11 +45,13 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
         }
         for section, option, value, file in options.texts()
     ]
+    notes = parts.notes(options)
     if ui.as_json:
-        ui.json(options=found)
+        ui.json(options=found, notes=notes)
     else:
         ui.lines(_lines(found))
-    return Exit.DONE
+        parts.show(options, ui)
+    return Exit.PARTLY if notes else Exit.DONE
 
 
 def _lines(found: list[OptionObject]) -> Iterator[str]:

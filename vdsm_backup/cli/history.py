@@ -8,213 +8,243 @@ By its UUID a domain has a history also when the domain is gone. A record that
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, List, Optional, TypedDict
 
 from vdsm_backup import errors
-from vdsm_backup.cli import endings, layout, output, target, wiring
+from vdsm_backup.cli import (
+    copy_objects,
+    objects,
+    output,
+    parts,
+    recorded,
+    target,
+    where_changed,
+    wiring,
+)
+from vdsm_backup.cli.copy_objects import CopyObject, copy_object
 from vdsm_backup.cli.exits import Exit
-from vdsm_backup.host import caller
-from vdsm_backup.metadata import flag
-from vdsm_backup.metadata import lines as md_lines
-from vdsm_backup.processes.jobs import telling
-from vdsm_backup.storage import discovery
-from vdsm_backup.text import printable
+from vdsm_backup.cli.schema import ErrorObject
+from vdsm_backup.text import begins_uuid, is_uuid, printable
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from vdsm_backup.change.copy_record import Copy
     from vdsm_backup.change.history import History
     from vdsm_backup.cli.output import UI
     from vdsm_backup.config import Config
 
-_TITLES = ("N", "TIME", "BEFORE", "RESULT", "BACKUP", "CHECKSUM", "BY")
-# The cell that is cut where the table is wider than the terminal.
-_BY = 6
-
-
 _NONE = "This host keeps no copies of storage domain {}."
 _UNREADABLE = "This host keeps no copy of storage domain {} that can be read."
 
 
-class CopyObject(TypedDict):
-    """COPY of docs/json.md."""
-
-    number: int
-    time: str
-    by: str
-    action: str
-    place: str
-    flag: Optional[bool]
-    seal: str
-    reason: Optional[str]
-    via: Optional[str]
-    result: Optional[str]
-    after: Optional[bool]
-    code: Optional[int]
+class _WithError(TypedDict, total=False):
+    sd: str
+    error: ErrorObject
 
 
-class HistoryObject(TypedDict):
+class HistoryObject(_WithError):
     """An entry of "histories" in docs/json.md."""
 
-    domain: str
+    domain: Optional[str]
     copies: List[CopyObject]
 
 
 def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     """
-    Returns PARTLY if some copy could not be read.
+    Returns PARTLY if some copy, or a part of the configuration, could not be
+    read; of several SDs also if one means no domain, and FAILED if all do.
 
     Raises HistoryFailed; HistoryNotFound for --show and --export; what
-    target.uuid_of() does.
+    _uuid_of() does, for a single SD.
     """
     history = wiring.make_history(options)
     if args.all:
-        return _all(history, ui)
-    kept = _kept(history)
-    ids = [
-        target.uuid_of(sd, args, kept, options, ui.waits_for) for sd in args.sd
-    ]
-    if len(ids) > 1:
-        return _several(history, list(dict.fromkeys(ids)), ui)
-    (sd_id,) = ids
+        return _tell(_all(history), options, ui)
+    if len(args.sd) > 1:
+        return _tell(_several(history, args, options, ui), options, ui)
+    sd_id = _uuid_of(args.sd[0], history, args, options, ui)
     if args.show:
         _show(history.get(sd_id, args.show), ui)
         return Exit.DONE
     if args.export:
         ui.whole(history.export(sd_id, args.export))
         return Exit.DONE
-    copies, failed = history.all(sd_id)
+    found = _Found(sd_id, *history.all(sd_id))
+    notes = [*found.where(options, ui), *_notes(found.failed)]
     if ui.as_json:
-        found = [copy_object(copy) for copy in copies]
-        ui.json(domain=sd_id, copies=found, notes=_notes(failed))
-    elif copies:
-        _print(copies, ui)
+        copies = [copy_object(copy) for copy in found.copies]
+        left_out = parts.notes(options)
+        ui.json(domain=sd_id, copies=copies, notes=[*notes, *left_out])
     else:
-        text = _UNREADABLE if failed else _NONE
-        ui.lines([text.format(sd_id)])
-        ui.notes(_where_changed(sd_id, options, ui))
-    ui.notes(_notes(failed))
-    return Exit.PARTLY if failed else Exit.DONE
+        found.print(ui)
+        ui.notes(notes)
+        parts.show(options, ui)
+    return _exit([found], options)
 
 
-def _where_changed(sd_id: str, options: Config, ui: UI) -> list[str]:
+def _uuid_of(
+    sd: str,
+    history: History,
+    args: argparse.Namespace,
+    options: Config,
+    ui: UI,
+) -> str:
     """
-    Where copies may be: notes on who has changed the flag last. If that was
-    here, there is no host to go to.
+    The UUID of a domain, by the copies of this host if they know it: its mount
+    may hang, and it may be gone.
+
+    Raises AmbiguousDomain, and what target.uuid_of() does.
     """
-    try:
-        search = discovery.Discovery(options, ui.waits_for)
-        storage, _ = search.find(sd_id)
-        with telling([storage.found_at], ui.waits_for):
-            values = md_lines.parse(storage.last_scan()).values
-        found = flag.read(values, sd_id)
-    except errors.Error as e:
-        return [f"who changed it last is not known: {output.error_line(e)}"]
-    if not found.by:
-        return ["nobody has changed its flag yet"]
-    since = printable(found.since or "an unknown time")
-    if caller.is_here(found.by):
-        return [
-            f"it was changed last on this host, by {printable(found.by)}, at"
-            f" {since}: the copy of that is gone or damaged; other hosts keep"
-            " copies of their own changes",
-            f"without a copy: {errors.WITHOUT_A_COPY}",
-        ]
-    return [
-        f"it was changed last by {printable(found.by)}, at {since}: that host"
-        " keeps copies"
-    ]
+    plain = target.plain(sd)
+    if not is_uuid(plain):
+        found = recorded.meant(plain, _known(history), args.command)
+        if found:
+            newest = history.all(found)[0][-1:]
+            if not (begins_uuid(plain.lower()) or _has_name(newest, plain)):
+                ui.notes([f"{printable(sd)} was the name of {found}"])
+            return found
+    return target.uuid_of(sd, args, options, ui.waits_for)
 
 
-def _all(history: History, ui: UI) -> Exit:
-    """Of each domain that has one, the history. Raises HistoryFailed."""
-    found, failed = _histories(history, history.domains())
+def _has_name(copies: Iterable[Copy], name: str) -> bool:
+    return name in [known for _, known in recorded.of_copies(copies)]
+
+
+def _known(history: History) -> set[recorded.Known]:
+    """The domains that have a history, also where none can be read."""
+    known: set[recorded.Known] = set()
+    # Whoever needs what cannot be read finds that out.
+    with contextlib.suppress(errors.HistoryFailed):
+        for sd_id in history.domains():
+            known.add((sd_id, None))
+            known |= recorded.of_copies(history.all(sd_id)[0])
+    return known
+
+
+class _Found:
+    """
+    What there is of one domain.
+
+    failed: the errors of copies that could not be read.
+    """
+
+    def __init__(
+        self,
+        sd_id: str,
+        copies: Sequence[Copy] = (),
+        failed: Sequence[errors.Error] = (),
+    ) -> None:
+        self.sd_id = sd_id
+        self.copies = copies
+        self.failed = failed
+
+    def print(self, ui: UI) -> None:
+        if self.copies:
+            ui.lines(copy_objects.table(self.copies, ui.width))
+        else:
+            text = _UNREADABLE if self.failed else _NONE
+            ui.lines([text.format(self.sd_id)])
+
+    def where(self, options: Config, ui: UI) -> list[str]:
+        """Notes on where copies are, if none is here."""
+        if self.copies:
+            return []
+        return where_changed.notes(self.sd_id, options, ui)
+
+
+class _NotFound:
+    """What there is of an SD that means no domain."""
+
+    def __init__(self, sd: str, error: errors.Error) -> None:
+        self.sd = sd
+        self.error = error
+
+
+def _all(history: History) -> list[_Found]:
+    """
+    Of each domain that has a copy, or one that cannot be read. Raises
+    HistoryFailed.
+    """
+    found = [_of(history, sd_id) for sd_id in history.domains()]
     # A directory may be left by a change that could keep no copy.
-    found = {sd_id: copies for sd_id, copies in found.items() if copies}
-    if not (found or failed or ui.as_json):
-        ui.lines(["This host keeps no copies."])
-    return _tell(found, failed, ui)
+    return [each for each in found if each.copies or each.failed]
 
 
-def _several(history: History, ids: Iterable[str], ui: UI) -> Exit:
-    return _tell(*_histories(history, ids), ui)
-
-
-def _kept(history: History) -> list[str]:
-    """UUIDs of domains that have a history."""
-    try:
-        return list(history.domains())
-    except errors.HistoryFailed:
-        # Whoever needs it finds that out.
-        return []
-
-
-def _histories(
-    history: History, ids: Iterable[str]
-) -> tuple[dict[str, list[Copy]], list[errors.Error]]:
-    """({UUID: copies}, the errors of what could not be read)"""
-    found: dict[str, list[Copy]] = {}
-    failed: list[errors.Error] = []
-    for sd_id in ids:
+def _several(
+    history: History, args: argparse.Namespace, options: Config, ui: UI
+) -> list[_Found | _NotFound]:
+    """In the order of the SDs, each domain once."""
+    found: dict[str, _Found | _NotFound] = {}
+    for sd in args.sd:
         try:
-            found[sd_id], more = history.all(sd_id)
-        except errors.HistoryFailed as e:
-            failed.append(e)
+            sd_id = _uuid_of(sd, history, args, options, ui)
+        except errors.Error as e:
+            found[sd] = _NotFound(sd, e)
             continue
-        failed += more
-    return found, failed
+        if sd_id not in found:
+            found[sd_id] = _of(history, sd_id)
+    return list(found.values())
+
+
+def _of(history: History, sd_id: str) -> _Found:
+    try:
+        return _Found(sd_id, *history.all(sd_id))
+    except errors.HistoryFailed as e:
+        return _Found(sd_id, failed=[e])
 
 
 def _tell(
-    found: Mapping[str, list[Copy]], failed: Sequence[errors.Error], ui: UI
+    found: Sequence[_Found | _NotFound], options: Config, ui: UI
 ) -> Exit:
-    if ui.as_json:
-        histories: list[HistoryObject] = [
-            {"domain": sd_id, "copies": list(map(copy_object, copies))}
-            for sd_id, copies in found.items()
+    histories: list[HistoryObject] = []
+    notes: list[str] = []
+    if not (found or ui.as_json):
+        ui.lines(["This host keeps no copies."])
+    for each in found:
+        if isinstance(each, _NotFound):
+            histories.append(
+                {
+                    "domain": None,
+                    "copies": [],
+                    "sd": each.sd,
+                    "error": objects.error_object(each.error),
+                }
+            )
+            if not ui.as_json:
+                ui.failure(each.error)
+            continue
+        shown = list(map(copy_object, each.copies))
+        histories.append({"domain": each.sd_id, "copies": shown})
+        if each.copies and not ui.as_json:
+            ui.lines([f"Storage domain {each.sd_id}:"])
+        if not ui.as_json:
+            each.print(ui)
+        here = [
+            *_notes(each.failed),
+            *(f"{each.sd_id}: {x}" for x in each.where(options, ui)),
         ]
-        ui.json(histories=histories, notes=_notes(failed))
-    else:
-        for sd_id, copies in found.items():
-            if not copies:
-                ui.lines([_NONE.format(sd_id)])
-                continue
-            ui.lines([f"Storage domain {sd_id}:"])
-            _print(copies, ui)
-    ui.notes(_notes(failed))
-    return Exit.PARTLY if failed else Exit.DONE
+        ui.notes(here)
+        notes += here
+    parts.show(options, ui)
+    if ui.as_json:
+        ui.json(histories=histories, notes=[*notes, *parts.notes(options)])
+    return _exit(found, options)
+
+
+def _exit(found: Sequence[_Found | _NotFound], options: Config) -> Exit:
+    nowhere = [each for each in found if isinstance(each, _NotFound)]
+    if found and len(nowhere) == len(found):
+        return Exit.FAILED
+    failed = any(each.failed for each in found if isinstance(each, _Found))
+    partly = nowhere or failed or options.left_out
+    return Exit.PARTLY if partly else Exit.DONE
 
 
 def _notes(failed: Iterable[errors.Error]) -> list[str]:
     return [output.error_line(error) for error in failed]
-
-
-def copy_object(copy: Copy) -> CopyObject:
-    """The COPY of a kept copy. "flag" is None if the flag there is invalid."""
-    md = md_lines.parse(copy.lines)
-    return {
-        "number": copy.number,
-        "time": copy.time,
-        "by": copy.by,
-        "action": copy.action,
-        "place": copy.place,
-        "flag": _flag(md, copy.domain),
-        "seal": md.seal,
-        "reason": copy.reason,
-        "via": copy.via,
-        "result": copy.result,
-        "after": copy.after,
-        "code": copy.code,
-    }
-
-
-def _flag(md: md_lines.Metadata, sd_id: str) -> bool | None:
-    try:
-        return flag.read(md.values, sd_id).value
-    except errors.InvalidFlag:
-        return None
 
 
 def _show(copy: Copy, ui: UI) -> None:
@@ -223,20 +253,3 @@ def _show(copy: Copy, ui: UI) -> None:
         ui.json(domain=copy.domain, copy=shown)
         return
     ui.lines(printable(line) for line in copy.lines)
-
-
-def _print(copies: list[Copy], ui: UI) -> None:
-    rows = [_cells(copy_object(copy)) for copy in copies]
-    ui.lines(layout.table(_TITLES, rows, ui.width, _BY))
-
-
-def _cells(copy: CopyObject) -> tuple[str, ...]:
-    return (
-        str(copy["number"]),
-        printable(copy["time"]),
-        printable(copy["action"]),
-        endings.cell(copy["result"], copy["flag"], copy["after"]),
-        {True: "yes", False: "no", None: "unknown"}[copy["flag"]],
-        copy["seal"],
-        printable(copy["by"]),
-    )

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 CUT = "..."
 
+# Columns of a text that say something of it.
+_LEAST = 24
+
 # A line that belongs to the line above it begins with this.
 INDENT = "    "
 
@@ -67,10 +70,31 @@ def table(
 
     rows: of each row its cells.
     flexible: the number of the cell that is cut in each row where the table
-        would be wider than `width`.
+        would be wider than `width`. If it is the last one, and next to nothing
+        would be left of it, it is a line of its own below each row, whole.
     """
     sizes = cell_widths([titles, *rows], width, flexible)
+    is_last = flexible == len(titles) - 1
+    if is_last and sizes[-1] < min(_LEAST, _longest(rows)):
+        return _with_last_below(titles, rows)
     return [table_line(row, sizes) for row in [titles, *rows]]
+
+
+def _longest(rows: Iterable[Sequence[str]]) -> int:
+    return max((columns(row[-1]) for row in rows), default=0)
+
+
+def _with_last_below(
+    titles: Sequence[str], rows: Sequence[Sequence[str]]
+) -> list[str]:
+    """The lines of a table, the last cell of each row below it."""
+    shorter = [row[:-1] for row in [titles, *rows]]
+    sizes = cell_widths(shorter, None, -1)
+    lines = [table_line(shorter[0], sizes)]
+    for row, cells in zip(rows, shorter[1:]):
+        lines.append(table_line(cells, sizes))
+        lines += indented([row[-1]] if row[-1] else [])
+    return lines
 
 
 def cell_widths(

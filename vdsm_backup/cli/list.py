@@ -6,9 +6,8 @@ Domains of sources that answer do not wait for sources that do not. The first
 rows are sorted, and later ones follow as they come. A pipe gets as first rows
 what comes within a second, a terminal what comes before all is quiet.
 
-The first rows decide the widths of the columns, and no line is changed once it
-is there. On a terminal, where more is to come, the names get as much room as
-most names need, and longer ones are cut later. A pipe gets names whole.
+The first rows decide the columns and their widths (domain_table.py), and no
+line is changed once it is there. A pipe gets all columns, and names whole.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from collections import namedtuple
 
 from vdsm_backup import errors
 from vdsm_backup.cli import completion, copies, layout, objects, output
+from vdsm_backup.cli.domain_table import DomainTable
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.cli.survey import Survey, domain_of
 from vdsm_backup.fileio import choose
@@ -39,13 +39,6 @@ PATIENCE = 1
 # Seconds without an answer, after which a terminal shows what is there. The
 # sources of a healthy host answer one upon the other.
 QUIET = 0.05
-
-_TITLES = ("UUID", "KIND", "VER", "ATTACHED", "BACKUP", "NAME")
-# The cell that is cut where the table is wider than the terminal.
-_NAME = 5
-# A row with room for those that are to come: all cells, and the name.
-_ROOM = ("-" * 36, "block", "-", "-" * 8, "unknown", "")
-_ROOM_FOR_NAMES = (*_ROOM[:_NAME], "-" * 32)
 
 
 def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
@@ -150,7 +143,7 @@ class _Listing:
 def _print(
     survey: Survey, listing: _Listing, sources: Sources, ui: UI
 ) -> None:
-    sizes = None
+    table = None
     terminal = ui.width is not None
     batches = survey.batches(PATIENCE, QUIET if terminal else PATIENCE)
     for batch in _and_left_out(batches, sources):
@@ -158,17 +151,15 @@ def _print(
         if not entries:
             continue
         rows = [_cells(entry.domain) for entry in entries]
-        if sizes is None:
-            room = []
-            if not survey.is_complete:
-                room = [_ROOM_FOR_NAMES if terminal else _ROOM]
-            first = [_TITLES, *room, *rows]
-            sizes = layout.cell_widths(first, ui.width, _NAME)
-            ui.lines([layout.table_line(_TITLES, sizes)])
+        if table is None:
+            more = not survey.is_complete
+            table = DomainTable(rows, ui.width, more)
+            ui.lines([table.titles])
         for row, entry in zip(rows, entries):
-            ui.lines([layout.table_line(row, sizes, whole=not terminal)])
+            ui.lines([table.line(row)])
+            ui.lines(layout.indented(table.cut(row)))
             ui.lines(_details(entry))
-    if sizes is None:
+    if table is None:
         flagged = "flagged " if listing.flagged else ""
         none = f"no {flagged}storage domain was found"
         ui.notes([f"{none}; {_searched(sources)}"])

@@ -16,15 +16,16 @@ from vdsm_backup.cli import (
     layout,
     log_entries,
     output,
+    parts,
+    recorded,
     target,
     wiring,
 )
 from vdsm_backup.cli.exits import Exit
-from vdsm_backup.cli.parser import PROGRAM
 from vdsm_backup.host import journal_entries, journalctl
 from vdsm_backup.metadata import flag
 from vdsm_backup.processes.jobs import telling
-from vdsm_backup.text import begins_uuid, is_uuid, listed, printable
+from vdsm_backup.text import is_uuid, printable
 
 if TYPE_CHECKING:
     import argparse
@@ -49,8 +50,8 @@ _SHORT = 8
 
 def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     """
-    Returns PARTLY if a part of the journal or of the history could not be
-    read.
+    Returns PARTLY if a part of the journal, of the history or of the
+    configuration could not be read.
 
     Raises AmbiguousDomain, and what target.uuid_of() does for an SD that is
     known neither to the journal nor to the history.
@@ -76,8 +77,8 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     if not ui.as_json and args.since and begins and begins <= args.since:
         # It reaches back far enough.
         begins = None
-    _show(found, begins, notes, ui)
-    return Exit.PARTLY if notes else Exit.DONE
+    _show(found, begins, notes, options, ui)
+    return Exit.PARTLY if notes or options.left_out else Exit.DONE
 
 
 def _copies(history: History) -> tuple[list[Copy], list[errors.Error]]:
@@ -105,31 +106,18 @@ def _meant(
     sd = target.plain(args.sd)
     if is_uuid(sd):
         return lambda entry: entry["domain"] == sd
-    short = sd.lower() if begins_uuid(sd.lower()) else None
-    ids = {
-        entry["domain"]
-        for entry in found
-        if entry["domain"]
-        and (
-            entry["name"] == sd
-            or (short and entry["domain"].startswith(short))
-        )
-    }
-    if len(ids) > 1:
-        subject = f'Storage domain "{printable(sd)}"'
-        error = errors.AmbiguousDomain(subject, listed(sorted(ids)))
-        commands = [f"{PROGRAM} log {sd_id}" for sd_id in sorted(ids)]
-        error.way_out = f"look at each: {'; '.join(commands)}"
-        raise error
+    known = {(e["domain"], e["name"]) for e in found if e["domain"]}
+    sd_id = recorded.meant(
+        sd, known | recorded.of_copies(copies), args.command
+    )
     # What was tried on a domain that was not found then.
     lost = any(e["name"] == sd and not e["domain"] for e in found)
-    if not (ids or lost):
-        kept = {copy.domain for copy in copies}
-        ids = {target.uuid_of(sd, args, kept, options, ui.waits_for)}
-    if ids:
-        ui.notes([f"{printable(sd)} is storage domain {min(ids)}"])
+    if not (sd_id or lost):
+        sd_id = target.uuid_of(sd, args, options, ui.waits_for)
+    if sd_id:
+        ui.notes([f"{printable(sd)} is storage domain {sd_id}"])
     return lambda entry: (
-        entry["domain"] in ids if entry["domain"] else entry["name"] == sd
+        entry["domain"] == sd_id if entry["domain"] else entry["name"] == sd
     )
 
 
@@ -137,10 +125,12 @@ def _show(
     found: Sequence[LogEntry],
     since: float | None,
     notes: list[str],
+    options: Config,
     ui: UI,
 ) -> None:
     begins = None if since is None else _text(since)
     if ui.as_json:
+        notes += parts.notes(options)
         ui.json(entries=found, since=begins, notes=notes)
         return
     if found:
@@ -151,6 +141,7 @@ def _show(
     if begins:
         ui.notes([f"the journal of this host reaches back to {begins}"])
     ui.notes(notes)
+    parts.show(options, ui)
 
 
 def _cells(entry: LogEntry, short: bool) -> tuple[str, ...]:

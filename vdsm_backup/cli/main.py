@@ -14,7 +14,7 @@ import importlib
 import os
 import sys
 
-from vdsm_backup import config, errors
+from vdsm_backup import config, config_in_part, errors
 from vdsm_backup.cli import output, parser
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.host.user import become_user, make_directories
@@ -93,6 +93,8 @@ def exit_code(error: errors.Error | type[errors.Error]) -> Exit:
     """The exit code of a command that fails with this error."""
     if isinstance(error, errors.Interrupted):
         return Exit(128 + error.number)
+    if error is errors.Interrupted:
+        return Exit.INTERRUPTED
     if error.wrong_usage:
         return Exit.USAGE
     return Exit.REFUSED if error.refusal else Exit.FAILED
@@ -106,7 +108,8 @@ def _command(argv: list[str], ui: output.UI) -> Exit:
     module = importlib.import_module(f"vdsm_backup.cli.{args.module}")
     options = None
     if args.on_host:
-        options = config.load(args.config)
+        load = config_in_part.load if args.in_part else config.load
+        options = load(args.config)
         options.command = args.typed
         if args.needs_root:
             _require_root(args, options)

@@ -134,7 +134,7 @@ class _Parser(argparse.ArgumentParser):
 def parse(argv: Sequence[str], width: int | None = None) -> argparse.Namespace:
     """
     The values of the arguments, and with them the attributes module, changes,
-    needs_root, on_host and becomes_user of the Command.
+    needs_root, on_host, becomes_user and in_part of the Command.
 
     width: of the terminal, in columns, for the help. None: there is none.
 
@@ -252,6 +252,7 @@ def build(
             needs_root=command.changes or command.needs_root,
             on_host=command.on_host,
             becomes_user=command.becomes_user,
+            in_part=command.in_part,
         )
     top.add_common(with_version=True)
     return top, parsers

@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING, Optional, TypedDict
 
 from vdsm_backup import errors
-from vdsm_backup.cli import layout, objects, output
+from vdsm_backup.cli import layout, objects, output, parts
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.cli.schema import ErrorObject
 from vdsm_backup.guard import permit_files, permits
@@ -18,6 +18,7 @@ from vdsm_backup.text import printable
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
 
     from vdsm_backup.cli.output import UI
     from vdsm_backup.config import Config
@@ -44,11 +45,13 @@ class PermitObject(TypedDict):
 
 def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     """
-    Raises NeedsRoot, InvalidReason and PermitFailed. Of --list returns DONE,
-    whatever the permits are worth.
+    Raises NeedsRoot, InvalidReason, PermitFailed, and ConfigInvalid. Of --list
+    returns DONE, whatever the permits are worth, and PARTLY if a file of the
+    configuration cannot be used.
     """
     if args.list:
         return _list(options, ui)
+    parts.require_whole(options)
     if os.geteuid() != 0:
         raise errors.NeedsRoot(args.typed)
     # It takes a moment. Then nobody has to ask whether it was done.
@@ -83,9 +86,17 @@ def _revoke(vm_id: str, by: str, options: Config, ui: UI) -> Exit:
 
 def _list(options: Config, ui: UI) -> Exit:
     found = permit_files.all_found(options.permits)
+    notes = parts.notes(options)
     if ui.as_json:
-        ui.json(permits=[_object(vm_id, found[vm_id]) for vm_id in found])
-        return Exit.DONE
+        listed = [_object(vm_id, found[vm_id]) for vm_id in found]
+        ui.json(permits=listed, notes=notes)
+    else:
+        _print(found, ui)
+        parts.show(options, ui)
+    return Exit.PARTLY if notes else Exit.DONE
+
+
+def _print(found: Mapping[str, permit_files.Found], ui: UI) -> None:
     if not found:
         ui.lines(["No VM has a permit on this host."])
     for vm_id, permit in found.items():
@@ -96,7 +107,6 @@ def _list(options: Config, ui: UI) -> Exit:
         else:
             ui.lines([f"VM {vm_id}: {_state(permit)}"])
             ui.lines(layout.indented(_about(permit)))
-    return Exit.DONE
 
 
 def _about(permit: permits.Permit) -> list[str]:

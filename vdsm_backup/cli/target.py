@@ -185,32 +185,20 @@ def show(args: argparse.Namespace, sd_id: str) -> str:
 
 
 def uuid_of(
-    sd: str,
-    args: argparse.Namespace,
-    kept: Iterable[str],
-    options: Config,
-    slow: Slow,
+    sd: str, args: argparse.Namespace, options: Config, slow: Slow
 ) -> str:
     """
-    The UUID of the domain. A UUID, or its beginning, may be that of a domain
-    that is gone; a name or a place needs the domain.
+    The UUID of the domain. A UUID may be that of a domain that is gone; all
+    else needs the domain.
 
-    args: those of the command. kept: UUIDs of domains that may be gone.
-
-    Raises what one() does, if SD is no UUID.
+    args: those of the command. Raises what one() does, if SD is no UUID.
     """
     sd = plain(sd)
     if is_uuid(sd):
         return sd
     only = {"sd": sd, "path": None, "device": None}
     args = argparse.Namespace(**{**vars(args), **only})
-    try:
-        return one(args, options, slow)[0].sd_id
-    except (errors.DomainNotFound, errors.DomainUnseen):
-        gone = [sd_id for sd_id in kept if sd_id.startswith(sd.lower())]
-        if len(gone) == 1 and begins_uuid(sd.lower()):
-            return gone[0]
-        raise
+    return one(args, options, slow)[0].sd_id
 
 
 def at_path_or_device(
@@ -249,7 +237,9 @@ def select(
         matching, failures = _matching(found, meant)
         if not (matching or failures):
             what = f"{printable(sd)} in {_path_or_device(args)}"
-            raise errors.DomainNotFound(what)
+            error = errors.DomainNotFound(what)
+            error.too_short = meant.too_short()
+            raise error
         meant.require_certain(matching, failures)
         selected += [s for s in matching if s not in selected]
     return selected

@@ -32,6 +32,7 @@ class Mount(Record):
 
     root: the directory of the file system that is mounted.
     device: the number of the file system, "98:0"; "" if it is not known.
+    is_read_only: this mount, or the whole file system.
     options: those of the file system, separated by commas.
     id, parent: the number of this mount, and that of the mount on which the
         mount point is; 0 if they are not known.
@@ -46,6 +47,7 @@ class Mount(Record):
         "id",
         "parent",
         "device",
+        "is_read_only",
     )
 
     def __init__(
@@ -58,6 +60,7 @@ class Mount(Record):
         id: int = 0,
         parent: int = 0,
         device: str = "",
+        is_read_only: bool = False,
     ) -> None:
         self.point = point
         self.fs_type = fs_type
@@ -67,6 +70,7 @@ class Mount(Record):
         self.id = id
         self.parent = parent
         self.device = device
+        self.is_read_only = is_read_only
 
 
 def table(path: str = "/proc/self/mountinfo") -> list[Mount]:
@@ -214,7 +218,7 @@ def cannot_hang(mount: Mount | None) -> bool:
 
 def _parse(line: str) -> Mount:
     left, _, right = line.rstrip("\n").partition(" - ")
-    number, parent, device, root, point = left.split(" ")[:5]
+    number, parent, device, root, point, own = left.split(" ")[:6]
     fs_type, source, options = right.split(" ")[:3]
     return Mount(
         point=_unescape(point),
@@ -225,6 +229,7 @@ def _parse(line: str) -> Mount:
         id=int(number),
         parent=int(parent),
         device=device,
+        is_read_only="ro" in f"{own},{options}".split(","),
     )
 
 

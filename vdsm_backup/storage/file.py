@@ -242,7 +242,17 @@ class FileStorage(Storage):
             reason = f"{path} is not a regular file"
             raise errors.WriteFailed(self.sd_id, "lease", reason)
 
-    # No hook asks for the origin of a domain.
+    # What no hook asks for.
+
+    def unwritable(self) -> errors.ChangeWouldFail | None:
+        from vdsm_backup.vm.links import mount_of
+
+        mount = mount_of(self.dom_md, mounts.table())
+        if mount is None or not mount.is_read_only:
+            return None
+        from vdsm_backup.storage import unsafe
+
+        return unsafe.read_only_mount(mount.point, self.sd_id)
 
     def origin(self) -> str:
         from vdsm_backup.metadata import origin

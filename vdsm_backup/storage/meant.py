@@ -3,7 +3,8 @@
 Which of the domains that were found is meant by its UUID, by its name, or by
 the beginning of its UUID, and what to say if that is none, or not certain.
 
-The beginning of a UUID means a domain only if no domain has it as its name.
+A UUID is never taken for a name. What is the name of one domain, and what the
+UUID of another one begins with, means neither of them.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ import shlex
 
 from vdsm_backup import errors
 from vdsm_backup.metadata import lines as md_lines
-from vdsm_backup.text import begins_uuid, is_uuid, listed, printable
+from vdsm_backup.text import SHORTEST, begins_uuid, is_uuid, listed, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Sequence
+    from typing import Callable, Sequence
 
     from vdsm_backup.storage.base import Storage
     from vdsm_backup.storage.sources import Failure, Found
@@ -32,7 +33,12 @@ class Meant:
     def __init__(self, domain: str) -> None:
         self._domain = domain
         self.is_uuid = is_uuid(domain)
-        self._beginning = domain.lower() if begins_uuid(domain.lower()) else ""
+        start = domain.lower()
+        self._beginning = start if begins_uuid(start) else ""
+        # Too short to mean a domain.
+        short = not self._beginning and begins_uuid(start, 1)
+        self._start = start if short else ""
+        self._started: list[str] = []
         self._named: list[Storage] = []
 
     def __call__(self, storage: Storage) -> bool:
@@ -42,6 +48,7 @@ class Meant:
         if self.is_uuid:
             return storage.sd_id == self._domain
         begins = self._begins(storage.sd_id)
+        self._note_start(storage.sd_id)
         try:
             named = name_of(storage) == self._domain
         except errors.Error:
@@ -61,8 +68,8 @@ class Meant:
         if self.is_uuid:
             mine = (None, self._domain)
             return found, [f for f in failures if f.sd_id in mine]
-        if self._named:
-            found = [storage for storage in found if storage in self._named]
+        for failure in failures:
+            self._note_start(failure.sd_id or "")
         if found:
             failures = [f for f in failures if self._may_be(f)]
         return found, failures
@@ -83,7 +90,9 @@ class Meant:
         Discovery.find().
         """
         if len(found) > 1:
-            raise ambiguous(self._domain, found, command)
+            both = 0 < len(self._named) < len(found)
+            shown = self._why_meant if both else _place
+            raise ambiguous(self._domain, found, command, shown)
         self.require_certain(found, failures)
         return found[0]
 
@@ -108,10 +117,14 @@ class Meant:
                 unread = _where_it_may_be(failures)
                 unseen = errors.DomainUnseen(domain, unread)
                 unseen.opening = _opening(failures)
+                unseen.too_short = self.too_short()
                 raise unseen
-            raise errors.DomainNotFound(domain)
+            nowhere = errors.DomainNotFound(domain)
+            nowhere.too_short = self.too_short()
+            raise nowhere
         if failures and not self.is_uuid:
-            why = "has this name" if self._named else "begins so"
+            named = found[0] in self._named
+            why = "has this name" if named else "begins so"
             error = errors.DomainUncertain(
                 domain, found[0].sd_id, why, _unread(failures)
             )
@@ -120,6 +133,21 @@ class Meant:
 
     def _is(self, sd_id: str) -> bool:
         return sd_id == self._domain or self._begins(sd_id)
+
+    def _why_meant(self, storage: Storage) -> str:
+        named = storage in self._named
+        why = "its name is that" if named else "its UUID begins so"
+        return f"{_place(storage)} ({why})"
+
+    def _note_start(self, sd_id: str) -> None:
+        if self._start and sd_id.startswith(self._start):
+            self._started.append(sd_id)
+
+    def too_short(self) -> errors.TooShort | None:
+        """What to say of a beginning that is too short to mean a domain."""
+        if not self._started:
+            return None
+        return errors.TooShort(self._started, SHORTEST)
 
     def _begins(self, sd_id: str) -> bool:
         return bool(self._beginning) and sd_id.startswith(self._beginning)
@@ -180,14 +208,21 @@ def _texts(failures: Sequence[Failure]) -> tuple[list[str], list[str]]:
     return list(domains.values()), list(places.values())
 
 
+def _place(storage: Storage) -> str:
+    return printable(storage.found_at)
+
+
 def ambiguous(
-    domain: str, found: list[Storage], command: str = ""
+    domain: str,
+    found: list[Storage],
+    command: str = "",
+    shown: Callable[[Storage], str] = _place,
 ) -> errors.AmbiguousDomain:
     """
     The error that a domain was found in several places. command: as of
-    Discovery.find().
+    Discovery.find(). shown: what is said of each.
     """
-    places = listed(printable(s.found_at) for s in found)
+    places = listed(map(shown, found))
     error = errors.AmbiguousDomain(printable(domain), places)
     ids = sorted({storage.sd_id for storage in found})
     if len(ids) > 1:

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-Why the VG of a domain must not be changed, as an error that names the LUNs
-and has commands that can be run.
+Why the VG of a domain must not be changed, or its LUN or mount cannot be, as
+an error that names them and has commands that can be run.
 """
 
 from __future__ import annotations
+
+import shlex
 
 from vdsm_backup import errors
 from vdsm_backup.metadata import encoding
@@ -33,12 +35,35 @@ def hazard(vg: Vg, sd_id: str) -> errors.VolumeGroupUnsafe | None:
 def read_only(device: str, sd_id: str) -> errors.ChangeWouldFail:
     """The error of a PV on a device that cannot be written."""
     error = errors.ChangeWouldFail(sd_id, f"{device} is read-only")
-    error.way_out = (
+    error.way_out = [
         "see whether the array maps the LUN read-only, or only this host:"
         f" lsblk -o NAME,RO -s {device}; if it is this host: blockdev --setrw"
         f" {device}"
-    )
+    ]
     return error
+
+
+def read_only_mount(point: str, sd_id: str) -> errors.ChangeWouldFail:
+    """The error of a file domain on a mount that cannot be written."""
+    where = shlex.quote(printable(point))
+    error = errors.ChangeWouldFail(sd_id, mounted_read_only(where))
+    error.way_out = of_read_only_mount(where)
+    return error
+
+
+def mounted_read_only(where: str) -> str:
+    """where: the mount point, for a shell."""
+    return f"{where} is mounted read-only on this host"
+
+
+def of_read_only_mount(where: str) -> list[str]:
+    """The next steps. where: as of mounted_read_only()."""
+    return [
+        f"see its options: findmnt {where}; whether the kernel has done it"
+        " after an error: dmesg; in the engine: the mount options of the"
+        " domain",
+        f"if nothing speaks against it: mount -o remount,rw {where}",
+    ]
 
 
 def _lun(vg: Vg, sd_id: str, uuid: str) -> str:

@@ -15,7 +15,7 @@ import stat
 from typing import TYPE_CHECKING, Any
 
 from vdsm_backup import errors
-from vdsm_backup.storage import incomplete
+from vdsm_backup.storage import incomplete, unsafe
 from vdsm_backup.text import printable
 from vdsm_backup.verify.findings import Findings
 from vdsm_backup.verify.inspect_domain import DOM_MD, LEFTOVER
@@ -120,14 +120,9 @@ def _no_access(
     point = seen.facts.get("read_only")
     if point is not None and reason == os.strerror(errno.EROFS):
         where = shlex.quote(printable(point)) if point else "its mount"
-        text = f"{reason}: {where} is mounted read-only on this host"
+        text = f"{reason}: {unsafe.mounted_read_only(where)}"
         error = _refused(sd_id, name, text)
-        error.way_out = [
-            f"see its options: findmnt {where}; whether the kernel has done it"
-            " after an error: dmesg; in the engine: the mount options of the"
-            " domain",
-            f"if nothing speaks against it: mount -o remount,rw {where}",
-        ]
+        error.way_out = unsafe.of_read_only_mount(where)
         return error
     error = _refused(sd_id, name, f"{reason} ({_owner(st)})")
     if st and st["uid"] == uid and st["mode"] >> 6 & 0o7 == 0o7:

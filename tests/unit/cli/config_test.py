@@ -21,7 +21,7 @@ def drop_in(host, text):
 
 def shown(host):
     done = host.json("config", "--show")
-    assert (done.code, set(done.json)) == (0, {"schema", "options"})
+    assert (done.code, set(done.json)) == (0, {"schema", "options", "notes"})
     return done.json["options"]
 
 

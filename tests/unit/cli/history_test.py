@@ -10,8 +10,10 @@ from tests.support.storage.memory import MemoryStorage
 from vdsm_backup.change import history
 from vdsm_backup.cli import layout
 from vdsm_backup.metadata import lines as md_lines
+from vdsm_backup.storage import discovery
 
 A = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
+B = "b1c2d3e4-5f6c-4b1c-a3d2-0c6f8ac43e25"
 EVIL = "a\x1b[2Jb\u202ec"
 
 
@@ -63,6 +65,53 @@ def test_by_name(changed):
     assert changed.json("history", "data1").json["domain"] == A
 
 
+@pytest.mark.parametrize("sd", ["data1", A[:8], A[:9].upper()])
+def test_what_the_copies_know_needs_no_storage(changed, monkeypatch, sd):
+    """The mount of the domain may hang, and the domain may be gone."""
+
+    def hangs(*args, **options):
+        raise AssertionError("storage is read")
+
+    monkeypatch.setattr(discovery.Discovery, "_scan", hangs)
+    done = changed.json("history", sd)
+    assert (done.code, done.json["domain"]) == (0, A)
+    done = changed.run("history", sd)
+    assert (done.code, done.err) == (0, "")
+    assert changed.run("history", sd, "--show", "1").code == 0
+
+
+def test_damaged_copies_know_the_uuid(changed):
+    for name in os.listdir(os.path.join(changed.history, A)):
+        with open(os.path.join(changed.history, A, name), "w") as f:
+            f.write("{")
+    shutil.rmtree(os.path.join(changed.repo, "mnt"))
+    assert changed.json("history", A[:8]).json["domain"] == A
+
+
+def test_a_name_that_two_domains_had(changed):
+    """One was renamed, and the other one has got its name."""
+    keep(changed, filedomain.metadata(B, name="data1"), sd_id=B)
+    done = changed.run("history", "data1")
+    assert (done.code, done.out) == (1, "")
+    commands = [f"vdsm-backup-domain history {x}" for x in (A, B)]
+    assert f"hint: look at each: {'; '.join(commands)}\n" in done.err
+
+
+def test_a_name_that_a_domain_had(changed):
+    keep(changed, filedomain.metadata(A, name="renamed"))
+    for sd, err in (
+        ("data1", f"note: data1 was the name of {A}\n"),
+        ("renamed", ""),
+    ):
+        done = changed.run("history", sd)
+        assert (done.code, done.err) == (0, err)
+
+
+def test_a_name_that_only_storage_knows(changed):
+    changed.domain(sd_id=B, name="data2")
+    assert changed.json("history", "data2").json["domain"] == B
+
+
 def test_of_a_domain_that_is_gone(changed):
     shutil.rmtree(os.path.join(changed.repo, "mnt"))
     done = changed.json("history", A.upper())
@@ -104,10 +153,34 @@ def test_copies_that_are_lost_where_they_were_kept(changed, damaged):
 def test_copies_that_another_host_keeps(host):
     values = {"BACKUP_BY": "eve@host2", "BACKUP_SINCE": "2026-11-22T11:40:00Z"}
     host.domain(sd_id=A, BACKUP="True", **values)
-    assert host.run("history", A).err == (
-        "note: it was changed last by eve@host2, at 2026-11-22T11:40:00Z: that"
-        " host keeps copies\n"
+    host.domain(sd_id=B)
+    where = (
+        "it was changed last by eve@host2, at 2026-11-22T11:40:00Z: that host"
+        " keeps copies"
     )
+    done = host.run("history", A)
+    assert (done.code, done.err) == (0, f"note: {where}\n")
+    assert host.json("history", A).json["notes"] == [where]
+    each = [f"{A}: {where}", f"{B}: nobody has changed its flag yet"]
+    done = host.run("history", A, B)
+    assert (done.code, done.err) == (0, "".join(f"note: {x}\n" for x in each))
+    assert host.json("history", A, B).json["notes"] == each
+
+
+def test_all_of_which_one_is_kept_elsewhere(host):
+    """Of that one this host has a damaged copy."""
+    host.domain(sd_id=A, BACKUP="True", BACKUP_BY="eve@host2")
+    keep(host, filedomain.metadata(A))
+    keep(host, filedomain.metadata(B), sd_id=B)
+    with open(os.path.join(host.history, A, "000001.json"), "w") as f:
+        f.write("{")
+    done = host.run("history", "--all")
+    assert done.code == 3
+    none = f"This host keeps no copy of storage domain {A} that can be read.\n"
+    assert done.out.startswith(f"{none}Storage domain {B}:\n")
+    where = f"{A}: it was changed last by eve@host2, at an unknown time: that"
+    assert f"note: {where} host keeps copies\n" in done.err
+    assert B not in done.err
 
 
 def test_no_such_copy(changed):
@@ -159,10 +232,18 @@ def test_harmless(host):
 def test_80_columns_on_a_terminal(host):
     keep(host, filedomain.metadata(A), by="somebody" * 10 + "@host")
     lines = host.run("history", A, terminal=True).out.splitlines()
-    assert max(map(layout.columns, lines)) == 80
+    assert max(map(layout.columns, lines[:2])) < 80
+    assert lines[2] == "    " + "somebody" * 10 + "@host"
 
 
-def keep(host, values, by="admin@host1"):
-    storage = MemoryStorage(A, [])
+@pytest.mark.parametrize("columns", [40, 60, 80, 120])
+def test_narrow_terminals(changed, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    by = changed.json("history", A).json["copies"][0]["by"]
+    assert changed.run("history", A).out.count(f" {by}\n") == 2
+
+
+def keep(host, values, by="admin@host1", sd_id=A):
+    storage = MemoryStorage(sd_id, [])
     kept = history.History(host.history)
     kept.keep(storage, md_lines.flush(values), by, "set")

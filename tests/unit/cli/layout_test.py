@@ -63,6 +63,42 @@ def test_table_cuts_the_flexible_column():
     ]
 
 
+@pytest.mark.parametrize("width", [34, 5])
+def test_last_column_of_which_nothing_would_be_left(width):
+    """Its texts are what the table is about, so they are whole."""
+    text = "VM web1 cannot start, its disk is on it"
+    rows = [("1", "set", text), ("12", "clear", "short"), ("3", "set", "")]
+    assert layout.table(("N", "WHAT", "TEXT"), rows, width, 2) == [
+        "N   WHAT",
+        "1   set",
+        f"    {text}",
+        "12  clear",
+        "    short",
+        "3   set",
+    ]
+
+
+@pytest.mark.parametrize(
+    "width, text",
+    [(40, "x" * 26 + "..."), (35, "x" * 21 + "..."), (None, "x" * 50)],
+)
+def test_last_column_that_is_cut(width, text):
+    rows = [("1", "set", "x" * 50), ("12", "clear", "short")]
+    assert layout.table(("N", "WHAT", "TEXT"), rows, width, 2) == [
+        "N   WHAT   TEXT",
+        f"1   set    {text}",
+        "12  clear  short",
+    ]
+
+
+def test_short_texts_stay_in_the_table():
+    rows = [("1", "set", "short"), ("12", "clear", "-")]
+    assert layout.table(("N", "WHAT", "TEXT"), rows, 16, 2)[1:] == [
+        "1   set    short",
+        "12  clear  -",
+    ]
+
+
 def test_table_keeps_its_titles():
     lines = layout.table(TITLES, ROWS, 5, 1)
     assert lines[0] == "ID  NAME  SEAL"

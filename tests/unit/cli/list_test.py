@@ -10,7 +10,7 @@ from tests.support.storage import filedomain
 from tests.support.storage.memory import MemoryStorage
 from tests.support.waiting import SOON
 from vdsm_backup import errors
-from vdsm_backup.cli import layout, survey
+from vdsm_backup.cli import domain_table, layout, survey
 from vdsm_backup.metadata import flag
 from vdsm_backup.metadata import lines as md_lines
 from vdsm_backup.storage import discovery, sources
@@ -180,19 +180,97 @@ def test_version_that_is_a_very_long_number(host):
     assert host.json("list").json["domains"][0]["version"] is None
 
 
+def rows(done):
+    """The table alone: a text under a row is one line, however long."""
+    return [x for x in done.out.splitlines() if not x.startswith(" ")]
+
+
+@pytest.mark.parametrize(
+    "columns, titles, first",
+    [
+        (
+            120,
+            "UUID                                  KIND  VER  ATTACHED  BACKUP"
+            "   NAME",
+            f"{A}  file  5    11111111  yes      nightly-copies",
+        ),
+        (
+            80,
+            "UUID                                  KIND  ATTACHED  BACKUP"
+            "   NAME",
+            f"{A}  file  11111111  yes      nightly-copies",
+        ),
+        (
+            72,
+            "UUID                                  ATTACHED  BACKUP   NAME",
+            f"{A}  11111111  yes      nightly-copies",
+        ),
+        (
+            62,
+            "UUID                                  BACKUP   NAME",
+            f"{A}  yes      nightly-copies",
+        ),
+        (
+            60,
+            "UUID      KIND  VER  ATTACHED  BACKUP   NAME",
+            f"{A[:8]}  file  5    11111111  yes      nightly-copies",
+        ),
+        (
+            40,
+            "UUID      BACKUP   NAME",
+            f"{A[:8]}  yes      nightly-copies",
+        ),
+    ],
+)
+def test_narrow_terminals(host, monkeypatch, columns, titles, first):
+    """One domain cannot be read. Columns are given up, and no name is."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    host.domain(sd_id=A, name="nightly-copies", POOL_UUID=POOL, **FLAG)
+    host.domain(sd_id=B, name="data1")
+    filedomain.put_bytes(host.mount, B, b"")
+    found = rows(host.run("list"))
+    assert found[:2] == [titles, first]
+    assert found[2].startswith(B[:8]) and found[2].endswith("  unknown  -")
+    assert max(map(len, found)) <= columns
+    # The other one could have the name that a short UUID is: `show` says so.
+    done = host.run("show", found[1].split()[0])
+    assert f"show {A}\n" in done.err or A in done.out
+
+
+@pytest.mark.parametrize(
+    "columns, cut",
+    [
+        (120, f"{A}  file  5    11111111  yes      {'n' * 49}z"),
+        (80, f"{A}  yes      {'n' * 30}..."),
+        (60, f"{A[:8]}  yes      {'n' * 38}..."),
+        (40, f"{A[:8]}  yes      {'n' * 18}..."),
+        (10, f"{A[:8]}  yes      n..."),
+    ],
+)
+def test_name_that_is_cut_is_below_the_row(host, monkeypatch, columns, cut):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    name = "n" * 49 + "z"
+    host.domain(sd_id=A, name=name, POOL_UUID=POOL, **FLAG)
+    host.domain(sd_id=B)
+    filedomain.put_bytes(host.mount, B, b"")
+    lines = host.run("list").out.splitlines()
+    assert lines[1] == cut
+    assert (lines[2] == f"    name: {name}") == (columns < 120)
+
+
 def test_80_columns_on_a_terminal(host):
     long = {**FLAG, "BACKUP_REASON": "copies of it " * 17 + "x" * 100}
     host.domain(sd_id=A, name="n" * 50, POOL_UUID=POOL, **long)
     host.domain(sd_id=B, name="\u4e2d\u6587" * 20)
-    lines = host.run("list", terminal=True).out.splitlines()
-    # Only the table: a text under a row is one line.
-    rows = [line for line in lines if not line.startswith(" ")]
-    assert max(map(layout.columns, rows)) == 80
-    assert f"    reason: {long['BACKUP_REASON'][:200]}" in lines[3]
-    assert lines[1] == f"{A}  file  5    11111111  yes     {'n' * 10}..."
+    done = host.run("list", terminal=True)
+    lines, found = done.out.splitlines(), rows(done)
+    assert max(map(layout.columns, found)) == 80
+    assert f"    reason: {long['BACKUP_REASON'][:200]}" in lines[4]
+    assert found[1] == f"{A}  yes     {'n' * 31}..."
     # A character may take two columns.
-    name = "\u4e2d\u6587" * 2 + "\u4e2d..."
-    assert lines[-1] == f"{B}  file  5    no        no      {name}"
+    name = "\u4e2d\u6587" * 7 + "\u4e2d..."
+    assert found[2] == f"{B}  no      {name}"
+    assert lines[-1] == "    name: " + "\u4e2d\u6587" * 20
 
 
 def test_no_terminal_cuts_nothing(host):
@@ -218,6 +296,24 @@ class Places:
             "fast": lambda: ([fast], []),
             "slow": lambda: (self.go.wait(10), slow)[1],
         }
+
+
+@pytest.mark.parametrize(
+    "width, cells",
+    [
+        # More may come: of their names there is to be room for something.
+        (80, (A, "file", "no", "no", "a")),
+        (60, (A[:8], "file", "5", "no", "no", "a")),
+    ],
+)
+def test_room_for_what_is_to_come(width, cells):
+    row = (A, "file", "5", "no", "no", "a")
+    table = domain_table.DomainTable([row], width, True)
+    assert table.line(row).split() == list(cells)
+    late = (B, "block", "5", POOL[:8], "unknown", "nightly-copies-1")
+    assert table.line(late).endswith("nightly-copies-1")
+    assert len(table.line(late)) <= width
+    assert table.cut(late) == []
 
 
 def test_rows_are_not_kept_waiting():

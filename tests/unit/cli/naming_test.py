@@ -52,10 +52,79 @@ def test_beginning_of_two_uuids(host):
     assert host.json("show", A[:20]).json["domain"]["id"] == A
 
 
-def test_name_that_begins_a_uuid(host):
+@pytest.mark.parametrize("sd", [A[:1], A[:7], A[:7].upper()])
+def test_beginning_that_is_too_short(host, sd):
+    host.domain(sd_id=A)
+    host.domain(sd_id=B)
+    needed = "the UUID of 1 domain begins so, but of a UUID at least 8"
+    hint = f"hint: if you mean that one: vdsm-backup-domain show {A}\n"
+    for command in (
+        ["show"],
+        ["show", "--path", host.mount],
+        ["set", *WHY],
+        ["history"],
+        ["log"],
+    ):
+        done = host.run(command[0], sd, *command[1:])
+        assert done.code == 1
+        assert "error 956: " in done.err and f"; {needed}" in done.err
+        assert hint in done.err
+    filedomain.put_bytes(host.mount, A, b"")
+    done = host.run("show", sd)
+    assert f'error 9612: No domain "{sd}" was found; {needed}' in done.err
+    assert hint in done.err
+
+
+def test_too_short_for_one_of_two(host):
+    for sd_id in (A, C):
+        host.domain(sd_id=sd_id)
+    done = host.run("show", A[:4])
+    assert "the UUIDs of 2 domains begin so" in done.err
+    assert f"show {A} {C}\n" in done.err
+
+
+def test_name_that_is_a_short_beginning(host):
+    """It means no UUID, so the name is that of one domain."""
+    host.domain(sd_id=A)
+    host.domain(sd_id=B, name=A[:7])
+    assert host.json("show", A[:7]).json["domain"]["id"] == B
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_name_with_which_the_uuid_of_another_one_begins(host, damaged):
+    """Neither is meant: whoever typed it may have had either in mind."""
     host.domain(sd_id=A)
     host.domain(sd_id=B, name=A[:8])
-    assert host.json("show", A[:8]).json["domain"]["id"] == B
+    if damaged:
+        filedomain.put_bytes(host.mount, A, b"")
+    before = host.bytes(A), host.bytes(B)
+    places = [os.path.join(host.mount, sd_id) for sd_id in (A, B)]
+    for command in (
+        ["show"],
+        ["check"],
+        ["set", *WHY],
+        ["clear", *WHY],
+        ["history"],
+        ["log"],
+        ["restore"],
+        ["reseal", *WHY],
+    ):
+        done = host.run(command[0], A[:8], *command[1:])
+        assert (done.code, done.out) == (1, "")
+        assert done.err.splitlines()[0].endswith(
+            f" is not unique, found: {places[0]} (its UUID begins so),"
+            f" {places[1]} (its name is that)"
+        )
+        assert f"vdsm-backup-domain show {A} {B}\n" in done.err
+    assert (host.bytes(A), host.bytes(B)) == before
+    done = host.run("verify", A[:8])
+    assert done.out.startswith(f"{A[:8]}: not unique")
+
+
+def test_name_that_is_the_uuid_of_another_one(host):
+    host.domain(sd_id=A)
+    host.domain(sd_id=B, name=A)
+    assert host.json("show", A).json["domain"]["id"] == A
 
 
 def test_beginning_of_a_domain_that_cannot_be_read(host):
@@ -190,3 +259,26 @@ def test_history_of_several(host):
     assert text.endswith(f"This host keeps no copies of storage domain {B}.\n")
     for option in ("--show", "--export"):
         assert host.json("history", A, B, option, "1").code == 2
+
+
+def test_history_of_several_of_which_one_is_not_there(host):
+    host.domain(sd_id=A)
+    assert host.run("set", A, *WHY).code == 0
+    for sds in ((A, "nosuch"), ("nosuch", A)):
+        done = host.json("history", *sds)
+        assert done.code == 3
+        found = {h["domain"]: h for h in done.json["histories"]}
+        assert len(found[A]["copies"]) == 1
+        assert found[None]["sd"] == "nosuch" and found[None]["copies"] == []
+        assert found[None]["error"]["code"] == 956
+        done = host.run("history", *sds)
+        assert done.code == 3
+        assert len(done.out.splitlines()) == 3
+        assert "error 956: Storage domain nosuch was not found" in done.err
+
+
+def test_history_of_several_of_which_none_is_there(host):
+    done = host.json("history", "nosuch", "nowhere")
+    assert done.code == 1
+    errors = [h["error"]["code"] for h in done.json["histories"]]
+    assert errors == [956, 956]

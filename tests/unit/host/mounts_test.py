@@ -27,6 +27,26 @@ def test_table(table):
 
 
 @pytest.mark.parametrize(
+    "own, of_all, found",
+    [
+        ("rw,relatime", "rw", False),
+        ("ro,relatime", "rw", True),
+        ("rw,relatime", "ro,errors=remount-ro", True),
+        # Neither of them says so.
+        ("rw,relatime", "rw,errors=remount-ro,proto=ro1", False),
+    ],
+)
+def test_read_only(tmp_path, own, of_all, found):
+    path = tmp_path / "mountinfo"
+    path.write_text(
+        f"22 1 254:1 / / {own} shared:1 - ext4 /dev/vda1 {of_all}\n"
+    )
+    (mount,) = mounts.table(str(path))
+    assert mount.is_read_only is found
+    assert mount.options == of_all
+
+
+@pytest.mark.parametrize(
     "path, source",
     [
         ("/rhev/data-center/mnt/server:_a b/sd", "over:/it"),

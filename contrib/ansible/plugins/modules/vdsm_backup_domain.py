@@ -94,11 +94,19 @@ error:
   description:
     - C(code), C(name), C(message), C(hints). ERROR of
       /usr/share/doc/vdsm-backup-domain/docs/json.md.
-  returned: if the command has refused, or failed
+  returned: if the command has refused, or failed, or a signal has ended it
   type: dict
+exit_code:
+  description:
+    - That of the command. 129, 130 and 143 are those of signals, such as the
+      129 of a connection that was lost; then C(error) says whether the domain
+      was changed.
+  returned: if the command has not ended with 0
+  type: int
 """
 
 COMMAND = "vdsm-backup-domain"
+CHANGES = ("set", "clear")
 
 
 def main() -> None:
@@ -163,9 +171,16 @@ def run(module: AnsibleModule, *arguments: str) -> dict[str, Any]:
     try:
         answer = json.loads(out)
     except ValueError:
+        # run_command() has the number of a signal as -1, -2 and so on.
+        end = f"exit code {code}" if code >= 0 else f"signal {-code}"
+        look = ""
+        if command in CHANGES and "--dry-run" not in options:
+            look = f"; what the domain has now: {COMMAND} show {sd}"
         module.fail_json(
-            msg=f"{COMMAND} {command} has ended with exit code {code} and"
+            msg=f"{COMMAND} {command} has ended with {end} and"
             f" without an answer: {err.strip() or out.strip() or 'no output'}"
+            f"{look}",
+            exit_code=code,
         )
     if code != 0:
         # If the flag is unknown, the domain says why.

@@ -53,6 +53,18 @@ def test_clear(storage, ours, vdsm):
     assert result.changed
 
 
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_storage_that_cannot_be_written(
+    storage, ours, vdsm, monkeypatch, dry_run
+):
+    """VDSM, which has the same mount or LUN here, is not even asked."""
+    error = errors.ChangeWouldFail(world.SD, "/mnt is mounted read-only")
+    monkeypatch.setattr(storage, "unwritable", lambda: error)
+    with pytest.raises(errors.ChangeWouldFail):
+        change(storage, ours, vdsm, dry_run=dry_run)
+    assert (vdsm.asked, vdsm.closed) == ([], False)
+
+
 def stored(storage):
     return flag.read(md_lines.parse(storage.lines).values, world.SD)
 

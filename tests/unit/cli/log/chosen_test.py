@@ -126,9 +126,28 @@ def test_from_when_the_journal_reaches_where_that_matters(host, journal):
 def test_on_a_terminal(host, journal):
     journal.changed(0, name="n" * 200, reason="r" * 200)
     journal.answered(1, message="m" * 200)
+    journal.changed(2, name="nightly-copies", reason="why")
     lines = host.run("log", terminal=True).out.splitlines()
-    assert max(map(len, lines)) <= 80
-    assert f" {A[:8]} " in lines[2]
+    # What the entry says would be cut to some characters: it is below.
+    rows = [line for line in lines if not line.startswith(" ")]
+    assert max(map(len, rows)) <= 80
+    assert lines[0].split() == "TIME WHAT RESULT DOMAIN VM".split()
+    assert lines[2] == "    by root@host1: " + "r" * 200
+    assert f" {A[:8]} " in lines[3]
+    assert lines[4] == "    " + "m" * 200
+    assert " nightly-copies " in lines[5]
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 120])
+def test_on_narrow_terminals(host, journal, monkeypatch, columns):
+    """Names and texts can be read on all."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    journal.changed(0, name="nightly-copies", reason="why it is")
+    journal.answered(1, message="Refused: VM web1 cannot start")
+    out = host.run("log").out
+    for text in ("nightly-copies", "by root@host1: why it is", "web1"):
+        assert text in out
+    assert "Refused: VM web1 cannot start\n" in out
 
 
 def test_nothing(host, journal):

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+What a command has to say that shows something though files of the
+configuration cannot be used.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from typing import TYPE_CHECKING
+
+from vdsm_backup import config, errors
+from vdsm_backup.cli import output
+
+if TYPE_CHECKING:
+    from vdsm_backup.config import Config
+
+_REFUSED = "until that is mended each hook refuses all VMs"
+_CLOSED = "only root can tell whether the others can use what is closed to you"
+_STOPPED = (
+    "no hook reads this, but until that is mended no change is made, and no"
+    " bridge is let in"
+)
+
+
+def notes(options: Config) -> list[str]:
+    """On the files that cannot be used. []: all can."""
+    if not options.left_out:
+        return []
+    return [
+        *map(output.error_line, options.left_out),
+        "what is shown is by the other files, and by defaults",
+        _consequence(options),
+    ]
+
+
+def show(options: Config, ui: output.UI) -> None:
+    """The notes for people, and the next steps."""
+    ui.notes(notes(options))
+    hints = [line for error in options.left_out for line in error.hint_lines()]
+    for hint in dict.fromkeys(hints):
+        ui.aside(f"hint: {hint}")
+
+
+def _consequence(options: Config) -> str:
+    closed = os.strerror(errno.EACCES)
+    if os.getuid() != 0 and any(closed in str(e) for e in options.left_out):
+        # Hooks may be let in there.
+        return _CLOSED
+    return _REFUSED if _stops_hooks(options) else _STOPPED
+
+
+def _stops_hooks(options: Config) -> bool:
+    path = options.path if options.path != config.PATH else None
+    with contextlib.suppress(errors.ConfigInvalid):
+        config.load(path, config.OF_GUARD)
+        return False
+    return True
+
+
+def require_whole(options: Config) -> None:
+    """Raise ConfigInvalid unless all files can be used."""
+    for error in options.left_out:
+        raise error
