@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
 A bridge that ends before each of its steps, and the next one, which goes on
-from the state. A step is a call of the engine, of a host, or of the state
-file: whatever is between two of them leaves nothing. That a save which is cut
-off leaves the old state or the new one is a test of its own
-(state_file_test.py).
+from the state; tests/vdsm has the same with a process, SIGKILL and VDSM. That
+a save which is cut off leaves the old state or the new one is a test of its
+own (state_file_test.py).
 """
 
 import itertools
@@ -13,9 +12,9 @@ import pytest
 
 pytest.importorskip("ovirtsdk4", reason="needs ovirt-engine-sdk-python")
 
-pytest_plugins = ["tests.support.bridge.fixtures"]
+from tests.support.bridge import steps  # noqa: E402
 
-STEPS = ("events", "domains", "domain", "hosts", "tick", "tell")
+pytest_plugins = ["tests.support.bridge.fixtures"]
 
 
 class Killed(BaseException):
@@ -29,24 +28,15 @@ class Steps:
         self.at = at
         self.count = 0
         bridge = scene.bridge
-        for name in STEPS:
-            self._wrap(bridge._engine, name)
-        self._wrap(bridge._file, "save")
         # It stays for all bridges of the scene.
         vars(scene.hosts).pop("ask", None)
-        self._wrap(scene.hosts, "ask")
+        steps.each(bridge._engine, scene.hosts, bridge._file, self._before)
 
-    def _wrap(self, thing, name):
-        real = getattr(thing, name)
-
-        def call(*args, **kwargs):
-            number = self.count
-            self.count += 1
-            if number == self.at:
-                raise Killed
-            return real(*args, **kwargs)
-
-        setattr(thing, name, call)
+    def _before(self, name):
+        number = self.count
+        self.count += 1
+        if number == self.at:
+            raise Killed
 
 
 def at_each_step(scene, prepare, polls, then):
@@ -56,13 +46,13 @@ def at_each_step(scene, prepare, polls, then):
     """
     for at in itertools.count():
         domain = prepare(f"domain {at}")
-        steps = Steps(scene, at)
+        ends = Steps(scene, at)
         try:
             scene.polls(polls)
         except Killed:
             scene.restart()
         else:
-            assert steps.count <= at
+            assert ends.count <= at
             assert at > 5
             return
         # After a restart all domains are compared.
