@@ -7,6 +7,7 @@ import socket
 import subprocess
 
 from tests.support import rundir
+from tests.support.processes import proc
 from tests.support.waiting import wait_until
 
 SSHD = "/usr/sbin/sshd"
@@ -51,9 +52,9 @@ class Sshd:
         self.host_key = self._path("host_key")
         self.key = make_key(self.host_key)
         self.identity = self._path("identity")
-        public = make_key(self.identity)
-        line = f'restrict,command="{command}" {public}\n'
-        self._write("authorized_keys", line)
+        make_key(self.identity)
+        self._command = command
+        self.let_in(self.identity)
         sets = "".join(f" {name}={value}" for name, value in environ.items())
         lines = [
             f"Port {self.port}",
@@ -97,6 +98,18 @@ class Sshd:
     def log(self):
         with open(self._path("log")) as f:
             return f.read()
+
+    def let_in(self, identity):
+        """This one, and no other. identity: path of a key."""
+        with open(f"{identity}.pub") as f:
+            line = f'restrict,command="{self._command}" {f.read()}'
+        self._write("authorized_keys", line)
+        self.identity = identity
+
+    def cut(self):
+        """All connections end, and what runs behind them goes on."""
+        ours = proc.children(self._process.pid)
+        proc.kill([pid for pid in ours if proc.name(pid).startswith("sshd")])
 
     def new_host_key(self):
         """Somebody else answers at this address."""
