@@ -10,55 +10,29 @@ import pytest
 
 pytest.importorskip("ovirtsdk4", reason="needs ovirt-engine-sdk-python")
 
-from tests.support import programs  # noqa: E402
-from tests.support.bridge.engine import PASSWORD, USER  # noqa: E402
 from tests.support.bridge.engine_things import (  # noqa: E402
     DataCenter,
     StorageDomain,
 )
+from tests.support.bridge.process import BridgeProcess  # noqa: E402
 from tests.support.waiting import SOON, wait_until  # noqa: E402
 
 pytest_plugins = ["tests.support.bridge.fixtures"]
 
-MODULE = "vdsm_backup.bridge"
 
-
-class Process:
-    """A bridge with a configuration of its own, as systemd would start it."""
+class Process(BridgeProcess):
+    """With a domain that is in maintenance."""
 
     def __init__(self, stand_in, directory):
-        self.engine = stand_in
-        self.state = directory / "state"
-        self.state.mkdir()
-        credentials = directory / "credentials"
-        credentials.mkdir()
-        (credentials / "password").write_text(PASSWORD + "\n")
-        (credentials / "identity").write_text("no key")
-        self.config = directory / "bridge.conf"
-        self.config.write_text(
-            f"[engine]\nurl = {stand_in.url}\nuser = {USER}\n"
-            f"ca_file = {stand_in.ca_file}\n"
-            f"[bridge]\npoll = 1\nstate = {self.state}\n"
-        )
-        self.env = {"CREDENTIALS_DIRECTORY": str(credentials)}
+        super().__init__(stand_in, directory)
         center = DataCenter("Default")
         self.domain = StorageDomain("backups", center, status="maintenance")
         self.domain.backup = True
         stand_in.data_centers.append(center)
         stand_in.domains.append(self.domain)
 
-    def run(self, *args):
-        return programs.run(
-            MODULE, "--config", self.config, *args, env=self.env
-        )
-
     def start(self):
-        return programs.start(
-            MODULE,
-            *("--config", self.config),
-            env=self.env,
-            stderr=subprocess.PIPE,
-        )
+        return super().start(stderr=subprocess.PIPE)
 
 
 @pytest.fixture

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-A bridge that ends before each of its steps (killed_bridge.py), and the next
-one, which goes on from the state. That a save which is cut off leaves the old
-state or the new one is a test of its own (state_file_test.py). With SIGKILL
-and real hosts: bridge_sigkill_test.py.
+A bridge that ends before each of its steps, and the next one, which goes on
+from the state. That a save which is cut off leaves the old state or the new
+one is a test of its own (state_file_test.py). With SIGKILL and real hosts:
+bridge_sigkill_test.py; with VDSM: tests/vdsm/bridge.
 """
 
 import itertools
@@ -12,8 +12,7 @@ import pytest
 
 pytest.importorskip("ovirtsdk4", reason="needs ovirt-engine-sdk-python")
 
-from tests.support.bridge.killed_bridge import STEPS  # noqa: E402
-from vdsm_backup.bridge.engine import Engine  # noqa: E402
+from tests.support.bridge import steps  # noqa: E402
 
 pytest_plugins = ["tests.support.bridge.fixtures"]
 
@@ -29,24 +28,15 @@ class Steps:
         self.at = at
         self.count = 0
         bridge = scene.bridge
-        for name in STEPS[Engine]:
-            self._wrap(bridge._engine, name)
-        self._wrap(bridge._file, "save")
         # It stays for all bridges of the scene.
         vars(scene.hosts).pop("ask", None)
-        self._wrap(scene.hosts, "ask")
+        steps.each(bridge._engine, scene.hosts, bridge._file, self._before)
 
-    def _wrap(self, thing, name):
-        real = getattr(thing, name)
-
-        def call(*args, **kwargs):
-            number = self.count
-            self.count += 1
-            if number == self.at:
-                raise Killed
-            return real(*args, **kwargs)
-
-        setattr(thing, name, call)
+    def _before(self, name):
+        number = self.count
+        self.count += 1
+        if number == self.at:
+            raise Killed
 
 
 def at_each_step(scene, prepare, polls, then):
@@ -56,13 +46,13 @@ def at_each_step(scene, prepare, polls, then):
     """
     for at in itertools.count():
         domain = prepare(f"domain {at}")
-        steps = Steps(scene, at)
+        ends = Steps(scene, at)
         try:
             scene.polls(polls)
         except Killed:
             scene.restart()
         else:
-            assert steps.count <= at
+            assert ends.count <= at
             assert at > 5
             return
         # After a restart all domains are compared.

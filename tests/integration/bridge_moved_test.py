@@ -13,8 +13,8 @@ import pytest
 
 pytest.importorskip("ovirtsdk4", reason="needs ovirt-engine-sdk-python")
 
-from tests.support.bridge import process  # noqa: E402
 from tests.support.bridge.engine_things import StorageDomain  # noqa: E402
+from tests.support.bridge.process import in_its_place  # noqa: E402
 from tests.support.bridge.rows import ANNA, MARKS, ticked  # noqa: E402
 from tests.support.bridge.scene import RealHost, Scene  # noqa: E402
 from tests.support.clifixtures import OWNER  # noqa: E402
@@ -140,10 +140,10 @@ def test_bridge_is_killed_and_the_spm_moves_while_the_flag_is_written(scene):
     """
     domain = scene.shared()
     scene.polls(2)
-    scene.stop()
+    process = in_its_place(scene)
     scene.fs.hang("rename")
     ticked(scene, domain)
-    with process.start(scene) as bridge:
+    with process.start() as bridge:
         scene.fs.wait_stuck("rename")
         # Its ssh would go on, and end with the command.
         proc.kill([*proc.children(bridge.pid), bridge.pid])

@@ -13,7 +13,8 @@ import pytest
 
 pytest.importorskip("ovirtsdk4", reason="needs ovirt-engine-sdk-python")
 
-from tests.support.bridge import killed_bridge, process  # noqa: E402
+from tests.support.bridge import dying_bridge  # noqa: E402
+from tests.support.bridge.process import in_its_place  # noqa: E402
 from tests.support.bridge.rows import (  # noqa: E402
     ANNA,
     MARKS,
@@ -47,12 +48,12 @@ def at_each_step(scene, prepare, then):
     """
     for at in itertools.count():
         domain = prepare(f"domain{at}")
-        scene.stop()
-        code, said = process.run(
-            scene, at, "--once", module=killed_bridge.__name__
+        done = in_its_place(scene).run(
+            "--once", before=[at], module=dying_bridge.__name__
         )
+        code = done.returncode
         scene.start()
-        assert code in (0, -signal.SIGKILL), said
+        assert code in (0, -signal.SIGKILL), done.stderr
         # After a restart all domains are compared.
         scene.polls(3)
         then(domain)
@@ -95,7 +96,7 @@ def test_import(scene):
 def test_when_the_engine_has_written_the_box(scene):
     """And has not answered yet."""
     domain = scene.domain(BACKUP="True")
-    scene.stop()
+    process = in_its_place(scene)
     killed = threading.Event()
 
     def hold(answer):
@@ -104,7 +105,7 @@ def test_when_the_engine_has_written_the_box(scene):
         return answer
 
     scene.engine.faults = {f"/storagedomains/{domain.id}$": hold}
-    with process.start(scene) as bridge:
+    with process.start() as bridge:
         wait_until(lambda: domain.backup)
         bridge.kill()
         bridge.communicate()

@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("ovirtsdk4", reason="needs ovirt-engine-sdk-python")
 
 from tests.integration.bridge_unit_test import UNIT  # noqa: E402
-from tests.support.bridge import process  # noqa: E402
+from tests.support.bridge.process import in_its_place  # noqa: E402
 from tests.support.bridge.rows import MARKS  # noqa: E402
 from tests.support.bridge.scene import RealHost, Scene  # noqa: E402
 from tests.support.hooks.needs import needs_command  # noqa: E402
@@ -43,13 +43,11 @@ def traced(tmp_path_factory, engine_certificates):
         with RealHost() as real, Scene(stand_in, real) as scene:
             one, two = scene.domain("one", backup=True), scene.domain("two")
             scene.set(two)
-            scene.stop()
-            code, said = process.run(
-                scene,
+            done = in_its_place(scene).run(
                 "--once",
                 inside=["strace", "-f", "-qq", "-s", "64", "-o", str(out)],
             )
-            assert code == 0, said
+            assert done.returncode == 0, done.stderr
             assert scene.flag(one)[0] == "True"
             assert two.backup
     finally:

@@ -5,16 +5,18 @@ and no connection ends. Real ssh and sshd, the real agent and command line.
 """
 
 import signal
+import subprocess
 
 import pytest
 
 pytest.importorskip("ovirtsdk4", reason="needs ovirt-engine-sdk-python")
 
-from tests.support.bridge import process, sshd  # noqa: E402
+from tests.support.bridge import sshd  # noqa: E402
 from tests.support.bridge.engine_things import (  # noqa: E402
     DataCenter,
     StorageDomain,
 )
+from tests.support.bridge.process import in_its_place  # noqa: E402
 from tests.support.bridge.rows import ANNA, MARKS, ticked  # noqa: E402
 from tests.support.bridge.scene import RealHost, Scene  # noqa: E402
 from tests.support.clifixtures import OWNER  # noqa: E402
@@ -75,7 +77,7 @@ def test_tick_waits_and_others_do_not(scene, other, is_connected):
     assert other.host.values(two.id)["BACKUP"] == "True"
     assert scene.flag(one) == (None, None)
     assert scene.row(one).flag == "unknown"
-    assert "127.0.0.1" in scene.row(one).why
+    assert scene.real.sshd.address in scene.row(one).why
     # ssh has noticed it by itself, long before the end of a request.
     assert "no answer within" not in scene.row(one).why
     scene.real.sshd.thaw()
@@ -103,9 +105,9 @@ def test_host_with_a_fingerprint_only(scene):
 def test_signal_ends_a_request_to_a_host(scene, number):
     """Long before the host is given up."""
     scene.domain()
-    scene.stop()
+    process = in_its_place(scene)
     scene.real.sshd.freeze()
-    with process.start(scene) as bridge:
+    with process.start(stderr=subprocess.PIPE) as bridge:
         wait_until(lambda: proc.find(bridge.pid, "ssh"))
         bridge.send_signal(number)
         _, said = bridge.communicate(timeout=SOON)

@@ -7,7 +7,6 @@ mounts a POSIX domain.
 
 import contextlib
 import os
-import subprocess
 
 import pytest
 
@@ -15,7 +14,8 @@ from tests.support import outside
 from tests.support.hooks import needs
 from tests.support.lease import sanlockd
 from tests.support.storage import loop
-from tests.support.vdsm.vdsmhost import POSIXFS, Failed
+from tests.support.vdsm.shared import Shared
+from tests.support.vdsm.vdsmhost import Failed
 from tests.vdsm.inside import storage
 from vdsm_backup import errors
 
@@ -26,28 +26,6 @@ pytestmark = [
 ]
 
 MIB = 1024**2
-
-
-class Shared:
-    """A device with a file system, and the domain on it."""
-
-    def __init__(self, directory, name):
-        path = loop.make_file(os.path.join(directory, name), 4096 * MIB)
-        subprocess.run(["mkfs.ext4", "-q", path], check=True)
-        self.device = loop.attach(path)
-        self.sd_id = None
-
-    def connect(self, host):
-        where = {"connection": self.device, "vfs_type": "ext4"}
-        host.connect(POSIXFS, where)
-
-    def create(self, host, version):
-        self.connect(host)
-        self.sd_id = host.create_domain(POSIXFS, self.device, version)
-
-    def metafile(self, host):
-        mount = f"dc/mnt/{self.device.replace('/', '_')}"
-        return os.path.join(host.root, mount, self.sd_id, "dom_md", "metadata")
 
 
 @pytest.fixture

@@ -11,12 +11,11 @@ What a test needs beside what the agent gives it is in its environment.
 import os
 import sys
 
-from tests import ROOT
 from vdsm_backup import config
 from vdsm_backup.bridge import agent
 
 #: What sshd sets for us, and the command of a host needs no such thing.
-KEPT = ("SANLOCK_RUN_DIR", "SANLOCK_PRIVILEGED")
+KEPT = ("PYTHONPATH", "SANLOCK_RUN_DIR", "SANLOCK_PRIVILEGED")
 
 
 def execve(path, argv, environ):
@@ -26,7 +25,7 @@ def execve(path, argv, environ):
     execve.real(
         sys.executable,
         [sys.executable, *words],
-        {**environ, **ours, "PYTHONPATH": ROOT},
+        {**environ, **ours},
     )
 
 

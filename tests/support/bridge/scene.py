@@ -11,8 +11,7 @@ import os
 import shutil
 import sys
 
-from tests import ROOT
-from tests.support import rundir, testhost
+from tests.support import programs, rundir, testhost
 from tests.support.bridge import real_agent, sshd
 from tests.support.bridge.engine_things import Host, StorageDomain
 from tests.support.bridge.running import Running
@@ -35,9 +34,7 @@ class RealHost(Closing):
         self.host = testhost.Host(
             os.path.join(self.directory, "host"),
             sanlock=sanlock,
-            user=user,
-            group=group,
-            **options,
+            **{"user": user, "group": group, **options},
         )
         self.sanlock_env = sanlock.env if sanlock else {}
         self.sshd = self.let_in("engine1")
@@ -46,7 +43,8 @@ class RealHost(Closing):
         """An sshd that lets in the bridge of this name."""
         words = [sys.executable, "-m", real_agent.__name__, self.host.config]
         command = " ".join([*words, "--name", name])
-        environ = {"PYTHONPATH": ROOT, **self.sanlock_env}
+        found = {"PYTHONPATH": programs.environ()["PYTHONPATH"]}
+        environ = {**found, **self.sanlock_env}
         return sshd.Sshd(command, environ, self._identity)
 
     def close(self):

@@ -71,9 +71,8 @@ class Sshd:
         self.identity = identity or self._path("identity")
         if identity is None:
             make_key(self.identity)
-        public = public_key(self.identity)
-        line = f'restrict,command="{command}" {public}\n'
-        self._write("authorized_keys", line)
+        self._command = command
+        self.let_in(self.identity)
         # A bash that sshd starts reads the .bashrc of who runs the tests, and
         # may take a second and locks for it; a bash in another one does not.
         environ = {"SHLVL": 1, **environ}
@@ -121,6 +120,18 @@ class Sshd:
     def log(self):
         with open(self._path("log")) as f:
             return f.read()
+
+    def let_in(self, identity):
+        """This one, and no other. identity: path of a key."""
+        with open(f"{identity}.pub") as f:
+            line = f'restrict,command="{self._command}" {f.read()}'
+        self._write("authorized_keys", line)
+        self.identity = identity
+
+    def cut(self):
+        """All connections end, and what runs behind them goes on."""
+        ours = proc.children(self._process.pid)
+        proc.kill([pid for pid in ours if proc.name(pid).startswith("sshd")])
 
     def new_host_key(self):
         """Somebody else answers at this address."""

@@ -59,6 +59,12 @@ def find(pid, *words):
     ]
 
 
+def all_with(word):
+    """All of the machine whose command line has the word."""
+    pids = map(int, filter(str.isdecimal, os.listdir("/proc")))
+    return [pid for pid in pids if word in command(pid)]
+
+
 def kill(pids, number=signal.SIGKILL):
     for pid in pids:
         try:

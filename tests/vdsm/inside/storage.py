@@ -119,7 +119,7 @@ def write_no_flag():
     FileMetadataRW.writelines = writelines
 
 
-def _when_kept(then):
+def when_kept(then):
     """When the copy is kept: read under the lease, and not written yet."""
     from vdsm_backup.change import history
 
@@ -135,11 +135,11 @@ def _when_kept(then):
 
 
 def describe_when_kept(sd_id, text):
-    _when_kept(lambda: produce(sd_id).setDescription(text))
+    when_kept(lambda: produce(sd_id).setDescription(text))
 
 
 def put_when_kept(metafile, changes):
-    _when_kept(
+    when_kept(
         lambda: outside.put(metafile, {**outside.values(metafile), **changes})
     )
 
