@@ -20,6 +20,7 @@ ORDER = (
     "hang",
     "nfs",
     "race",
+    "bridge",
     "cut",
     "vdsm",
     "without_host",

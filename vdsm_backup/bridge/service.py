@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from vdsm_backup.bridge.host_hooks import HostHooks
     from vdsm_backup.bridge.log import Log
+    from vdsm_backup.bridge.rows import Row
     from vdsm_backup.bridge.settings import Settings
 
 _STATE = "state.json"
@@ -113,12 +114,22 @@ class Service:
         flagged = {
             row.id
             for row in self._bridge.rows.values()
-            if row.flag == shapes.ON
+            if self._is_flagged(row)
         }
         self._hosts = host_hooks.check(self._engine, found, flagged)
         for host in self._hosts:
             if host.hook != host_hooks.OK and host.number not in self._told:
                 self._tell(host, flagged)
+
+    def _is_flagged(self, row: Row) -> bool:
+        """
+        A flag that cannot be read now counts as it was read last: an SPM that
+        is away must not end the watch over the other hosts.
+        """
+        known = self._bridge.state.domains.get(row.id)
+        if row.flag == shapes.UNKNOWN and known is not None:
+            return known.flag == shapes.ON
+        return row.flag == shapes.ON
 
     def _tell(self, host: HostHooks, flagged: set[str]) -> None:
         found = self._bridge.inventory

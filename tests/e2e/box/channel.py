@@ -47,9 +47,10 @@ class Job:
         return self._done()
 
     def expect(self, text, timeout=TIMEOUT):
-        """Until its output has the text; raises Gone, AssertionError."""
+        """Its output, when the text is in it; raises Gone, AssertionError."""
         self._wait(lambda: text in self._out or self._rc is not None, timeout)
         assert text in self._out, self._done()
+        return self._out
 
     def kill(self, number=signal.SIGKILL):
         """It and all of its session that is in its process group."""

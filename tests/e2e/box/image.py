@@ -24,7 +24,8 @@ PACKAGES = """
     iproute2 kmod mount procps psmisc strace sudo systemd udev util-linux
     lvm2 multipath-tools open-iscsi python3-rtslib-fb sg3-utils
     nfs-common nfs-kernel-server rpcbind e2fsprogs
-    python3 python3-libvirt python3-sanlock sanlock
+    openssh-client openssh-server openssl
+    python3 python3-libvirt python3-pycurl python3-sanlock sanlock
     qemu-system-x86 qemu-utils rpm
 """.split()
 

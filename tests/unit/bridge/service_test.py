@@ -129,6 +129,28 @@ def test_host_with_another_hook(scene):
     assert len(scene.told()) == 2
 
 
+def test_hosts_are_watched_while_the_spm_is_away(scene, lacking):
+    """Flags that cannot be read now count as they were read last."""
+    flagged = scene.domain(flag=True)
+    scene.compare()
+    before = scene.service.status().hosts
+    away = errors.HostUnreachable("host1.example.com", "no route")
+    scene.hosts.answers["list"] = away
+    scene.compare()
+    assert scene.row(flagged).flag == "unknown"
+    assert scene.service.status().hosts == before
+    assert [host.hook for host in before] == ["ok", "missing"]
+    # One that was cleared is no reason any more.
+    del scene.hosts.answers["list"]
+    scene.write(flagged, flag=False, stamp="cleared")
+    scene.compare()
+    scene.later(60)
+    scene.hosts.answers["list"] = away
+    scene.compare()
+    assert scene.row(flagged).flag == "unknown"
+    assert scene.service.status().hosts == ()
+
+
 def test_hosts_where_nothing_is_flagged_are_not_asked(scene, lacking):
     other = DataCenter("Second")
     scene.engine.data_centers.append(other)
