@@ -50,7 +50,7 @@ def peaks(command: Command) -> Peaks:
         )
     while process.poll() is None:
         own = max(own, _peak(process.pid))
-        for pid in below(process.pid):
+        for pid in pids_below(process.pid):
             below[pid] = max(below.get(pid, 0), _peak(pid))
         time.sleep(_PAUSE)
     if process.returncode != command.expect:
@@ -58,14 +58,14 @@ def peaks(command: Command) -> Peaks:
     return Peaks(own, below)
 
 
-def below(pid: int) -> Iterator[int]:
+def pids_below(pid: int) -> Iterator[int]:
     """The pids of all processes below one."""
     with contextlib.suppress(OSError):
         for task in os.listdir(f"/proc/{pid}/task"):
             with open(f"/proc/{pid}/task/{task}/children") as f:
                 for child in map(int, f.read().split()):
                     yield child
-                    yield from below(child)
+                    yield from pids_below(child)
 
 
 def _peak(pid: int) -> int:

@@ -14,7 +14,7 @@ import subprocess
 from typing import IO, TYPE_CHECKING
 
 from tests.bench import floors
-from tests.bench.memory import below
+from tests.bench.memory import pids_below
 from tests.bench.product import PYTHON
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Tree:
         return self._process.wait()
 
     def kill(self) -> None:
-        pids = [*below(self._process.pid), self._process.pid]
+        pids = [*pids_below(self._process.pid), self._process.pid]
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -61,7 +61,7 @@ class Tree:
         """Seconds since its start, also of processes that have ended."""
         before = None
         while True:
-            pids = sorted(below(self._process.pid))
+            pids = sorted(pids_below(self._process.pid))
             times = [_times(pid) for pid in pids]
             # Not that of the reaper, but that of what it has waited for.
             found = sum(_times(self._process.pid)[2:]) + sum(map(sum, times))
@@ -72,7 +72,7 @@ class Tree:
 
     def memory(self) -> int:
         """Bytes, now."""
-        return together(below(self._process.pid))
+        return together(pids_below(self._process.pid))
 
 
 def together(pids: Iterable[int]) -> int:

@@ -77,7 +77,7 @@ def test_it_has_ended_when_all_of_it_has(running, tmp_path):
     """A daemon, too: this one ends with the command."""
     wait_until((tmp_path / "command").exists)
     wait_until((tmp_path / "daemon").exists)
-    pids = [*tree.below(running._process.pid)]
+    pids = [*tree.pids_below(running._process.pid)]
     assert len(pids) == 2
     assert running.end() == 7
     assert running.has_ended
@@ -86,7 +86,7 @@ def test_it_has_ended_when_all_of_it_has(running, tmp_path):
 
 def test_nothing_of_it_stays(running, tmp_path):
     wait_until((tmp_path / "daemon").exists)
-    pids = [*tree.below(running._process.pid)]
+    pids = [*tree.pids_below(running._process.pid)]
     running.kill()
     wait_until(lambda: all(proc.state(pid) in ("", "Z") for pid in pids))
 
