@@ -2104,14 +2104,17 @@ class BridgeNotRun(Error):
     No bridge has looked at the engine on this machine yet.
 
     `status` shows what the service has seen last. Start the service, or look
-    once without changing anything, as the user of the service.
+    once without changing anything, as the user of the service. One that has
+    just started has something to show after its first look, which takes some
+    seconds.
     """
 
     code = 9691
     takes = ("path", "reason")
     msg = "There is nothing to show of a bridge: {self.path}: {self.reason}"
     hints = (
-        "see: systemctl status vdsm-backup-domain-bridge",
+        "if it has just started, in some seconds there is: systemctl status"
+        " vdsm-backup-domain-bridge",
         "or look once: vdsm-backup-domain-bridge --once --dry-run",
     )
 
