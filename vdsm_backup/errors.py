@@ -75,6 +75,10 @@ class Error(Exception):
     def __str__(self) -> str:
         return self.said or self.msg.format(self=self)
 
+    def with_code(self) -> str:
+        """For a line of a log or a table: `explain` takes the code."""
+        return f"error {self.code}: {self}"
+
     def in_brief(self) -> str:
         if self.said or not self.brief:
             return str(self)

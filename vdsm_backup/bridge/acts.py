@@ -91,11 +91,11 @@ class Acts:
             before = self._engine.domain(domain.id)
             after = self._engine.tick(domain.id, correlation)
         except errors.EngineUnreachable as e:
-            return Done(shapes.UNSURE, why=str(e)), e
+            return Done(shapes.UNSURE, why=e.with_code()), e
         except errors.EngineLogin as e:
-            return Done(shapes.FAILED, why=str(e)), e
+            return Done(shapes.FAILED, why=e.with_code()), e
         except errors.EngineRefused as e:
-            return Done(shapes.FAILED, why=str(e)), None
+            return Done(shapes.FAILED, why=e.with_code()), None
         if _editable(before) != _editable(after):
             # The engine writes the whole row as it has read it.
             self._log.tell(
@@ -111,7 +111,7 @@ class Acts:
         try:
             host = self._spm(domain)
         except errors.Error as e:
-            return Done(shapes.FAILED, why=str(e))
+            return Done(shapes.FAILED, why=e.with_code())
         if host is None:
             return Done(shapes.FAILED, why=inventory.NO_SPM)
         if answer.act == shapes.SET:

@@ -151,10 +151,10 @@ class Flags:
                 return _failed(verb, _error(host, answer))
             seen = _seen(answer["domain"])
         except errors.HostKeyUnknown as e:
-            return Done(shapes.FAILED, why=str(e))
+            return Done(shapes.FAILED, why=e.with_code())
         except errors.Error as e:
             # The host may have done it all the same.
-            return Done(shapes.UNSURE, why=str(e))
+            return Done(shapes.UNSURE, why=e.with_code())
         except (KeyError, TypeError):
             return Done(
                 shapes.UNSURE, why=f"{host.address}: no answer of ours"
@@ -176,7 +176,9 @@ def _seen(row: dict[str, Any]) -> Seen:
     pool = str(row["pool"] or "")
     if flag is None:
         error = row["error"] or {}
-        why = printable(str(error.get("message") or "it cannot be read"))
+        why = "it cannot be read"
+        if error.get("message"):
+            why = _said(error["code"], error["message"])
         return Seen(shapes.UNKNOWN, pool=pool, why=why)
     companions = [row[name] for name in ("since", "by", "reason")]
     stamp = " ".join(str(text) for text in companions if text)
@@ -190,7 +192,10 @@ def _seen(row: dict[str, Any]) -> Seen:
 
 
 class _Error(NamedTuple):
-    """Of an ERROR of docs/json.md. cause: "" if it has none."""
+    """
+    Of an ERROR of docs/json.md. words: with the code, which `explain` takes.
+    cause: "" if it has none.
+    """
 
     code: int
     words: str
@@ -201,10 +206,15 @@ def _error(host: Host, answer: dict[str, Any]) -> _Error:
     """Raises HostAnswer."""
     try:
         found = answer["error"]
-        words = printable(str(found["message"]))
-        return _Error(int(found["code"]), words, str(found.get("cause", "")))
+        code = int(found["code"])
+        words = _said(code, found["message"])
+        return _Error(code, words, str(found.get("cause", "")))
     except (AttributeError, KeyError, TypeError, ValueError):
         raise errors.HostAnswer(host.address, "its error is none of ours")
+
+
+def _said(code: object, message: object) -> str:
+    return printable(f"error {code}: {message}")
 
 
 def _require_no_error(host: Host, answer: dict[str, Any]) -> None:

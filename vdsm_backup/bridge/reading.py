@@ -88,7 +88,7 @@ class Reader:
             found = self._flags.one(host, sd_id)
         except errors.Error as e:
             self._hears_not(host, e)
-            return flags.unknown(str(e))
+            return flags.unknown(e.with_code())
         self._hears(host)
         return found
 
@@ -99,8 +99,9 @@ class Reader:
         return 0 < left <= AGAIN
 
     def _hears_not(self, host: Host, error: errors.Error) -> None:
-        self._silent[host.id] = (self._clock() + AGAIN, str(error))
-        self._log.problem(f"host {host.id}", str(error), error.name)
+        text = error.with_code()
+        self._silent[host.id] = (self._clock() + AGAIN, text)
+        self._log.problem(f"host {host.id}", text, error.name)
 
     def _hears(self, host: Host) -> None:
         self._silent.pop(host.id, None)

@@ -265,7 +265,7 @@ class Bridge:
             number = report.number(answer, domain.id)
             self._engine.tell(domain.id, text, number)
         except (errors.EngineRefused, errors.EngineLogin) as e:
-            self._log.tell(f"No event in the engine: {e}", WARNING)
+            self._log.tell(f"No event in the engine: {e.with_code()}", WARNING)
         self._log.tell(text, WARNING)
 
     def _remember(self, sd_id: str, new: Memory) -> None:

@@ -81,7 +81,7 @@ class Service:
             self._away(e)
         except errors.Error as e:
             # What was listed is gone, or the disk is full: it is tried again.
-            self._log.problem("round", str(e), e.name)
+            self._log.problem("round", e.with_code(), e.name)
         else:
             self._refused = 0
             self._log.over("round", "The round is whole again")
@@ -105,8 +105,8 @@ class Service:
         )
 
     def _away(self, error: errors.Error) -> None:
-        self._problem = str(error)
-        self._log.problem("engine", str(error), error.name)
+        self._problem = error.with_code()
+        self._log.problem("engine", self._problem, error.name)
 
     def _check_hosts(self) -> None:
         found = self._bridge.inventory
@@ -147,7 +147,7 @@ class Service:
         try:
             self._engine.tell(domain.id, text, host.number)
         except (errors.EngineRefused, errors.EngineLogin) as e:
-            self._log.tell(f"No event in the engine: {e}", WARNING)
+            self._log.tell(f"No event in the engine: {e.with_code()}", WARNING)
         self._log.tell(text, WARNING)
 
     def _publish(self) -> None:
@@ -164,7 +164,7 @@ class Service:
             if self._settings.metrics:
                 status.write_metrics(self._settings.metrics, now)
         except errors.BridgeState as e:
-            self._log.problem("status", str(e), e.name)
+            self._log.problem("status", e.with_code(), e.name)
             return
         self._log.over("status", "The status can be written again")
         self._written = now.time, content

@@ -35,8 +35,8 @@ def reader(there):
         ({"origin_match": "replica"}, flags.Seen(shapes.NEVER, replica=True)),
         ({"origin_match": "moved"}, flags.Seen(shapes.NEVER)),
         (
-            {"flag": None, "error": {"message": "no\x1b answer"}},
-            flags.Seen(shapes.UNKNOWN, why="no\\x1b answer"),
+            {"flag": None, "error": {"code": 962, "message": "no\x1b answer"}},
+            flags.Seen(shapes.UNKNOWN, why="error 962: no\\x1b answer"),
         ),
         ({"flag": None}, flags.Seen(shapes.UNKNOWN, why="it cannot be read")),
     ],
@@ -53,7 +53,7 @@ def test_a_place_without_a_domain_is_left_out(there, reader):
 
 def test_domain_that_the_host_does_not_know(there, reader):
     there.answers["show"] = fake_hosts.error(961, "No such domain")
-    assert reader.one(HOST, SD) == flags.unknown("No such domain")
+    assert reader.one(HOST, SD) == flags.unknown("error 961: No such domain")
 
 
 @pytest.mark.parametrize(
@@ -99,10 +99,10 @@ def test_set(there, reader):
     "code, message, expected",
     [
         (9601, "another reason", flags.Done(shapes.DONE)),
-        (960, "HE", flags.Done(shapes.HOSTED_ENGINE, why="HE")),
-        (982, "?", flags.Done(shapes.UNSURE, why="?")),
-        (9686, "no", flags.Done(shapes.FAILED, why="no")),
-        (964, "VM", flags.Done(shapes.FAILED, why="VM")),
+        (960, "HE", flags.Done(shapes.HOSTED_ENGINE, why="error 960: HE")),
+        (982, "?", flags.Done(shapes.UNSURE, why="error 982: ?")),
+        (9686, "no", flags.Done(shapes.FAILED, why="error 9686: no")),
+        (964, "VM", flags.Done(shapes.FAILED, why="error 964: VM")),
     ],
 )
 def test_set_is_refused(there, reader, code, message, expected):
@@ -144,7 +144,8 @@ def test_what_vdsm_lacks(there, reader, cause, obstacle):
 )
 def test_host_does_not_answer(there, reader, error, outcome):
     there.answers["set"] = error
-    assert reader.set(HOST, SD, ()) == flags.Done(outcome, why=str(error))
+    done = reader.set(HOST, SD, ())
+    assert done == flags.Done(outcome, why=f"error {error.code}: {error}")
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,7 @@ def test_disk_that_is_full(scene, monkeypatch):
     scene.polls(3)
     assert scene.puts() == 0, "no act that the next bridge would not know of"
     assert scene.log().count("No space left") == 1
+    assert scene.log().startswith("error 9680: ")
     file.save = real
     scene.polls(2)
     assert scene.puts() == 1

@@ -75,6 +75,7 @@ def test_report_that_the_engine_refuses_does_not_hold_us_up(scene):
     scene.engine.edit(one, backup=False)
     scene.polls(5)
     assert scene.log().count("no permit 1400") == 1
+    assert "No event in the engine: error 9683: " in scene.log()
     assert scene.log().count("unticked by anna@internal") == 1
 
 
