@@ -126,6 +126,7 @@ class Bridge:
         self._known = {event.number for event in news.events}
         if self._unsaved:
             self._save()
+            self._unsaved = False
         return wanted is None
 
     def _wanted(
@@ -275,7 +276,6 @@ class Bridge:
     def _save(self) -> None:
         if self._file is not None:
             self._file.save(self._state)
-        self._unsaved = False
 
     def _act(
         self, domain: entities.Domain, look: Look, answer: Answer

@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("ovirtsdk4", reason="needs ovirt-engine-sdk-python")
 
 from tests.support.bridge.engine_things import Host  # noqa: E402
-from vdsm_backup.bridge import events, shapes  # noqa: E402
+from vdsm_backup.bridge import events, shapes, state_json  # noqa: E402
 
 pytest_plugins = ["tests.support.bridge.fixtures"]
 
@@ -27,6 +27,17 @@ def test_state_is_saved_before_the_act(scene):
     assert [(m["unsure"], m["ticked"]) for m in found] == [(True, True)]
     assert one.backup
     assert scene.saved()["domains"][one.id]["unsure"] is False
+
+
+def test_what_comes_after_an_act_is_saved_too(scene):
+    """What is known of other domains, and the last event."""
+    made = [scene.domain("data"), scene.domain("backups")]
+    # The one that is looked at first.
+    scene.write(min(made, key=lambda domain: domain.id), flag=True)
+    scene.polls()
+    assert scene.puts() == 1
+    with open(scene.state_path, "rb") as f:
+        assert state_json.parse(f.read()) == scene.bridge.state
 
 
 def test_put_has_a_correlation_that_any_bridge_knows(scene):
