@@ -35,7 +35,7 @@ def decide(
     memory: None: nothing is remembered of this domain.
     """
     if look.box is None:
-        return Answer(0), memory
+        return Answer(0), memories.unseen(memory, look)
     now = memories.seen(memory, look)
     facts = _facts(memory, now, look, policy)
     row = _row(look, facts)
@@ -66,7 +66,7 @@ def _row(look: Look, facts: set[str]) -> Row:
 def _answer(row: Row, memory: Memory, look: Look) -> Answer:
     pending = look.obstacle if row.pending == "obstacle" else row.pending
     act = row.act
-    if act != shapes.NOTHING and _must_wait(memory, look.now):
+    if act != shapes.NOTHING and memories.must_wait(memory, look.now):
         act, pending = shapes.NOTHING, "failed"
     answer = Answer(
         row.number,
@@ -79,14 +79,6 @@ def _answer(row: Row, memory: Memory, look: Look) -> Answer:
     if answer.tell and report_key(answer) in memory.told:
         answer = answer._replace(tell="", about="")
     return answer
-
-
-def _must_wait(memory: Memory, now: float) -> bool:
-    """Whether an act has failed, and it is too early for another try."""
-    if not memory.tries:
-        return False
-    # A clock that went back must not hold an act up for long.
-    return 0 < memory.retry_at - now <= memories.RETRIES[-1]
 
 
 def _about(name: str, memory: Memory, look: Look) -> str:

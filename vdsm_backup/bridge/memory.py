@@ -68,6 +68,40 @@ def seen(memory: Memory | None, look: Look) -> Memory:
     return _with_stamp(memory, look)
 
 
+def unseen(memory: Memory | None, look: Look) -> Memory | None:
+    """
+    The memory with a look that has not seen the box: what was read before it
+    is not read again.
+    """
+    if is_new(memory, look):
+        return memory
+    assert memory is not None
+    edits = _merged(memory.edits, look.edits)
+    return memory._replace(
+        edits=edits[-_EDITS:], imported=max(memory.imported, look.imported)
+    )
+
+
+def must_wait(memory: Memory, now: float) -> bool:
+    """Whether an act has failed, and it is too early for another try."""
+    if not memory.tries:
+        return False
+    # A clock that went back must not hold an act up for long.
+    return 0 < memory.retry_at - now <= RETRIES[-1]
+
+
+def not_tried(before: Memory | None, memory: Memory) -> Memory:
+    """
+    The memory of an act that was not tried, since something has changed since
+    the look. before: what was remembered before the look.
+    """
+    return memory._replace(
+        ticked=before is not None and before.ticked and memory.ticked,
+        unsure=before is not None and before.unsure,
+        repeated=before is not None and before.repeated,
+    )
+
+
 def _changed(memory: Memory, look: Look) -> Memory:
     assert look.box is not None
     return memory._replace(

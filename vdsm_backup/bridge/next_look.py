@@ -30,9 +30,14 @@ def due(look: Look, answer: Answer, new: Memory | None) -> float | None:
     now = look.now
     if new is None or answer.act != shapes.NOTHING:
         return now
+    if look.box is None:
+        return now + AGAIN
     if answer.pending == "failed":
         return new.retry_at
-    if answer.pending == "event" or new.unsure:
+    if answer.pending == "event":
+        return now
+    if new.unsure and new.polls <= shapes.WAIT_POLLS:
+        # What the engine has not answered may still be done.
         return now
     if answer.pending or (
         look.flag == shapes.UNKNOWN and look.is_data and look.box

@@ -95,6 +95,8 @@ class Bridge:
         self._known: set[int] = set()
         # {UUID: when to look again}
         self._due: dict[str, float] = {}
+        # UUIDs of domains with which a look has failed.
+        self._failed: set[str] = set()
         # {UUID: what an act has met there}
         self._met: dict[str, str] = {}
 
@@ -169,7 +171,10 @@ class Bridge:
             self._compared = now
             self._due.update(dict.fromkeys(lists, now))
         acted = False
+        # Whatever fails with one of them must not hold up those behind it.
+        chosen.sort(key=lambda domain: domain.id in self._failed)
         for domain in chosen:
+            self._failed.add(domain.id)
             place = places[domain.id]
             if wanted is not None and acted:
                 # That has taken its time.
@@ -177,6 +182,7 @@ class Bridge:
             seen = lists.get(domain.id) or self._reader.one_of(domain, place)
             look = self._look(domain, found, place, seen, news, now)
             acted |= self._judge(domain, look, place, seen)
+            self._failed.discard(domain.id)
 
     def _is_ours(self, sd_id: str) -> bool:
         domains = self._settings.domains
@@ -216,7 +222,7 @@ class Bridge:
     def _still_met(self, sd_id: str, now: float) -> bool:
         """Whether it is too early to try whether it is over."""
         known = self._state.domains.get(sd_id)
-        return known is not None and known.tries > 0 and known.retry_at > now
+        return known is not None and memory.must_wait(known, now)
 
     # Judging
 
@@ -255,6 +261,8 @@ class Bridge:
         self._save()
         if self._acts.is_as_before(domain.id, look):
             self._act(domain, look, answer)
+        else:
+            self._remember(domain.id, memory.not_tried(before, new))
         return True
 
     def _tell(

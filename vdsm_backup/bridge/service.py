@@ -141,13 +141,13 @@ class Service:
             if centers[host.id] in found.domains[sd_id].data_centers
         )
         text = host_hooks.text(host, domain.name)
-        self._told.add(host.number)
         if not self._changes:
             return
         try:
             self._engine.tell(domain.id, text, host.number)
         except (errors.EngineRefused, errors.EngineLogin) as e:
             self._log.tell(f"No event in the engine: {e.with_code()}", WARNING)
+        self._told.add(host.number)
         self._log.tell(text, WARNING)
 
     def _publish(self) -> None:

@@ -117,6 +117,26 @@ def test_host_without_our_hooks_is_told_once(scene, lacking):
     assert "before_vm_start" in hosts["host2"]["event_names"]
 
 
+def test_host_without_our_hooks_is_told_when_the_engine_is_back(
+    scene, lacking
+):
+    scene.domain(backup=True, flag=True)
+    real = scene.bridge._engine.tell
+
+    def tell(*args):
+        raise errors.EngineUnreachable("url", "502")
+
+    scene.bridge._engine.tell = tell
+    scene.compare()
+    scene.polls(2)
+    assert scene.told() == []
+    scene.bridge._engine.tell = real
+    scene.compare()
+    scene.compare()
+    (text,) = scene.told()
+    assert text.startswith("Host host2 lacks the hook")
+
+
 def test_host_with_another_hook(scene):
     scripts = scene.spm.hooks["before_vm_start"]
     scripts["99_vdsm_backup"] = "0" * 64

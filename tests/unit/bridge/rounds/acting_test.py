@@ -127,6 +127,43 @@ def test_locked_domain_is_left_alone(scene):
     assert one.backup
 
 
+def test_an_edit_of_a_domain_that_is_locked_then(scene):
+    """Though its event is not among those that are read again."""
+    one = scene.domain(backup=True, flag=True)
+    scene.polls(4)
+    scene.engine.edit(one, backup=False)
+    one.status = "locked"
+    scene.polls()
+    assert scene.row(one).box is None
+    for _ in range(300):
+        scene.engine.add_event(30)
+    one.status = "active"
+    scene.later(60).polls(5)
+    assert scene.row(one).row == 10
+    (told,) = scene.told()
+    assert "unticked by anna@internal" in told
+    assert (one.backup, scene.puts()) == (False, 0)
+
+
+def test_an_act_that_was_not_tried_is_none(scene):
+    """Of a tick that was planned only nothing is waited for."""
+    one = scene.domain(flag=True)
+    real = scene.bridge._acts.is_as_before
+
+    def lowered(*args):
+        scene.bridge._acts.is_as_before = real
+        scene.write(one, stamp="T")
+        return real(*args)
+
+    scene.bridge._acts.is_as_before = lowered
+    scene.polls(5)
+    assert (one.backup, scene.puts()) == (False, 0)
+    assert scene.bridge.state.domains[one.id].unsure is False
+    before = len(scene.hosts.asked)
+    scene.polls(20)
+    assert len(scene.hosts.asked) == before
+
+
 def test_first_tick_after_a_clear_counts_from_the_second_look(scene):
     one = scene.domain(backup=True, flag=True)
     scene.polls(3)

@@ -174,3 +174,43 @@ def test_tick_without_an_answer(scene):
     scene.polls(4)
     assert one.backup
     assert scene.puts() == 1
+
+
+def test_a_domain_whose_report_fails_holds_up_no_other(scene):
+    made = [scene.domain(backup=True, flag=True) for _ in range(2)]
+    first, second = sorted(made, key=lambda domain: domain.id)
+    scene.polls(3)
+    real = scene.bridge._engine.tell
+
+    def tell(sd_id, *args):
+        if sd_id == first.id:
+            raise errors.EngineUnreachable("url", "500")
+        return real(sd_id, *args)
+
+    scene.bridge._engine.tell = tell
+    for domain in made:
+        scene.engine.edit(domain, backup=False)
+    scene.polls(8)
+    assert scene.row(second).row == 10
+    assert len(scene.told()) == 1
+    third = scene.domain(backup=True)
+    scene.compare()
+    scene.polls(3)
+    assert scene.flag(third)
+    scene.bridge._engine.tell = real
+    scene.polls(2)
+    assert len(scene.told()) == 2
+
+
+def test_a_clock_that_goes_back_by_a_day(scene):
+    one = scene.domain(backup=True)
+    attached = errors.DomainAttached
+    scene.hosts.answers["set"] = fake_hosts.error(
+        attached.code, cause=attached.NO_PLUGIN
+    )
+    scene.polls(3)
+    assert scene.row(one).row == 17
+    scene.hosts.answers.clear()
+    scene.later(-86400)
+    scene.polls(3)
+    assert scene.flag(one)
