@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "prometheus": "",
     "config": "errors config_files config_plain config_values",
     "config_values": "errors text",
-    "config_in_part": "errors config",
+    "config_in_part": "errors config config_values",
     "config_files": "errors config_plain config_parser",
     "config_plain": "",
     "config_parser": "errors config_plain",

@@ -6,7 +6,6 @@ configuration cannot be used.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 from typing import TYPE_CHECKING
@@ -19,6 +18,11 @@ if TYPE_CHECKING:
 
 _REFUSED = "until that is mended each hook refuses all VMs"
 _CLOSED = "only root can tell whether the others can use what is closed to you"
+_INSTEAD = "what is shown is by the other files, and by defaults"
+_BY_HOOKS = (
+    "what is shown is by the other files, by what hooks read of this one, and"
+    " by defaults"
+)
 _STOPPED = (
     "no hook reads this, but until that is mended no change is made, and no"
     " bridge is let in"
@@ -29,10 +33,11 @@ def notes(options: Config) -> list[str]:
     """On the files that cannot be used. []: all can."""
     if not options.left_out:
         return []
+    consequence = _consequence(options)
     return [
         *map(output.error_line, options.left_out),
-        "what is shown is by the other files, and by defaults",
-        _consequence(options),
+        _BY_HOOKS if consequence == _STOPPED else _INSTEAD,
+        consequence,
     ]
 
 
@@ -53,14 +58,15 @@ def _consequence(options: Config) -> str:
 
 
 def _stops_hooks(options: Config) -> bool:
-    path = options.path if options.path != config.PATH else None
-    with contextlib.suppress(errors.ConfigInvalid):
+    try:
+        require_of_hooks(options)
+    except errors.ConfigInvalid:
+        return True
+    return False
+
+
+def require_of_hooks(options: Config) -> None:
+    """Raise ConfigInvalid unless hooks can use all that they read."""
+    if options.left_out:
+        path = options.path if options.path != config.PATH else None
         config.load(path, config.OF_GUARD)
-        return False
-    return True
-
-
-def require_whole(options: Config) -> None:
-    """Raise ConfigInvalid unless all files can be used."""
-    for error in options.left_out:
-        raise error

@@ -51,7 +51,7 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     """
     if args.list:
         return _list(options, ui)
-    parts.require_whole(options)
+    parts.require_of_hooks(options)
     if os.geteuid() != 0:
         raise errors.NeedsRoot(args.typed)
     # It takes a moment. Then nobody has to ask whether it was done.

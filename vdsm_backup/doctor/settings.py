@@ -38,7 +38,9 @@ def unusable(error: errors.ConfigInvalid, path: str | None) -> Finding:
     text = "each hook refuses all VMs"
     with contextlib.suppress(errors.ConfigInvalid):
         config.load(path, config.OF_GUARD)
-        text = "no hook reads this, but no command works, and no bridge"
+        text = (
+            "no hook reads this, but no change is made, and no bridge let in"
+        )
     text += f": {error}"
     return Finding(_NAME, BAD, text, of_error("", "", error).hint)
 

@@ -69,20 +69,35 @@ def test_config(host, write, text):
     error, instead, consequence = done.json["notes"]
     assert error.startswith(f"error 987: Configuration {bad}")
     assert BAD[text][0] in error
-    assert (instead, consequence) == (
-        "what is shown is by the other files, and by defaults",
-        BAD[text][1],
+    assert consequence == BAD[text][1]
+    of_hooks = (
+        ", by what hooks read of this one" if consequence == STOPS else ""
+    )
+    assert instead == (
+        f"what is shown is by the other files{of_hooks}, and by defaults"
     )
     assert value(done, "settle") == ("7", good)
     assert value(done, "mode") == ("enforcing", None)
-    # It is not of this file either.
-    assert value(done, "timeout") == ("180", None)
+    # Hooks go by the file, or refuse all VMs.
+    shown = ("5", bad) if of_hooks else ("180", None)
+    assert value(done, "timeout") == shown
     done = host.run("config", "--show")
     assert done.code == 3
     assert "\nsettle = 7\n" in done.out
     notes = [f"note: {x}\n" for x in (error, instead, consequence)]
     hint = "hint: see the options and defaults: man 5 vdsm-backup.conf\n"
     assert done.err == "".join([*notes, hint])
+
+
+@pytest.mark.parametrize("wrong", ["allow = show, lst", "alow = show"])
+def test_what_hooks_read_beside_it(host, write, wrong):
+    """They go by it, so it is shown."""
+    bad = write("50.conf", f"[guard]\nmode = permissive\n[bridge]\n{wrong}\n")
+    options = config.load(host.config, config.OF_GUARD)
+    assert options.guard_mode == "permissive"
+    done = host.json("config", "--show")
+    assert (done.code, value(done, "mode")) == (3, ("permissive", bad))
+    assert done.json["notes"][-1] == STOPS
 
 
 def test_several_bad_files(host, write):
@@ -157,14 +172,22 @@ def test_permits(host, write, text):
     done = host.run("permit", "--list")
     assert (done.code, f"VM {VM}: expired\n" in done.out) == (3, True)
     assert BAD[text][0] in done.err
-    # Nobody knows where it is to be.
     before = os.listdir(host.permits)
-    for command in (
-        ["--vm", A, "--for", "2h", *WHY],
-        ["--vm", VM, "--revoke"],
-    ):
-        assert host.json("permit", *command).error == 987
-    assert os.listdir(host.permits) == before
+    make, revoke = (
+        host.json("permit", *command)
+        for command in (
+            ["--vm", A, "--for", "2h", *WHY],
+            ["--vm", VM, "--revoke"],
+        )
+    )
+    if BAD[text][1] == STOPS:
+        # Hooks go by permits, so they can be made and taken back.
+        assert (make.code, revoke.code) == (0, 0)
+        assert os.listdir(host.permits) == [f"{A}.json"]
+    else:
+        # Nobody knows where it is to be.
+        assert (make.error, revoke.error) == (987, 987)
+        assert os.listdir(host.permits) == before
 
 
 @pytest.mark.parametrize("text", BAD)
