@@ -19,11 +19,6 @@ def make_key(path, kind="ed25519"):
     """A key without a passphrase. Returns its public half."""
     command = ["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", path]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
-    return public_key(path)
-
-
-def public_key(path):
-    """The public half of a key."""
     with open(f"{path}.pub") as f:
         return " ".join(f.read().split()[:2])
 

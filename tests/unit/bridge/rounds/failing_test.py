@@ -24,6 +24,13 @@ FAULTS = [
 ]
 
 
+def refuses(scene, cause):
+    """Hosts, to set a flag."""
+    scene.hosts.answers["set"] = fake_hosts.error(
+        errors.DomainAttached.code, cause=cause
+    )
+
+
 def test_edit_is_not_lost_if_the_round_fails(scene):
     one = scene.domain(backup=True, flag=True)
     scene.polls(3)
@@ -134,10 +141,7 @@ def test_failed_set_is_tried_less_and_less_often(scene):
 
 def test_no_plugin_is_told_once_and_tried_again(scene):
     one = scene.domain(backup=True)
-    attached = errors.DomainAttached
-    scene.hosts.answers["set"] = fake_hosts.error(
-        attached.code, cause=attached.NO_PLUGIN
-    )
+    refuses(scene, errors.DomainAttached.NO_PLUGIN)
     scene.polls(3)
     assert (scene.row(one).row, len(scene.told())) == (17, 1)
     assert "no VDSM plugin" in scene.row(one).why
@@ -151,10 +155,7 @@ def test_no_plugin_is_told_once_and_tried_again(scene):
 
 def test_domain_of_another_pool_is_told_once(scene):
     one = scene.domain(backup=True)
-    attached = errors.DomainAttached
-    scene.hosts.answers["set"] = fake_hosts.error(
-        attached.code, cause=attached.OTHER_POOL
-    )
+    refuses(scene, errors.DomainAttached.OTHER_POOL)
     scene.polls(3)
     assert scene.row(one).row == 18
     scene.later(2000).polls(3)
@@ -204,10 +205,7 @@ def test_a_domain_whose_report_fails_holds_up_no_other(scene):
 
 def test_a_clock_that_goes_back_by_a_day(scene):
     one = scene.domain(backup=True)
-    attached = errors.DomainAttached
-    scene.hosts.answers["set"] = fake_hosts.error(
-        attached.code, cause=attached.NO_PLUGIN
-    )
+    refuses(scene, errors.DomainAttached.NO_PLUGIN)
     scene.polls(3)
     assert scene.row(one).row == 17
     scene.hosts.answers.clear()
