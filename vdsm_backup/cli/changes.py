@@ -164,12 +164,13 @@ def find(
     args: argparse.Namespace, options: Config, ui: output.UI, attempt: Attempt
 ) -> tuple[Storage, list[Failure]]:
     """
-    As target.to_change(), and raises what that does. The lockspace that a
-    killed run has left joined is left then, too, if SD is a UUID.
+    As target.to_change(), and raises what that does. Which domain SD means is
+    told before anything is changed, unless SD is its UUID. The lockspace that
+    a killed run has left joined is left also if that raises, if SD is a UUID.
     """
     try:
         storage, failures = target.to_change(args, options, ui.waits_for)
-        if target.is_short(args.sd):
+        if target.plain(args.sd) != storage.sd_id:
             sd_id = storage.sd_id
             ui.notes([f"{printable(args.sd)} is storage domain {sd_id}"])
         attempt.sd_id = storage.sd_id

@@ -58,11 +58,6 @@ def plain(sd: str) -> str:
     return uuid if is_uuid(uuid) else sd
 
 
-def is_short(sd: str) -> bool:
-    """Whether SD is the beginning of a UUID, or a place, so no name."""
-    return "/" in sd or begins_uuid(sd.lower())
-
-
 def by_place(args: argparse.Namespace, options: Config) -> argparse.Namespace:
     """
     The arguments, with --path in place of an SD that says where the domain is.
@@ -127,8 +122,9 @@ def _search(
     command: str = "",
 ) -> tuple[Storage, list[Failure]]:
     """As Discovery.find(). A VG that VDSM takes for no domain is told of."""
+    sd = plain(sd)
     try:
-        return finder.find(plain(sd), patient=patient, command=command)
+        return finder.find(sd, patient=patient, command=command)
     except errors.DomainNotFound as e:
         e.instead = _left_out(sd, finder.sources)
         raise

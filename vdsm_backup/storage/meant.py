@@ -4,7 +4,9 @@ Which of the domains that were found is meant by its UUID, by its name, or by
 the beginning of its UUID, and what to say if that is none, or not certain.
 
 A UUID is never taken for a name. What is the name of one domain, and what the
-UUID of another one begins with, means neither of them.
+UUID of another one begins with, means neither of them. Of the beginning of a
+UUID upper and lower case are the same, as of a UUID, and so they are where a
+domain is named so. Any other name is exact.
 """
 
 from __future__ import annotations
@@ -50,7 +52,7 @@ class Meant:
         begins = self._begins(storage.sd_id)
         self._note_start(storage.sd_id)
         try:
-            named = name_of(storage) == self._domain
+            named = is_name(self._domain, name_of(storage))
         except errors.Error:
             # It is meant, whatever its name is.
             if begins:
@@ -263,6 +265,13 @@ def _option(storage: Storage) -> tuple[str, str]:
     if storage.kind == "block":
         return "--device", "DEV"
     return "--path", shlex.quote(storage.found_at)
+
+
+def is_name(sd: str, name: str) -> bool:
+    """Whether SD, which is no UUID, may mean a domain of this name."""
+    return name == sd or (
+        begins_uuid(sd.lower()) and name.lower() == sd.lower()
+    )
 
 
 def name_of(storage: Storage) -> str:

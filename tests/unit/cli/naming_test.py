@@ -90,6 +90,54 @@ def test_name_that_is_a_short_beginning(host):
     assert host.json("show", A[:7]).json["domain"]["id"] == B
 
 
+def test_a_change_says_first_which_domain_a_name_is(host):
+    """Also one that is refused then: the name may be a wrong one."""
+    host.domain(sd_id=A, name="data1")
+    note = f"note: data1 is storage domain {A}"
+    for command in (
+        ["set", *WHY, "--dry-run"],
+        ["set", *WHY],
+        ["set", "--reason", "another"],
+        ["clear", *WHY],
+        ["restore"],
+        ["restore", "--from", "9"],
+        ["reseal", *WHY],
+    ):
+        done = host.run(command[0], "data1", *command[1:])
+        assert done.err.splitlines()[0] == note
+    for sd in (A, A.upper()):
+        assert note not in host.run("clear", sd, *WHY).err
+
+
+@pytest.mark.parametrize("sd", [A[:8], A[:8].upper()])
+@pytest.mark.parametrize("name", [A[:8], A[:8].upper()])
+def test_upper_and_lower_case_mean_the_same(host, sd, name):
+    """As they do in a UUID. So a domain that is named so is no other one."""
+    host.domain(sd_id=B, name=name)
+    assert host.json("show", sd).json["domain"]["id"] == B
+    host.domain(sd_id=A)
+    done = host.json("show", sd)
+    assert done.error == 957
+    message = done.json["error"]["message"]
+    assert f"{A} (its UUID begins so)" in message
+    assert f"{B} (its name is that)" in message
+
+
+@pytest.mark.parametrize("name", ["Data1", A[:7].upper(), A[:9].upper() + "x"])
+def test_any_other_name_is_exact(host, name):
+    host.domain(sd_id=B, name=name)
+    assert host.json("show", name).json["domain"]["id"] == B
+    assert host.json("show", name.lower()).error == 956
+
+
+def test_two_names_that_differ_in_case(host):
+    """Each is what a UUID may begin with, so neither is meant."""
+    host.domain(sd_id=B, name="deadbeef")
+    host.domain(sd_id=C, name="DEADBEEF")
+    for sd in ("deadbeef", "DEADBEEF"):
+        assert host.json("show", sd).error == 957
+
+
 @pytest.mark.parametrize("damaged", [False, True])
 def test_name_with_which_the_uuid_of_another_one_begins(host, damaged):
     """Neither is meant: whoever typed it may have had either in mind."""

@@ -29,7 +29,8 @@ def test_set(host):
         f"    since {now.since} by {now.by}",
         "    reason: nightly copies",
     ]
-    assert done.err == "note: not seen: anything\n"
+    named = f"note: data1 is storage domain {A}\n"
+    assert done.err == f"{named}note: not seen: anything\n"
     assert done.code == 0
     assert (now.value, now.reason) == (True, "nightly copies")
     assert host.values(A) == flag.apply(before, now)
@@ -39,7 +40,9 @@ def test_clear(host):
     host.domain(sd_id=A, name="data1", BACKUP="True", BACKUP_REASON="x")
     done = host.run("clear", "data1", *WHY)
     assert done == commandline.Done(
-        0, f"Storage domain data1 ({A}) is no longer a backup domain.\n", ""
+        0,
+        f"Storage domain data1 ({A}) is no longer a backup domain.\n",
+        f"note: data1 is storage domain {A}\n",
     )
     now = flag.read(host.values(A), A)
     assert (now.value, now.reason) == (False, "nightly copies")
