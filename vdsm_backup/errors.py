@@ -440,6 +440,9 @@ class AmbiguousDomain(Error):
     disconnect the one you do not mean. `show` and `verify` look at each with
     --path or --device. Of domains with one name, use the UUID; also where one
     domain has as its name what the UUID of another one begins with.
+
+    `history` and `log` go by the records of this host, in which one domain may
+    have had a name after another one. `show` says which one has it now.
     """
 
     code = 957

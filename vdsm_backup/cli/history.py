@@ -25,7 +25,7 @@ from vdsm_backup.cli import (
 from vdsm_backup.cli.copy_objects import CopyObject, copy_object
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.cli.schema import ErrorObject
-from vdsm_backup.text import begins_uuid, is_uuid, printable
+from vdsm_backup.text import is_uuid, printable
 
 if TYPE_CHECKING:
     import argparse
@@ -65,9 +65,10 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
         return _tell(_all(history), options, ui)
     if len(args.sd) > 1:
         return _tell(_several(history, args, options, ui), options, ui)
-    sd_id = _uuid_of(args.sd[0], history, args, options, ui)
+    sd_id, unsure = _uuid_of(args.sd[0], history, args, options, ui)
+    ui.notes(unsure)
     if args.show:
-        _show(history.get(sd_id, args.show), ui)
+        _show(history.get(sd_id, args.show), unsure, ui)
         return Exit.DONE
     if args.export:
         ui.whole(history.export(sd_id, args.export))
@@ -76,8 +77,8 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     notes = [*found.where(options, ui), *_notes(found.failed)]
     if ui.as_json:
         copies = [copy_object(copy) for copy in found.copies]
-        left_out = parts.notes(options)
-        ui.json(domain=sd_id, copies=copies, notes=[*notes, *left_out])
+        notes = [*unsure, *notes, *parts.notes(options)]
+        ui.json(domain=sd_id, copies=copies, notes=notes)
     else:
         found.print(ui)
         ui.notes(notes)
@@ -91,10 +92,10 @@ def _uuid_of(
     args: argparse.Namespace,
     options: Config,
     ui: UI,
-) -> str:
+) -> tuple[str, list[str]]:
     """
-    The UUID of a domain, by the copies of this host if they know it: its mount
-    may hang, and it may be gone.
+    (the UUID of a domain, notes: how far it is certain). It is by the copies
+    of this host if they know it: its mount may hang, and it may be gone.
 
     Raises AmbiguousDomain, and what target.uuid_of() does.
     """
@@ -102,25 +103,21 @@ def _uuid_of(
     if not is_uuid(plain):
         found = recorded.meant(plain, _known(history), args.command)
         if found:
-            newest = history.all(found)[0][-1:]
-            if not (begins_uuid(plain.lower()) or _has_name(newest, plain)):
-                ui.notes([f"{printable(sd)} was the name of {found}"])
-            return found
-    return target.uuid_of(sd, args, options, ui.waits_for)
+            return found.sd_id, [found.note]
+    return target.uuid_of(sd, args, options, ui.waits_for), []
 
 
-def _has_name(copies: Iterable[Copy], name: str) -> bool:
-    return name in [known for _, known in recorded.of_copies(copies)]
-
-
-def _known(history: History) -> set[recorded.Known]:
-    """The domains that have a history, also where none can be read."""
-    known: set[recorded.Known] = set()
+def _known(history: History) -> list[recorded.Known]:
+    """
+    What the copies say, those of each domain oldest first; of a domain also
+    where none can be read.
+    """
+    known: list[recorded.Known] = []
     # Whoever needs what cannot be read finds that out.
     with contextlib.suppress(errors.HistoryFailed):
         for sd_id in history.domains():
-            known.add((sd_id, None))
-            known |= recorded.of_copies(history.all(sd_id)[0])
+            known.append(recorded.Known(sd_id))
+            known += recorded.of_copies(history.all(sd_id)[0])
     return known
 
 
@@ -129,6 +126,7 @@ class _Found:
     What there is of one domain.
 
     failed: the errors of copies that could not be read.
+    unsure: notes on SDs that may not mean this domain.
     """
 
     def __init__(
@@ -140,6 +138,7 @@ class _Found:
         self.sd_id = sd_id
         self.copies = copies
         self.failed = failed
+        self.unsure: list[str] = []
 
     def print(self, ui: UI) -> None:
         if self.copies:
@@ -180,12 +179,14 @@ def _several(
     found: dict[str, _Found | _NotFound] = {}
     for sd in args.sd:
         try:
-            sd_id = _uuid_of(sd, history, args, options, ui)
+            sd_id, unsure = _uuid_of(sd, history, args, options, ui)
         except errors.Error as e:
             found[sd] = _NotFound(sd, e)
             continue
-        if sd_id not in found:
-            found[sd_id] = _of(history, sd_id)
+        one = found.get(sd_id)
+        if not isinstance(one, _Found):
+            one = found[sd_id] = _of(history, sd_id)
+        one.unsure += unsure
     return list(found.values())
 
 
@@ -218,6 +219,7 @@ def _tell(
             continue
         shown = list(map(copy_object, each.copies))
         histories.append({"domain": each.sd_id, "copies": shown})
+        ui.notes(each.unsure)
         if each.copies and not ui.as_json:
             ui.lines([f"Storage domain {each.sd_id}:"])
         if not ui.as_json:
@@ -227,7 +229,7 @@ def _tell(
             *(f"{each.sd_id}: {x}" for x in each.where(options, ui)),
         ]
         ui.notes(here)
-        notes += here
+        notes += [*each.unsure, *here]
     parts.show(options, ui)
     if ui.as_json:
         ui.json(histories=histories, notes=[*notes, *parts.notes(options)])
@@ -247,9 +249,9 @@ def _notes(failed: Iterable[errors.Error]) -> list[str]:
     return [output.error_line(error) for error in failed]
 
 
-def _show(copy: Copy, ui: UI) -> None:
+def _show(copy: Copy, unsure: list[str], ui: UI) -> None:
     if ui.as_json:
         shown = {**copy_object(copy), "lines": copy.lines}
-        ui.json(domain=copy.domain, copy=shown)
+        ui.json(domain=copy.domain, copy=shown, notes=unsure)
         return
     ui.lines(printable(line) for line in copy.lines)

@@ -25,11 +25,12 @@ from vdsm_backup.cli.exits import Exit
 from vdsm_backup.host import journal_entries, journalctl
 from vdsm_backup.metadata import flag
 from vdsm_backup.processes.jobs import telling
+from vdsm_backup.storage.meant import is_name
 from vdsm_backup.text import is_uuid, printable
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from vdsm_backup.change.copy_record import Copy
     from vdsm_backup.change.history import History
@@ -64,8 +65,10 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     if args.since is not None:
         first = _text(args.since)
         found = [entry for entry in found if entry["time"] >= first]
+    known = _known(found, copies)
+    unsure: list[str] = []
     if args.sd:
-        is_meant = _meant(args, found, copies, options, ui)
+        is_meant, unsure = _meant(args, found, known, options, ui)
         found = [entry for entry in found if is_meant(entry)]
     if args.vm:
         found = [entry for entry in found if entry["vm_id"] == args.vm]
@@ -77,7 +80,8 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     if not ui.as_json and args.since and begins and begins <= args.since:
         # It reaches back far enough.
         begins = None
-    _show(found, begins, notes, options, ui)
+    names = recorded.names(known)
+    _show(found, names, begins, [*unsure, *notes], options, ui)
     return Exit.PARTLY if notes or options.left_out else Exit.DONE
 
 
@@ -95,34 +99,53 @@ def _copies(history: History) -> tuple[list[Copy], list[errors.Error]]:
     return copies, failed
 
 
+def _known(
+    found: Iterable[LogEntry], copies: Iterable[Copy]
+) -> list[recorded.Known]:
+    """
+    What is known of domains, oldest first. Copies that are not among the
+    entries are from before all of these.
+    """
+    entries = [
+        recorded.Known(entry["domain"], entry["name"], entry["time"])
+        for entry in found
+        if entry["domain"]
+    ]
+    return [*recorded.of_copies(copies), *entries]
+
+
 def _meant(
     args: argparse.Namespace,
-    found: Sequence[LogEntry],
-    copies: Iterable[Copy],
+    found: Iterable[LogEntry],
+    known: Sequence[recorded.Known],
     options: Config,
     ui: UI,
-) -> Callable[[LogEntry], bool]:
-    """Whether an entry is of the domain that SD means."""
+) -> tuple[Callable[[LogEntry], bool], list[str]]:
+    """
+    (whether an entry is of the domain that SD means, which one that is).
+    """
     sd = target.plain(args.sd)
     if is_uuid(sd):
-        return lambda entry: entry["domain"] == sd
-    known = {(e["domain"], e["name"]) for e in found if e["domain"]}
-    sd_id = recorded.meant(
-        sd, known | recorded.of_copies(copies), args.command
-    )
+        return lambda entry: entry["domain"] == sd, []
+    meant = recorded.meant(sd, known, args.command)
+    sd_id, notes = (meant.sd_id, [meant.note]) if meant else (None, [])
     # What was tried on a domain that was not found then.
-    lost = any(e["name"] == sd and not e["domain"] for e in found)
+    lost = any(is_name(sd, e["name"] or "") for e in found if not e["domain"])
     if not (sd_id or lost):
         sd_id = target.uuid_of(sd, args, options, ui.waits_for)
-    if sd_id:
-        ui.notes([f"{printable(sd)} is storage domain {sd_id}"])
-    return lambda entry: (
-        entry["domain"] == sd_id if entry["domain"] else entry["name"] == sd
-    )
+        notes = [f"{printable(sd)} is storage domain {sd_id}"]
+
+    def is_meant(entry: LogEntry) -> bool:
+        if entry["domain"]:
+            return entry["domain"] == sd_id
+        return is_name(sd, entry["name"] or "")
+
+    return is_meant, notes
 
 
 def _show(
     found: Sequence[LogEntry],
+    names: Mapping[str, str],
     since: float | None,
     notes: list[str],
     options: Config,
@@ -134,7 +157,8 @@ def _show(
         ui.json(entries=found, since=begins, notes=notes)
         return
     if found:
-        rows = [_cells(entry, ui.width is not None) for entry in found]
+        short = ui.width is not None
+        rows = [_cells(entry, names, short) for entry in found]
         ui.lines(layout.table(_TITLES, rows, ui.width, _TEXT))
     else:
         ui.lines(["Nothing is known of such changes and refusals here."])
@@ -144,12 +168,16 @@ def _show(
     parts.show(options, ui)
 
 
-def _cells(entry: LogEntry, short: bool) -> tuple[str, ...]:
+def _cells(
+    entry: LogEntry, names: Mapping[str, str], short: bool
+) -> tuple[str, ...]:
+    """names: {UUID: the name of a domain}. An answer has the UUID alone."""
+    name = entry["name"] or names.get(entry["domain"] or "")
     return (
         printable(entry["time"]),
         printable(entry["action"] or entry["operation"] or "-"),
         endings.cell(entry["result"], entry["before"], entry["after"]),
-        _name(entry["name"], entry["domain"], short),
+        _name(name, entry["domain"], short),
         _name(entry["vm"], entry["vm_id"], short),
         _words(entry),
     )

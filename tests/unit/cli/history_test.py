@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+import dataclasses
 import os
 import shutil
 
@@ -56,7 +57,8 @@ def test_show(changed):
     done = changed.run("history", A, "--show", "1")
     assert done.out.splitlines() == lines
     done = changed.json("history", A, "--show", "1")
-    assert set(done.json) == {"schema", "domain", "copy"}
+    assert set(done.json) == {"schema", "domain", "copy", "notes"}
+    assert done.json["notes"] == []
     assert set(done.json["copy"]) == commandline.COPY | {"lines"}
     assert done.json["copy"]["lines"] == lines
 
@@ -65,19 +67,43 @@ def test_by_name(changed):
     assert changed.json("history", "data1").json["domain"] == A
 
 
-@pytest.mark.parametrize("sd", ["data1", A[:8], A[:9].upper()])
-def test_what_the_copies_know_needs_no_storage(changed, monkeypatch, sd):
-    """The mount of the domain may hang, and the domain may be gone."""
+@pytest.mark.parametrize(
+    "sd, other",
+    [
+        ("data1", "another one may have the name now"),
+        (A[:8], "the UUID of another one may begin so, too"),
+        (A[:9].upper(), "the UUID of another one may begin so, too"),
+    ],
+)
+def test_what_the_copies_know_needs_no_storage(
+    changed, monkeypatch, sd, other
+):
+    """
+    The mount of the domain may hang, and the domain may be gone. That is said
+    each time: who takes what is shown for another domain restores a wrong one.
+    """
 
     def hangs(*args, **options):
         raise AssertionError("storage is read")
 
     monkeypatch.setattr(discovery.Discovery, "_scan", hangs)
-    done = changed.json("history", sd)
-    assert (done.code, done.json["domain"]) == (0, A)
-    done = changed.run("history", sd)
-    assert (done.code, done.err) == (0, "")
-    assert changed.run("history", sd, "--show", "1").code == 0
+    note = f"by the records of this host {sd} is storage domain {A}; {other}"
+    for args in (["history", sd], ["history", sd, "--show", "1"]):
+        done = changed.json(*args)
+        assert (done.code, done.json["domain"]) == (0, A)
+        assert done.json["notes"] == [note]
+        done = changed.run(*args)
+        assert (done.code, done.err) == (0, f"note: {note}\n")
+    done = changed.run("history", sd, "--export", "1")
+    assert done.err == f"note: {note}\n"
+    assert changed.json("history", A, sd).json["notes"] == [note]
+    assert changed.run("history", A, sd).err == f"note: {note}\n"
+
+
+def test_a_uuid_is_certain(changed):
+    for sd in (A, A.upper()):
+        assert changed.json("history", sd).json["notes"] == []
+        assert changed.run("history", sd).err == ""
 
 
 def test_damaged_copies_know_the_uuid(changed):
@@ -88,23 +114,50 @@ def test_damaged_copies_know_the_uuid(changed):
     assert changed.json("history", A[:8]).json["domain"] == A
 
 
-def test_a_name_that_two_domains_had(changed):
-    """One was renamed, and the other one has got its name."""
-    keep(changed, filedomain.metadata(B, name="data1"), sd_id=B)
-    done = changed.run("history", "data1")
+def test_a_name_that_two_domains_had(host):
+    """
+    One was renamed, and the other one has got its name. Or a third one has
+    it, which this host has never changed.
+    """
+    for sd_id, name, time in (
+        (B, "data1", "2026-11-01T00:00:00Z"),
+        (B, "data1", "2026-11-02T00:00:00Z"),
+        (B, A[:8], "2026-11-03T00:00:00Z"),
+        (A, "data1", "2026-11-04T00:00:00Z"),
+    ):
+        values = filedomain.metadata(sd_id, name=name)
+        keep(host, values, sd_id=sd_id, time=time)
+    done = host.run("history", "data1")
     assert (done.code, done.out) == (1, "")
     commands = [f"vdsm-backup-domain history {x}" for x in (A, B)]
-    assert f"hint: look at each: {'; '.join(commands)}\n" in done.err
+    assert done.err.splitlines()[1] == (
+        f"hint: by the records of this host {A} had this name last at"
+        f" 2026-11-04T00:00:00Z, {B} had this name last at"
+        " 2026-11-02T00:00:00Z; see which one it is now: vdsm-backup-domain"
+        f" show data1; look at each: {'; '.join(commands)}"
+    )
+    assert host.json("history", "data1").error == 957
+
+
+@pytest.mark.parametrize("sd", [A[:8], A[:8].upper()])
+@pytest.mark.parametrize("name", [A[:8], A[:8].upper()])
+def test_a_name_with_which_the_uuid_of_another_one_begins(host, sd, name):
+    keep(host, filedomain.metadata(A))
+    time = "2026-11-03T00:00:00Z"
+    keep(host, filedomain.metadata(B, name=name), sd_id=B, time=time)
+    hint = host.run("history", sd).err.splitlines()[1]
+    assert (
+        f" {A} begins so, {B} had this name last at {time}; see which one it"
+        f" is now: vdsm-backup-domain show {sd};"
+    ) in hint
 
 
 def test_a_name_that_a_domain_had(changed):
     keep(changed, filedomain.metadata(A, name="renamed"))
-    for sd, err in (
-        ("data1", f"note: data1 was the name of {A}\n"),
-        ("renamed", ""),
-    ):
+    for sd, how in (("data1", "was the name of"), ("renamed", "is")):
         done = changed.run("history", sd)
-        assert (done.code, done.err) == (0, err)
+        assert done.code == 0
+        assert f" this host {sd} {how} storage domain {A}; " in done.err
 
 
 def test_a_name_that_only_storage_knows(changed):
@@ -243,7 +296,11 @@ def test_narrow_terminals(changed, monkeypatch, columns):
     assert changed.run("history", A).out.count(f" {by}\n") == 2
 
 
-def keep(host, values, by="admin@host1", sd_id=A):
+def keep(host, values, by="admin@host1", sd_id=A, time=None):
+    """time: of the record; None: now."""
     storage = MemoryStorage(sd_id, [])
     kept = history.History(host.history)
-    kept.keep(storage, md_lines.flush(values), by, "set")
+    copy = kept.keep(storage, md_lines.flush(values), by, "set")
+    if time:
+        copy = dataclasses.replace(copy, time=time)
+        kept.conclude(copy, "done", True, None)

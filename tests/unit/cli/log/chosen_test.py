@@ -59,30 +59,74 @@ def test_of_a_domain(host, journal, sd):
     keep(host, B, DESCRIPTION="data2")
     found = logged(host, sd)
     assert [e["domain"] for e in found] == [A, A]
-    done = host.run("log", sd)
-    assert (f"note: {sd} is storage domain {A}\n" in done.err) == (
-        sd.lower() != A
-    )
+    other = "another one may have the name now"
+    if sd == A[:8]:
+        other = "the UUID of another one may begin so, too"
+    note = f"by the records of this host {sd} is storage domain {A}; {other}"
+    notes = [] if sd.lower() == A else [note]
+    assert host.json("log", sd).json["notes"] == notes
+    assert host.run("log", sd).err.splitlines()[1:] == [
+        f"note: {note}" for note in notes
+    ]
 
 
 def test_of_a_domain_that_only_storage_knows(host, journal):
     keep(host)
     host.domain(sd_id=A, name="newname")
     assert [e["domain"] for e in logged(host, "newname")] == [A]
+    # That is certain.
+    note = f"newname is storage domain {A}"
+    assert host.json("log", "newname").json["notes"] == [note]
     assert host.json("log", "nowhere").error == 956
 
 
 def test_a_name_that_two_domains_had(host, journal):
     journal.changed(0)
     journal.changed(1, domain=B)
+    journal.changed(3, name="renamed")
+    keep(host, DESCRIPTION="renamed")
     done = host.json("log", "data1")
     assert done.error == 957
     (hint,) = done.json["error"]["hints"]
-    _, _, commands = hint.partition("look at each: ")
+    times, show, commands = hint.split("; ", 2)
+    assert times == (
+        f"by the records of this host {A} had this name last at"
+        f" 2026-11-29T20:38:20Z, {B} had this name last at"
+        " 2026-11-29T20:38:21Z"
+    )
+    assert show.endswith("now: vdsm-backup-domain show data1")
+    _, _, commands = commands.partition("look at each: ")
     assert commands.split("; ") == [
         f"vdsm-backup-domain log {sd_id}" for sd_id in sorted((A, B))
     ]
     assert len(logged(host, B)) == 1
+    note = f"this host renamed is storage domain {A};"
+    assert note in host.json("log", "renamed").json["notes"][0]
+
+
+@pytest.mark.parametrize("known", ["history", "journal"])
+def test_a_name_that_a_domain_had(host, journal, known):
+    """Now it has the one of its newest record, wherever that is."""
+    journal.changed(-(10**8))
+    if known == "journal":
+        keep(host, DESCRIPTION="older")
+        journal.changed(name="renamed", copy="1")
+    else:
+        keep(host, DESCRIPTION="renamed")
+    for sd, how in (("data1", "was the name of"), ("renamed", "is")):
+        done = host.run("log", sd)
+        assert done.code == 0
+        assert f" this host {sd} {how} storage domain {A}; " in done.err
+
+
+def test_upper_and_lower_case_of_a_name_that_a_uuid_may_begin_with(
+    host, journal
+):
+    journal.changed(0, domain=B, name="0AD9A6A0")
+    journal.changed(1, domain=B, name="Data1")
+    for sd in ("0ad9a6a0", "0AD9A6A0"):
+        assert [e["domain"] for e in logged(host, sd)] == [B, B]
+    assert host.json("log", "data1").error == 956
 
 
 def test_a_domain_that_was_not_found_then(host, journal):
@@ -133,7 +177,7 @@ def test_on_a_terminal(host, journal):
     assert max(map(len, rows)) <= 80
     assert lines[0].split() == "TIME WHAT RESULT DOMAIN VM".split()
     assert lines[2] == "    by root@host1: " + "r" * 200
-    assert f" {A[:8]} " in lines[3]
+    assert " nightly-copies " in lines[3]
     assert lines[4] == "    " + "m" * 200
     assert " nightly-copies " in lines[5]
 
@@ -148,6 +192,19 @@ def test_on_narrow_terminals(host, journal, monkeypatch, columns):
     for text in ("nightly-copies", "by root@host1: why it is", "web1"):
         assert text in out
     assert "Refused: VM web1 cannot start\n" in out
+
+
+def test_the_name_of_a_domain_that_refuses(host, journal):
+    """An answer of the guard has the UUID alone."""
+    journal.answered(0)
+    journal.answered(1, domain=B)
+    keep(host, DESCRIPTION="oldname")
+    journal.changed(name="data1")
+    _, known, unknown, *_ = map(str.split, host.run("log").out.splitlines())
+    assert known[3:5] == ["data1", f"({A})"]
+    assert unknown[3:5] == [B, "web1"]
+    # What it was called then is not known.
+    assert [e["name"] for e in logged(host)[:2]] == [None, None]
 
 
 def test_nothing(host, journal):
