@@ -107,6 +107,9 @@ class Night:
             f.write(script)
         os.chmod(path, 0o755)
         self._names.append((rf" --config {re.escape(host.config)}\b", ""))
+        # By that of the host itself all its hooks go.
+        text = "hooks that use this configuration refuse"
+        self.call(text, "each hook refuses")
         self.call(host.repo, "/rhev/data-center")
         self.call(host.history, "/var/lib/vdsm-backup/history")
         self.call(host.permits, "/run/vdsm-backup-permits")

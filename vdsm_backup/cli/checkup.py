@@ -9,6 +9,7 @@ command. Then, as the configured user, what needs the configuration.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 from typing import TYPE_CHECKING
@@ -53,6 +54,11 @@ if TYPE_CHECKING:
 # Who runs the hooks of VDSM, where no configuration says it.
 _VDSM = (config.OVIRT_IDS["vdsm"], config.OVIRT_IDS["kvm"])
 
+# What needs more of the configuration than hooks read.
+_REST = (
+    "room, tools, the plugin that runs, libvirt, killed runs, domains and VMs"
+)
+
 
 class Checkup:
     """findings: those of all checks that were made."""
@@ -76,16 +82,21 @@ class Checkup:
 
     def all(self) -> None:
         options = self._configuration()
-        user = (options.uid, options.gid) if options else _VDSM
+        # Hooks go by their part of it also where another part is wrong.
+        of_hooks = options or self._of_hooks()
+        user = (of_hooks.uid, of_hooks.gid) if of_hooks else _VDSM
         package = self._of_host(user)
-        if options is None or not self._became_user(options):
-            text = (
-                "guard, permits, room, tools, the plugin that runs, libvirt,"
-            )
-            text += " killed runs, domains and VMs were not looked at"
-            hint = "mend what is said of configuration and user first"
-            rest = checks.Finding("the rest", checks.UNKNOWN, text, hint)
-            self.findings.append(rest)
+        if of_hooks is None or not self._became_user(of_hooks):
+            self._not_looked_at(f"guard, permits, {_REST}")
+            return
+        in_part = options is None
+        self._check(
+            "configuration", settings.configuration, self._path, in_part
+        )
+        self._check("guard", settings.guard, of_hooks)
+        self._check("permits", permits.check, of_hooks.permits)
+        if options is None:
+            self._not_looked_at(_REST)
             return
         self._of_configuration(options, package)
         answers = self._of_storage(options)
@@ -101,6 +112,18 @@ class Checkup:
             return None
         options.command = self._typed
         return options
+
+    def _of_hooks(self) -> Config | None:
+        """What hooks read of a configuration that cannot be used."""
+        with contextlib.suppress(errors.ConfigInvalid):
+            return config.load(self._path, config.OF_GUARD)
+        return None
+
+    def _not_looked_at(self, what: str) -> None:
+        text = f"{what} were not looked at"
+        hint = "mend what is said of configuration and user first"
+        rest = checks.Finding("the rest", checks.UNKNOWN, text, hint)
+        self.findings.append(rest)
 
     def _of_host(self, user: tuple[int, int]) -> installed.Package:
         python = installed.PYTHON
@@ -128,9 +151,6 @@ class Checkup:
     def _of_configuration(
         self, options: Config, package: installed.Package
     ) -> None:
-        self._check("configuration", settings.configuration, self._path)
-        self._check("guard", settings.guard, options)
-        self._check("permits", permits.check, options.permits)
         self._check("room", room.check, options)
         name = "plugin"
         self._check(name, running.plugin, options, package.directory)

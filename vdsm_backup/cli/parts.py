@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from vdsm_backup import config, errors
 from vdsm_backup.cli import output
+from vdsm_backup.doctor import settings
 
 if TYPE_CHECKING:
     from vdsm_backup.config import Config
 
-_REFUSED = "until that is mended each hook refuses all VMs"
 _CLOSED = "only root can tell whether the others can use what is closed to you"
 _INSTEAD = "what is shown is by the other files, and by defaults"
 _BY_HOOKS = (
@@ -50,11 +50,18 @@ def show(options: Config, ui: output.UI) -> None:
 
 
 def _consequence(options: Config) -> str:
+    user, hooks = os.getuid(), "each hook"
     closed = os.strerror(errno.EACCES)
-    if os.getuid() != 0 and any(closed in str(e) for e in options.left_out):
-        # Hooks may be let in there.
-        return _CLOSED
-    return _REFUSED if _stops_hooks(options) else _STOPPED
+    if user != 0 and any(closed in str(e) for e in options.left_out):
+        if user != options.uid:
+            # Hooks may be let in there.
+            return _CLOSED
+        # What libvirt's is let in to, which is root, is not known.
+        hooks = "each hook of VDSM"
+    if _stops_hooks(options):
+        refusing = settings.refusing(_named(options), hooks)
+        return f"until that is mended {refusing}"
+    return _STOPPED
 
 
 def _stops_hooks(options: Config) -> bool:
@@ -68,5 +75,9 @@ def _stops_hooks(options: Config) -> bool:
 def require_of_hooks(options: Config) -> None:
     """Raise ConfigInvalid unless hooks can use all that they read."""
     if options.left_out:
-        path = options.path if options.path != config.PATH else None
-        config.load(path, config.OF_GUARD)
+        config.load(_named(options), config.OF_GUARD)
+
+
+def _named(options: Config) -> str | None:
+    """The path of --config, or None."""
+    return options.path if options.path != config.PATH else None

@@ -91,6 +91,9 @@ def _hook(name: str, point: str, path: str, user: User, owner: int) -> Finding:
         return Finding(name, BAD, f"{path} is not there", INSTALL)
     except OSError as e:
         text = f"{path} cannot be read: {e.strerror}"
+        if isinstance(e, PermissionError) and os.getuid() == user.uid:
+            text += f", and {user.name} is who runs it"
+            return Finding(name, BAD, text, INSTALL)
         return Finding(name, UNKNOWN, text, AS_ROOT)
     problem, hint = _problem(path, point, st, content, directories, user)
     if not problem:

@@ -53,7 +53,9 @@ def plugin(
             there = vdsm.plugin() is not None
     except (vdsm_client.Unreachable, vdsm_client.Unanswered) as e:
         text = f"whether VDSM runs with it is not known: {e}"
-        hint = "systemctl status vdsmd" if os.getuid() == 0 else AS_ROOT
+        # Who is VDSM's user may ask it as root may.
+        sure = os.getuid() in (0, options.uid)
+        hint = "systemctl status vdsmd" if sure else AS_ROOT
         if isinstance(e, vdsm_client.NoClient):
             hint = f"ask a host of VDSM, by {installed.PYTHON}"
         yield Finding("plugin", UNKNOWN, text, hint)

@@ -26,6 +26,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _NAME = "configuration"
+_OF_VDSM = "each hook of VDSM"
+
+
+def refusing(path: str | None, hooks: str = "each hook") -> str:
+    """
+    What a configuration that hooks cannot use does. path: of --config, or
+    None. hooks: those of this host that it is of.
+    """
+    if path:
+        # Those of this host use another one.
+        return "hooks that use this configuration refuse all VMs"
+    return f"{hooks} refuses all VMs"
 
 
 def unusable(error: errors.ConfigInvalid, path: str | None) -> Finding:
@@ -33,9 +45,12 @@ def unusable(error: errors.ConfigInvalid, path: str | None) -> Finding:
     The Finding where this process itself cannot load it. path: of --config,
     or None.
     """
-    if os.getuid() != 0 and os.strerror(errno.EACCES) in str(error):
-        return Finding(_NAME, UNKNOWN, str(error), AS_ROOT)
-    text = "each hook refuses all VMs"
+    user, hooks = os.getuid(), "each hook"
+    if user != 0 and os.strerror(errno.EACCES) in str(error):
+        if user != config.OVIRT_IDS["vdsm"]:
+            return Finding(_NAME, UNKNOWN, str(error), AS_ROOT)
+        hooks = _OF_VDSM
+    text = refusing(path, hooks)
     with contextlib.suppress(errors.ConfigInvalid):
         config.load(path, config.OF_GUARD)
         text = (
@@ -45,31 +60,35 @@ def unusable(error: errors.ConfigInvalid, path: str | None) -> Finding:
     return Finding(_NAME, BAD, text, of_error("", "", error).hint)
 
 
-def configuration(path: str | None) -> Iterator[Finding]:
+def configuration(
+    path: str | None, in_part: bool = False
+) -> Iterator[Finding]:
     """
     Whether the user of the hooks may read the configuration, and whether it
     sets options that were removed.
 
     Call this as that user, if this process can be that user.
 
-    path: of --config, or None.
+    path: of --config, or None. in_part: what hooks do not read of it cannot
+    be used, so the best that is found of the rest is not told.
     """
+    sections = config.OF_GUARD if in_part else tuple(config.DEFAULTS)
     try:
-        options = config.load(path)
+        options = config.load(path, sections)
     except errors.ConfigInvalid as e:
-        text = f"user {os.geteuid()} cannot use it, so each hook of VDSM"
-        text += f" refuses all VMs: {e}"
+        text = f"user {os.geteuid()} cannot use it, so"
+        text += f" {refusing(path, _OF_VDSM)}: {e}"
         hint = "make it readable, and its directory"
         yield Finding(_NAME, BAD, text, hint)
         return
-    if os.geteuid() == options.uid:
-        files = {file for *_, file in options.texts() if file}
-        text = ", ".join(sorted(files)) or "no file sets an option"
-        yield Finding(_NAME, OK, text)
-    else:
+    if os.geteuid() != options.uid:
         text = f"{options.path}: whether user {options.uid}, the hooks, may"
         text += f" read it, user {os.geteuid()} cannot tell"
         yield Finding(_NAME, UNKNOWN, text, AS_ROOT)
+    elif not in_part:
+        files = {file for *_, file in options.texts() if file}
+        text = ", ".join(sorted(files)) or "no file sets an option"
+        yield Finding(_NAME, OK, text)
     for section, option in options.removed:
         text = f"[{section}] {option} is no option any more, and ignored"
         file = options.file_of(section, option)

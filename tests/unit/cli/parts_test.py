@@ -12,13 +12,17 @@ from tests.support.configfixtures import ENFORCING
 from tests.support.hooks import permitfile
 from tests.support.hooks.permitfile import needs_root
 from vdsm_backup import config, config_in_part, errors
+from vdsm_backup.cli import parts
 from vdsm_backup.host import journalctl
 
 A = "0ad9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
 VM = "1bd9a6a0-5f6c-4b1c-a3d2-0c6f8ac43e25"
 WHY = ["--reason", "nightly copies"]
 
-REFUSES = "until that is mended each hook refuses all VMs"
+# All of these have a configuration that somebody has named.
+REFUSES = (
+    "until that is mended hooks that use this configuration refuse all VMs"
+)
 STOPS = (
     "no hook reads this, but until that is mended no change is made, and no"
     " bridge is let in"
@@ -224,8 +228,14 @@ def test_what_is_closed_to_who_asks(host, write, monkeypatch):
             raise PermissionError(13, "Permission denied", name)
         return real(name, *args, **options)
 
+    host.configure(user=12345)
     monkeypatch.setattr(os, "open", refuse)
-    for uid, last in ((1000, "only root can tell"), (0, REFUSES)):
+    for uid, last in (
+        (1000, "only root can tell"),
+        # It is who runs hooks.
+        (12345, REFUSES),
+        (0, REFUSES),
+    ):
         monkeypatch.setattr(os, "getuid", lambda uid=uid: uid)
         done = host.json("config", "--show")
         assert done.code == 3
@@ -253,6 +263,9 @@ def test_of_the_host(tmp_path, monkeypatch):
     options = config_in_part.load()
     assert options.settle == 7
     assert [e.path for e in options.left_out] == [str(main)]
+    # All hooks of the host go by it.
+    refuse = "until that is mended each hook refuses all VMs"
+    assert parts.notes(options)[-1] == refuse
     # What is not root's alone decides nothing, and neither does what is
     # beside it.
     main.write_text(ENFORCING)
@@ -260,6 +273,9 @@ def test_of_the_host(tmp_path, monkeypatch):
     options = config_in_part.load()
     assert options.settle == 3
     assert [e.path for e in options.left_out] == [str(drop_in)]
+    options.left_out = [errors.ConfigInvalid("/x", "", "Permission denied")]
+    monkeypatch.setattr(os, "getuid", lambda: options.uid)
+    assert parts.notes(options)[-1] == refuse.replace("hook", "hook of VDSM")
     os.chmod(drop_in, 0o644)
     os.chmod(tmp_path / "etc", 0o777)
     options = config_in_part.load()

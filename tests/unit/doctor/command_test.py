@@ -210,7 +210,28 @@ def test_configuration_that_cannot_be_used(host, healthy):
     assert "unknown section [gard]" in found["configuration"]["text"]
     assert found["configuration"]["state"] == "bad"
     assert found["the rest"]["state"] == "unknown"
+    assert found["the rest"]["text"].startswith("guard, permits, room, ")
     assert found["anything"]["state"] == "ok"
+    assert not {"guard", "permits"} & set(found)
+
+
+@pytest.mark.parametrize("wrong", ["bridge_allow", "dir", "port"])
+def test_configuration_that_hooks_can_use(host, healthy, wrong):
+    """They go by their part of it, so what that lifts is told."""
+    permitfile.write(host.permits, A, b"")
+    host.configure(**{wrong: "x", "mode": "permissive"})
+    done = host.json("doctor")
+    found = {c["name"]: c for c in done.json["checks"]}
+    names = [c["name"] for c in done.json["checks"]]
+    assert names.count("configuration") == 1
+    assert "no hook reads this" in found["configuration"]["text"]
+    assert found["guard"]["state"] == checks.BAD
+    assert "[guard] mode is permissive" in found["guard"]["text"]
+    assert found["permits"]["hint"].endswith(f"permit --vm {A} --revoke")
+    assert found["the rest"]["text"].startswith("room, ")
+    host.configure(mode=None)
+    found = {c["name"]: c for c in host.json("doctor").json["checks"]}
+    assert found["guard"]["state"] == checks.OK
 
 
 def test_repository_that_cannot_be_listed(host, healthy):

@@ -96,21 +96,46 @@ def test_a_host_without_configuration(host, monkeypatch):
     assert found.text == "no file sets an option"
 
 
-@pytest.mark.parametrize("uid, state", [(0, "bad"), (1000, "unknown")])
-def test_configuration_that_this_process_cannot_read(monkeypatch, uid, state):
-    """To another user than root that is no news of the hooks."""
+@pytest.mark.parametrize(
+    "uid, state, words",
+    [
+        (0, "bad", "each hook refuses all VMs"),
+        # It is who runs VDSM's hooks. libvirt's is root's.
+        (36, "bad", "each hook of VDSM refuses all VMs"),
+        (1000, "unknown", ""),
+    ],
+)
+def test_configuration_that_this_process_cannot_read(
+    monkeypatch, tmp_path, uid, state, words
+):
+    """To another user than root or vdsm that is no news of the hooks."""
+    monkeypatch.setattr(config, "PATH", str(tmp_path))
     monkeypatch.setattr(os, "getuid", lambda: uid)
     error = errors.ConfigInvalid("/x", "file", "Permission denied")
-    assert settings.unusable(error, "/x").state == state
+    found = settings.unusable(error, None)
+    assert (found.state, found.text.startswith(words)) == (state, True)
     error = errors.ConfigInvalid("/x", "[gard]", "is unknown")
-    assert settings.unusable(error, "/x").state == checks.BAD
+    found = settings.unusable(error, None)
+    assert found.state == checks.BAD
+    assert found.text.startswith("each hook refuses all VMs: ")
+
+
+NAMED = "hooks that use this configuration refuse all VMs"
+
+
+def test_a_configuration_that_was_named():
+    """Those of this host use another one."""
+    error = errors.ConfigInvalid("/x", "[gard]", "is unknown")
+    assert settings.unusable(error, "/x").text.startswith(f"{NAMED}: ")
+    (found,) = settings.configuration("/nonexistent/x")
+    assert f"cannot use it, so {NAMED}: " in found.text
 
 
 @pytest.mark.parametrize(
     "options, words",
     [
-        ({"mode": "maybe"}, "each hook refuses all VMs"),
-        ({"host_id": "x"}, "each hook refuses all VMs"),
+        ({"mode": "maybe"}, NAMED),
+        ({"host_id": "x"}, NAMED),
         ({"bridge_allow": "shwo"}, "no hook reads this"),
         ({"domains": "x"}, "no hook reads this"),
         ({"tls": "maybe"}, "no hook reads this"),
@@ -137,6 +162,13 @@ def test_configuration_that_the_hooks_cannot_read():
         (found,) = [c for c in told if c["name"] == "configuration"]
         assert found["state"] == checks.BAD
         assert f"Configuration {drop_ins}: Perm" in found["text"]
+        # And beside what no hook reads.
+        host.configure(bridge_allow="shwo")
+        told = host.process("--json", "doctor").json["checks"]
+        texts = [c["text"] for c in told if c["name"] == "configuration"]
+        assert "no hook reads this" in texts[0]
+        assert texts[1].startswith("user 36 cannot use it, so hooks that use")
+        host.configure(bridge_allow=None)
         os.chmod(drop_ins, 0o755)
         told = host.process("--json", "doctor").json["checks"]
         (found,) = [c for c in told if c["name"] == "configuration"]

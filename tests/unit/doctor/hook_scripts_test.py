@@ -186,9 +186,23 @@ def test_a_hook_that_cannot_be_looked_at(places, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(hook_scripts.os, "open", closed)
+    monkeypatch.setattr(os, "getuid", lambda: 1000)
     found = check(places)
     assert states(found) == [checks.UNKNOWN] * 5
     assert found[0].hint == checks.AS_ROOT
+
+
+def test_a_hook_that_is_closed_to_who_runs_it(places, monkeypatch):
+    """User vdsm can tell that of VDSM's hooks, and not of libvirt's."""
+
+    def closed(*args):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(hook_scripts.os, "open", closed)
+    monkeypatch.setattr(os, "getuid", lambda: SOMEBODY.uid)
+    found = check(places)
+    assert states(found) == [*[checks.BAD] * 4, checks.UNKNOWN]
+    assert found[0].text.endswith("denied, and user vdsm is who runs it")
 
 
 def test_no_hooks_at_all(base):

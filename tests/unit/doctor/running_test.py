@@ -54,6 +54,18 @@ def test_plugin(options, answer, tmp_path, value, state):
     assert found.hint or state == checks.OK
 
 
+@pytest.mark.parametrize("uid, by_root", [(0, False), (36, False), (1, True)])
+def test_who_can_ask_vdsm(
+    options, answer, tmp_path, monkeypatch, uid, by_root
+):
+    """Its own user can as well as root."""
+    answer(vdsm_client.Unreachable("refused"))
+    options.uid = 36
+    monkeypatch.setattr(os, "getuid", lambda: uid)
+    (found,) = running.plugin(options, "", procfs.make(tmp_path))
+    assert (found.hint == checks.AS_ROOT) == by_root
+
+
 @pytest.mark.parametrize("name", ["vdsmd", "python3.9"])
 @pytest.mark.parametrize("program", [launcher.LAUNCHER, running._VDSM[1]])
 @pytest.mark.parametrize("age, state", [(100, "note"), (-100, "ok")])
