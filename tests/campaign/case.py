@@ -177,16 +177,17 @@ class Case:
                 tool.channel.send(go)
 
     def _ours(self):
+        others = self._place.others()
         return [
             pid
             for pid in proc.children(os.getpid())
-            if pid not in self._place.others() and proc.alive(pid)
+            if pid not in others and proc.alive(pid)
         ]
 
     def _wait_ended(self, lease):
         """All processes of the change have ended."""
         try:
-            wait_until(lambda: not self._ours(), ENDING, pause=0.02)
+            wait_until(lambda: not self._ours(), ENDING)
             self._reap()
         except AssertionError:
             left = self._ours()
@@ -197,8 +198,9 @@ class Case:
 
     def _reap(self):
         """Orphans of the change; the tool itself is reaped as it is closed."""
+        others = self._place.others()
         for pid in proc.children(os.getpid()):
-            orphan = pid not in self._place.others() and pid != self._pid
+            orphan = pid not in others and pid != self._pid
             if orphan and proc.state(pid) == "Z":
                 with contextlib.suppress(ChildProcessError):
                     os.waitpid(pid, os.WNOHANG)

@@ -15,25 +15,38 @@ SOON = 20
 RUNS_OUT = 4
 
 
-def wait_until(condition, timeout=TIMEOUT, what=None, pause=0.01):
+# Seconds between two looks: a tenth of what was waited already, and no less,
+# and no more. Most of the looks at something that takes long would be in vain.
+_SHORTEST = 0.01
+_LONGEST = 0.05
+
+
+def wait_until(condition, timeout=TIMEOUT, what=None, pause=None):
     """
     Call condition() until it is true; returns what it gave, or fails after
     `timeout` seconds. A condition raises where there is no hope any more.
 
     what: is waited for, or a function that says so at the end; by default the
-    condition itself is shown. pause: seconds between two calls.
+    condition itself is shown. pause: seconds between two calls; by default
+    they become longer.
     """
-    deadline = time.monotonic() + timeout
+    began = time.monotonic()
+    deadline = began + timeout
     while True:
         found = condition()
         if found:
             return found
-        if time.monotonic() > deadline:
+        now = time.monotonic()
+        if now > deadline:
             what = what() if callable(what) else what
             raise AssertionError(
                 f"not within {timeout} seconds: {what or _source(condition)}"
             )
-        time.sleep(pause)
+        if pause is None:
+            waited = (now - began) / 10
+            time.sleep(min(max(waited, _SHORTEST), _LONGEST))
+        else:
+            time.sleep(pause)
 
 
 def _source(condition):

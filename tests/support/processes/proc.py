@@ -8,6 +8,9 @@ import signal
 from tests.support import rundir
 from tests.support.waiting import wait_until
 
+# Bytes: more than a line of /proc/PID/stat has.
+_STAT = 4096
+
 
 def children(pid):
     """Pids of the children of a process, and of their children, and so on."""
@@ -134,7 +137,14 @@ def parent(pid):
 
 def _stat(pid):
     try:
-        with open(f"/proc/{pid}/stat") as f:
-            return f.read().rpartition(")")[2].split()
+        # Faster than open(): children() reads that of each process, and is
+        # called again and again.
+        fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
     except (FileNotFoundError, ProcessLookupError):
         return "", "0"
+    try:
+        return os.read(fd, _STAT).decode().rpartition(")")[2].split()
+    except ProcessLookupError:
+        return "", "0"
+    finally:
+        os.close(fd)
