@@ -84,6 +84,8 @@ def _answer(row: Row, memory: Memory, look: Look) -> Answer:
 def _about(name: str, memory: Memory, look: Look) -> str:
     if name == "stamp":
         return look.stamp
+    if name == "clear":
+        return memory.off_stamp
     if name == "since":
         since = memory.unknown_since
         return f"{look.epoch}:{int(memory.since if since is None else since)}"
@@ -122,7 +124,10 @@ def _facts(
         "replica": look.replica,
         "long": memory.unknown_since is not None
         and look.now - memory.unknown_since >= policy.alarm,
-        "write-back": look.flag == shapes.OFF and look.stamp in memory.old,
+        "cleared": memory.off_stamp != "",
+        # OFF with another stamp than that of a clear: with an old one.
+        "write-back": memory.off_stamp == ""
+        and (look.flag == shapes.OFF or memory.was_flagged),
         **_of_ticks(memory),
         "was-on": memory.seen_on is not None,
         "settled": memory.polls >= shapes.WAIT_POLLS,
@@ -136,10 +141,10 @@ def _facts(
 
 def _of_ticks(memory: Memory) -> dict[str, bool]:
     """
-    The facts about who has ticked the box since the flag is OFF. A bridge
-    that ticks late, after the flag was lowered, is no person.
+    The facts about who has ticked the box since the flag was lowered. A
+    bridge that ticks late, after that, is no person.
     """
-    if not memory.was_off:
+    if not memory.off_stamp or not memory.was_off:
         return {}
     edits = memories.edits_since(memory, memory.seen_off)
     if any(not edit.ours for edit in edits):

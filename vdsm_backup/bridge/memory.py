@@ -117,9 +117,10 @@ def _merged(
 
 
 def _with_stamp(memory: Memory, look: Look) -> Memory:
-    if look.flag != shapes.OFF:
+    if look.flag == shapes.ON:
         return memory
-    if look.stamp != memory.off_stamp:
+    known = (*memory.old, memory.off_stamp)
+    if look.flag == shapes.OFF and look.stamp not in known:
         return memory._replace(off_stamp=look.stamp, was_off=False)
     if look.box is False:
         # Not at the first look at this stamp: the box was read before the
@@ -193,18 +194,18 @@ def _box_off(memory: Memory, look: Look, accepted: bool) -> Memory:
     if look.flag in (shapes.OFF, shapes.NEVER):
         # Both are off: an untick has done what it was for.
         memory = memory._replace(
-            seen_on=None, repeated=False, not_allowed=False
+            seen_on=None, repeated=False, not_allowed=False, was_flagged=False
         )
     return memory
 
 
 def _raised(memory: Memory) -> Memory:
     """The flag is on: the stamp that was there before is an old one."""
-    if not memory.off_stamp:
-        return memory
-    old = [stamp for stamp in memory.old if stamp != memory.off_stamp]
+    old = memory.old
+    if memory.off_stamp:
+        old = (*old, memory.off_stamp)[-_STAMPS:]
     return memory._replace(
-        old=(*old, memory.off_stamp)[-_STAMPS:], off_stamp="", was_off=False
+        old=old, off_stamp="", was_off=False, was_flagged=True
     )
 
 

@@ -109,9 +109,12 @@ class Memory(NamedTuple):
     off_comment: at the first look after that, which saw it off; None: there
         was none yet.
     edits: those after seen_on or seen_off.
-    off_stamp: of the flag that is OFF now, from the first look on.
-    was_off: whether the box was seen off after that first look.
+    off_stamp: of the newest flag that was OFF, until the flag is raised; ""
+        for none. Metadata that are older, with a stamp of `old` or NEVER, do
+        not replace it.
+    was_off: whether the box was seen off after the first look at off_stamp.
     old: stamps that were there before the flag was raised, oldest first.
+    was_flagged: whether the flag was ON since box and flag were both off.
     ticked_at: when the bridge last ticked the box; None: never.
     ticked: whether the box is on by that, as far as it was seen.
     unsure: whether nobody knows what became of that tick.
@@ -140,6 +143,7 @@ class Memory(NamedTuple):
     off_stamp: str = ""
     was_off: bool = False
     old: tuple[str, ...] = ()
+    was_flagged: bool = False
     ticked_at: float | None = None
     ticked: bool = False
     unsure: bool = False

@@ -77,6 +77,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "off_comment": str,
     "off_stamp": str,
     "was_off": bool,
+    "was_flagged": bool,
     "ticked_at": (int, float),
     "ticked": bool,
     "unsure": bool,

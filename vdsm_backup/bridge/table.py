@@ -19,9 +19,12 @@ Facts:
     master        it is the master domain of its data center
     replica       the storage is not the one that was flagged
     long          the flag cannot be read for longer than `alarm`
-    write-back    the flag is OFF as it was before it was raised: a host
-                  without the plugin, or `restore`, wrote old metadata
-    ticked        a person has ticked the box since that stamp is known
+    cleared       somebody has lowered the flag with `clear`, and nobody has
+                  raised it since: also if older metadata came back then
+    write-back    the flag was raised, and is again as it was before, without
+                  a `clear`: a host without the plugin, or `restore`, wrote
+                  old metadata
+    ticked        a person has ticked the box since the `clear` is known
     turning       the box was ticked since then, maybe by a person: the event
                   may still come
     was-on        the box was seen on, or ticked by the bridge
@@ -109,23 +112,22 @@ TABLE = (
         tell="hosted-engine",
         pending="hosted-engine",
     ),
-    Row(25, True, "never", "master", pending="master"),
-    Row(25, True, "off", "master write-back", "new", pending="master"),
-    Row(25, True, "off", "master ticked", "new", pending="master"),
-    Row(3, True, "never", act=shapes.SET),
-    Row(7, True, "off", "new", tell="conflict", about="stamp"),
+    Row(25, True, _OFF, "master", "cleared", pending="master"),
+    Row(25, True, _OFF, "master ticked", pending="master"),
+    Row(7, True, "off", "new", tell="conflict", about="clear"),
     Row(
         4,
         True,
-        "off",
+        _OFF,
         "write-back",
         act=shapes.SET,
         tell="write-back",
         about="since",
     ),
-    Row(6, True, "off", "ticked", act=shapes.SET),
-    Row(6, True, "off", "turning", pending="event"),
-    Row(5, True, "off", tell="conflict", about="stamp"),
+    Row(3, True, "never", "", "cleared", act=shapes.SET),
+    Row(6, True, _OFF, "ticked", act=shapes.SET),
+    Row(6, True, _OFF, "turning", pending="event"),
+    Row(5, True, _OFF, tell="conflict", about="clear"),
     # The flag is on, the box is not, and the bridge has never seen it on.
     Row(
         26,

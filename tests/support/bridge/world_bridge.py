@@ -13,6 +13,8 @@ class Bridge:
     act. It may be killed at any step.
 
     decide, after, told: as those of vdsm_backup.bridge.
+    looks: (entries of the log that were there, flag as it was read) of all
+        that were judged.
     """
 
     def __init__(self, name, world, policy, decide, after, told, key):
@@ -25,6 +27,7 @@ class Bridge:
         self._key = key
         self.memory = None
         self.answers = []
+        self.looks = []
 
     def poll(self, between=lambda: None):
         """
@@ -39,6 +42,7 @@ class Bridge:
         box, comment = world.read_box(self.name)
         between()
         flag, stamp = world.read_flag()
+        entries = len(world.log)
         if epoch != world.epoch:
             # The next read of events tells; nothing that was read is good.
             return
@@ -56,6 +60,7 @@ class Bridge:
             obstacle=world.obstacle,
         )
         answer, self.memory = self._decide(self.memory, look, self.policy)
+        self.looks.append((entries, (flag, stamp)))
         between()
         self._act(answer, look)
         self.answers.append(answer)
