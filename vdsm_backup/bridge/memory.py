@@ -58,6 +58,8 @@ def seen(memory: Memory | None, look: Look) -> Memory:
             memory = _changed(memory, look)
         return memory
     memory = memory._replace(unknown_since=None)
+    if memory.accepted and _is_set_anew(memory, look):
+        memory = memory._replace(seen_on=None, accepted=False, repeated=False)
     key = (look.box, look.flag, look.stamp)
     if key == (memory.box, memory.flag, memory.stamp):
         memory = memory._replace(polls=memory.polls + 1)
@@ -114,6 +116,16 @@ def _merged(
 ) -> tuple[Edit, ...]:
     by_index = {edit.number: edit for edit in (*known, *new)}
     return tuple(by_index[index] for index in sorted(by_index))
+
+
+def _is_set_anew(memory: Memory, look: Look) -> bool:
+    """
+    Whether somebody has set the flag since an untick was accepted. The bridge
+    itself sets none while the box is off, so the stamp that is remembered is
+    that of the look at which it was accepted, also if the flag could not be
+    read since, or was off for a while that nobody has seen.
+    """
+    return look.flag == shapes.ON and look.stamp != memory.stamp
 
 
 def _with_stamp(memory: Memory, look: Look) -> Memory:

@@ -138,6 +138,21 @@ def test_31_set_on_a_host(scene):
     assert scene.told() == []
 
 
+def test_31_set_on_a_host_after_an_untick(scene):
+    """The untick is over, though the bridge has not seen the flag off."""
+    domain = both_on(scene)
+    unticked(scene, domain)
+    scene.polls(4)
+    assert scene.row(domain).row == 10
+    scene.stop()
+    scene.clear(domain)
+    scene.set(domain)
+    scene.start()
+    scene.polls(2)
+    assert (scene.flag(domain)[0], domain.backup) == ("True", True)
+    assert len(scene.told()) == 1
+
+
 def test_32_destroyed_and_imported_again(scene):
     domain = both_on(scene)
     scene.engine.domains.remove(domain)

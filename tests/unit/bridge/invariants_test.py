@@ -335,6 +335,31 @@ def test_older_metadata_come_back():
 
 
 @pytest.mark.soak
+def test_flag_that_is_set_after_an_untick_was_told():
+    """The box is ticked, whatever of that a bridge has seen."""
+    ended = 0
+    for number in range(SEQUENCES // 5):
+        sequence = Sequence(f"anew-{number}")
+        world = sequence.world
+        world.box, world.flag = True, (shapes.ON, "stamp-0")
+        sequence.quiet(5)
+        world.untick()
+        sequence.quiet(5)
+        if world.box:
+            # Its event was lost, and a bridge has ticked the box again.
+            continue
+        for step in (world.command_line_clear, world.command_line_set):
+            world.readable = sequence.choices.random() < 0.7
+            for _ in range(sequence.choices.choice([0, 0, 1, 3])):
+                sequence.poll()
+            step()
+        sequence.quiet(20)
+        assert (world.box, world.flag[0]) == (True, shapes.ON)
+        ended += 1
+    assert ended
+
+
+@pytest.mark.soak
 @pytest.mark.parametrize("first", ["untick", "command_line_clear"])
 def test_off_and_off_in_either_order(first):
     """I4"""
