@@ -95,7 +95,7 @@ class Acts:
         except errors.EngineLogin as e:
             return Done(shapes.FAILED, why=e.with_code()), e
         except errors.EngineRefused as e:
-            return Done(shapes.FAILED, why=e.with_code()), None
+            return Done(shapes.REFUSED, why=e.with_code()), None
         if _editable(before) != _editable(after):
             # The engine writes the whole row as it has read it.
             self._log.tell(

@@ -75,6 +75,7 @@ def _answer(row: Row, memory: Memory, look: Look) -> Answer:
         _about(row.about, memory, look),
         pending,
         _users(memory, look),
+        memory.refused,
     )
     if answer.tell and report_key(answer) in memory.told:
         answer = answer._replace(tell="", about="")
@@ -134,6 +135,7 @@ def _facts(
         "accepted": memory.accepted,
         # Of a tick that may not have been made nobody can be sure.
         "repeated": memory.repeated and not memory.unsure,
+        "refused": memory.refusals >= shapes.REFUSALS,
         **_of_edits(memory, policy),
     }
     return {name for name, holds in facts.items() if holds}

@@ -106,9 +106,12 @@ def not_tried(before: Memory | None, memory: Memory) -> Memory:
 
 def _changed(memory: Memory, look: Look) -> Memory:
     assert look.box is not None
-    return memory._replace(
-        box=look.box, since=look.now, polls=0, tries=0, retry_at=0.0
-    )
+    return _in_order(memory)._replace(box=look.box, since=look.now, polls=0)
+
+
+def _in_order(memory: Memory) -> Memory:
+    """No act has failed."""
+    return memory._replace(tries=0, retry_at=0.0, refusals=0, refused="")
 
 
 def _merged(
@@ -222,14 +225,20 @@ def _raised(memory: Memory) -> Memory:
 
 
 def after(
-    memory: Memory, act: str, outcome: str, now: float, stamp: str = ""
+    memory: Memory,
+    act: str,
+    outcome: str,
+    now: float,
+    stamp: str = "",
+    why: str = "",
 ) -> Memory:
     """
     What is remembered after an act.
 
-    outcome: DONE, UNSURE, FAILED, HOSTED_ENGINE or NOT_ALLOWED.
+    outcome: DONE, UNSURE, FAILED, REFUSED, HOSTED_ENGINE or NOT_ALLOWED.
     now: seconds since the epoch.
     stamp: of the flag that a CLEAR has written.
+    why: in whose words a tick was REFUSED.
     """
     if outcome == shapes.DONE:
         return _done(memory, act, now, stamp)
@@ -237,16 +246,22 @@ def after(
         return memory._replace(hosted_engine=True)
     if outcome == shapes.NOT_ALLOWED:
         return memory._replace(not_allowed=True)
-    if act == shapes.TICK and outcome == shapes.FAILED:
-        # The engine said no: the box is as it was.
+    if act == shapes.TICK and outcome != shapes.UNSURE:
+        # The box is as it was.
         memory = memory._replace(unsure=False, repeated=False, ticked=False)
+    is_refused = outcome == shapes.REFUSED
     delay = RETRIES[min(memory.tries, len(RETRIES) - 1)]
-    return memory._replace(tries=memory.tries + 1, retry_at=now + delay)
+    return memory._replace(
+        tries=memory.tries + 1,
+        retry_at=now + delay,
+        refusals=memory.refusals + 1 if is_refused else 0,
+        refused=why if is_refused else "",
+    )
 
 
 def _done(memory: Memory, act: str, now: float, stamp: str) -> Memory:
     """As if a look had seen what the act has made."""
-    memory = memory._replace(tries=0, retry_at=0.0, since=now, polls=0)
+    memory = _in_order(memory)._replace(since=now, polls=0)
     if act == shapes.TICK:
         # An untick that comes before the next look is one of our tick.
         return memory._replace(

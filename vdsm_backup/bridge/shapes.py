@@ -33,6 +33,8 @@ DONE = "done"
 UNSURE = "unsure"
 #: The other side said no, or could not be reached. It is tried again later.
 FAILED = "failed"
+#: The engine said no to a tick.
+REFUSED = "refused"
 #: Error 960: the domain has the engine's own VM on it.
 HOSTED_ENGINE = "hosted engine"
 #: The configuration of the host does not let a bridge clear a flag.
@@ -122,6 +124,8 @@ class Memory(NamedTuple):
     accepted: whether it is taken that a person has unticked the box.
     hosted_engine, not_allowed: what an act was answered with.
     tries, retry_at: how often an act failed, and when to try again.
+    refusals, refused: how often the engine has refused a tick, one after the
+        other, and why it did last.
     told: keys of the reports that were made, oldest first.
     """
 
@@ -153,6 +157,8 @@ class Memory(NamedTuple):
     not_allowed: bool = False
     tries: int = 0
     retry_at: float = 0.0
+    refusals: int = 0
+    refused: str = ""
     told: tuple[str, ...] = ()
 
 
@@ -166,6 +172,7 @@ class Answer(NamedTuple):
     about: what makes this report another one than an earlier one of its kind.
     pending: why an act that is wanted has to wait, "" if it has not.
     users: who may have made the edit, none if that is not known.
+    why: in whose words the engine refuses a tick, "" if it does not.
     """
 
     row: int
@@ -174,6 +181,7 @@ class Answer(NamedTuple):
     about: str = ""
     pending: str = ""
     users: tuple[str, ...] = ()
+    why: str = ""
 
 
 class Policy(NamedTuple):
@@ -193,6 +201,10 @@ class Policy(NamedTuple):
 # What the comment of a domain begins with after an untick that lowers the
 # flag. The rest is the reason.
 CLEAR_WORD = "clear backup"
+
+# Refusals of a tick, one after the other, that are told: what is over within
+# minutes is not.
+REFUSALS = 3
 
 # Looks that are waited for the event of an edit: it is written after the
 # edit, and may be read late.

@@ -87,6 +87,8 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "not_allowed": bool,
     "tries": int,
     "retry_at": (int, float),
+    "refusals": int,
+    "refused": str,
 }
 _MAY_BE_NONE = {
     name for name, default in Memory._field_defaults.items() if default is None

@@ -35,6 +35,7 @@ Facts:
     soon          the box went off soon after the bridge has ticked it
     repeated      the bridge has ticked the box again already
     accepted      an untick was accepted, and nothing has changed since
+    refused       the engine has refused to tick the box a few times
     word          the comment was changed in that edit to begin with the word
 """
 
@@ -130,6 +131,16 @@ TABLE = (
     Row(5, True, _OFF, tell="conflict", about="clear"),
     # The flag is on, the box is not, and the bridge has never seen it on.
     Row(
+        27,
+        False,
+        "on",
+        "refused",
+        "was-on",
+        act=shapes.TICK,
+        tell="refused",
+        about="stamp",
+    ),
+    Row(
         26,
         False,
         "on",
@@ -165,6 +176,16 @@ TABLE = (
         accepts=True,
     ),
     Row(
+        27,
+        False,
+        "on",
+        "refused others soon",
+        "repeated",
+        act=shapes.TICK,
+        tell="refused",
+        about="stamp",
+    ),
+    Row(
         26,
         False,
         "on",
@@ -177,6 +198,16 @@ TABLE = (
     Row(11, False, "on", "others soon", "repeated", act=shapes.TICK),
     Row(10, False, "on", "others word", act=shapes.CLEAR),
     Row(10, False, "on", "others", tell="untick", about="edit", accepts=True),
+    Row(
+        27,
+        False,
+        "on",
+        "refused",
+        "repeated",
+        act=shapes.TICK,
+        tell="refused",
+        about="stamp",
+    ),
     Row(
         26,
         False,

@@ -226,7 +226,7 @@ class World:
         """Tick the box, as the engine does: the event comes after it."""
         if self.choices.random() < 0.1:
             self.log.append((who, "refused"))
-            return shapes.FAILED
+            return shapes.REFUSED
         if self.choices.random() < 0.1:
             # No answer came.
             if self.choices.random() < 0.5:
