@@ -90,6 +90,9 @@ def _about(name: str, memory: Memory, look: Look) -> str:
     if name == "since":
         since = memory.unknown_since
         return f"{look.epoch}:{int(memory.since if since is None else since)}"
+    if name == "overwritten":
+        edit = memories.overwritten(memory)[-1]
+        return f"{edit.number}:{edit.time}"
     if name == "edit":
         edits = memories.edits_since(memory, memory.seen_on)
         if edits:
@@ -100,9 +103,12 @@ def _about(name: str, memory: Memory, look: Look) -> str:
 
 
 def _users(memory: Memory, look: Look) -> tuple[str, ...]:
-    """Who may have made the edit that turned the box."""
-    turned = memory.seen_off if look.box else memory.seen_on
-    edits = memories.edits_since(memory, turned)
+    """Who may have made the edit that turned the box, or met our tick."""
+    if look.box and look.flag == shapes.ON:
+        edits = memories.overwritten(memory)
+    else:
+        turned = memory.seen_off if look.box else memory.seen_on
+        edits = memories.edits_since(memory, turned)
     return tuple(dict.fromkeys(e.user for e in edits if not e.ours))
 
 
@@ -130,6 +136,7 @@ def _facts(
         "write-back": memory.off_stamp == ""
         and (look.flag == shapes.OFF or memory.was_flagged),
         **_of_ticks(memory),
+        "overwritten": bool(memories.overwritten(memory)),
         "was-on": memory.seen_on is not None,
         "settled": memory.polls >= shapes.WAIT_POLLS,
         "accepted": memory.accepted,

@@ -151,6 +151,20 @@ def edits_since(memory: Memory, index: int | None) -> list[Edit]:
     return [edit for edit in memory.edits if edit.number > index]
 
 
+def overwritten(memory: Memory) -> list[Edit]:
+    """
+    Edits that a tick of the bridge may have undone: the engine reads a domain,
+    and writes all of it. They were made after the look, and before the event
+    of the tick: an edit whose event comes later was written later, too, or at
+    the same moment.
+    """
+    edits = edits_since(memory, memory.ticked_index)
+    for number, edit in enumerate(edits):
+        if edit.ours:
+            return edits[:number]
+    return []
+
+
 def judged(
     memory: Memory, look: Look, answer: Answer, accepted: bool
 ) -> Memory:
@@ -168,13 +182,15 @@ def judged(
     if answer.act == shapes.TICK:
         # Written before the act. Of the comment only a change counts.
         memory = memory._replace(
+            ticked_index=look.newest,
             ticked=True,
             unsure=True,
             repeated=memory.repeated or memory.seen_on is not None,
             comment=look.comment,
             off_comment=None,
         )
-    kept = [i for i in (memory.seen_on, memory.seen_off) if i is not None]
+    since = (memory.seen_on, memory.seen_off, memory.ticked_index)
+    kept = [index for index in since if index is not None]
     edits = edits_since(memory, min(kept, default=look.newest))
     return memory._replace(edits=tuple(edits[-_EDITS:]))
 
@@ -187,6 +203,8 @@ def _box_on(memory: Memory, look: Look) -> Memory:
     elif by_person and not memory.ticked:
         # A person's own tick: what was before is over.
         memory = memory._replace(repeated=False)
+    if memory.polls > shapes.WAIT_POLLS:
+        memory = memory._replace(ticked_index=None)
     return memory._replace(
         seen_on=look.newest,
         seen_off=None if look.flag == shapes.ON else memory.seen_off,
@@ -204,6 +222,7 @@ def _box_off(memory: Memory, look: Look, accepted: bool) -> Memory:
         seen_off=look.newest,
         hosted_engine=False,
         accepted=accepted,
+        ticked_index=memory.ticked_index if memory.unsure else None,
         ticked=False,
     )
     if look.flag in (shapes.OFF, shapes.NEVER):
@@ -248,7 +267,9 @@ def after(
         return memory._replace(not_allowed=True)
     if act == shapes.TICK and outcome != shapes.UNSURE:
         # The box is as it was.
-        memory = memory._replace(unsure=False, repeated=False, ticked=False)
+        memory = memory._replace(
+            ticked_index=None, unsure=False, repeated=False, ticked=False
+        )
     is_refused = outcome == shapes.REFUSED
     delay = RETRIES[min(memory.tries, len(RETRIES) - 1)]
     return memory._replace(

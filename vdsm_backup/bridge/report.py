@@ -25,6 +25,11 @@ TEXTS = {
         " storage, and hosts still refuse VMs. To lift it, {host}:"
         " vdsm-backup-domain clear {sd_id} --reason TEXT"
     ),
+    "overwritten": (
+        "{name} was edited{who} while the bridge ticked its Backup box, and"
+        " the engine may have written the values of before over that edit. See"
+        " whether it is there."
+    ),
     "conflict": (
         "The Backup box of {name} is ticked, but its flag on the storage was"
         " cleared by somebody. Only the engine refuses VMs now. If it is to"

@@ -118,6 +118,8 @@ class Memory(NamedTuple):
     old: stamps that were there before the flag was raised, oldest first.
     was_flagged: whether the flag was ON since box and flag were both off.
     ticked_at: when the bridge last ticked the box; None: never.
+    ticked_index: index before the look that it was ticked by, as long as the
+        event of an edit that has met the tick may still come; else None.
     ticked: whether the box is on by that, as far as it was seen.
     unsure: whether nobody knows what became of that tick.
     repeated: whether the bridge has ticked the box again, after it went off.
@@ -149,6 +151,7 @@ class Memory(NamedTuple):
     old: tuple[str, ...] = ()
     was_flagged: bool = False
     ticked_at: float | None = None
+    ticked_index: int | None = None
     ticked: bool = False
     unsure: bool = False
     repeated: bool = False

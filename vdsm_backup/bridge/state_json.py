@@ -79,6 +79,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "was_off": bool,
     "was_flagged": bool,
     "ticked_at": (int, float),
+    "ticked_index": int,
     "ticked": bool,
     "unsure": bool,
     "repeated": bool,

@@ -27,6 +27,8 @@ Facts:
     ticked        a person has ticked the box since the `clear` is known
     turning       the box was ticked since then, maybe by a person: the event
                   may still come
+    overwritten   somebody else has edited the domain while the bridge ticked
+                  the box
     was-on        the box was seen on, or ticked by the bridge
     settled       two looks later the box is still off: an event would be here
     others        somebody else than a bridge has edited the domain since
@@ -101,6 +103,7 @@ TABLE = (
     Row(15, True, "unknown", pending="unknown"),
     Row(16, False, "unknown"),
     # Both are on, or both are off.
+    Row(2, True, "on", "overwritten", tell="overwritten", about="overwritten"),
     Row(2, True, "on"),
     Row(14, False, _OFF, "was-on"),
     Row(1, False, _OFF),

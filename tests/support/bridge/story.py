@@ -103,6 +103,7 @@ def full_state():
         unknown_since=1.5,
         seen_off=3,
         ticked_at=2.0,
+        ticked_index=2,
         ticked=True,
         edits=(story.edit(), story.edit("bridge \N{SNOWMAN}", ours=True)),
         off_stamp="s",

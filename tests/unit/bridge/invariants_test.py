@@ -136,9 +136,12 @@ def flag_goes_down_only_by_people(sequence):
         told = sequence.shown(at + 1)
         assert sequence.policy.on_untick_clear, told
         assert sequence.world.allow_clear, told
+        (bridge,) = [b for b in sequence.bridges if b.name == who]
+        # What comes between its look and its act it does not see.
+        began = max(began for began, acted in bridge.acts if acted == at)
         turns = [
             entry
-            for entry in sequence.log[:at]
+            for entry in sequence.log[:began]
             if entry[1].startswith(("tick", "untick", "put"))
             or entry in {(PERSON, "import"), (WORLD, "restore")}
         ]
@@ -273,6 +276,26 @@ def ticks_are_repeated_once(sequence):
                 ticks = 0
 
 
+def edits_that_meet_a_tick(sequence):
+    """
+    Only these are told as such: from a look to the tick. Of two bridges one
+    may take the other's for its own, whose event is late or lost.
+    """
+    log = sequence.log
+    puts = [at for at, (_, what) in enumerate(log) if what == "put"]
+    for bridge in sequence.bridges:
+        met = [
+            put
+            for began, acted in bridge.acts
+            for put in [p for p in puts if p >= acted][: len(sequence.bridges)]
+            if any(who == PERSON for who, _ in log[began:put])
+        ]
+        for at, entry in enumerate(log):
+            if entry == (bridge.name, "tell overwritten"):
+                yield "told"
+                assert any(put < at for put in met), sequence.shown(at + 1)
+
+
 def all_activity_ends(sequence):
     """I4, and for all other ways in which it can end."""
     sequence.quiet(12)
@@ -296,6 +319,7 @@ JUDGES = {
     lost_flags_are_told: {"told"},
     box_stays_ticked: set(),
     ticks_are_repeated_once: {"2 ticks"},
+    edits_that_meet_a_tick: set(),
     all_activity_ends: {"on/on", "off/off", "off/on", "on/off"},
 }
 
@@ -332,6 +356,30 @@ def test_older_metadata_come_back():
         met.update(lost_flags_are_told(sequence))
     unseen = "set over a clear that nobody has seen"
     assert met == {"set", "not set", unseen, "told"}
+
+
+@pytest.mark.soak
+def test_edit_while_a_bridge_ticks_the_box():
+    """It is told, whenever its event comes."""
+    ended = 0
+    for number in range(SEQUENCES // 5):
+        sequence = Sequence(f"met-{number}")
+        world, bridge = sequence.world, sequence.bridges[0]
+        world.box, world.flag = False, (shapes.ON, "stamp-0")
+        world.next_poll()
+        # Before the box is read, before the flag, and before the act.
+        steps = iter([lambda: None, lambda: None, world.rename])
+        bridge.poll(lambda steps=steps: next(steps)())
+        sequence.quiet(20)
+        if world.log[:2] != [(PERSON, "edit"), (bridge.name, "put")]:
+            # The engine has refused it.
+            continue
+        told = world.log.count((bridge.name, "tell overwritten"))
+        edits = [e for e in world.events if e.code == 958]
+        is_lost = len(edits) < 2
+        assert told == (0 if is_lost else 1), sequence.shown()
+        ended += not is_lost
+    assert ended
 
 
 @pytest.mark.soak
