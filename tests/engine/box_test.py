@@ -99,6 +99,26 @@ def test_whoever_writes_the_whole_row_writes_what_he_has_read(
     assert tested.row()["comment"] == "of a test"
 
 
+def test_edit_that_meets_a_tick_is_lost(tested, engine, domain):
+    """
+    The answer of the tick does not show it, and its event has the smaller
+    index.
+    """
+    if tested.stand_in is None:
+        pytest.skip("nobody can say when a real engine reads and writes")
+    begin, before = tested.newest(), tested.row()["comment"]
+    (found,) = [d for d in tested.stand_in.domains if d.id == domain]
+    edited = []
+    tested.stand_in.meanwhile = lambda: edited.append(
+        tested.stand_in.edit(found, comment="of a test")
+    )
+    answer = engine.tick(domain, OURS)
+    assert (answer.box, answer.comment) == (True, before)
+    assert tested.row()["comment"] == before
+    event = tested.event_of(OURS, begin)
+    assert edited[0].index < engines.index(event)
+
+
 def test_edit_without_a_box_leaves_it(tested, engine, domain):
     engine.tick(domain, OURS)
     tested.edit(comment="of a test")

@@ -99,6 +99,24 @@ def test_4_old_state_is_written_back(tested, domain):
         assert "wrote old metadata back" in text
 
 
+def test_4_metadata_of_before_the_first_flag(tested, on):
+    on.write(False)
+    on.compare()
+    assert on.flag is True
+    (text,) = on.told()
+    assert "wrote old metadata back" in text
+
+
+def test_5_cleared_and_then_written_back(tested, on):
+    on.write(False, stamp())
+    on.compare()
+    on.write(False)
+    on.compare()
+    assert on.row == 5
+    assert on.is_quiet()
+    assert (on.flag, len(on.told())) == (False, 1)
+
+
 def test_5_cleared_while_the_box_is_on(tested, on):
     on.write(False, stamp())
     on.compare()

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from vdsm_backup import errors
 from vdsm_backup.bridge import events, flags, inventory, shapes
 from vdsm_backup.bridge.flags import Done
-from vdsm_backup.bridge.log import WARNING
 from vdsm_backup.text import listed, printable
 
 if TYPE_CHECKING:
@@ -88,21 +87,13 @@ class Acts:
     ) -> tuple[Done, errors.Error | None]:
         correlation = f"{events.PREFIX}{uuid.uuid4()}"
         try:
-            before = self._engine.domain(domain.id)
-            after = self._engine.tick(domain.id, correlation)
+            self._engine.tick(domain.id, correlation)
         except errors.EngineUnreachable as e:
             return Done(shapes.UNSURE, why=e.with_code()), e
         except errors.EngineLogin as e:
             return Done(shapes.FAILED, why=e.with_code()), e
         except errors.EngineRefused as e:
-            return Done(shapes.FAILED, why=e.with_code()), None
-        if _editable(before) != _editable(after):
-            # The engine writes the whole row as it has read it.
-            self._log.tell(
-                f"Somebody has edited {printable(domain.name)} while its box"
-                " was ticked: see whether the edit is there",
-                WARNING,
-            )
+            return Done(shapes.REFUSED, why=e.with_code()), None
         return Done(shapes.DONE), None
 
     def _change(
@@ -136,7 +127,3 @@ class Acts:
         else:
             text = f"Not done ({done.outcome}): {what}: {done.why}"
             self._log.problem(key, text, done.outcome + done.obstacle)
-
-
-def _editable(domain: entities.Domain) -> tuple[object, ...]:
-    return domain.name, domain.comment, domain.rest

@@ -53,13 +53,6 @@ def domain(found: Any) -> Domain:
             _id(center, types.DataCenter)
             for center in found.data_centers or ()
         ),
-        rest=(
-            found.description or "",
-            found.warning_low_space_indicator,
-            found.critical_space_action_blocker,
-            found.wipe_after_delete,
-            found.discard_after_delete,
-        ),
     )
 
 

@@ -75,6 +75,7 @@ def _answer(row: Row, memory: Memory, look: Look) -> Answer:
         _about(row.about, memory, look),
         pending,
         _users(memory, look),
+        memory.refused,
     )
     if answer.tell and report_key(answer) in memory.told:
         answer = answer._replace(tell="", about="")
@@ -84,9 +85,14 @@ def _answer(row: Row, memory: Memory, look: Look) -> Answer:
 def _about(name: str, memory: Memory, look: Look) -> str:
     if name == "stamp":
         return look.stamp
+    if name == "clear":
+        return memory.off_stamp
     if name == "since":
         since = memory.unknown_since
         return f"{look.epoch}:{int(memory.since if since is None else since)}"
+    if name == "overwritten":
+        edit = memories.overwritten(memory)[-1]
+        return f"{edit.number}:{edit.time}"
     if name == "edit":
         edits = memories.edits_since(memory, memory.seen_on)
         if edits:
@@ -97,9 +103,12 @@ def _about(name: str, memory: Memory, look: Look) -> str:
 
 
 def _users(memory: Memory, look: Look) -> tuple[str, ...]:
-    """Who may have made the edit that turned the box."""
-    turned = memory.seen_off if look.box else memory.seen_on
-    edits = memories.edits_since(memory, turned)
+    """Who may have made the edit that turned the box, or met our tick."""
+    if look.box and look.flag == shapes.ON:
+        edits = memories.overwritten(memory)
+    else:
+        turned = memory.seen_off if look.box else memory.seen_on
+        edits = memories.edits_since(memory, turned)
     return tuple(dict.fromkeys(e.user for e in edits if not e.ours))
 
 
@@ -122,13 +131,18 @@ def _facts(
         "replica": look.replica,
         "long": memory.unknown_since is not None
         and look.now - memory.unknown_since >= policy.alarm,
-        "write-back": look.flag == shapes.OFF and look.stamp in memory.old,
+        "cleared": memory.off_stamp != "",
+        # OFF with another stamp than that of a clear: with an old one.
+        "write-back": memory.off_stamp == ""
+        and (look.flag == shapes.OFF or memory.was_flagged),
         **_of_ticks(memory),
+        "overwritten": bool(memories.overwritten(memory)),
         "was-on": memory.seen_on is not None,
         "settled": memory.polls >= shapes.WAIT_POLLS,
         "accepted": memory.accepted,
         # Of a tick that may not have been made nobody can be sure.
         "repeated": memory.repeated and not memory.unsure,
+        "refused": memory.refusals >= shapes.REFUSALS,
         **_of_edits(memory, policy),
     }
     return {name for name, holds in facts.items() if holds}
@@ -136,10 +150,10 @@ def _facts(
 
 def _of_ticks(memory: Memory) -> dict[str, bool]:
     """
-    The facts about who has ticked the box since the flag is OFF. A bridge
-    that ticks late, after the flag was lowered, is no person.
+    The facts about who has ticked the box since the flag was lowered. A
+    bridge that ticks late, after that, is no person.
     """
-    if not memory.was_off:
+    if not memory.off_stamp or not memory.was_off:
         return {}
     edits = memories.edits_since(memory, memory.seen_off)
     if any(not edit.ours for edit in edits):

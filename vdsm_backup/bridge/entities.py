@@ -17,8 +17,6 @@ class Domain(NamedTuple):
     kind: as the engine has it: data, iso, export, image, ...
     data_centers: UUIDs of those that it is attached to. Only an ISO domain
         has several.
-    rest: what else of the domain can be edited: whoever writes the box writes
-        all of these as they were read.
     """
 
     id: str
@@ -28,7 +26,6 @@ class Domain(NamedTuple):
     kind: str
     is_master: bool
     data_centers: tuple[str, ...]
-    rest: tuple[object, ...]
 
 
 class DataCenter(NamedTuple):

@@ -58,6 +58,8 @@ def seen(memory: Memory | None, look: Look) -> Memory:
             memory = _changed(memory, look)
         return memory
     memory = memory._replace(unknown_since=None)
+    if memory.accepted and _is_set_anew(memory, look):
+        memory = memory._replace(seen_on=None, accepted=False, repeated=False)
     key = (look.box, look.flag, look.stamp)
     if key == (memory.box, memory.flag, memory.stamp):
         memory = memory._replace(polls=memory.polls + 1)
@@ -104,9 +106,12 @@ def not_tried(before: Memory | None, memory: Memory) -> Memory:
 
 def _changed(memory: Memory, look: Look) -> Memory:
     assert look.box is not None
-    return memory._replace(
-        box=look.box, since=look.now, polls=0, tries=0, retry_at=0.0
-    )
+    return _in_order(memory)._replace(box=look.box, since=look.now, polls=0)
+
+
+def _in_order(memory: Memory) -> Memory:
+    """No act has failed."""
+    return memory._replace(tries=0, retry_at=0.0, refusals=0, refused="")
 
 
 def _merged(
@@ -116,10 +121,21 @@ def _merged(
     return tuple(by_index[index] for index in sorted(by_index))
 
 
+def _is_set_anew(memory: Memory, look: Look) -> bool:
+    """
+    Whether somebody has set the flag since an untick was accepted. The bridge
+    itself sets none while the box is off, so the stamp that is remembered is
+    that of the look at which it was accepted, also if the flag could not be
+    read since, or was off for a while that nobody has seen.
+    """
+    return look.flag == shapes.ON and look.stamp != memory.stamp
+
+
 def _with_stamp(memory: Memory, look: Look) -> Memory:
-    if look.flag != shapes.OFF:
+    if look.flag == shapes.ON:
         return memory
-    if look.stamp != memory.off_stamp:
+    known = (*memory.old, memory.off_stamp)
+    if look.flag == shapes.OFF and look.stamp not in known:
         return memory._replace(off_stamp=look.stamp, was_off=False)
     if look.box is False:
         # Not at the first look at this stamp: the box was read before the
@@ -133,6 +149,20 @@ def edits_since(memory: Memory, index: int | None) -> list[Edit]:
     if index is None:
         return []
     return [edit for edit in memory.edits if edit.number > index]
+
+
+def overwritten(memory: Memory) -> list[Edit]:
+    """
+    Edits that a tick of the bridge may have undone: the engine reads a domain,
+    and writes all of it. They were made after the look, and before the event
+    of the tick: an edit whose event comes later was written later, too, or at
+    the same moment.
+    """
+    edits = edits_since(memory, memory.ticked_index)
+    for number, edit in enumerate(edits):
+        if edit.ours:
+            return edits[:number]
+    return []
 
 
 def judged(
@@ -152,13 +182,15 @@ def judged(
     if answer.act == shapes.TICK:
         # Written before the act. Of the comment only a change counts.
         memory = memory._replace(
+            ticked_index=look.newest,
             ticked=True,
             unsure=True,
             repeated=memory.repeated or memory.seen_on is not None,
             comment=look.comment,
             off_comment=None,
         )
-    kept = [i for i in (memory.seen_on, memory.seen_off) if i is not None]
+    since = (memory.seen_on, memory.seen_off, memory.ticked_index)
+    kept = [index for index in since if index is not None]
     edits = edits_since(memory, min(kept, default=look.newest))
     return memory._replace(edits=tuple(edits[-_EDITS:]))
 
@@ -171,6 +203,8 @@ def _box_on(memory: Memory, look: Look) -> Memory:
     elif by_person and not memory.ticked:
         # A person's own tick: what was before is over.
         memory = memory._replace(repeated=False)
+    if memory.polls > shapes.WAIT_POLLS:
+        memory = memory._replace(ticked_index=None)
     return memory._replace(
         seen_on=look.newest,
         seen_off=None if look.flag == shapes.ON else memory.seen_off,
@@ -188,35 +222,42 @@ def _box_off(memory: Memory, look: Look, accepted: bool) -> Memory:
         seen_off=look.newest,
         hosted_engine=False,
         accepted=accepted,
+        ticked_index=memory.ticked_index if memory.unsure else None,
         ticked=False,
     )
     if look.flag in (shapes.OFF, shapes.NEVER):
         # Both are off: an untick has done what it was for.
         memory = memory._replace(
-            seen_on=None, repeated=False, not_allowed=False
+            seen_on=None, repeated=False, not_allowed=False, was_flagged=False
         )
     return memory
 
 
 def _raised(memory: Memory) -> Memory:
     """The flag is on: the stamp that was there before is an old one."""
-    if not memory.off_stamp:
-        return memory
-    old = [stamp for stamp in memory.old if stamp != memory.off_stamp]
+    old = memory.old
+    if memory.off_stamp:
+        old = (*old, memory.off_stamp)[-_STAMPS:]
     return memory._replace(
-        old=(*old, memory.off_stamp)[-_STAMPS:], off_stamp="", was_off=False
+        old=old, off_stamp="", was_off=False, was_flagged=True
     )
 
 
 def after(
-    memory: Memory, act: str, outcome: str, now: float, stamp: str = ""
+    memory: Memory,
+    act: str,
+    outcome: str,
+    now: float,
+    stamp: str = "",
+    why: str = "",
 ) -> Memory:
     """
     What is remembered after an act.
 
-    outcome: DONE, UNSURE, FAILED, HOSTED_ENGINE or NOT_ALLOWED.
+    outcome: DONE, UNSURE, FAILED, REFUSED, HOSTED_ENGINE or NOT_ALLOWED.
     now: seconds since the epoch.
     stamp: of the flag that a CLEAR has written.
+    why: in whose words a tick was REFUSED.
     """
     if outcome == shapes.DONE:
         return _done(memory, act, now, stamp)
@@ -224,16 +265,24 @@ def after(
         return memory._replace(hosted_engine=True)
     if outcome == shapes.NOT_ALLOWED:
         return memory._replace(not_allowed=True)
-    if act == shapes.TICK and outcome == shapes.FAILED:
-        # The engine said no: the box is as it was.
-        memory = memory._replace(unsure=False, repeated=False, ticked=False)
+    if act == shapes.TICK and outcome != shapes.UNSURE:
+        # The box is as it was.
+        memory = memory._replace(
+            ticked_index=None, unsure=False, repeated=False, ticked=False
+        )
+    is_refused = outcome == shapes.REFUSED
     delay = RETRIES[min(memory.tries, len(RETRIES) - 1)]
-    return memory._replace(tries=memory.tries + 1, retry_at=now + delay)
+    return memory._replace(
+        tries=memory.tries + 1,
+        retry_at=now + delay,
+        refusals=memory.refusals + 1 if is_refused else 0,
+        refused=why if is_refused else "",
+    )
 
 
 def _done(memory: Memory, act: str, now: float, stamp: str) -> Memory:
     """As if a look had seen what the act has made."""
-    memory = memory._replace(tries=0, retry_at=0.0, since=now, polls=0)
+    memory = _in_order(memory)._replace(since=now, polls=0)
     if act == shapes.TICK:
         # An untick that comes before the next look is one of our tick.
         return memory._replace(

@@ -18,12 +18,17 @@ from vdsm_backup.text import listed, printable
 
 # The kinds of reports, with what is told. {name}: of the domain, {sd_id}: its
 # UUID, {host}: what to say of the host where a command is to be typed, {who}:
-# who may have made the edit.
+# who may have made the edit, {why}: why the engine has refused something.
 TEXTS = {
     "untick": (
         "The Backup box of {name} was unticked{who}; the flag stays on the"
         " storage, and hosts still refuse VMs. To lift it, {host}:"
         " vdsm-backup-domain clear {sd_id} --reason TEXT"
+    ),
+    "overwritten": (
+        "{name} was edited{who} while the bridge ticked its Backup box, and"
+        " the engine may have written the values of before over that edit. See"
+        " whether it is there."
     ),
     "conflict": (
         "The Backup box of {name} is ticked, but its flag on the storage was"
@@ -63,12 +68,21 @@ TEXTS = {
         " data center. Make another domain the master: this one is needed by"
         " hosts, and must not be destroyed with the backups."
     ),
+    "refused": (
+        "{name} has the flag on its storage, but the engine refuses to tick"
+        " its Backup box: {why} Only hosts refuse VMs now. The engine is asked"
+        " again each half an hour. If it is no backup domain, {host}:"
+        " vdsm-backup-domain clear {sd_id} --reason TEXT"
+    ),
     "replica": (
         "{name} has the flag on its storage, but the storage is not the one"
         " that was flagged: it is a replica or a copy. {host}:"
         " vdsm-backup-domain show {sd_id}"
     ),
 }
+
+# Characters of what the engine says: it cuts an event that is too long.
+_MAX_WHY = 180
 
 # The engine's numbers have 31 bits, and it takes -1 for none.
 _BITS = 31
@@ -86,6 +100,7 @@ def text(answer: Answer, sd_id: str, name: str, host: str) -> str:
         sd_id=sd_id,
         host=f"on host {printable(host)}" if host else "on the SPM host",
         who=_who(answer.users),
+        why=_why(answer.why),
     )
 
 
@@ -96,6 +111,11 @@ def _who(users: tuple[str, ...]) -> str:
     if len(known) == 1:
         return f" by {known[0]}"
     return f" by one of {listed(known)}"
+
+
+def _why(words: str) -> str:
+    """As a sentence; the words are those of the engine."""
+    return f"{printable(words)[:_MAX_WHY].rstrip('.')}."
 
 
 def number(answer: Answer, sd_id: str) -> int:

@@ -298,6 +298,7 @@ class Bridge:
             done.outcome,
             self._clock(),
             done.stamp,
+            done.why,
         )
         self._remember(domain.id, new)
         self._save()

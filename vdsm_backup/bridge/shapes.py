@@ -33,6 +33,8 @@ DONE = "done"
 UNSURE = "unsure"
 #: The other side said no, or could not be reached. It is tried again later.
 FAILED = "failed"
+#: The engine said no to a tick.
+REFUSED = "refused"
 #: Error 960: the domain has the engine's own VM on it.
 HOSTED_ENGINE = "hosted engine"
 #: The configuration of the host does not let a bridge clear a flag.
@@ -109,16 +111,23 @@ class Memory(NamedTuple):
     off_comment: at the first look after that, which saw it off; None: there
         was none yet.
     edits: those after seen_on or seen_off.
-    off_stamp: of the flag that is OFF now, from the first look on.
-    was_off: whether the box was seen off after that first look.
+    off_stamp: of the newest flag that was OFF, until the flag is raised; ""
+        for none. Metadata that are older, with a stamp of `old` or NEVER, do
+        not replace it.
+    was_off: whether the box was seen off after the first look at off_stamp.
     old: stamps that were there before the flag was raised, oldest first.
+    was_flagged: whether the flag was ON since box and flag were both off.
     ticked_at: when the bridge last ticked the box; None: never.
+    ticked_index: index before the look that it was ticked by, as long as the
+        event of an edit that has met the tick may still come; else None.
     ticked: whether the box is on by that, as far as it was seen.
     unsure: whether nobody knows what became of that tick.
     repeated: whether the bridge has ticked the box again, after it went off.
     accepted: whether it is taken that a person has unticked the box.
     hosted_engine, not_allowed: what an act was answered with.
     tries, retry_at: how often an act failed, and when to try again.
+    refusals, refused: how often the engine has refused a tick, one after the
+        other, and why it did last.
     told: keys of the reports that were made, oldest first.
     """
 
@@ -140,7 +149,9 @@ class Memory(NamedTuple):
     off_stamp: str = ""
     was_off: bool = False
     old: tuple[str, ...] = ()
+    was_flagged: bool = False
     ticked_at: float | None = None
+    ticked_index: int | None = None
     ticked: bool = False
     unsure: bool = False
     repeated: bool = False
@@ -149,6 +160,8 @@ class Memory(NamedTuple):
     not_allowed: bool = False
     tries: int = 0
     retry_at: float = 0.0
+    refusals: int = 0
+    refused: str = ""
     told: tuple[str, ...] = ()
 
 
@@ -162,6 +175,7 @@ class Answer(NamedTuple):
     about: what makes this report another one than an earlier one of its kind.
     pending: why an act that is wanted has to wait, "" if it has not.
     users: who may have made the edit, none if that is not known.
+    why: in whose words the engine refuses a tick, "" if it does not.
     """
 
     row: int
@@ -170,6 +184,7 @@ class Answer(NamedTuple):
     about: str = ""
     pending: str = ""
     users: tuple[str, ...] = ()
+    why: str = ""
 
 
 class Policy(NamedTuple):
@@ -189,6 +204,10 @@ class Policy(NamedTuple):
 # What the comment of a domain begins with after an untick that lowers the
 # flag. The rest is the reason.
 CLEAR_WORD = "clear backup"
+
+# Refusals of a tick, one after the other, that are told: what is over within
+# minutes is not.
+REFUSALS = 3
 
 # Looks that are waited for the event of an edit: it is written after the
 # edit, and may be read late.

@@ -77,7 +77,9 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "off_comment": str,
     "off_stamp": str,
     "was_off": bool,
+    "was_flagged": bool,
     "ticked_at": (int, float),
+    "ticked_index": int,
     "ticked": bool,
     "unsure": bool,
     "repeated": bool,
@@ -86,6 +88,8 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "not_allowed": bool,
     "tries": int,
     "retry_at": (int, float),
+    "refusals": int,
+    "refused": str,
 }
 _MAY_BE_NONE = {
     name for name, default in Memory._field_defaults.items() if default is None

@@ -19,11 +19,16 @@ Facts:
     master        it is the master domain of its data center
     replica       the storage is not the one that was flagged
     long          the flag cannot be read for longer than `alarm`
-    write-back    the flag is OFF as it was before it was raised: a host
-                  without the plugin, or `restore`, wrote old metadata
-    ticked        a person has ticked the box since that stamp is known
+    cleared       somebody has lowered the flag with `clear`, and nobody has
+                  raised it since: also if older metadata came back then
+    write-back    the flag was raised, and is again as it was before, without
+                  a `clear`: a host without the plugin, or `restore`, wrote
+                  old metadata
+    ticked        a person has ticked the box since the `clear` is known
     turning       the box was ticked since then, maybe by a person: the event
                   may still come
+    overwritten   somebody else has edited the domain while the bridge ticked
+                  the box
     was-on        the box was seen on, or ticked by the bridge
     settled       two looks later the box is still off: an event would be here
     others        somebody else than a bridge has edited the domain since
@@ -32,6 +37,7 @@ Facts:
     soon          the box went off soon after the bridge has ticked it
     repeated      the bridge has ticked the box again already
     accepted      an untick was accepted, and nothing has changed since
+    refused       the engine has refused to tick the box a few times
     word          the comment was changed in that edit to begin with the word
 """
 
@@ -97,6 +103,7 @@ TABLE = (
     Row(15, True, "unknown", pending="unknown"),
     Row(16, False, "unknown"),
     # Both are on, or both are off.
+    Row(2, True, "on", "overwritten", tell="overwritten", about="overwritten"),
     Row(2, True, "on"),
     Row(14, False, _OFF, "was-on"),
     Row(1, False, _OFF),
@@ -109,24 +116,33 @@ TABLE = (
         tell="hosted-engine",
         pending="hosted-engine",
     ),
-    Row(25, True, "never", "master", pending="master"),
-    Row(25, True, "off", "master write-back", "new", pending="master"),
-    Row(25, True, "off", "master ticked", "new", pending="master"),
-    Row(3, True, "never", act=shapes.SET),
-    Row(7, True, "off", "new", tell="conflict", about="stamp"),
+    Row(25, True, _OFF, "master", "cleared", pending="master"),
+    Row(25, True, _OFF, "master ticked", pending="master"),
+    Row(7, True, "off", "new", tell="conflict", about="clear"),
     Row(
         4,
         True,
-        "off",
+        _OFF,
         "write-back",
         act=shapes.SET,
         tell="write-back",
         about="since",
     ),
-    Row(6, True, "off", "ticked", act=shapes.SET),
-    Row(6, True, "off", "turning", pending="event"),
-    Row(5, True, "off", tell="conflict", about="stamp"),
+    Row(3, True, "never", "", "cleared", act=shapes.SET),
+    Row(6, True, _OFF, "ticked", act=shapes.SET),
+    Row(6, True, _OFF, "turning", pending="event"),
+    Row(5, True, _OFF, tell="conflict", about="clear"),
     # The flag is on, the box is not, and the bridge has never seen it on.
+    Row(
+        27,
+        False,
+        "on",
+        "refused",
+        "was-on",
+        act=shapes.TICK,
+        tell="refused",
+        about="stamp",
+    ),
     Row(
         26,
         False,
@@ -163,6 +179,16 @@ TABLE = (
         accepts=True,
     ),
     Row(
+        27,
+        False,
+        "on",
+        "refused others soon",
+        "repeated",
+        act=shapes.TICK,
+        tell="refused",
+        about="stamp",
+    ),
+    Row(
         26,
         False,
         "on",
@@ -175,6 +201,16 @@ TABLE = (
     Row(11, False, "on", "others soon", "repeated", act=shapes.TICK),
     Row(10, False, "on", "others word", act=shapes.CLEAR),
     Row(10, False, "on", "others", tell="untick", about="edit", accepts=True),
+    Row(
+        27,
+        False,
+        "on",
+        "refused",
+        "repeated",
+        act=shapes.TICK,
+        tell="refused",
+        about="stamp",
+    ),
     Row(
         26,
         False,

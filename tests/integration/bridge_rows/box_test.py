@@ -125,6 +125,27 @@ def test_26_flagged_master(scene):
     assert "Make another domain the master" in scene.told()[0]
 
 
+def test_27_the_engine_refuses_to_tick_the_box(scene):
+    """As it does for the domain of its own VM, which always runs."""
+    domain = both_off(scene)
+    scene.set(domain)
+    domain.vm_runs = True
+    scene.compare()
+    scene.later(60).polls(2)
+    assert scene.told() == []
+    scene.later(300).polls(2)
+    (text,) = scene.told()
+    assert "refuses to tick its Backup box: error 9684" in text
+    assert "disks which are attached to running VMs" in text
+    assert (scene.row(domain).row, domain.backup) == (27, False)
+    for _ in range(5):
+        scene.later(1800).polls(2)
+    assert len(scene.told()) == 1
+    domain.vm_runs = False
+    scene.later(1800).polls()
+    assert domain.backup
+
+
 def test_31_set_on_a_host(scene):
     domain = both_off(scene)
     scene.set(domain)
@@ -136,6 +157,21 @@ def test_31_set_on_a_host(scene):
     scene.later(60).polls()
     assert domain.backup
     assert scene.told() == []
+
+
+def test_31_set_on_a_host_after_an_untick(scene):
+    """The untick is over, though the bridge has not seen the flag off."""
+    domain = both_on(scene)
+    unticked(scene, domain)
+    scene.polls(4)
+    assert scene.row(domain).row == 10
+    scene.stop()
+    scene.clear(domain)
+    scene.set(domain)
+    scene.start()
+    scene.polls(2)
+    assert (scene.flag(domain)[0], domain.backup) == ("True", True)
+    assert len(scene.told()) == 1
 
 
 def test_32_destroyed_and_imported_again(scene):

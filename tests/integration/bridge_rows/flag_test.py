@@ -72,6 +72,43 @@ def test_4_old_state_is_written_back(scene):
     assert "wrote old metadata back" in scene.told()[0]
 
 
+def test_4_metadata_of_before_the_first_flag_are_written_back(scene):
+    """Each time it is told, and set again."""
+    domain = both_off(scene)
+    before = scene.host.bytes(domain.id)
+    ticked(scene, domain)
+    scene.polls(2)
+    for count in (1, 2):
+        filedomain.put_bytes(scene.host.mount, domain.id, before)
+        scene.compare()
+        assert scene.flag(domain) == ("True", UNKNOWN)
+        assert len(scene.told()) == count
+        assert "wrote old metadata back" in scene.told()[-1]
+    assert scene.quiet()
+
+
+def test_5_cleared_and_then_written_back_to_never(scene):
+    """What a person has done counts, though storage says nothing of it."""
+    domain = both_off(scene)
+    before = scene.host.bytes(domain.id)
+    ticked(scene, domain)
+    scene.polls(2)
+    scene.clear(domain)
+    scene.compare()
+    filedomain.put_bytes(scene.host.mount, domain.id, before)
+    scene.compare()
+    assert scene.row(domain).row == 5
+    assert scene.quiet()
+    assert (scene.flag(domain), domain.backup) == ((None, None), True)
+    assert len(scene.told()) == 1
+    unticked(scene, domain)
+    scene.polls(4)
+    ticked(scene, domain)
+    scene.polls(3)
+    assert scene.flag(domain) == ("True", ANNA)
+    assert len(scene.told()) == 1
+
+
 def test_5_cleared_while_the_box_is_on(scene):
     domain = both_on(scene)
     scene.clear(domain)

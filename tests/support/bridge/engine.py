@@ -60,6 +60,8 @@ class StandIn:
     passwords: of users, by name. tokens: their users, by token.
     bodies: of PUT and POST, as they came.
     foreign: data centers on which the user has no role.
+    meanwhile: called by the next PUT, between its reading of the domain and
+        its writing.
     faults: {path pattern: fault}; each call that fits has the fault. A fault
         is a status (500, 502, ...), or "hang", "garbage", "html", "cut",
         "close", "no type", "empty", seconds for a slow answer, bytes to
@@ -76,6 +78,7 @@ class StandIn:
         self.bodies = []
         self.faults = {}
         self.foreign = []
+        self.meanwhile = None
         self.passwords = {USER: PASSWORD}
         self.tokens = {}
         self.index = 100

@@ -53,6 +53,9 @@ def answer(engine, method, path, request):
     return status, None
 
 
+# What an edit writes, all of it.
+ROW = ("name", "comment", "description", "warning", "backup")
+
 # Nothing but the status.
 NOT_FOUND = 404, None
 
@@ -97,7 +100,11 @@ def _update(engine, request, sd_id):
             "[Cannot edit Storage. The storage domain contains disks"
             " which are attached to running VMs or VMs with leases.]",
         )
-    found.backup = backup
+    row = {name: getattr(found, name) for name in ROW}
+    meanwhile, engine.meanwhile = engine.meanwhile, None
+    if meanwhile:
+        meanwhile()
+    vars(found).update(row, backup=backup)
     for name in ("name", "comment", "description"):
         if incoming.find(name) is not None:
             setattr(found, name, incoming.findtext(name) or "")

@@ -36,7 +36,7 @@ class Story:
         self.index += 1
         return shapes.Edit(self.index, self.index * 1000, user, ours)
 
-    def look(self, box, flag, *edits, outcome=shapes.DONE, **more):
+    def look(self, box, flag, *edits, outcome=shapes.DONE, why="", **more):
         """One look, and the act of its answer. Returns the answer."""
         self.now += self.POLL
         self.index += 1
@@ -59,7 +59,7 @@ class Story:
         )
         if answer.act != shapes.NOTHING and outcome:
             self.memory = memory.after(
-                self.memory, answer.act, outcome, self.now, "written"
+                self.memory, answer.act, outcome, self.now, "written", why
             )
         if answer.tell:
             key = decide.report_key(answer)
@@ -103,10 +103,13 @@ def full_state():
         unknown_since=1.5,
         seen_off=3,
         ticked_at=2.0,
+        ticked_index=2,
         ticked=True,
         edits=(story.edit(), story.edit("bridge \N{SNOWMAN}", ours=True)),
         off_stamp="s",
         old=("a", "b"),
+        refusals=3,
+        refused="a VM runs",
         told=("untick:1:2",),
         comment='"\n',
         tries=3,

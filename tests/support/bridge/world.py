@@ -58,9 +58,14 @@ class World:
         self.events = []
         # What storage says: (value, stamp); older states may come back.
         self.flag = choices.choice(
-            [(shapes.NEVER, ""), (shapes.ON, ""), (shapes.OFF, "stamp-0")]
+            [
+                (shapes.NEVER, ""),
+                (shapes.ON, "stamp-0"),
+                (shapes.OFF, "stamp-0"),
+            ]
         )
-        self.older = []
+        # Before the first flag there was none.
+        self.older = [(shapes.NEVER, "")]
         self.readable = True
         self.obstacle = ""
         self.is_master = False
@@ -72,6 +77,8 @@ class World:
         self.log = []
         #: {number of the entry of a bridge's clear: the same of that bridge}
         self.clears = {}
+        #: {number of an entry: the flag that it has written}
+        self.written = {}
 
     # What people do
 
@@ -114,19 +121,15 @@ class World:
 
     def command_line_clear(self):
         if self.flag[0] == shapes.ON:
-            self._write((shapes.OFF, self._stamp()))
-            self.log.append((PERSON, "clear"))
+            self._write((shapes.OFF, self._stamp()), PERSON, "clear")
 
     def command_line_set(self):
         if self.flag[0] != shapes.ON:
-            self._write((shapes.ON, ""))
-            self.log.append((PERSON, "set"))
+            self._write((shapes.ON, self._stamp()), PERSON, "set")
 
     def old_metadata_back(self):
         """`restore --from`, or a host without the plugin."""
-        if self.older:
-            self._write(self.choices.choice(self.older))
-            self.log.append((WORLD, "write back"))
+        self._write(self.choices.choice(self.older), WORLD, "write back")
 
     def import_again(self):
         """
@@ -216,15 +219,14 @@ class World:
         if self.obstacle or not self.readable or self.is_master:
             return shapes.FAILED
         if self.flag[0] != shapes.ON:
-            self._write((shapes.ON, ""))
-            self.log.append((who, "set"))
+            self._write((shapes.ON, self._stamp()), who, "set")
         return shapes.DONE
 
     def put(self, who):
         """Tick the box, as the engine does: the event comes after it."""
         if self.choices.random() < 0.1:
             self.log.append((who, "refused"))
-            return shapes.FAILED
+            return shapes.REFUSED
         if self.choices.random() < 0.1:
             # No answer came.
             if self.choices.random() < 0.5:
@@ -246,14 +248,15 @@ class World:
         if self.obstacle or not self.readable:
             return shapes.FAILED, ""
         stamp = self._stamp()
-        self._write((shapes.OFF, stamp))
         self.clears[len(self.log)] = self.seen_on.get(who, 0)
-        self.log.append((who, "clear"))
+        self._write((shapes.OFF, stamp), who, "clear")
         return shapes.DONE, stamp
 
-    def _write(self, flag):
+    def _write(self, flag, who, what):
         self.older.append(self.flag)
         self.flag = flag
+        self.written[len(self.log)] = flag
+        self.log.append((who, what))
 
     def _stamp(self):
         self.stamps += 1

@@ -13,6 +13,10 @@ class Bridge:
     act. It may be killed at any step.
 
     decide, after, told: as those of vdsm_backup.bridge.
+    looks: (entries of the log that were there, flag as it was read) of all
+        that were judged.
+    acts: (entries that were there when it read the events, and when it acted)
+        of all acts, also those that it was killed right before.
     """
 
     def __init__(self, name, world, policy, decide, after, told, key):
@@ -25,6 +29,8 @@ class Bridge:
         self._key = key
         self.memory = None
         self.answers = []
+        self.looks = []
+        self.acts = []
 
     def poll(self, between=lambda: None):
         """
@@ -34,11 +40,13 @@ class Bridge:
         if not world.is_listed:
             self.memory = None
             return
+        began = len(world.log)
         epoch, index, edits, imported = world.read_events()
         between()
         box, comment = world.read_box(self.name)
         between()
         flag, stamp = world.read_flag()
+        entries = len(world.log)
         if epoch != world.epoch:
             # The next read of events tells; nothing that was read is good.
             return
@@ -56,17 +64,19 @@ class Bridge:
             obstacle=world.obstacle,
         )
         answer, self.memory = self._decide(self.memory, look, self.policy)
+        self.looks.append((entries, (flag, stamp)))
         between()
-        self._act(answer, look)
+        self._act(answer, look, began)
         self.answers.append(answer)
 
-    def _act(self, answer, look):
+    def _act(self, answer, look, began):
         world = self.world
         if answer.tell:
             world.log.append((self.name, f"tell {answer.tell}"))
             self.memory = self._told(self.memory, self._key(answer))
         if answer.act == shapes.NOTHING:
             return
+        self.acts.append((began, len(world.log)))
         # Both sides again, right before.
         again = (world.box, *world.read_flag())
         if not world.is_listed or again != (look.box, look.flag, look.stamp):

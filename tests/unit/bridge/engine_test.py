@@ -53,7 +53,6 @@ def test_domains(engine, stand_in, domain, center):
         kind="data",
         is_master=True,
         data_centers=(center.id,),
-        rest=("", 10, 5, False, False),
     )
     assert (other.kind, other.box, other.data_centers) == ("iso", False, ())
     assert engine.domain(domain.id) == found

@@ -37,6 +37,15 @@ def test_who(users, words):
     assert words in told("untick", users)
 
 
+def test_why_the_engine_refuses():
+    why = "error 9684: no (409): [Cannot edit Storage.]"
+    answer = Answer(27, tell="refused", why=why)
+    words = "refuses to tick its Backup box: error 9684: no (409): [Cannot"
+    assert words in report.text(answer, SD, "backups-nfs", "host1")
+    text = report.text(answer._replace(why="x" * 999), SD, "n" * 50, "host1")
+    assert "xxx. Only hosts" in text and len(text) < 500
+
+
 def test_what_to_type_and_where():
     command = f"vdsm-backup-domain clear {SD} --reason TEXT"
     assert f"on host host1: {command}" in told("untick")

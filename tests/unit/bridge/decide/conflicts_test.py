@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-The box is on and the flag is off: lost by a write-back, or cleared by the
+The box is on and the flag is not: lost by a write-back, or cleared by the
 command line.
 """
 
@@ -36,6 +36,85 @@ def later_write_back_is_another_one():
     story.look(True, "off:s")
     story.look(True, "on")
     return story.look(True, "off:s")
+
+
+@case(4, SET, "write-back")
+def write_back_of_metadata_without_a_flag():
+    return agreed().look(True, "never")
+
+
+@case(4, SET, "write-back")
+def the_same_after_our_own_set():
+    """At the look after the act."""
+    story = Story()
+    story.look(False, "never")
+    assert story.look(True, "never", story.edit()).row == 3
+    return story.look(True, "never")
+
+
+@case(4, SET, "write-back")
+def the_same_after_our_tick():
+    story = Story()
+    assert story.look(False, "on").act == TICK
+    return story.look(True, "never")
+
+
+@case(4, SET)
+def it_is_told_once():
+    story = agreed()
+    first = story.look(True, "never", outcome=shapes.FAILED)
+    assert first.tell == "write-back"
+    return story.later(60).look(True, "never")
+
+
+@case(4, SET, "write-back")
+def later_one_is_another_one():
+    story = agreed()
+    story.look(True, "never")
+    story.look(True, "on:1")
+    return story.look(True, "never")
+
+
+@case(5)
+def cleared_and_then_written_back_to_never():
+    story = agreed()
+    assert story.look(True, "off:new").tell == "conflict"
+    return story.look(True, "never")
+
+
+@case(5)
+def cleared_and_then_written_back_to_an_old_stamp():
+    story = written_back()
+    assert story.look(True, "off:new").tell == "conflict"
+    story.look(True, "never")
+    return story.look(True, "off:s")
+
+
+@case(5, tell="conflict")
+def cleared_written_back_and_ticked_by_a_bridge():
+    story = Story()
+    story.looks(3, False, "off:s")
+    story.look(False, "never")
+    return story.look(True, "never", story.edit("bridge", ours=True))
+
+
+@case(5)
+def cleared_and_written_back_and_it_is_the_master():
+    story = agreed(is_master=True)
+    story.look(True, "off:new", is_master=True)
+    return story.look(True, "never", is_master=True)
+
+
+@case(7, tell="conflict")
+def first_sight_of_off_and_it_is_the_master():
+    return Story().look(True, "off:s", is_master=True)
+
+
+@case(7, row=5)
+def first_sight_of_off_and_then_never():
+    story = Story()
+    story.look(True, "off:s")
+    return story.look(True, "never")
 
 
 @case(5, tell="conflict")

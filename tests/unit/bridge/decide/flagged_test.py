@@ -5,6 +5,7 @@ import pytest
 
 from tests.support.bridge.cases import Cases
 from tests.support.bridge.story import Story, agreed
+from vdsm_backup.bridge import shapes
 from vdsm_backup.bridge.shapes import TICK
 
 CASES = Cases()
@@ -21,6 +22,80 @@ def restored_engine_without_the_tick():
     story = agreed()
     story.epoch += 1
     return story.look(False, "on", story.edit())
+
+
+@case(2, tell="overwritten")
+def edit_while_the_bridge_ticks():
+    story = Story()
+    assert story.look(False, "on").act == TICK
+    edits = story.edit("anna"), story.edit("bridge", ours=True)
+    answer = story.look(True, "on", *edits)
+    assert answer.users == ("anna",)
+    assert answer.about == f"{edits[0].number}:{edits[0].time}"
+    return answer
+
+
+@case(2)
+def edit_while_the_bridge_ticks_is_told_once():
+    story = Story()
+    story.look(False, "on")
+    edits = story.edit(), story.edit("bridge", ours=True)
+    story.look(True, "on", *edits)
+    return story.look(True, "on", *edits)
+
+
+@case(2, tell="overwritten")
+def its_event_comes_after_that_of_the_tick():
+    story = Story()
+    story.look(False, "on")
+    edit, ours = story.edit(), story.edit("bridge", ours=True)
+    assert story.look(True, "on", ours).tell == ""
+    return story.look(True, "on", edit, ours)
+
+
+@case(2, tell="overwritten")
+def event_of_the_tick_comes_later():
+    story = Story()
+    story.look(False, "on")
+    edit, ours = story.edit(), story.edit("bridge", ours=True)
+    assert story.look(True, "on", edit).tell == ""
+    return story.look(True, "on", ours)
+
+
+@case(2, tell="overwritten")
+def edit_and_a_tick_that_nobody_has_answered():
+    story = Story()
+    story.look(False, "on", outcome=shapes.UNSURE)
+    edit, ours = story.edit(), story.edit("bridge", ours=True)
+    story.look(False, "on", edit)
+    return story.look(True, "on", ours)
+
+
+@case(2)
+def edit_before_the_look_or_after_the_tick():
+    story = Story()
+    before = story.edit()
+    story.look(False, "on", before)
+    ours, after = story.edit("bridge", ours=True), story.edit()
+    return story.looks(5, True, "on", before, ours, after)[-1]
+
+
+@case(2)
+def edit_between_the_ticks_of_two_bridges():
+    """The other one has ticked again what this edit has undone."""
+    story = Story()
+    story.look(False, "on")
+    ours = story.edit("bridge", ours=True)
+    undone, again = story.edit(), story.edit("bridge", ours=True)
+    return story.looks(2, True, "on", ours, undone, again)[-1]
+
+
+@case(2)
+def edit_and_a_tick_that_the_engine_refuses():
+    story = Story()
+    story.look(False, "on", outcome=shapes.REFUSED)
+    edits = story.edit(), story.edit("bridge", ours=True)
+    return story.look(True, "on", *edits)
 
 
 @case(31, TICK)

@@ -96,6 +96,11 @@ def master_is_written_back():
 
 
 @case(25, pending="master")
+def master_is_written_back_to_never():
+    return agreed().look(True, "never", is_master=True)
+
+
+@case(25, pending="master")
 def master_is_ticked():
     story = Story()
     story.looks(2, False, "off:s")

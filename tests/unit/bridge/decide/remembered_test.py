@@ -24,3 +24,14 @@ def test_edits_are_forgotten():
     story.look(True, "on", *[story.edit() for _ in range(10)])
     assert story.memory.edits == ()
     assert memory.edits_since(story.memory, None) == []
+
+
+def test_edits_since_a_tick_are_forgotten():
+    """When no event of an edit that has met it can come any more."""
+    story = Story()
+    story.look(False, "on")
+    edits = story.edit(), story.edit("bridge", ours=True)
+    story.looks(2, True, "on", *edits)
+    assert story.memory.edits == edits
+    story.looks(2, True, "on", *edits)
+    assert (story.memory.edits, story.memory.ticked_index) == ((), None)

@@ -28,6 +28,83 @@ def engine_is_asked_again():
     return story.later(60).look(False, "on")
 
 
+def refused(story, times, why="a VM runs", **more):
+    """The last answer before the engine is asked once more."""
+    for _ in range(times):
+        more = {"outcome": shapes.REFUSED, "why": why, **more}
+        assert story.look(False, "on:s", **more).act == TICK
+        answer = story.look(False, "on:s")
+        story.later(1800)
+    return answer
+
+
+@case(27, tell="refused", pending="failed")
+def engine_refuses_the_tick_three_times():
+    answer = refused(Story(), 3)
+    assert answer.why == "a VM runs"
+    return answer
+
+
+@case(27, row=31, pending="failed")
+def engine_refuses_the_tick_twice():
+    return refused(Story(), 2)
+
+
+@case(27, pending="failed")
+def refusals_are_told_once():
+    return refused(Story(), 7)
+
+
+@case(27, TICK)
+def engine_is_still_asked():
+    story = Story()
+    refused(story, 3)
+    return story.look(False, "on:s")
+
+
+@case(27, tell="refused", pending="failed")
+def flag_that_is_set_anew_is_told_anew():
+    story = Story()
+    refused(story, 3)
+    for _ in range(3):
+        story.look(False, "on:t", outcome=shapes.REFUSED)
+        answer = story.look(False, "on:t")
+        story.later(1800)
+    return answer
+
+
+@case(27, row=31, pending="failed")
+def engine_that_cannot_be_asked_refuses_nothing():
+    story = Story()
+    refused(story, 2)
+    story.look(False, "on:s", outcome=shapes.FAILED)
+    story.later(1800)
+    return refused(story, 2)
+
+
+@case(27, tell="refused", pending="failed")
+def box_went_off_by_nobody_and_the_engine_refuses():
+    story = agreed()
+    story.looks(2, False, "on:s")
+    return refused(story, 3)
+
+
+@case(27, tell="refused", pending="failed")
+def dialog_and_the_engine_refuses():
+    story = Story()
+    story.look(False, "on:s")
+    story.looks(2, False, "on:s", story.edit())
+    return refused(story, 3)
+
+
+@case(27, tell="untick", row=10)
+def untick_whose_event_comes_after_the_refusals():
+    story = agreed()
+    story.looks(2, False, "on:s")
+    refused(story, 3)
+    return story.look(False, "on:s", story.edit())
+
+
 @pytest.mark.parametrize("name", CASES.found)
 def test_row(name):
     CASES.check(name)

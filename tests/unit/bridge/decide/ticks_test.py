@@ -4,7 +4,7 @@
 import pytest
 
 from tests.support.bridge.cases import Cases
-from tests.support.bridge.story import Story, agreed
+from tests.support.bridge.story import Story, agreed, unticked
 from vdsm_backup.bridge.shapes import NOTHING, SET
 
 CASES = Cases()
@@ -68,6 +68,33 @@ def first_sight_of_a_tick():
     # Nobody knows when the box was ticked.
     assert answer.users == ()
     return answer
+
+
+@case(3, SET)
+def flag_that_went_while_the_box_was_off():
+    """What was flagged before is over."""
+    story = agreed()
+    unticked(story, story.edit())
+    story.look(False, "never")
+    return story.look(True, "never", story.edit())
+
+
+@case(6, SET)
+def ticked_after_a_clear_that_was_written_over():
+    """The metadata have no key any more: the clear is known all the same."""
+    story = agreed()
+    unticked(story, story.edit())
+    story.look(False, "off:s")
+    story.look(False, "never")
+    return story.look(True, "never", story.edit())
+
+
+@case(6, pending="event")
+def ticked_after_that_and_the_event_is_late():
+    story = agreed()
+    story.look(True, "off:s")
+    story.look(False, "never", story.edit())
+    return story.look(True, "never")
 
 
 @case(6, SET)

@@ -129,6 +129,54 @@ def flag_that_was_raised_again():
     return story.look(False, "on")
 
 
+def accepted():
+    """A story with an untick that was accepted."""
+    story = agreed()
+    assert unticked(story, story.edit(), flag="on:s").row == 10
+    return story
+
+
+@case(31, TICK)
+def set_anew_after_an_untick():
+    """That the flag was off in between nobody has seen."""
+    return accepted().look(False, "on:t")
+
+
+@case(31, TICK)
+def the_same_while_the_flag_could_not_be_read():
+    story = accepted()
+    story.looks(3, False, "unknown")
+    return story.look(False, "on:t")
+
+
+@case(10)
+def flag_that_could_not_be_read_for_a_while():
+    story = accepted()
+    story.looks(3, False, "unknown")
+    return story.look(False, "on:s")
+
+
+@case(10)
+def flag_that_the_bridge_itself_has_set():
+    """It does not know the stamp that it has written."""
+    story = Story()
+    story.look(False, "never")
+    assert story.look(True, "never", story.edit()).act == SET
+    assert unticked(story, story.edit(), flag="on:s").tell == "untick"
+    return story.looks(3, False, "on:s")[-1]
+
+
+@case(11, TICK)
+def dialog_after_the_flag_was_set_anew():
+    """What was repeated before is over, too."""
+    story = Story()
+    story.look(False, "on:s")
+    assert unticked(story, story.edit(), flag="on:s").row == 11
+    assert unticked(story, story.edit(), flag="on:s").tell == "untick"
+    assert story.look(False, "on:t").row == 31
+    return unticked(story, story.edit(), flag="on:t")
+
+
 @case(20, tell="untick", row=10)
 def untick_while_we_set():
     story = Story()

@@ -103,17 +103,40 @@ def test_spm_is_looked_up_for_the_act(scene):
     assert (address, request) == ("host2.example.com", f"set {one.id}")
 
 
-def test_edit_while_the_box_is_ticked_is_told(scene):
+@pytest.mark.parametrize("late", ["", "edit", "tick"])
+def test_edit_that_the_tick_has_overwritten_is_told(scene, late):
+    """Between the engine's reading of the domain and its writing."""
     one = scene.domain(flag=True)
-    real = scene.bridge._engine.tick
+    made = []
 
-    def tick(*args):
-        one.name = "renamed"
-        return real(*args)
+    def edit():
+        event = scene.engine.edit(one, comment="a new rack")
+        event.late = late == "edit"
+        made.append(event)
 
-    scene.bridge._engine.tick = tick
+    scene.engine.meanwhile = edit
     scene.polls()
-    assert "edited backups while its box was ticked" in scene.log()
+    assert (one.backup, one.comment) == (True, "")
+    (edited,), ticked = made, scene.engine.events[-1]
+    ticked.late = late == "tick"
+    scene.polls(2)
+    assert len(scene.told()) == (0 if late else 1)
+    edited.late = ticked.late = False
+    scene.polls(2)
+    (text,) = scene.told()
+    assert "backups was edited by anna@internal while the bridge" in text
+    assert text in scene.log()
+    scene.compare().restart()
+    scene.compare()
+    assert len(scene.told()) == 1
+
+
+def test_edit_before_the_tick_is_there_and_not_told(scene):
+    one = scene.domain(flag=True)
+    scene.engine.edit(one, comment="a new rack")
+    scene.polls(5)
+    assert (one.backup, one.comment) == (True, "a new rack")
+    assert scene.told() == []
 
 
 def test_locked_domain_is_left_alone(scene):
