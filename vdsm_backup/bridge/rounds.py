@@ -268,12 +268,15 @@ class Bridge:
     def _tell(
         self, domain: entities.Domain, answer: Answer, place: Place
     ) -> None:
-        """Raises EngineUnreachable: then it is told in the next round."""
+        """
+        Raises EngineUnreachable and EngineLogin: then it is told in a later
+        round.
+        """
         text = report.text(answer, domain.id, domain.name, place.spm_name)
         try:
             number = report.number(answer, domain.id)
             self._engine.tell(domain.id, text, number)
-        except (errors.EngineRefused, errors.EngineLogin) as e:
+        except errors.EngineRefused as e:
             self._log.tell(f"No event in the engine: {e.with_code()}", WARNING)
         self._log.tell(text, WARNING)
 

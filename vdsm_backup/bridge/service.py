@@ -145,7 +145,7 @@ class Service:
             return
         try:
             self._engine.tell(domain.id, text, host.number)
-        except (errors.EngineRefused, errors.EngineLogin) as e:
+        except errors.EngineRefused as e:
             self._log.tell(f"No event in the engine: {e.with_code()}", WARNING)
         self._told.add(host.number)
         self._log.tell(text, WARNING)

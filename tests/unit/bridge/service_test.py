@@ -117,19 +117,27 @@ def test_host_without_our_hooks_is_told_once(scene, lacking):
     assert "before_vm_start" in hosts["host2"]["event_names"]
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.EngineUnreachable("url", "502"),
+        errors.EngineLogin("url", "the account is locked"),
+    ],
+)
 def test_host_without_our_hooks_is_told_when_the_engine_is_back(
-    scene, lacking
+    scene, lacking, error
 ):
     scene.domain(backup=True, flag=True)
     real = scene.bridge._engine.tell
 
     def tell(*args):
-        raise errors.EngineUnreachable("url", "502")
+        raise error
 
     scene.bridge._engine.tell = tell
     scene.compare()
     scene.polls(2)
     assert scene.told() == []
+    assert "Host host2 lacks" not in scene.log()
     scene.bridge._engine.tell = real
     scene.compare()
     scene.compare()

@@ -56,33 +56,46 @@ def test_any_call_fails_and_later_works(scene, where, fault):
     assert scene.told() == []
 
 
-def test_report_that_could_not_be_made_is_made_later(scene):
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.EngineUnreachable("url", "gone"),
+        errors.EngineLogin("url", "the account is locked"),
+    ],
+)
+def test_report_that_could_not_be_made_is_made_later(scene, error):
     one = scene.domain(backup=True, flag=True)
     scene.polls(3)
     scene.engine.edit(one, backup=False)
     real = scene.bridge._engine.tell
-
-    def fails(*args):
-        scene.bridge._engine.tell = real
-        raise errors.EngineUnreachable("url", "gone")
-
-    scene.bridge._engine.tell = fails
+    fails(scene, error)
+    scene.polls(3)
+    assert scene.saved()["domains"][one.id]["told"] == []
+    assert scene.log().count(error.with_code()) == 1
+    scene.bridge._engine.tell = real
     scene.polls(4)
-    assert len(scene.told()) == 1
+    (text,) = scene.told()
+    assert "unticked by anna@internal" in text
+    assert scene.log().count(text) == 1
+
+
+def fails(scene, error):
+    """Each report."""
+
+    def tell(*args):
+        raise error
+
+    scene.bridge._engine.tell = tell
 
 
 def test_report_that_the_engine_refuses_does_not_hold_us_up(scene):
     one = scene.domain(backup=True, flag=True)
     scene.polls(3)
-
-    def refused(*args):
-        raise errors.EngineLogin("url", "no permit 1400")
-
-    scene.bridge._engine.tell = refused
+    fails(scene, errors.EngineRefused("add an event", 403, "no permit 1400"))
     scene.engine.edit(one, backup=False)
     scene.polls(5)
     assert scene.log().count("no permit 1400") == 1
-    assert "No event in the engine: error 9683: " in scene.log()
+    assert "No event in the engine: error 9684: " in scene.log()
     assert scene.log().count("unticked by anna@internal") == 1
 
 
