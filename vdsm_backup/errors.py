@@ -2108,9 +2108,8 @@ class BridgeNotRun(Error):
     No bridge has looked at the engine on this machine yet.
 
     `status` shows what the service has seen last. Start the service, or look
-    once without changing anything, as the user of the service. One that has
-    just started has something to show after its first look, which takes some
-    seconds.
+    once without changing anything. One that has just started has something to
+    show after its first look, which takes some seconds.
     """
 
     code = 9691
