@@ -2188,7 +2188,9 @@ class NeedsRoot(Error):
     history of this host, block devices, and files that are closed to others
     can be read by root and by the user of storage, [storage] user, only. A
     permit is made by root alone. Nothing was tried. What a plain user can see
-    is shown beside this error.
+    is shown beside this error. The agent of a bridge needs root for all that
+    it does; where the bridge's key lets in another user, see
+    /usr/share/doc/vdsm-backup-domain/docs/bridge.md, A user who is not root.
     """
 
     code = 9608
