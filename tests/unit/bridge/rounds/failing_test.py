@@ -99,6 +99,37 @@ def test_report_that_the_engine_refuses_does_not_hold_us_up(scene):
     assert scene.log().count("unticked by anna@internal") == 1
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.EngineUnreachable("url", "gone"),
+        errors.EngineLogin("url", "the account is locked"),
+    ],
+)
+def test_engine_is_lost_right_before_a_flag_is_set(scene, error):
+    """The round ends: nothing else is asked of such an engine."""
+    one = scene.domain()
+    scene.polls(2)
+    scene.engine.edit(one, backup=True)
+    engine = scene.bridge._engine
+    real, calls = engine.hosts, []
+
+    def hosts():
+        calls.append(1)
+        # For the look, for the look right before the act, and for the act.
+        if len(calls) == 3:
+            raise error
+        return real()
+
+    engine.hosts = hosts
+    scene.polls()
+    assert (scene.flag(one), len(calls)) == (False, 3)
+    assert scene.service.status().problem == error.with_code()
+    scene.later(60).polls(2)
+    assert scene.flag(one) is True
+    assert scene.hosts.storage[one.id]["by"] == "anna@internal"
+
+
 def test_host_that_does_not_answer_is_left_alone_for_a_while(scene):
     one = scene.domain(backup=True)
     gone = errors.HostUnreachable("host1.example.com", "no route")
