@@ -29,6 +29,9 @@ def tell(log: Log, row: Row, answer: Answer) -> None:
         log.problem(_key(row.id), text, answer.pending)
     else:
         log.over(_key(row.id), f"The flag of {name} has to wait no longer")
+    if row.box is not None and row.differs_since is None:
+        # By somebody else; of an act that is done at last acts.py tells.
+        log.over(f"act {row.id}", f"What had failed is needed no more: {name}")
 
 
 def gone(log: Log, row: Row) -> None:

@@ -164,6 +164,20 @@ def test_an_event_about_it_is_no_reason_to_wait(seldom, reason):
     assert seldom.flag(one) is True
 
 
+def test_what_fails_is_over_when_nothing_differs_any_more(scene):
+    one = scene.domain(backup=True)
+    scene.hosts.answers["set"] = fake_hosts.error(964, "a VM runs")
+    for _ in range(2):
+        scene.polls(3)
+        scene.engine.edit(one, backup=False)
+        scene.polls(3)
+        scene.engine.edit(one, backup=True)
+    over = f"What had failed is needed no more: backups ({one.id})"
+    told = [x for x in scene.log().splitlines() if x == over or "VM runs" in x]
+    failed = [x for x in told if x != over]
+    assert told == [failed[0], over, failed[1], over]
+
+
 def test_what_fails_is_not_looked_at_before_the_next_try(seldom):
     """A look at it would tell nothing but that it waits."""
     one = seldom.domain(backup=True)
