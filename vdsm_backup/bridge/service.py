@@ -82,6 +82,8 @@ class Service:
         except errors.EngineUnreachable as e:
             self._away(e)
         except errors.Error as e:
+            if isinstance(e, errors.EngineRefused):
+                self._is_there()
             # What was listed is gone, or the disk is full: it is tried again.
             self._problem = e.with_code()
             self._log.problem("round", self._problem, e.name)
@@ -94,8 +96,8 @@ class Service:
     def once(self) -> None:
         """One round. Raises what Bridge.round() raises."""
         whole = self._bridge.round()
-        self._answers, self._problem = True, ""
-        self._log.over("engine", "The engine answers the bridge again")
+        self._is_there()
+        self._problem = ""
         if whole:
             self._check_hosts()
 
@@ -107,6 +109,10 @@ class Service:
             tuple(self._bridge.rows.values()),
             tuple(self._hosts),
         )
+
+    def _is_there(self) -> None:
+        self._answers = True
+        self._log.over("engine", "The engine answers the bridge again")
 
     def _away(self, error: errors.Error) -> None:
         self._answers, self._problem = False, error.with_code()

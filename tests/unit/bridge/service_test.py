@@ -102,6 +102,18 @@ def test_status_says_what_the_engine_does(scene, happens):
     assert scene.log().splitlines()[-1].endswith(" again")
 
 
+def test_engine_that_is_back_and_refuses_a_call(scene):
+    scene.domain()
+    is_gone(scene)
+    scene.polls()
+    scene.engine.faults = {}
+    refuses_a_call(scene)
+    scene.polls()
+    found = status.read(scene.directory)["engine"]
+    assert found["answers"] and found["why"].startswith("error 9684: ")
+    assert "answers the bridge again" in scene.log()
+
+
 def test_disk_that_is_full(scene, monkeypatch):
     scene.domain(flag=True)
     file = scene.bridge._file
