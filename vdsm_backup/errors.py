@@ -2111,9 +2111,8 @@ class BridgeNotRun(Error):
     No bridge has looked at the engine on this machine yet.
 
     `status` shows what the service has seen last. Start the service, or look
-    once without changing anything, as the user of the service. One that has
-    just started has something to show after its first look, which takes some
-    seconds.
+    once without changing anything. One that has just started has something to
+    show after its first look, which takes some seconds.
     """
 
     code = 9691
@@ -2192,7 +2191,9 @@ class NeedsRoot(Error):
     history of this host, block devices, and files that are closed to others
     can be read by root and by the user of storage, [storage] user, only. A
     permit is made by root alone. Nothing was tried. What a plain user can see
-    is shown beside this error.
+    is shown beside this error. The agent of a bridge needs root for all that
+    it does; where the bridge's key lets in another user, see
+    /usr/share/doc/vdsm-backup-domain/docs/bridge.md, A user who is not root.
     """
 
     code = 9608

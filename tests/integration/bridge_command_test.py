@@ -3,6 +3,8 @@
 
 import json
 import os
+import pathlib
+import shutil
 import signal
 import subprocess
 
@@ -10,11 +12,13 @@ import pytest
 
 pytest.importorskip("ovirtsdk4", reason="needs ovirt-engine-sdk-python")
 
+from tests.support import rundir  # noqa: E402
 from tests.support.bridge.engine_things import (  # noqa: E402
     DataCenter,
     StorageDomain,
 )
 from tests.support.bridge.process import BridgeProcess  # noqa: E402
+from tests.support.hooks.needs import needs_other_user  # noqa: E402
 from tests.support.waiting import SOON, wait_until  # noqa: E402
 
 pytest_plugins = ["tests.support.bridge.fixtures"]
@@ -146,3 +150,40 @@ def test_what_it_leaves_is_its_own(bridge):
     assert done.returncode == 0
     for path in bridge.state.iterdir():
         assert os.stat(path).st_mode & 0o077 == 0, path
+
+
+@pytest.fixture
+def of_others(bridge, tmp_path):
+    """The same, of a service whose user is another one than root."""
+    directory = pathlib.Path(rundir.make("bridge"))
+    for found in (*tmp_path.iterdir(), pathlib.Path(bridge.engine.ca_file)):
+        copy = shutil.copytree if found.is_dir() else shutil.copyfile
+        copy(found, directory / found.name)
+    text = bridge.config.read_text()
+    for old in (str(tmp_path), os.path.dirname(bridge.engine.ca_file)):
+        text = text.replace(old, str(directory))
+    bridge.config = directory / "bridge.conf"
+    bridge.config.write_text(text)
+    bridge.state = directory / "state"
+    credentials = directory / "credentials"
+    bridge.env["CREDENTIALS_DIRECTORY"] = str(credentials)
+    for path in (bridge.state, credentials, *credentials.iterdir()):
+        os.chown(path, 36, 36)
+    yield bridge
+    rundir.remove(str(directory))
+
+
+@needs_other_user
+def test_the_service_goes_on_after_a_look_by_root(of_others):
+    """What root's --once has written is the service's to use."""
+    done = of_others.run("--once")
+    assert (done.returncode, "seen for the first time" in done.stderr) == (
+        *(0, True),
+    ), done.stderr
+    service = {"user": 36, "group": 36, "extra_groups": []}
+    done = of_others.run("--once", **service)
+    assert done.returncode == 0, done.stderr
+    assert "first time" not in done.stderr
+    done = of_others.run("--once")
+    assert done.returncode == 0, done.stderr
+    assert {os.stat(p).st_uid for p in of_others.state.iterdir()} == {36}

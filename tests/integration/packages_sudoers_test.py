@@ -18,13 +18,17 @@ pytestmark = [
     ),
 ]
 
-RULES = os.path.join(ROOT, "contrib", "sudoers.d", "vdsm-backup-admins")
+EXAMPLES = os.path.join(ROOT, "contrib", "sudoers.d")
+RULES = os.path.join(EXAMPLES, "vdsm-backup-admins")
 COMMAND = "/usr/bin/vdsm-backup-domain"
 
 
-def test_visudo():
+@pytest.mark.parametrize("name", os.listdir(EXAMPLES))
+def test_visudo(name):
     done = subprocess.run(
-        ["visudo", "-cf", RULES], capture_output=True, text=True
+        ["visudo", "-cf", os.path.join(EXAMPLES, name)],
+        capture_output=True,
+        text=True,
     )
     assert (done.returncode, done.stderr) == (0, "")
 

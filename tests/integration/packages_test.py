@@ -178,6 +178,7 @@ def test_files_of_the_base(packages, release):
     assert {x[len(there) :] for x in documents if x.startswith(there)} == {
         *("README.md", "CHANGELOG.md", "docs", "prometheus", "collectd"),
         *("sudoers.d", "sudoers.d/vdsm-backup-admins"),
+        "sudoers.d/vdsm-backup-bridge",
         *(f"docs/{x}" for x in os.listdir(os.path.join(ROOT, "docs"))),
         *("prometheus/vdsm-backup-alerts.yml", "collectd/vdsm-backup.conf"),
         "prometheus/vdsm-backup-alerts-test.yml",

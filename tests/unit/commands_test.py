@@ -42,6 +42,9 @@ TESTED = {
     ),
     r"vdsm-backup-domain-bridge .*": "integration/bridge_command_test.py",
     r"printf 'restrict,command=.*": "unit/bridge/first_page_test.py",
+    r"install -m 440 /usr/share/doc/.*/vdsm-backup-bridge .*": (
+        "integration/bridge_sudo_test.py"
+    ),
     r"cp /usr/share/doc/.*/examples/bridge.yml \.": (
         "integration/packages_test.py"
     ),
@@ -71,7 +74,7 @@ UNTESTED = {
     r"cat /etc/redhat-release; rpm .*|ls /var/imgbased/.*": _HOST,
     r"journalctl -t vdsm-backup-domain .*": "shows what is there",
     r"(curl|ovirt-aaa-jdbc-tool) .*": "wants an engine",
-    r"(vi|install -m 600 /dev/stdin|ansible-vault create) .*": (
+    r"(vi|visudo -f|install -m 600 /dev/stdin|ansible-vault create) .*": (
         "is for a person at a terminal"
     ),
     r"ssh-keygen .* /etc/vdsm-backup/.*": "makes a key of the machine's own",

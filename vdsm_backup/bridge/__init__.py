@@ -27,6 +27,7 @@ The bridge between the Backup box in the engine and the flag on storage.
     report.py      what people are told
     host_hooks.py  which hosts would not refuse a VM
     rows.py        what was seen of each domain, in words
+    waits.py       what has to wait, for the log
     status.py      what was seen last, for people and programs
     log.py         lines for the journal, each once
     settings.py    the configuration

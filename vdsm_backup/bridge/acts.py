@@ -67,11 +67,10 @@ class Acts:
         self, domain: entities.Domain, look: Look, answer: Answer
     ) -> tuple[Done, errors.Error | None]:
         """What became of the act, and the error that ends this round."""
-        error = None
         if answer.act == shapes.TICK:
             done, error = self._tick(domain)
         else:
-            done = self._change(domain, look, answer)
+            done, error = self._change(domain, look, answer)
         self._tell(domain, answer, done)
         return done, error
 
@@ -98,17 +97,21 @@ class Acts:
 
     def _change(
         self, domain: entities.Domain, look: Look, answer: Answer
-    ) -> Done:
+    ) -> tuple[Done, errors.Error | None]:
         try:
             host = self._spm(domain)
+        except errors.EngineRefused as e:
+            return Done(shapes.FAILED, why=e.with_code()), None
         except errors.Error as e:
-            return Done(shapes.FAILED, why=e.with_code())
+            # Nothing was asked of a host yet.
+            return Done(shapes.FAILED, why=e.with_code()), e
         if host is None:
-            return Done(shapes.FAILED, why=inventory.NO_SPM)
+            return Done(shapes.FAILED, why=inventory.NO_SPM), None
         if answer.act == shapes.SET:
-            return self._flags.set(host, domain.id, answer.users)
+            return self._flags.set(host, domain.id, answer.users), None
         reason = flags.clear_reason(look.comment)
-        return self._flags.clear(host, domain.id, reason, answer.users)
+        done = self._flags.clear(host, domain.id, reason, answer.users)
+        return done, None
 
     def _tell(
         self, domain: entities.Domain, answer: Answer, done: Done

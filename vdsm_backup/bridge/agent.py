@@ -4,6 +4,9 @@ What a host lets a bridge do: the program behind a key of authorized_keys.
 
     restrict,command="/usr/libexec/vdsm-backup/bridge-agent --name engine1" KEY
 
+The agent is root. Where the key lets in another user, sudo runs the same:
+docs/bridge.md, A user who is not root.
+
 sshd gives what the bridge wants in SSH_ORIGINAL_COMMAND: a verb and, but for
 `list`, the UUID of a storage domain. `set` and `clear` have a JSON object on
 stdin, {"reason": TEXT, "by": TEXT}. No shell sees any of that. What is not
@@ -36,6 +39,9 @@ if TYPE_CHECKING:
     from vdsm_backup.config import Config
 
 COMMAND = "/usr/bin/vdsm-backup-domain"
+
+# Where a package has us.
+_AGENT = "/usr/libexec/vdsm-backup/bridge-agent"
 
 # What the command line has of ours: nothing that sshd or the bridge sets.
 ENVIRONMENT = {
@@ -169,7 +175,9 @@ def main(argv: list[str], environ: Mapping[str, str]) -> NoReturn:
     name, request = "", None
     try:
         name = _name(argv)
-        request = parse(environ.get("SSH_ORIGINAL_COMMAND", ""))
+        if os.geteuid() != 0:
+            raise errors.NeedsRoot(f"{_AGENT} --name {name}")
+        request = parse(_wanted(environ))
         require_allowed(request, config.load())
         if request.verb in CHANGES:
             data = sys.stdin.buffer.read(_MAX_INPUT + 1)
@@ -179,6 +187,13 @@ def main(argv: list[str], environ: Mapping[str, str]) -> NoReturn:
         _tell(f"bridge {name} is refused: {e}", name, address, request, e)
         _refuse(e)
     os.execve(COMMAND, [COMMAND, *request.arguments()], ENVIRONMENT)
+
+
+def _wanted(environ: Mapping[str, str]) -> str:
+    try:
+        return environ["SSH_ORIGINAL_COMMAND"]
+    except KeyError:
+        raise errors.BridgeRequest("SSH_ORIGINAL_COMMAND is not set")
 
 
 def _name(argv: list[str]) -> str:

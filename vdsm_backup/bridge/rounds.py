@@ -35,6 +35,7 @@ from vdsm_backup.bridge import (
     rows,
     shapes,
     state,
+    waits,
 )
 from vdsm_backup.bridge.acts import Acts
 from vdsm_backup.bridge.log import WARNING
@@ -154,6 +155,8 @@ class Bridge:
         if wanted is None:
             self.inventory = found
         self._state = state.forget(self._state, set(found.domains))
+        for sd_id in self.rows.keys() - found.domains.keys():
+            waits.gone(self._log, self.rows[sd_id])
         for kept in (self.rows, self._due, self._met):
             for sd_id in kept.keys() - found.domains.keys():
                 del kept[sd_id]
@@ -246,11 +249,12 @@ class Bridge:
             seen.why,
         )
         self._due.pop(domain.id, None)
-        due = next_look.due(look, answer, new)
+        due = next_look.due(look, answer, new, self._clock())
         if due is not None:
             self._due[domain.id] = due
         if self._file is None or new is None:
             return False
+        waits.tell(self._log, self.rows[domain.id], answer)
         if answer.tell:
             self._tell(domain, answer, place)
             new = memory.told(new, decide.report_key(answer))
@@ -268,12 +272,15 @@ class Bridge:
     def _tell(
         self, domain: entities.Domain, answer: Answer, place: Place
     ) -> None:
-        """Raises EngineUnreachable: then it is told in the next round."""
+        """
+        Raises EngineUnreachable and EngineLogin: then it is told in a later
+        round.
+        """
         text = report.text(answer, domain.id, domain.name, place.spm_name)
         try:
             number = report.number(answer, domain.id)
             self._engine.tell(domain.id, text, number)
-        except (errors.EngineRefused, errors.EngineLogin) as e:
+        except errors.EngineRefused as e:
             self._log.tell(f"No event in the engine: {e.with_code()}", WARNING)
         self._log.tell(text, WARNING)
 

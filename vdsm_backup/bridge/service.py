@@ -57,6 +57,8 @@ class Service:
         self._clock = clock
         self._hosts: list[HostHooks] = []
         self._told: set[int] = set()
+        # Of the last round: see Status.
+        self._answers = True
         self._problem = ""
         # Logins that failed, one after the other.
         self._refused = 0
@@ -80,32 +82,40 @@ class Service:
         except errors.EngineUnreachable as e:
             self._away(e)
         except errors.Error as e:
+            if isinstance(e, errors.EngineRefused):
+                self._is_there()
             # What was listed is gone, or the disk is full: it is tried again.
-            self._log.problem("round", e.with_code(), e.name)
+            self._problem = e.with_code()
+            self._log.problem("round", self._problem, e.name)
         else:
             self._refused = 0
-            self._log.over("round", "The round is whole again")
+            self._log.over("round", "The bridge can do all of its work again")
         self._publish()
         return delay
 
     def once(self) -> None:
         """One round. Raises what Bridge.round() raises."""
         whole = self._bridge.round()
+        self._is_there()
         self._problem = ""
-        self._log.over("engine", "The engine answers again")
         if whole:
             self._check_hosts()
 
     def status(self) -> status.Status:
         return status.Status(
             self._clock(),
+            self._answers,
             self._problem,
             tuple(self._bridge.rows.values()),
             tuple(self._hosts),
         )
 
+    def _is_there(self) -> None:
+        self._answers = True
+        self._log.over("engine", "The engine answers the bridge again")
+
     def _away(self, error: errors.Error) -> None:
-        self._problem = error.with_code()
+        self._answers, self._problem = False, error.with_code()
         self._log.problem("engine", self._problem, error.name)
 
     def _check_hosts(self) -> None:
@@ -145,7 +155,7 @@ class Service:
             return
         try:
             self._engine.tell(domain.id, text, host.number)
-        except (errors.EngineRefused, errors.EngineLogin) as e:
+        except errors.EngineRefused as e:
             self._log.tell(f"No event in the engine: {e.with_code()}", WARNING)
         self._told.add(host.number)
         self._log.tell(text, WARNING)

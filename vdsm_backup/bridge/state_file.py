@@ -8,6 +8,10 @@ or a machine that loses power, leaves the old state or the new one. `save()`
 comes before an act, so that the next bridge knows what the last one may have
 done.
 
+Files belong to whoever has the directory, also if root makes them: an
+administrator who looks once by hand leaves no file that the service cannot
+use.
+
 The bridge works without a state, too: then it sees each domain for the first
 time. So a file that cannot be understood is set aside, and that is told.
 """
@@ -55,9 +59,8 @@ class StateFile:
         Raises BridgeRuns if another process has the file, and BridgeState if
         the directory cannot be used.
         """
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         with self._using():
-            self._lock = os.open(f"{self._path}.lock", flags, 0o600)
+            self._lock = self._open_lock()
             try:
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -95,7 +98,29 @@ class StateFile:
     def save(self, state: State) -> None:
         """Onto the disk. Raises BridgeState; the old state is there then."""
         with self._using():
-            durable_files.replace_json(self._path, state_json.to_json(state))
+            durable_files.replace_json(
+                self._path, state_json.to_json(state), self._owner()
+            )
+
+    def _open_lock(self) -> int:
+        path = f"{self._path}.lock"
+        flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            fd = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            # Never given away: it may be another name of a file of root's.
+            return os.open(path, flags)
+        owner = self._owner()
+        if owner is not None:
+            durable_files.give(fd, owner)
+        return fd
+
+    def _owner(self) -> tuple[int, int] | None:
+        """To whom we have to give a new file; None: it is theirs already."""
+        found = os.stat(os.path.dirname(self._path) or ".")
+        if os.geteuid() != 0 or found.st_uid == 0:
+            return None
+        return found.st_uid, found.st_gid
 
     def _read(self) -> bytes | None:
         """The file, None if it is too large. Raises FileNotFoundError."""

@@ -42,11 +42,13 @@ _COLUMNS = ("NAME", "DATA CENTER", "BOX", "FLAG", "SINCE", "WHY")
 
 class Status(NamedTuple):
     """
-    time: seconds since the epoch. problem: why the engine does not answer, or
-    "".
+    time: seconds since the epoch.
+    answers: whether the engine answers, and lets the bridge in.
+    problem: why the bridge could not do all of its last round, or "".
     """
 
     time: float
+    answers: bool
     problem: str
     domains: tuple[Row, ...]
     hosts: tuple[HostHooks, ...]
@@ -56,7 +58,7 @@ def to_json(status: Status) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "time": _when(status.time),
-        "engine": {"answers": not status.problem, "why": status.problem},
+        "engine": {"answers": status.answers, "why": status.problem},
         "domains": [
             {
                 "id": row.id,
@@ -147,8 +149,9 @@ def text(found: dict[str, Any]) -> str:
                 f"host {printable(host['name'])}: hooks {host['hook']}:"
                 f" {names}"
             )
-    if not found["engine"]["answers"]:
-        shown.append(f"The engine does not answer: {found['engine']['why']}")
+    if found["engine"]["why"]:
+        shown.append(found["engine"]["why"])
+        shown.append("What is above may have been seen before that.")
     shown.append(f"As of {found['time']}")
     return "\n".join(shown)
 
@@ -156,7 +159,7 @@ def text(found: dict[str, Any]) -> str:
 # {family of values: what it is}.
 _FAMILIES = {
     "vdsm_backup_drift": "1: box and flag differ, or one is not known",
-    "vdsm_backup_bridge_engine_up": "1: the engine answers",
+    "vdsm_backup_bridge_engine_up": "1: the engine answers, and lets us in",
     "vdsm_backup_bridge_last_run_seconds": "when the bridge looked last",
     "vdsm_backup_bridge_hook": "1: the hooks of a host are in this state",
 }
@@ -165,7 +168,7 @@ _FAMILIES = {
 def metrics(status: Status) -> str:
     """In the format of Prometheus."""
     samples = [
-        Sample("vdsm_backup_bridge_engine_up", {}, int(not status.problem)),
+        Sample("vdsm_backup_bridge_engine_up", {}, int(status.answers)),
         Sample("vdsm_backup_bridge_last_run_seconds", {}, int(status.time)),
     ]
     for row in status.domains:

@@ -18,10 +18,16 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def replace_json(path: str, content: Mapping[str, Any]) -> None:
+def replace_json(
+    path: str,
+    content: Mapping[str, Any],
+    owner: tuple[int, int] | None = None,
+) -> None:
     """
     Put a file with this JSON, mode 0600, in the place of what has the name. A
     crash before this returns leaves the old file or the new one, whole.
+
+    owner: user and group that get the new file; None: it is ours.
 
     One process at a time may do this for a path.
     """
@@ -30,8 +36,20 @@ def replace_json(path: str, content: Mapping[str, Any]) -> None:
     # Left by a process that was killed.
     with contextlib.suppress(FileNotFoundError):
         os.unlink(new)
-    write_json(os.open(new, flags, 0o600), content)
+    fd = os.open(new, flags, 0o600)
+    if owner is not None:
+        give(fd, owner)
+    write_json(fd, content)
     rename(new, path)
+
+
+def give(fd: int, owner: tuple[int, int]) -> None:
+    """Give an open file to a user and group. If that fails, it is closed."""
+    try:
+        os.fchown(fd, *owner)
+    except OSError:
+        os.close(fd)
+        raise
 
 
 def rename(source: str, target: str) -> None:

@@ -109,10 +109,11 @@ class Machine(Closing):
     def put(self, path, text):
         self.sh(f"mkdir -p $(dirname {path}); cat >{path}", input=text)
 
-    def bind(self, path):
-        """A directory of this machine, which is then there by its own path."""
-        self._ns.run("mkdir", "-p", ROOT + path)
-        self._ns.run("mount", "--rbind", path, ROOT + path)
+    def bind(self, path, target=None):
+        """A directory of this machine, by its own path or another one."""
+        target = ROOT + (target or path)
+        self._ns.run("mkdir", "-p", target)
+        self._ns.run("mount", "--rbind", path, target)
 
     def copy(self, source, target):
         """A file or directory of this machine."""

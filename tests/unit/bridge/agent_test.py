@@ -157,6 +157,7 @@ def in_this_process(host, monkeypatch):
     load = config.load
     monkeypatch.setattr(config, "load", lambda: load(str(host.config)))
     monkeypatch.setattr(os, "execve", lambda *_: sys.exit(0))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
 
     def ask(command, **environ):
         data = io.BytesIO(json.dumps(WANTED).encode())
@@ -217,6 +218,31 @@ def test_journal_has_no_entry_of_what_changes_nothing(
 def test_name_of_the_bridge(host, argv):
     code, found = host.ask("list", argv=argv)
     assert (code, found["error"]["name"]) == (2, "WrongUsage")
+
+
+def test_who_is_not_root_is_told_by_what_to_be(
+    entries, in_this_process, monkeypatch, capsys
+):
+    monkeypatch.setattr(os, "geteuid", lambda: 36)
+    assert in_this_process("list") == 1
+    error = json.loads(capsys.readouterr().out)["error"]
+    ours = "/usr/libexec/vdsm-backup/bridge-agent --name engine1"
+    assert (error["code"], error["message"]) == (
+        9608,
+        f"This needs root: sudo {ours}",
+    )
+    assert [entry["code"] for entry in entries] == [9608]
+
+
+def test_nothing_is_wanted(capsys, monkeypatch):
+    """Somebody logs in by the key, or sudo has dropped it."""
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    with pytest.raises(SystemExit) as ended:
+        agent.main(["--name", "engine1"], {})
+    assert ended.value.code == 4
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert error["name"] == "BridgeRequest"
+    assert "SSH_ORIGINAL_COMMAND is not set" in error["message"]
 
 
 def test_what_is_installed_is_this():

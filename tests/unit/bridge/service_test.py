@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip("ovirtsdk4", reason="needs ovirt-engine-sdk-python")
 
 from tests.support.bridge import fake_hosts  # noqa: E402
+from tests.support.bridge.engine import PASSWORD, USER  # noqa: E402
 from tests.support.bridge.engine_things import DataCenter, Host  # noqa: E402
 from vdsm_backup import errors  # noqa: E402
 from vdsm_backup.bridge import memory, status  # noqa: E402
@@ -29,7 +30,7 @@ def test_engine_is_gone_for_an_hour(scene):
     scene.engine.edit(one, backup=True)
     scene.polls()
     lines = scene.log().splitlines()
-    assert lines.count("The engine answers again") == 1
+    assert lines.count("The engine answers the bridge again") == 1
     assert len(lines) == 3
     assert status.read(scene.directory)["engine"]["answers"] is True
     assert scene.flag(one) is True
@@ -51,6 +52,68 @@ def test_login_that_is_refused_is_tried_less_and_less_often(scene):
     assert scene.log().count("refuses the bridge") == 1
 
 
+def is_gone(scene):
+    scene.engine.faults = {"/storagedomains$": 502}
+
+
+def is_locked_out(scene):
+    scene.engine.passwords[USER] = "another"
+    scene.engine.tokens.clear()
+
+
+def refuses_a_call(scene):
+    def domains():
+        raise errors.EngineRefused("list the storage domains", 403, "no")
+
+    scene.bridge._engine.domains = domains
+
+
+WORDS = {
+    is_gone: "error 9682: The engine does not answer: ",
+    is_locked_out: "error 9683: The engine refuses the bridge: ",
+    refuses_a_call: (
+        "error 9684: The engine does not list the storage domains (403): no"
+    ),
+}
+
+
+@pytest.mark.parametrize("happens", WORDS)
+def test_status_says_what_the_engine_does(scene, happens):
+    """It does not answer, does not let us in, or refuses one call."""
+    scene.domain(backup=True)
+    scene.polls(2)
+    real = scene.bridge._engine.domains
+    happens(scene)
+    scene.compare()
+    found = status.read(scene.directory)
+    assert found["engine"]["why"].startswith(WORDS[happens])
+    # One that refuses a call has answered.
+    assert found["engine"]["answers"] is (happens == refuses_a_call)
+    *_, why, before, _ = status.text(found).splitlines()
+    assert why == found["engine"]["why"]
+    assert scene.log().splitlines()[-1] == why
+    assert before.startswith("What is above")
+    scene.engine.passwords[USER] = PASSWORD
+    scene.engine.faults = {}
+    scene.bridge._engine.domains = real
+    scene.compare()
+    found = status.read(scene.directory)
+    assert found["engine"] == {"answers": True, "why": ""}
+    assert scene.log().splitlines()[-1].endswith(" again")
+
+
+def test_engine_that_is_back_and_refuses_a_call(scene):
+    scene.domain()
+    is_gone(scene)
+    scene.polls()
+    scene.engine.faults = {}
+    refuses_a_call(scene)
+    scene.polls()
+    found = status.read(scene.directory)["engine"]
+    assert found["answers"] and found["why"].startswith("error 9684: ")
+    assert "answers the bridge again" in scene.log()
+
+
 def test_disk_that_is_full(scene, monkeypatch):
     scene.domain(flag=True)
     file = scene.bridge._file
@@ -67,7 +130,7 @@ def test_disk_that_is_full(scene, monkeypatch):
     file.save = real
     scene.polls(2)
     assert scene.puts() == 1
-    assert "whole again" in scene.log()
+    assert "all of its work again" in scene.log()
 
 
 def test_status_is_written_when_something_changes(scene):
@@ -117,19 +180,27 @@ def test_host_without_our_hooks_is_told_once(scene, lacking):
     assert "before_vm_start" in hosts["host2"]["event_names"]
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.EngineUnreachable("url", "502"),
+        errors.EngineLogin("url", "the account is locked"),
+    ],
+)
 def test_host_without_our_hooks_is_told_when_the_engine_is_back(
-    scene, lacking
+    scene, lacking, error
 ):
     scene.domain(backup=True, flag=True)
     real = scene.bridge._engine.tell
 
     def tell(*args):
-        raise errors.EngineUnreachable("url", "502")
+        raise error
 
     scene.bridge._engine.tell = tell
     scene.compare()
     scene.polls(2)
     assert scene.told() == []
+    assert "Host host2 lacks" not in scene.log()
     scene.bridge._engine.tell = real
     scene.compare()
     scene.compare()

@@ -7,6 +7,7 @@ import pytest
 
 from tests.support import programs
 from tests.support.bridge.story import SD, full_state
+from tests.support.hooks.needs import needs_other_user
 from vdsm_backup import errors
 from vdsm_backup.bridge import state_file, state_json
 from vdsm_backup.bridge.shapes import Memory
@@ -138,6 +139,56 @@ def test_leftover_of_a_killed_bridge_is_replaced(file, path, tmp_path):
     file.save(full_state())
     assert (tmp_path / "elsewhere").read_bytes() == b"mine"
     assert not os.path.islink(path)
+
+
+@needs_other_user
+def test_what_root_writes_belongs_to_who_has_the_directory(path, tmp_path):
+    os.chown(tmp_path, 36, 37)
+    with StateFile(path) as file:
+        file.save(full_state())
+        file.save(State(3))
+        (tmp_path / "state.json").write_text("broken")
+        file.load()
+        file.save(State(4))
+    names = ["state.json", "state.json.broken", "state.json.lock"]
+    assert sorted(os.listdir(tmp_path)) == names
+    for name in names:
+        found = os.stat(tmp_path / name)
+        assert (found.st_uid, found.st_gid) == (36, 37), name
+        assert found.st_mode & 0o777 == 0o600, name
+
+
+@needs_other_user
+def test_no_file_that_is_there_is_given_away(path, tmp_path):
+    """Who has the directory may have put a name of root's file there."""
+    (tmp_path / "of root").write_text("secret")
+    for name in (f"{path}.lock", f"{path}.new", path):
+        os.link(tmp_path / "of root", name)
+    os.chown(tmp_path, 36, 36)
+    with StateFile(path) as file:
+        file.save(full_state())
+    assert os.stat(tmp_path / "of root").st_uid == 0
+    assert (tmp_path / "of root").read_text() == "secret"
+    assert os.stat(path).st_uid == 36
+
+
+@needs_other_user
+def test_directory_whose_owner_cannot_get_files(path, tmp_path, monkeypatch):
+    """As on a file system that has no owners."""
+
+    def fails(fd, user, group):
+        raise PermissionError(1, "Operation not permitted")
+
+    os.chown(tmp_path, 36, 36)
+    monkeypatch.setattr(durable_files.os, "fchown", fails)
+    with pytest.raises(errors.BridgeState, match="not permitted"):
+        with StateFile(path):
+            pass
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(errors.BridgeState, match="not permitted"):
+        StateFile(path).save(full_state())
+    assert os.listdir("/proc/self/fd") == before
+    assert not os.path.exists(path)
 
 
 def test_directory_is_missing(tmp_path):

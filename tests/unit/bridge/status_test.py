@@ -19,6 +19,7 @@ NOW = 1_796_002_400.0
 def made(**more):
     fields = {
         "time": NOW,
+        "answers": True,
         "problem": "",
         "domains": (
             Row(B, "vms", "Default", False, "never", 1, "nothing", "", None),
@@ -92,14 +93,25 @@ def test_stale(later, stale):
 
 
 def test_text():
-    lines = status.text(status.to_json(made(problem="gone"))).splitlines()
+    lines = status.text(status.to_json(made())).splitlines()
     assert lines == [
         "NAME        DATA CENTER  BOX  FLAG   SINCE                 WHY",
         'back"ups\\n  Default      on   off    2026-11-30T01:32:20Z'
         "  it was cleared",
         "vms         Default      off  never  -                     -",
         "host host2: hooks missing: before_vm_start",
-        "The engine does not answer: gone",
+        "As of 2026-11-30T01:33:20Z",
+    ]
+
+
+def test_text_of_a_problem():
+    """Its own words say whether the engine answers."""
+    why = "error 9683: The engine refuses the bridge: URL: locked"
+    found = status.to_json(made(answers=False, problem=why))
+    assert found["engine"] == {"answers": False, "why": why}
+    assert status.text(found).splitlines()[-3:] == [
+        why,
+        "What is above may have been seen before that.",
         "As of 2026-11-30T01:33:20Z",
     ]
 
@@ -123,6 +135,7 @@ def test_metrics():
 
 
 def test_metrics_without_an_engine():
-    text = status.metrics(made(problem="gone", domains=(), hosts=()))
+    gone = made(answers=False, problem="gone", domains=(), hosts=())
+    text = status.metrics(gone)
     assert "vdsm_backup_bridge_engine_up 0\n" in text
     assert json.dumps(text)

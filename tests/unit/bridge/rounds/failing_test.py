@@ -56,34 +56,78 @@ def test_any_call_fails_and_later_works(scene, where, fault):
     assert scene.told() == []
 
 
-def test_report_that_could_not_be_made_is_made_later(scene):
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.EngineUnreachable("url", "gone"),
+        errors.EngineLogin("url", "the account is locked"),
+    ],
+)
+def test_report_that_could_not_be_made_is_made_later(scene, error):
     one = scene.domain(backup=True, flag=True)
     scene.polls(3)
     scene.engine.edit(one, backup=False)
     real = scene.bridge._engine.tell
-
-    def fails(*args):
-        scene.bridge._engine.tell = real
-        raise errors.EngineUnreachable("url", "gone")
-
-    scene.bridge._engine.tell = fails
+    fails(scene, error)
+    scene.polls(3)
+    assert scene.saved()["domains"][one.id]["told"] == []
+    assert scene.log().count(error.with_code()) == 1
+    scene.bridge._engine.tell = real
     scene.polls(4)
-    assert len(scene.told()) == 1
+    (text,) = scene.told()
+    assert "unticked by anna@internal" in text
+    assert scene.log().count(text) == 1
+
+
+def fails(scene, error):
+    """Each report."""
+
+    def tell(*args):
+        raise error
+
+    scene.bridge._engine.tell = tell
 
 
 def test_report_that_the_engine_refuses_does_not_hold_us_up(scene):
     one = scene.domain(backup=True, flag=True)
     scene.polls(3)
-
-    def refused(*args):
-        raise errors.EngineLogin("url", "no permit 1400")
-
-    scene.bridge._engine.tell = refused
+    fails(scene, errors.EngineRefused("add an event", 403, "no permit 1400"))
     scene.engine.edit(one, backup=False)
     scene.polls(5)
     assert scene.log().count("no permit 1400") == 1
-    assert "No event in the engine: error 9683: " in scene.log()
+    assert "No event in the engine: error 9684: " in scene.log()
     assert scene.log().count("unticked by anna@internal") == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.EngineUnreachable("url", "gone"),
+        errors.EngineLogin("url", "the account is locked"),
+    ],
+)
+def test_engine_is_lost_right_before_a_flag_is_set(scene, error):
+    """The round ends: nothing else is asked of such an engine."""
+    one = scene.domain()
+    scene.polls(2)
+    scene.engine.edit(one, backup=True)
+    engine = scene.bridge._engine
+    real, calls = engine.hosts, []
+
+    def hosts():
+        calls.append(1)
+        # For the look, for the look right before the act, and for the act.
+        if len(calls) == 3:
+            raise error
+        return real()
+
+    engine.hosts = hosts
+    scene.polls()
+    assert (scene.flag(one), len(calls)) == (False, 3)
+    assert scene.service.status().problem == error.with_code()
+    scene.later(60).polls(2)
+    assert scene.flag(one) is True
+    assert scene.hosts.storage[one.id]["by"] == "anna@internal"
 
 
 def test_host_that_does_not_answer_is_left_alone_for_a_while(scene):
@@ -99,9 +143,9 @@ def test_host_that_does_not_answer_is_left_alone_for_a_while(scene):
     scene.later(60).polls()
     assert len(scene.hosts.asked) == 2
     scene.hosts.answers.clear()
-    scene.later(60).polls()
+    scene.compare()
     assert scene.flag(one) is True
-    assert scene.log().count("no route") == 1
+    assert scene.log().count("error 9687: ") == 2, "the host, and the domain"
     assert scene.log().count("answers again") == 1
 
 

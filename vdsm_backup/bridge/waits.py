@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+What has to wait, in the log: a line when that begins, when there is another
+reason, and when it is over. `status` has it meanwhile.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vdsm_backup.bridge import flags
+from vdsm_backup.text import printable
+
+if TYPE_CHECKING:
+    from vdsm_backup.bridge.log import Log
+    from vdsm_backup.bridge.rows import Row
+    from vdsm_backup.bridge.shapes import Answer
+
+# The log has why an act has failed (acts.py), and an event is waited for some
+# seconds only.
+_TOLD_OTHERWISE = ("failed", flags.WITHOUT_PLUGIN, "hosted-engine", "event")
+
+
+def tell(log: Log, row: Row, answer: Answer) -> None:
+    """row: of the domain, with this answer."""
+    name = f"{printable(row.name)} ({row.id})"
+    if answer.pending and answer.pending not in _TOLD_OTHERWISE:
+        text = f"The flag of {name} has to wait: {row.why}"
+        log.problem(_key(row.id), text, answer.pending)
+    else:
+        log.over(_key(row.id), f"The flag of {name} has to wait no longer")
+    if row.box is not None and row.differs_since is None:
+        # By somebody else; of an act that is done at last acts.py tells.
+        log.over(f"act {row.id}", f"What had failed is needed no more: {name}")
+
+
+def gone(log: Log, row: Row) -> None:
+    """The engine does not have the domain any more."""
+    name = f"{printable(row.name)} ({row.id})"
+    log.over(_key(row.id), f"The engine no longer has {name}")
+
+
+def _key(sd_id: str) -> str:
+    return f"waits {sd_id}"
