@@ -7,7 +7,7 @@ import pytest
 
 from tests.support import outside
 from tests.support.vdsm.vdsmhost import Failed
-from tests.vdsm.inside import guard, storage, vms
+from tests.vdsm.inside import faults, guard, vms
 from vdsm_backup.change.history import History
 
 XML = """<domain><devices><disk type='file' device='disk'>
@@ -78,7 +78,7 @@ def test_refused(host, sd):
 
 
 def test_undone(host, sd):
-    host.do(storage.run_vm_when_written, "late", XML.format(sd=sd[0]))
+    host.do(faults.run_vm_when_written, "late", XML.format(sd=sd[0]))
     code, entry = fails(host, sd[0])
     assert code == 989
     assert brief(entry) == ("set", "undone", "False", "False", 989, 4)
@@ -87,7 +87,7 @@ def test_undone(host, sd):
 
 
 def test_changed_by_somebody_else(host, sd):
-    host.do(storage.write_instead, {"BACKUP": "False", "DESCRIPTION": "x"})
+    host.do(faults.write_instead, {"BACKUP": "False", "DESCRIPTION": "x"})
     code, entry = fails(host, sd[0])
     assert code == 982
     assert brief(entry) == ("set", "failed", "False", "unknown", 9610, 3)

@@ -11,7 +11,7 @@ import pytest
 from tests.support import outside, testhost
 from tests.support.storage.memory import MemoryStorage
 from tests.support.vdsm import vdsmhost
-from tests.vdsm.inside import storage, vms
+from tests.vdsm.inside import faults, storage, vms
 from vdsm_backup.change import history
 from vdsm_backup.host import caller
 from vdsm_backup.metadata import flag
@@ -108,7 +108,7 @@ def test_changed_by_somebody_else_at_the_same_time(host, cli):
     sd_id, _ = host.local_domain()
     host.pool(sd_id)
     theirs = {"BACKUP": "False", "DESCRIPTION": "renamed"}
-    host.do(storage.write_instead, theirs)
+    host.do(faults.write_instead, theirs)
     code, result = cli.run("set", sd_id, "--reason", "x")
     assert (code, result["error"]["code"]) == (1, 9610), result
     assert "it is not a backup domain" in result["error"]["message"]

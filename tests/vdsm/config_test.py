@@ -17,8 +17,8 @@ from tests import ROOT
 from tests.support import outside
 from tests.support.vdsm import launching
 from tests.support.vdsm import vdsmguest as guests
+from tests.support.vdsm.refusals import refused
 from tests.support.vdsm.vdsmguest import Guest
-from tests.vdsm.verbs_test import refused
 from vdsm_backup import errors
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from tests.support import outside
 from tests.support.vdsm import inside
-from tests.support.vdsm.vdsmhost import Failed
-from tests.vdsm.inside import storage
+from tests.support.vdsm.refusals import refused
+from tests.vdsm.inside import faults
 from vdsm_backup import errors
 from vdsm_backup.metadata import encoding, flag
 
@@ -22,34 +22,27 @@ def sd(host):
     return found
 
 
-def refused(code, call, *args, **kwargs):
-    with pytest.raises(Failed) as e:
-        call(*args, **kwargs)
-    assert e.value.code == code.code
-    return e.value.text
-
-
 def test_write_that_fails(host, sd):
-    host.do(storage.fail_writes, "io")
+    host.do(faults.fail_writes, "io")
     text = refused(errors.WriteFailed, host.set_backup, sd[0])
     assert "I/O error" in text
     assert flag.BACKUP not in outside.values(sd[1])
 
 
 def test_write_that_does_not_end(host, sd):
-    host.do(storage.fail_writes, "timeout")
+    host.do(faults.fail_writes, "timeout")
     refused(errors.OutcomeUnknown, host.set_backup, sd[0])
 
 
 @pytest.mark.parametrize("fault", ["io", "timeout"])
 def test_write_that_is_there_all_the_same(host, sd, fault):
-    host.do(storage.fail_writes, fault, True)
+    host.do(faults.fail_writes, fault, True)
     assert host.set_backup(sd[0])["changed"]
     assert outside.read_flag(sd[1]).value is True
 
 
 def test_rename_that_fails_is_not_carried_out_later(host, sd):
-    host.do(storage.fail_renames)
+    host.do(faults.fail_renames)
     refused(errors.WriteFailed, host.set_backup, sd[0])
     assert not os.path.exists(sd[1] + ".new")
     assert flag.BACKUP not in outside.values(sd[1])
@@ -57,7 +50,7 @@ def test_rename_that_fails_is_not_carried_out_later(host, sd):
 
 def test_write_that_is_not_there(host, sd):
     """VDSM says that all went well."""
-    host.do(storage.write_instead, None)
+    host.do(faults.write_instead, None)
     text = refused(errors.WriteFailed, host.set_backup, sd[0])
     assert "it is not there" in text
 
@@ -65,7 +58,7 @@ def test_write_that_is_not_there(host, sd):
 def test_write_over_which_somebody_else_has_written(host, sd):
     """The text says so; the code is one that the verb has always had."""
     theirs = {"BACKUP": "False", "DESCRIPTION": "renamed"}
-    host.do(storage.write_instead, theirs)
+    host.do(faults.write_instead, theirs)
     text = refused(errors.OutcomeUnknown, host.set_backup, sd[0])
     assert "was changed by somebody else" in text
     assert outside.values(sd[1])["DESCRIPTION"] == "renamed"
@@ -84,7 +77,7 @@ def test_metadata_that_we_could_not_read_is_not_written(host, sd):
 def test_undo_that_fails(host, sd):
     lease = f"<lease><lockspace>{sd[0]}</lockspace></lease>"
     xml = f"<domain><devices>{lease}</devices></domain>"
-    host.do(storage.run_vm_when_written, "late", xml, True)
+    host.do(faults.run_vm_when_written, "late", xml, True)
     text = refused(errors.UndoFailed, host.set_backup, sd[0])
     assert "VM late (lease)" in text
     # The safe side.
@@ -93,7 +86,7 @@ def test_undo_that_fails(host, sd):
 
 @pytest.mark.parametrize("fault", ["io", "timeout"])
 def test_read_that_fails(host, sd, fault):
-    host.do(storage.fail_reads, fault)
+    host.do(faults.fail_reads, fault)
     refused(errors.MetadataUnreadable, host.get_backup, sd[0])
     refused(errors.MetadataUnreadable, host.set_backup, sd[0])
 
@@ -108,12 +101,12 @@ def test_file_that_is_no_text(host, sd):
 @pytest.mark.parametrize("fault", ["missing", "stale"])
 def test_metadata_that_is_away_is_no_answer(host, sd, fault):
     host.do(inside.retry_for, 1)
-    host.do(storage.fail_reads, fault)
+    host.do(faults.fail_reads, fault)
     refused(errors.NotMetadata, host.get_backup, sd[0])
     refused(errors.NotMetadata, host.set_backup, sd[0])
 
 
 def test_metadata_that_comes_back_is_an_answer(host, sd):
     outside.put_flag(sd[1])
-    host.do(storage.fail_some_reads)
+    host.do(faults.fail_some_reads)
     assert host.get_backup(sd[0])["backup"] is True

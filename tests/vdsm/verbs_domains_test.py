@@ -8,8 +8,8 @@ engine.
 import uuid
 
 from tests.support import outside
+from tests.support.vdsm.refusals import refused
 from tests.vdsm.inside import storage
-from tests.vdsm.verbs_test import refused
 from vdsm_backup import errors
 from vdsm_backup.metadata import flag
 

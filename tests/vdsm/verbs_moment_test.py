@@ -9,8 +9,8 @@ import uuid
 import pytest
 
 from tests.support import outside
-from tests.vdsm.inside import storage
-from tests.vdsm.verbs_test import XML, refused
+from tests.support.vdsm.refusals import refused
+from tests.vdsm.inside import faults, vms
 from vdsm_backup import errors
 from vdsm_backup.metadata import flag
 
@@ -18,10 +18,10 @@ from vdsm_backup.metadata import flag
 @pytest.mark.parametrize("undone", [False, True])
 def test_renamed_at_the_same_moment(host, sd, undone):
     """By VDSM's own verb, when the flag is about to be written."""
-    host.do(storage.describe_when_kept, sd[0], "new name")
+    host.do(faults.describe_when_kept, sd[0], "new name")
     if undone:
-        xml = XML.format(sd=sd[0], device="disk")
-        host.do(storage.run_vm_when_written, "late", xml)
+        xml = vms.XML.format(sd=sd[0], device="disk")
+        host.do(faults.run_vm_when_written, "late", xml)
         refused(errors.FlagUndone, host.set_backup, sd[0])
     else:
         assert host.set_backup(sd[0])["changed"]
@@ -32,15 +32,15 @@ def test_renamed_at_the_same_moment(host, sd, undone):
 
 def test_renamed_at_the_same_moment_and_written_badly(host, sd):
     """Storage tells the outcome."""
-    host.do(storage.describe_when_kept, sd[0], "new name")
-    host.do(storage.fail_writes_of_the_flag, "io")
+    host.do(faults.describe_when_kept, sd[0], "new name")
+    host.do(faults.fail_writes_of_the_flag, "io")
     assert host.set_backup(sd[0])["changed"]
     assert outside.values(sd[1])["DESCRIPTION"] == "new name"
 
 
 def test_renamed_at_the_same_moment_and_not_written(host, sd):
-    host.do(storage.describe_when_kept, sd[0], "new name")
-    host.do(storage.write_no_flag)
+    host.do(faults.describe_when_kept, sd[0], "new name")
+    host.do(faults.write_no_flag)
     refused(errors.WriteFailed, host.set_backup, sd[0])
     assert outside.values(sd[1])["DESCRIPTION"] == "new name"
 
@@ -55,6 +55,6 @@ def test_renamed_at_the_same_moment_and_not_written(host, sd):
     ids=lambda changes: next(iter(changes)),
 )
 def test_what_matters_changed_at_the_same_moment(host, sd, changes):
-    host.do(storage.put_when_kept, sd[1], changes)
+    host.do(faults.put_when_kept, sd[1], changes)
     refused(errors.MetadataChanged, host.set_backup, sd[0])
     assert changes.items() <= outside.values(sd[1]).items()

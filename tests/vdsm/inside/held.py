@@ -6,7 +6,7 @@ import threading
 
 from tests.support.vdsm import inside
 from tests.support.waiting import wait_until
-from tests.vdsm.inside import storage
+from tests.vdsm.inside import faults
 
 
 def hold_changes(path):
@@ -20,7 +20,7 @@ def hold_changes(path):
             pass
         wait_until(lambda: not os.path.exists(path), 300)
 
-    storage.when_kept(wait)
+    faults.when_kept(wait)
 
 
 def stop_spm_when_asked(pool):

@@ -7,6 +7,11 @@ from tests.support import outside
 from tests.support.vdsm import inside, vdsmblock
 from tests.support.waiting import wait_until
 
+# A disk or CD-ROM, `device`, in an image of the domain `sd`.
+XML = """<domain><devices><disk type='file' device='{device}'>
+<source file='/rhev/data-center/mnt/server:_x/{sd}/images/i/v'/>
+<target dev='vda'/></disk></devices></domain>"""
+
 
 def flag_when_prepared(image, metafile):
     """Another host sets the flag when an image has just been prepared."""
