@@ -66,7 +66,7 @@ class Service:
 
     def run(self) -> NoReturn:
         while True:
-            time.sleep(self.turn())
+            self._rest(self.turn())
 
     def turn(self) -> float:
         """One round, whatever becomes of it. Returns seconds to wait."""
@@ -92,6 +92,17 @@ class Service:
             self._log.over("round", "The bridge can do all of its work again")
         self._publish()
         return delay
+
+    def _rest(self, seconds: float) -> None:
+        """
+        Until the next round. The status stays young: an old one is that of a
+        bridge which does not run.
+        """
+        while seconds > status.REFRESH:
+            time.sleep(status.REFRESH)
+            seconds -= status.REFRESH
+            self._publish()
+        time.sleep(seconds)
 
     def once(self) -> None:
         """One round. Raises what Bridge.round() raises."""

@@ -11,7 +11,7 @@ from tests.support.bridge import fake_hosts  # noqa: E402
 from tests.support.bridge.engine import PASSWORD, USER  # noqa: E402
 from tests.support.bridge.engine_things import DataCenter, Host  # noqa: E402
 from vdsm_backup import errors  # noqa: E402
-from vdsm_backup.bridge import memory, status  # noqa: E402
+from vdsm_backup.bridge import memory, service, status  # noqa: E402
 
 pytest_plugins = ["tests.support.bridge.fixtures"]
 
@@ -50,6 +50,48 @@ def test_login_that_is_refused_is_tried_less_and_less_often(scene):
     waits = [scene.service.turn() for _ in range(5)]
     assert waits == [*memory.RETRIES, memory.RETRIES[-1]]
     assert scene.log().count("refuses the bridge") == 1
+
+
+def test_a_login_that_was_good_begins_the_waits_anew(scene):
+    locked_out = {**scene.engine.passwords, USER: "another"}
+    good = dict(scene.engine.passwords)
+    for _ in range(2):
+        scene.engine.passwords.update(locked_out)
+        scene.engine.tokens.clear()
+        waits = [scene.service.turn() for _ in range(2)]
+        assert waits == [*memory.RETRIES[:2]]
+        scene.engine.passwords.update(good)
+        assert scene.service.turn() == scene.settings.poll
+
+
+def test_status_stays_young_where_a_round_is_far(scene, monkeypatch):
+    """`status` calls an old one that of a bridge which does not run."""
+    scene.domain()
+    scene.polls()
+    scene.engine.passwords[USER] = "another"
+    scene.engine.tokens.clear()
+    ages, rounds = [], []
+
+    def sleep(seconds):
+        scene.later(seconds)
+        found = status.read(scene.directory)
+        ages.append(status.is_stale(found, scene.now()))
+
+    def turn():
+        rounds.append(scene.now())
+        if len(rounds) > 5:
+            raise EOFError
+        return real()
+
+    real = scene.service.turn
+    monkeypatch.setattr(scene.service, "turn", turn)
+    monkeypatch.setattr(service.time, "sleep", sleep)
+    with pytest.raises(EOFError):
+        scene.service.run()
+    waits = [round(b - a) for a, b in zip(rounds, rounds[1:])]
+    assert waits == [*memory.RETRIES, memory.RETRIES[-1]]
+    assert len(ages) > 5
+    assert not any(ages)
 
 
 def is_gone(scene):
