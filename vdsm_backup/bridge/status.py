@@ -33,6 +33,9 @@ SCHEMA = 1
 REFRESH = 60
 STALE = 300
 
+# Bytes: far more than the status of thousands of domains.
+_MAX_SIZE = 64 * 1024 * 1024
+
 _MODE = 0o600
 # Who collects the values is another user.
 _METRICS_MODE = 0o644
@@ -112,13 +115,17 @@ def read(directory: str) -> dict[str, Any]:
     """As to_json() made it. Raises BridgeNotRun."""
     path = os.path.join(directory, NAME)
     try:
-        with open(path, encoding="utf-8") as f:
-            found = json.load(f)
+        # The user of the service can put anything there, and root reads it.
+        with open(regular_files.open_file(path, os.O_RDONLY), "rb") as f:
+            found = json.loads(f.read(_MAX_SIZE))
         if found["schema"] != SCHEMA:
             raise ValueError
+        # That it can be shown is all that is asked of it.
+        text(found)
+        is_stale(found, 0.0)
     except OSError as e:
-        raise errors.BridgeNotRun(path, e.strerror or str(e))
-    except (ValueError, KeyError, TypeError):
+        raise errors.BridgeNotRun(path, regular_files.why(e))
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise errors.BridgeNotRun(path, "it is no status of this version")
     checked: dict[str, Any] = found
     return checked

@@ -71,11 +71,33 @@ def test_written_and_read(tmp_path):
     assert os.stat(tmp_path / status.NAME).st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize("text", [None, "", "[]", "{}", '{"schema": 2}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        None,
+        "",
+        "[]",
+        "{}",
+        '{"schema": 2}',
+        '{"schema": 1, "time": "2026-11-30T01:33:20Z"}',
+        '{"schema": 1, "time": 1, "domains": [], "hosts": [],'
+        ' "engine": {"answers": true, "why": ""}}',
+        '{"schema": 1, "time": "x", "domains": {"a": 1}, "hosts": [],'
+        ' "engine": {"answers": true, "why": ""}}',
+    ],
+)
 def test_no_status(tmp_path, text):
     if text is not None:
         (tmp_path / status.NAME).write_text(text)
     with pytest.raises(errors.BridgeNotRun):
+        status.read(str(tmp_path))
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_no_file(tmp_path, make):
+    """Of the service's user, whom root must not wait for."""
+    make(tmp_path / status.NAME)
+    with pytest.raises(errors.BridgeNotRun, match="not a regular file"):
         status.read(str(tmp_path))
 
 
