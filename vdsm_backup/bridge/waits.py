@@ -23,13 +23,16 @@ _TOLD_OTHERWISE = ("failed", flags.WITHOUT_PLUGIN, "hosted-engine", "event")
 
 def tell(log: Log, row: Row, answer: Answer) -> None:
     """row: of the domain, with this answer."""
+    if row.box is None:
+        # The engine has locked the domain for a moment: nothing is known.
+        return
     name = f"{printable(row.name)} ({row.id})"
     if answer.pending and answer.pending not in _TOLD_OTHERWISE:
         text = f"The flag of {name} has to wait: {row.why}"
         log.problem(_key(row.id), text, answer.pending)
     else:
         log.over(_key(row.id), f"The flag of {name} has to wait no longer")
-    if row.box is not None and row.differs_since is None:
+    if row.differs_since is None:
         # By somebody else; of an act that is done at last acts.py tells.
         log.over(f"act {row.id}", f"What had failed is needed no more: {name}")
 

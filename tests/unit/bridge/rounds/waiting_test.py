@@ -137,6 +137,34 @@ def test_another_reason_is_told(scene):
     ]
 
 
+def test_a_domain_that_is_locked_waits_on(scene):
+    """For a moment, in which nothing is known of it."""
+    one = scene.domain(backup=True)
+    in_maintenance(scene, one)
+    scene.polls()
+    for status in ("locked", "maintenance", "locked", "maintenance"):
+        one.status = status
+        scene.compare()
+    assert scene.log().count("has to wait") == 1
+    one.status = "active"
+    scene.compare()
+    assert scene.log().count("has to wait no longer") == 1
+
+
+def test_how_long_an_old_domain_waits(seldom):
+    """By when the flag could not be read any more, not since both agree."""
+    one = seldom.domain(backup=True, flag=True)
+    seldom.polls()
+    seldom.later(86_400).polls()
+    host_is_silent(seldom, one)
+    seldom.engine.add_event(968, domain=one)
+    seldom.polls(2)
+    assert seldom.row(one).flag == "unknown"
+    looks(seldom)
+    seldom.later(memory.RETRIES[0] + 1).polls()
+    assert looks(seldom) == 1
+
+
 def test_a_domain_that_is_gone_waits_no_longer(scene):
     one = scene.domain(backup=True)
     in_maintenance(scene, one)
