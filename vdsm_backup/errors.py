@@ -1941,7 +1941,16 @@ class BridgeState(Error):
     def hint_lines(self) -> list[str]:
         if self.said:
             return []
-        return hints_of_place(self.path.rpartition("/")[0], self.reason)
+        directory = self.path.rpartition("/")[0]
+        if "Permission denied" in self.reason:
+            import shlex
+
+            where = shlex.quote(directory or ".")
+            return [
+                "the user that the bridge runs as must own the directory and"
+                f" all files in it: ls -la {where}"
+            ]
+        return hints_of_place(directory, self.reason)
 
 
 class BridgeRuns(Error):

@@ -149,4 +149,5 @@ class StateFile:
             reason = e.strerror or str(e)
             if e.errno in _NO_FILE:
                 reason = "it is no regular file"
-            raise errors.BridgeState(self._path, reason)
+            # It may be the lock that cannot be used, or the new file.
+            raise errors.BridgeState(e.filename or self._path, reason)

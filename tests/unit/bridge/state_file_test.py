@@ -191,6 +191,23 @@ def test_directory_whose_owner_cannot_get_files(path, tmp_path, monkeypatch):
     assert not os.path.exists(path)
 
 
+def test_lock_is_somebody_elses(path, monkeypatch):
+    """The error names it, and how to see whose it is."""
+    real = os.open
+
+    def fails(name, *args, **kwargs):
+        if name == f"{path}.lock":
+            raise PermissionError(13, "Permission denied", name)
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(state_file.os, "open", fails)
+    with pytest.raises(errors.BridgeState, match=r"json\.lock: Perm") as e:
+        with StateFile(path):
+            pass
+    (hint,) = e.value.hint_lines()
+    assert hint.endswith(f": ls -la {os.path.dirname(path)}")
+
+
 def test_directory_is_missing(tmp_path):
     with pytest.raises(errors.BridgeState, match="No such file"):
         with StateFile(str(tmp_path / "no" / "state.json")):
