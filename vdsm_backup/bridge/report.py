@@ -37,9 +37,10 @@ TEXTS = {
         " minute; if not, untick it."
     ),
     "write-back": (
-        "The flag of {name} had gone from the storage, and is set again: a"
-        " host without the VDSM plugin, or a restore, wrote old metadata"
-        " back. See which hosts lack it, {host}: vdsm-backup-domain doctor"
+        "The flag of {name} had gone from the storage: a host without the VDSM"
+        " plugin, or a restore, wrote old metadata back. The bridge sets it"
+        " again. See whether it is there, and which hosts lack the plugin,"
+        " {host}: vdsm-backup-domain show {sd_id}; vdsm-backup-domain doctor"
     ),
     "unknown": (
         "The Backup box of {name} is ticked, and whether the storage has the"
