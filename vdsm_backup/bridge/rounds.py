@@ -20,6 +20,7 @@ event is about it, if something is about to happen to it, or if it waits.
 
 from __future__ import annotations
 
+import itertools
 import time
 from typing import TYPE_CHECKING
 
@@ -96,8 +97,9 @@ class Bridge:
         self._known: set[int] = set()
         # {UUID: when to look again}
         self._due: dict[str, float] = {}
-        # UUIDs of domains with which a look has failed.
-        self._failed: set[str] = set()
+        # {UUID of a domain with which a look has failed: larger, the later}
+        self._failed: dict[str, int] = {}
+        self._looks = itertools.count(1)
         # {UUID: what an act has met there}
         self._met: dict[str, str] = {}
 
@@ -124,13 +126,29 @@ class Bridge:
             wanted = None
         if wanted is None or wanted:
             self._unsaved = True
-            self._look_at(wanted, news, now)
+            try:
+                self._look_at(wanted, news, now)
+            except errors.Error:
+                self._save_as_far_as_it_is()
+                raise
         self._state = self._state._replace(anchor=news.state.anchor)
         self._known = {event.number for event in news.events}
         if self._unsaved:
             self._save()
             self._unsaved = False
         return wanted is None
+
+    def _save_as_far_as_it_is(self) -> None:
+        """
+        After an error of one domain, which may be there in each round: what is
+        known of all others. Events stay new until a round was whole.
+        """
+        try:
+            self._save()
+        except errors.BridgeState as e:
+            # This must not hide the error of before; the next round tries it
+            # again.
+            self._log.problem("state", e.with_code(), e.name)
 
     def _wanted(
         self, fresh: list[entities.Event], now: float
@@ -142,7 +160,7 @@ class Bridge:
             and event.code not in _ADDED_BY_PROGRAMS
         }
         due = {sd_id for sd_id, when in self._due.items() if when <= now}
-        return named | due
+        return named | due | self._failed.keys()
 
     # Looking
 
@@ -157,7 +175,7 @@ class Bridge:
         self._state = state.forget(self._state, set(found.domains))
         for sd_id in self.rows.keys() - found.domains.keys():
             waits.gone(self._log, self.rows[sd_id])
-        for kept in (self.rows, self._due, self._met):
+        for kept in (self.rows, self._due, self._met, self._failed):
             for sd_id in kept.keys() - found.domains.keys():
                 del kept[sd_id]
         chosen = [
@@ -174,10 +192,11 @@ class Bridge:
             self._compared = now
             self._due.update(dict.fromkeys(lists, now))
         acted = False
-        # Whatever fails with one of them must not hold up those behind it.
-        chosen.sort(key=lambda domain: domain.id in self._failed)
+        # Whatever always fails with one of them must not hold up the others:
+        # what has failed last comes last.
+        chosen.sort(key=lambda domain: self._failed.get(domain.id, 0))
         for domain in chosen:
-            self._failed.add(domain.id)
+            self._failed[domain.id] = next(self._looks)
             place = places[domain.id]
             if wanted is not None and acted:
                 # That has taken its time.
@@ -185,7 +204,7 @@ class Bridge:
             seen = lists.get(domain.id) or self._reader.one_of(domain, place)
             look = self._look(domain, found, place, seen, news, now)
             acted |= self._judge(domain, look, place, seen)
-            self._failed.discard(domain.id)
+            del self._failed[domain.id]
 
     def _is_ours(self, sd_id: str) -> bool:
         domains = self._settings.domains
@@ -291,6 +310,7 @@ class Bridge:
     def _save(self) -> None:
         if self._file is not None:
             self._file.save(self._state)
+            self._log.over("state", "The state can be saved again")
 
     def _act(
         self, domain: entities.Domain, look: Look, answer: Answer

@@ -221,32 +221,6 @@ def test_tick_without_an_answer(scene):
     assert scene.puts() == 1
 
 
-def test_a_domain_whose_report_fails_holds_up_no_other(scene):
-    made = [scene.domain(backup=True, flag=True) for _ in range(2)]
-    first, second = sorted(made, key=lambda domain: domain.id)
-    scene.polls(3)
-    real = scene.bridge._engine.tell
-
-    def tell(sd_id, *args):
-        if sd_id == first.id:
-            raise errors.EngineUnreachable("url", "500")
-        return real(sd_id, *args)
-
-    scene.bridge._engine.tell = tell
-    for domain in made:
-        scene.engine.edit(domain, backup=False)
-    scene.polls(8)
-    assert scene.row(second).row == 10
-    assert len(scene.told()) == 1
-    third = scene.domain(backup=True)
-    scene.compare()
-    scene.polls(3)
-    assert scene.flag(third)
-    scene.bridge._engine.tell = real
-    scene.polls(2)
-    assert len(scene.told()) == 2
-
-
 def test_a_clock_that_goes_back_by_a_day(scene):
     one = scene.domain(backup=True)
     refuses(scene, errors.DomainAttached.NO_PLUGIN)
