@@ -97,11 +97,21 @@ def not_tried(before: Memory | None, memory: Memory) -> Memory:
     The memory of an act that was not tried, since something has changed since
     the look. before: what was remembered before the look.
     """
+    if before is None:
+        return memory._replace(ticked=False, unsure=False, repeated=False)
     return memory._replace(
-        ticked=before is not None and before.ticked and memory.ticked,
-        unsure=before is not None and before.unsure,
-        repeated=before is not None and before.repeated,
+        ticked=before.ticked and memory.ticked,
+        unsure=before.unsure and memory.unsure,
+        repeated=before.repeated and memory.repeated,
     )
+
+
+def untold(before: Memory | None, memory: Memory) -> Memory:
+    """
+    What is remembered while its report is made: what was seen, and nothing
+    that only comes with the report. The next look tells it again.
+    """
+    return not_tried(before, memory)._replace(accepted=False)
 
 
 def _changed(memory: Memory, look: Look) -> Memory:
@@ -174,7 +184,7 @@ def judged(
     accepted: whether the answer takes it that a person has unticked the box.
     """
     if look.box:
-        memory = _box_on(memory, look)
+        memory = _box_on(memory, look, answer)
     else:
         memory = _box_off(memory, look, accepted)
     if look.flag == shapes.ON:
@@ -195,7 +205,7 @@ def judged(
     return memory._replace(edits=tuple(edits[-_EDITS:]))
 
 
-def _box_on(memory: Memory, look: Look) -> Memory:
+def _box_on(memory: Memory, look: Look, answer: Answer) -> Memory:
     edits = edits_since(memory, memory.seen_off)
     by_person = edits and not any(edit.ours for edit in edits)
     if memory.unsure:
@@ -203,7 +213,8 @@ def _box_on(memory: Memory, look: Look) -> Memory:
     elif by_person and not memory.ticked:
         # A person's own tick: what was before is over.
         memory = memory._replace(repeated=False)
-    if memory.polls > shapes.WAIT_POLLS:
+    if memory.polls > shapes.WAIT_POLLS and not answer.tell:
+        # What has met the tick is kept until it is told.
         memory = memory._replace(ticked_index=None)
     return memory._replace(
         seen_on=look.newest,

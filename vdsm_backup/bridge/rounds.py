@@ -8,8 +8,8 @@ The order of a round is what makes it right:
 1. the events, then the boxes, then the flags: an edit whose event is not there
    yet is seen by its box, and an event that is known was made before the box
    was read;
-2. what people are told; a bridge that is killed here tells it again, and the
-   engine takes it once;
+2. what was seen, onto the disk, and then what people are told; a bridge that
+   is killed here tells it again, and the engine takes it once;
 3. the state, with what the act may become, onto the disk;
 4. both sides once more, and the act only if they are as before;
 5. what became of the act, onto the disk.
@@ -128,6 +128,8 @@ class Bridge:
             self._unsaved = True
             try:
                 self._look_at(wanted, news, now)
+            except errors.BridgeState:
+                raise
             except errors.Error:
                 self._save_as_far_as_it_is()
                 raise
@@ -275,6 +277,8 @@ class Bridge:
             return False
         waits.tell(self._log, self.rows[domain.id], answer)
         if answer.tell:
+            self._remember(domain.id, memory.untold(before, new))
+            self._save()
             self._tell(domain, answer, place)
             new = memory.told(new, decide.report_key(answer))
         if new != before:
@@ -282,10 +286,14 @@ class Bridge:
         if answer.act == shapes.NOTHING:
             return False
         self._save()
-        if self._acts.is_as_before(domain.id, look):
+        is_tried = False
+        try:
+            is_tried = self._acts.is_as_before(domain.id, look)
+        finally:
+            if not is_tried:
+                self._remember(domain.id, memory.not_tried(before, new))
+        if is_tried:
             self._act(domain, look, answer)
-        else:
-            self._remember(domain.id, memory.not_tried(before, new))
         return True
 
     def _tell(
