@@ -83,6 +83,8 @@ class Site:
         #: Of domains, by UUID.
         self.unreadable, self.hosted_engine = set(), set()
         self.removed = set()
+        #: The domain that the engine writes just now.
+        self.written = ""
         #: {UUID: what always fails with it}, which nobody mends.
         self.broken = {}
         self.backup = None

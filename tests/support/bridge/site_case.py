@@ -78,8 +78,7 @@ class Case:
 
     @property
     def is_broken(self):
-        broken = {*self.site.broken, *self.sequence.stuck}
-        return self.domain.id in broken
+        return self.domain.id in self.site.broken
 
     @property
     def end(self):

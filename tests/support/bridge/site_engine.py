@@ -11,6 +11,9 @@ from vdsm_backup.doctor import sums
 
 URL = "https://engine.example.com/ovirt-engine/api"
 
+#: The step at which it has read the domain that it writes.
+BETWEEN = "between"
+
 #: Of a domain, in Site.broken.
 TICK_UNREACHABLE = "its tick has no answer"
 TICK_REFUSED = "its tick is refused"
@@ -132,7 +135,11 @@ class Engine:
             raise _refused("tick the Backup box", _CONFLICT)
         # It reads the row, and writes all of it.
         row = domain.comment, domain.description
-        self._step("between")
+        site.written = sd_id
+        try:
+            self._step(BETWEEN)
+        finally:
+            site.written = ""
         if (domain.comment, domain.description) != row:
             site.note(self._name, sd_id, "overwrites")
         domain.comment, domain.description = row
@@ -149,6 +156,8 @@ class Engine:
     def tell(self, sd_id, text, custom_id):
         self._call("tell")
         site = self._site
+        if sd_id in site.removed:
+            site.note(self._name, sd_id, "tells of what is gone")
         self._found(sd_id, "add an event")
         if self._broken(sd_id, TELL_UNREACHABLE) or self._chance("report"):
             raise unreachable()
@@ -178,18 +187,15 @@ def _refused(action, status):
 
 def _domain(domain):
     center = domain.data_center
-    found = {
-        "id": domain.id,
-        "name": domain.name,
-        "comment": domain.comment,
-        "box": domain.backup,
-        "kind": domain.type,
-        "is_master": domain.master,
-        "data_centers": (center.id,) if center else (),
-        "rest": (domain.description,),
-    }
-    fields = entities.Domain._fields
-    return entities.Domain(**{name: found[name] for name in fields})
+    return entities.Domain(
+        domain.id,
+        domain.name,
+        domain.comment,
+        domain.backup,
+        domain.type,
+        domain.master,
+        (center.id,) if center else (),
+    )
 
 
 def _host(host):

@@ -25,7 +25,11 @@ class People:
         self._dialogs = {}
 
     def _one(self):
-        return self._choices.choice(list(self._site.domains.values()))
+        """Most often the one that the engine writes just now, if it does."""
+        domains = self._site.domains
+        if self._site.written and self._choices.random() < 0.8:
+            return domains[self._site.written]
+        return self._choices.choice(list(domains.values()))
 
     # In the engine
 

@@ -31,6 +31,9 @@ PEOPLE = [
     "remove",
 ]
 
+# The same while the engine writes a domain.
+EDITORS = [*PEOPLE, *["edit", "comment"] * 12]
+
 # What goes wrong, with how it ends.
 TROUBLES = [
     ("time_passes", "other_events"),
@@ -107,8 +110,6 @@ class Sequence:
         #: Names of bridges that do not sleep when all is calm, and soon
         #: after that (name, UUID) of domains where an act has failed.
         self.awake, self.waiting = set(), set()
-        #: UUIDs of domains that are not looked at, as another one fails.
-        self.stuck = set()
 
     def _special(self):
         """Domains that are not as the others."""
@@ -162,14 +163,6 @@ class Sequence:
         for bridge in self.bridges:
             bridge.is_there = True
         self._mark("calm")
-        if self.site.broken:
-            # Not yet so: of two domains with which a look has failed, the one
-            # with the smaller UUID always comes first, and may always fail.
-            self.stuck = {
-                sd_id
-                for bridge in self.bridges
-                for sd_id in bridge.bridge._failed
-            }
         self.awake = {
             bridge.name
             for bridge in self.bridges
@@ -202,9 +195,9 @@ class Sequence:
 
     # What happens
 
-    def _people(self, likely):
+    def _people(self, likely, people=PEOPLE):
         if self.choices.random() < likely:
-            getattr(self.people, self.choices.choice(PEOPLE))()
+            getattr(self.people, self.choices.choice(people))()
         if self.choices.random() < likely / 3:
             self.people.extended()
         if self.site.removed and self.choices.random() < 0.3:
@@ -229,7 +222,10 @@ class Sequence:
     def _step(self, name):
         if self._is_calm:
             return
-        self._people(self.busy if name == "between" else self.busy / 30)
+        if name == site_engine.BETWEEN:
+            self._people(0.5, EDITORS)
+        else:
+            self._people(self.busy / 30)
         if self._kill and self.choices.random() < self._kill:
             raise site_bridge.Killed(name)
 

@@ -32,7 +32,7 @@ JUDGES = {
     site_judges.persons_clear_is_not_undone: {"set"},
     site_judges.ticks_are_repeated_once: {"1 ticks", "2 ticks"},
     site_judges.report_is_made_once: {"report"},
-    site_judges.overwritten_edit_is_told: set(),
+    site_judges.overwritten_edit_is_told: {"overwritten"},
     site_judges.ends_as_the_table_says: {
         "on/on",
         "off/off",
