@@ -144,10 +144,10 @@ class Engine:
             site.note(self._name, sd_id, "overwrites")
         domain.comment, domain.description = row
         domain.backup = True
-        site.note(self._name, sd_id, "put")
-        site.add_event(
+        told = site.add_event(
             958, sd_id, "bridge@internal", correlation, may_be_lost=True
         )
+        site.note(self._name, sd_id, "put", told)
         if self._chance("no answer"):
             site.note(self._name, sd_id, "unsure")
             raise unreachable()

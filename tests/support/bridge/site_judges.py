@@ -106,8 +106,10 @@ def ticks_are_repeated_once(case):
                 ticks = 0
 
 
-# Since when something is so each bridge says by its own clock and epoch.
-_BY_TIME = (
+# Since when something is so each bridge says by its own clock and epoch, and
+# what its tick has met by the events of ticks that came.
+_BY_EACH = (
+    "was edited",
     "had gone from the storage",
     "cannot be read for a while",
     "has no VDSM plugin",
@@ -122,8 +124,8 @@ def report_is_made_once(case):
     for at, entry in case.log:
         if entry.what.startswith("tell: "):
             yield "report"
-            by_time = any(words in entry.what for words in _BY_TIME)
-            key = entry.who if by_time else "", entry.what
+            by_each = any(words in entry.what for words in _BY_EACH)
+            key = entry.who if by_each else "", entry.what
             assert key not in told, case.shown(at + 1)
             told.add(key)
         elif not entry.what.startswith(_NO_CHANGE):
@@ -148,7 +150,8 @@ def overwritten_edit_is_told(case):
             if number < at and entry.who == PERSON
         ]
         number, edit = edits[-1]
-        known = edit.is_told and case.last(*_FORGETS) < number
+        put = case.site.log[at + 1]
+        known = edit.is_told and put.is_told and case.last(*_FORGETS) < number
         assert not known, case.shown()
 
 
