@@ -31,6 +31,7 @@ class Entry(NamedTuple):
     domain: its UUID, "" if it is about all.
     is_told: whether there is an event of it, or will be.
     begin: of what a bridge sees: entries before that round.
+    now: seconds since the epoch.
     """
 
     who: str
@@ -38,6 +39,22 @@ class Entry(NamedTuple):
     what: str
     is_told: bool = True
     begin: int = -1
+    now: float = 0.0
+
+
+class Read(NamedTuple):
+    """
+    What a bridge was shown of a domain that it has asked for.
+
+    before: entries of the log before it. box, flag: None if the other was
+        asked for.
+    """
+
+    before: int
+    who: str
+    domain: str
+    box: bool | None = None
+    flag: str | None = None
 
 
 class Seen(NamedTuple):
@@ -61,7 +78,7 @@ class Site:
         self.allow_clear = allow_clear
         self.now = 1_700_000_000.0
         self.poll = 0
-        self.log = []
+        self.log, self.reads = [], []
         self.index = 1000
         self.events = []
         self.dismissed = set()
@@ -113,7 +130,11 @@ class Site:
     # The log
 
     def note(self, who, domain, what, is_told=True, begin=-1):
-        self.log.append(Entry(who, domain, what, is_told, begin))
+        entry = Entry(who, domain, what, is_told, begin, self.now)
+        self.log.append(entry)
+
+    def is_read(self, who, domain, **what):
+        self.reads.append(Read(len(self.log), who, domain, **what))
 
     # Storage
 

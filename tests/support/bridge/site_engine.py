@@ -70,7 +70,9 @@ class Engine:
         self._call("domain")
         if self._broken(sd_id, GET_UNREACHABLE):
             raise unreachable()
-        return _domain(self._found(sd_id, "show a storage domain"))
+        found = self._found(sd_id, "show a storage domain")
+        self._site.is_read(self._name, sd_id, box=found.backup)
+        return _domain(found)
 
     def data_centers(self):
         self._call("data_centers")

@@ -33,6 +33,7 @@ class Hosts:
         if verb == "list":
             return self._list(found)
         if verb == "show":
+            site.is_read(self._name, sd_id, flag=site.flag(sd_id))
             return {"schema": 1, "domain": self._row(sd_id)}
         answer = self._refusal(verb, sd_id, found)
         if answer is None:

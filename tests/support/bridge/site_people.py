@@ -23,12 +23,16 @@ class People:
         self._choices = site.choices
         # {UUID: what a dialog shows that is open}
         self._dialogs = {}
+        # The domain that most is done with; None: there is none.
+        self.favourite = None
 
     def _one(self):
         """Most often the one that the engine writes just now, if it does."""
         domains = self._site.domains
         if self._site.written and self._choices.random() < 0.8:
             return domains[self._site.written]
+        if self.favourite is not None and self._choices.random() < 0.7:
+            return self.favourite
         return self._choices.choice(list(domains.values()))
 
     # In the engine

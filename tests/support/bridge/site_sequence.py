@@ -31,6 +31,9 @@ PEOPLE = [
     "remove",
 ]
 
+# The same where somebody does not want what the bridge does.
+UNTICKERS = [*PEOPLE, *["untick"] * 30, *["set"] * 6]
+
 # The same while the engine writes a domain.
 EDITORS = [*PEOPLE, *["edit", "comment"] * 12]
 
@@ -96,6 +99,7 @@ class Sequence:
         )
         self._kill = choices.choice([0.0, 0.0, 0.02])
         self._clock = choices.choice([0.0, 0.0, 0.05])
+        self._usual = PEOPLE
         self._special()
         ours = site_bridge.settings(directory, self.on_untick_clear)
         more = self.site, ours, self._step, self._chance
@@ -118,6 +122,15 @@ class Sequence:
         if choices.random() < 0.25:
             how = choices.choice(site_engine.IN_THE_ENGINE)
             site.broken[first.id] = how
+            # There is something to tell, or a tick to make.
+            first.backup = how == site_engine.TELL_UNREACHABLE
+            flag = "off" if first.backup else "on"
+            site.storage[first.id] = site.row(first.id, flag, "at first")
+        if choices.random() < 0.6:
+            # The same one again and again, so that much meets there.
+            self.people.favourite = others[0]
+            if choices.random() < 0.4:
+                self._usual = UNTICKERS
         if choices.random() < 0.1:
             others[-1].type = "iso"
             site.storage[others[-1].id] = site.row(others[-1].id, "never", "")
@@ -195,9 +208,10 @@ class Sequence:
 
     # What happens
 
-    def _people(self, likely, people=PEOPLE):
+    def _people(self, likely, people=()):
         if self.choices.random() < likely:
-            getattr(self.people, self.choices.choice(people))()
+            name = self.choices.choice(people or self._usual)
+            getattr(self.people, name)()
         if self.choices.random() < likely / 3:
             self.people.extended()
         if self.site.removed and self.choices.random() < 0.3:

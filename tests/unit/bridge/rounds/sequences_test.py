@@ -21,7 +21,11 @@ import pytest
 pytest.importorskip("ovirtsdk4", reason="needs ovirt-engine-sdk-python")
 
 from tests.support import soak  # noqa: E402
-from tests.support.bridge import site_case, site_judges  # noqa: E402
+from tests.support.bridge import (  # noqa: E402
+    site_act_judges,
+    site_case,
+    site_judges,
+)
 from tests.support.bridge.site_sequence import Sequence  # noqa: E402
 
 SEQUENCES = soak.times(400, 10_000)
@@ -42,6 +46,9 @@ JUDGES = {
     },
     site_judges.what_has_an_event_is_soon_done: {"tick", "untick"},
     site_judges.all_activity_ends: {"look"},
+    site_act_judges.act_follows_another_look: {"set", "put", "clear"},
+    site_act_judges.untick_with_an_event_is_kept: {"untick"},
+    site_act_judges.untick_that_comes_soon_is_undone: {"untick"},
     site_judges.what_is_shown_is_so: {"on/on", "off/on", "on/off"},
 }
 
