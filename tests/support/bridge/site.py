@@ -21,7 +21,10 @@ from vdsm_backup.bridge import entities
 PERSON = "person"
 WORLD = "world"
 
-#: What an engine forgets first.
+# The code of events that have nothing to do with domains.
+_OTHER = 30
+
+#: How many of them an engine has; it forgets those before.
 _EVENTS = 1000
 
 
@@ -106,7 +109,7 @@ class Site:
         self.broken = {}
         self.backup = None
         # An engine always has some.
-        self.add_event(30)
+        self.add_event(_OTHER)
 
     def _uuid(self):
         bits = self.choices.getrandbits(128)
@@ -186,6 +189,14 @@ class Site:
         if self.late and may_be_lost and self.choices.random() < 0.12:
             return False
         late = self.choices.choice([0, 0, 0, 1, 2]) if self.late else 0
+        self._append(code, sd_id, user, correlation, late)
+        if late and self.choices.random() < 0.7:
+            # An event with a larger index can be read before it.
+            self.index += 1
+            self._append(_OTHER, "", "", "", 0)
+        return True
+
+    def _append(self, code, sd_id, user, correlation, late):
         newest = self.events[-1].event.time if self.events else 0
         when = max(int(self.now * 1000), newest + 1)
         event = entities.Event(
@@ -193,7 +204,6 @@ class Site:
         )
         self.events.append(Seen(event, self.poll + late))
         del self.events[:-_EVENTS]
-        return True
 
     def back_up(self):
         """What a restore brings back later."""

@@ -129,14 +129,24 @@ class Bridge:
         begin, epoch = len(self.site.log), self.bridge.state.epoch
         try:
             delay = self._service.turn()
-        except Killed:
+        except Killed as killed:
             self.site.note(self.name, "", "killed")
+            known = self.bridge.state
             self.restart()
+            if str(killed) != "save":
+                self._has_saved_acts(begin, known)
             return
         self.wakes_at = self.site.now + delay
         if self.bridge.state.epoch != epoch:
             self.site.note(self.name, "", "new epoch")
         self._note_rows(begin)
+
+    def _has_saved_acts(self, begin, known):
+        """What became of the acts of this round, if it was killed later."""
+        for entry in self.site.log[begin:]:
+            if entry.who == self.name and entry.what in ("put", "set"):
+                saved = self.bridge.state.domains.get(entry.domain)
+                assert saved == known.domains.get(entry.domain), entry
 
     def _note_rows(self, begin):
         """What it has seen in this round, of each domain that it looked at."""

@@ -33,7 +33,10 @@ class People:
             return domains[self._site.written]
         if self.favourite is not None and self._choices.random() < 0.7:
             return self.favourite
-        return self._choices.choice(list(domains.values()))
+        # What fails with a domain goes on failing if it is left alone.
+        left = self._site.broken if self._choices.random() < 0.9 else ()
+        chosen = [d for d in domains.values() if d.id not in left]
+        return self._choices.choice(chosen)
 
     # In the engine
 

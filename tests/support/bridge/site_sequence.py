@@ -97,7 +97,7 @@ class Sequence:
         self._faults = choices.sample(
             sorted(FAULTS), choices.choice([0, 2, len(FAULTS)])
         )
-        self._kill = choices.choice([0.0, 0.0, 0.02])
+        self._kill = choices.choice([0.0, 0.0, 0.03])
         self._clock = choices.choice([0.0, 0.0, 0.05])
         self._usual = PEOPLE
         self._special()
