@@ -105,8 +105,9 @@ class Site:
         self.removed = set()
         #: The domain that the engine writes just now.
         self.written = ""
-        #: {UUID: what always fails with it}, which nobody mends.
-        self.broken = {}
+        #: {UUID: what always fails with it}, which nobody mends, and what
+        #: fails until all is calm.
+        self.broken, self.ailing = {}, {}
         self.backup = None
         # An engine always has some.
         self.add_event(_OTHER)

@@ -68,14 +68,15 @@ def untick_that_comes_soon_is_undone(case):
                 n for n, e in case.log if n < at and e.what in ("put", "set")
             ]
             ticks = [n for n, e in case.acts("put") if n < at]
-            forgets = case.last(*_FORGETS, before=at)
-            if len(ticks) != 1 or forgets > ticks[0]:
+            if len(ticks) != 1:
+                continue
+            tick = _first_tick(case, ticks[0], name)
+            if tick is None or case.last(*_FORGETS, before=at) > tick:
                 continue
             put, untick = case.site.log[ticks[0]], case.site.log[at]
             if (
                 put.who == name
                 and first[-1] == ticks[0]
-                and _was_first(case, ticks[0], name)
                 and untick.now - put.now < _GRACE
             ):
                 yield "untick"
@@ -112,11 +113,13 @@ def _last_look(case, at, name):
     return found[-1] if found else ""
 
 
-def _was_first(case, at, name):
-    """Whether a bridge has made this tick without one before it."""
-    looks = [
-        (n, e.what)
-        for n, e in case.log
-        if e.who == name and "about to tick" in e.what
-    ]
-    return bool(looks) and looks[0][0] > at and "row 31" in looks[0][1]
+def _first_tick(case, at, name):
+    """
+    Where the look that has led to this tick ends. None: another look has
+    before, or the box was seen on.
+    """
+    for number, entry in case.log:
+        if entry.who == name and "about to tick" in entry.what:
+            is_first = number > at and entry.what.endswith(("w 8", "w 31"))
+            return number if is_first else None
+    return None

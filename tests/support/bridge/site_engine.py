@@ -180,7 +180,8 @@ class Engine:
         return self._site.domains[sd_id]
 
     def _broken(self, sd_id, how):
-        return self._site.broken.get(sd_id) == how
+        site = self._site
+        return how in (site.broken.get(sd_id), site.ailing.get(sd_id))
 
 
 def _refused(action, status):

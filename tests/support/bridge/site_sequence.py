@@ -63,7 +63,7 @@ FAULTS = {
     "login": 0.01,
     "report": 0.2,
     "refusal": 0.15,
-    "no answer": 0.15,
+    "no answer": 0.3,
     "event twice": 0.2,
     "ssh": 0.03,
     "garbage": 0.02,
@@ -126,6 +126,9 @@ class Sequence:
             first.backup = how == site_engine.TELL_UNREACHABLE
             flag = "off" if first.backup else "on"
             site.storage[first.id] = site.row(first.id, flag, "at first")
+            if choices.random() < 0.5:
+                how = choices.choice(site_engine.IN_THE_ENGINE)
+                site.ailing[others[0].id] = how
         if choices.random() < 0.6:
             # The same one again and again, so that much meets there.
             self.people.favourite = others[0]
