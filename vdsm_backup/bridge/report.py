@@ -5,8 +5,8 @@ What the bridge tells people, by an event in the engine. Pure.
 The engine refuses a second event with the same number. The number is made of
 the domain, of what is told, and of what makes that another one than before. So
 each report is there once, also if the bridge was killed, its state was lost,
-or two bridges tell it. What goes by the time since when something is so is told
-once by each bridge, and again by one that has lost its state.
+or two bridges tell it. What goes by the time since when something is so is
+told once by each bridge, and again by one that has lost its state.
 """
 
 from __future__ import annotations
