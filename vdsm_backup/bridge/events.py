@@ -82,8 +82,11 @@ def read(engine: Engine, known: State, now: float) -> News:
 
 def _begin(engine: Engine, known: State, now: float) -> News:
     """The first events of an epoch. Those before are not read."""
-    renewed = state.renew(known, state.next_epoch(known, now))
     found = engine.events(1)
+    if not found and known.epoch and known.anchor is None:
+        # There is still none, so nothing begins anew.
+        return News(known, 0, ())
+    renewed = state.renew(known, state.next_epoch(known, now))
     if not found:
         return News(renewed, 0, ())
     newest = _anchor(found[0])

@@ -71,6 +71,18 @@ def test_engine_without_an_event():
     assert (news.newest, news.state.anchor) == (0, None)
 
 
+def test_engine_that_still_has_no_event():
+    """Not an epoch each round, in which all domains are looked at."""
+    engine = Listed()
+    state = begun(engine)
+    for later in range(1, 4):
+        news = events.read(engine, state, NOW + later)
+        assert (news.state, news.newest, news.events) == (state, 0, ())
+    engine.add(7)
+    news = events.read(engine, state, NOW + 4)
+    assert (news.state.epoch, news.newest) == (state.epoch + 4, 7)
+
+
 def test_nothing_new(engine):
     state = begun(engine)
     news = events.read(engine, state, NOW + 5)
