@@ -99,6 +99,10 @@ def _unticks(case, name):
         looks = []
         for _, later in case.log[index + 1 :]:
             is_other = later.who not in case.names
+            if later.what == "new epoch":
+                # The log has this after what was done in that round.
+                while looks and not looks[-1].what.startswith("sees"):
+                    looks.pop()
             if is_other or later.what in _FORGETS:
                 break
             if later.who != name and later.what in ("put", "set", "clear"):
