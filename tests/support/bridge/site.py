@@ -108,6 +108,7 @@ class Site:
         #: {UUID: what always fails with it}, which nobody mends, and what
         #: fails until all is calm.
         self.broken, self.ailing = {}, {}
+        self.is_calm = False
         self.backup = None
         # An engine always has some.
         self.add_event(_OTHER)

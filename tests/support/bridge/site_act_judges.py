@@ -76,6 +76,12 @@ def untick_that_comes_soon_is_undone(case):
             others = set(_FORGETS) - {"new epoch"}
             if case.last(*others, before=at) > ticks[0]:
                 continue
+            if any(
+                ticks[0] < n < at and e.who not in case.names
+                for n, e in case.log
+            ):
+                # By another flag the look at the box is another one, too.
+                continue
             put = case.site.log[ticks[0]]
             if (
                 put.who == name

@@ -181,7 +181,8 @@ class Engine:
 
     def _broken(self, sd_id, how):
         site = self._site
-        return how in (site.broken.get(sd_id), site.ailing.get(sd_id))
+        ails = not site.is_calm and site.ailing.get(sd_id) == how
+        return ails or site.broken.get(sd_id) == how
 
 
 def _refused(action, status):

@@ -34,7 +34,7 @@ class Troubles:
         """All is mended but what is broken for good."""
         site = self._site
         site.engine_fails = ""
-        site.ailing.clear()
+        site.is_calm = True
         site.late = False
         for fails in (site.away, site.plain, site.unreadable):
             fails.clear()
