@@ -220,6 +220,7 @@ class Site:
             self.domains[sd_id].comment = comment
         self.index = index
         self.events = [e for e in self.events if e.event.number <= index]
+        self.dismissed = {n for n in self.dismissed if n <= index}
         self.backup = None
 
 

@@ -71,10 +71,7 @@ def untick_that_comes_soon_is_undone(case):
             if len(ticks) != 1:
                 continue
             tick = _first_tick(case, ticks[0], name)
-            if tick is None or case.last("new epoch", before=at) > tick:
-                continue
-            others = set(_FORGETS) - {"new epoch"}
-            if case.last(*others, before=at) > ticks[0]:
+            if tick is None or case.last(*_FORGETS, before=at) > ticks[0]:
                 continue
             if any(
                 ticks[0] < n < at and e.who not in case.names
@@ -105,10 +102,6 @@ def _unticks(case, name):
         looks = []
         for _, later in case.log[index + 1 :]:
             is_other = later.who not in case.names
-            if later.what == "new epoch":
-                # The log has this after what was done in that round.
-                while looks and not looks[-1].what.startswith("sees"):
-                    looks.pop()
             if is_other or later.what in _FORGETS:
                 break
             if later.who != name and later.what in ("put", "set", "clear"):

@@ -11,6 +11,7 @@ import io
 import os
 
 from tests.support.bridge import site_engine, site_hosts
+from tests.support.bridge.site import Entry
 from vdsm_backup import errors
 from vdsm_backup.bridge import flags, rounds, service, shapes
 from vdsm_backup.bridge.log import Log
@@ -138,7 +139,8 @@ class Bridge:
             return
         self.wakes_at = self.site.now + delay
         if self.bridge.state.epoch != epoch:
-            self.site.note(self.name, "", "new epoch")
+            # It began before all else in this round.
+            self.site.log.insert(begin, Entry(self.name, "", "new epoch"))
         self._note_rows(begin)
 
     def _has_saved_acts(self, begin, known):

@@ -89,8 +89,11 @@ _OTHER_CAUSES = (
 def ticks_are_repeated_once(case):
     """I3: each bridge undoes an untick at most once."""
     for name in case.names:
-        ticks, unknown = 0, False
+        ticks, unknown, imported = 0, False, False
         for at, (who, _, what, *_) in case.log:
+            if who == name and what.startswith("sees") and imported:
+                # The tick before this was still one of before the import.
+                ticks, imported = 0, False
             if who == name and what == "put":
                 ticks += 1
                 yield f"{ticks} ticks"
@@ -103,7 +106,7 @@ def ticks_are_repeated_once(case):
             elif what in UNTICKS and unknown:
                 ticks, unknown = 0, False
             elif what.startswith(_OTHER_CAUSES):
-                ticks = 0
+                ticks, imported = 0, what.startswith("import")
 
 
 # Since when something is so each bridge says by its own clock and epoch, and
@@ -128,6 +131,9 @@ def report_is_made_once(case):
             key = entry.who if by_each else "", entry.what
             assert key not in told, case.shown(at + 1)
             told.add(key)
+        elif entry.what == "not told":
+            # An edit that is known only by the next look is told with it.
+            told = {key for key in told if "was unticked" not in key[1]}
         elif not entry.what.startswith(_NO_CHANGE):
             told.clear()
 
