@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Which flags of the storage are known, by their stamps: so one that is new
+differs from one that came back with older metadata. Pure.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vdsm_backup.bridge import shapes
+
+if TYPE_CHECKING:
+    from vdsm_backup.bridge.shapes import Look, Memory
+
+# How many are kept.
+_STAMPS = 20
+
+
+def is_set_anew(memory: Memory, look: Look) -> bool:
+    """
+    Whether somebody has set the flag since an untick was accepted. The bridge
+    itself sets none while the box is off, so the stamp that is remembered is
+    that of the look at which it was accepted, also if the flag could not be
+    read since, or was off for a while that nobody has seen.
+    """
+    return look.flag == shapes.ON and look.stamp != memory.stamp
+
+
+def seen(memory: Memory, look: Look) -> Memory:
+    """What is remembered, with the flag of this look."""
+    if look.flag == shapes.ON:
+        return memory
+    known = (*memory.old, memory.off_stamp)
+    if look.flag == shapes.OFF and look.stamp not in known:
+        return memory._replace(off_stamp=look.stamp, was_off=False)
+    if look.box is False:
+        # Not at the first look at this stamp: the box was read before the
+        # stamp, and may have been ticked before the stamp was written.
+        return memory._replace(was_off=True)
+    return memory
+
+
+def raised(memory: Memory) -> Memory:
+    """The flag is on: the stamp that was there before is an old one."""
+    old = memory.old
+    if memory.off_stamp:
+        old = (*old, memory.off_stamp)[-_STAMPS:]
+    return memory._replace(
+        old=old, off_stamp="", was_off=False, was_flagged=True
+    )
