@@ -55,7 +55,7 @@ def seen(memory: Memory | None, look: Look) -> Memory:
             memory = memory._replace(unknown_since=look.now)
         if look.box != memory.box:
             memory = _changed(memory, look)
-        return memory
+        return stamps.seen(memory, look)
     memory = memory._replace(unknown_since=None)
     if memory.accepted and stamps.is_set_anew(memory, look):
         memory = memory._replace(seen_on=None, accepted=False, repeated=False)

@@ -87,6 +87,28 @@ def test_flag_that_is_set_after_an_untick_was_told():
 
 
 @pytest.mark.soak
+def test_box_is_unticked_and_ticked_after_a_conflict():
+    """As the report says it: the flag is set, whatever a bridge could read."""
+    for number in range(SEQUENCES // 5):
+        sequence = Sequence(f"told-{number}")
+        world = sequence.world
+        world.box, world.flag = True, (shapes.ON, "stamp-0")
+        sequence.quiet(5)
+        world.command_line_clear()
+        sequence.quiet(3)
+        world.untick()
+        world.readable = sequence.choices.random() < 0.5
+        for _ in range(6):
+            sequence.poll()
+        world.tick()
+        for _ in range(sequence.choices.randrange(4)):
+            sequence.poll()
+        sequence.quiet(20)
+        now = world.box, world.flag[0]
+        assert now == (True, shapes.ON), sequence.shown()
+
+
+@pytest.mark.soak
 @pytest.mark.parametrize("first", ["untick", "command_line_clear"])
 def test_off_and_off_in_either_order(first):
     """I4"""
