@@ -187,7 +187,7 @@ def _box_on(memory: Memory, look: Look) -> Memory:
         comment=look.comment,
         off_comment=None,
         ticked=memory.ticked and look.flag != shapes.ON,
-        unsure=memory.unsure and look.flag == shapes.OFF,
+        unsure=memory.unsure and look.flag != shapes.ON,
         accepted=False,
         not_allowed=False,
     )
@@ -202,9 +202,13 @@ def _box_off(memory: Memory, look: Look, accepted: bool) -> Memory:
         ticked=False,
     )
     if look.flag in (shapes.OFF, shapes.NEVER):
-        # Both are off: an untick has done what it was for.
+        # Both are off: an untick has done what it was for. But a tick that is
+        # still on its way is one of the flag that was there.
         memory = memory._replace(
-            seen_on=None, repeated=False, not_allowed=False, was_flagged=False
+            seen_on=None,
+            repeated=False,
+            not_allowed=False,
+            was_flagged=memory.was_flagged and memory.unsure,
         )
     return memory
 

@@ -75,6 +75,14 @@ def later_one_is_another_one():
     return story.look(True, "never")
 
 
+@case(4, SET, "write-back")
+def the_same_while_a_tick_is_on_its_way():
+    story = Story()
+    story.look(False, "on", outcome=shapes.UNSURE)
+    story.looks(2, False, "never")
+    return story.look(True, "never", story.edit("bridge", ours=True))
+
+
 @case(5)
 def cleared_and_then_written_back_to_never():
     story = agreed()
@@ -173,6 +181,64 @@ def clear_while_a_tick_is_on_its_way():
     assert answer.act == TICK
     story.looks(3, False, "off:s")
     return story.look(True, "off:s")
+
+
+def tick_on_its_way(*flags):
+    """A story in which the flag is cleared before the tick comes."""
+    story = Story()
+    assert story.look(False, "on", outcome=shapes.UNSURE).act == TICK
+    for flag in flags:
+        story.looks(2, False, flag)
+    return story
+
+
+@case(21, tell="conflict", row=5)
+def somebody_renames_it_after_a_tick_that_was_on_its_way():
+    story = tick_on_its_way("off:s")
+    edits = story.edit("bridge", ours=True), story.edit()
+    return story.look(True, "off:s", *edits)
+
+
+@case(21, row=5)
+def that_and_older_metadata():
+    story = tick_on_its_way("off:s", "never")
+    edits = story.edit("bridge", ours=True), story.edit()
+    return story.looks(5, True, "never", *edits)[-1]
+
+
+@case(21, tell="conflict", row=5)
+def that_while_the_flag_could_not_be_read():
+    story = tick_on_its_way("off:s")
+    edits = story.edit("bridge", ours=True), story.edit()
+    story.look(True, "unknown", *edits)
+    return story.look(True, "off:s")
+
+
+@case(21, tell="conflict", row=5)
+def that_and_the_event_of_the_tick_is_late():
+    story = tick_on_its_way("off:s")
+    ours, edit = story.edit("bridge", ours=True), story.edit()
+    assert story.look(True, "off:s", edit).pending == "event"
+    return story.look(True, "off:s", ours)
+
+
+@case(6, SET)
+def tick_that_was_on_its_way_never_comes():
+    """A person ticks the box, long after that."""
+    story = tick_on_its_way("off:s")
+    edit = story.edit()
+    first, second, third = story.looks(3, True, "off:s", edit)
+    assert first.pending == second.pending == "event"
+    return third
+
+
+@case(6, SET)
+def person_unticks_and_ticks_after_that():
+    story = tick_on_its_way("off:s")
+    edits = story.edit("bridge", ours=True), story.edit()
+    story.look(True, "off:s", *edits)
+    story.looks(6, False, "off:s", story.edit())
+    return story.looks(3, True, "off:s", story.edit())[-1]
 
 
 @pytest.mark.parametrize("name", CASES.found)
