@@ -40,8 +40,7 @@ def seen(memory: Memory | None, look: Look) -> Memory:
     """What is remembered, with this look. The box of the look is known."""
     assert look.box is not None
     if memory is None or is_new(memory, look):
-        told = memory.told if memory else ()
-        memory = Memory(look.epoch, told=told)
+        memory = _begun(memory, look)
     memory = memory._replace(
         newest=look.newest,
         imported=max(memory.imported, look.imported),
@@ -67,6 +66,17 @@ def seen(memory: Memory | None, look: Look) -> Memory:
             flag=look.flag, stamp=look.stamp
         )
     return stamps.seen(memory, look)
+
+
+def _begun(memory: Memory | None, look: Look) -> Memory:
+    """What is remembered of a domain that is new."""
+    if memory is None:
+        return Memory(look.epoch)
+    # A restore of the engine changes no storage: a clear is known as before.
+    # Who imports a domain says anew what it is.
+    is_restored = memory.epoch != look.epoch
+    off_stamp = memory.off_stamp if is_restored else ""
+    return Memory(look.epoch, off_stamp=off_stamp, told=memory.told)
 
 
 def unseen(memory: Memory | None, look: Look) -> Memory | None:

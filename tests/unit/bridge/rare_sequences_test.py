@@ -18,7 +18,10 @@ from vdsm_backup.bridge import shapes
 
 @pytest.mark.soak
 def test_older_metadata_come_back():
-    """I1: after a clear that a bridge has seen or not, or without one."""
+    """
+    I1: after a clear that a bridge has seen or not, or without one; and the
+    engine is restored.
+    """
     met = set()
     for number in range(SEQUENCES // 5):
         sequence = Sequence(f"older-{number}")
@@ -29,7 +32,13 @@ def test_older_metadata_come_back():
             world.command_line_clear()
         for _ in range(sequence.choices.randrange(3)):
             sequence.poll()
+        if sequence.choices.random() < 0.3:
+            world.restore_engine()
         world.old_metadata_back()
+        for _ in range(sequence.choices.randrange(3)):
+            sequence.poll()
+        if sequence.choices.random() < 0.3:
+            world.restore_engine()
         sequence.quiet(20)
         met.update(persons_clear_is_not_undone(sequence))
         met.update(lost_flags_are_told(sequence))

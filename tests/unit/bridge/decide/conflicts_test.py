@@ -159,6 +159,44 @@ def restored_engine():
     return story.look(True, "off:s")
 
 
+@case(5)
+def cleared_and_then_the_engine_is_restored():
+    """The clear is on the storage, which no restore of an engine changes."""
+    story = agreed()
+    assert story.look(True, "off:s").tell == "conflict"
+    story.look(True, "never")
+    story.epoch += 1
+    return story.look(True, "never")
+
+
+@case(5)
+def box_that_is_on_by_a_restore_is_nobodys_tick():
+    story = agreed()
+    story.look(True, "off:s")
+    story.looks(3, False, "off:s", story.edit())
+    story.look(False, "never")
+    story.epoch += 1
+    return story.looks(5, True, "never")[-1]
+
+
+@case(6, SET)
+def ticked_after_the_restore():
+    story = agreed()
+    story.look(True, "off:s")
+    story.epoch += 1
+    story.look(False, "never")
+    return story.look(True, "never", story.edit())
+
+
+@case(3, SET)
+def cleared_and_then_imported_again():
+    """Who imports it says anew what it is."""
+    story = agreed()
+    story.look(True, "off:s")
+    story.looks(3, True, "never")
+    return story.look(True, "never", imported=story.index)
+
+
 @case(7, tell="conflict")
 def first_flag_that_could_be_read():
     story = Story()
