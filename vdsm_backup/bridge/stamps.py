@@ -13,24 +13,28 @@ from vdsm_backup.bridge import shapes
 if TYPE_CHECKING:
     from vdsm_backup.bridge.shapes import Look, Memory
 
-# How many are kept.
+# How many of each kind are kept.
 _STAMPS = 20
 
 
 def is_set_anew(memory: Memory, look: Look) -> bool:
     """
     Whether somebody has set the flag since an untick was accepted. The bridge
-    itself sets none while the box is off, so the stamp that is remembered is
-    that of the look at which it was accepted, also if the flag could not be
-    read since, or was off for a while that nobody has seen.
+    itself sets none while the box is off, so a flag that was not seen before
+    is a person's, also if the flag could not be read since, or was off for a
+    while that nobody has seen. One that was seen came back with older
+    metadata, and is nobody's word.
     """
-    return look.flag == shapes.ON and look.stamp != memory.stamp
+    return look.flag == shapes.ON and look.stamp not in memory.on_stamps
 
 
 def seen(memory: Memory, look: Look) -> Memory:
     """What is remembered, with the flag of this look."""
     if look.flag == shapes.ON:
-        return memory
+        if look.stamp in memory.on_stamps:
+            return memory
+        on_stamps = (*memory.on_stamps, look.stamp)[-_STAMPS:]
+        return memory._replace(on_stamps=on_stamps)
     known = (*memory.old, memory.off_stamp)
     if look.flag == shapes.OFF and look.stamp not in known:
         return memory._replace(off_stamp=look.stamp, was_off=False)

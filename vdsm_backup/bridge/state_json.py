@@ -94,7 +94,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
 _MAY_BE_NONE = {
     name for name, default in Memory._field_defaults.items() if default is None
 }
-_TEXTS = {"old", "told"}
+_TEXTS = {"old", "on_stamps", "told"}
 _FLAGS = {shapes.ON, shapes.OFF, shapes.NEVER, shapes.UNKNOWN}
 
 

@@ -96,6 +96,34 @@ def test_flag_that_is_set_after_an_untick_was_told():
 
 
 @pytest.mark.soak
+def test_older_flag_comes_back_after_an_untick_was_told():
+    """The box stays off, as the person has left it."""
+    ended = 0
+    for number in range(SEQUENCES // 5):
+        sequence = Sequence(f"on-{number}")
+        world = sequence.world
+        world.box, world.flag = True, (shapes.ON, "older")
+        sequence.quiet(5)
+        # `set --replace`, with another reason.
+        world.flag = (shapes.ON, "newer")
+        sequence.quiet(5)
+        world.untick()
+        sequence.quiet(5)
+        if world.box:
+            # Its event was lost, and a bridge has ticked the box again.
+            continue
+        world.readable = sequence.choices.random() < 0.7
+        for flag in ("older", "newer"):
+            world.flag = (shapes.ON, flag)
+            for _ in range(sequence.choices.randrange(4)):
+                sequence.poll()
+        sequence.quiet(20)
+        assert not world.box, sequence.shown()
+        ended += 1
+    assert ended
+
+
+@pytest.mark.soak
 def test_box_is_unticked_and_ticked_after_a_conflict():
     """As the report says it: the flag is set, whatever a bridge could read."""
     for number in range(SEQUENCES // 5):

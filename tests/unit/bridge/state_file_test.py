@@ -86,6 +86,7 @@ BROKEN = {
     "edits": broken(domain(edits=[[1, 2, "x"]])),
     "edit": broken(domain(edits=[["1", 2, "x", True]])),
     "old": broken(domain(old=[1])),
+    "on_stamps": broken(domain(on_stamps=[None])),
     "tries": broken(domain(tries=-1)),
     "large": b" " * (state_file._MAX_SIZE + 1),
 }
