@@ -247,9 +247,10 @@ def that_and_older_metadata():
 @case(21, tell="conflict", row=5)
 def that_while_the_flag_could_not_be_read():
     story = tick_on_its_way("off:s")
-    edits = story.edit("bridge", ours=True), story.edit()
-    story.look(True, "unknown", *edits)
-    return story.look(True, "off:s")
+    ours, edit = story.edit("bridge", ours=True), story.edit()
+    story.look(True, "unknown", edit)
+    assert story.look(True, "off:s").pending == "event"
+    return story.look(True, "off:s", ours)
 
 
 @case(21, tell="conflict", row=5)
