@@ -151,17 +151,18 @@ def _facts(
 def _of_ticks(memory: Memory) -> dict[str, bool]:
     """
     The facts about who has ticked the box since the flag was lowered. A
-    bridge that ticks late, after that, is no person.
+    bridge that ticks late, after that, is no person: then the edits of others
+    may be of something else.
     """
-    if not memory.off_stamp or not memory.was_off:
+    if not memory.was_off:
         return {}
     edits = memories.edits_since(memory, memory.seen_off)
-    if any(not edit.ours for edit in edits):
-        return {"ticked": True}
-    if memory.unsure or edits:
+    if any(edit.ours for edit in edits) or (memory.unsure and not edits):
         return {}
+    # The event of a tick that may still come, too.
     settled = memory.polls >= shapes.WAIT_POLLS
-    return {"ticked": settled, "turning": not settled}
+    ticked = settled or (bool(edits) and not memory.unsure)
+    return {"ticked": ticked, "turning": not ticked}
 
 
 def _of_edits(memory: Memory, policy: Policy) -> dict[str, bool]:

@@ -10,11 +10,10 @@ What is remembered of a domain, and when it is forgotten. Pure.
 
 from __future__ import annotations
 
-from vdsm_backup.bridge import shapes
+from vdsm_backup.bridge import shapes, stamps
 from vdsm_backup.bridge.shapes import Answer, Edit, Look, Memory
 
 # How many of each are kept.
-_STAMPS = 20
 _EDITS = 50
 _TOLD = 40
 
@@ -41,8 +40,7 @@ def seen(memory: Memory | None, look: Look) -> Memory:
     """What is remembered, with this look. The box of the look is known."""
     assert look.box is not None
     if memory is None or is_new(memory, look):
-        told = memory.told if memory else ()
-        memory = Memory(look.epoch, told=told)
+        memory = _begun(memory, look)
     memory = memory._replace(
         newest=look.newest,
         imported=max(memory.imported, look.imported),
@@ -56,9 +54,9 @@ def seen(memory: Memory | None, look: Look) -> Memory:
             memory = memory._replace(unknown_since=look.now)
         if look.box != memory.box:
             memory = _changed(memory, look)
-        return memory
+        return stamps.seen(memory, look)
     memory = memory._replace(unknown_since=None)
-    if memory.accepted and _is_set_anew(memory, look):
+    if memory.accepted and stamps.is_set_anew(memory, look):
         memory = memory._replace(seen_on=None, accepted=False, repeated=False)
     key = (look.box, look.flag, look.stamp)
     if key == (memory.box, memory.flag, memory.stamp):
@@ -67,7 +65,18 @@ def seen(memory: Memory | None, look: Look) -> Memory:
         memory = _changed(memory, look)._replace(
             flag=look.flag, stamp=look.stamp
         )
-    return _with_stamp(memory, look)
+    return stamps.seen(memory, look)
+
+
+def _begun(memory: Memory | None, look: Look) -> Memory:
+    """What is remembered of a domain that is new."""
+    if memory is None:
+        return Memory(look.epoch)
+    # A restore of the engine changes no storage: a clear is known as before.
+    # Who imports a domain says anew what it is.
+    is_restored = memory.epoch != look.epoch
+    off_stamp = memory.off_stamp if is_restored else ""
+    return Memory(look.epoch, off_stamp=off_stamp, told=memory.told)
 
 
 def unseen(memory: Memory | None, look: Look) -> Memory | None:
@@ -131,29 +140,6 @@ def _merged(
     return tuple(by_index[index] for index in sorted(by_index))
 
 
-def _is_set_anew(memory: Memory, look: Look) -> bool:
-    """
-    Whether somebody has set the flag since an untick was accepted. The bridge
-    itself sets none while the box is off, so the stamp that is remembered is
-    that of the look at which it was accepted, also if the flag could not be
-    read since, or was off for a while that nobody has seen.
-    """
-    return look.flag == shapes.ON and look.stamp != memory.stamp
-
-
-def _with_stamp(memory: Memory, look: Look) -> Memory:
-    if look.flag == shapes.ON:
-        return memory
-    known = (*memory.old, memory.off_stamp)
-    if look.flag == shapes.OFF and look.stamp not in known:
-        return memory._replace(off_stamp=look.stamp, was_off=False)
-    if look.box is False:
-        # Not at the first look at this stamp: the box was read before the
-        # stamp, and may have been ticked before the stamp was written.
-        return memory._replace(was_off=True)
-    return memory
-
-
 def edits_since(memory: Memory, index: int | None) -> list[Edit]:
     """Edits after that index; none if it is not known."""
     if index is None:
@@ -188,7 +174,7 @@ def judged(
     else:
         memory = _box_off(memory, look, accepted)
     if look.flag == shapes.ON:
-        memory = _raised(memory)
+        memory = stamps.raised(memory)
     if answer.act == shapes.TICK:
         # Written before the act. Of the comment only a change counts.
         memory = memory._replace(
@@ -222,7 +208,7 @@ def _box_on(memory: Memory, look: Look, answer: Answer) -> Memory:
         comment=look.comment,
         off_comment=None,
         ticked=memory.ticked and look.flag != shapes.ON,
-        unsure=memory.unsure and look.flag == shapes.OFF,
+        unsure=memory.unsure and look.flag != shapes.ON,
         accepted=False,
         not_allowed=False,
     )
@@ -237,21 +223,15 @@ def _box_off(memory: Memory, look: Look, accepted: bool) -> Memory:
         ticked=False,
     )
     if look.flag in (shapes.OFF, shapes.NEVER):
-        # Both are off: an untick has done what it was for.
+        # Both are off: an untick has done what it was for. But a tick that is
+        # still on its way is one of the flag that was there.
         memory = memory._replace(
-            seen_on=None, repeated=False, not_allowed=False, was_flagged=False
+            seen_on=None,
+            repeated=False,
+            not_allowed=False,
+            was_flagged=memory.was_flagged and memory.unsure,
         )
     return memory
-
-
-def _raised(memory: Memory) -> Memory:
-    """The flag is on: the stamp that was there before is an old one."""
-    old = memory.old
-    if memory.off_stamp:
-        old = (*old, memory.off_stamp)[-_STAMPS:]
-    return memory._replace(
-        old=old, off_stamp="", was_off=False, was_flagged=True
-    )
 
 
 def after(
@@ -300,7 +280,7 @@ def _done(memory: Memory, act: str, now: float, stamp: str) -> Memory:
             box=True, seen_on=memory.newest, ticked_at=now, unsure=False
         )
     if act == shapes.SET:
-        return _raised(memory._replace(flag=shapes.ON, stamp=""))
+        return stamps.raised(memory._replace(flag=shapes.ON, stamp=""))
     # The box was off right before: a box that is on later was ticked later.
     return memory._replace(
         flag=shapes.OFF,

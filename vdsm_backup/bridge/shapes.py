@@ -116,6 +116,7 @@ class Memory(NamedTuple):
         not replace it.
     was_off: whether the box was seen off after the first look at off_stamp.
     old: stamps that were there before the flag was raised, oldest first.
+    on_stamps: stamps of flags that were ON, by the first look at each.
     was_flagged: whether the flag was ON since box and flag were both off.
     ticked_at: when the bridge last ticked the box; None: never.
     ticked_index: index before the look that it was ticked by, as long as the
@@ -149,6 +150,7 @@ class Memory(NamedTuple):
     off_stamp: str = ""
     was_off: bool = False
     old: tuple[str, ...] = ()
+    on_stamps: tuple[str, ...] = ()
     was_flagged: bool = False
     ticked_at: float | None = None
     ticked_index: int | None = None

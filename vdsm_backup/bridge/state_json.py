@@ -59,6 +59,10 @@ def _state(data: Any) -> State:
     return State(_typed("epoch", found["epoch"], int), anchor, domains)
 
 
+# A time in seconds since the epoch, of the years that a clock can show.
+_TIME = (int, float)
+_YEAR_10000 = 253_402_300_800
+
 # Types of the fields of a Memory, and those that may be None.
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "epoch": int,
@@ -68,9 +72,9 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "box": bool,
     "flag": str,
     "stamp": str,
-    "since": (int, float),
+    "since": _TIME,
     "polls": int,
-    "unknown_since": (int, float),
+    "unknown_since": _TIME,
     "seen_on": int,
     "seen_off": int,
     "comment": str,
@@ -78,7 +82,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "off_stamp": str,
     "was_off": bool,
     "was_flagged": bool,
-    "ticked_at": (int, float),
+    "ticked_at": _TIME,
     "ticked_index": int,
     "ticked": bool,
     "unsure": bool,
@@ -87,14 +91,14 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "hosted_engine": bool,
     "not_allowed": bool,
     "tries": int,
-    "retry_at": (int, float),
+    "retry_at": _TIME,
     "refusals": int,
     "refused": str,
 }
 _MAY_BE_NONE = {
     name for name, default in Memory._field_defaults.items() if default is None
 }
-_TEXTS = {"old", "told"}
+_TEXTS = {"old", "on_stamps", "told"}
 _FLAGS = {shapes.ON, shapes.OFF, shapes.NEVER, shapes.UNKNOWN}
 
 
@@ -138,4 +142,6 @@ def _typed(name: str, value: Any, kind: type | tuple[type, ...]) -> Any:
         and kind is not bool
     ):
         raise TypeError(f"{name} is {value!r}")
+    if kind is _TIME and not 0 <= value < _YEAR_10000:
+        raise ValueError(f"{name} is no time")
     return value

@@ -37,7 +37,8 @@ Facts:
     soon          the box went off soon after the bridge has ticked it
     repeated      the bridge has ticked the box again already
     accepted      an untick was accepted, and nothing has changed since
-    refused       the engine has refused to tick the box a few times
+    refused       the engine has refused to tick the box a few times: then
+                  `repeated` never holds
     word          the comment was changed in that edit to begin with the word
 """
 
@@ -183,7 +184,6 @@ TABLE = (
         False,
         "on",
         "refused others soon",
-        "repeated",
         act=shapes.TICK,
         tell="refused",
         about="stamp",
@@ -206,7 +206,6 @@ TABLE = (
         False,
         "on",
         "refused",
-        "repeated",
         act=shapes.TICK,
         tell="refused",
         about="stamp",

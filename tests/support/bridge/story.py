@@ -108,6 +108,7 @@ def full_state():
         edits=(story.edit(), story.edit("bridge \N{SNOWMAN}", ours=True)),
         off_stamp="s",
         old=("a", "b"),
+        on_stamps=("c", "d"),
         refusals=3,
         refused="a VM runs",
         told=("untick:1:2",),

@@ -74,6 +74,8 @@ class World:
         self.is_listed = True
         # {bridge: entries that were there when it last read the box as on}
         self.seen_on = {}
+        # Number of the poll at which a tick of a bridge comes, and whose.
+        self.on_its_way = None
         self.log = []
         #: {number of the entry of a bridge's clear: the same of that bridge}
         self.clears = {}
@@ -184,6 +186,11 @@ class World:
     def next_poll(self):
         self.poll += 1
         self.now += POLL
+        if self.on_its_way and self.poll >= self.on_its_way[0]:
+            _, who = self.on_its_way
+            self.on_its_way = None
+            self.log.append((who, "unsure"))
+            self._put(who)
 
     def read_events(self):
         """(epoch, newest index, edits, newest import)."""
@@ -224,13 +231,18 @@ class World:
 
     def put(self, who):
         """Tick the box, as the engine does: the event comes after it."""
+        self.on_its_way = None
         if self.choices.random() < 0.1:
             self.log.append((who, "refused"))
             return shapes.REFUSED
         if self.choices.random() < 0.1:
             # No answer came.
-            if self.choices.random() < 0.5:
+            done = self.choices.choice(["now", "later", "never"])
+            if done == "now":
                 self._put(who)
+            elif done == "later" and self.faults:
+                later = self.poll + self.choices.randrange(1, 8)
+                self.on_its_way = later, who
             self.log.append((who, "unsure"))
             return shapes.UNSURE
         self._put(who)

@@ -190,18 +190,23 @@ def persons_clear_is_not_undone(sequence):
 def knows(sequence, who, written, at):
     """Whether that bridge has seen the flag of that entry, before another."""
     (bridge,) = [b for b in sequence.bridges if b.name == who]
-    since = max(written + 1, remembered(sequence, bridge, at))
+    # What it knows of the storage is the same after a restore of the engine.
+    since = remembered(sequence, bridge, at, {(WORLD, "state deleted")})
+    since = max(written + 1, since)
     return any(
         since <= entries <= at and flag == sequence.world.written[written]
         for entries, flag in bridge.looks
     )
 
 
-def remembered(sequence, bridge, at):
+LOSSES = frozenset({(WORLD, "restore"), (WORLD, "state deleted")})
+
+
+def remembered(sequence, bridge, at, losses=LOSSES):
     """Since which entry that bridge has forgotten nothing."""
     since = 0
     for number, entry in enumerate(sequence.log[:at]):
-        if entry in {(WORLD, "restore"), (WORLD, "state deleted")}:
+        if entry in losses:
             since = number + 1
         elif entry == (PERSON, "import"):
             # Its event may be late by two polls.

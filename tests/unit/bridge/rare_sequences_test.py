@@ -18,7 +18,10 @@ from vdsm_backup.bridge import shapes
 
 @pytest.mark.soak
 def test_older_metadata_come_back():
-    """I1: after a clear that a bridge has seen or not, or without one."""
+    """
+    I1: after a clear that a bridge has seen or not, or without one; and the
+    engine is restored.
+    """
     met = set()
     for number in range(SEQUENCES // 5):
         sequence = Sequence(f"older-{number}")
@@ -29,7 +32,13 @@ def test_older_metadata_come_back():
             world.command_line_clear()
         for _ in range(sequence.choices.randrange(3)):
             sequence.poll()
+        if sequence.choices.random() < 0.3:
+            world.restore_engine()
         world.old_metadata_back()
+        for _ in range(sequence.choices.randrange(3)):
+            sequence.poll()
+        if sequence.choices.random() < 0.3:
+            world.restore_engine()
         sequence.quiet(20)
         met.update(persons_clear_is_not_undone(sequence))
         met.update(lost_flags_are_told(sequence))
@@ -84,6 +93,56 @@ def test_flag_that_is_set_after_an_untick_was_told():
         assert (world.box, world.flag[0]) == (True, shapes.ON)
         ended += 1
     assert ended
+
+
+@pytest.mark.soak
+def test_older_flag_comes_back_after_an_untick_was_told():
+    """The box stays off, as the person has left it."""
+    ended = 0
+    for number in range(SEQUENCES // 5):
+        sequence = Sequence(f"on-{number}")
+        world = sequence.world
+        world.box, world.flag = True, (shapes.ON, "older")
+        sequence.quiet(5)
+        # `set --replace`, with another reason.
+        world.flag = (shapes.ON, "newer")
+        sequence.quiet(5)
+        world.untick()
+        sequence.quiet(5)
+        if world.box:
+            # Its event was lost, and a bridge has ticked the box again.
+            continue
+        world.readable = sequence.choices.random() < 0.7
+        for flag in ("older", "newer"):
+            world.flag = (shapes.ON, flag)
+            for _ in range(sequence.choices.randrange(4)):
+                sequence.poll()
+        sequence.quiet(20)
+        assert not world.box, sequence.shown()
+        ended += 1
+    assert ended
+
+
+@pytest.mark.soak
+def test_box_is_unticked_and_ticked_after_a_conflict():
+    """As the report says it: the flag is set, whatever a bridge could read."""
+    for number in range(SEQUENCES // 5):
+        sequence = Sequence(f"told-{number}")
+        world = sequence.world
+        world.box, world.flag = True, (shapes.ON, "stamp-0")
+        sequence.quiet(5)
+        world.command_line_clear()
+        sequence.quiet(3)
+        world.untick()
+        world.readable = sequence.choices.random() < 0.5
+        for _ in range(6):
+            sequence.poll()
+        world.tick()
+        for _ in range(sequence.choices.randrange(4)):
+            sequence.poll()
+        sequence.quiet(20)
+        now = world.box, world.flag[0]
+        assert now == (True, shapes.ON), sequence.shown()
 
 
 @pytest.mark.soak

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 import json
 import os
+import re
 import signal
 
 import pytest
@@ -70,6 +71,10 @@ BROKEN = {
     "empty": b"{}",
     "deep": b"[" * 100_000,
     "no number": WHOLE.replace(b'"since": ', b'"since": NaN, "x": '),
+    "no finite number": re.sub(b'"since": [0-9.]+', b'"since": 1e999', WHOLE),
+    "no time": broken(domain(since=10**400)),
+    "time after all": broken(domain(retry_at=253402300800)),
+    "time before all": broken(domain(ticked_at=-0.5)),
     "schema": broken(lambda data: data.update(schema=2)),
     "epoch": broken(lambda data: data.update(epoch="1")),
     "epoch is true": broken(lambda data: data.update(epoch=True)),
@@ -86,6 +91,7 @@ BROKEN = {
     "edits": broken(domain(edits=[[1, 2, "x"]])),
     "edit": broken(domain(edits=[["1", 2, "x", True]])),
     "old": broken(domain(old=[1])),
+    "on_stamps": broken(domain(on_stamps=[None])),
     "tries": broken(domain(tries=-1)),
     "large": b" " * (state_file._MAX_SIZE + 1),
 }

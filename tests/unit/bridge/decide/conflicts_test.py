@@ -75,6 +75,14 @@ def later_one_is_another_one():
     return story.look(True, "never")
 
 
+@case(4, SET, "write-back")
+def the_same_while_a_tick_is_on_its_way():
+    story = Story()
+    story.look(False, "on", outcome=shapes.UNSURE)
+    story.looks(2, False, "never")
+    return story.look(True, "never", story.edit("bridge", ours=True))
+
+
 @case(5)
 def cleared_and_then_written_back_to_never():
     story = agreed()
@@ -151,6 +159,44 @@ def restored_engine():
     return story.look(True, "off:s")
 
 
+@case(5)
+def cleared_and_then_the_engine_is_restored():
+    """The clear is on the storage, which no restore of an engine changes."""
+    story = agreed()
+    assert story.look(True, "off:s").tell == "conflict"
+    story.look(True, "never")
+    story.epoch += 1
+    return story.look(True, "never")
+
+
+@case(5)
+def box_that_is_on_by_a_restore_is_nobodys_tick():
+    story = agreed()
+    story.look(True, "off:s")
+    story.looks(3, False, "off:s", story.edit())
+    story.look(False, "never")
+    story.epoch += 1
+    return story.looks(5, True, "never")[-1]
+
+
+@case(6, SET)
+def ticked_after_the_restore():
+    story = agreed()
+    story.look(True, "off:s")
+    story.epoch += 1
+    story.look(False, "never")
+    return story.look(True, "never", story.edit())
+
+
+@case(3, SET)
+def cleared_and_then_imported_again():
+    """Who imports it says anew what it is."""
+    story = agreed()
+    story.look(True, "off:s")
+    story.looks(3, True, "never")
+    return story.look(True, "never", imported=story.index)
+
+
 @case(7, tell="conflict")
 def first_flag_that_could_be_read():
     story = Story()
@@ -173,6 +219,65 @@ def clear_while_a_tick_is_on_its_way():
     assert answer.act == TICK
     story.looks(3, False, "off:s")
     return story.look(True, "off:s")
+
+
+def tick_on_its_way(*flags):
+    """A story in which the flag is cleared before the tick comes."""
+    story = Story()
+    assert story.look(False, "on", outcome=shapes.UNSURE).act == TICK
+    for flag in flags:
+        story.looks(2, False, flag)
+    return story
+
+
+@case(21, tell="conflict", row=5)
+def somebody_renames_it_after_a_tick_that_was_on_its_way():
+    story = tick_on_its_way("off:s")
+    edits = story.edit("bridge", ours=True), story.edit()
+    return story.look(True, "off:s", *edits)
+
+
+@case(21, row=5)
+def that_and_older_metadata():
+    story = tick_on_its_way("off:s", "never")
+    edits = story.edit("bridge", ours=True), story.edit()
+    return story.looks(5, True, "never", *edits)[-1]
+
+
+@case(21, tell="conflict", row=5)
+def that_while_the_flag_could_not_be_read():
+    story = tick_on_its_way("off:s")
+    ours, edit = story.edit("bridge", ours=True), story.edit()
+    story.look(True, "unknown", edit)
+    assert story.look(True, "off:s").pending == "event"
+    return story.look(True, "off:s", ours)
+
+
+@case(21, tell="conflict", row=5)
+def that_and_the_event_of_the_tick_is_late():
+    story = tick_on_its_way("off:s")
+    ours, edit = story.edit("bridge", ours=True), story.edit()
+    assert story.look(True, "off:s", edit).pending == "event"
+    return story.look(True, "off:s", ours)
+
+
+@case(6, SET)
+def tick_that_was_on_its_way_never_comes():
+    """A person ticks the box, long after that."""
+    story = tick_on_its_way("off:s")
+    edit = story.edit()
+    first, second, third = story.looks(3, True, "off:s", edit)
+    assert first.pending == second.pending == "event"
+    return third
+
+
+@case(6, SET)
+def person_unticks_and_ticks_after_that():
+    story = tick_on_its_way("off:s")
+    edits = story.edit("bridge", ours=True), story.edit()
+    story.look(True, "off:s", *edits)
+    story.looks(6, False, "off:s", story.edit())
+    return story.looks(3, True, "off:s", story.edit())[-1]
 
 
 @pytest.mark.parametrize("name", CASES.found)

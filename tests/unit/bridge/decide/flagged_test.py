@@ -35,6 +35,18 @@ def edit_while_the_bridge_ticks():
     return answer
 
 
+@case(2, tell="overwritten")
+def another_edit_that_has_met_the_tick_comes_late():
+    story = Story()
+    story.look(False, "on")
+    edits = story.edit("anna"), story.edit("bob")
+    ours = story.edit("bridge", ours=True)
+    assert story.look(True, "on", edits[0], ours).tell == "overwritten"
+    answer = story.look(True, "on", *edits, ours)
+    assert answer.about == f"{edits[1].number}:{edits[1].time}"
+    return answer
+
+
 @case(2)
 def edit_while_the_bridge_ticks_is_told_once():
     story = Story()

@@ -12,9 +12,10 @@ def test_what_is_remembered_stays_small():
         edits = [story.edit(f"user{i}") for i in range(5)]
         story.looks(2, False, stamp)
         story.look(True, stamp, *edits)
-        story.look(True, "on")
+        story.look(True, f"on:{number}")
         story.look(True, f"{stamp}.", *edits)
     assert len(story.memory.old) <= 20
+    assert len(story.memory.on_stamps) <= 20
     assert len(story.memory.edits) <= 50
     assert len(story.memory.told) <= 40
 

@@ -5,7 +5,7 @@ import pytest
 
 from tests.support.bridge.cases import Cases
 from tests.support.bridge.story import Story, agreed, unticked
-from vdsm_backup.bridge import shapes
+from vdsm_backup.bridge import memory, shapes
 from vdsm_backup.bridge.shapes import SET, TICK
 
 CASES = Cases()
@@ -142,6 +142,19 @@ def test_a_killed_tick_is_made_again():
     story = agreed()
     assert unticked(story, outcome=None).act == TICK
     assert story.look(False, "on").act == TICK
+
+
+def test_a_tick_that_was_not_tried_is_no_first_one():
+    """Box or flag had changed right before it, and are as they were again."""
+    story = agreed()
+    story.looks(2, False, "on")
+    before = story.memory
+    assert story.look(False, "on", outcome=None).act == TICK
+    story.memory = memory.not_tried(before, story.memory)
+    assert story.look(False, "on").act == TICK
+    story.look(True, "on")
+    # That one was: it is not repeated a second time.
+    assert unticked(story).tell == "untick"
 
 
 def test_a_killed_tick_that_was_made_is_ours():

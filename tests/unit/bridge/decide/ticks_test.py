@@ -106,6 +106,26 @@ def ticked_after_the_clear():
 
 
 @case(6, SET)
+def unticked_while_the_flag_could_not_be_read():
+    """As the report of the conflict says it."""
+    story = agreed()
+    assert story.look(True, "off:s").tell == "conflict"
+    story.looks(6, False, "unknown", story.edit())
+    story.look(True, "unknown", story.edit())
+    return story.look(True, "off:s")
+
+
+@case(5, tell="conflict")
+def cleared_again_after_that():
+    """The tick came before the clear that is seen now, as far as is known."""
+    story = agreed()
+    story.look(True, "off:s")
+    story.looks(6, False, "unknown", story.edit())
+    story.look(True, "unknown", story.edit())
+    return story.look(True, "off:t")
+
+
+@case(6, SET)
 def ticked_and_the_event_is_lost():
     story = Story()
     story.looks(2, False, "off:s")

@@ -166,6 +166,26 @@ def flag_that_the_bridge_itself_has_set():
     return story.looks(3, False, "on:s")[-1]
 
 
+@case(10)
+def older_flag_that_is_on_comes_back():
+    """It is no new one: `restore`, or a host without the plugin, wrote it."""
+    story = Story()
+    story.looks(3, True, "on:s")
+    story.looks(3, True, "on:t")
+    assert unticked(story, story.edit(), flag="on:t").row == 10
+    assert story.look(False, "on:s").row == 10
+    return story.look(False, "on:t")
+
+
+@case(31, TICK)
+def flag_that_is_set_after_an_older_one_came_back():
+    story = Story()
+    story.looks(3, True, "on:s")
+    unticked(story, story.edit(), flag="on:t")
+    story.look(False, "on:s")
+    return story.look(False, "on:u")
+
+
 @case(11, TICK)
 def dialog_after_the_flag_was_set_anew():
     """What was repeated before is over, too."""
