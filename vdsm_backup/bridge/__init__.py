@@ -22,6 +22,7 @@ The bridge between the Backup box in the engine and the flag on storage.
     flags.py       the flags of domains, by these
     inventory.py   what the engine has, as far as a look needs it
     reading.py     the flags that a look needs
+    looks.py       what a look has seen
     acts.py        what is done about a domain
     next_look.py   when a domain is looked at again
     rounds.py      what is done each few seconds

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
 What the bridge does about one domain: it raises or lowers the flag on the SPM
-host, or ticks the box in the engine.
+host, ticks the box in the engine, or tells people.
 
 The host is looked up for each act, since the SPM moves.
 """
@@ -12,8 +12,9 @@ import uuid
 from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
-from vdsm_backup.bridge import events, flags, inventory, shapes
+from vdsm_backup.bridge import events, flags, inventory, report, shapes
 from vdsm_backup.bridge.flags import Done
+from vdsm_backup.bridge.log import WARNING
 from vdsm_backup.text import listed, printable
 
 if TYPE_CHECKING:
@@ -73,6 +74,21 @@ class Acts:
             done, error = self._change(domain, look, answer)
         self._tell(domain, answer, done)
         return done, error
+
+    def tell(self, domain: entities.Domain, answer: Answer, host: str) -> None:
+        """
+        People, by an event in the engine. host: name of the SPM, "" for none.
+
+        Raises EngineUnreachable and EngineLogin: then it is told in a later
+        round.
+        """
+        text = report.text(answer, domain.id, domain.name, host)
+        number = report.number(answer, domain.id)
+        try:
+            self._engine.tell(domain.id, text, number)
+        except errors.EngineRefused as e:
+            self._log.tell(f"No event in the engine: {e.with_code()}", WARNING)
+        self._log.tell(text, WARNING)
 
     def _spm(self, domain: entities.Domain) -> Host | None:
         if not domain.data_centers:

@@ -30,16 +30,15 @@ from vdsm_backup.bridge import (
     events,
     flags,
     inventory,
+    looks,
     memory,
     next_look,
-    report,
     rows,
     shapes,
     state,
     waits,
 )
 from vdsm_backup.bridge.acts import Acts
-from vdsm_backup.bridge.log import WARNING
 from vdsm_backup.bridge.reading import Reader
 
 if TYPE_CHECKING:
@@ -204,7 +203,8 @@ class Bridge:
                 # That has taken its time.
                 domain = self._engine.domain(domain.id)
             seen = lists.get(domain.id) or self._reader.one_of(domain, place)
-            look = self._look(domain, found, place, seen, news, now)
+            met = self._met_at(domain.id, now)
+            look = looks.look(domain, found, place, seen, news, now, met)
             acted |= self._judge(domain, look, place, seen)
             del self._failed[domain.id]
 
@@ -212,41 +212,12 @@ class Bridge:
         domains = self._settings.domains
         return sd_id in domains if domains else bool(sd_id)
 
-    def _look(
-        self,
-        domain: entities.Domain,
-        found: Inventory,
-        place: Place,
-        seen: flags.Seen,
-        news: events.News,
-        now: float,
-    ) -> Look:
-        centers = domain.data_centers
-        foreign = bool(seen.pool and centers and seen.pool not in centers)
-        met = ""
-        if self._still_met(domain.id, now):
-            met = self._met.get(domain.id, "")
-        return shapes.Look(
-            epoch=self._state.epoch,
-            newest=news.newest,
-            edits=events.edits(news, domain.id),
-            imported=events.imported(news, domain.id),
-            box=None if found.is_locked(domain.id) else domain.box,
-            comment=domain.comment,
-            flag=seen.flag,
-            stamp=seen.stamp,
-            now=now,
-            is_data=domain.kind == inventory.DATA,
-            is_master=domain.is_master,
-            foreign=foreign or met == flags.FOREIGN,
-            obstacle=place.obstacle or met,
-            replica=seen.replica,
-        )
-
-    def _still_met(self, sd_id: str, now: float) -> bool:
-        """Whether it is too early to try whether it is over."""
+    def _met_at(self, sd_id: str, now: float) -> str:
+        """What an act has met, until it is time to try whether it is over."""
         known = self._state.domains.get(sd_id)
-        return known is not None and memory.must_wait(known, now)
+        if known is None or not memory.must_wait(known, now):
+            return ""
+        return self._met.get(sd_id, "")
 
     # Judging
 
@@ -279,7 +250,7 @@ class Bridge:
         if answer.tell:
             self._remember(domain.id, memory.untold(before, new))
             self._save()
-            self._tell(domain, answer, place)
+            self._acts.tell(domain, answer, place.spm_name)
             new = memory.told(new, decide.report_key(answer))
         if new != before:
             self._remember(domain.id, new)
@@ -295,21 +266,6 @@ class Bridge:
         if is_tried:
             self._act(domain, look, answer)
         return True
-
-    def _tell(
-        self, domain: entities.Domain, answer: Answer, place: Place
-    ) -> None:
-        """
-        Raises EngineUnreachable and EngineLogin: then it is told in a later
-        round.
-        """
-        text = report.text(answer, domain.id, domain.name, place.spm_name)
-        try:
-            number = report.number(answer, domain.id)
-            self._engine.tell(domain.id, text, number)
-        except errors.EngineRefused as e:
-            self._log.tell(f"No event in the engine: {e.with_code()}", WARNING)
-        self._log.tell(text, WARNING)
 
     def _remember(self, sd_id: str, new: Memory) -> None:
         domains = {**self._state.domains, sd_id: new}
