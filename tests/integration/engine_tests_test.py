@@ -48,6 +48,10 @@ def environ(engine, tmp_path):
     }
 
 
+# What only the stand-in can be told.
+ONLY_STAND_IN = "nobody can say when a real engine reads and writes"
+
+
 def run(environ):
     """What the tests of the engine that `environ` names say."""
     env = programs.environ(environ)
@@ -88,7 +92,8 @@ def test_engine_is_left_as_it_was(engine, environ):
     have = (stand_in.domains, stand_in.data_centers, stand_in.hosts)
     before = [kept(things) for things in have]
     said = run(environ)
-    assert "skipped" not in said
+    skipped = [x for x in said.splitlines() if x.startswith("SKIPPED")]
+    assert [x for x in skipped if ONLY_STAND_IN not in x] == []
     assert [kept(things) for things in have] == before
     assert stand_in.tokens == {}, "all sessions were ended"
     assert not any(event.dismissed for event in others)
