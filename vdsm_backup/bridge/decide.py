@@ -88,8 +88,10 @@ def _about(name: str, memory: Memory, look: Look) -> str:
     if name == "clear":
         return memory.off_stamp
     if name == "since":
-        since = memory.unknown_since
-        return f"{look.epoch}:{int(memory.since if since is None else since)}"
+        return f"{look.epoch}:{int(memory.since)}"
+    if name == "unknown":
+        assert memory.unknown_since is not None
+        return f"{look.epoch}:{int(memory.unknown_since)}"
     if name == "overwritten":
         edit = memories.overwritten(memory)[-1]
         return f"{edit.number}:{edit.time}"

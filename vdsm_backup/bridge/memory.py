@@ -62,9 +62,14 @@ def seen(memory: Memory | None, look: Look) -> Memory:
     if key == (memory.box, memory.flag, memory.stamp):
         memory = memory._replace(polls=memory.polls + 1)
     else:
+        since = memory.since
+        is_first = memory.flag == shapes.UNKNOWN and memory.box == look.box
         memory = _changed(memory, look)._replace(
             flag=look.flag, stamp=look.stamp
         )
+        if is_first:
+            # It was so before it could be read.
+            memory = memory._replace(since=since)
     return stamps.seen(memory, look)
 
 

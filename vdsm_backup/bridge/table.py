@@ -98,7 +98,7 @@ TABLE = (
         "unknown",
         "long",
         tell="unknown",
-        about="since",
+        about="unknown",
         pending="unknown",
     ),
     Row(15, True, "unknown", pending="unknown"),

@@ -123,12 +123,17 @@ _NO_CHANGE = ("sees", "tell again", "not told", "refused")
 
 def report_is_made_once(case):
     """By its number; and it is another one only if something has changed."""
-    told = set()
+    told, imported = set(), False
     for at, entry in case.log:
         if entry.what.startswith("tell: "):
             yield "report"
             by_each = any(words in entry.what for words in _BY_EACH)
             key = entry.who if by_each else "", entry.what
+            if key in told and imported and by_each:
+                # The event of the import came after that, and what is so since
+                # then begins anew.
+                imported = False
+                continue
             assert key not in told, case.shown(at + 1)
             told.add(key)
         elif entry.what == "not told":
@@ -136,6 +141,7 @@ def report_is_made_once(case):
             told = {key for key in told if "was unticked" not in key[1]}
         elif not entry.what.startswith(_NO_CHANGE):
             told.clear()
+            imported = imported or entry.what.startswith("import")
 
 
 # After these a bridge may not know of an edit, or of its own tick.

@@ -67,6 +67,20 @@ def no_plugin_is_told_once():
     return story.looks(5, True, "never")[-1]
 
 
+@case(17, pending="no-plugin")
+def no_plugin_is_told_once_if_the_flag_is_unknown_then():
+    story = Story().always(obstacle="no-plugin")
+    story.look(True, "never")
+    return story.later(60).look(True, "unknown")
+
+
+@case(17, pending="no-plugin")
+def no_plugin_is_told_once_if_the_flag_is_known_then():
+    story = Story().always(obstacle="no-plugin")
+    story.look(True, "unknown")
+    return story.later(60).look(True, "never")
+
+
 @case(17, SET, row=3)
 def attached_at_last():
     story = Story()
