@@ -143,7 +143,7 @@ def _facts(
         "settled": memory.polls >= shapes.WAIT_POLLS,
         "accepted": memory.accepted,
         # Of a tick that may not have been made nobody can be sure.
-        "repeated": memory.repeated and not memory.unsure,
+        "repeated": memory.repeated and (not memory.unsure or memory.landed),
         "refused": memory.refusals >= shapes.REFUSALS,
         **_of_edits(memory, policy),
     }

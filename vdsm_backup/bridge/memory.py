@@ -116,6 +116,7 @@ def not_tried(before: Memory | None, memory: Memory) -> Memory:
     return memory._replace(
         ticked=before.ticked and memory.ticked,
         unsure=before.unsure and memory.unsure,
+        landed=before.landed,
         repeated=before.repeated and memory.repeated,
     )
 
@@ -186,6 +187,7 @@ def judged(
             ticked_index=look.newest,
             ticked=True,
             unsure=True,
+            landed=False,
             repeated=memory.repeated or memory.seen_on is not None,
             comment=look.comment,
             off_comment=None,
@@ -214,6 +216,7 @@ def _box_on(memory: Memory, look: Look, answer: Answer) -> Memory:
         off_comment=None,
         ticked=memory.ticked and look.flag != shapes.ON,
         unsure=memory.unsure and look.flag != shapes.ON,
+        landed=True,
         accepted=False,
         not_allowed=False,
     )

@@ -123,6 +123,7 @@ class Memory(NamedTuple):
         event of an edit that has met the tick may still come; else None.
     ticked: whether the box is on by that, as far as it was seen.
     unsure: whether nobody knows what became of that tick.
+    landed: whether the box was seen on since then.
     repeated: whether the bridge has ticked the box again, after it went off.
     accepted: whether it is taken that a person has unticked the box.
     hosted_engine, not_allowed: what an act was answered with.
@@ -156,6 +157,7 @@ class Memory(NamedTuple):
     ticked_index: int | None = None
     ticked: bool = False
     unsure: bool = False
+    landed: bool = False
     repeated: bool = False
     accepted: bool = False
     hosted_engine: bool = False

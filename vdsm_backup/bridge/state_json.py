@@ -86,6 +86,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "ticked_index": int,
     "ticked": bool,
     "unsure": bool,
+    "landed": bool,
     "repeated": bool,
     "accepted": bool,
     "hosted_engine": bool,

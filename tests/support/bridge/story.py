@@ -105,6 +105,8 @@ def full_state():
         ticked_at=2.0,
         ticked_index=2,
         ticked=True,
+        unsure=True,
+        landed=True,
         edits=(story.edit(), story.edit("bridge \N{SNOWMAN}", ours=True)),
         off_stamp="s",
         old=("a", "b"),

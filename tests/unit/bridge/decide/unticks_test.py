@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.bridge.cases import Cases
 from tests.support.bridge.story import Story, agreed, unticked
+from vdsm_backup.bridge import shapes
 from vdsm_backup.bridge.shapes import SET, TICK
 
 CASES = Cases()
@@ -77,6 +78,17 @@ def dialog_twice():
     story.look(False, "on")
     assert unticked(story, story.edit()).act == TICK
     story.look(True, "on")
+    return unticked(story, story.edit())
+
+
+@case(11, tell="untick", row=10)
+def dialog_twice_and_a_tick_that_was_seen_to_land():
+    """The engine has not answered it, and then the box was on."""
+    story = Story()
+    story.look(False, "on")
+    lost = {"outcome": shapes.UNSURE}
+    assert unticked(story, story.edit(), **lost).act == TICK
+    story.look(True, "unknown")
     return unticked(story, story.edit())
 
 
