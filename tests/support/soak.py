@@ -13,6 +13,9 @@ import random
 
 SOAK = "SOAK" in os.environ
 
+# Any number would do.
+_OF_CHECK = 16
+
 
 def times(few, many):
     """How often: `few` times, or `many` in `make soak`."""
@@ -27,6 +30,15 @@ def seed():
     return int(os.environ.setdefault("SEED", str(random.randrange(10**9))))
 
 
-def choices(*names):
-    """A random.Random of its own for what has these names."""
-    return random.Random("-".join(map(str, (seed(), *names))))
+def known_seed():
+    """
+    That of this run in `make soak`, to find what nobody knows of. `make check`
+    has the same one each time: it says whether a change broke something.
+    """
+    return seed() if SOAK else _OF_CHECK
+
+
+def choices(*names, of=None):
+    """A random.Random of its own for what has these names. of: the seed."""
+    of = seed() if of is None else of
+    return random.Random("-".join(map(str, (of, *names))))

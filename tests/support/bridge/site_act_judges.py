@@ -73,6 +73,15 @@ def untick_that_comes_soon_is_undone(case):
             tick = _first_tick(case, ticks[0], name)
             if tick is None or case.last(*_FORGETS, before=at) > ticks[0]:
                 continue
+            looks_before = [
+                n
+                for n, e in case.log
+                if n < ticks[0] and e.who == name and e.what.startswith("sees")
+            ]
+            imported = case.last("import on", "import off", before=ticks[0])
+            if imported > max(looks_before, default=-1):
+                # Its event may come after the tick, which is forgotten then.
+                continue
             if any(
                 ticks[0] < n < at and e.who not in case.names
                 for n, e in case.log

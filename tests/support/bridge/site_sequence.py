@@ -78,7 +78,9 @@ class Sequence:
     def __init__(self, name, directory):
         """directory: for the states of the bridges; there are none yet."""
         self.name = name
-        self.choices = choices = soak.choices("site", name)
+        self.choices = choices = soak.choices(
+            "site", name, of=soak.known_seed()
+        )
         # How likely it is that somebody does something between two polls.
         self.busy = choices.choice([0.1, 0.3, 0.6])
         self.allow_clear = choices.random() < 0.7
@@ -266,7 +268,7 @@ class Sequence:
             for at, entry in enumerate(self.site.log[:upto])
             if sd_id is None or entry.domain in (sd_id, "")
         ]
-        head = f"seed {soak.seed()}, sequence {self.name}, {self.marks}:"
+        head = f"seed {soak.known_seed()}, sequence {self.name}, {self.marks}:"
         return "\n".join([head, *lines])
 
     def _named(self, sd_id):
