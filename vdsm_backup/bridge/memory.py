@@ -63,12 +63,12 @@ def seen(memory: Memory | None, look: Look) -> Memory:
         memory = memory._replace(polls=memory.polls + 1)
     else:
         since = memory.since
-        is_first = memory.flag == shapes.UNKNOWN and memory.box == look.box
+        was_on = memory.flag == shapes.UNKNOWN and memory.box and look.box
         memory = _changed(memory, look)._replace(
             flag=look.flag, stamp=look.stamp
         )
-        if is_first:
-            # It was so before it could be read.
+        if was_on:
+            # The box has waited since before the flag could be read.
             memory = memory._replace(since=since)
     return stamps.seen(memory, look)
 

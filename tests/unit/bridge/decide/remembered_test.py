@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What is remembered from look to look is no more than what is needed."""
 
+import pytest
+
 from tests.support.bridge.story import Story, agreed
 from vdsm_backup.bridge import memory
 
@@ -36,3 +38,16 @@ def test_edits_since_a_tick_are_forgotten():
     assert story.memory.edits == edits
     story.looks(2, True, "on", *edits)
     assert (story.memory.edits, story.memory.ticked_index) == ((), None)
+
+
+@pytest.mark.parametrize("box", [True, False])
+def test_since_when_a_new_domain_is_so(box):
+    """Since it was seen, also if its flag could not be read then."""
+    story = Story()
+    story.look(box, "on" if not box else "never", outcome=None)
+    assert story.memory.since == story.now
+    story = Story()
+    story.look(box, "unknown", outcome=None)
+    first = story.now
+    story.look(box, "on" if not box else "never", outcome=None)
+    assert story.memory.since == (first if box else story.now)
