@@ -61,7 +61,9 @@ class Sequence:
 
     def __init__(self, name):
         self.name = name
-        self.choices = choices = soak.choices("bridge", name)
+        self.choices = choices = soak.choices(
+            "bridge", name, of=soak.known_seed()
+        )
         # How likely it is that somebody does something between two polls.
         self.busy = choices.choice([0.05, 0.2, 0.5])
         self.policy = shapes.Policy(on_untick_clear=choices.random() < 0.6)
@@ -116,7 +118,7 @@ class Sequence:
 
     def shown(self, upto=None):
         lines = [f"  {who}: {what}" for who, what in self.log[:upto]]
-        head = f"seed {soak.seed()}, sequence {self.name}:"
+        head = f"seed {soak.known_seed()}, sequence {self.name}:"
         return "\n".join([head, *lines])
 
 
