@@ -235,10 +235,22 @@ def _is_in_conflict(case):
     numbers = {report.number(answer, case.domain.id) for answer in answers}
     assert numbers & case.site.told.keys(), told
     tick = case.last(*TICKS, who=PERSON)
+    if _may_be_of_a_bridge(case, tick):
+        return
     if case.last(*_DOWN, *FIRST_SIGHT) < tick:
         # It counts from the second look at the flag that was cleared on.
         down = case.last(*_DOWN, *FIRST_SIGHT, "put", "unsure", before=tick)
         assert case.looks("sees off/off", down, tick) < 3, told
+
+
+def _may_be_of_a_bridge(case, tick):
+    """A tick without an event, where one of a bridge may be on its way."""
+    if tick < 0 or case.site.log[tick].is_told:
+        return False
+    sees = [e.what for at, e in case.log if at < tick and "sees" in e.what]
+    ours = [n for n, what in enumerate(sees) if "about to tick" in what]
+    landed = [n for n, what in enumerate(sees) if what.startswith("sees on")]
+    return max(ours, default=-1) > max(landed, default=-1)
 
 
 # What has a say in what box and flag become, and what of it has an event.
