@@ -8,6 +8,7 @@ import contextlib
 import os
 import shutil
 import sys
+import tempfile
 
 import pytest
 
@@ -206,3 +207,16 @@ def test_sshd_of_a_run_that_was_killed_is_ended():
         wait_until(lambda: not proc.running(command))
     made._process.wait()
     rundir.remove(made.directory)
+
+
+def test_nothing_behind_it_outlives_sshd():
+    """Its client keeps the connection for minutes."""
+    made = sshd.Sshd("exec sleep 3600", {})
+    with tempfile.TemporaryDirectory() as directory:
+        with hosts.Hosts(made.identity, directory) as client:
+            with pytest.raises(errors.HostUnreachable, match="within 2 s"):
+                client.ask(host(made), "list", None, 2)
+            behind = proc.children(made._process.pid)
+            assert [pid for pid in behind if proc.name(pid) == "sleep"]
+            made.close()
+            wait_until(lambda: not any(map(proc.running, behind)))

@@ -151,7 +151,10 @@ class Sshd:
         self._process.wait()
 
     def close(self):
+        # Connections outlive it, for as long as their clients keep them.
+        ours = proc.children(self._process.pid)
         self.stop()
+        proc.kill(ours)
         rundir.remove(self.directory)
 
 
