@@ -65,15 +65,18 @@ class Case:
                 found = entry.begin
         return found
 
-    def looks(self, what, after, before):
-        """How often the bridge that has done so least has seen this."""
+    def looks(self, what, after, before, names=None):
+        """
+        How often the bridge that has done so least, of these or of all, has
+        seen this.
+        """
         return min(
             sum(
                 entry.who == name and entry.what.startswith(what)
                 for at, entry in self.log
                 if after < at < before
             )
-            for name in self.names
+            for name in names or self.names
         )
 
     @property

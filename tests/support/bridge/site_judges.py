@@ -37,8 +37,21 @@ def flag_goes_down_only_by_people(case):
             for number, e in case.log
             if start <= number < at and e.who == PERSON
         ]
-        assert any(what.startswith("untick") for what in edits), told
+        offs = ["untick"]
+        imported = case.last("import off", before=at)
+        if not _knows_import(case, imported, entry.who):
+            offs.append("import off")
+        assert any(what.startswith(tuple(offs)) for what in edits), told
         assert any(what.endswith("with word") for what in edits), told
+
+
+def _knows_import(case, at, *names):
+    """
+    Whether each of these bridges can tell that it is another one than that of
+    the first sight: after a few looks no event can be older than that.
+    """
+    first = case.last(*FIRST_SIGHT, before=at)
+    return case.looks("sees o", first, at, names) >= 3
 
 
 def persons_clear_is_not_undone(case):
@@ -144,45 +157,6 @@ def report_is_made_once(case):
             imported = imported or entry.what.startswith("import")
 
 
-# After these a bridge may not know of an edit, or of its own tick.
-_FORGETS = (*FIRST_SIGHT, "restore", "removes it", "events are lost", "killed")
-
-
-def overwritten_edit_is_told(case):
-    """One that a person has made while the engine wrote what it had read."""
-    for at, entry in case.acts("overwrites"):
-        if case.told("was edited", at):
-            yield "overwritten"
-            continue
-        if case.is_broken or case.domain.id in case.site.ailing:
-            continue
-        if not _is_seen_by_both(case, at, entry.who):
-            continue
-        edits = [
-            (number, entry)
-            for number, entry in case.log
-            if number < at and entry.who == PERSON
-        ]
-        number, edit = edits[-1]
-        put = case.site.log[at + 1]
-        known = edit.is_told and put.is_told and case.last(*_FORGETS) < number
-        assert not known, case.shown()
-
-
-def _is_seen_by_both(case, at, name):
-    """
-    Whether box and flag were both on at the looks at which it can be known:
-    else there are other things to tell. The events come late, and a report
-    may fail some times.
-    """
-    first, *looks = [
-        entry.what
-        for number, entry in case.log
-        if number > at and entry.who == name and entry.what.startswith("sees")
-    ]
-    return all(what.startswith("sees on/on") for what in looks[:8])
-
-
 # In the end
 
 _DOWN = ("clear", "write back off", "write back never")
@@ -208,10 +182,8 @@ def _is_unticked(case):
     told = case.shown()
     at = max(case.last(*UNTICKS), case.last("restore unseen"))
     again = case.last("import off")
-    first = case.last(*FIRST_SIGHT, before=again)
-    looks = case.looks("sees o", first, again)
-    if looks >= 3 and case.last("events are lost") < again:
-        # Events of an import that are read earlier may be older than that.
+    is_known = _knows_import(case, again, *case.names)
+    if is_known and case.last("events are lost") < again:
         assert at > again, told
     assert at >= case.last("restore"), told
     # One that nobody has seen is none.
