@@ -25,6 +25,8 @@ The bridge between the Backup box in the engine and the flag on storage.
     looks.py       what a look has seen
     acts.py        what is done about a domain
     next_look.py   when a domain is looked at again
+    failing.py     the same, where a look has failed
+    agenda.py      which domains a round looks at
     rounds.py      what is done each few seconds
     report.py      what people are told
     host_hooks.py  which hosts would not refuse a VM
@@ -40,6 +42,6 @@ The bridge between the Backup box in the engine and the flag on storage.
 
 The bridge runs on the engine's side. It may use ovirtsdk4, and imports nothing
 that only hypervisors have. Only agent.py runs on a host. shapes, stamps,
-memory, table, decide, state, report and rows are pure: no clock, no file and
-no network.
+memory, table, decide, state, report and rows are pure: no clock, no
+file and no network.
 """

@@ -14,13 +14,11 @@ The order of a round is what makes it right:
 4. both sides once more, and the act only if they are as before;
 5. what became of the act, onto the disk.
 
-All domains are looked at each `compare` seconds, and one between that if an
-event is about it, if something is about to happen to it, or if it waits.
-"""
+What a round looks at is in agenda.py.
+""" ""
 
 from __future__ import annotations
 
-import itertools
 import time
 from typing import TYPE_CHECKING
 
@@ -39,6 +37,7 @@ from vdsm_backup.bridge import (
     waits,
 )
 from vdsm_backup.bridge.acts import Acts
+from vdsm_backup.bridge.agenda import Agenda
 from vdsm_backup.bridge.reading import Reader
 
 if TYPE_CHECKING:
@@ -52,14 +51,12 @@ if TYPE_CHECKING:
     from vdsm_backup.bridge.shapes import Answer, Look, Memory
     from vdsm_backup.bridge.state_file import StateFile
 
-# Events that the bridge and other programs have added say nothing of a domain.
-_ADDED_BY_PROGRAMS = range(9801, 9805)
-
 
 class Bridge:
     """
     rows: what was seen of each domain, by UUID.
     inventory: of the last look at all domains; None before the first one.
+    agenda: what is looked at, and when.
 
     file: saved to, None for a bridge that changes nothing: then nobody is told
     anything either, and a round shows what would be done.
@@ -88,17 +85,9 @@ class Bridge:
         )
         self.rows: dict[str, rows.Row] = {}
         self.inventory: Inventory | None = None
-        # When all hosts were asked for all of their domains.
-        self._compared: float | None = None
+        self.agenda = Agenda(settings.compare, settings.domains)
         # Whether there is something that the file has not.
         self._unsaved = False
-        # Indexes of events that were looked at already.
-        self._known: set[int] = set()
-        # {UUID: when to look again}
-        self._due: dict[str, float] = {}
-        # {UUID of a domain with which a look has failed: larger, the later}
-        self._failed: dict[str, int] = {}
-        self._looks = itertools.count(1)
         # {UUID: what an act has met there}
         self._met: dict[str, str] = {}
 
@@ -116,13 +105,9 @@ class Bridge:
         now = self._clock()
         news = events.read(self._engine, self._state, now)
         if news.state.epoch != self._state.epoch:
-            # Nothing of the epoch before is new any more.
             self._state = news.state
-            self._known, self._compared = set(), None
-        fresh = [e for e in news.events if e.number not in self._known]
-        wanted = self._wanted(fresh, now)
-        if next_look.is_time(self._compared, now, self._settings.compare):
-            wanted = None
+            self.agenda.renew()
+        wanted = self.agenda.wanted(news, now)
         if wanted is None or wanted:
             self._unsaved = True
             try:
@@ -133,7 +118,7 @@ class Bridge:
                 self._save_as_far_as_it_is()
                 raise
         self._state = self._state._replace(anchor=news.state.anchor)
-        self._known = {event.number for event in news.events}
+        self.agenda.done(news)
         if self._unsaved:
             self._save()
             self._unsaved = False
@@ -141,8 +126,8 @@ class Bridge:
 
     def _save_as_far_as_it_is(self) -> None:
         """
-        After an error of one domain, which may be there in each round: what is
-        known of all others. Events stay new until a round was whole.
+        After an error, which may be there in the next round, too: what is
+        known so far. Events stay new until a round was whole.
         """
         try:
             self._save()
@@ -150,18 +135,6 @@ class Bridge:
             # This must not hide the error of before; the next round tries it
             # again.
             self._log.problem("state", e.with_code(), e.name)
-
-    def _wanted(
-        self, fresh: list[entities.Event], now: float
-    ) -> set[str] | None:
-        named = {
-            event.domain
-            for event in fresh
-            if self._is_ours(event.domain)
-            and event.code not in _ADDED_BY_PROGRAMS
-        }
-        due = {sd_id for sd_id, when in self._due.items() if when <= now}
-        return named | due | self._failed.keys()
 
     # Looking
 
@@ -176,41 +149,66 @@ class Bridge:
         self._state = state.forget(self._state, set(found.domains))
         for sd_id in self.rows.keys() - found.domains.keys():
             waits.gone(self._log, self.rows[sd_id])
-        for kept in (self.rows, self._due, self._met, self._failed):
+        self.agenda.keep(found.domains)
+        for kept in (self.rows, self._met):
             for sd_id in kept.keys() - found.domains.keys():
                 del kept[sd_id]
         chosen = [
             domain
             for sd_id, domain in sorted(found.domains.items())
-            if (wanted is None or sd_id in wanted) and self._is_ours(sd_id)
+            if (wanted is None or sd_id in wanted) and self.agenda.has(sd_id)
         ]
         places = {domain.id: found.place(domain) for domain in chosen}
         lists: dict[str, flags.Seen] = {}
         if wanted is None:
             lists = self._reader.lists(chosen, places)
-            # Whatever fails from here on, hosts are not asked for all that
-            # they have before it is time again.
-            self._compared = now
-            self._due.update(dict.fromkeys(lists, now))
+            self.agenda.listed(lists, now)
         acted = False
-        # Whatever always fails with one of them must not hold up the others:
-        # what has failed last comes last.
-        chosen.sort(key=lambda domain: self._failed.get(domain.id, 0))
+        failing = self.agenda.failing
+        chosen.sort(key=lambda domain: failing.order(domain.id))
         for domain in chosen:
-            self._failed[domain.id] = next(self._looks)
             place = places[domain.id]
-            if wanted is not None and acted:
-                # That has taken its time.
-                domain = self._engine.domain(domain.id)
-            seen = lists.get(domain.id) or self._reader.one_of(domain, place)
-            met = self._met_at(domain.id, now)
-            look = looks.look(domain, found, place, seen, news, now, met)
-            acted |= self._judge(domain, look, place, seen)
-            del self._failed[domain.id]
+            if failing.waits(domain.id, now):
+                self._put_off(domain, found, place, news, now)
+                continue
+            try:
+                if wanted is not None and acted:
+                    # That has taken its time.
+                    domain = self._engine.domain(domain.id)
+                seen = lists.get(domain.id)
+                if seen is None:
+                    seen = self._reader.one_of(domain, place)
+                met = self._met_at(domain.id, now)
+                look = looks.look(domain, found, place, seen, news, now, met)
+                acted |= self._judge(domain, look, place, seen)
+            except errors.Error as e:
+                failed = self._clock()
+                failing.add(domain.id, e, failed)
+                if not failing.waits(domain.id, failed):
+                    raise
+                self._put_off(domain, found, place, news, now)
+                acted = True
+            else:
+                failing.over(domain.id)
 
-    def _is_ours(self, sd_id: str) -> bool:
-        domains = self._settings.domains
-        return sd_id in domains if domains else bool(sd_id)
+    def _put_off(
+        self,
+        domain: entities.Domain,
+        found: Inventory,
+        place: Place,
+        news: events.News,
+        now: float,
+    ) -> None:
+        """
+        The next look must wait, and the events of this one may be gone by
+        then.
+        """
+        seen = flags.unknown("")
+        look = looks.look(domain, found, place, seen, news, now, "")
+        known = self._state.domains.get(domain.id)
+        new = memory.unseen(known, look._replace(box=None))
+        if new is not None:
+            self._remember(domain.id, new)
 
     def _met_at(self, sd_id: str, now: float) -> str:
         """What an act has met, until it is time to try whether it is over."""
@@ -240,10 +238,8 @@ class Bridge:
             new,
             seen.why,
         )
-        self._due.pop(domain.id, None)
         due = next_look.due(look, answer, new, self._clock())
-        if due is not None:
-            self._due[domain.id] = due
+        self.agenda.looked(domain.id, due)
         if self._file is None or new is None:
             return False
         waits.tell(self._log, self.rows[domain.id], answer)

@@ -105,12 +105,17 @@ class Service:
         time.sleep(seconds)
 
     def once(self) -> None:
-        """One round. Raises what Bridge.round() raises."""
-        whole = self._bridge.round()
+        """
+        One round. Raises what Bridge.round() raises, also if that was raised
+        before, and the domain that it is about waits for its next look.
+        """
+        if self._bridge.round():
+            self._check_hosts()
+        failed = self._bridge.agenda.failing.error
+        if failed is not None:
+            raise failed
         self._is_there()
         self._problem = ""
-        if whole:
-            self._check_hosts()
 
     def status(self) -> status.Status:
         return status.Status(

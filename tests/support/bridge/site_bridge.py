@@ -122,6 +122,10 @@ class Bridge:
             self.site.note(self.name, "", "state lost")
         self.start()
 
+    def waits(self, sd_id):
+        """Whether a look at this domain has failed, and must wait."""
+        return self.bridge.agenda.failing.waits(sd_id, self.clock())
+
     def turn(self):
         """One round, if it is awake."""
         if not self.is_there or self.site.now < self.wakes_at:

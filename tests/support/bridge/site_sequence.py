@@ -114,7 +114,7 @@ class Sequence:
         #: Entries of the log when all was calm, and some marks after that.
         self.marks = {}
         #: Names of bridges that do not sleep when all is calm, and soon
-        #: after that (name, UUID) of domains where an act has failed.
+        #: after that (name, UUID) of domains where an act or look has failed.
         self.awake, self.waiting = set(), set()
 
     def _special(self):
@@ -192,7 +192,7 @@ class Sequence:
             (bridge.name, sd_id)
             for bridge in self.bridges
             for sd_id, known in bridge.bridge.state.domains.items()
-            if known.tries
+            if known.tries or bridge.waits(sd_id)
         }
         for _ in range(2):
             self._polls(memory.RETRIES[-1], 5, 5, 5, 5)

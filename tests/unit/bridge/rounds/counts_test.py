@@ -170,9 +170,9 @@ def test_connection_is_still_there_at_the_next_look_at_all():
 
 def test_events_about_domains_of_others_are_no_reason_to_look(site):
     scene = site.scene
-    scene.bridge._settings = scene.settings._replace(
-        domains=(site.domains[0].id,)
-    )
+    ours = (site.domains[0].id,)
+    scene.settings = scene.settings._replace(domains=ours)
+    scene.restart()
     scene.polls(3)
     site.calls()
     site.engine.edit(site.domains[1], comment="x")

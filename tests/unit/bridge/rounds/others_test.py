@@ -6,6 +6,7 @@ import pytest
 pytest.importorskip("ovirtsdk4", reason="needs ovirt-engine-sdk-python")
 
 from vdsm_backup import errors  # noqa: E402
+from vdsm_backup.bridge import host_hooks, memory  # noqa: E402
 
 pytest_plugins = ["tests.support.bridge.fixtures"]
 
@@ -49,7 +50,7 @@ def test_a_domain_whose_report_fails_holds_up_no_other(scene):
     scene.polls(3)
     assert scene.flag(third)
     ends()
-    scene.polls(2)
+    scene.later(300).polls(2)
     assert len(scene.told()) == 2
 
 
@@ -116,20 +117,90 @@ def test_a_full_disk_does_not_hide_why_a_round_fails(scene):
     first, _ = unticked(scene, 2)
     reader, file = scene.bridge._reader, scene.bridge._file
     seen, reader.one_of = reader.one_of, readable(scene, first.id)
-    scene.polls(8)
     real, full = file.save, errors.BridgeState("/state", "No space left")
 
     def save(state):
         raise full
 
     file.save = save
-    scene.polls(3)
+    scene.polls()
     assert scene.service.status().problem == GONE.with_code()
     assert scene.log().count(full.with_code()) == 1
     file.save = real
     scene.polls()
     assert scene.log().count("The state can be saved again") == 1
     reader.one_of = seen
-    scene.polls(4)
+    scene.later(60).polls(4)
     assert scene.service.status().problem == ""
     assert len(scene.told()) == 2
+
+
+def test_it_is_looked_at_less_and_less_often(scene):
+    first, second = unticked(scene, 2)
+    ends = tell_fails(scene, [first])
+    show, looks, edits = f"show {first.id}", [], 0
+    waits = []
+    while len(waits) < len(memory.RETRIES):
+        if edits < 40:
+            # Events about it are no reason to look again.
+            edits += 1
+            scene.engine.edit(first, "bob@ad", comment=str(edits))
+        before = len(scene.hosts.requests(show))
+        scene.polls()
+        if len(scene.hosts.requests(show)) > before:
+            looks.append(scene.now())
+            gaps = [b - a for a, b in zip(looks, looks[1:])]
+            waits = [gap for gap in gaps if gap > 2 * scene.settings.poll]
+        elif waits:
+            assert scene.service.status().problem == GONE.with_code()
+    for wait, expected in zip(waits, memory.RETRIES):
+        assert expected <= wait <= expected + 2 * scene.settings.poll
+    assert scene.log().count(GONE.with_code()) == 1, "and it is not over"
+    ends()
+    scene.later(memory.RETRIES[-1]).polls(2)
+    assert scene.service.status().problem == ""
+    told = "\n".join(scene.told())
+    assert f"clear {first.id}" in told and f"clear {second.id}" in told
+    assert "bob@ad" in told
+
+
+def test_a_failure_of_the_engine_as_a_whole_keeps_none_waiting(scene):
+    """It is there again at the next poll."""
+    (one,) = unticked(scene, 1)
+    tell_fails(scene, [], once=[one])
+    scene.polls(5)
+    assert len(scene.told()) == 1
+
+
+@pytest.mark.parametrize("restarts", [True, False])
+def test_events_while_it_waits_are_remembered(scene, restarts):
+    """More come than are read again."""
+    (one,) = [scene.domain(backup=True, flag=True)]
+    scene.polls(3)
+    scene.bridge._reader.one_of = readable(scene, "")
+    scene.engine.edit(one, comment="x")
+    scene.polls(5)
+    assert scene.bridge.agenda.failing.waits(one.id, scene.now())
+    scene.engine.edit(one, "bob@ad", backup=False)
+    scene.polls()
+    for _ in range(300):
+        scene.engine.add_event(30)
+    scene.polls(2)
+    if restarts:
+        scene.restart()
+    else:
+        del scene.bridge._reader.one_of
+        scene.later(60)
+    scene.polls(5)
+    (told,) = scene.told()
+    assert "bob@ad" in told
+
+
+def test_hosts_are_looked_after_meanwhile(scene):
+    first, _ = unticked(scene, 2)
+    tell_fails(scene, [first])
+    scene.polls(8)
+    scene.spm.hooks.clear()
+    scene.compare()
+    (host,) = scene.service.status().hosts
+    assert host.hook == host_hooks.MISSING

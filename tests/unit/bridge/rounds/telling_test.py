@@ -114,7 +114,7 @@ def test_act_that_waits_for_its_report_is_none(scene):
     assert (saved["ticked"], saved["unsure"]) == (False, False)
     assert (one.backup, scene.puts()) == (False, 0)
     ends()
-    scene.polls(2)
+    scene.later(60).polls(2)
     assert (one.backup, scene.puts(), len(scene.told())) == (True, 1, 1)
 
 
@@ -125,7 +125,7 @@ def test_edit_that_was_overwritten_is_told_long_after(scene):
     scene.polls(8)
     assert (one.backup, scene.told()) == (True, [])
     ends()
-    scene.polls(2)
+    scene.later(60).polls(2)
     (told,) = scene.told()
     assert "was edited by anna@internal while the bridge" in told
     scene.polls(8)
