@@ -4,6 +4,7 @@ The bridge between the Backup box in the engine and the flag on storage.
 
     shapes.py      what is seen of a domain, remembered, and answered
     stamps.py      which flags of the storage are known
+    edits.py       which edits of a domain are remembered
     memory.py      what is remembered of a domain, and when it is forgotten
     table.py       the table: which answer, when
     decide.py      what is seen and remembered in, an answer out
@@ -42,6 +43,6 @@ The bridge between the Backup box in the engine and the flag on storage.
 
 The bridge runs on the engine's side. It may use ovirtsdk4, and imports nothing
 that only hypervisors have. Only agent.py runs on a host. shapes, stamps,
-memory, table, decide, state, report and rows are pure: no clock, no
+edits, memory, table, decide, state, report and rows are pure: no clock, no
 file and no network.
 """

@@ -16,8 +16,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vdsm_backup.bridge import edits, shapes
 from vdsm_backup.bridge import memory as memories
-from vdsm_backup.bridge import shapes
 from vdsm_backup.bridge.shapes import Answer
 from vdsm_backup.bridge.table import TABLE
 
@@ -93,13 +93,13 @@ def _about(name: str, memory: Memory, look: Look) -> str:
         assert memory.unknown_since is not None
         return f"{look.epoch}:{int(memory.unknown_since)}"
     if name == "overwritten":
-        edit = memories.overwritten(memory)[-1]
+        edit = edits.overwritten(memory)[-1]
         return f"{edit.number}:{edit.time}"
     if name == "edit":
-        edits = memories.edits_since(memory, memory.seen_on)
-        if edits:
+        found = edits.since(memory, memory.seen_on)
+        if found:
             # The same for all bridges.
-            return f"{edits[-1].number}:{edits[-1].time}"
+            return f"{found[-1].number}:{found[-1].time}"
         return f"{look.epoch}:{memory.seen_on}"
     return ""
 
@@ -107,11 +107,11 @@ def _about(name: str, memory: Memory, look: Look) -> str:
 def _users(memory: Memory, look: Look) -> tuple[str, ...]:
     """Who may have made the edit that turned the box, or met our tick."""
     if look.box and look.flag == shapes.ON:
-        edits = memories.overwritten(memory)
+        found = edits.overwritten(memory)
     else:
         turned = memory.seen_off if look.box else memory.seen_on
-        edits = memories.edits_since(memory, turned)
-    return tuple(dict.fromkeys(e.user for e in edits if not e.ours))
+        found = edits.since(memory, turned)
+    return tuple(dict.fromkeys(e.user for e in found if not e.ours))
 
 
 def _facts(
@@ -138,7 +138,7 @@ def _facts(
         "write-back": memory.off_stamp == ""
         and (look.flag == shapes.OFF or memory.was_flagged),
         **_of_ticks(memory),
-        "overwritten": bool(memories.overwritten(memory)),
+        "overwritten": bool(edits.overwritten(memory)),
         "was-on": memory.seen_on is not None,
         "settled": memory.polls >= shapes.WAIT_POLLS,
         "accepted": memory.accepted,
@@ -158,22 +158,22 @@ def _of_ticks(memory: Memory) -> dict[str, bool]:
     """
     if not memory.was_off:
         return {}
-    edits = memories.edits_since(memory, memory.seen_off)
-    if any(edit.ours for edit in edits) or (memory.unsure and not edits):
+    found = edits.since(memory, memory.seen_off)
+    if any(edit.ours for edit in found) or (memory.unsure and not found):
         return {}
     # The event of a tick that may still come, too.
     settled = memory.polls >= shapes.WAIT_POLLS
-    ticked = settled or (bool(edits) and not memory.unsure)
+    ticked = settled or (bool(found) and not memory.unsure)
     return {"ticked": ticked, "turning": not ticked}
 
 
 def _of_edits(memory: Memory, policy: Policy) -> dict[str, bool]:
     """The facts about who has unticked the box."""
-    edits = memories.edits_since(memory, memory.seen_on)
-    others = [edit for edit in edits if not edit.ours]
+    found = edits.since(memory, memory.seen_on)
+    others = [edit for edit in found if not edit.ours]
     ticked_at = memory.ticked_at
     return {
-        "ours": len(edits) > len(others),
+        "ours": len(found) > len(others),
         "others": bool(others),
         "several": len({edit.user for edit in others}) > 1,
         "soon": ticked_at is not None

@@ -10,15 +10,19 @@ What is remembered of a domain, and when it is forgotten. Pure.
 
 from __future__ import annotations
 
-from vdsm_backup.bridge import shapes, stamps
-from vdsm_backup.bridge.shapes import Answer, Edit, Look, Memory
+from vdsm_backup.bridge import edits, shapes, stamps
+from vdsm_backup.bridge.shapes import Answer, Look, Memory
 
-# How many of each are kept.
-_EDITS = 50
+# How many keys of reports are kept.
 _TOLD = 40
 
 # Seconds until an act that failed is tried again. The last one stays.
 RETRIES = (60, 300, 900, 1800)
+
+# Seconds after which no tick can come any more that the engine has not
+# answered: WildFly, in which the engine runs, rolls a transaction back after
+# 300 (default-timeout of its transactions), which the engine does not change.
+_LATEST_TICK = 600
 
 # Looks after which no event of the time before the first look can come any
 # more.
@@ -45,7 +49,7 @@ def seen(memory: Memory | None, look: Look) -> Memory:
         newest=look.newest,
         imported=max(memory.imported, look.imported),
         looks=min(memory.looks + 1, _SETTLED),
-        edits=_merged(memory.edits, look.edits),
+        edits=edits.merged(memory.edits, look.edits),
     )
     if not look.box and memory.off_comment is None:
         memory = memory._replace(off_comment=look.comment)
@@ -92,9 +96,9 @@ def unseen(memory: Memory | None, look: Look) -> Memory | None:
     if is_new(memory, look):
         return memory
     assert memory is not None
-    edits = _merged(memory.edits, look.edits)
+    known = edits.merged(memory.edits, look.edits)
     return memory._replace(
-        edits=edits[-_EDITS:], imported=max(memory.imported, look.imported)
+        edits=edits.newest(known), imported=max(memory.imported, look.imported)
     )
 
 
@@ -139,34 +143,6 @@ def _in_order(memory: Memory) -> Memory:
     return memory._replace(tries=0, retry_at=0.0, refusals=0, refused="")
 
 
-def _merged(
-    known: tuple[Edit, ...], new: tuple[Edit, ...]
-) -> tuple[Edit, ...]:
-    by_index = {edit.number: edit for edit in (*known, *new)}
-    return tuple(by_index[index] for index in sorted(by_index))
-
-
-def edits_since(memory: Memory, index: int | None) -> list[Edit]:
-    """Edits after that index; none if it is not known."""
-    if index is None:
-        return []
-    return [edit for edit in memory.edits if edit.number > index]
-
-
-def overwritten(memory: Memory) -> list[Edit]:
-    """
-    Edits that a tick of the bridge may have undone: the engine reads a domain,
-    and writes all of it. They were made after the look, and before the event
-    of the tick: an edit whose event comes later was written later, too, or at
-    the same moment.
-    """
-    edits = edits_since(memory, memory.ticked_index)
-    for number, edit in enumerate(edits):
-        if edit.ours:
-            return edits[:number]
-    return []
-
-
 def judged(
     memory: Memory, look: Look, answer: Answer, accepted: bool
 ) -> Memory:
@@ -194,13 +170,13 @@ def judged(
         )
     since = (memory.seen_on, memory.seen_off, memory.ticked_index)
     kept = [index for index in since if index is not None]
-    edits = edits_since(memory, min(kept, default=look.newest))
-    return memory._replace(edits=tuple(edits[-_EDITS:]))
+    left = edits.since(memory, min(kept, default=look.newest))
+    return memory._replace(edits=edits.newest(left))
 
 
 def _box_on(memory: Memory, look: Look, answer: Answer) -> Memory:
-    edits = edits_since(memory, memory.seen_off)
-    by_person = edits and not any(edit.ours for edit in edits)
+    found = edits.since(memory, memory.seen_off)
+    by_person = found and not any(edit.ours for edit in found)
     if memory.unsure:
         memory = memory._replace(ticked_at=look.now)
     elif by_person and not memory.ticked:
@@ -231,6 +207,8 @@ def _box_off(memory: Memory, look: Look, accepted: bool) -> Memory:
         ticked=False,
     )
     if look.flag in (shapes.OFF, shapes.NEVER):
+        if look.now - memory.since > _LATEST_TICK:
+            memory = memory._replace(unsure=False, ticked_index=None)
         # Both are off: an untick has done what it was for. But a tick that is
         # still on its way is one of the flag that was there.
         memory = memory._replace(

@@ -20,6 +20,9 @@ POLL = 5.0
 PERSON = "person"
 WORLD = "world"
 
+# Seconds within which the engine makes a tick that it has not answered.
+LATEST = 300
+
 USERS = ("anna@internal", "bob@ad", "admin@internal-authz")
 
 
@@ -186,8 +189,8 @@ class World:
     def next_poll(self):
         self.poll += 1
         self.now += POLL
-        if self.on_its_way and self.poll >= self.on_its_way[0]:
-            _, who = self.on_its_way
+        poll, latest, who = self.on_its_way or (self.poll + 1, 0.0, "")
+        if self.poll >= poll or (who and self.now > latest):
             self.on_its_way = None
             self.log.append((who, "unsure"))
             self._put(who)
@@ -242,7 +245,7 @@ class World:
                 self._put(who)
             elif done == "later" and self.faults:
                 later = self.poll + self.choices.randrange(1, 8)
-                self.on_its_way = later, who
+                self.on_its_way = later, self.now + LATEST, who
             self.log.append((who, "unsure"))
             return shapes.UNSURE
         self._put(who)

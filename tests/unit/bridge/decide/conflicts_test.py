@@ -272,6 +272,23 @@ def tick_that_was_on_its_way_never_comes():
 
 
 @case(6, SET)
+def event_of_that_is_lost():
+    """No tick of the bridge's can come any more: so this is a person's."""
+    story = tick_on_its_way("off:s")
+    story.later(700).look(False, "off:s")
+    first, second, third = story.looks(3, True, "off:s")
+    assert first.pending == second.pending == "event"
+    return third
+
+
+@case(5, tell="conflict")
+def event_is_lost_where_that_tick_may_still_come():
+    story = tick_on_its_way("off:s")
+    story.later(500).look(False, "off:s")
+    return story.look(True, "off:s")
+
+
+@case(6, SET)
 def person_unticks_and_ticks_after_that():
     story = tick_on_its_way("off:s")
     edits = story.edit("bridge", ours=True), story.edit()

@@ -4,18 +4,18 @@
 import pytest
 
 from tests.support.bridge.story import Story, agreed
-from vdsm_backup.bridge import memory
+from vdsm_backup.bridge import edits
 
 
 def test_what_is_remembered_stays_small():
     story = Story()
     for number in range(300):
         stamp = f"off:{number}"
-        edits = [story.edit(f"user{i}") for i in range(5)]
+        five = [story.edit(f"user{i}") for i in range(5)]
         story.looks(2, False, stamp)
-        story.look(True, stamp, *edits)
+        story.look(True, stamp, *five)
         story.look(True, f"on:{number}")
-        story.look(True, f"{stamp}.", *edits)
+        story.look(True, f"{stamp}.", *five)
     assert len(story.memory.old) <= 20
     assert len(story.memory.on_stamps) <= 20
     assert len(story.memory.edits) <= 50
@@ -26,17 +26,17 @@ def test_edits_are_forgotten():
     story = agreed()
     story.look(True, "on", *[story.edit() for _ in range(10)])
     assert story.memory.edits == ()
-    assert memory.edits_since(story.memory, None) == []
+    assert edits.since(story.memory, None) == []
 
 
 def test_edits_since_a_tick_are_forgotten():
     """When no event of an edit that has met it can come any more."""
     story = Story()
     story.look(False, "on")
-    edits = story.edit(), story.edit("bridge", ours=True)
-    story.looks(2, True, "on", *edits)
-    assert story.memory.edits == edits
-    story.looks(2, True, "on", *edits)
+    met = story.edit(), story.edit("bridge", ours=True)
+    story.looks(2, True, "on", *met)
+    assert story.memory.edits == met
+    story.looks(2, True, "on", *met)
     assert (story.memory.edits, story.memory.ticked_index) == ((), None)
 
 
