@@ -82,10 +82,15 @@ def _begun(memory: Memory | None, look: Look) -> Memory:
     if memory is None:
         return Memory(look.epoch)
     # A restore of the engine changes no storage: a clear is known as before.
-    # Who imports a domain says anew what it is.
+    # Who imports a domain says anew what it is. A tick may have met an edit
+    # that comes after the import, as that may be known later than the tick.
     is_restored = memory.epoch != look.epoch
-    off_stamp = memory.off_stamp if is_restored else ""
-    return Memory(look.epoch, off_stamp=off_stamp, told=memory.told)
+    return Memory(
+        look.epoch,
+        off_stamp=memory.off_stamp if is_restored else "",
+        ticked_index=None if is_restored else memory.ticked_index,
+        told=memory.told,
+    )
 
 
 def unseen(memory: Memory | None, look: Look) -> Memory | None:

@@ -6,7 +6,6 @@ lead to one. The judges are as those in site_judges.py.
 
 from __future__ import annotations
 
-from tests.support.bridge.site import PERSON
 from tests.support.bridge.site_judges import FIRST_SIGHT, UNTICKS
 
 # After these a bridge may not know of its own tick, or when that was.
@@ -99,60 +98,6 @@ def untick_that_comes_soon_is_undone(case):
                 yield "untick"
                 told = case.shown()
                 assert not any("row 10" in e.what for e in looks), told
-
-
-# After these a bridge may not know of an edit, or of its own tick.
-_FORGETS_EDITS = (
-    *FIRST_SIGHT,
-    "restore",
-    "removes it",
-    "events are lost",
-    "killed",
-)
-
-
-def overwritten_edit_is_told(case):
-    """One that a person has made while the engine wrote what it had read."""
-    for at, entry in case.acts("overwrites"):
-        if case.told("was edited", at):
-            yield "overwritten"
-            continue
-        if case.is_broken or case.domain.id in case.site.ailing:
-            continue
-        if not _is_seen_by_both(case, at, entry.who):
-            continue
-        edits = [
-            (number, entry)
-            for number, entry in case.log
-            if number < at and entry.who == PERSON
-        ]
-        number, edit = edits[-1]
-        put = case.site.log[at + 1]
-        # What is imported after the look, and before the tick, is seen for the
-        # first time at the next look.
-        looks = [
-            e.begin
-            for n, e in case.log
-            if n > at and e.who == entry.who and "about to" in e.what
-        ]
-        looked = min(looks, default=number)
-        forgets = case.last(*_FORGETS_EDITS) >= min(number, looked)
-        known = edit.is_told and put.is_told and not forgets
-        assert not known, case.shown()
-
-
-def _is_seen_by_both(case, at, name):
-    """
-    Whether box and flag were both on at the looks at which it can be known:
-    else there are other things to tell. The events come late, and a report
-    may fail some times.
-    """
-    first, *looks = [
-        entry.what
-        for number, entry in case.log
-        if number > at and entry.who == name and entry.what.startswith("sees")
-    ]
-    return all(what.startswith("sees on/on") for what in looks[:8])
 
 
 def _unticks(case, name):

@@ -122,41 +122,6 @@ def ticks_are_repeated_once(case):
                 ticks, imported = 0, what.startswith("import")
 
 
-# Since when something is so each bridge says by its own clock and epoch, and
-# what its tick has met by the events of ticks that came.
-_BY_EACH = (
-    "was edited",
-    "had gone from the storage",
-    "cannot be read for a while",
-    "has no VDSM plugin",
-)
-
-_NO_CHANGE = ("sees", "tell again", "not told", "refused")
-
-
-def report_is_made_once(case):
-    """By its number; and it is another one only if something has changed."""
-    told, imported = set(), False
-    for at, entry in case.log:
-        if entry.what.startswith("tell: "):
-            yield "report"
-            by_each = any(words in entry.what for words in _BY_EACH)
-            key = entry.who if by_each else "", entry.what
-            if key in told and imported and by_each:
-                # The event of the import came after that, and what is so since
-                # then begins anew.
-                imported = False
-                continue
-            assert key not in told, case.shown(at + 1)
-            told.add(key)
-        elif entry.what == "not told":
-            # An edit that is known only by the next look is told with it.
-            told = {key for key in told if "was unticked" not in key[1]}
-        elif not entry.what.startswith(_NO_CHANGE):
-            told.clear()
-            imported = imported or entry.what.startswith("import")
-
-
 # In the end
 
 _DOWN = ("clear", "write back off", "write back never")

@@ -83,6 +83,19 @@ def edit_and_a_tick_that_nobody_has_answered():
     return story.look(True, "on", ours)
 
 
+@case(2, tell="overwritten")
+def edit_after_an_import_right_before_the_tick():
+    """The import is known after the tick, or after the look after it."""
+    story = Story()
+    story.looks(2, False, "off:s")
+    story.look(False, "on")
+    story.index += 1
+    imported = story.index
+    edits = story.edit("anna"), story.edit("bridge", ours=True)
+    story.look(True, "on")
+    return story.look(True, "on", *edits, imported=imported)
+
+
 @case(2)
 def edit_before_the_look_or_after_the_tick():
     story = Story()

@@ -25,6 +25,7 @@ from tests.support.bridge import (  # noqa: E402
     site_act_judges,
     site_case,
     site_judges,
+    site_report_judges,
 )
 from tests.support.bridge.site_sequence import Sequence  # noqa: E402
 
@@ -38,7 +39,6 @@ JUDGES = {
     site_judges.flag_goes_down_only_by_people: {"clear"},
     site_judges.persons_clear_is_not_undone: {"set"},
     site_judges.ticks_are_repeated_once: {"1 ticks", "2 ticks"},
-    site_judges.report_is_made_once: {"report"},
     site_judges.ends_as_the_table_says: {
         "on/on",
         "off/off",
@@ -51,7 +51,8 @@ JUDGES = {
     site_act_judges.act_follows_another_look: {"set", "put", "clear"},
     site_act_judges.untick_with_an_event_is_kept: {"untick"},
     site_act_judges.untick_that_comes_soon_is_undone: {"untick"},
-    site_act_judges.overwritten_edit_is_told: {"overwritten"},
+    site_report_judges.report_is_made_once: {"report"},
+    site_report_judges.overwritten_edit_is_told: {"overwritten"},
     site_judges.what_is_shown_is_so: {"on/on", "off/on", "on/off"},
 }
 
