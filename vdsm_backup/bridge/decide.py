@@ -40,9 +40,9 @@ def decide(
     facts = _facts(memory, now, look, policy)
     row = _row(look, facts)
     answer = _answer(row, now, look)
-    accepted = row.accepts or (
-        look.flag == shapes.UNKNOWN and now.accepted and not look.box
-    )
+    # What is not seen, or is another engine's now, says nothing of an untick.
+    is_judged = look.flag != shapes.UNKNOWN and not look.foreign
+    accepted = row.accepts or (now.accepted and not look.box and not is_judged)
     return answer, memories.judged(now, look, answer, accepted)
 
 

@@ -161,6 +161,28 @@ def the_same_while_the_flag_could_not_be_read():
     return story.look(False, "on:t")
 
 
+@case(31, TICK)
+def the_same_while_another_engine_had_the_domain():
+    story = accepted()
+    story.looks(3, False, "on:s", foreign=True)
+    return story.look(False, "on:t")
+
+
+@case(31, TICK)
+def the_same_by_that_engine():
+    story = accepted()
+    story.looks(3, False, "on:s", foreign=True)
+    story.looks(3, False, "on:t", foreign=True)
+    return story.look(False, "on:t")
+
+
+@case(10)
+def flag_that_another_engine_has_left_as_it_was():
+    story = accepted()
+    story.looks(3, False, "on:s", foreign=True)
+    return story.look(False, "on:s")
+
+
 @case(10)
 def flag_that_could_not_be_read_for_a_while():
     story = accepted()
