@@ -11,6 +11,7 @@ The bridge between the Backup box in the engine and the flag on storage.
     state.py       what is remembered of an engine
     state_json.py  the same as JSON
     state_file.py  that JSON, in a file
+    kept.py        what a bridge remembers, in memory and in that file
     connection.py  the SDK's connection, each call of which ends in time
     session.py     a session with the engine, and calls that fail
     entities.py    what an engine has

@@ -4,8 +4,7 @@ Domains with which a look has failed, and when to look at each of them again.
 
 Whatever always fails with one domain must neither hold up the others nor ask
 its host for its flag every few seconds: so what has failed last comes last,
-and what fails again waits. The first failure may be that of the engine as a
-whole: it ends the round, and the next one does it again.
+and what fails again waits.
 """
 
 from __future__ import annotations
@@ -13,19 +12,23 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
-from vdsm_backup import errors
-from vdsm_backup.bridge import memory
+from vdsm_backup.text import listed, printable
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-# Seconds until the next look, after each failure. The last one stays.
-_DELAYS = (0, *memory.RETRIES)
+    from vdsm_backup import errors
+    from vdsm_backup.bridge.entities import Domain
+
+# Seconds until the next look, after each failure. The last one stays: it is
+# that of `compare` by default, when hosts are asked for all of their flags.
+DELAYS = (0, 60, 300)
 
 
 class _Failure(NamedTuple):
     """order: larger, the later. in_a_row: how many. again: when to look."""
 
+    name: str
     error: errors.Error
     order: int
     in_a_row: int
@@ -40,25 +43,42 @@ class Failing:
         self._orders = itertools.count(1)
 
     @property
-    def error(self) -> errors.Error | None:
-        """What has failed last, of what is not over."""
-        latest = max(
-            self._failures.values(), key=lambda f: f.order, default=None
-        )
-        return None if latest is None else latest.error
+    def problem(self) -> str:
+        """What fails, and why it did last; or ""."""
+        if not self._failures:
+            return ""
+        found = sorted(self._failures.values(), key=lambda f: f.order)
+        names = sorted(printable(failure.name) for failure in found)
+        return f"Looks at {listed(names)} fail: {found[-1].error.with_code()}"
 
-    def add(self, sd_id: str, error: errors.Error, now: float) -> None:
+    def error(self, sd_id: str) -> errors.Error | None:
+        failure = self._failures.get(sd_id)
+        return None if failure is None else failure.error
+
+    def add(self, domain: Domain, error: errors.Error, now: float) -> None:
+        """A look has failed, by the domain alone."""
+        before = self._failures.get(domain.id)
+        in_a_row = 1 if before is None else before.in_a_row + 1
+        delay = DELAYS[min(in_a_row, len(DELAYS)) - 1]
+        self._add(domain, error, in_a_row, now + delay)
+
+    def interrupted(
+        self, domain: Domain, error: errors.Error, now: float
+    ) -> None:
         """
-        A look has failed. A state that cannot be saved is no fault of the
-        domain, and nothing waits for it.
+        A look has failed by what holds up all: the engine is away, or the disk
+        is full. It is made again in the next round.
         """
-        before = self._failures.get(sd_id)
-        count = 0
-        if not isinstance(error, errors.BridgeState):
-            count = 1 if before is None else before.in_a_row + 1
-        delay = _DELAYS[min(max(count - 1, 0), len(_DELAYS) - 1)]
-        self._failures[sd_id] = _Failure(
-            error, next(self._orders), count, now + delay
+        before = self._failures.get(domain.id)
+        in_a_row = 0 if before is None else before.in_a_row
+        self._add(domain, error, in_a_row, now)
+
+    def _add(
+        self, domain: Domain, error: errors.Error, in_a_row: int, again: float
+    ) -> None:
+        order = next(self._orders)
+        self._failures[domain.id] = _Failure(
+            domain.name, error, order, in_a_row, again
         )
 
     def over(self, sd_id: str) -> None:
@@ -81,7 +101,7 @@ class Failing:
         if failure is None:
             return False
         # A clock that went back must not hold it up for long.
-        return 0 < failure.again - now <= _DELAYS[-1]
+        return 0 < failure.again - now <= DELAYS[-1]
 
     def due(self, now: float) -> set[str]:
         """Those to look at now."""

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from vdsm_backup.bridge import report
+from vdsm_backup import errors
+from vdsm_backup.bridge import events, report
 from vdsm_backup.doctor import sums
 from vdsm_backup.text import listed, printable
 
@@ -54,10 +55,16 @@ class HostHooks(NamedTuple):
 
 
 def check(
-    engine: Engine, found: Inventory, flagged: set[str]
-) -> list[HostHooks]:
+    engine: Engine,
+    found: Inventory,
+    flagged: set[str],
+    before: list[HostHooks],
+) -> tuple[list[HostHooks], str]:
     """
-    flagged: UUIDs of domains whose flag is on.
+    The hosts, and what is wrong where one cannot be asked, or "".
+
+    flagged: UUIDs of domains whose flag is on. before: the hosts as they were
+    seen last.
 
     Raises what the engine's methods raise.
     """
@@ -67,14 +74,22 @@ def check(
         if sd_id in found.domains
         for center in found.domains[sd_id].data_centers
     }
-    checked = []
+    checked: list[HostHooks] = []
+    problem = ""
     for host in sorted(found.hosts, key=lambda host: host.name):
         if host.data_center in centers and host.status not in _NOT_YET:
-            hooks = engine.hooks(host.id)
-            # Of a host that is not there the engine has no hooks either.
-            if hooks or _is_there(engine, host):
-                checked.append(compare(host, hooks))
-    return checked
+            try:
+                hooks = engine.hooks(host.id)
+                # Of a host that is not there the engine has no hooks either.
+                if hooks or _is_there(engine, host):
+                    checked.append(compare(host, hooks))
+            except errors.Error as e:
+                # What always fails with one host holds up no other.
+                events.probe(engine)
+                name = printable(host.name)
+                problem = f"The hooks of host {name} fail: {e.with_code()}"
+                checked += [known for known in before if known.id == host.id]
+    return checked, problem
 
 
 def _is_there(engine: Engine, host: entities.Host) -> bool:

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from vdsm_backup import errors
+from vdsm_backup.bridge import events
 from vdsm_backup.bridge.hosts import Host
 
 if TYPE_CHECKING:
@@ -53,6 +55,7 @@ class Inventory:
     domains: all of the engine, by UUID.
 
     statuses are read for the data centers of `wanted` only; None: of all.
+    Where they cannot be read, that is the obstacle of all domains there.
     Raises what the engine's methods raise.
     """
 
@@ -68,6 +71,8 @@ class Inventory:
         self.hosts = engine.hosts()
         chosen = self.domains if wanted is None else wanted
         self.statuses: dict[str, str] = {}
+        # {UUID of a data center: why its statuses are not known}
+        self._unread: dict[str, str] = {}
         for center in sorted(
             {
                 center
@@ -76,7 +81,15 @@ class Inventory:
                 for center in self.domains[sd_id].data_centers
             }
         ):
+            self._read_statuses(engine, center)
+
+    def _read_statuses(self, engine: Engine, center: str) -> None:
+        try:
             self.statuses.update(engine.statuses(center))
+        except errors.Error as e:
+            # What always fails with one data center holds up no other.
+            events.probe(engine)
+            self._unread[center] = e.with_code()
 
     def is_locked(self, sd_id: str) -> bool:
         return self.statuses.get(sd_id) == LOCKED
@@ -103,6 +116,8 @@ class Inventory:
     ) -> str:
         if center.status != _UP:
             return f"data center is {center.status or 'unknown'}"
+        if center.id in self._unread:
+            return self._unread[center.id]
         status = self.statuses.get(domain.id, "")
         if status != _ACTIVE:
             return f"domain is {status or 'unknown'}"

@@ -19,9 +19,10 @@ _TOLD = 40
 # Seconds until an act that failed is tried again. The last one stays.
 RETRIES = (60, 300, 900, 1800)
 
-# Seconds after which no tick can come any more that the engine has not
-# answered: WildFly, in which the engine runs, rolls a transaction back after
+# Seconds after which a tick that the engine has not answered is not expected
+# any more: WildFly, in which the engine runs, rolls a transaction back after
 # 300 (default-timeout of its transactions), which the engine does not change.
+# Before that the request may wait to be taken up.
 _LATEST_TICK = 600
 
 # Looks after which no event of the time before the first look can come any
@@ -95,12 +96,13 @@ def _begun(memory: Memory | None, look: Look) -> Memory:
 
 def unseen(memory: Memory | None, look: Look) -> Memory | None:
     """
-    The memory with a look that has not seen the box: what was read before it
-    is not read again.
+    The memory with a look that has failed, or has not seen the box: the events
+    that were read before it are not read again.
     """
+    if memory is None:
+        return None
     if is_new(memory, look):
-        return memory
-    assert memory is not None
+        memory = _begun(memory, look)
     known = edits.merged(memory.edits, look.edits)
     return memory._replace(
         edits=edits.newest(known), imported=max(memory.imported, look.imported)

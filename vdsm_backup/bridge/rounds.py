@@ -38,6 +38,7 @@ from vdsm_backup.bridge import (
 )
 from vdsm_backup.bridge.acts import Acts
 from vdsm_backup.bridge.agenda import Agenda
+from vdsm_backup.bridge.kept import Kept
 from vdsm_backup.bridge.reading import Reader
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from vdsm_backup.bridge.inventory import Inventory, Place
     from vdsm_backup.bridge.log import Log
     from vdsm_backup.bridge.settings import Settings
-    from vdsm_backup.bridge.shapes import Answer, Look, Memory
+    from vdsm_backup.bridge.shapes import Answer, Look
     from vdsm_backup.bridge.state_file import StateFile
 
 
@@ -75,8 +76,7 @@ class Bridge:
         self._engine = engine
         self._settings = settings
         self._log = log
-        self._state = known
-        self._file = file
+        self._kept = Kept(known, file, log)
         self._clock = clock
         self._policy = shapes.Policy(settings.on_untick_clear, settings.grace)
         self._reader = Reader(by_host, log, clock)
@@ -93,7 +93,7 @@ class Bridge:
 
     @property
     def state(self) -> state.State:
-        return self._state
+        return self._kept.state
 
     def round(self) -> bool:
         """
@@ -103,38 +103,32 @@ class Bridge:
         finished is done in the next round.
         """
         now = self._clock()
-        news = events.read(self._engine, self._state, now)
-        if news.state.epoch != self._state.epoch:
-            self._state = news.state
+        news = events.read(self._engine, self._kept.state, now)
+        if news.state.epoch != self._kept.state.epoch:
+            self._kept.state = news.state
             self.agenda.renew()
         wanted = self.agenda.wanted(news, now)
         if wanted is None or wanted:
             self._unsaved = True
+            if self._kept.is_full:
+                # A look could not be remembered, and leads to nothing.
+                self._kept.save()
             try:
                 self._look_at(wanted, news, now)
             except errors.BridgeState:
                 raise
             except errors.Error:
-                self._save_as_far_as_it_is()
+                # It may come again in each round. Events stay new until a
+                # round was whole.
+                self._kept.save_as_far_as_it_is()
                 raise
-        self._state = self._state._replace(anchor=news.state.anchor)
+        kept = self._kept
+        kept.state = kept.state._replace(anchor=news.state.anchor)
         self.agenda.done(news)
         if self._unsaved:
-            self._save()
+            self._kept.save()
             self._unsaved = False
         return wanted is None
-
-    def _save_as_far_as_it_is(self) -> None:
-        """
-        After an error, which may be there in the next round, too: what is
-        known so far. Events stay new until a round was whole.
-        """
-        try:
-            self._save()
-        except errors.BridgeState as e:
-            # This must not hide the error of before; the next round tries it
-            # again.
-            self._log.problem("state", e.with_code(), e.name)
 
     # Looking
 
@@ -142,11 +136,13 @@ class Bridge:
         self, wanted: set[str] | None, news: events.News, now: float
     ) -> None:
         found = inventory.Inventory(
-            self._engine, wanted, self._settings.host_user
+            self._engine,
+            self._settings.domains or None if wanted is None else wanted,
+            self._settings.host_user,
         )
         if wanted is None:
             self.inventory = found
-        self._state = state.forget(self._state, set(found.domains))
+        self._kept.state = state.forget(self._kept.state, set(found.domains))
         for sd_id in self.rows.keys() - found.domains.keys():
             waits.gone(self._log, self.rows[sd_id])
         self.agenda.keep(found.domains)
@@ -168,51 +164,67 @@ class Bridge:
         chosen.sort(key=lambda domain: failing.order(domain.id))
         for domain in chosen:
             place = places[domain.id]
+            seen = lists.get(domain.id)
             if failing.waits(domain.id, now):
-                self._put_off(domain, found, place, news, now)
+                self._put_off(domain, found, place, seen, news, now)
                 continue
             try:
                 if wanted is not None and acted:
                     # That has taken its time.
                     domain = self._engine.domain(domain.id)
-                seen = lists.get(domain.id)
                 if seen is None:
                     seen = self._reader.one_of(domain, place)
                 met = self._met_at(domain.id, now)
                 look = looks.look(domain, found, place, seen, news, now, met)
                 acted |= self._judge(domain, look, place, seen)
             except errors.Error as e:
-                failed = self._clock()
-                failing.add(domain.id, e, failed)
-                if not failing.waits(domain.id, failed):
+                failing.interrupted(domain, e, now)
+                if isinstance(e, errors.BridgeState):
                     raise
-                self._put_off(domain, found, place, news, now)
+                events.probe(self._engine)
+                failing.add(domain, e, self._clock())
+                self._put_off(domain, found, place, seen, news, now)
                 acted = True
             else:
                 failing.over(domain.id)
+                waits.looked(self._log, domain)
 
     def _put_off(
         self,
         domain: entities.Domain,
         found: Inventory,
         place: Place,
+        seen: flags.Seen | None,
         news: events.News,
         now: float,
     ) -> None:
         """
-        The next look must wait, and the events of this one may be gone by
-        then.
+        A look has failed, and the next one must wait. The events of this one
+        may be gone by then.
         """
-        seen = flags.unknown("")
+        error = self.agenda.failing.error(domain.id)
+        assert error is not None
+        if seen is None:
+            before = self.rows.get(domain.id)
+            seen = flags.Seen(before.flag) if before else flags.unknown("")
         look = looks.look(domain, found, place, seen, news, now, "")
-        known = self._state.domains.get(domain.id)
-        new = memory.unseen(known, look._replace(box=None))
+        known = self._kept.state.domains.get(domain.id)
+        new = memory.unseen(known, look)
         if new is not None:
-            self._remember(domain.id, new)
+            self._kept.remember(domain.id, new)
+        self.rows[domain.id] = rows.failed(
+            domain.id,
+            domain.name,
+            place.data_center,
+            look,
+            new,
+            error.with_code(),
+        )
+        waits.failed(self._log, domain, error)
 
     def _met_at(self, sd_id: str, now: float) -> str:
         """What an act has met, until it is time to try whether it is over."""
-        known = self._state.domains.get(sd_id)
+        known = self._kept.state.domains.get(sd_id)
         if known is None or not memory.must_wait(known, now):
             return ""
         return self._met.get(sd_id, "")
@@ -227,7 +239,7 @@ class Bridge:
         seen: flags.Seen,
     ) -> bool:
         """Returns whether there was an act."""
-        before = self._state.domains.get(domain.id)
+        before = self._kept.state.domains.get(domain.id)
         answer, new = decide.decide(before, look, self._policy)
         self.rows[domain.id] = rows.row(
             domain.id,
@@ -240,37 +252,28 @@ class Bridge:
         )
         due = next_look.due(look, answer, new, self._clock())
         self.agenda.looked(domain.id, due)
-        if self._file is None or new is None:
+        if not self._kept.has_file or new is None:
             return False
         waits.tell(self._log, self.rows[domain.id], answer)
         if answer.tell:
-            self._remember(domain.id, memory.untold(before, new))
-            self._save()
+            self._kept.remember(domain.id, memory.untold(before, new))
+            self._kept.save()
             self._acts.tell(domain, answer, place.spm_name)
             new = memory.told(new, decide.report_key(answer))
         if new != before:
-            self._remember(domain.id, new)
+            self._kept.remember(domain.id, new)
         if answer.act == shapes.NOTHING:
             return False
-        self._save()
+        self._kept.save()
         is_tried = False
         try:
             is_tried = self._acts.is_as_before(domain.id, look)
         finally:
             if not is_tried:
-                self._remember(domain.id, memory.not_tried(before, new))
+                self._kept.remember(domain.id, memory.not_tried(before, new))
         if is_tried:
             self._act(domain, look, answer)
         return True
-
-    def _remember(self, sd_id: str, new: Memory) -> None:
-        domains = {**self._state.domains, sd_id: new}
-        self._state = self._state._replace(domains=domains)
-
-    def _save(self) -> None:
-        if self._file is not None:
-            self._file.save(self._state)
-            self._log.over("state", "The state can be saved again")
 
     def _act(
         self, domain: entities.Domain, look: Look, answer: Answer
@@ -280,14 +283,15 @@ class Bridge:
         if done.obstacle:
             self._met[domain.id] = done.obstacle
         new = memory.after(
-            self._state.domains[domain.id],
+            self._kept.state.domains[domain.id],
             answer.act,
             done.outcome,
             self._clock(),
             done.stamp,
             done.why,
         )
-        self._remember(domain.id, new)
-        self._save()
+        self._kept.remember(domain.id, new)
+        self._kept.save()
         if error is not None:
-            raise error
+            # It is tried again, as what is remembered says.
+            events.probe(self._engine)

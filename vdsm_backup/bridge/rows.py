@@ -61,6 +61,34 @@ def row(
     )
 
 
+def failed(
+    sd_id: str,
+    name: str,
+    data_center: str,
+    look: Look,
+    memory: Memory | None,
+    error: str,
+) -> Row:
+    """A look that has failed. look: what is known. memory: of one before."""
+    agree = look.flag != shapes.UNKNOWN and look.box == (
+        look.flag == shapes.ON
+    )
+    since = None
+    if look.box is not None and not agree:
+        since = _differs_since(look, memory) or look.now
+    return Row(
+        sd_id,
+        name,
+        data_center,
+        look.box,
+        look.flag,
+        0,
+        shapes.NOTHING,
+        error,
+        since,
+    )
+
+
 def _differs_since(look: Look, memory: Memory | None) -> float | None:
     """None: box and flag agree, or the box is not known."""
     if look.box is None or memory is None:

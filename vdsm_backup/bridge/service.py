@@ -15,13 +15,21 @@ import time
 from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
-from vdsm_backup.bridge import flags, host_hooks, memory, shapes, status
+from vdsm_backup.bridge import (
+    events,
+    flags,
+    host_hooks,
+    memory,
+    shapes,
+    status,
+)
 from vdsm_backup.bridge.engine import Engine
 from vdsm_backup.bridge.hosts import Hosts
 from vdsm_backup.bridge.log import WARNING
 from vdsm_backup.bridge.rounds import Bridge
 from vdsm_backup.bridge.session import Session
 from vdsm_backup.bridge.state_file import StateFile
+from vdsm_backup.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,9 +66,12 @@ class Service:
         self._hosts: list[HostHooks] = []
         self._told: set[int] = set()
         # Of the last round: see Status.
+        self._looked: float | None = None
         self._answers = True
         self._problem = ""
-        # Logins that failed, one after the other.
+        # Of the last look at the hooks of hosts.
+        self._hosts_problem = ""
+        # Logins that were refused, one after the other.
         self._refused = 0
         self._written: tuple[float, tuple[object, ...]] | None = None
 
@@ -82,13 +93,13 @@ class Service:
         except errors.EngineUnreachable as e:
             self._away(e)
         except errors.Error as e:
-            if isinstance(e, errors.EngineRefused):
+            if isinstance(e, (errors.EngineRefused, errors.BridgeState)):
                 self._is_there()
             # What was listed is gone, or the disk is full: it is tried again.
             self._problem = e.with_code()
             self._log.problem("round", self._problem, e.name)
         else:
-            self._refused = 0
+            # What fails with some domains has lines of its own.
             self._log.over("round", "The bridge can do all of its work again")
         self._publish()
         return delay
@@ -105,21 +116,19 @@ class Service:
         time.sleep(seconds)
 
     def once(self) -> None:
-        """
-        One round. Raises what Bridge.round() raises, also if that was raised
-        before, and the domain that it is about waits for its next look.
-        """
-        if self._bridge.round():
-            self._check_hosts()
-        failed = self._bridge.agenda.failing.error
-        if failed is not None:
-            raise failed
+        """One round. Raises what Bridge.round() raises."""
+        whole = self._bridge.round()
         self._is_there()
-        self._problem = ""
+        self._refused = 0
+        if whole:
+            self._check_hosts()
+        failing = self._bridge.agenda.failing
+        self._problem = failing.problem or self._hosts_problem
 
     def status(self) -> status.Status:
         return status.Status(
             self._clock(),
+            self._looked,
             self._answers,
             self._problem,
             tuple(self._bridge.rows.values()),
@@ -127,7 +136,7 @@ class Service:
         )
 
     def _is_there(self) -> None:
-        self._answers = True
+        self._answers, self._looked = True, self._clock()
         self._log.over("engine", "The engine answers the bridge again")
 
     def _away(self, error: errors.Error) -> None:
@@ -142,10 +151,22 @@ class Service:
             for row in self._bridge.rows.values()
             if self._is_flagged(row)
         }
-        self._hosts = host_hooks.check(self._engine, found, flagged)
+        self._hosts, problem = host_hooks.check(
+            self._engine, found, flagged, self._hosts
+        )
         for host in self._hosts:
             if host.hook != host_hooks.OK and host.number not in self._told:
-                self._tell(host, flagged)
+                try:
+                    self._tell(host, flagged)
+                except errors.Error as e:
+                    events.probe(self._engine)
+                    name = printable(host.name)
+                    problem = f"A report of host {name} fails: {e.with_code()}"
+        self._hosts_problem = problem
+        if problem:
+            self._log.problem("hooks", problem)
+        else:
+            self._log.over("hooks", "All hosts can be looked after again")
 
     def _is_flagged(self, row: Row) -> bool:
         """
@@ -180,7 +201,7 @@ class Service:
         if not self._changes:
             return
         now = self.status()
-        content = now[1:]
+        content = now[2:]
         if self._written is not None:
             when, before = self._written
             if content == before and 0 <= now.time - when < status.REFRESH:

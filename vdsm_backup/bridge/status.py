@@ -29,9 +29,10 @@ NAME = "status.json"
 SCHEMA = 1
 
 # Seconds between two writes of the same; `status` calls what is older than
-# STALE the words of a bridge that does not run.
+# STALE the words of a bridge that does not run: nothing is written while it
+# waits for a host, for flags.CHANGE or flags.READ at most.
 REFRESH = 60
-STALE = 300
+STALE = 600
 
 # Bytes: far more than the status of thousands of domains.
 _MAX_SIZE = 64 * 1024 * 1024
@@ -45,12 +46,14 @@ _COLUMNS = ("NAME", "DATA CENTER", "BOX", "FLAG", "SINCE", "WHY")
 
 class Status(NamedTuple):
     """
-    time: seconds since the epoch.
+    time: seconds since the epoch. looked: when the engine answered last, in
+        the same; None: not yet.
     answers: whether the engine answers, and lets the bridge in.
     problem: why the bridge could not do all of its last round, or "".
     """
 
     time: float
+    looked: float | None
     answers: bool
     problem: str
     domains: tuple[Row, ...]
@@ -165,9 +168,10 @@ def text(found: dict[str, Any]) -> str:
 
 # {family of values: what it is}.
 _FAMILIES = {
-    "vdsm_backup_drift": "1: box and flag differ, or one is not known",
+    "vdsm_backup_drift": "1: box and flag differ, or one is on and the other"
+    " is not known",
     "vdsm_backup_bridge_engine_up": "1: the engine answers, and lets us in",
-    "vdsm_backup_bridge_last_run_seconds": "when the bridge looked last",
+    "vdsm_backup_bridge_last_run_seconds": "when the engine answered last",
     "vdsm_backup_bridge_hook": "1: the hooks of a host are in this state",
 }
 
@@ -176,8 +180,12 @@ def metrics(status: Status) -> str:
     """In the format of Prometheus."""
     samples = [
         Sample("vdsm_backup_bridge_engine_up", {}, int(status.answers)),
-        Sample("vdsm_backup_bridge_last_run_seconds", {}, int(status.time)),
     ]
+    if status.looked is not None:
+        looked = int(status.looked)
+        samples.append(
+            Sample("vdsm_backup_bridge_last_run_seconds", {}, looked)
+        )
     for row in status.domains:
         if row.box or row.flag != shapes.UNKNOWN:
             labels = {"domain": row.id, "name": printable(row.name)}

@@ -12,6 +12,8 @@ from vdsm_backup.bridge import flags
 from vdsm_backup.text import printable
 
 if TYPE_CHECKING:
+    from vdsm_backup import errors
+    from vdsm_backup.bridge.entities import Domain
     from vdsm_backup.bridge.log import Log
     from vdsm_backup.bridge.rows import Row
     from vdsm_backup.bridge.shapes import Answer
@@ -37,10 +39,24 @@ def tell(log: Log, row: Row, answer: Answer) -> None:
         log.over(f"act {row.id}", f"What had failed is needed no more: {name}")
 
 
+def failed(log: Log, domain: Domain, error: errors.Error) -> None:
+    """A look at it."""
+    name = f"{printable(domain.name)} ({domain.id})"
+    text = f"A look at {name} has failed: {error.with_code()}"
+    log.problem(f"look {domain.id}", text, error.name)
+
+
+def looked(log: Log, domain: Domain) -> None:
+    """A look at it has not failed."""
+    name = f"{printable(domain.name)} ({domain.id})"
+    log.over(f"look {domain.id}", f"Looks at {name} work again")
+
+
 def gone(log: Log, row: Row) -> None:
     """The engine does not have the domain any more."""
     name = f"{printable(row.name)} ({row.id})"
-    log.over(_key(row.id), f"The engine no longer has {name}")
+    for key in (_key(row.id), f"look {row.id}"):
+        log.over(key, f"The engine no longer has {name}")
 
 
 def _key(sd_id: str) -> str:

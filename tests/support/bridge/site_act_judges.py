@@ -115,7 +115,7 @@ def _unticks(case, name):
                 break
             if later.who != name and later.what in ("put", "set", "clear"):
                 break
-            if later.who == name:
+            if later.who == name and later.what != "fails to look":
                 looks.append(later)
         yield at, looks
 

@@ -160,6 +160,9 @@ class Bridge:
             if self._rows.get(sd_id) is not row:
                 self._rows[sd_id] = row
                 box = {True: "on", False: "off", None: "?"}[row.box]
+                if row.row == 0 and row.box is not None:
+                    self.site.note(self.name, sd_id, "fails to look")
+                    continue
                 what = f"sees {box}/{row.flag}"
                 if row.act != shapes.NOTHING:
                     what += f", about to {row.act}"

@@ -150,6 +150,8 @@ def _is_unticked(case):
     is_known = _knows_import(case, again, *case.names)
     if is_known and case.last("events are lost") < again:
         assert at > again, told
+    else:
+        at = max(at, again)
     assert at >= case.last("restore"), told
     # One that nobody has seen is none.
     seen = min(case.saw_on(at, name) for name in case.names)

@@ -47,14 +47,14 @@ def report_is_made_once(case):
 
 def _may_miss_an_edit(case, at, report):
     """
-    Whether an edit came while a bridge looked that tells of an untick, so that
-    another one, which looks later, takes that edit for the untick.
+    Whether somebody did something while a bridge looked that tells of an
+    untick, so that another one, which looks later, takes that for the untick.
     """
     if "was unticked" not in report.what or len(case.names) == 1:
         return False
     begins = [e.begin for n, e in case.log if n > at and e.who == report.who]
     return any(
-        begin <= n < at and e.what.startswith("edit")
+        begin <= n < at and e.who == PERSON
         for begin in begins[:1]
         for n, e in case.log
     )

@@ -19,6 +19,7 @@ NOW = 1_796_002_400.0
 def made(**more):
     fields = {
         "time": NOW,
+        "looked": NOW - 7,
         "answers": True,
         "problem": "",
         "domains": (
@@ -107,7 +108,7 @@ def test_directory_is_gone(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "later, stale", [(0, False), (200, False), (400, True)]
+    "later, stale", [(0, False), (550, False), (700, True)]
 )
 def test_stale(later, stale):
     found = status.to_json(made())
@@ -145,6 +146,8 @@ def test_metrics():
     )
     assert f'vdsm_backup_drift{{domain="{B}",name="vms"}} 0\n' in text
     assert "vdsm_backup_bridge_engine_up 1\n" in text
+    looked = f"vdsm_backup_bridge_last_run_seconds {int(NOW - 7)}\n"
+    assert looked in text
     assert 'vdsm_backup_bridge_hook{host="host2",state="missing"} 1' in text
     if shutil.which("promtool"):
         done = subprocess.run(
@@ -157,7 +160,10 @@ def test_metrics():
 
 
 def test_metrics_without_an_engine():
-    gone = made(answers=False, problem="gone", domains=(), hosts=())
+    gone = made(
+        answers=False, looked=None, problem="gone", domains=(), hosts=()
+    )
     text = status.metrics(gone)
     assert "vdsm_backup_bridge_engine_up 0\n" in text
+    assert "last_run" not in text
     assert json.dumps(text)

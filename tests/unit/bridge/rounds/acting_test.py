@@ -201,7 +201,7 @@ def test_first_tick_after_a_clear_counts_from_the_second_look(scene):
 
 def test_bridge_that_changes_nothing(stand_in, scene):
     one, two = scene.domain("one", flag=True), scene.domain("two", True)
-    scene.bridge._file = None
+    scene.bridge._kept._file = None
     before = os.listdir(scene.directory)
     scene.bridge.round()
     scene.bridge.round()

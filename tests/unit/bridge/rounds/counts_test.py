@@ -80,7 +80,7 @@ def ticks_fail(site):
 
 
 def disk_is_full(site):
-    file = site.scene.bridge._file
+    file = site.scene.bridge._kept._file
     real = file.save
 
     def save(state):
@@ -116,7 +116,9 @@ def test_a_host_lists_all_at_most_once_a_compare(site, fails):
             site.engine.add_event(30)
         scene.polls()
     assert len(site.lists) == 3
-    assert max(map(len, site.lists.values())) == 2
+    # What cannot be saved is not looked at.
+    most = 1 if fails is disk_is_full else 2
+    assert max(map(len, site.lists.values())) == most
     for times in site.lists.values():
         for one, other in zip(times, times[1:]):
             # What comes before a list in its round does not count.

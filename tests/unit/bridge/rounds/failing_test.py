@@ -111,20 +111,62 @@ def test_engine_is_lost_right_before_a_flag_is_set(scene, error):
     one = scene.domain()
     scene.polls(2)
     scene.engine.edit(one, backup=True)
-    engine = scene.bridge._engine
-    real, calls = engine.hosts, []
+    back = fails_before_the_act(scene, error, lost=True)
+    scene.polls()
+    assert scene.flag(one) is False
+    assert scene.service.status().problem == error.with_code()
+    assert scene.service.status().answers is False
+    back()
+    scene.later(60).polls(2)
+    assert scene.flag(one) is True
+    assert scene.hosts.storage[one.id]["by"] == "anna@internal"
 
-    def hosts():
+
+def fails_before_the_act(scene, error, lost):
+    """
+    Once. lost: whether all else fails after that, too, until the engine is
+    back by what is returned.
+    """
+    engine = scene.bridge._engine
+    hosts, events, calls = engine.hosts, engine.events, []
+
+    def fails(*args):
+        raise error
+
+    def list_hosts():
         calls.append(1)
         # For the look, for the look right before the act, and for the act.
         if len(calls) == 3:
+            if lost:
+                engine.events = fails
             raise error
-        return real()
+        return hosts()
 
-    engine.hosts = hosts
+    engine.hosts = list_hosts
+    return lambda: setattr(engine, "events", events)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.EngineUnreachable("url", "500"),
+        errors.EngineLogin("url", "403 of a proxy"),
+    ],
+)
+def test_call_fails_right_before_a_flag_is_set(scene, error):
+    """The engine is there: no word of it, and the others go on."""
+    one, other = sorted(
+        [scene.domain(), scene.domain()], key=lambda domain: domain.id
+    )
+    scene.polls(2)
+    scene.engine.edit(one, backup=True)
+    scene.engine.edit(other, backup=True)
+    fails_before_the_act(scene, error, lost=False)
     scene.polls()
-    assert (scene.flag(one), len(calls)) == (False, 3)
-    assert scene.service.status().problem == error.with_code()
+    assert (scene.flag(one), scene.flag(other)) == (False, True)
+    assert scene.service.status().answers is True
+    assert "answers the bridge again" not in scene.log()
+    assert scene.log().count(error.with_code()) == 1, "of the act"
     scene.later(60).polls(2)
     assert scene.flag(one) is True
     assert scene.hosts.storage[one.id]["by"] == "anna@internal"
