@@ -30,7 +30,9 @@ class Steps:
         bridge = scene.bridge
         # It stays for all bridges of the scene.
         vars(scene.hosts).pop("ask", None)
-        steps.each(bridge._engine, scene.hosts, bridge._file, self._before)
+        steps.each(
+            bridge._engine, scene.hosts, bridge._kept._file, self._before
+        )
 
     def _before(self, name):
         number = self.count
