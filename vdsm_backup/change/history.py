@@ -32,7 +32,6 @@ import os
 import re
 import tempfile
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
@@ -108,7 +107,7 @@ class History:
         are those of Copy. Raises HistoryFailed; the record is as it was then.
         """
         directory = self._domain_dir(copy.domain)
-        ended = replace(copy, result=result, after=after, code=code)
+        ended = copy._replace(result=result, after=after, code=code)
         try:
             temporary = _write_beside(directory, ended)
             try:
@@ -195,7 +194,7 @@ class History:
         """Returns it with the number that it has got."""
         while True:
             number = max(self.numbers(copy.domain), default=0) + 1
-            copy = replace(copy, number=number)
+            copy = copy._replace(number=number)
             temporary = _write_beside(directory, copy)
             try:
                 # Unlike rename, link never replaces another's copy.

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
@@ -74,7 +73,7 @@ def _restore(
         if not ui.as_json:
             # The notes on copies that were skipped have been shown.
             return result
-        return dataclasses.replace(result, notes=(*skipped, *result.notes))
+        return result._replace(notes=(*skipped, *result.notes))
 
     return changes.make(
         storage, failures, work, words, args, options, ui, attempt, copy
