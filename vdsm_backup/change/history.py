@@ -30,7 +30,6 @@ import contextlib
 import json
 import os
 import re
-import tempfile
 import time
 from typing import TYPE_CHECKING
 
@@ -214,8 +213,10 @@ class History:
 
 def _write_beside(directory: str, copy: Copy) -> str:
     """The path of a new file with the record of a copy. Raises OSError."""
-    # mkstemp() makes it with 0600.
-    fd, path = tempfile.mkstemp(dir=directory)
+    # As mkstemp() makes one, which takes long to import.
+    path = os.path.join(directory, f"tmp{os.urandom(8).hex()}")
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    fd = os.open(path, flags, 0o600)
     try:
         durable_files.write_json(fd, copy_record.content(copy))
     except BaseException:
