@@ -8,10 +8,10 @@ guard that went on without a file could go on without "enforcing".
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
 
 from vdsm_backup import config, errors
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vdsm_backup.config_values import Texts
 

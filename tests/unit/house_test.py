@@ -214,6 +214,16 @@ def test_the_client_of_vdsm_is_imported_when_it_is_needed():
     assert {n for n in names if door(n) == "vdsm"} == {"vdsm", "vdsm.config"}
 
 
+def test_what_takes_long_to_import_is_of_the_plugin():
+    """VDSM is started once, and a command or a hook thousands of times."""
+    found = {
+        module
+        for module, path in MODULES.items()
+        if door(module) != "plugin" and "dataclasses" in imported(read(path))
+    }
+    assert found == set()
+
+
 def test_metadata_is_pure():
     found = {
         (module, name)

@@ -26,12 +26,12 @@ import json
 import os
 import re
 import sys
-from typing import TYPE_CHECKING, NamedTuple
+from collections import namedtuple
 
 from vdsm_backup import config, errors
-from vdsm_backup.host import journal
 from vdsm_backup.text import UUID, printable
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, NoReturn
@@ -70,13 +70,16 @@ _USAGE = 2
 _FAILED = 1
 
 
-class Request(NamedTuple):
+class Request(
+    namedtuple("Request", "verb sd_id reason by", defaults=("", "", ""))
+):
     """sd_id: "" for `list`. reason, by: "" for what changes nothing."""
 
+    __slots__ = ()
     verb: str
-    sd_id: str = ""
-    reason: str = ""
-    by: str = ""
+    sd_id: str
+    reason: str
+    by: str
 
     def arguments(self) -> list[str]:
         """Of the command line. An option and its value are one argument."""
@@ -210,6 +213,9 @@ def _tell(
     error: errors.Error | None = None,
 ) -> None:
     """Who wants what, in the journal: the command line does not know."""
+    # Here, since a bridge asks for `list` and `show` all day.
+    from vdsm_backup.host import journal
+
     request = request or Request("")
     journal.send(
         message,

@@ -9,9 +9,7 @@ from __future__ import annotations
 import json
 import os
 import stat
-from dataclasses import asdict, dataclass
-from dataclasses import fields as dataclass_fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vdsm_backup.text import printable
 
@@ -28,8 +26,7 @@ _SINCE_2 = ("reason", "via", "result", "after", "code")
 MAX_RECORD = 8 * 1024**2
 
 
-@dataclass(frozen=True)
-class Copy:
+class Copy(NamedTuple):
     """
     A kept copy; the fields are the keys of its file.
 
@@ -62,7 +59,7 @@ class Copy:
 
 def content(copy: Copy) -> dict[str, Any]:
     """What the file of a copy has, for JSON."""
-    return {"schema": SCHEMA, **asdict(copy)}
+    return {"schema": SCHEMA, **copy._asdict()}
 
 
 def read_file(path: str) -> tuple[bytes, os.stat_result]:
@@ -110,7 +107,7 @@ def parse(record: bytes) -> Copy:
 
 def _copy_of(fields: dict[str, Any], schema: int) -> Copy:
     """Raises ValueError if these are not the fields of a copy."""
-    expected = {name.name for name in dataclass_fields(Copy)}
+    expected = set(Copy._fields)
     if schema == 1:
         expected -= set(_SINCE_2)
     if fields.keys() != expected:

@@ -30,9 +30,7 @@ import contextlib
 import json
 import os
 import re
-import tempfile
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
@@ -108,7 +106,7 @@ class History:
         are those of Copy. Raises HistoryFailed; the record is as it was then.
         """
         directory = self._domain_dir(copy.domain)
-        ended = replace(copy, result=result, after=after, code=code)
+        ended = copy._replace(result=result, after=after, code=code)
         try:
             temporary = _write_beside(directory, ended)
             try:
@@ -195,7 +193,7 @@ class History:
         """Returns it with the number that it has got."""
         while True:
             number = max(self.numbers(copy.domain), default=0) + 1
-            copy = replace(copy, number=number)
+            copy = copy._replace(number=number)
             temporary = _write_beside(directory, copy)
             try:
                 # Unlike rename, link never replaces another's copy.
@@ -215,8 +213,10 @@ class History:
 
 def _write_beside(directory: str, copy: Copy) -> str:
     """The path of a new file with the record of a copy. Raises OSError."""
-    # mkstemp() makes it with 0600.
-    fd, path = tempfile.mkstemp(dir=directory)
+    # As mkstemp() makes one, which takes long to import.
+    path = os.path.join(directory, f"tmp{os.urandom(8).hex()}")
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    fd = os.open(path, flags, 0o600)
     try:
         durable_files.write_json(fd, copy_record.content(copy))
     except BaseException:

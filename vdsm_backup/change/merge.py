@@ -35,8 +35,7 @@ would be no metadata of a domain that can have a flag.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vdsm_backup import errors
 from vdsm_backup.metadata import domain, flag
@@ -50,16 +49,14 @@ if TYPE_CHECKING:
 _MOST_UNCLEAR = 2 * len(flag.KEYS)
 
 
-@dataclass(frozen=True)
-class Write:
+class Write(NamedTuple):
     """A write of ours: it was to replace the lines `old` by `new`."""
 
     old: list[str]
     new: list[str]
 
 
-@dataclass(frozen=True)
-class Merged:
+class Merged(NamedTuple):
     """
     lines: what has to be on storage.
     ours: whether these lines have our flag. Otherwise they are the other

@@ -3,15 +3,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from vdsm_backup import errors
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """
     What the user asked for.
 
@@ -38,8 +36,7 @@ class Request:
         return self.action == "set"
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(NamedTuple):
     """
     lines: what is on storage now; after a dry run, what would be.
     before: what was there. None if no lines were, or if it is not known.

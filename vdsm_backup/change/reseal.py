@@ -18,8 +18,7 @@ nobody else writes it, whatever POOL_UUID says.
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from vdsm_backup import errors
 from vdsm_backup.change import steps
@@ -55,8 +54,7 @@ class ResealWorld(World, Protocol):
         """
 
 
-@dataclass(frozen=True)
-class Stored:
+class Stored(NamedTuple):
     """
     Lines on storage that can be given a checksum.
 

@@ -15,9 +15,7 @@ named the copy.
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vdsm_backup import errors
 from vdsm_backup.change import steps
@@ -33,8 +31,7 @@ if TYPE_CHECKING:
     from vdsm_backup.storage.base import Reader
 
 
-@dataclass(frozen=True)
-class Left:
+class Left(NamedTuple):
     """
     What is left of the metadata on storage.
 
@@ -76,9 +73,7 @@ def restore(
         _require_no_flag(sd_id, copy, left)
     if wanted.flag.value and world.is_hosted_engine():
         raise errors.HostedEngineDomain(sd_id)
-    request = dataclasses.replace(
-        request, action="set" if wanted.flag.value else "clear"
-    )
+    request = request._replace(action="set" if wanted.flag.value else "clear")
     steps.require_writable(storage)
     _require_may_write(wanted.pool, lines, request, world)
     notes = steps.require_unused(storage, request, world)
@@ -135,7 +130,7 @@ def _require_may_write(
         # As for a pool that is said to be gone. The lease is looked at, too:
         # a VDSM that was stopped may have left this host in the lockspace.
         pool = "(not known)"
-        request = dataclasses.replace(request, pool_is_gone=True)
+        request = request._replace(pool_is_gone=True)
     world.require_may_write(pool, request)
 
 

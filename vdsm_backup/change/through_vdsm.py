@@ -15,7 +15,6 @@ cannot be asked, the error names the reason and the next step.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from vdsm_backup import errors
@@ -81,7 +80,7 @@ def change_flag(
         raise errors.HostedEngineDomain(storage.sd_id)
     if by and first.flag.reason == _naming(request.reason, by):
         # It was set like that, through a plugin that does not take `by`.
-        request = dataclasses.replace(request, reason=first.flag.reason)
+        request = request._replace(reason=first.flag.reason)
     if change.wanted(first, request, storage, world) is None:
         return Result(False, first.lines, before=first.lines)
     if request.accept_origin and request.value == first.flag.value:
@@ -93,7 +92,7 @@ def change_flag(
             plugin = _require_able(storage, first, vdsm)
             if by and not plugin.takes_by:
                 reason = flag.require_reason(_naming(request.reason, by))
-                request = dataclasses.replace(request, reason=reason)
+                request = request._replace(reason=reason)
             # What VDSM will write, but for when, and for who where it does not
             # take that. It is shown if what VDSM has written cannot be read.
             new = change.new_lines(first, request, storage, world)

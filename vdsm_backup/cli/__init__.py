@@ -57,6 +57,7 @@ What commands have in common:
     diagnosis.py    why sanlock, or a write, has failed on a domain
     copies.py       which copy there is of metadata that is damaged
     comparison.py   a kept copy beside the metadata that it replaces
+    who_uses.py     who uses a domain, as far as this host can see
     wiring.py       the real world for the layers below, put together
     tidying.py      what runs leave behind on this host
     maintenance.py  whether VDSM of this host has a domain active

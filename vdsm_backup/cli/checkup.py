@@ -15,8 +15,9 @@ import os
 from typing import TYPE_CHECKING
 
 from vdsm_backup import config, errors
-from vdsm_backup.cli import readings, verification, wiring
+from vdsm_backup.cli import readings, verification
 from vdsm_backup.cli.survey import Survey
+from vdsm_backup.cli.who_uses import who_uses
 from vdsm_backup.doctor import (
     checks,
     gluster,
@@ -267,7 +268,7 @@ def _violations(
 
     def users(storage: Storage) -> Users:
         with telling([storage.found_at], slow):
-            return wiring.who_uses(storage, options)
+            return who_uses(storage, options)
 
     found = sum(isinstance(answer, readings.Reading) for answer in answers)
     yield from running.violations(flagged, users, unread, found, libvirt.count)

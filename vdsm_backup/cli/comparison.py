@@ -6,7 +6,6 @@ differs. The user of `restore` decides by this whether it is the right copy.
 
 from __future__ import annotations
 
-import calendar
 import time
 from typing import TYPE_CHECKING
 
@@ -77,6 +76,9 @@ def notes(copy: Copy, result: Result, dry_run: bool) -> Iterator[str]:
 
 def _age(copy: Copy) -> int | None:
     """Seconds. None if the copy has no time that can be read."""
+    # Here, as what strptime() imports: a change that shows no copy needs none.
+    import calendar
+
     try:
         kept = time.strptime(copy.time, flag.SINCE_FORMAT)
     except ValueError:

@@ -8,11 +8,11 @@ ours reads it. contrib/bash-completion.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from vdsm_backup.processes import directories, whole_files
 from vdsm_backup.text import printable
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 

@@ -7,10 +7,9 @@ newest one has no flag.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from vdsm_backup import errors
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -30,16 +29,21 @@ def tell(found: Iterable[Exception | None], options: Config) -> None:
     ]
     if not some:
         return
-    # Commands that find nothing wrong do not need it.
-    from vdsm_backup.cli import wiring
-
-    history = wiring.make_history(options)
+    history = kept_here(options)
     for error in some:
         try:
             whole = newest(history, error.domain)
         except errors.HistoryFailed:
             continue
         error.copy = (whole[0].number, whole[1].flag.value) if whole else ()
+
+
+def kept_here(options: Config) -> History:
+    """The copies that this host keeps of metadata."""
+    # Commands that find nothing wrong do not need it.
+    from vdsm_backup.change import history
+
+    return history.History(options.history_dir)
 
 
 def newest(

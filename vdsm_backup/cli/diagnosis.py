@@ -14,9 +14,8 @@ import shlex
 from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
-from vdsm_backup.cli import readings, wiring
+from vdsm_backup.cli import copies, readings
 from vdsm_backup.processes.jobs import telling
-from vdsm_backup.verify import domains
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +53,10 @@ def explaining(
 def _causes(
     storage: Storage, options: Config, slow: Slow
 ) -> list[errors.Error]:
-    history = wiring.make_history(options)
+    # Here, since most changes do not fail.
+    from vdsm_backup.verify import domains
+
+    history = copies.kept_here(options)
     with telling([storage.found_at], slow):
         reading = readings.read(storage)
     (found,) = domains.check([reading], options, history, slow)

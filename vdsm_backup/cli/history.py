@@ -20,8 +20,8 @@ from vdsm_backup.cli import (
     recorded,
     target,
     where_changed,
-    wiring,
 )
+from vdsm_backup.cli.copies import kept_here
 from vdsm_backup.cli.copy_objects import CopyObject, copy_object
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.cli.schema import ErrorObject
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     Raises HistoryFailed; HistoryNotFound for --show and --export; what
     _uuid_of() does, for a single SD.
     """
-    history = wiring.make_history(options)
+    history = kept_here(options)
     if args.all:
         return _tell(_all(history), options, ui)
     if len(args.sd) > 1:

@@ -19,8 +19,8 @@ from vdsm_backup.cli import (
     parts,
     recorded,
     target,
-    wiring,
 )
+from vdsm_backup.cli.copies import kept_here
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.host import journal_entries, journalctl
 from vdsm_backup.metadata import flag
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace, options: Config, ui: UI) -> Exit:
     Raises AmbiguousDomain, and what target.uuid_of() does for an SD that is
     known neither to the journal nor to the history.
     """
-    history = wiring.make_history(options)
+    history = kept_here(options)
     with telling(["the journal of this host"], ui.waits_for):
         reading = journalctl.read([0, options.uid], args.since)
     copies, failed = _copies(history)

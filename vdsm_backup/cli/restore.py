@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
 from vdsm_backup.change import copy_file, restore
 from vdsm_backup.change.request import Request, Result
-from vdsm_backup.cli import changes, copies, interruption, wiring
+from vdsm_backup.cli import changes, copies, interruption
 from vdsm_backup.host.user import become_user
 from vdsm_backup.metadata import flag
 from vdsm_backup.metadata import lines as md_lines
@@ -74,7 +73,7 @@ def _restore(
         if not ui.as_json:
             # The notes on copies that were skipped have been shown.
             return result
-        return dataclasses.replace(result, notes=(*skipped, *result.notes))
+        return result._replace(notes=(*skipped, *result.notes))
 
     return changes.make(
         storage, failures, work, words, args, options, ui, attempt, copy
@@ -95,7 +94,7 @@ def _chosen(
     if brought:
         copy_file.require_domain(brought, args.file, sd_id)
         return brought, [], f" of {printable(args.file)}"
-    history = wiring.make_history(options)
+    history = copies.kept_here(options)
     return *_copy(history, sd_id, args.number, ui), ""
 
 

@@ -16,11 +16,10 @@ from vdsm_backup.cli import (
     output,
     readings,
     target,
-    wiring,
 )
 from vdsm_backup.cli.exits import Exit
 from vdsm_backup.cli.readings import Reading
-from vdsm_backup.cli.schema import DomainObject
+from vdsm_backup.cli.who_uses import USERS, who_uses
 from vdsm_backup.fileio import choose
 from vdsm_backup.processes.jobs import Jobs
 from vdsm_backup.text import printable
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vdsm_backup.cli.output import UI
+    from vdsm_backup.cli.schema import DomainObject
     from vdsm_backup.config import Config
     from vdsm_backup.storage.base import Storage
 
@@ -157,7 +157,7 @@ def _read_and_find_users(
     running = Jobs(
         {
             place: lambda: readings.read(storage),
-            wiring.USERS: lambda: wiring.who_uses(storage, options),
+            USERS: lambda: who_uses(storage, options),
         },
         ui.waits_for,
     )
@@ -169,12 +169,10 @@ def _read_and_find_users(
         if error:
             raise error
         found[key] = result
-    if wiring.USERS not in found:
-        found[wiring.USERS] = users.Users()
-        found[wiring.USERS].unseen(
-            "who uses it: this host did not answer in time"
-        )
-    return found[place], found[wiring.USERS]
+    if USERS not in found:
+        found[USERS] = users.Users()
+        found[USERS].unseen("who uses it: this host did not answer in time")
+    return found[place], found[USERS]
 
 
 def _fields(domain: DomainObject, found: users.Users) -> list[tuple[str, str]]:

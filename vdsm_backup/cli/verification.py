@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import errno
 import os
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vdsm_backup import errors
-from vdsm_backup.cli import copies, objects, wiring
+from vdsm_backup.cli import copies, objects
 from vdsm_backup.cli.readings import Reading
 from vdsm_backup.storage.meant import ambiguous
 from vdsm_backup.storage.sources import Failure, Sources
@@ -52,7 +51,6 @@ _MEANS_NONE: dict[type[errors.Error], str] = {
 _SHOWN = 10
 
 
-@dataclass
 class Verified:
     """
     What verify has to say of a domain, of a source that could not be searched,
@@ -66,14 +64,24 @@ class Verified:
     is_twin: whether the UUID is in another place, too.
     """
 
-    sd_id: str | None
-    name: str | None
-    place: str | None
-    problems: list[errors.Error]
-    notes: list[str] = field(default_factory=list)
-    looked_at: list[str] = field(default_factory=list)
-    unseen: list[str] = field(default_factory=list)
-    is_twin: bool = False
+    def __init__(
+        self,
+        sd_id: str | None,
+        name: str | None,
+        place: str | None,
+        problems: Iterable[errors.Error],
+        notes: Iterable[str] = (),
+        looked_at: Iterable[str] = (),
+        unseen: Iterable[str] = (),
+    ) -> None:
+        self.sd_id = sd_id
+        self.name = name
+        self.place = place
+        self.problems = [*problems]
+        self.notes = [*notes]
+        self.looked_at = [*looked_at]
+        self.unseen = [*unseen]
+        self.is_twin = False
 
     @property
     def state(self) -> str:
@@ -101,8 +109,7 @@ class Verified:
         return (self.sd_id is None, self.sd_id or "", self.place or "")
 
 
-@dataclass
-class Report:
+class Report(NamedTuple):
     """
     all: in the order in which they are shown.
     scanned: the mounts, devices and directories that were searched, if
@@ -170,7 +177,7 @@ def checked(
     What there is to say of domains that were found, in their order. slow: as
     of report().
     """
-    history = wiring.make_history(options)
+    history = copies.kept_here(options)
     all_findings = domains.check(found, options, history, slow)
     verified = [_verified(*pair) for pair in zip(found, all_findings)]
     for one in verified:

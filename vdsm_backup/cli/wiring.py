@@ -13,15 +13,11 @@ import os
 from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
-from vdsm_backup.change import change, history, write
+from vdsm_backup.change import change, write
 from vdsm_backup.change.request import Request
-from vdsm_backup.cli import maintenance, tidying
-from vdsm_backup.host import (
-    filesystems,
-    hosted_engine,
-    mounts,
-    vdsm_running,
-)
+from vdsm_backup.cli import copies, maintenance, tidying
+from vdsm_backup.cli.who_uses import USERS, who_uses
+from vdsm_backup.host import filesystems, hosted_engine, mounts
 from vdsm_backup.lease import client
 from vdsm_backup.lease import local as lease_local
 from vdsm_backup.lease.request import LeaseRequest
@@ -31,7 +27,6 @@ from vdsm_backup.processes.jobs import telling
 from vdsm_backup.storage.block import BlockStorage
 from vdsm_backup.storage.file import IDS, FileStorage
 from vdsm_backup.text import printable
-from vdsm_backup.users import users
 from vdsm_backup.vm.links import mount_of
 
 if TYPE_CHECKING:
@@ -42,31 +37,9 @@ if TYPE_CHECKING:
     from vdsm_backup.config import Config
     from vdsm_backup.processes.jobs import Slow
     from vdsm_backup.storage.base import LeasePaths, Storage
+    from vdsm_backup.users.users import Users
 
 _LOCAL = lease_local.TYPE
-
-# As what the search for users is told to who waits.
-USERS = "the search for its users"
-
-
-def make_history(options: Config) -> history.History:
-    """The copies that this host keeps of metadata."""
-    return history.History(options.history_dir)
-
-
-def who_uses(storage: Storage, options: Config) -> users.Users:
-    """
-    The users of a domain, as far as this host can see. What it cannot see is
-    a note in them; raises none of our errors.
-    """
-    directory, open_lvs = None, None
-    if isinstance(storage, BlockStorage):
-        open_lvs = storage.open_lvs
-    elif isinstance(storage, FileStorage):
-        directory = storage.directory
-    return users.find(
-        storage.sd_id, storage.kind, directory, open_lvs, options.io_timeout
-    )
 
 
 class HostWorld:
@@ -107,7 +80,7 @@ class HostWorld:
         self._slow = slow
         self._first_look = contextlib.ExitStack()
         self.settle: float = options.settle
-        self.history = make_history(options)
+        self.history = copies.kept_here(options)
 
     @contextlib.contextmanager
     def first_look(self) -> Iterator[None]:
@@ -123,7 +96,7 @@ class HostWorld:
         self._first_look.close()
         self._progress(text)
 
-    def users(self) -> users.Users:
+    def users(self) -> Users:
         self._first_look.close()
         with telling([USERS], self._slow):
             return who_uses(self._storage, self._options)
@@ -132,6 +105,9 @@ class HostWorld:
         return hosted_engine.is_hosted_engine(self._storage.sd_id)
 
     def why_vdsm_runs(self) -> str:
+        # Here, since a domain in no pool does not depend on it.
+        from vdsm_backup.host import vdsm_running
+
         options = self._options
         return vdsm_running.why(options.vdsm_host, options.vdsm_port)
 

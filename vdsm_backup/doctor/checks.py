@@ -6,9 +6,7 @@ well, the next step. No check changes anything.
 
 from __future__ import annotations
 
-import traceback
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vdsm_backup import errors
 from vdsm_backup.text import printable
@@ -35,8 +33,7 @@ AS_ROOT = "sudo vdsm-backup-domain doctor"
 LOADING = "/usr/share/doc/vdsm-backup-domain/docs/vdsm.md, Loading"
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """
     What a check has found.
 
@@ -68,6 +65,8 @@ def run(
     except errors.Error as e:
         found.append(_failed(name, e))
     except Exception as e:
+        import traceback
+
         trace(traceback.format_exc())
         error = errors.InternalError(type(e).__name__, printable(str(e)))
         found.append(_failed(name, error))

@@ -8,12 +8,13 @@ else of VDSM is imported outside of the plugin.
 
 from __future__ import annotations
 
-import logging
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, NamedTuple
 
 from vdsm_backup import errors
 from vdsm_backup.text import printable
+
+if TYPE_CHECKING:
+    from typing import Any
 
 # lib/yajsonrpc/exception.py, JsonRpcMethodNotFoundError.
 METHOD_NOT_FOUND = -32601
@@ -52,8 +53,7 @@ class Refused(Exception):
         self.code = code
 
 
-@dataclass(frozen=True)
-class Spm:
+class Spm(NamedTuple):
     """
     The SPM of a pool.
 
@@ -64,8 +64,7 @@ class Spm:
     host_id: int
 
 
-@dataclass(frozen=True)
-class Plugin:
+class Plugin(NamedTuple):
     """
     The plugin in VDSM.
 
@@ -199,6 +198,9 @@ class Vdsm:
 
 def _quiet() -> None:
     """Keep what the client logs from the user of a command."""
+    # Here, since most commands that import this module ask no VDSM.
+    import logging
+
     root = logging.getLogger()
     if not root.handlers:
         root.addHandler(logging.NullHandler())

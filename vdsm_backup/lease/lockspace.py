@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import errno
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import sanlock
 
@@ -54,8 +54,7 @@ _NO_DAEMON = (errno.ECONNREFUSED, errno.ENOENT)
 _HOST_MASK = 0xF
 
 
-@dataclass(frozen=True)
-class Joined:
+class Joined(NamedTuple):
     """
     How this host is in a lockspace.
 
@@ -70,8 +69,7 @@ class Joined:
     joining: bool = False
 
 
-@dataclass(frozen=True)
-class Host:
+class Host(NamedTuple):
     """
     What sanlock has seen of a host.
 

@@ -89,7 +89,7 @@ from vdsm_backup.lease.same_storage import SameStorage
 from vdsm_backup.lease.slot import Slot, SlotReader
 from vdsm_backup.lease.watch import Watch
 from vdsm_backup.processes.records import Record
-from vdsm_backup.text import printable
+from vdsm_backup.text import is_uuid, printable
 
 # Seconds between two questions to sanlock.
 _POLL = 0.2
@@ -124,6 +124,9 @@ class Membership:
         self._slot = SlotReader(request, watch, request.host_id)
         self._hosts = Hosts(request, space, watch)
         self._same_storage = SameStorage(request, space, watch, self._hosts)
+        # The UUID names files in run_dir.
+        if not is_uuid(request.sd_id):
+            raise ValueError(f"not a UUID: {request.sd_id!a}")
         self._record = Record(request.run_dir, request.sd_id)
         self._must_leave = False
         self._path = request.ids

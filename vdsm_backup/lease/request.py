@@ -6,19 +6,14 @@ what the modules of the holder go by.
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-from vdsm_backup.text import is_uuid
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
 
-@dataclass(frozen=True)
-class LeaseRequest:
+class LeaseRequest(NamedTuple):
     """
     Sizes are in bytes, times in seconds.
 
@@ -54,11 +49,6 @@ class LeaseRequest:
     note: Callable[[str], None] | None = None
     gone_pool: str = ""
 
-    def __post_init__(self) -> None:
-        # The UUID names files in run_dir.
-        if not is_uuid(self.sd_id):
-            raise ValueError(f"not a UUID: {self.sd_id!a}")
-
     @classmethod
     def without_storage(
         cls, sd_id: str, timeout: float, run_dir: str = ""
@@ -83,5 +73,6 @@ class LeaseRequest:
 
     def fields(self) -> dict[str, Any]:
         """What the holder process is told: all but `note`, for JSON."""
-        names = [field.name for field in dataclasses.fields(self)]
-        return {n: getattr(self, n) for n in names if n != "note"}
+        fields = self._asdict()
+        del fields["note"]
+        return fields

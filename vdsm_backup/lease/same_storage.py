@@ -9,8 +9,6 @@ renews its slot (membership.py), and a replica does not show these renewals.
 
 from __future__ import annotations
 
-import dataclasses
-
 from vdsm_backup import errors
 from vdsm_backup.lease import lockspace
 from vdsm_backup.lease.hosts import Hosts
@@ -50,7 +48,7 @@ class SameStorage:
         us = self._hosts.all_hosts().get(host_id)
         if us is None:
             return False
-        request = dataclasses.replace(self._request, ids=ids)
+        request = self._request._replace(ids=ids)
         slot = SlotReader(request, self._watch, host_id)
         return slot.is_renewed(us.generation, io_timeout)
 

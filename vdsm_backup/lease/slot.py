@@ -14,7 +14,7 @@ import re
 import subprocess
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from vdsm_backup import errors
 from vdsm_backup.lease.request import LeaseRequest
@@ -38,8 +38,7 @@ _RIVAL_POLL = 1
 _MIB = 1024**2
 
 
-@dataclass(frozen=True)
-class Slot:
+class Slot(NamedTuple):
     """
     One host id on storage.
 

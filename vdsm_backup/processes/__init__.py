@@ -28,8 +28,8 @@ of the command line; others are named after their modules.
 
 A hook is a process on the way of every VM start, and it imports this package.
 Importing `typing` and `dataclasses` takes longer than importing our own code.
-Modules that a hook imports therefore get the names for their annotations in
-this way:
+Modules that a hook imports, or every command, therefore get the names for
+their annotations in this way:
 
     TYPE_CHECKING = False
     if TYPE_CHECKING:

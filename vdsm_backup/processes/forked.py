@@ -17,7 +17,6 @@ that moment is never released in the child.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import fcntl
 import importlib
 import os
@@ -166,6 +165,9 @@ def _show(words: Sequence[str]) -> None:
     Make this the command line that ps shows: for who is told of one of our
     processes by its pid. The kernel reads it from the memory of the process.
     """
+    # Here, since the tool imports this module, and shows nothing.
+    import ctypes
+
     # There may be no proc.
     with contextlib.suppress(OSError):
         with open("/proc/self/stat", "rb") as f:

@@ -13,8 +13,6 @@ README.md says it; it is told apart, for who depends on it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from vdsm_backup import errors
 from vdsm_backup.host import filesystems, mounts
 from vdsm_backup.processes import scripts
@@ -48,7 +46,6 @@ SPECIAL_LVS = {
 }
 
 
-@dataclass
 class Users:
     """
     The users of a domain, in words.
@@ -60,11 +57,19 @@ class Users:
     elsewhere: what no host sees of the others, on storage of this kind.
     """
 
-    blocking: list[str] = field(default_factory=list)
-    images: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    unseen_here: list[str] = field(default_factory=list)
-    elsewhere: list[str] = field(default_factory=list)
+    def __init__(
+        self,
+        blocking: Iterable[str] = (),
+        images: Iterable[str] = (),
+        notes: Iterable[str] = (),
+        unseen_here: Iterable[str] = (),
+        elsewhere: Iterable[str] = (),
+    ) -> None:
+        self.blocking = [*blocking]
+        self.images = [*images]
+        self.notes = [*notes]
+        self.unseen_here = [*unseen_here]
+        self.elsewhere = [*elsewhere]
 
     def unseen(self, what: str, here: bool = False) -> None:
         """

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from vdsm_backup import errors
@@ -53,16 +52,16 @@ class Reading(Protocol):
     def lines(self) -> tuple[str, ...]: ...
 
 
-@dataclass
 class _Check:
     """One domain, while it is checked."""
 
-    reading: Reading
-    values: Mapping[str, str]
-    found: Findings = field(default_factory=Findings)
-    request: dict[str, Any] | None = None
-    # The areas that the domain must have.
-    areas: Sequence[str] = ()
+    def __init__(self, reading: Reading, values: Mapping[str, str]) -> None:
+        self.reading = reading
+        self.values = values
+        self.found = Findings()
+        self.request: dict[str, Any] | None = None
+        #: Those that the domain must have.
+        self.areas: Sequence[str] = leases.needed(values)
 
 
 def check(
@@ -106,7 +105,7 @@ def _begin(reading: Reading, options: Config, history: History) -> _Check:
     storage = reading.storage
     sd_id = storage.sd_id
     values = reading.md.values if reading.md else {}
-    check = _Check(reading, values, areas=leases.needed(values))
+    check = _Check(reading, values)
     if {"VERSION", "SDUUID"} <= set(values):
         check.found.add(
             lines.check(reading.lines, values, sd_id, storage.kind)

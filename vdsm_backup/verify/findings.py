@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from vdsm_backup import errors
 
 
-@dataclass
 class Findings:
     """
     problems: why VDSM would refuse the domain, a flag could be misread or
@@ -21,10 +20,17 @@ class Findings:
     looked_at: what was looked at, as nouns.
     """
 
-    problems: list[errors.Error] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    unseen: list[str] = field(default_factory=list)
-    looked_at: list[str] = field(default_factory=list)
+    def __init__(
+        self,
+        problems: Iterable[errors.Error] = (),
+        notes: Iterable[str] = (),
+        unseen: Iterable[str] = (),
+        looked_at: Iterable[str] = (),
+    ) -> None:
+        self.problems = [*problems]
+        self.notes = [*notes]
+        self.unseen = [*unseen]
+        self.looked_at = [*looked_at]
 
     def add(self, other: Findings) -> None:
         """Add what another check has found."""

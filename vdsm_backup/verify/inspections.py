@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import json
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from vdsm_backup.processes import scripts
@@ -29,7 +28,6 @@ _ARGUMENTS = 256 * 1024
 _AT_ONCE = 16
 
 
-@dataclass
 class Seen:
     """
     What a process has said, see inspect_domain.py and inspect_directories.py.
@@ -40,13 +38,14 @@ class Seen:
         time.
     """
 
-    facts: dict[str, Any] = field(default_factory=dict)
-    faults: dict[str, list[str]] = field(default_factory=dict)
-    failed: dict[str, str] = field(default_factory=dict)
-    strays: list[dict[str, Any]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    ended: bool = False
-    late: bool = False
+    def __init__(self) -> None:
+        self.facts: dict[str, Any] = {}
+        self.faults: dict[str, list[str]] = {}
+        self.failed: dict[str, str] = {}
+        self.strays: list[dict[str, Any]] = []
+        self.notes: list[str] = []
+        self.ended = False
+        self.late = False
 
 
 def of_domains(
@@ -113,7 +112,8 @@ def _tell(
 
 
 def _seen(script: scripts.Script) -> Seen:
-    seen = Seen(late=not script.ended)
+    seen = Seen()
+    seen.late = not script.ended
     for line in script.lines:
         if "stray" in line:
             seen.strays.append(line)

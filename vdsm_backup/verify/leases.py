@@ -70,7 +70,7 @@ def check_areas(
     areas: those that there must be. gone: those of them that are not there.
     as_vdsm: who has looked may read what VDSM may.
     """
-    found = Findings(notes=list(seen.notes))
+    found = Findings(notes=seen.notes)
     for area in areas:
         faults = ["it is missing"] if area in gone else seen.faults.get(area)
         if faults is None and area in seen.failed and not as_vdsm:

@@ -10,8 +10,7 @@ look for UUIDs in lower case, and follow no links there.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vdsm_backup import errors
 from vdsm_backup.processes.jobs import telling
@@ -31,8 +30,7 @@ if TYPE_CHECKING:
 _MOST = 1000
 
 
-@dataclass
-class Stray:
+class Stray(NamedTuple):
     """
     sd_id: of the domain, None if it is not known. place: a directory or a VG.
     """

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A host's membership of a lockspace, with a sanlock by script and a clock."""
 
-import dataclasses
 import os
 
 import pytest
@@ -137,18 +136,18 @@ class Scene:
         self.run_dir = run_dir
 
     def require(self, **options):
-        self._request = dataclasses.replace(self._request, **options)
+        self._request = self._request._replace(**options)
 
     def member(self, lock=True, **options):
         """options: of the LeaseRequest."""
-        request = dataclasses.replace(self._request, **options)
+        request = self._request._replace(**options)
         member = Membership(request, self.space, self.watch)
         if lock:
             member.lock()
         return member
 
     def require_same(self, *paths):
-        self._request = dataclasses.replace(self._request, same_storage=paths)
+        self._request = self._request._replace(same_storage=paths)
 
     def has_record(self):
         return f"{SD}.json" in os.listdir(self.run_dir)

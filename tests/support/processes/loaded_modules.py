@@ -3,8 +3,14 @@
 
 import sys
 
-from vdsm_backup.cli import main
+# Of Python itself, which started us.
+_BEFORE = set(sys.modules)
 
 if __name__ == "__main__":
-    main.main(sys.argv[1:], sys.stdout, sys.stderr)
-    print(*sys.modules)
+    from vdsm_backup.cli import main
+    from vdsm_backup.processes import forking
+
+    forking.allow()
+    code = main.main(sys.argv[1:], sys.stdout, sys.stderr)
+    print(*set(sys.modules) - _BEFORE)
+    sys.exit(code)

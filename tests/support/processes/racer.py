@@ -6,7 +6,6 @@ the lockspace all the time, so that none has to join for each change, and all
 meet at the SDM lease.
 """
 
-import dataclasses
 import json
 import sys
 
@@ -22,9 +21,7 @@ from vdsm_backup.storage import discovery
 
 class Racing(HostWorld):
     def _request(self, *args):
-        return dataclasses.replace(
-            super()._request(*args), require_alone=False
-        )
+        return super()._request(*args)._replace(require_alone=False)
 
 
 def race(conf, sd_id, name, rounds, world=Racing):

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """VDSM as one that changes a flag for us, and what asks it."""
 
-import dataclasses
 
 import pytest
 
@@ -60,7 +59,7 @@ class Vdsm:
 
 
 def change(storage, ours, vdsm, request=world.SET, by="", **more):
-    request = dataclasses.replace(request, **more)
+    request = request._replace(**more)
     asking = ours.of(storage)
     # --by, as the command line has it.
     asking.attempt.by = by or asking.attempt.by

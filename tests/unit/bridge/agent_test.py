@@ -12,9 +12,11 @@ import sys
 
 import pytest
 
+from tests import ROOT
 from tests.support import programs
 from tests.support.bridge import agent_process
 from tests.support.configfile import ConfigFile
+from tests.support.hooks import importone
 from vdsm_backup import config
 from vdsm_backup.bridge import agent
 from vdsm_backup.host import journal
@@ -266,3 +268,16 @@ def test_defaults_of_a_host(tmp_path):
     options = config.load(str(path))
     assert options.bridge_allow == ["show", "list", "set"]
     assert options.bridge_domains == []
+
+
+def test_what_a_bridge_asks_for_all_day_loads_nothing_slow():
+    """`list` and `show` tell the journal nothing."""
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", importone.__file__, ROOT, agent.__name__],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = set(done.stdout.split())
+    assert agent.__name__ in loaded
+    assert not loaded & {"dataclasses", "inspect", "socket", "typing"}

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a change refuses, on a domain in memory."""
 
-import dataclasses
 
 import pytest
 
@@ -77,11 +76,11 @@ def test_hosted_engine(world):
 
 
 def test_flag_as_the_user_knows_it(world):
-    request = dataclasses.replace(SET, expected=True)
+    request = SET._replace(expected=True)
     with pytest.raises(errors.MetadataChanged):
         world.change(make(), request)
     assert world.log == []
-    request = dataclasses.replace(SET, expected=False)
+    request = SET._replace(expected=False)
     assert world.change(make(), request).changed
 
 

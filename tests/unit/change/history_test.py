@@ -4,7 +4,6 @@ import os
 import signal
 import stat
 import threading
-from dataclasses import asdict, replace
 
 import pytest
 
@@ -133,7 +132,7 @@ def test_damaged_copy_is_told(history, tmp_path, text):
 )
 def test_damaged_value_of_a_copy_is_told(history, tmp_path, key, value):
     copy = history.keep(make(), ["A=1"], "me", "set")
-    data = {"schema": 2, **asdict(copy), key: value}
+    data = {"schema": 2, **copy._asdict(), key: value}
     damaged(history, tmp_path, json.dumps(data))
 
 
@@ -171,7 +170,7 @@ def test_how_it_has_ended(history, tmp_path):
     history.conclude(copy, "undone", False, 989)
     found = history.get(SD, 1)
     assert (found.result, found.after, found.code) == ("undone", False, 989)
-    assert found == replace(copy, result="undone", after=False, code=989)
+    assert found == copy._replace(result="undone", after=False, code=989)
     assert history.get(SD, 2).result == "unknown"
     path = tmp_path / "history" / SD
     assert sorted(os.listdir(path)) == ["000001.json", "000002.json"]
@@ -216,7 +215,7 @@ def test_schema_1_is_read(history, tmp_path):
     old = json.dumps({**data, "schema": 1})
     path.write_text(old)
     found = history.get(SD, 1)
-    assert found == replace(copy, result=None)
+    assert found == copy._replace(result=None)
     assert history.export(SD, 1) == old
     # It has no keys of another schema, and schema 2 has all of them.
     for text in (

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-import dataclasses
 import os
 import shutil
 
@@ -302,5 +301,5 @@ def keep(host, values, by="admin@host1", sd_id=A, time=None):
     kept = history.History(host.history)
     copy = kept.keep(storage, md_lines.flush(values), by, "set")
     if time:
-        copy = dataclasses.replace(copy, time=time)
+        copy = copy._replace(time=time)
         kept.conclude(copy, "done", True, None)

@@ -11,7 +11,6 @@ import sys
 import pytest
 
 from tests import ROOT
-from tests.support import programs
 from tests.support.hooks import permitfile
 from vdsm_backup import errors
 from vdsm_backup.cli import list, main, metrics, output
@@ -287,38 +286,6 @@ def _to_full(host, *args):
     args = ["--config", host.config, *args]
     code = main.main(args, Broken(errno.ENOSPC), err)
     return code, err.getvalue()
-
-
-def test_commands_load_only_what_they_need():
-    module = "tests.support.processes.loaded_modules"
-    out = programs.run(module, "explain", "960", check=True).stdout
-    modules = set(out.splitlines()[-1].split())
-    ours = {name for name in modules if name.startswith("vdsm_backup.")}
-    assert "vdsm_backup.cli.explain" in ours
-    assert not ours & {
-        "vdsm_backup.change.change",
-        "vdsm_backup.storage.discovery",
-        "vdsm_backup.lease.client",
-        "vdsm_backup.cli.list",
-    }
-
-
-def test_list_loads_only_what_it_needs(host):
-    host.domain()
-    module = "tests.support.processes.loaded_modules"
-    args = (module, "--config", host.config, "list")
-    out = programs.run(*args, check=True).stdout
-    modules = set(out.splitlines()[-1].split())
-    assert "vdsm_backup.storage.file" in modules
-    # The first two take as long to import as Python to start.
-    assert not modules & {
-        "dataclasses",
-        "inspect",
-        "shutil",
-        "traceback",
-        "vdsm_backup.cli.wiring",
-        "vdsm_backup.lvm.vgs",
-    }
 
 
 def fail(monkeypatch, error):

@@ -19,6 +19,12 @@ from vdsm_backup.lease.lockspace import Host, Joined
 from vdsm_backup.lease.slot import Slot
 
 
+@pytest.mark.parametrize("sd_id", ["", "..", "../" * 12, SD + "/x", SD + "\n"])
+def test_request_is_about_a_uuid(scene, sd_id):
+    with pytest.raises(ValueError):
+        scene.member(lock=False, sd_id=sd_id)
+
+
 @pytest.mark.parametrize("code", lockspace.JOINED_ALREADY)
 def test_somebody_of_this_host_was_faster(scene, code):
     scene.space.script("joined", None, Joined(250, IDS, False))

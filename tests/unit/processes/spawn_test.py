@@ -40,6 +40,11 @@ def test_gives_the_args(probe):
     assert said["args"] == ["one", "two words"]
 
 
+def test_ends_when_main_returns(probe):
+    """What it has said is said, and no time is spent on its interpreter."""
+    assert probe("late")["args"] == ["late"]
+
+
 def test_runs_the_code_that_we_run(probe, tmp_path, monkeypatch):
     other = tmp_path / "other" / "vdsm_backup"
     other.mkdir(parents=True)

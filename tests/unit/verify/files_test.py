@@ -52,7 +52,8 @@ def test_space(blocks, block_size, inodes, code, note):
     ],
 )
 def test_attributes(found, told, command):
-    seen = inspections.Seen({"attributes": found})
+    seen = inspections.Seen()
+    seen.facts["attributes"] = found
     problems = list(files._attribute_problems(SD, seen, "/mnt/x"))
     assert [e.problem for e in problems] == ([f"it is {told}"] if told else [])
     for error in problems:
