@@ -8,6 +8,7 @@ import signal
 from tests.support import rundir
 from tests.support.waiting import wait_until
 
+
 def children(pid):
     """Pids of the children of a process, and of their children, and so on."""
     found = [pid]
