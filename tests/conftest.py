@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+import gc
 import os
 import signal
 
@@ -65,6 +66,18 @@ def pytest_sessionstart(session):
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         signal.signal(signal.SIGHUP, lambda *_: None)
     stale.clean()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session):
+    # What is collected stays until the end, in each worker: nothing of it is
+    # garbage, and no search for garbage need see it again.
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)

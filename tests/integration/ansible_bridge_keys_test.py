@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
 Keys of bridges on a host, by the role of contrib/ansible: a real sshd lets in
-whom it should, to the real agent and nothing else. keys.py has the host.
+whom it should, to the real agent and nothing else. keys.py has the host. That
+the whole role lets them in, and its removal shuts them out, is in
+ansible_role_test.py.
 """
 
 import pytest
@@ -257,26 +259,3 @@ def test_a_key_is_removed(removed):
     assert removed["again"].changed == removed["again"].failed == []
     assert removed.asked["other"] is None
     assert [x for x in removed.keys if "engine3" in x] == []
-
-
-def test_all_of_the_role_and_its_removal(host, newest_ansible, removed):
-    """
-    `main` lets in, too; a bridge is refused where the agent is gone; and what
-    removes the packages removes all keys.
-    """
-    key = host.new_key("last")
-    listed = [bridge("engine1", key)]
-    plays = {
-        "main": role(mode="permissive", source="installed", bridges=listed),
-        "remove": role("remove"),
-        "no agent": bridges(*listed),
-    }
-    kept = Kept(host, newest_ansible, plays)
-    assert kept["main"].failed == [], str(kept["main"])
-    assert LET_IN in kept["main"].changed
-    assert "Remove the keys of all bridges" in kept["remove"].changed
-    assert kept["no agent"].failed == ["Refuse a host without the agent"]
-    assert "vdsm-backup-domain-vdsm" in kept["no agent"].text
-    # That of `far` went with those of `main`.
-    ours = [x for x in kept.keys if AGENT in x and x[0] != "#"]
-    assert ours == [line("engine1", key)]

@@ -10,8 +10,15 @@ import re
 
 import pytest
 
+from tests.support.ansible.keys import AGENT, OF_THE_ENGINE
 from tests.support.ansible.managed import DROP_IN, REPO_FILE
-from tests.support.ansible.rollout import SITE_DROP_IN, WRONG, Rollout
+from tests.support.ansible.rollout import (
+    EARLY,
+    LATE,
+    SITE_DROP_IN,
+    WRONG,
+    Rollout,
+)
 from tests.support.processes.namespace import needs_namespace
 
 pytest_plugins = [
@@ -29,6 +36,7 @@ PACKAGES = [f"vdsm-backup-domain{x}" for x in ("", "-hooks", "-vdsm")]
 OF_PACKAGE = "--quiet --no-reload disable vdsm-backup-domain-metrics.timer"
 RESTARTED = ["daemon-reload", "try-restart vdsmd.service"]
 RESTART = ["Let systemd read the drop-in of vdsmd", "Restart vdsmd"]
+LET_IN = "Let the bridges in"
 
 
 # A fixture for each run, in their order: all of them in one would be much for
@@ -189,6 +197,21 @@ def test_a_file_without_a_signature(refused):
     assert "is not signed" in found.text
 
 
+def line(bridge):
+    """As sshd reads it."""
+    command = f'command="{AGENT} --name {bridge["name"]}"'
+    return f"restrict,{command} {bridge['key']}"
+
+
+def test_a_bridge_where_no_agent_is(refused):
+    """It is let in, since the agent may come."""
+    found = refused["no agent"]
+    assert found.failed == ["Refuse a host without the agent"]
+    assert "vdsm-backup-domain-vdsm" in found.text
+    assert LET_IN in found.changed
+    assert refused.keys == [OF_THE_ENGINE, line(EARLY)]
+
+
 def test_the_mode_is_there_before_a_hook(deployed):
     """A hook without a configuration is enforcing."""
     found = deployed["deploy"]
@@ -233,11 +256,15 @@ def test_again_nothing_changes(deployed):
 def test_from_permissive_to_enforcing(changed):
     """It needs no restart, also where one may be made."""
     found = changed["enforcing"]
-    assert found.changed == ["Write the configuration"]
+    assert found.changed == ["Write the configuration", LET_IN]
     for line in ("-mode = permissive", "+mode = enforcing", "+[storage]"):
         assert f"\n{line}\n" in found.text
     assert "mode is permissive" not in found.text
     assert changed.called == []
+
+
+def test_the_whole_role_lets_bridges_in(changed):
+    assert changed.keys == [OF_THE_ENGINE, line(EARLY), line(LATE)]
 
 
 def test_a_host_that_has_to_be_protected(changed):
@@ -292,22 +319,26 @@ def test_check_predicts_on_a_host_that_has_all(rollout, changed, predicted):
     for path in rollout.newer:
         assert os.path.basename(path)[: -len(".rpm")] in text_of(found)
     assert predicted["remove"].changed == [
+        "Remove the keys of all bridges",
         "Remove the packages",
         "Remove our configuration and the repository",
         "Tell that vdsmd would be restarted",
     ]
     assert predicted.packages == changed.packages
     assert predicted.written == changed.written
+    assert predicted.keys == changed.keys
     assert predicted.called == []
 
 
 def test_removal(rollout, removed):
     assert removed["remove"].changed == [
+        "Remove the keys of all bridges",
         "Remove the packages",
         "Remove our configuration and the repository",
         *RESTART,
     ]
     assert removed.called == [OF_PACKAGE, *RESTARTED]
+    assert removed.keys == [OF_THE_ENGINE]
     assert "libvirt runs as it did before" in removed["remove"].text
     # Other configuration stays.
     left = {"/etc/vdsm-backup", "/etc/vdsm-backup/conf.d", SITE_DROP_IN}

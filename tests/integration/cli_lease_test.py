@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """All commands on a real lease, and without sanlock."""
 
+import contextlib
 import fcntl
 import os
 import signal
@@ -14,6 +15,7 @@ from tests.support.hooks.needs import (
     needs_sanlock,
     slow_to_join,
 )
+from tests.support.processes import warm
 from tests.support.storage import filedomain
 from tests.support.waiting import wait_until
 from vdsm_backup.metadata import encoding
@@ -102,6 +104,8 @@ def test_python_starts_once_more(leased, monkeypatch, command):
         return real(module, *args, **options)
 
     monkeypatch.setattr(spawn, "start_python", start_python)
+    # As for a process of its own.
+    monkeypatch.setattr(warm, "children", contextlib.nullcontext)
     assert leased.run(command, A, *WHY).code == 0
     assert started == ["vdsm_backup.processes.fork_server"]
 

@@ -14,7 +14,7 @@ import pytest
 from tests.support import rundir, testhost
 from tests.support.hooks.needs import needs_sanlock, slow_to_join
 from tests.support.lease import sanlockd
-from tests.support.processes import proc
+from tests.support.processes import proc, warm
 from tests.support.storage import filedomain, loop
 from tests.support.storage.backends import MISSING
 from tests.support.storage.blockdomain import BlockDomain
@@ -84,8 +84,9 @@ class Place(testhost.Host):
 
     def reading(self):
         options = config.load(self.config)
-        storage, _ = discovery.Discovery(options).find(self.sd_id)
-        return readings.read(storage)
+        with warm.children():
+            storage, _ = discovery.Discovery(options).find(self.sd_id)
+            return readings.read(storage)
 
     def check(self):
         """Old or new, whole; and the next command goes through."""

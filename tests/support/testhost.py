@@ -14,6 +14,7 @@ from tests.support.closing import Closing
 from tests.support.commandline import Done, Screen
 from tests.support.configfile import ConfigFile
 from tests.support.lease import sanlockd
+from tests.support.processes import warm
 from tests.support.storage import filedomain
 from vdsm_backup.cli import main
 from vdsm_backup.metadata import encoding
@@ -109,7 +110,8 @@ class Host(Closing):
         """In this process."""
         out = Screen() if terminal else io.StringIO()
         err = Screen() if terminal else io.StringIO()
-        code = main.main(["--config", self.config, *args], out, err)
+        with warm.children():
+            code = main.main(["--config", self.config, *args], out, err)
         return Done(int(code), out.getvalue(), err.getvalue())
 
     def json(self, *args):

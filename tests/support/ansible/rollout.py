@@ -13,6 +13,7 @@ import os
 
 import yaml
 
+from tests.support.ansible.keys import KEYS, OF_THE_ENGINE
 from tests.support.ansible.managed import (
     BASEURL,
     DROP_IN,
@@ -33,6 +34,12 @@ OPTIONS = {"options": {"storage": {"io_timeout": 20}}}
 # Packages of the next version are here.
 NEXT = "/srv/next"
 LAYERED = {"mode": "permissive", "source": "installed"}
+
+# Of bridges: one comes before the packages, and one with `main`.
+EARLY, LATE = (
+    {"name": name, "key": f"ssh-ed25519 {letter * 68}"}
+    for name, letter in (("early", "A"), ("late", "B"))
+)
 
 # Variables on a host that has all packages, and what the failure names.
 WRONG = [
@@ -68,7 +75,7 @@ class Done:
     """
     A run, and what it has left. plays: {name: Play}. files: those of the host.
     written: {path: text} of those that the role writes. packages: of the host.
-    called: what systemctl was called with.
+    called: what systemctl was called with. keys: lines of authorized_keys.
     """
 
     def __init__(self, host, ansible, plays, *options):
@@ -83,6 +90,7 @@ class Done:
         self.written = {path: host.read(path) for path in written}
         self.packages = host.rpm("-qa").split()
         self.called = host.systemctl()
+        self.keys = host.read(KEYS).splitlines()
 
     def __getitem__(self, name):
         return self.plays[name]
@@ -115,6 +123,7 @@ class Rollout:
         good = self._given(gpgcheck=False, mode="permissive")
         # No VDSM is there that would answer.
         host.put(POST_TASKS, post_tasks(**good, restart_timeout=5))
+        host.put(KEYS, OF_THE_ENGINE + "\n")
         host.provide(newest)
         self.before = host.files()
 
@@ -138,6 +147,7 @@ class Rollout:
             "optional": included("/srv/optional.yml"),
             "incomplete": rescued(role(mode="permissive", **some)),
             "unsigned": rescued(role(mode="permissive", **self._given())),
+            "no agent": rescued(role("bridges", bridges=[EARLY])),
         }
         return Done(self._host, self._newest, plays)
 
@@ -149,10 +159,11 @@ class Rollout:
     def change(self):
         """From permissive to enforcing, and what is wrong then."""
         self._host.put(SITE_DROP_IN, "[guard]\nmode = enforcing\n")
-        protected = {"require_protected": True, "restart_vdsmd": True}
+        asked = {"require_protected": True, "restart_vdsmd": True}
+        asked["bridges"] = [LATE]
         plays = {
             "enforcing": rescued(
-                role(mode="enforcing", **FROM, **OPTIONS, **protected)
+                role(mode="enforcing", **FROM, **OPTIONS, **asked)
             )
         }
         for number, (variables, _) in enumerate(WRONG):

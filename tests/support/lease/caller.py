@@ -4,7 +4,11 @@ A process of one sanlockd.Host that makes one call and says what it gives:
 
     python -m tests.support.lease.caller CALL [ARGUMENTS IN JSON]
 
-It stays until its input is closed, and has what it has taken until then.
+It stays until its input is closed, and has what it has taken until then. Or
+it makes calls that take nothing, one after the other:
+
+    python -m tests.support.lease.caller
+    -> [CALL, ARGUMENTS]        <- {"gives": RESULT} or {"fails": TEXT}
 """
 
 import json
@@ -52,7 +56,20 @@ def tidy(request):
     client.tidy(LeaseRequest(**request), progress=lambda text: None)
 
 
+def serve():
+    for line in sys.stdin:
+        call, args = json.loads(line)
+        try:
+            answer = {"gives": globals()[call](*args)}
+        except sanlock.SanlockException as e:
+            answer = {"fails": str(e)}
+        print(json.dumps(answer), flush=True)
+
+
 if __name__ == "__main__":
-    result = globals()[sys.argv[1]](*json.loads(sys.argv[2]))
-    print(json.dumps(result), flush=True)
-    sys.stdin.read()
+    if len(sys.argv) > 1:
+        result = globals()[sys.argv[1]](*json.loads(sys.argv[2]))
+        print(json.dumps(result), flush=True)
+        sys.stdin.read()
+    else:
+        serve()

@@ -29,6 +29,9 @@ def main(args):
                 "package": vdsm_backup.__file__,
                 "path": sys.path,
                 "site": "site" in sys.modules,
+                "parent": os.getppid(),
+                "environ": dict(os.environ),
+                "umask": os.umask(0),
                 "ids": [*os.getresuid(), *os.getresgid()],
             }
         )
