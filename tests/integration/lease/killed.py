@@ -150,7 +150,7 @@ def left_behind(hosts, domain):
 
 
 def tidy(host, request):
-    host.call("tidy", request.__dict__)
+    host.call("tidy", request._asdict())
 
 
 @scenario()

@@ -11,7 +11,6 @@ A tool that takes the lease, in a process that can be killed.
 """
 
 import contextlib
-import dataclasses
 import json
 import os
 import signal
@@ -21,7 +20,7 @@ from tests.support.closing import Closing
 
 class Tool(Closing):
     def __init__(self, host, request, child=False, die=None, euid=None):
-        args = [dataclasses.asdict(request), child, die, euid]
+        args = [request._asdict(), child, die, euid]
         self._process = host.start(
             "tests.support.lease.taker", json.dumps(args)
         )
