@@ -82,8 +82,9 @@ def untick_that_comes_soon_is_undone(case):
             if imported > max(looks_before, default=-1):
                 # Its event may come after the tick, which is forgotten then.
                 continue
+            looked = case.site.log[tick].begin
             if any(
-                ticks[0] < n < at and e.who not in case.names
+                looked <= n < at and e.who not in case.names
                 for n, e in case.log
             ):
                 # By another flag the look at the box is another one, too.

@@ -137,15 +137,19 @@ class Bridge:
         except Killed as killed:
             self.site.note(self.name, "", "killed")
             known = self.bridge.state
+            self._note_epoch(begin, epoch)
             self.restart()
             if str(killed) != "save":
                 self._has_saved_acts(begin, known)
             return
         self.wakes_at = self.site.now + delay
-        if self.bridge.state.epoch != epoch:
+        self._note_epoch(begin, epoch)
+        self._note_rows(begin)
+
+    def _note_epoch(self, begin, before):
+        if self.bridge.state.epoch != before:
             # It began before all else in this round.
             self.site.log.insert(begin, Entry(self.name, "", "new epoch"))
-        self._note_rows(begin)
 
     def _has_saved_acts(self, begin, known):
         """What became of the acts of this round, if it was killed later."""
