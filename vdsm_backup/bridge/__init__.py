@@ -29,9 +29,11 @@ The bridge between the Backup box in the engine and the flag on storage.
     next_look.py   when a domain is looked at again
     failing.py     the same, where a look has failed
     agenda.py      which domains a round looks at
+    judge.py       what comes of a look at one domain
     rounds.py      what is done each few seconds
     report.py      what people are told
     host_hooks.py  which hosts would not refuse a VM
+    watch.py       what is seen and told of them
     rows.py        what was seen of each domain, in words
     waits.py       what has to wait, for the log
     status.py      what was seen last, for people and programs

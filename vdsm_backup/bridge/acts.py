@@ -80,15 +80,22 @@ class Acts:
         People, by an event in the engine. host: name of the SPM, "" for none.
 
         Raises EngineUnreachable and EngineLogin: then it is told in a later
-        round.
+        round, if it is still so then. After an act it may not be.
         """
         text = report.text(answer, domain.id, domain.name, host)
         number = report.number(answer, domain.id)
+        key = f"report {domain.id}"
         try:
             self._engine.tell(domain.id, text, number)
         except errors.EngineRefused as e:
             self._log.tell(f"No event in the engine: {e.with_code()}", WARNING)
+        except errors.Error as e:
+            if answer.act != shapes.NOTHING:
+                why = f"No event in the engine yet: {e.with_code()}"
+                self._log.problem(key, f"{text} {why}", answer.tell)
+            raise
         self._log.tell(text, WARNING)
+        self._log.over(key, f"Reports on {printable(domain.name)} work again")
 
     def _spm(self, domain: entities.Domain) -> Host | None:
         if not domain.data_centers:

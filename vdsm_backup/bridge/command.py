@@ -144,7 +144,7 @@ def _once(made: Service, as_json: bool) -> int:
         print(json.dumps(found, indent=2))
     else:
         print(status.text(found))
-    return _PARTLY if made.status().problem else _DONE
+    return _DONE if made.is_complete else _PARTLY
 
 
 def _failure(error: errors.Error, as_json: bool) -> None:

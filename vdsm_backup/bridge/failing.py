@@ -4,7 +4,8 @@ Domains with which a look has failed, and when to look at each of them again.
 
 Whatever always fails with one domain must neither hold up the others nor ask
 its host for its flag every few seconds: so what has failed last comes last,
-and what fails again waits.
+and what fails again waits. One failure may be that of the engine as a whole,
+and counts for nothing.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class Failing:
         return None if failure is None else failure.error
 
     def add(self, domain: Domain, error: errors.Error, now: float) -> None:
-        """A look has failed, by the domain alone."""
+        """A look has failed."""
         before = self._failures.get(domain.id)
         in_a_row = 1 if before is None else before.in_a_row + 1
         delay = DELAYS[min(in_a_row, len(DELAYS)) - 1]
@@ -65,10 +66,7 @@ class Failing:
     def interrupted(
         self, domain: Domain, error: errors.Error, now: float
     ) -> None:
-        """
-        A look has failed by what holds up all: the engine is away, or the disk
-        is full. It is made again in the next round.
-        """
+        """The state cannot be saved: the look is made in the next round."""
         before = self._failures.get(domain.id)
         in_a_row = 0 if before is None else before.in_a_row
         self._add(domain, error, in_a_row, now)

@@ -18,6 +18,8 @@ from vdsm_backup.doctor import sums
 from vdsm_backup.text import listed, printable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from vdsm_backup.bridge import entities
     from vdsm_backup.bridge.engine import Engine
     from vdsm_backup.bridge.inventory import Inventory
@@ -41,6 +43,11 @@ _EXPECTED = {
 _NOT_YET = ("installing", "initializing", "pending_approval", "install_failed")
 
 
+# Calls that fail until the rest is left for the next look: each may hang for
+# as long as a session lets it.
+MOST_FAILURES = 3
+
+
 class HostHooks(NamedTuple):
     """
     event_names: those where our hook is missing, or another one.
@@ -59,12 +66,13 @@ def check(
     found: Inventory,
     flagged: set[str],
     before: list[HostHooks],
-) -> tuple[list[HostHooks], str]:
+    failed: Mapping[str, tuple[str, errors.Error]],
+) -> tuple[list[HostHooks], dict[str, tuple[str, errors.Error]]]:
     """
-    The hosts, and what is wrong where one cannot be asked, or "".
+    The hosts by name, and {UUID: (name, error)} of those that cannot be asked.
 
     flagged: UUIDs of domains whose flag is on. before: the hosts as they were
-    seen last.
+    seen last. failed: those that could not be asked then.
 
     Raises what the engine's methods raise.
     """
@@ -75,26 +83,35 @@ def check(
         for center in found.domains[sd_id].data_centers
     }
     checked: list[HostHooks] = []
-    problem = ""
-    for host in sorted(found.hosts, key=lambda host: host.name):
-        if host.data_center in centers and host.status not in _NOT_YET:
-            try:
-                hooks = engine.hooks(host.id)
-                # Of a host that is not there the engine has no hooks either.
-                if hooks or _is_there(engine, host):
-                    checked.append(compare(host, hooks))
-            except errors.Error as e:
-                # What always fails with one host holds up no other.
-                events.probe(engine)
-                name = printable(host.name)
-                problem = f"The hooks of host {name} fail: {e.with_code()}"
+    failing: dict[str, tuple[str, errors.Error]] = {}
+    there: set[str] = set()
+    failures = 0
+    # What always fails with some hosts holds up no other.
+    hosts = sorted(found.hosts, key=lambda h: (h.id in failed, h.name))
+    for host in hosts:
+        if host.data_center not in centers or host.status in _NOT_YET:
+            continue
+        try:
+            if failures == MOST_FAILURES:
+                # What has failed is asked last in the next look.
+                if host.id in failed:
+                    failing[host.id] = failed[host.id]
                 checked += [known for known in before if known.id == host.id]
-    return checked, problem
-
-
-def _is_there(engine: Engine, host: entities.Host) -> bool:
-    """It may have been removed since the hosts were listed."""
-    return any(found.id == host.id for found in engine.hosts())
+                continue
+            hooks = engine.hooks(host.id)
+            if not hooks:
+                # Of a host that is not there the engine has no hooks either:
+                # it may have been removed since the hosts were listed.
+                there = there or {each.id for each in engine.hosts()}
+                if host.id not in there:
+                    continue
+            checked.append(compare(host, hooks))
+        except errors.Error as e:
+            events.probe(engine)
+            failures += 1
+            failing[host.id] = host.name, e
+            checked += [known for known in before if known.id == host.id]
+    return sorted(checked, key=lambda host: host.name), failing
 
 
 def compare(host: entities.Host, hooks: list[entities.Hook]) -> HostHooks:

@@ -53,6 +53,8 @@ class Place(NamedTuple):
 class Inventory:
     """
     domains: all of the engine, by UUID.
+    unread: by UUID of each data center that was asked for its statuses, why
+        they are not known; None: they are.
 
     statuses are read for the data centers of `wanted` only; None: of all.
     Where they cannot be read, that is the obstacle of all domains there.
@@ -71,8 +73,7 @@ class Inventory:
         self.hosts = engine.hosts()
         chosen = self.domains if wanted is None else wanted
         self.statuses: dict[str, str] = {}
-        # {UUID of a data center: why its statuses are not known}
-        self._unread: dict[str, str] = {}
+        self.unread: dict[str, errors.Error | None] = {}
         for center in sorted(
             {
                 center
@@ -84,12 +85,13 @@ class Inventory:
             self._read_statuses(engine, center)
 
     def _read_statuses(self, engine: Engine, center: str) -> None:
+        self.unread[center] = None
         try:
             self.statuses.update(engine.statuses(center))
         except errors.Error as e:
             # What always fails with one data center holds up no other.
             events.probe(engine)
-            self._unread[center] = e.with_code()
+            self.unread[center] = e
 
     def is_locked(self, sd_id: str) -> bool:
         return self.statuses.get(sd_id) == LOCKED
@@ -116,8 +118,9 @@ class Inventory:
     ) -> str:
         if center.status != _UP:
             return f"data center is {center.status or 'unknown'}"
-        if center.id in self._unread:
-            return self._unread[center.id]
+        unread = self.unread.get(center.id)
+        if unread is not None:
+            return unread.with_code()
         status = self.statuses.get(domain.id, "")
         if status != _ACTIVE:
             return f"domain is {status or 'unknown'}"

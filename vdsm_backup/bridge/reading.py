@@ -14,7 +14,7 @@ from vdsm_backup import errors
 from vdsm_backup.bridge import flags, inventory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from vdsm_backup.bridge import entities
     from vdsm_backup.bridge.flags import Seen
@@ -38,6 +38,11 @@ class Reader:
         # {UUID of a host: (when to ask again, why it did not answer)}
         self._silent: dict[str, tuple[float, str]] = {}
 
+    @property
+    def is_partial(self) -> bool:
+        """Whether a host does not answer."""
+        return bool(self._silent)
+
     def lists(
         self, chosen: list[entities.Domain], places: dict[str, Place]
     ) -> dict[str, Seen]:
@@ -56,6 +61,12 @@ class Reader:
                 domain.id, self._not_listed(place)
             )
         return found
+
+    def keep(self, hosts: Collection[str]) -> None:
+        """hosts: UUIDs; all others are gone."""
+        for host in self._silent.keys() - set(hosts):
+            del self._silent[host]
+            self._log.over(f"host {host}", "A host that is silent is gone")
 
     def one_of(self, domain: entities.Domain, place: Place) -> Seen:
         spm = _reachable(domain, place)

@@ -14,6 +14,7 @@ The order of a round is what makes it right:
 4. both sides once more, and the act only if they are as before;
 5. what became of the act, onto the disk.
 
+From the second on it is in judge.py, for one domain after the other.
 What a round looks at is in agenda.py.
 """ ""
 
@@ -24,13 +25,12 @@ from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
 from vdsm_backup.bridge import (
-    decide,
     events,
     flags,
+    host_hooks,
     inventory,
     looks,
     memory,
-    next_look,
     rows,
     shapes,
     state,
@@ -38,6 +38,7 @@ from vdsm_backup.bridge import (
 )
 from vdsm_backup.bridge.acts import Acts
 from vdsm_backup.bridge.agenda import Agenda
+from vdsm_backup.bridge.judge import Judge
 from vdsm_backup.bridge.kept import Kept
 from vdsm_backup.bridge.reading import Reader
 
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
     from vdsm_backup.bridge.inventory import Inventory, Place
     from vdsm_backup.bridge.log import Log
     from vdsm_backup.bridge.settings import Settings
-    from vdsm_backup.bridge.shapes import Answer, Look
     from vdsm_backup.bridge.state_file import StateFile
 
 
@@ -58,6 +58,7 @@ class Bridge:
     rows: what was seen of each domain, by UUID.
     inventory: of the last look at all domains; None before the first one.
     agenda: what is looked at, and when.
+    between: called between two domains; a round may take long.
 
     file: saved to, None for a bridge that changes nothing: then nobody is told
     anything either, and a round shows what would be done.
@@ -77,28 +78,43 @@ class Bridge:
         self._settings = settings
         self._log = log
         self._kept = Kept(known, file, log)
+        self._centers = waits.Centers(log)
         self._clock = clock
-        self._policy = shapes.Policy(settings.on_untick_clear, settings.grace)
+        policy = shapes.Policy(settings.on_untick_clear, settings.grace)
         self._reader = Reader(by_host, log, clock)
         self._acts = Acts(
             engine, by_host, self._reader, log, settings.host_user
         )
-        self.rows: dict[str, rows.Row] = {}
         self.inventory: Inventory | None = None
+        self.between: Callable[[], None] = lambda: None
         self.agenda = Agenda(settings.compare, settings.domains)
         # Whether there is something that the file has not.
         self._unsaved = False
-        # {UUID: what an act has met there}
-        self._met: dict[str, str] = {}
+        self._judge = Judge(
+            engine, self._kept, self._acts, self.agenda, log, policy, clock
+        )
 
     @property
     def state(self) -> state.State:
         return self._kept.state
 
-    def round(self) -> bool:
-        """
-        Returns whether all domains were looked at.
+    @property
+    def rows(self) -> dict[str, rows.Row]:
+        return self._judge.rows
 
+    @property
+    def is_partial(self) -> bool:
+        """Whether a host does not answer."""
+        return self._reader.is_partial
+
+    @property
+    def problem(self) -> str:
+        """What fails with some domains or data centers, or ""."""
+        found = self.agenda.failing.problem, self._centers.problem
+        return "; ".join(filter(None, found))
+
+    def round(self) -> None:
+        """
         Raises what the engine's methods raise, and BridgeState. What was not
         finished is done in the next round.
         """
@@ -114,7 +130,9 @@ class Bridge:
                 # A look could not be remembered, and leads to nothing.
                 self._kept.save()
             try:
-                self._look_at(wanted, news, now)
+                if not self._look_at(wanted, news, now):
+                    self._kept.save()
+                    return
             except errors.BridgeState:
                 raise
             except errors.Error:
@@ -128,13 +146,13 @@ class Bridge:
         if self._unsaved:
             self._kept.save()
             self._unsaved = False
-        return wanted is None
 
     # Looking
 
     def _look_at(
         self, wanted: set[str] | None, news: events.News, now: float
-    ) -> None:
+    ) -> bool:
+        """Returns whether all of these were looked at."""
         found = inventory.Inventory(
             self._engine,
             self._settings.domains or None if wanted is None else wanted,
@@ -142,13 +160,12 @@ class Bridge:
         )
         if wanted is None:
             self.inventory = found
+        self._centers.see(found)
         self._kept.state = state.forget(self._kept.state, set(found.domains))
         for sd_id in self.rows.keys() - found.domains.keys():
             waits.gone(self._log, self.rows[sd_id])
         self.agenda.keep(found.domains)
-        for kept in (self.rows, self._met):
-            for sd_id in kept.keys() - found.domains.keys():
-                del kept[sd_id]
+        self._judge.keep(found.domains)
         chosen = [
             domain
             for sd_id, domain in sorted(found.domains.items())
@@ -157,9 +174,10 @@ class Bridge:
         places = {domain.id: found.place(domain) for domain in chosen}
         lists: dict[str, flags.Seen] = {}
         if wanted is None:
+            self._reader.keep({host.id for host in found.hosts})
             lists = self._reader.lists(chosen, places)
             self.agenda.listed(lists, now)
-        acted = False
+        acted, failures = False, 0
         failing = self.agenda.failing
         chosen.sort(key=lambda domain: failing.order(domain.id))
         for domain in chosen:
@@ -174,20 +192,30 @@ class Bridge:
                     domain = self._engine.domain(domain.id)
                 if seen is None:
                     seen = self._reader.one_of(domain, place)
-                met = self._met_at(domain.id, now)
+                met = self._judge.met_at(domain.id, now)
                 look = looks.look(domain, found, place, seen, news, now, met)
-                acted |= self._judge(domain, look, place, seen)
+                acted |= self._judge.judge(domain, look, place, seen)
             except errors.Error as e:
-                failing.interrupted(domain, e, now)
                 if isinstance(e, errors.BridgeState):
+                    failing.interrupted(domain, e, now)
                     raise
-                events.probe(self._engine)
+                if _is_gone(e):
+                    failing.over(domain.id)
+                    continue
                 failing.add(domain, e, self._clock())
+                events.probe(self._engine)
                 self._put_off(domain, found, place, seen, news, now)
                 acted = True
+                failures += 1
+                if failures == host_hooks.MOST_FAILURES:
+                    # Each may have hung for long. What has failed last comes
+                    # last in the next round.
+                    return False
             else:
                 failing.over(domain.id)
                 waits.looked(self._log, domain)
+            self.between()
+        return True
 
     def _put_off(
         self,
@@ -217,81 +245,12 @@ class Bridge:
             domain.name,
             place.data_center,
             look,
-            new,
+            self.rows.get(domain.id),
             error.with_code(),
         )
         waits.failed(self._log, domain, error)
 
-    def _met_at(self, sd_id: str, now: float) -> str:
-        """What an act has met, until it is time to try whether it is over."""
-        known = self._kept.state.domains.get(sd_id)
-        if known is None or not memory.must_wait(known, now):
-            return ""
-        return self._met.get(sd_id, "")
 
-    # Judging
-
-    def _judge(
-        self,
-        domain: entities.Domain,
-        look: Look,
-        place: Place,
-        seen: flags.Seen,
-    ) -> bool:
-        """Returns whether there was an act."""
-        before = self._kept.state.domains.get(domain.id)
-        answer, new = decide.decide(before, look, self._policy)
-        self.rows[domain.id] = rows.row(
-            domain.id,
-            domain.name,
-            place.data_center,
-            look,
-            answer,
-            new,
-            seen.why,
-        )
-        due = next_look.due(look, answer, new, self._clock())
-        self.agenda.looked(domain.id, due)
-        if not self._kept.has_file or new is None:
-            return False
-        waits.tell(self._log, self.rows[domain.id], answer)
-        if answer.tell:
-            self._kept.remember(domain.id, memory.untold(before, new))
-            self._kept.save()
-            self._acts.tell(domain, answer, place.spm_name)
-            new = memory.told(new, decide.report_key(answer))
-        if new != before:
-            self._kept.remember(domain.id, new)
-        if answer.act == shapes.NOTHING:
-            return False
-        self._kept.save()
-        is_tried = False
-        try:
-            is_tried = self._acts.is_as_before(domain.id, look)
-        finally:
-            if not is_tried:
-                self._kept.remember(domain.id, memory.not_tried(before, new))
-        if is_tried:
-            self._act(domain, look, answer)
-        return True
-
-    def _act(
-        self, domain: entities.Domain, look: Look, answer: Answer
-    ) -> None:
-        done, error = self._acts.perform(domain, look, answer)
-        self._met.pop(domain.id, None)
-        if done.obstacle:
-            self._met[domain.id] = done.obstacle
-        new = memory.after(
-            self._kept.state.domains[domain.id],
-            answer.act,
-            done.outcome,
-            self._clock(),
-            done.stamp,
-            done.why,
-        )
-        self._kept.remember(domain.id, new)
-        self._kept.save()
-        if error is not None:
-            # It is tried again, as what is remembered says.
-            events.probe(self._engine)
+def _is_gone(error: errors.Error) -> bool:
+    """The engine does not have a domain any more that it has just listed."""
+    return isinstance(error, errors.EngineRefused) and error.status == 404

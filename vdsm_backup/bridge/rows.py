@@ -66,16 +66,17 @@ def failed(
     name: str,
     data_center: str,
     look: Look,
-    memory: Memory | None,
+    before: Row | None,
     error: str,
 ) -> Row:
-    """A look that has failed. look: what is known. memory: of one before."""
-    agree = look.flag != shapes.UNKNOWN and look.box == (
+    """A look that has failed. look: what is known. before: as it was seen."""
+    differ = look.flag == shapes.UNKNOWN or look.box != (
         look.flag == shapes.ON
     )
     since = None
-    if look.box is not None and not agree:
-        since = _differs_since(look, memory) or look.now
+    if look.box is not None and differ:
+        since = before.differs_since if before else None
+        since = look.now if since is None else since
     return Row(
         sd_id,
         name,

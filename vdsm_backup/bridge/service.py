@@ -15,27 +15,19 @@ import time
 from typing import TYPE_CHECKING
 
 from vdsm_backup import errors
-from vdsm_backup.bridge import (
-    events,
-    flags,
-    host_hooks,
-    memory,
-    shapes,
-    status,
-)
+from vdsm_backup.bridge import flags, memory, shapes, status
 from vdsm_backup.bridge.engine import Engine
 from vdsm_backup.bridge.hosts import Hosts
-from vdsm_backup.bridge.log import WARNING
 from vdsm_backup.bridge.rounds import Bridge
 from vdsm_backup.bridge.session import Session
 from vdsm_backup.bridge.state_file import StateFile
-from vdsm_backup.text import printable
+from vdsm_backup.bridge.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import NoReturn
 
-    from vdsm_backup.bridge.host_hooks import HostHooks
+    from vdsm_backup.bridge.inventory import Inventory
     from vdsm_backup.bridge.log import Log
     from vdsm_backup.bridge.rows import Row
     from vdsm_backup.bridge.settings import Settings
@@ -63,16 +55,16 @@ class Service:
         self._log = log
         self._changes = changes
         self._clock = clock
-        self._hosts: list[HostHooks] = []
-        self._told: set[int] = set()
+        self._watch = Watch(engine, log, changes)
+        # The look at all domains after which the hosts were checked last.
+        self._checked: Inventory | None = None
         # Of the last round: see Status.
         self._looked: float | None = None
-        self._answers = True
+        self._answers = False
         self._problem = ""
-        # Of the last look at the hooks of hosts.
-        self._hosts_problem = ""
         # Logins that were refused, one after the other.
         self._refused = 0
+        bridge.between = self._stay_young
         self._written: tuple[float, tuple[object, ...]] | None = None
 
     def run(self) -> NoReturn:
@@ -90,7 +82,8 @@ class Service:
             delay = memory.RETRIES[min(self._refused, last)]
             self._refused += 1
             self._away(e)
-        except errors.EngineUnreachable as e:
+        except (errors.EngineUnreachable, errors.BridgeConfig) as e:
+            # Without a password nobody is let in.
             self._away(e)
         except errors.Error as e:
             if isinstance(e, (errors.EngineRefused, errors.BridgeState)):
@@ -117,13 +110,17 @@ class Service:
 
     def once(self) -> None:
         """One round. Raises what Bridge.round() raises."""
-        whole = self._bridge.round()
+        self._bridge.round()
         self._is_there()
         self._refused = 0
-        if whole:
-            self._check_hosts()
-        failing = self._bridge.agenda.failing
-        self._problem = failing.problem or self._hosts_problem
+        self._check_hosts()
+        found = self._bridge.problem, self._watch.problem
+        self._problem = "; ".join(filter(None, found))
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all could be looked at in the last round."""
+        return not self._problem and not self._bridge.is_partial
 
     def status(self) -> status.Status:
         return status.Status(
@@ -132,7 +129,7 @@ class Service:
             self._answers,
             self._problem,
             tuple(self._bridge.rows.values()),
-            tuple(self._hosts),
+            tuple(self._watch.hosts),
         )
 
     def _is_there(self) -> None:
@@ -145,28 +142,13 @@ class Service:
 
     def _check_hosts(self) -> None:
         found = self._bridge.inventory
-        assert found is not None
-        flagged = {
-            row.id
-            for row in self._bridge.rows.values()
-            if self._is_flagged(row)
-        }
-        self._hosts, problem = host_hooks.check(
-            self._engine, found, flagged, self._hosts
+        if found is None or found is self._checked:
+            return
+        rows = self._bridge.rows.values()
+        self._watch.check(
+            found, {row.id for row in rows if self._is_flagged(row)}
         )
-        for host in self._hosts:
-            if host.hook != host_hooks.OK and host.number not in self._told:
-                try:
-                    self._tell(host, flagged)
-                except errors.Error as e:
-                    events.probe(self._engine)
-                    name = printable(host.name)
-                    problem = f"A report of host {name} fails: {e.with_code()}"
-        self._hosts_problem = problem
-        if problem:
-            self._log.problem("hooks", problem)
-        else:
-            self._log.over("hooks", "All hosts can be looked after again")
+        self._checked = found
 
     def _is_flagged(self, row: Row) -> bool:
         """
@@ -178,24 +160,11 @@ class Service:
             return known.flag == shapes.ON
         return row.flag == shapes.ON
 
-    def _tell(self, host: HostHooks, flagged: set[str]) -> None:
-        found = self._bridge.inventory
-        assert found is not None
-        centers = {h.id: h.data_center for h in found.hosts}
-        domain = next(
-            found.domains[sd_id]
-            for sd_id in sorted(flagged)
-            if centers[host.id] in found.domains[sd_id].data_centers
-        )
-        text = host_hooks.text(host, domain.name)
-        if not self._changes:
-            return
-        try:
-            self._engine.tell(domain.id, text, host.number)
-        except errors.EngineRefused as e:
-            self._log.tell(f"No event in the engine: {e.with_code()}", WARNING)
-        self._told.add(host.number)
-        self._log.tell(text, WARNING)
+    def _stay_young(self) -> None:
+        """In a round that takes long."""
+        if self._written is not None:
+            if not 0 <= self._clock() - self._written[0] < status.REFRESH:
+                self._publish()
 
     def _publish(self) -> None:
         if not self._changes:

@@ -29,10 +29,10 @@ NAME = "status.json"
 SCHEMA = 1
 
 # Seconds between two writes of the same; `status` calls what is older than
-# STALE the words of a bridge that does not run: nothing is written while it
-# waits for a host, for flags.CHANGE or flags.READ at most.
+# STALE the words of a bridge that does not run. Nothing is written while it
+# looks at one domain, and changes it: twice flags.READ, and flags.CHANGE.
 REFRESH = 60
-STALE = 600
+STALE = 900
 
 # Bytes: far more than the status of thousands of domains.
 _MAX_SIZE = 64 * 1024 * 1024
@@ -187,9 +187,10 @@ def metrics(status: Status) -> str:
             Sample("vdsm_backup_bridge_last_run_seconds", {}, looked)
         )
     for row in status.domains:
-        if row.box or row.flag != shapes.UNKNOWN:
+        is_known = row.box is not None and row.flag != shapes.UNKNOWN
+        if is_known or row.box or row.flag == shapes.ON:
             labels = {"domain": row.id, "name": printable(row.name)}
-            drifts = row.box is None or row.differs_since is not None
+            drifts = not is_known or row.differs_since is not None
             samples.append(Sample("vdsm_backup_drift", labels, int(drifts)))
     for host in status.hosts:
         labels = {"host": printable(host.name), "state": host.hook}

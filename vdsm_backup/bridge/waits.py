@@ -14,6 +14,7 @@ from vdsm_backup.text import printable
 if TYPE_CHECKING:
     from vdsm_backup import errors
     from vdsm_backup.bridge.entities import Domain
+    from vdsm_backup.bridge.inventory import Inventory
     from vdsm_backup.bridge.log import Log
     from vdsm_backup.bridge.rows import Row
     from vdsm_backup.bridge.shapes import Answer
@@ -52,11 +53,40 @@ def looked(log: Log, domain: Domain) -> None:
     log.over(f"look {domain.id}", f"Looks at {name} work again")
 
 
+class Centers:
+    """Data centers whose domains cannot be looked after."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        # {UUID: what is wrong}
+        self._problems: dict[str, str] = {}
+
+    @property
+    def problem(self) -> str:
+        return "; ".join(self._problems.values())
+
+    def see(self, found: Inventory) -> None:
+        for center, error in found.unread.items():
+            known = found.data_centers.get(center)
+            name = printable(known.name) if known else center
+            key, what = f"center {center}", f"Data center {name}"
+            if error is None:
+                self._problems.pop(center, None)
+                self._log.over(key, f"{what} can be looked after again")
+            else:
+                text = f"{what} cannot be looked after: {error.with_code()}"
+                self._problems[center] = text
+                self._log.problem(key, text, error.name)
+        for center in self._problems.keys() - found.data_centers.keys():
+            del self._problems[center]
+            self._log.over(f"center {center}", "A data center is gone")
+
+
 def gone(log: Log, row: Row) -> None:
     """The engine does not have the domain any more."""
-    name = f"{printable(row.name)} ({row.id})"
-    for key in (_key(row.id), f"look {row.id}"):
-        log.over(key, f"The engine no longer has {name}")
+    text = f"The engine no longer has {printable(row.name)} ({row.id})"
+    for kind in ("waits", "look", "act", "report"):
+        log.over(f"{kind} {row.id}", text)
 
 
 def _key(sd_id: str) -> str:

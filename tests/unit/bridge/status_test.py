@@ -108,7 +108,7 @@ def test_directory_is_gone(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "later, stale", [(0, False), (550, False), (700, True)]
+    "later, stale", [(0, False), (800, False), (1000, True)]
 )
 def test_stale(later, stale):
     found = status.to_json(made())

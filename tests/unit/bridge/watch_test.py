@@ -1,17 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""
-The service looks after the hooks of hosts; and what always fails with one host
-or one data center holds up nothing else.
-"""
+"""The service looks after the hooks of hosts."""
+
 
 import pytest
 
 pytest.importorskip("ovirtsdk4", reason="needs ovirt-engine-sdk-python")
 
-from tests.support.bridge.engine import USER  # noqa: E402
 from tests.support.bridge.engine_things import DataCenter, Host  # noqa: E402
+from tests.support.bridge.failures import full_disk  # noqa: E402
 from vdsm_backup import errors  # noqa: E402
-from vdsm_backup.bridge import memory, status  # noqa: E402
+from vdsm_backup.bridge import status  # noqa: E402
 
 pytest_plugins = ["tests.support.bridge.fixtures"]
 
@@ -146,109 +144,24 @@ def test_what_is_told_is_harmless_to_show(scene, lacking):
     assert scene.told()[0].startswith("Host ho\\u202est lacks")
 
 
-def always_fails(scene, name, sd_ids=None):
-    """A method of the engine, for these first arguments."""
-    engine = scene.bridge._engine
-    real, gone = getattr(engine, name), errors.EngineUnreachable("url", "500")
-
-    def fails(first, *args):
-        if sd_ids is None or first in sd_ids:
-            raise gone
-        return real(first, *args)
-
-    setattr(engine, name, fails)
-    return gone.with_code()
-
-
-def an_hour(scene):
-    for _ in range(12):
-        scene.compare()
-    lines = scene.log().splitlines()
-    assert not [line for line in lines if line.startswith("The engine")]
-    return lines
-
-
-def test_a_host_whose_hooks_fail_holds_up_no_other(scene, lacking):
+def test_hosts_are_checked_when_the_disk_is_no_longer_full(scene, lacking):
     scene.domain(flag=True)
-    why = always_fails(scene, "hooks", [scene.spm.id])
-    lines = an_hour(scene)
-    assert [line for line in lines if why in line] == [
-        f"The hooks of host host1 fail: {why}"
-    ]
-    assert len(scene.told()) == 1
-    found = scene.service.status()
-    assert (found.answers, why in found.problem) == (True, True)
-    assert [host.name for host in found.hosts] == ["host2"]
+    ends = full_disk(scene)
+    scene.compare()
+    ends()
+    scene.polls(2)
+    assert {h.name for h in scene.service.status().hosts} == {
+        "host1",
+        "host2",
+    }
 
 
-def test_hooks_that_cannot_be_asked_for_are_as_before(scene, lacking):
+def test_hosts_are_listed_once_for_all_without_hooks(scene):
+    for number in range(5):
+        scene.engine.hosts.append(Host(f"h{number}", scene.center))
     scene.domain(flag=True)
-    scene.compare()
-    before = scene.service.status().hosts
-    always_fails(scene, "hooks")
-    an_hour(scene)
-    assert scene.service.status().hosts == before
-    del scene.bridge._engine.hooks
-    scene.compare()
-    assert scene.service.status().problem == ""
-    assert scene.log().count("All hosts can be looked after again") == 1
-
-
-def test_a_report_of_a_host_that_fails_holds_up_nothing(scene, lacking):
-    one = scene.domain(flag=True)
-    why = always_fails(scene, "tell", [one.id])
-    lines = an_hour(scene)
-    assert [line for line in lines if why in line] == [
-        f"A report of host host2 fails: {why}"
-    ]
-    assert scene.service.status().answers is True
-    del scene.bridge._engine.tell
-    scene.compare()
-    assert len(scene.told()) == 1
-    assert scene.service.status().problem == ""
-
-
-def test_a_data_center_whose_statuses_fail_holds_up_no_other(scene):
-    other = DataCenter("Second")
-    scene.engine.data_centers.append(other)
-    scene.engine.hosts.append(Host("host2", other, spm="spm"))
-    one, two = scene.domain("one", backup=True), scene.domain("two")
-    two.backup, two.data_center = True, other
-    why = always_fails(scene, "statuses", [scene.center.id])
-    scene.compare()
-    assert (scene.flag(one), scene.flag(two)) == (False, True)
-    assert scene.row(one).why == why
-    an_hour(scene)
-    del scene.bridge._engine.statuses
-    scene.compare()
-    assert scene.flag(one) is True
-
-
-def test_waits_for_a_login_begin_anew_also_while_a_domain_fails(scene):
-    one = scene.domain(backup=True, flag=True)
     scene.polls(3)
-    always_fails(scene, "tell", [one.id])
-    scene.engine.edit(one, backup=False)
-    scene.polls(5)
-    for _ in range(2):
-        good = dict(scene.engine.passwords)
-        scene.engine.passwords.update({**good, USER: "another"})
-        scene.engine.tokens.clear()
-        assert scene.service.turn() == memory.RETRIES[0]
-        scene.engine.passwords.update(good)
-        scene.polls(2)
-    assert scene.bridge.agenda.failing.error(one.id) is not None
-
-
-def test_when_the_engine_answered_last(scene):
-    scene.domain()
-    scene.polls()
-    answered = scene.service.status().looked
-    assert answered == pytest.approx(scene.now(), abs=60)
-    scene.engine.faults = {"/api": 503}
-    for _ in range(4):
-        scene.later(90).polls()
-    assert scene.service.status().looked == answered
-    scene.engine.faults = {}
-    scene.polls()
-    assert scene.service.status().looked > answered + 300
+    scene.engine.requests.clear()
+    scene.later(300).polls()
+    lists = [p for _, p, _ in scene.engine.requests if "/hosts?" in p]
+    assert len(lists) == 2, "one of them for the look"

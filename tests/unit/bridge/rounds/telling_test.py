@@ -16,14 +16,14 @@ pytest_plugins = ["tests.support.bridge.fixtures"]
 GONE = errors.EngineUnreachable("url", "no answer")
 
 
-def tell_fails(scene, comes):
+def tell_fails(scene, comes, error=GONE):
     """comes: whether the engine makes the event, and only its answer fails."""
     real = scene.bridge._engine.tell
 
     def tell(*args):
         if comes:
             real(*args)
-        raise GONE
+        raise error
 
     scene.bridge._engine.tell = tell
     return lambda: setattr(scene.bridge._engine, "tell", real)
@@ -104,18 +104,62 @@ def test_untick_counts_only_when_it_is_told(scene):
     assert (one.backup, scene.puts()) == (False, 0)
 
 
-def test_act_that_waits_for_its_report_is_none(scene):
-    """What is saved is no tick that may have been made."""
+def of_a_master(scene):
     one = scene.domain(flag=True)
     one.master = True
-    ends = tell_fails(scene, comes=False)
+    return one
+
+
+def of_a_replica(scene):
+    return scene.domain(flag=True, origin_match="replica")
+
+
+def of_older_metadata(scene):
+    one = scene.domain(backup=True, flag=True)
     scene.polls(3)
-    saved = scene.saved()["domains"][one.id]
-    assert (saved["ticked"], saved["unsure"]) == (False, False)
-    assert (one.backup, scene.puts()) == (False, 0)
+    scene.write(one)
+    return one
+
+
+def refused_before(scene):
+    one = scene.domain(flag=True)
+    one.vm_runs = True
+    for _ in range(3):
+        scene.later(1800).polls()
+    one.vm_runs = False
+    scene.later(1800)
+    return one
+
+
+@pytest.mark.parametrize("error", [GONE, errors.EngineLogin("url", "a proxy")])
+@pytest.mark.parametrize(
+    "happens", [of_a_master, of_a_replica, of_older_metadata, refused_before]
+)
+def test_a_report_that_fails_holds_back_no_act(scene, happens, error):
+    one = happens(scene)
+    assert not (one.backup and scene.flag(one))
+    tell_fails(scene, comes=False, error=error)
+    scene.compare()
+    scene.polls(3)
+    assert (one.backup, scene.flag(one)) == (True, True)
+    assert scene.log().count("No event in the engine yet") == 1
+    assert scene.told() == []
+    assert scene.service.status().answers is True
+
+
+def test_a_report_that_fails_is_made_while_it_is_so(scene):
+    """The tick is refused for long, and then somebody is told."""
+    one = scene.domain(flag=True)
+    one.vm_runs = True
+    ends = tell_fails(scene, comes=False)
+    for _ in range(6):
+        scene.later(1800).polls(2)
+    assert scene.log().count("No event in the engine yet") == 1
     ends()
-    scene.later(60).polls(2)
-    assert (one.backup, scene.puts(), len(scene.told())) == (True, 1, 1)
+    for _ in range(2):
+        scene.later(1800).polls(2)
+    assert len(scene.told()) == 1
+    assert "work again" in scene.log()
 
 
 def test_edit_that_was_overwritten_is_told_long_after(scene):
