@@ -35,7 +35,7 @@ def report_is_made_once(case):
                 imported = False
                 continue
             assert key not in told, case.shown(at + 1)
-            if not _may_miss_an_edit(case, at, entry):
+            if not _is_outdated(case, at, entry):
                 told.add(key)
         elif entry.what == "not told":
             # An edit that is known only by the next look is told with it.
@@ -45,16 +45,14 @@ def report_is_made_once(case):
             imported = imported or entry.what.startswith("import")
 
 
-def _may_miss_an_edit(case, at, report):
+def _is_outdated(case, at, report):
     """
-    Whether somebody did something while a bridge looked that tells of an
-    untick, so that another one, which looks later, takes that for the untick.
+    Whether something happened between the look and its report: then the same
+    may be told of the next look, or by another bridge that looks later.
     """
-    if "was unticked" not in report.what or len(case.names) == 1:
-        return False
     begins = [e.begin for n, e in case.log if n > at and e.who == report.who]
     return any(
-        begin <= n < at and e.who == PERSON
+        begin <= n < at and e.who not in case.names
         for begin in begins[:1]
         for n, e in case.log
     )
