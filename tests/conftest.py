@@ -2,6 +2,7 @@
 import gc
 import os
 import signal
+import sys
 
 import hypothesis
 import pytest
@@ -90,6 +91,16 @@ def pytest_collection_modifyitems(config, items):
     if hasattr(config, "workerinput"):
         # First what takes longest, so that workers end at the same time.
         items.sort(key=_rank)
+
+
+def pytest_runtest_teardown(item, nextitem):
+    """
+    The warm children of commands end with their module: the next one may ask
+    what this process has below it.
+    """
+    warm = sys.modules.get("tests.support.processes.warm")
+    if warm and (nextitem is None or nextitem.path != item.path):
+        warm.end()
 
 
 def _rank(item):

@@ -185,10 +185,11 @@ class Place(Closing):
     def others(self):
         """Pids of processes that are none of a case."""
         # One that was started again is not among those of the beginning.
+        names = "sanlock daemon", sanlockd.CALLER
         daemons = [
             pid
             for pid in proc.children(os.getpid())
-            if "sanlock daemon" in proc.command(pid)
+            if any(name in proc.command(pid) for name in names)
         ]
         return self._baseline.union(daemons)
 

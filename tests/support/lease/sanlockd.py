@@ -34,6 +34,9 @@ IO_TIMEOUT = int(os.environ.get("VDSM_BACKUP_IO_TIMEOUT", 1))
 
 GUARD = b"X" * 4096
 
+# What makes calls for a Host.
+CALLER = "tests.support.lease.caller"
+
 # Calls that take nothing, and that sanlock answers at once. Tests ask for
 # them again and again until something has happened.
 _SERVED = ("initialize", "lockspaces")
@@ -161,7 +164,7 @@ class Host(Closing):
         """By a process that stays: starting Python takes longer than that."""
         with self._calls:
             if self._caller is None or self._caller.poll() is not None:
-                self._caller = self.start("tests.support.lease.caller")
+                self._caller = self.start(CALLER)
             self._caller.stdin.write(json.dumps([call, args]) + "\n")
             self._caller.stdin.flush()
             answer = json.loads(self._caller.stdout.readline())
@@ -169,7 +172,7 @@ class Host(Closing):
         return answer["gives"]
 
     def _calling(self, call, *args):
-        return self.start("tests.support.lease.caller", call, json.dumps(args))
+        return self.start(CALLER, call, json.dumps(args))
 
     def _start(self):
         user = pwd.getpwuid(os.getuid()).pw_name

@@ -6,8 +6,8 @@ commands starts Python once or more, which takes far more time than all that
 the tests of what a command says are about. How a command starts its children
 as a process of its own is what testhost.Host.process() shows.
 
-The interpreter stays for the next command, as long as that would give its
-children the same to inherit.
+The interpreter stays for the next command of a module of tests, as long as
+that would give its children the same to inherit.
 """
 
 import contextlib
@@ -45,8 +45,13 @@ class _Interpreter:
             self.inherited = inherited
         return self._start
 
+    def end(self):
+        self.inherited = None
+        self._stack.close()
+
 
 _interpreter = _Interpreter()
+end = _interpreter.end
 
 
 def _inherited():
