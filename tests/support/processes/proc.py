@@ -10,24 +10,21 @@ from tests.support.waiting import wait_until
 
 
 def children(pid):
-    """Pids of the children of a process, and of their children, and so on."""
-    found = [pid]
-    for one in found:
-        found += _children(one)
-    return found[1:]
-
-
-def _children(pid):
     """
+    Pids of the children of a process, and of their children, and so on.
+
     As the kernel lists them, which takes a twentieth of the time of a look at
-    all processes. It may leave one out while another one ends: what it says
-    counts when it has said it twice.
+    all processes. A list may leave one out while another one ends; and one
+    whose parent ends may be in the list of neither, as they are read one after
+    the other: what all of them say counts when they have said it twice.
     """
     before = None
     while True:
-        found = _listed(pid)
+        found = [pid]
+        for one in found:
+            found += _listed(one)
         if found == before:
-            return found
+            return found[1:]
         before = found
 
 
