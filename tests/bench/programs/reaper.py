@@ -22,9 +22,16 @@ def main():
     prctl = ctypes.CDLL(None).prctl
     if prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
         sys.exit("there can be no subreaper")
-    command = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
-    signal.signal(signal.SIGTERM, lambda *_: os.kill(command, signal.SIGTERM))
+    # It may come from now on, and there is no command yet.
+    parent, ends = os.getppid(), {signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    if os.getppid() != parent:
+        sys.exit("who has started us is gone")
+    argv = sys.argv[1:]
+    command = os.posix_spawn(argv[0], argv, os.environ, setsigmask=())
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(command, signal.SIGTERM))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ends)
     code = None
     while True:
         try:
