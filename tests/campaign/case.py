@@ -185,16 +185,20 @@ class Case:
         ]
 
     def _wait_ended(self, lease):
-        """All processes of the change have ended."""
+        """All processes of the change have ended, and so has its lease."""
         try:
             wait_until(lambda: not self._ours(), ENDING)
+            if lease:
+                # A process is seen to have no files a moment before the
+                # kernel has closed them.
+                wait_until(lease.ended, ENDING)
             self._reap()
         except AssertionError:
             left = self._ours()
             print("\n".join(proc.command(pid) for pid in left), flush=True)
             proc.kill(left)
             return False
-        return not lease or lease.ended()
+        return True
 
     def _reap(self):
         """Orphans of the change; the tool itself is reaped as it is closed."""
