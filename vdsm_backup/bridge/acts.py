@@ -28,6 +28,13 @@ if TYPE_CHECKING:
 _NOT_FOUND = 404
 
 
+def is_gone(error: errors.Error) -> bool:
+    """The engine does not have a domain any more that it has listed."""
+    return (
+        isinstance(error, errors.EngineRefused) and error.status == _NOT_FOUND
+    )
+
+
 class Acts:
     """host_user: by which hosts are reached; "": as the engine has it."""
 
@@ -54,7 +61,7 @@ class Acts:
         try:
             now = self._engine.domain(sd_id)
         except errors.EngineRefused as e:
-            if e.status == _NOT_FOUND:
+            if is_gone(e):
                 return False
             raise
         host = self._spm(now)

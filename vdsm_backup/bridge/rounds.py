@@ -36,7 +36,7 @@ from vdsm_backup.bridge import (
     state,
     waits,
 )
-from vdsm_backup.bridge.acts import Acts
+from vdsm_backup.bridge.acts import Acts, is_gone
 from vdsm_backup.bridge.agenda import Agenda
 from vdsm_backup.bridge.judge import Judge
 from vdsm_backup.bridge.kept import Kept
@@ -199,7 +199,7 @@ class Bridge:
                 if isinstance(e, errors.BridgeState):
                     failing.interrupted(domain, e, now)
                     raise
-                if _is_gone(e):
+                if is_gone(e):
                     failing.over(domain.id)
                     continue
                 failing.add(domain, e, self._clock())
@@ -249,8 +249,3 @@ class Bridge:
             error.with_code(),
         )
         waits.failed(self._log, domain, error)
-
-
-def _is_gone(error: errors.Error) -> bool:
-    """The engine does not have a domain any more that it has just listed."""
-    return isinstance(error, errors.EngineRefused) and error.status == 404

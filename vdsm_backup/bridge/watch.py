@@ -65,16 +65,16 @@ class Watch:
                 except errors.Error as e:
                     events.probe(self._engine)
                     self._failing[host.id] = host.name, e
-        for sd_id, (name, error) in self._failing.items():
+        for host_id, (name, error) in self._failing.items():
             text = (
                 f"The hooks of host {printable(name)} cannot be looked after:"
                 f" {error.with_code()}"
             )
-            self._log.problem(f"hooks {sd_id}", text, error.name)
-        for sd_id in before.keys() - self._failing.keys():
-            name = printable(before[sd_id][0])
+            self._log.problem(f"hooks {host_id}", text, error.name)
+        for host_id in before.keys() - self._failing.keys():
+            name = printable(before[host_id][0])
             text = f"The hooks of host {name} can be looked after again"
-            self._log.over(f"hooks {sd_id}", text)
+            self._log.over(f"hooks {host_id}", text)
 
     def _tell(
         self, host: HostHooks, found: Inventory, flagged: set[str]

@@ -5,6 +5,7 @@ import pytest
 
 from tests.support.bridge import engine as engines
 from tests.support.bridge import engine_ca, fake_hosts
+from tests.support.bridge.engine_things import Host
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +27,11 @@ def scene(stand_in):
     """A bridge, the stand-in engine, and hosts that answer at once."""
     with fake_hosts.FakeScene(stand_in) as made:
         yield made
+
+
+@pytest.fixture
+def lacking(scene):
+    """A host of the data center that has none of our hooks."""
+    made = Host("host2", scene.center)
+    scene.engine.hosts.append(made)
+    return made

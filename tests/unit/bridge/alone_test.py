@@ -18,14 +18,6 @@ from vdsm_backup.bridge import memory, status  # noqa: E402
 pytest_plugins = ["tests.support.bridge.fixtures"]
 
 
-@pytest.fixture
-def lacking(scene):
-    """A host of the data center that has none of our hooks."""
-    made = Host("host2", scene.center)
-    scene.engine.hosts.append(made)
-    return made
-
-
 def always_fails(scene, name, sd_ids=None):
     """A method of the engine, for these first arguments."""
     engine = scene.bridge._engine

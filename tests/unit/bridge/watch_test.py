@@ -14,14 +14,6 @@ from vdsm_backup.bridge import status  # noqa: E402
 pytest_plugins = ["tests.support.bridge.fixtures"]
 
 
-@pytest.fixture
-def lacking(scene):
-    """A host of the data center that has none of our hooks."""
-    made = Host("host2", scene.center)
-    scene.engine.hosts.append(made)
-    return made
-
-
 def test_host_without_our_hooks_is_told_once(scene, lacking):
     scene.domain(flag=True)
     scene.compare()
