@@ -167,3 +167,21 @@ def test_metrics_without_an_engine():
     assert "vdsm_backup_bridge_engine_up 0\n" in text
     assert "last_run" not in text
     assert json.dumps(text)
+
+
+@pytest.mark.parametrize(
+    "box, flag, drift",
+    [
+        (None, shapes.OFF, None),
+        (None, shapes.ON, 1),
+        (False, shapes.UNKNOWN, None),
+        (True, shapes.UNKNOWN, 1),
+    ],
+)
+def test_drift_where_one_of_them_is_not_known(box, flag, drift):
+    since = NOW - 60 if box else None
+    row = Row(B, "vms", "Default", box, flag, 0, "nothing", "", since)
+    text = status.metrics(made(domains=(row,)))
+    sample = f'vdsm_backup_drift{{domain="{B}",name="vms"}}'
+    assert (f"{sample} {drift}\n" in text) == (drift is not None)
+    assert (sample in text) == (drift is not None)

@@ -11,6 +11,7 @@ from tests.support.bridge.failures import (  # noqa: E402
     tell_fails,
     unticked,
 )
+from vdsm_backup import errors  # noqa: E402
 from vdsm_backup.bridge import events, host_hooks  # noqa: E402
 from vdsm_backup.bridge.failing import DELAYS  # noqa: E402
 
@@ -114,3 +115,39 @@ def test_what_the_hosts_list_is_shown_while_it_waits(scene):
     scene.compare()
     row = scene.row(one)
     assert (row.box, row.flag, row.differs_since) == (False, "off", None)
+
+
+def test_since_when_it_differs_is_kept_while_it_waits(scene):
+    (one,) = unticked(scene, 1)
+    scene.polls()
+    since = scene.row(one).differs_since
+    assert since is not None
+    tell_fails(scene, [one])
+    scene.polls(5)
+    for _ in range(3):
+        scene.compare()
+        row = scene.row(one)
+        assert (row.why, row.differs_since) == (GONE.with_code(), since)
+
+
+def test_a_domain_that_is_gone_between_list_and_look_has_not_failed(scene):
+    for _ in range(2):
+        scene.domain()
+    scene.polls(2)
+    gone = errors.EngineRefused("show a storage domain", 404, "not found")
+    engine = scene.bridge._engine
+    first, second = sorted(d.id for d in scene.engine.domains)
+    real = engine.domain
+
+    def domain(sd_id):
+        if sd_id == second:
+            raise gone
+        return real(sd_id)
+
+    engine.domain = domain
+    for each in scene.engine.domains:
+        scene.engine.edit(each, backup=True)
+    scene.polls()
+    assert scene.hosts.storage[first]["flag"] is True
+    assert scene.service.status().problem == ""
+    assert "has failed" not in scene.log()
