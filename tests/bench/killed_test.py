@@ -10,13 +10,16 @@ import pytest
 
 from tests.bench import saved
 from tests.support import programs, rundir, stale
-from tests.support.processes import namespace
+from tests.support.processes import namespace, proc
 from tests.support.storage.blocktools import needs_block
 from tests.support.waiting import wait_until
 from vdsm_backup.host import mounts
 
 # Seconds: until the bench has made the first of what it needs.
 MAKING = 120
+
+# And until the tools it has started have ended.
+ENDING = 60
 
 pytestmark = [
     pytest.mark.slow("the product and its storage are made first"),
@@ -44,8 +47,8 @@ def attached(directory):
 
 def directory_of(pid):
     """None: it has none yet, or others remove theirs just now."""
-    names = [n for n in os.listdir(rundir.BASE) if not n.startswith(".")]
-    for name in names:
+    names = os.listdir(rundir.BASE) if os.path.isdir(rundir.BASE) else []
+    for name in (n for n in names if not n.startswith(".")):
         with contextlib.suppress(FileNotFoundError):
             with open(os.path.join(rundir.BASE, name, "pid")) as f:
                 if f.read().split()[0] == str(pid):
@@ -61,11 +64,15 @@ def directory_of(pid):
     ],
 )
 def test_killed(group, is_there):
-    with programs.start("tests.bench", group, stderr=subprocess.PIPE) as bench:
+    options = {"stderr": subprocess.PIPE, "start_new_session": True}
+    with programs.start("tests.bench", group, **options) as bench:
         directory = wait_until(lambda: directory_of(bench.pid), MAKING)
         wait_until(lambda: is_there(directory), MAKING)
         bench.kill()
         bench.communicate()
+    # A tool it has just started goes on: a losetup, or an lvm that has the
+    # device open. The next run does not come within its time.
+    wait_until(lambda: not proc.of_session(bench.pid), ENDING)
     assert is_there(directory)
     stale.clean()
     assert not is_there(directory)

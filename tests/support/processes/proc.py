@@ -84,6 +84,12 @@ def all_with(word):
     return [pid for pid in pids if word in command(pid)]
 
 
+def of_session(pid):
+    """Those that run of the session a process leads, or has led."""
+    pids = map(int, filter(str.isdecimal, os.listdir("/proc")))
+    return [one for one in pids if _session(one) == pid and running(one)]
+
+
 def kill(pids, number=signal.SIGKILL):
     for pid in pids:
         try:
@@ -151,9 +157,13 @@ def parent(pid):
     return int(_stat(pid)[1])
 
 
+def _session(pid):
+    return int(_stat(pid)[3])
+
+
 def _stat(pid):
     try:
         with open(f"/proc/{pid}/stat") as f:
             return f.read().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
-        return "", "0"
+        return "", "0", "0", "0"

@@ -9,10 +9,12 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
 
 import pytest
 
+from tests.support import programs
 from tests.support.processes import proc
 from tests.support.waiting import wait_until
 from vdsm_backup.processes import forked, forks, spawn
@@ -273,3 +275,17 @@ def test_after_the_context():
         pass
     assert spawn.warm is None
     assert proc.find(os.getpid(), SERVER) == []
+
+
+def test_a_child_that_is_there_until_the_interpreter_ends():
+    """The names of its module are gone when its handle goes."""
+    keep = "forks.kept = forks._Handle(os.pidfd_open(1)); sys.kept = forks"
+    names = "import os, sys; from vdsm_backup.processes import forks"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{names}; {keep}"],
+        env=programs.environ(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
