@@ -31,7 +31,13 @@ from vdsm_backup.processes.fork_server import MAX_MESSAGE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import (
+        Callable,
+        Collection,
+        Iterable,
+        Iterator,
+        Sequence,
+    )
     from typing import IO, Any
 
 
@@ -57,8 +63,9 @@ class _Handle:
     def __init__(self, fd: int) -> None:
         self._fd = fd
 
-    def __del__(self) -> None:
-        os.close(self._fd)
+    # At the end of the interpreter the names of a module may be gone first.
+    def __del__(self, close: Callable[[int], None] = os.close) -> None:
+        close(self._fd)
 
     def kill(self) -> None:
         with contextlib.suppress(ProcessLookupError):
