@@ -13,7 +13,9 @@ WORKERS = $(shell expr 6 \* $$(nproc))
 PARALLEL = -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 # What `make soak` does at random; SEED=NUMBER repeats it.
+ifndef SEED
 SEED := $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
+endif
 
 # What contrib/setup-dev gets this machine ready for.
 GOAL = check
@@ -48,7 +50,7 @@ e2e-shell: setup
 # like choose.
 soak: setup
 	SOAK=1 SEED=$(SEED) $(PYTHON) -m pytest -rsfE -s -m soak \
-	    --hypothesis-seed=$(SEED) $(or $(SOAK),tests)
+	    $(or $(SOAK),tests)
 
 # VDSM's own test suites, plain and with the plugin in it: what differs.
 # VDSM=CHECKOUT; SUITE="virt storage/hsm_test.py" and the like choose, and
@@ -74,7 +76,7 @@ bench-page: setup
 # Which lines `make check` runs. Children that start without the site module,
 # as most of ours do, are not counted.
 coverage: setup
-	$(PYTHON) -m pytest -q $(PARALLEL) --cov --cov-report=term \
+	$(PYTHON) -m pytest $(PARALLEL) --cov --cov-report=term \
 	    --cov-report=html tests --ignore=tests/e2e
 
 # The main job, on storage that it makes itself.

@@ -46,9 +46,12 @@ SPREAD = (
 )
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config):
     # Before there are workers, so that they have the same one.
-    soak.seed()
+    seed = soak.seed()
+    if soak.SOAK and config.option.hypothesis_seed is None:
+        config.option.hypothesis_seed = str(seed)
 
 
 def pytest_report_header(config):
@@ -85,8 +88,11 @@ def pytest_collection(session):
 def pytest_collection_modifyitems(config, items):
     for item in items:
         if item.get_closest_marker("soak") and soak.SOAK:
+            # Hours, for as many as somebody asks for.
             item.add_marker(pytest.mark.timeout(0), append=False)
-        elif item.get_closest_marker("slow"):
+        elif slow := item.get_closest_marker("slow"):
+            if len(slow.args) != 1:
+                raise pytest.UsageError(f"{item.nodeid}: slow, and why?")
             item.add_marker(pytest.mark.timeout(SLOW))
     if hasattr(config, "workerinput"):
         # First what takes longest, so that workers end at the same time.

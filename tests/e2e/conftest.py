@@ -38,6 +38,7 @@ def pytest_collection_modifyitems(items):
         if item.path.is_relative_to(_HERE):
             places.append(place)
             item.add_marker(pytest.mark.e2e)
+            # The first one makes the image of the machines and boots them.
             item.add_marker(pytest.mark.timeout(3600))
             if reason and _in_vms(item):
                 item.add_marker(pytest.mark.skip(reason=reason))

@@ -19,7 +19,7 @@ from tests.support.hooks import domxmldata
 
 INPUTS = soak.times(3000, 200000)
 
-pytestmark = pytest.mark.soak
+pytestmark = [pytest.mark.soak, pytest.mark.slow("hundreds of examples")]
 
 # Inputs that are made of one example: what is drawn costs more than to try it.
 VARIANTS = 10
@@ -69,7 +69,6 @@ def test_samples(world, name):
     assert bool(world.check(data)) == refused
 
 
-@pytest.mark.timeout(0)
 @tries
 @given(NAMES, variants(mutate.TREE_STEPS), st.data())
 def test_trees(world, name, plans, data):
@@ -79,7 +78,6 @@ def test_trees(world, name, plans, data):
         judge(world, mutate.tree_of(xml, plan, encoding, world.repo_root))
 
 
-@pytest.mark.timeout(0)
 @tries
 @given(NAMES, variants(mutate.BYTE_STEPS), OPERATIONS)
 def test_bytes(world, name, plans, operation):
@@ -88,7 +86,6 @@ def test_bytes(world, name, plans, operation):
         judge(world, mutate.bytes_of(xml, plan), operation)
 
 
-@pytest.mark.timeout(0)
 @tries
 @given(NAMES, mutate.TREE_STEPS, variants(mutate.BYTE_STEPS))
 def test_both(world, name, tree, plans):
@@ -98,7 +95,6 @@ def test_both(world, name, tree, plans):
         judge(world, mutate.bytes_of(data, plan))
 
 
-@pytest.mark.timeout(0)
 @tries
 @given(variants(st.tuples(st.lists(mutate.TEXTS, max_size=8), OPERATIONS)))
 def test_disks(world, plans):
@@ -116,7 +112,6 @@ def test_disks(world, plans):
         judge(world, data, operation)
 
 
-@pytest.mark.timeout(0)
 @tries
 @given(
     variants(
@@ -131,7 +126,6 @@ def test_others(world, plans):
         judge(world, mutate.others_of(plan, world.repo_root))
 
 
-@pytest.mark.timeout(0)
 @tries
 @given(variants(st.binary(max_size=100)), st.sampled_from(mutate.TOKENS))
 def test_noise(world, plans, token):

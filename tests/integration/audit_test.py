@@ -24,8 +24,10 @@ from vdsm_backup.host import journalctl
 from vdsm_backup.metadata import lines as md_lines
 
 pytest_plugins = ["tests.support.clifixtures"]
-# Commands, each of them a process.
-pytestmark = [needs_journald, pytest.mark.slow]
+pytestmark = [
+    needs_journald,
+    pytest.mark.slow("each command is a process"),
+]
 
 VM = "7c19a8d2-5f6c-4b1c-a3d2-0c6f8ac43e25"
 PREFIX = "VDSM_BACKUP_"

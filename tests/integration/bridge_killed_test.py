@@ -64,7 +64,7 @@ def at_each_step(scene, prepare, polls, then):
         scene.compare()
 
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow("a whole round for each step")
 
 
 def test_tick(scene):

@@ -64,6 +64,7 @@ def at_each_step(scene, prepare, then):
         scene.compare()
 
 
+# A bridge, and an ssh, for each step.
 @pytest.mark.timeout(900)
 def test_tick(scene):
     def prepare(name):
@@ -81,6 +82,7 @@ def test_tick(scene):
     assert (scene.told(), scene.puts()) == ([], 0)
 
 
+# As above.
 @pytest.mark.timeout(900)
 def test_import(scene):
     def prepare(name):

@@ -112,6 +112,7 @@ class TestHungMount:
         assert done.out.startswith(f"{A}: ok, good\n")
         assert "hung:_x could not be searched: " in done.out
 
+    @pytest.mark.slow("each of them waits for the storage")
     def test_all_commands_end(self, fs):
         fs.hang("read", "metadata")
         commands = [

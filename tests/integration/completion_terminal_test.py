@@ -115,7 +115,7 @@ def holds(quote, name):
     return {"": True, "'": "'" not in name, '"': "!" not in name}[quote]
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.slow("a command for each of many names")
 @pytest.mark.parametrize("quote", ["", "'", '"'])
 def test_a_name_arrives_as_it_is(bash, tmp_path, scan, quote):
     """And nothing of it is run."""

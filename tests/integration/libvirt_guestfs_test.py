@@ -32,8 +32,7 @@ pytestmark = [
     needs_other_user,
     needs_libvirtd,
     pytest.mark.skipif(bool(missing()), reason=missing()),
-    # It boots a kernel that is emulated.
-    pytest.mark.slow,
+    pytest.mark.slow("a kernel boots that is emulated"),
 ]
 
 

@@ -216,7 +216,7 @@ def rows(pattern):
 
 @needs_command("sos")
 @needs_namespace
-@pytest.mark.timeout(300)
+@pytest.mark.slow("sos looks at the whole machine first")
 def test_sos_takes_what_the_file_names(tmp_path):
     """A real report, of this one plugin."""
     with Namespace() as ns:

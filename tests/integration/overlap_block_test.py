@@ -163,7 +163,6 @@ def overlapped(domain, changes, times):
     assert_merged(domain.sd_id, found, overlap.new, changes)
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("kind", KINDS)
 def test_vdsm_at_each_step(shared_block_domain, kind):
     for times in TIMES:
@@ -171,7 +170,6 @@ def test_vdsm_at_each_step(shared_block_domain, kind):
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(3600 if soak.SOAK else 240)
 @pytest.mark.parametrize("kind", KINDS)
 def test_vdsm_at_any_step(shared_block_domain, kind):
     choices = soak.choices("overlap", kind)

@@ -51,6 +51,7 @@ def test_commands_say_what_the_page_shows(section, daemons):
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="sshd needs root")
+# A busy machine takes some seconds for each line.
 @pytest.mark.timeout(900)
 @needs_sdk
 @needs_command("ssh")

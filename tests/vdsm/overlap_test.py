@@ -175,7 +175,6 @@ TIMES = [(0, 0, 3), (0, 1, 2), (0, 2, 3), (0, 3, 3), (2, 2, 3), (3, 3, 3)]
 
 @pytest.mark.slow("lvm is started again and again")
 @pytest.mark.skipif(bool(loop.missing()), reason=loop.missing())
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("kind", CHANGES)
 def test_tags(block, kind):
     changes = CHANGES[kind]

@@ -12,7 +12,7 @@ from tests.support.hooks.needs import needs_command
 
 MARKS = [
     pytest.mark.skipif(os.getuid() != 0, reason="sshd needs root"),
-    pytest.mark.slow,
+    pytest.mark.slow("each poll is an ssh"),
     needs_command("ssh"),
     needs_command(sshd.SSHD),
 ]
