@@ -74,6 +74,7 @@ def test_killed(group, is_there):
     # device open. The next run does not come within its time.
     wait_until(lambda: not proc.of_session(bench.pid), ENDING)
     assert is_there(directory)
-    stale.clean()
+    assert directory in rundir.stale()
+    stale.clean_directory(directory)
     assert not is_there(directory)
     assert not os.path.exists(directory)

@@ -26,11 +26,9 @@ def test_devices_of_a_killed_run_are_detached():
     rundir.remove(directory)
 
 
-def test_two_runs_that_clean_up_at_once(monkeypatch, tmp_path):
+def test_two_runs_that_clean_up_at_once(tmp_path):
     """What was seen a moment ago, the other one has removed."""
-    gone = str(tmp_path / "users-gone")
-    monkeypatch.setattr(rundir, "stale", lambda: [gone])
-    stale.clean()
+    stale.clean_directory(str(tmp_path / "users-gone"))
 
 
 def test_device_that_another_run_detaches(monkeypatch, tmp_path):

@@ -12,11 +12,21 @@ from tests.support.vdsm import vdsmhost
 
 
 def clean():
-    for path in rundir.stale():
-        # Whoever uses a device or a mount first; a device may lie on a mount.
-        for module in (qemu, sanlockd, sshd, vdsmhost):
-            module.clean_stale(path)
-        for module in (mounted, loop, hangfs, island):
-            module.clean_stale(path)
-        if os.path.isdir(path):
-            rundir.remove(path)
+    """
+    What killed runs have left. Not from within a test, which may have killed
+    something of its own, or another test meanwhile.
+    """
+    # pytest sets it, https://docs.pytest.org/en/stable/example/simple.html
+    if "PYTEST_CURRENT_TEST" not in os.environ:
+        for path in rundir.stale():
+            clean_directory(path)
+
+
+def clean_directory(path):
+    # Whoever uses a device or a mount first; a device may lie on a mount.
+    for module in (qemu, sanlockd, sshd, vdsmhost):
+        module.clean_stale(path)
+    for module in (mounted, loop, hangfs, island):
+        module.clean_stale(path)
+    if os.path.isdir(path):
+        rundir.remove(path)
