@@ -35,7 +35,7 @@ BREAKS = {
         "storage/replacement.py",
         "assert Replacement._take_away_others\n"
         "Replacement._take_away_others = lambda self, *args: []\n",
-        (12, 40),
+        (12, 80),
     ),
     "done without reading back": (
         "change/write.py",

@@ -129,7 +129,7 @@ def test_lock_that_another_command_has_all_the_time(block_domain):
                 stack.enter_context(lock_of_lvm(block_domain))
 
         with pytest.raises(errors.WriteFailed) as e:
-            storage(block_domain, timeout=3).write(
+            storage(block_domain, timeout=8).write(
                 old, flagged(block_domain), lock
             )
     assert e.value.step == "lock"

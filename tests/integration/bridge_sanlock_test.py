@@ -21,7 +21,7 @@ pytest_plugins = [
 
 pytestmark = [
     pytest.mark.skipif(os.getuid() != 0, reason="sshd needs root"),
-    pytest.mark.slow,
+    pytest.mark.slow("sanlock joins a lockspace"),
     needs_command("ssh"),
     needs_command(sshd.SSHD),
     needs_sanlock,
@@ -46,7 +46,8 @@ def test_tick_untick_and_clear(scene, real):
     scene.polls(2)
     scene.engine.edit(domain, backup=True)
     scene.polls()
-    assert scene.flag(domain) == ("True", "anna@internal via bridge engine1")
+    by = "anna@internal via bridge engine1"
+    assert scene.flag(domain) == ("True", by), scene.row(domain).why
     assert domain.id not in real.host.sanlock.call("lockspaces")
     scene.polls(2)
     scene.engine.edit(domain, backup=False)
@@ -74,5 +75,5 @@ def test_lease_that_another_host_has(scene, real, sanlock):
             assert "it was tried and failed" in scene.row(domain).why
         other.leave(leases, 2)
     scene.later(60).polls()
-    assert scene.flag(domain)[0] == "True"
+    assert scene.flag(domain)[0] == "True", scene.row(domain).why
     assert scene.told() == []

@@ -110,17 +110,25 @@ def test_python_starts_once_more(leased, monkeypatch, command):
     assert started == ["vdsm_backup.processes.fork_server"]
 
 
+def flagged(host):
+    values = md_lines.parse(encoding.decode_file(host.bytes(A), A)).values
+    return values.get("BACKUP") == "True"
+
+
 @needs_sanlock
 def test_second_writer(leased):
     leased.domain(sd_id=A)
     with leased.start("set", A, *WHY) as first:
-        wait_until(lambda: leased.kept())
+        # From now on there is something to clear.
+        wait_until(lambda: flagged(leased))
+        # It would be done before a busy machine has started the second one.
+        first.send_signal(signal.SIGSTOP)
         second = leased.process("clear", A, *WHY, "--timeout", "1", "--json")
+        first.send_signal(signal.SIGCONT)
         assert (second.error, second.code) == (976, 4)
         first.communicate()
     assert first.returncode == 0
-    values = md_lines.parse(encoding.decode_file(leased.bytes(A), A)).values
-    assert values["BACKUP"] == "True"
+    assert flagged(leased)
 
 
 @needs_sanlock

@@ -18,11 +18,12 @@ from tests.support.storage.filewriting import (
     no_steps,
     storage_on,
 )
+from tests.support.waiting import RUNS_OUT
 from vdsm_backup import errors
 from vdsm_backup.fileio import base as fileio
 from vdsm_backup.metadata import encoding
 from vdsm_backup.metadata import lines as md_lines
-from vdsm_backup.storage.file import MAX_SIZE
+from vdsm_backup.storage.file import GONE, MAX_SIZE
 
 
 @pytest.mark.parametrize("version", [3, 4, 5])
@@ -198,21 +199,21 @@ def test_binary(mount, backend):
 
 
 @pytest.mark.parametrize(
-    "missing, error",
+    "missing, error, seconds",
     [
-        ("metadata", errors.MetadataMissing),
-        ("", errors.DomainRefused),
+        ("metadata", errors.MetadataMissing, RUNS_OUT),
+        ("", errors.DomainRefused, GONE),
     ],
 )
-def test_missing_is_never_unflagged(mount, backend, missing, error):
+def test_missing_is_never_unflagged(mount, backend, missing, error, seconds):
     sd_id = filedomain.make(mount)
     path = os.path.join(dom_md(mount, sd_id), missing)
     os.rename(path.rstrip("/"), os.path.join(mount, "away"))
-    storage = storage_on(mount, backend, sd_id, timeout=0.5)
+    storage = storage_on(mount, backend, sd_id, timeout=RUNS_OUT)
     started = time.monotonic()
     with pytest.raises(error):
         storage.read()
-    assert time.monotonic() - started >= 0.5
+    assert time.monotonic() - started >= seconds
 
 
 def test_missing_for_a_moment_is_waited_for(mount, backend):

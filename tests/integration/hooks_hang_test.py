@@ -18,14 +18,14 @@ from tests.support.processes.proc import find, running
 from tests.support.storage import hangfs
 from tests.support.storage.backends import BACKENDS
 from tests.support.storage.blocktools import needs_block
-from tests.support.waiting import wait_until
+from tests.support.waiting import RUNS_OUT, wait_until
 from vdsm_backup.processes import companion
 
 pytest_plugins = ["tests.support.hooks.hookfixtures"]
 pytestmark = [needs_fuse, needs_namespace]
 
-# Seconds; a machine that is busy needs one for a hook without a fault.
-IO_TIMEOUT = 3
+# Also for a hook without a fault, on a machine that is busy.
+IO_TIMEOUT = RUNS_OUT
 OPS = ("getattr", "readdir", "open", "read", "readlink", "statfs")
 # What a hook may take in all: one timeout, not one a disk or domain.
 BUDGET = 8 * IO_TIMEOUT

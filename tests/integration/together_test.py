@@ -23,6 +23,7 @@ from tests.support.waiting import RUNS_OUT
 from vdsm_backup import errors
 from vdsm_backup.lvm import command as lvm_command
 from vdsm_backup.processes.jobs import Jobs
+from vdsm_backup.storage import together
 from vdsm_backup.storage.direct import DirectReader
 from vdsm_backup.vm.paths import BLOCK, LUN, Location, NotADomain
 
@@ -122,6 +123,9 @@ def commands(monkeypatch):
         return run(args, timeout, stdin)
 
     monkeypatch.setattr(lvm_command, "run", count)
+    # A busy machine takes longer, and then each is scanned by itself.
+    monkeypatch.setattr(together, "PATIENCE", TIMEOUT)
+    monkeypatch.setattr(together.Together, "lag", TIMEOUT)
     return ran
 
 

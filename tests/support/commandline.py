@@ -49,6 +49,13 @@ LOGGED = set(
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
+class Said(dict):
+    """A JSON object. What is missing: all of it is shown, as of an error."""
+
+    def __missing__(self, key):
+        raise KeyError(f"no {key} in {json.dumps(self)}")
+
+
 @dataclass
 class Done:
     code: int
@@ -58,14 +65,14 @@ class Done:
     @property
     def json(self):
         assert self.err == ""
-        result = json.loads(self.out)
+        result = Said(json.loads(self.out))
         assert result["schema"] == 1
         return result
 
     @property
     def error(self):
         """Code of the error in JSON."""
-        assert set(self.json) == {"schema", "error"}
+        assert set(self.json) == {"schema", "error"}, self.out
         assert set(self.json["error"]) == ERROR
         return self.json["error"]["code"]
 

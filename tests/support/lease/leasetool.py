@@ -15,7 +15,9 @@ import json
 import os
 import signal
 
+from tests.support import rundir
 from tests.support.closing import Closing
+from tests.support.processes import proc
 
 
 class Tool(Closing):
@@ -27,15 +29,15 @@ class Tool(Closing):
         self.pid = self._process.pid
         self.holder = None
         self.child = None
+        self._child_started = None
         self.progress = []
 
     def close(self):
         # A writer that was left is of no use to anybody, and no holder would
         # end before it.
-        for pid in (self.pid, self.child):
-            if pid:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+        self._process.kill()
+        if self.child:
+            proc.kill_recorded(self.child, self._child_started)
         self._process.stdin.close()
         self._process.stdout.close()
         self._process.wait()
@@ -47,7 +49,10 @@ class Tool(Closing):
             return None
         said = json.loads(line)
         self.holder = said.get("holder", self.holder)
-        self.child = said.get("child", self.child)
+        if said.get("child"):
+            self.child = said["child"]
+            with contextlib.suppress(FileNotFoundError):
+                self._child_started = rundir.start_time(self.child)
         if "progress" in said:
             self.progress.append(said["progress"])
         return said

@@ -7,6 +7,7 @@ import shlex
 import pytest
 
 from tests.support.storage import filedomain
+from tests.support.waiting import RUNS_OUT
 from tests.unit.cli.restore_test import FLAGGED, PLAIN, A, keep
 from vdsm_backup.metadata import lines as md_lines
 
@@ -83,7 +84,8 @@ def test_newest_copy_has_no_flag(damaged, command):
 
 
 def test_metadata_that_is_gone(damaged):
-    damaged.configure(io_timeout=0.5)
+    # For so long it may be gone for a moment only.
+    damaged.configure(io_timeout=RUNS_OUT)
     keep(damaged, PLAIN)
     os.unlink(filedomain.path(damaged.mount, A))
     _, second, _ = hints(damaged, ["show", A])

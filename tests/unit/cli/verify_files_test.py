@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.storage import harms
 from tests.support.verifyfixtures import A, B, only_notes, problems, row
+from tests.support.waiting import RUNS_OUT
 from vdsm_backup.processes import spawn
 
 pytest_plugins = ["tests.support.verifyfixtures"]
@@ -143,7 +144,7 @@ def test_a_process_that_does_not_end(host, dom_md, monkeypatch):
     monkeypatch.setattr(
         inspections, "_OF_DOMAIN", "tests.support.processes.hanging"
     )
-    host.configure(io_timeout=2)
+    host.configure(io_timeout=RUNS_OUT)
     done = host.run("verify")
     assert done.code == 3
     assert done.out.startswith(f"{A}: unreadable, data1\n    error 962: ")

@@ -113,7 +113,7 @@ def test_an_answer_that_is_older_than_it_looks():
         first = count[location] == 1
         if first:
             both.wait()
-            time.sleep(0.7 if location == SLOW else 0)
+            time.sleep(1.2 if location == SLOW else 0)
         elif location == EARLY:
             time.sleep(0.8)
         flagged = location == SLOW and not first
@@ -193,7 +193,7 @@ def test_a_second_look_that_takes_long_is_followed_by_a_third():
         elif count == 0:
             both.wait()
             # After the other one.
-            time.sleep(0.3 if location == SLOW else 0)
+            time.sleep(0.9 if location == SLOW else 0)
         flagged = location == SLOW and count > 0
         return lines(location, BACKUP=str(flagged))
 

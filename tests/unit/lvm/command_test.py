@@ -10,7 +10,7 @@ import pytest
 
 from tests.support import programs, rundir
 from tests.support.storage.fakelvm import DEVICES, REPORT, make_vg
-from tests.support.waiting import SOON
+from tests.support.waiting import RUNS_OUT, SOON
 from vdsm_backup import errors
 from vdsm_backup.lvm import command as lvm_command
 from vdsm_backup.lvm.vgs import Lvm
@@ -33,7 +33,7 @@ def test_child_that_cannot_be_killed_is_not_waited_for(fake):
     # For us it is as if it was stuck: its output stays open.
     fake.says("sleep 60 &", "echo $! >&2", "exec sleep 60")
     start = time.monotonic()
-    result = lvm_command.run(["pvs"], timeout=0.2)
+    result = lvm_command.run(["pvs"], timeout=RUNS_OUT)
     assert time.monotonic() - start < SOON
     assert result.rc is None
     assert not result.ended
@@ -64,7 +64,7 @@ def test_a_killed_vgchange_is_a_failure_that_can_be_read_back(fake):
 def test_a_vgchange_that_lives_on_is_a_timeout(fake):
     fake.says("sleep 10 &", "exec sleep 60")
     with pytest.raises(errors.StorageTimeout):
-        Lvm(DEVICES, timeout=0.2).change_tags(make_vg(), ["A"], [])
+        Lvm(DEVICES, timeout=RUNS_OUT).change_tags(make_vg(), ["A"], [])
 
 
 def test_slow_scan_of_devices_that_all_answer_alone(fake):

@@ -16,7 +16,7 @@ import pytest
 
 from tests.support import programs
 from tests.support.processes import proc
-from tests.support.waiting import wait_until
+from tests.support.waiting import RUNS_OUT, wait_until
 from vdsm_backup.processes import forked, forks, spawn
 from vdsm_backup.processes.fork_server import MAX_MESSAGE
 
@@ -249,12 +249,13 @@ def test_an_end_that_is_asked_for_twice(server):
 
 def test_a_server_that_is_stopped(monkeypatch):
     """It is the user's of storage to stop, and must not stop the tool."""
-    monkeypatch.setattr(forks, "PATIENCE", 1)
+    # Also until it has started.
+    monkeypatch.setattr(forks, "PATIENCE", RUNS_OUT)
     with forks.up([ENDING]):
         (pid,) = proc.find(os.getpid(), SERVER)
         with child("return") as (old, sock):
             proc.stop([pid])
-            with pytest.raises(OSError, match="silent for 1 seconds"):
+            with pytest.raises(OSError, match=f"silent for {RUNS_OUT} sec"):
                 spawn.start(ENDING, ["0"])
             assert old.poll() == -signal.SIGKILL
             with child("exit", "3") as (new, word):

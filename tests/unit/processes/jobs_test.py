@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from tests.support.waiting import RUNS_OUT
 from vdsm_backup.processes import jobs as jobs_module
 from vdsm_backup.processes.jobs import Jobs, telling
 
@@ -30,7 +31,7 @@ def test_a_stuck_job_holds_up_nobody():
     release = threading.Event()
     jobs = Jobs({"stuck": release.wait, "quick": lambda: 1})
     try:
-        results = jobs.results(soon(0.5))
+        results = jobs.results(soon(RUNS_OUT))
         assert next(results) == ("quick", 1, None)
         assert list(results) == []
         assert jobs.waiting == {"stuck"}

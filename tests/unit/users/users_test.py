@@ -8,6 +8,7 @@ import os
 import pytest
 
 from tests.support.processes import talker
+from tests.support.waiting import RUNS_OUT
 from vdsm_backup import errors
 from vdsm_backup.host.mounts import Mount
 from vdsm_backup.users import users
@@ -112,10 +113,11 @@ def test_libvirt_says_what_it_did_not_see(scripts):
 def test_libvirt_hangs(scripts):
     web1 = {"vm": "web1", "uses": ["disk vda"], "cdroms": []}
     scripts("RUNNING_VMS", [web1], hang=True)
-    found = find_file(timeout=3)
+    found = find_file(timeout=RUNS_OUT)
     assert found.blocking == ["VM web1 (disk vda)"]
     assert found.notes[0] == (
-        "not seen: VMs of this host: libvirt did not answer within 3 seconds"
+        "not seen: VMs of this host: libvirt did not answer within"
+        f" {RUNS_OUT} seconds"
     )
     assert len(found.unseen_here) == 1
 
@@ -252,18 +254,19 @@ def test_the_storage_hangs(scripts):
         [{"images": 5}, image(writing=[VOL]), image(IMG2)],
         hang=True,
     )
-    found = find_file(timeout=3)
+    found = find_file(timeout=RUNS_OUT)
     assert len(found.images) == 1
     assert found.notes[0] == (
         "not seen: open images: only 2 of 5 images were checked, the storage"
-        " did not answer within 3 seconds"
+        f" did not answer within {RUNS_OUT} seconds"
     )
 
 
 def test_the_storage_hangs_before_it_lists_images(scripts):
     scripts("IMAGE_LOCKS", [], hang=True)
-    assert find_file(timeout=3).notes[0] == (
-        "not seen: open images: the storage did not answer within 3 seconds"
+    assert find_file(timeout=RUNS_OUT).notes[0] == (
+        "not seen: open images: the storage did not answer within"
+        f" {RUNS_OUT} seconds"
     )
 
 
