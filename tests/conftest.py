@@ -7,7 +7,10 @@ import sys
 import hypothesis
 import pytest
 
-from tests.support import soak, stale
+# Before anything imports them: their asserts say what they have compared.
+pytest.register_assert_rewrite("tests.support", "tests.integration.lease")
+
+from tests.support import soak, stale  # noqa: E402
 
 # Workers of xdist get the width of a terminal, which nobody has.
 os.environ.pop("COLUMNS", None)

@@ -3,10 +3,6 @@ import pytest
 
 from tests.support.bridge import real_engine
 
-# Before a test imports them.
-pytest.register_assert_rewrite("tests.support.bridge.tested")
-
-
 # The one that is not named is left out here: real_test.py says why, once.
 ENGINES = ["stand-in"]
 if not real_engine.missing():

@@ -7,14 +7,6 @@ from tests.support import rundir
 from tests.support.storage import filedomain, hangfs
 from tests.support.storage.backends import BACKENDS, open_io
 
-# Before a test imports them.
-pytest.register_assert_rewrite(
-    "tests.integration.lease",
-    "tests.support.clifixtures",
-    "tests.support.fileio.swapping",
-    "tests.support.lease.leasedhost",
-)
-
 
 @pytest.fixture(params=BACKENDS)
 def backend(request):

@@ -6,17 +6,6 @@ from vdsm_backup.host import hosted_engine, vdsm_running
 from vdsm_backup.lease import client
 from vdsm_backup.users import users
 
-# Before a test imports them.
-pytest.register_assert_rewrite(
-    "tests.support.bridge.cases",
-    "tests.support.configfixtures",
-    "tests.support.hooks.permitfile",
-    "tests.support.placefixtures",
-    "tests.support.storage.fakelvm",
-    "tests.support.storage.lvs",
-    "tests.support.verifyfixtures",
-)
-
 
 @pytest.fixture
 def host(tmp_path, monkeypatch):
