@@ -6,13 +6,13 @@ are in one directory, and nothing of the real host is looked at.
 
 import io
 import os
-import socket
 import subprocess
 
 from tests.support import programs
 from tests.support.closing import Closing
 from tests.support.commandline import Done, Screen
 from tests.support.configfile import ConfigFile
+from tests.support.host.unused_port import UnusedPort
 from tests.support.lease import sanlockd
 from tests.support.processes import warm
 from tests.support.storage import filedomain
@@ -41,8 +41,7 @@ class Host(Closing):
         self.sanlock = sanlock
         os.makedirs(os.path.join(self.repo, "mnt", "blockSD"))
         self.mount = self.add_mount("server:_data")
-        self._vdsm = socket.socket()
-        self._vdsm.bind(("127.0.0.1", 0))
+        self._port = UnusedPort()
         ours = {
             "repo_root": self.repo,
             "io_timeout": io_timeout,
@@ -54,7 +53,7 @@ class Host(Closing):
             "settle": 0,
             "dir": self.history,
             "host": "127.0.0.1",
-            "port": self._vdsm.getsockname()[1],
+            "port": self._port.number,
         }
         if block:
             ours["devices"] = ", ".join(d for b in block for d in b.devices)
@@ -66,10 +65,10 @@ class Host(Closing):
         self.drop_ins = self._file.drop_ins
 
     def close(self):
-        self._vdsm.close()
+        self._port.close()
 
     def start_vdsm(self):
-        self._vdsm.listen()
+        self._port.listen()
 
     def configure(self, **options):
         """Change options; None: as they were when the host was made."""

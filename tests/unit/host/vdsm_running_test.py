@@ -16,6 +16,7 @@ import time
 
 import pytest
 
+from tests.support.host.unused_port import UnusedPort
 from tests.support.waiting import SOON
 from vdsm_backup.host import vdsm_running
 
@@ -24,9 +25,8 @@ BOTH_STOPPED = ("inactive\ninactive\n", 3)
 
 @pytest.fixture
 def port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        yield s.getsockname()[1]
+    with UnusedPort() as unused:
+        yield unused.number
 
 
 @pytest.fixture(autouse=True)
@@ -218,6 +218,17 @@ def test_a_port_at_any_address(address):
     with socket.create_server((address, 0)) as server:
         taken = server.getsockname()[1]
         assert f"port {taken} of this host" in why(taken)
+
+
+def test_nobody_gets_the_port_of_a_test_by_chance():
+    """An sshd of another test, which has an address of its own."""
+    with UnusedPort() as unused:
+        for address in ("127.0.0.1", "127.9.9.9"):
+            with socket.socket() as s, pytest.raises(OSError, match="in use"):
+                s.bind((address, unused.number))
+        assert why(unused.number) == ""
+        unused.listen()
+        assert f"port {unused.number} of this host" in why(unused.number)
 
 
 @pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6")
