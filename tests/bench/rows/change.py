@@ -94,7 +94,7 @@ def missing() -> str:
 @contextlib.contextmanager
 def make(products: Sequence[Product], place: Place) -> Iterator[list[Measure]]:
     with contextlib.ExitStack() as stack:
-        sanlock = stack.enter_context(sanlockd.Host("host1"))
+        sanlock = stack.enter_context(sanlockd.Host("host1", aio=True))
         measures = [timed("python", FLOOR, floors.python())]
         for product in products:
             for made in (_file, _block):

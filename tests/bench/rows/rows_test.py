@@ -164,7 +164,7 @@ def test_storm(library):
 @slow_to_join
 @needs_sanlock
 def test_set_and_clear_change_the_flag_each_time(here, stack, this):
-    sanlock = stack.enter_context(sanlockd.Host("host1"))
+    sanlock = stack.enter_context(sanlockd.Host("host1", aio=True))
     domain = change._file(this, here, sanlock, stack)
     sd_id = domain.set.argv[-3]
     (mount,) = (

@@ -26,7 +26,7 @@ class Host(testhost.Host):
         user, group = OWNER
         super().__init__(
             cluster.path(name),
-            sanlock=sanlockd.Host(name),
+            sanlock=sanlockd.Host(name, aio=True),
             user=user,
             group=group,
         )

@@ -53,7 +53,7 @@ class TwoHosts(Closing):
         rundir.remove(self._directory)
 
     def _host(self, stack, number):
-        daemon = stack.enter_context(sanlockd.Host(f"host{number}"))
+        daemon = stack.enter_context(sanlockd.Host(f"host{number}", aio=True))
         vdsm = vdsmhost.Host(
             os.path.join(self._directory, f"h{number}"),
             sanlock=daemon,
