@@ -34,6 +34,9 @@ pytestmark = [*MARKS, needs_sanlock, needs_fuse]
 # Seconds: of the storage here, which hangs for as long as a test wants.
 IO_TIMEOUT = 120
 
+# Seconds: until a bridge has come to the storage, from its start.
+ROUND = 120
+
 
 class Moving(Scene):
     """hosts: host1, which is the SPM, and host2. fs: their storage."""
@@ -114,7 +117,7 @@ def test_spm_moves_while_the_flag_is_written(scene):
 
     def move():
         try:
-            scene.fs.wait_stuck("rename")
+            scene.fs.wait_stuck("rename", ROUND)
             assert scene.joined(domain) == [True, False]
             scene.move()
         finally:
@@ -144,7 +147,7 @@ def test_bridge_is_killed_and_the_spm_moves_while_the_flag_is_written(scene):
     scene.fs.hang("rename")
     ticked(scene, domain)
     with process.start() as bridge:
-        scene.fs.wait_stuck("rename")
+        scene.fs.wait_stuck("rename", ROUND)
         # Its ssh would go on, and end with the command.
         proc.kill([*proc.children(bridge.pid), bridge.pid])
         bridge.communicate()

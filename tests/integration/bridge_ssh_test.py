@@ -17,7 +17,7 @@ from tests.support import configfile, rundir
 from tests.support.bridge import agent_process, sshd
 from tests.support.hooks.needs import needs_command
 from tests.support.processes import proc
-from tests.support.waiting import wait_until
+from tests.support.waiting import SOON, wait_until
 from vdsm_backup import errors
 from vdsm_backup.bridge import hosts
 
@@ -202,8 +202,9 @@ def test_call_ends_within_its_timeout():
 def test_sshd_of_a_run_that_was_killed_is_ended():
     made = sshd.Sshd("exec sleep 3600", {})
     with hosts.Hosts(made.identity, made.directory) as client:
-        with pytest.raises(errors.HostUnreachable, match="within 2 s"):
-            client.ask(host(made), "list", None, 2)
+        # As long as it takes to come in.
+        with pytest.raises(errors.HostUnreachable, match="no answer"):
+            client.ask(host(made), "list", None, SOON)
         (command,) = proc.find(made._process.pid, "sleep")
         sshd.clean_stale(made.directory)
         wait_until(lambda: not proc.running(command))
@@ -216,8 +217,8 @@ def test_nothing_behind_it_outlives_sshd():
     made = sshd.Sshd("exec sleep 3600", {})
     with tempfile.TemporaryDirectory() as directory:
         with hosts.Hosts(made.identity, directory) as client:
-            with pytest.raises(errors.HostUnreachable, match="within 2 s"):
-                client.ask(host(made), "list", None, 2)
+            with pytest.raises(errors.HostUnreachable, match="no answer"):
+                client.ask(host(made), "list", None, SOON)
             behind = proc.children(made._process.pid)
             assert [pid for pid in behind if proc.name(pid) == "sleep"]
             made.close()

@@ -123,7 +123,7 @@ def test_second_writer(leased):
         wait_until(lambda: flagged(leased))
         # It would be done before a busy machine has started the second one.
         first.send_signal(signal.SIGSTOP)
-        second = leased.process("clear", A, *WHY, "--timeout", "1", "--json")
+        second = leased.process("clear", A, *WHY, "--timeout", "5", "--json")
         first.send_signal(signal.SIGCONT)
         assert (second.error, second.code) == (976, 4)
         first.communicate()

@@ -85,14 +85,21 @@ def hook(host, caller, fs):
         fs.clear()
 
 
+def companions(process, count):
+    """All children, once they are so many and have their name."""
+    found = proc.children(process.pid)
+    names = [proc.name(pid) for pid in found]
+    return names == [companion.NAME] * count and found
+
+
 @pytest.mark.parametrize(
     "caller, users", [("vdsm", [36]), ("libvirt", [0, 36])]
 )
 def test_one_child_for_each_user(host, fs, caller, users):
     with hook(host, caller, fs) as process:
-        children = proc.children(process.pid)
+        # One of them has come so far, others get their names only now.
+        children = wait_until(lambda: companions(process, len(users)))
         statuses = [proc.status(pid) for pid in children]
-        assert {proc.name(pid) for pid in children} == {companion.NAME}
         fs.clear()
         # The VM is allowed in the end.
         assert process.stderr.read() == b""

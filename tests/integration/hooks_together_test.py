@@ -24,7 +24,7 @@ pytest_plugins = [
 ]
 pytestmark = [needs_block, needs_namespace]
 
-IO_TIMEOUT = 2 * RUNS_OUT
+IO_TIMEOUT = 4 * RUNS_OUT
 HUNG = "7c1d4f02-33b5-4f6e-8a1c-2b6f7d8e9a01"
 
 

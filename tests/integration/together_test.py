@@ -195,7 +195,7 @@ def test_one_that_hangs_is_the_only_one_without_an_answer(
         scene.block.lv(name, [device.path])
         hung = Location(name, BLOCK)
     device.hang("read")
-    found = scene.answers([hung, *others], timeout=2 * RUNS_OUT)
+    found = scene.answers([hung, *others], timeout=4 * RUNS_OUT)
     assert list(found)[-1] == hung
     _, error = found.pop(hung)
     assert error.startswith(errors.StorageTimeout.__name__)

@@ -30,7 +30,7 @@ import sys
 from tests.support import rundir
 from tests.support.closing import Closing
 from tests.support.processes import proc
-from tests.support.waiting import wait_until
+from tests.support.waiting import TIMEOUT, wait_until
 
 SERVER = os.path.join(os.path.dirname(__file__), "hangfs_server.py")
 FUSECTL = "/sys/fs/fuse/connections"
@@ -123,8 +123,9 @@ class Hangfs(Closing):
         """How many calls of `op` wait now."""
         return sum(n.startswith(f"{op}-") for n in os.listdir(self._dir))
 
-    def wait_stuck(self, op):
-        wait_until(lambda: self.stuck(op), what=f"somebody comes to {op}")
+    def wait_stuck(self, op, timeout=TIMEOUT):
+        what = f"somebody comes to {op}"
+        wait_until(lambda: self.stuck(op), timeout, what)
 
     def close(self):
         clean_stale(self._dir)
@@ -178,7 +179,10 @@ def clean_stale(path):
 def _abort(connection):
     if not os.listdir(FUSECTL) and os.geteuid() == 0:
         cmd = ["mount", "-t", "fusectl", "fusectl", FUSECTL]
-        subprocess.run(cmd, check=True)
+        subprocess.run(cmd)
+        # Another process may have done it just now.
+        if not os.listdir(FUSECTL):
+            raise RuntimeError("fusectl cannot be mounted")
     try:
         with open(f"{FUSECTL}/{connection}/abort", "w") as f:
             f.write("1")
