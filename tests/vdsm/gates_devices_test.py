@@ -73,7 +73,7 @@ def test_lease(start, directory):
     It is made, plugged into a VM that runs, unplugged and deleted. A local
     domain of VDSM's has no leases.
     """
-    with sanlockd.Host("host1") as daemon:
+    with sanlockd.Host("host1", aio=True) as daemon:
         host = start(sanlock=daemon)
         domains = [Shared(directory, name) for name in ("flagged", "master")]
         for domain in domains:

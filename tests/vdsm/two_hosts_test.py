@@ -38,7 +38,8 @@ def hosts(start):
     """Two of them."""
     with contextlib.ExitStack() as stack:
         daemons = [
-            stack.enter_context(sanlockd.Host(f"host{n}")) for n in (1, 2)
+            stack.enter_context(sanlockd.Host(f"host{n}", aio=True))
+            for n in (1, 2)
         ]
 
         def make(plugin=True):

@@ -57,7 +57,7 @@ def test_domain_with_a_lockspace(start, directory, verified, version):
     path = loop.make_file(os.path.join(directory, "disk"), 4096 * 1024**2)
     subprocess.run(["mkfs.ext4", "-q", path], check=True)
     device = loop.attach(path)
-    with contextlib.closing(sanlockd.Host("host1")) as daemon:
+    with contextlib.closing(sanlockd.Host("host1", aio=True)) as daemon:
         host = start("h1", sanlock=daemon)
         host.connect(POSIXFS, {"connection": device, "vfs_type": "ext4"})
         sd_id = host.create_domain(POSIXFS, device, version)

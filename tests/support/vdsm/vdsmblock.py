@@ -135,7 +135,7 @@ class Pool:
         stack.callback(rundir.remove, self._directory)
         clean_luns()
         stack.callback(clean_luns)
-        self._sanlock = stack.enter_context(sanlockd.Host("host1"))
+        self._sanlock = stack.enter_context(sanlockd.Host("host1", aio=True))
         self.host = self._start(plugin=True)
         stack.callback(lambda: self.host.stop())
         self.master, self.domain = (
