@@ -9,7 +9,7 @@ import pytest
 from tests.support.storage import filedomain
 from tests.support.waiting import RUNS_OUT, SOON
 from vdsm_backup import errors
-from vdsm_backup.guard import policy
+from vdsm_backup.guard import policy, reading
 from vdsm_backup.guard.policy import Settings
 from vdsm_backup.guard.verdict import Guard
 from vdsm_backup.metadata import lines as md_lines
@@ -78,6 +78,29 @@ BOTH = Needs([Need("disk vda", EARLY), Need("disk vdb", SLOW)])
 BY_LINK = Needs([Need("disk vda", EARLY)], {"/mnt": [("disk vdb", "/mnt/x")]})
 
 
+class Clock:
+    """
+    That of the reading, which stands still. ahead: seconds that a test has
+    put it on. asked: the first answer has been taken.
+    """
+
+    def __init__(self):
+        self._began = time.monotonic()
+        self.ahead = 0
+        self.asked = threading.Event()
+
+    def monotonic(self):
+        self.asked.set()
+        return self._began + self.ahead
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    made = Clock()
+    monkeypatch.setattr(reading, "time", made)
+    return made
+
+
 @pytest.fixture
 def storage():
     return Storage()
@@ -99,28 +122,27 @@ def test_no_second_look_within_the_time_to_settle(storage, needs):
     assert storage.read_from.count(EARLY) == 1
 
 
-def test_an_answer_that_is_older_than_it_looks():
+def test_an_answer_that_is_older_than_it_looks(clock):
     """
     EARLY is read again, which takes so long that the first answer of SLOW,
-    which may be a second older than it looks, is too old by then.
+    which may be some seconds older than it looks, is too old by then.
     """
     storage = Storage()
-    both = threading.Barrier(2, timeout=SOON)
     count = {EARLY: 0, SLOW: 0}
 
     def read(location):
         count[location] += 1
         first = count[location] == 1
-        if first:
-            both.wait()
-            time.sleep(1.2 if location == SLOW else 0)
-        elif location == EARLY:
-            time.sleep(0.8)
+        if location == SLOW and first:
+            clock.asked.wait(SOON)
+            clock.ahead += 12
+        elif location == EARLY and not first:
+            clock.ahead += 8
         flagged = location == SLOW and not first
         return lines(location, BACKUP=str(flagged))
 
     storage.read = read
-    verdict = storage.verdict(settle=1.6, lag=1)
+    verdict = storage.verdict(settle=16, lag=10)
     assert [f.domain for f in verdict.findings] == [SLOW.domain]
     assert count[EARLY] > 1
 
@@ -178,10 +200,9 @@ def test_what_cannot_be_read_is_not_tried_again(storage):
     assert storage.read_from.count(EARLY) == 1
 
 
-def test_a_second_look_that_takes_long_is_followed_by_a_third():
+def test_a_second_look_that_takes_long_is_followed_by_a_third(clock):
     """One may be flagged while the other is read again, and so on."""
     storage = Storage()
-    both = threading.Barrier(2, timeout=SOON)
     reads = {EARLY: [], SLOW: []}
 
     def read(location):
@@ -189,15 +210,15 @@ def test_a_second_look_that_takes_long_is_followed_by_a_third():
         reads[location].append(location)
         if location == EARLY and count == 1:
             # Longer than what counts as one moment.
-            time.sleep(1.5)
-        elif count == 0:
-            both.wait()
+            clock.ahead += 15
+        elif location == SLOW and count == 0:
             # After the other one.
-            time.sleep(0.9 if location == SLOW else 0)
+            clock.asked.wait(SOON)
+            clock.ahead += 9
         flagged = location == SLOW and count > 0
         return lines(location, BACKUP=str(flagged))
 
     storage.read = read
     verdict = storage.verdict(settle=0)
     assert [f.domain for f in verdict.findings] == [SLOW.domain]
-    assert len(reads[SLOW]) > 1
+    assert (len(reads[EARLY]), len(reads[SLOW])) == (2, 2)
