@@ -6,8 +6,12 @@ stories.cleared().
 
 import pytest
 
-from tests.e2e.stories import CLEAR, disk
+from tests.e2e.box.box import together
+from tests.e2e.domains import NAMES
+from tests.e2e.stories import CLEAR, disk, other
 from tests.e2e.vmxml import vm
+
+POINTS = ("before_vm_start", "before_vm_migrate_destination")
 
 
 def test_clear_is_seen_at_once(cleared, domain):
@@ -41,8 +45,23 @@ def test_history(cleared, box, number, action):
     assert [copy["action"] for copy in copies] == [action]
 
 
-def test_hooks_allow(cleared, host1, domain):
-    with disk(host1, domain) as path:
-        for point in ("before_vm_start", "before_vm_migrate_destination"):
-            done = host1.hook(point, vm(path)).wait()
-            assert (done.rc, done.err) == (0, "")
+@pytest.fixture(scope="module")
+def allowed(cleared, box, all_domains):
+    """{name: Done of the hooks}, of who cleared it, both at the same time."""
+
+    def ask(host):
+        found = {}
+        for domain in map(all_domains.get, NAMES):
+            if other(box, domain) is host:
+                with disk(host, domain) as path:
+                    jobs = [host.hook(point, vm(path)) for point in POINTS]
+                    found[domain.name] = [job.wait() for job in jobs]
+        return found
+
+    one, two = together(ask, box.hosts)
+    return {**one, **two}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_hooks_allow(allowed, name):
+    assert [(done.rc, done.err) for done in allowed[name]] == [(0, "")] * 2

@@ -5,6 +5,7 @@ import contextlib
 
 import pytest
 
+from tests.e2e.box.box import together
 from tests.e2e.stories import CHECKED, SET, disk
 from tests.e2e.vmxml import vm
 
@@ -16,67 +17,88 @@ POINTS = (
 )
 
 
+# Where its volume is used, and a VM would start: not on two hosts at the same
+# time, if it is an LV.
+HOST = {"nfs5": 0, "iscsi4": 1, "shared5": 0, "iscsi5": 1, "iscsi-race": 1}
+
+# Without an active LV on iscsi5, so lvm is asked.
+LUNS = ("iscsi4", "shared5", "iscsi5")
+BY = ("map", "path")
+
+# Of libvirt's hook.
+LIBVIRT = "qemu.d"
+
+
 @pytest.fixture(scope="module")
-def disks(box, flagged, all_domains):
-    """{name: (domain, path of a volume)}"""
-    with contextlib.ExitStack() as stack:
-        yield {
-            name: (
-                all_domains[name],
-                stack.enter_context(disk(box.hosts[0], all_domains[name])),
-            )
-            for name in CHECKED
-        }
+def asked(box, flagged, all_domains):
+    """
+    {(hook, of what, name): Done} of each hook about a volume on the domain,
+    and of the first one about its LUN. Both hosts at the same time.
+    """
+
+    def ask(number):
+        host = box.hosts[number]
+        names = [name for name in HOST if HOST[name] == number]
+        with contextlib.ExitStack() as stack:
+            volumes = {
+                name: stack.enter_context(disk(host, all_domains[name]))
+                for name in names
+                if name in CHECKED
+            }
+            for name, path in volumes.items():
+                for point in POINTS:
+                    done = host.hook(point, vm(path)).wait()
+                    yield (point, "volume", name), done
+                yield (LIBVIRT, "volume", name), _by_libvirt(host, path)
+            for name in names:
+                for by in BY if all_domains[name].block else ():
+                    lun = _lun(host, all_domains[name], by)
+                    done = host.hook(POINTS[0], vm(lun)).wait()
+                    yield (POINTS[0], by, name), done
+
+    return dict(sum(together(lambda n: list(ask(n)), (0, 1)), []))
 
 
-@pytest.fixture(params=CHECKED)
-def one(request, disks):
-    return disks[request.param]
+def _by_libvirt(host, path):
+    hook = "/etc/libvirt/hooks/qemu.d/99_vdsm_backup"
+    command = [hook, "web1", "prepare", "begin", "-"]
+    return host.run(command, input=vm(path), check=False)
 
 
+@pytest.mark.parametrize("name", CHECKED)
 @pytest.mark.parametrize("point", POINTS)
-def test_refused(host1, one, point):
-    domain, path = one
-    done = host1.hook(point, vm(path)).wait()
-    setter = "host1" if domain.version == 4 else "host2"
+def test_refused(asked, all_domains, name, point):
+    done = asked[point, "volume", name]
+    setter = "host1" if all_domains[name].version == 4 else "host2"
     assert done.rc == 2
-    assert f"is on backup domain {domain.name} (set by root@{setter}" in (
-        done.err
-    )
+    assert f"is on backup domain {name} (set by root@{setter}" in done.err
     assert f"{SET}) (error 994)" in done.err
     assert done.err.startswith("VM web1 cannot ")
     assert done.err.isascii() and len(done.err) <= 200
     assert "\n" not in done.err
 
 
-def test_refused_by_libvirts_hook(host1, one):
-    domain, path = one
-    done = host1.run(
-        ["/etc/libvirt/hooks/qemu.d/99_vdsm_backup"]
-        + ["web1", "prepare", "begin", "-"],
-        input=vm(path),
-        check=False,
-    )
+@pytest.mark.parametrize("name", CHECKED)
+def test_refused_by_libvirts_hook(asked, name):
+    done = asked[LIBVIRT, "volume", name]
     assert done.rc != 0
-    assert f"is on backup domain {domain.name}" in done.err
+    assert f"is on backup domain {name}" in done.err
     # libvirt would take it for an XML.
     assert done.out == ""
 
 
-@pytest.mark.parametrize("name", ["iscsi4", "shared5", "iscsi5"])
-@pytest.mark.parametrize("by", ["map", "path"])
-def test_the_lun_of_a_domain(host1, disks, all_domains, name, by):
+@pytest.mark.parametrize("name", LUNS)
+@pytest.mark.parametrize("by", BY)
+def test_the_lun_of_a_domain(asked, name, by):
     """By sysfs where an LV is active on it, else by lvm."""
-    domain = all_domains[name]
-    done = host1.hook("before_vm_start", vm(_lun(host1, domain, by))).wait()
+    done = asked[POINTS[0], by, name]
     assert done.rc == 2
-    assert f": disk vda is on backup domain {domain.name} (" in done.err
+    assert f": disk vda is on backup domain {name} (" in done.err
 
 
-@pytest.mark.parametrize("by", ["map", "path"])
-def test_the_lun_of_a_domain_that_is_not_flagged(host1, all_domains, by):
-    lun = _lun(host1, all_domains["iscsi-race"], by)
-    done = host1.hook("before_vm_start", vm(lun)).wait()
+@pytest.mark.parametrize("by", BY)
+def test_the_lun_of_a_domain_that_is_not_flagged(asked, by):
+    done = asked[POINTS[0], by, "iscsi-race"]
     assert (done.rc, done.err) == (0, "")
 
 

@@ -22,7 +22,7 @@ VOLUME = "c01c243c-145d-5c4a-95d5-5d36247d001c"
 CHECKED = ("nfs5", "iscsi4", "shared5")
 
 # Of the race: tries on each kind of storage, half of them by each host.
-ROUNDS = soak.times(10, 50)
+ROUNDS = soak.times(6, 50)
 
 # Seconds for the lease: of those that race, and of one who is to give up.
 PATIENCE = 180
@@ -57,9 +57,11 @@ def in_use(box, all_domains):
 def flagged(box, all_domains):
     """
     Host 1 sets the flag of the V4 domains, host 2 of the V5 ones, after both
-    have read the old state. What was said and seen; {what: {name: Done}}, and
-    for "before" and "after set" [{name: listed}] by each host.
+    have read the old state. What was said and seen; {what: {name: Done}}, for
+    "before" and "after set" [{name: listed}] by each host, and Done of what is
+    asked about all domains.
     """
+    host1, host2 = box.hosts
     seen = {"before": together(Host.listed, box.hosts)}
     all_used = [all_domains[name] for name in NAMES]
     seen["set"] = _each(
@@ -81,7 +83,13 @@ def flagged(box, all_domains):
     for operation in ("run", "copy"):
         check = look("check", "--operation", operation)
         seen[operation] = _each(some, check)
-    return seen
+    calls = {
+        "as vdsm": lambda: host1.tool("--json", "list", user="vdsm"),
+        "doctor": lambda: host1.tool("--json", "doctor"),
+        "verify": lambda: host2.tool("--json", "verify"),
+    }
+    done = together(lambda call: call(), calls.values())
+    return {**seen, **dict(zip(calls, done))}
 
 
 def cleared(box, all_domains):
