@@ -5,9 +5,14 @@ import pytest
 
 from tests.e2e.box.box import together
 from tests.e2e.stories import held_open
+from tests.support import configfile
 
 # It mostly waits.
 pytestmark = pytest.mark.usefixtures("racing")
+
+# Metadata that is gone is looked for until this is over, by each command.
+CONF = "/run/nfs.conf"
+PATIENCE = 15
 
 # All of one change, by its environment.
 OURS = "grep -lsz ^BOX_VICTIM= /proc/[0-9]*/environ | cut -d / -f 3"
@@ -41,6 +46,10 @@ def test_killed_in_silly_rename(box, host1, host2, all_domains):
     the old one.
     """
     slow = all_domains["slow"]
+    text = configfile.text(io_timeout=PATIENCE)
+    for host in box.hosts:
+        host.run(f"cat >{CONF}", input=text)
+    patient = ("--config", CONF)
     host1.tool("set", slow.sd_id, "--reason", "kept", check=0)
     with held_open(host1, slow):
         args = ("stop", slow.sd_id, "lost", "commit")
@@ -58,8 +67,10 @@ def test_killed_in_silly_rename(box, host1, host2, all_domains):
             host1.run(KILL)
         show = ("show", slow.sd_id)
         check = ("check", slow.sd_id, "--operation", "run")
-        gone, judged = together(lambda a: host2.tool(*a), (show, check))
-        host1.tool("restore", slow.sd_id, check=0)
+        gone, judged = together(
+            lambda args: host2.tool(*patient, *args), (show, check)
+        )
+        host1.tool(*patient, "restore", slow.sd_id, check=0)
         whole = host2.json("show", slow.sd_id)["domain"]
     after = host2.json("show", slow.sd_id)["domain"]
     assert judged.rc == 4
