@@ -40,7 +40,7 @@ def play(box, all_domains):
     host1, host2 = box.hosts
     seen = {}
     made = [domains.Domain(n, "nfs", 5, domains.MOUNT) for n in ON_NFS]
-    made = together(lambda d: domains.make(host1, d), made)
+    made = domains.make(host1, *made)
     ours = {"iscsi": all_domains[LUN], **dict(zip(ON_NFS, made))}
     seen["domains"] = ours
     with Bridge(box.storage, box.hosts, ours) as bridge:

@@ -115,8 +115,7 @@ def story(booted):
     seen = {"boot": booted.run("stat -c '%n %A %U %G' /run/vdsm-backup").out}
     seen["failed"] = booted.run("systemctl --failed --plain --no-legend").out
     booted.run(STORAGE)
-    domain = domains.make(booted, BACKUPS)
-    domains.make(booted, LUN)
+    domain, _ = domains.make(booted, BACKUPS, LUN)
     booted.run(VDSM)
     seen["vdsmd"] = properties(booted, VDSMD)
     booted.tool("set", domain.sd_id, "--reason", WHY, check=0)

@@ -44,13 +44,11 @@ def story(box, all_domains, boot_next):
     """
     host1, host2 = box.hosts
 
-    def victim(name):
-        if name in ON_LUNS:
-            return all_domains[name]
-        new = domains.Domain(name, "nfs", 5, domains.MOUNT)
-        return domains.make(host1, new)
-
-    victims = dict(zip(STEPS, together(victim, STEPS)))
+    new = [domains.Domain(n, "nfs", 5, domains.MOUNT) for n in ON_NFS]
+    victims = {
+        **{domain.name: domain for domain in domains.make(host1, *new)},
+        **{name: all_domains[name] for name in ON_LUNS},
+    }
     before = host2.listed()
 
     def stop(name):

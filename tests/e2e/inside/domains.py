@@ -2,16 +2,18 @@
 """
 Storage domains in the box, laid out as VDSM lays them out. Run in a VM:
 
-    python3 -m tests.e2e.inside.domains file MOUNT VERSION NAME
-    python3 -m tests.e2e.inside.domains block WWID VERSION NAME TYPE
-    python3 -m tests.e2e.inside.domains init SD IDS LEASES
+    python3 -m tests.e2e.inside.domains make
     python3 -m tests.e2e.inside.domains join SD HOST_ID IDS
     python3 -m tests.e2e.inside.domains leave SD HOST_ID IDS
 
-The first one as the user vdsm, the others as root; what is made says its UUID.
+As root. What is made is said in JSON on stdin, [{kind: nfs, iscsi or shared;
+version; name; place: a mount or WWID}]; their UUIDs on stdout.
 """
 
+import contextlib
+import json
 import os
+import pwd
 import sys
 
 import sanlock
@@ -25,6 +27,9 @@ MIB = 1024**2
 # depends on it. With 2 a machine that is busy elsewhere was seen to fail.
 IO_TIMEOUT = 4
 
+# As VDSM calls them.
+TYPES = {"iscsi": "ISCSI", "shared": "FCP"}
+
 
 class LunDomain(BlockDomain):
     """On a LUN, with LVs that are activated."""
@@ -36,24 +41,41 @@ class LunDomain(BlockDomain):
         pass
 
 
+def make(kind, version, name, place):
+    """Its UUID."""
+    if kind in TYPES:
+        return make_block(place, version, name, TYPES[kind])
+    with as_vdsm():
+        sd_id = filedomain.make(
+            place, version, name=name, REMOTE_PATH="storage:/srv/nfs"
+        )
+    special = os.path.join(place, sd_id, "dom_md")
+    initialize(sd_id, *(f"{special}/{name}" for name in ("ids", "leases")))
+    return sd_id
+
+
+@contextlib.contextmanager
+def as_vdsm():
+    """Root is nobody on an NFS server, and may not even list a domain."""
+    user = pwd.getpwnam("vdsm")
+    os.setegid(user.pw_gid)
+    os.seteuid(user.pw_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+
+
 def make_block(wwid, version, name, kind):
-    # Where its base class looks for the sign that this LVM is the tests' own.
-    os.makedirs("/etc/lvm/locks", exist_ok=True)
-    os.environ["LVM_SYSTEM_DIR"] = "/etc/lvm"
     domain = LunDomain(
-        "/tmp/domains", int(version), [wwid], DESCRIPTION=name, TYPE=kind
+        "/tmp/domains", version, [wwid], DESCRIPTION=name, TYPE=kind
     )
     names = [f"{domain.sd_id}/{lv}" for lv in ("ids", "leases")]
     domain.lvm(["lvchange", "-ay", *names])
     initialize(domain.sd_id, *(f"/dev/{name}" for name in names))
     domain.lvm(["lvchange", "-an", *names])
     return domain.sd_id
-
-
-def make_file(mount, version, name):
-    return filedomain.make(
-        mount, int(version), name=name, REMOTE_PATH="storage:/srv/nfs"
-    )
 
 
 def initialize(sd_id, ids, leases):
@@ -72,13 +94,15 @@ def leave(sd_id, host_id, ids):
     sanlock.rem_lockspace(sd_id.encode(), int(host_id), ids, unused=True)
 
 
-ACTIONS = {
-    "file": make_file,
-    "block": make_block,
-    "init": initialize,
-    "join": join,
-    "leave": leave,
-}
+def main(action, *args):
+    if action == "make":
+        # Where a BlockDomain looks for the sign that this LVM is its own.
+        os.makedirs("/etc/lvm/locks", exist_ok=True)
+        os.environ["LVM_SYSTEM_DIR"] = "/etc/lvm"
+        print(json.dumps([make(**wanted) for wanted in json.load(sys.stdin)]))
+    else:
+        {"join": join, "leave": leave}[action](*args)
+
 
 if __name__ == "__main__":
-    print(ACTIONS[sys.argv[1]](*sys.argv[2:]) or "")
+    main(*sys.argv[1:])
