@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-import concurrent.futures
 import pathlib
 import sys
 
 import pytest
 
-from tests.e2e import domains, stories
+from tests.e2e import domains, packages_story, stories
 from tests.e2e.box import image
 from tests.e2e.box.box import Box
+from tests.e2e.later import Later
 
 # As stories follow each other: the network of host 1 is cut when nobody else
 # needs it, and at the end it loses its power. Another host boots then.
@@ -26,6 +26,9 @@ ORDER = (
     "without_host",
     "packages",
 )
+
+# Fixtures of what happens in virtual machines: in the box, in host 3.
+_VMS = ("box", "packaged")
 
 _HERE = pathlib.Path(__file__).parent
 _BOX = pytest.StashKey()
@@ -48,7 +51,7 @@ def pytest_collection_modifyitems(items):
 
 
 def _in_vms(item):
-    return {"box", "booted"} & set(item.fixturenames)
+    return set(_VMS) & set(item.fixturenames)
 
 
 def _order(item):
@@ -67,7 +70,7 @@ def booting(request):
     cluster file systems, mostly wait: it boots beside them. It is gone after
     the last test that may use it: others have the machine for themselves.
     """
-    names = [n for n in ("box", "booted") if _wanted(request, n)]
+    names = [name for name in _VMS if _wanted(request, name)]
     if not names:
         yield None
         return
@@ -105,25 +108,31 @@ def box(booting):
 
 
 @pytest.fixture(scope="package")
-def boot_next(request, booting):
-    """
-    Call it to boot the host that systemd boots, beside tests that mostly
-    wait. If no test wants it, nothing is done.
-    """
-    if _wanted(request, "booted"):
-        return booting.booted.boot
-    return lambda: None
+def packaging(booting):
+    """Later: what happens to the packages on a host that systemd boots."""
+
+    def play():
+        booting.booted.boot()
+        booting.booted.wait_ready()
+        return packages_story.play(booting.booted)
+
+    with Later(play) as later:
+        yield later
 
 
 @pytest.fixture(scope="package")
-def booted(booting):
-    """A host that systemd has booted."""
-    host = booting.booted
-    if host.ended():
-        host.boot()
-    host.wait_ready()
-    yield host
-    host.kill()
+def packaged(packaging):
+    """What packages_story.play() says."""
+    return packaging.result()
+
+
+@pytest.fixture(scope="package")
+def begin_packages(request, packaging):
+    """
+    Call it to have that happen beside tests that mostly wait. If no test
+    wants it, nothing is done.
+    """
+    return packaging.begin if _wanted(request, "packaged") else lambda: None
 
 
 @pytest.fixture(scope="package")
@@ -148,14 +157,11 @@ def cleared(box, all_domains, flagged):
 
 @pytest.fixture(scope="package")
 def racing(request, box, all_domains):
-    """Future of the race, which goes on beside tests that mostly wait."""
-    pool = concurrent.futures.ThreadPoolExecutor(1)
-    if _wanted(request, "raced"):
-        yield pool.submit(stories.race, box, all_domains)
-    else:
-        yield None
-    # After an interruption its end is that of the box.
-    pool.shutdown(wait=False)
+    """Later: the race, which goes on beside tests that mostly wait."""
+    with Later(lambda: stories.race(box, all_domains)) as later:
+        if _wanted(request, "raced"):
+            later.begin()
+        yield later
 
 
 @pytest.fixture(params=domains.NAMES)
