@@ -41,7 +41,8 @@ def pytest_collection_modifyitems(items):
         if item.path.is_relative_to(_HERE):
             places.append(place)
             item.add_marker(pytest.mark.e2e)
-            # The first one makes the image of the machines and boots them.
+            # The first one makes the image of the machines and boots them;
+            # of each story the first one has to wait until it is told.
             item.add_marker(pytest.mark.timeout(3600))
             if reason and _in_vms(item):
                 item.add_marker(pytest.mark.skip(reason=reason))
@@ -111,13 +112,14 @@ def box(booting):
 def packaging(booting):
     """Later: what happens to the packages on a host that systemd boots."""
 
-    def play():
-        booting.booted.boot()
-        booting.booted.wait_ready()
-        return packages_story.play(booting.booted)
+    host = booting.booted
 
-    with Later(play) as later:
-        yield later
+    def play():
+        host.wait_ready()
+        return packages_story.play(host)
+
+    # A qemu ends with the thread that has started it.
+    return Later(play, host.boot)
 
 
 @pytest.fixture(scope="package")
@@ -129,8 +131,8 @@ def packaged(packaging):
 @pytest.fixture(scope="package")
 def begin_packages(request, packaging):
     """
-    Call it to have that happen beside tests that mostly wait. If no test
-    wants it, nothing is done.
+    Call it to begin what happens to the packages, beside tests that mostly
+    wait. If no test wants it, nothing is done.
     """
     return packaging.begin if _wanted(request, "packaged") else lambda: None
 
@@ -158,10 +160,10 @@ def cleared(box, all_domains, flagged):
 @pytest.fixture(scope="package")
 def racing(request, box, all_domains):
     """Later: the race, which goes on beside tests that mostly wait."""
-    with Later(lambda: stories.race(box, all_domains)) as later:
-        if _wanted(request, "raced"):
-            later.begin()
-        yield later
+    later = Later(lambda: stories.race(box, all_domains))
+    if _wanted(request, "raced"):
+        later.begin()
+    return later
 
 
 @pytest.fixture(params=domains.NAMES)

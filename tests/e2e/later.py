@@ -1,28 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What goes on beside tests, until one of them wants to know."""
 
-import concurrent.futures
-
-from tests.support.closing import Closing
+from tests.support.inthread import InThread
 
 
-class Later(Closing):
-    """play: called once, in a thread, if somebody begins it or wants it."""
+class Later:
+    """
+    play: called once, in a thread, when somebody begins it or wants it.
+    first: called before that, in the thread of whoever begins it.
+    """
 
-    def __init__(self, play):
+    def __init__(self, play, first=None):
         self._play = play
-        self._pool = concurrent.futures.ThreadPoolExecutor(1)
-        self._future = None
+        self._first = first
+        self._begun = None
 
     def begin(self):
-        if self._future is None:
-            self._future = self._pool.submit(self._play)
+        if self._begun is None:
+            if self._first:
+                self._first()
+            self._begun = InThread(self._play)
 
     def result(self):
         """What it returns, when it has; raises what it raises."""
         self.begin()
-        return self._future.result()
-
-    def close(self):
-        # After an interruption its end is that of the machines.
-        self._pool.shutdown(wait=False)
+        return self._begun.result()

@@ -19,7 +19,13 @@ from tests.integration.lease import (  # noqa: F401
     others,
     thawed,
 )
-from tests.integration.lease.scenarios import MARKS, SCENARIOS, Hosts, Running
+from tests.integration.lease.scenarios import (
+    MARKS,
+    PATIENCE,
+    SCENARIOS,
+    Hosts,
+)
+from tests.support.inthread import InThread
 from tests.support.lease import sanlockd
 
 pytestmark = [
@@ -41,7 +47,11 @@ def running(request):
     ]
     with contextlib.ExitStack() as stack:
         hosts = Hosts(stack)
-        yield {name: Running(hosts, *SCENARIOS[name]) for name in chosen}
+        yield {
+            name: InThread(function, hosts, *case)
+            for name, (function, case) in SCENARIOS.items()
+            if name in chosen
+        }
 
 
 def pytest_generate_tests(metafunc):
@@ -53,4 +63,4 @@ def pytest_generate_tests(metafunc):
 
 
 def test_lease(running, name):
-    running[name].result()
+    running[name].result(PATIENCE)

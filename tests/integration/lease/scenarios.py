@@ -4,13 +4,7 @@ Scenarios of the lease that run side by side, in threads, and what they share.
 lease_test.py says why, and makes a test of each.
 """
 
-import concurrent.futures
 import os
-import sys
-import threading
-import traceback
-
-import pytest
 
 from tests.support import rundir
 from tests.support.lease import sanlockd
@@ -62,37 +56,6 @@ class Hosts:
 
     def domain(self, **options):
         return Domain(self.one, self.dir, **options)
-
-
-class Running:
-    """
-    A scenario in its thread. A daemon, and not of an executor: one that
-    hangs must not keep the test run from its end.
-    """
-
-    def __init__(self, hosts, function, case):
-        self._future = concurrent.futures.Future()
-        self._thread = threading.Thread(
-            target=self._run, args=(function, hosts, *case), daemon=True
-        )
-        self._thread.start()
-
-    def result(self):
-        try:
-            self._future.result(PATIENCE)
-        except concurrent.futures.TimeoutError:
-            # May be the scenario's own.
-            if self._future.done():
-                raise
-            frame = sys._current_frames()[self._thread.ident]
-            where = "".join(traceback.format_stack(frame))
-            pytest.fail(f"after {PATIENCE} seconds it is here:\n{where}")
-
-    def _run(self, function, *args):
-        try:
-            self._future.set_result(function(*args))
-        except BaseException as e:
-            self._future.set_exception(e)
 
 
 def record(host, domain):
