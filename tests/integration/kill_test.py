@@ -111,9 +111,6 @@ def place(request, host):
         yield place
 
 
-# Metadata whose checksum somebody has deleted.
-
-
 def left_behind(place):
     """Records of something that this host is still in."""
     kept = os.listdir(place.run_dir)
