@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.box.box import together
 from tests.e2e.domains import NAMES
-from tests.e2e.stories import CLEAR, disk, other
+from tests.e2e.stories import CLEAR, disk, setter
 from tests.e2e.vmxml import vm
 
 POINTS = ("before_vm_start", "before_vm_migrate_destination")
@@ -47,12 +47,15 @@ def test_history(cleared, box, number, action):
 
 @pytest.fixture(scope="module")
 def allowed(cleared, box, all_domains):
-    """{name: Done of the hooks}, of who cleared it, both at the same time."""
+    """
+    {name: Done of the hooks}, on the host that did not clear it. Both hosts at
+    the same time.
+    """
 
     def ask(host):
         found = {}
         for domain in map(all_domains.get, NAMES):
-            if other(box, domain) is host:
+            if setter(box, domain) is host:
                 with disk(host, domain) as path:
                     jobs = [host.hook(point, vm(path)) for point in POINTS]
                     found[domain.name] = [job.wait() for job in jobs]

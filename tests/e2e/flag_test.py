@@ -10,6 +10,12 @@ from tests.e2e.domains import NAMES
 from tests.e2e.stories import CHECKED, SET
 
 
+def test_clocks_do_not_agree(flagged):
+    """Nothing here may depend on that: 100 seconds, see box/guest/boot."""
+    one, two = flagged["clocks"]
+    assert two - one > 50
+
+
 def test_set(flagged, domain):
     done = flagged["set"][domain.name]
     assert done.rc == 0, done

@@ -17,11 +17,12 @@ POINTS = (
 )
 
 
-# Where its volume is used, and a VM would start: not on two hosts at the same
-# time, if it is an LV.
-HOST = {"nfs5": 0, "iscsi4": 1, "shared5": 0, "iscsi5": 1, "iscsi-race": 1}
+# Which host is asked: 0 is host 1. It may make an LV there, so never both at
+# the same time.
+HOST = {"nfs5": 0, "iscsi4": 1, "shared5": 0, "iscsi5": 0, "iscsi-race": 1}
 
-# Without an active LV on iscsi5, so lvm is asked.
+# Without an active LV on iscsi5, so lvm is asked: what the other host wrote
+# is read.
 LUNS = ("iscsi4", "shared5", "iscsi5")
 BY = ("map", "path")
 

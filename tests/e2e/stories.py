@@ -58,11 +58,12 @@ def flagged(box, all_domains):
     """
     Host 1 sets the flag of the V4 domains, host 2 of the V5 ones, after both
     have read the old state. What was said and seen; {what: {name: Done}}, for
-    "before" and "after set" [{name: listed}] by each host, and Done of what is
-    asked about all domains.
+    "before" and "after set" [{name: listed}] by each host, the clock of each,
+    and Done of what is asked about all domains.
     """
     host1, host2 = box.hosts
-    seen = {"before": together(Host.listed, box.hosts)}
+    seen = {"clocks": together(clock, box.hosts)}
+    seen["before"] = together(Host.listed, box.hosts)
     all_used = [all_domains[name] for name in NAMES]
     seen["set"] = _each(
         all_used,
@@ -109,6 +110,11 @@ def cleared(box, all_domains):
     seen["joined"] = [h.run("sanlock client status").out for h in box.hosts]
     seen["maps"] = [host.run("dmsetup ls").out for host in box.hosts]
     return seen
+
+
+def clock(host):
+    """Seconds since the epoch."""
+    return int(host.run("date +%s").out)
 
 
 def setter(box, domain):

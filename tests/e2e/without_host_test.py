@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-Host 1 loses its power in the middle of eleven changes, at other points.
+Host 1 loses its power in the middle of eleven changes, at several points.
 They come last: host 1 is not there any more.
 """
 
@@ -40,6 +40,7 @@ TOO_SHORT = 80
 def story(box, all_domains, begin_packages):
     """
     {name: (what host 2 saw before, right after, Done of its change, after it)}
+    and Done of its second change where it gave up the first one.
     """
     host1, host2 = box.hosts
 
@@ -69,15 +70,22 @@ def story(box, all_domains, begin_packages):
 
     changes = dict(zip(STEPS, together(change, STEPS)))
     after = host2.listed()
-    return {
+    again = host2.tool("set", victims[EARLY].sd_id, "--reason", "again")
+    found = {
         name: (before[name], seen[name], changes[name], after[name])
         for name in STEPS
     }
+    return found, again
+
+
+@pytest.fixture
+def lost(story):
+    return story[0]
 
 
 @pytest.mark.parametrize("name", STEPS)
-def test_old_or_new(story, name):
-    before, seen, _, _ = story[name]
+def test_old_or_new(lost, name):
+    before, seen, _, _ = lost[name]
     assert (seen["seal"], seen["error"]) == ("valid", None)
     old, new = (before["flag"], before["reason"]), (True, REASON)
     expected = [new] if STEPS[name] == "confirm" else [old]
@@ -87,17 +95,23 @@ def test_old_or_new(story, name):
 
 
 @pytest.mark.parametrize("name", [name for name in STEPS if name != EARLY])
-def test_changed_by_the_other_host(story, name):
-    _, _, done, after = story[name]
+def test_changed_by_the_other_host(lost, name):
+    _, _, done, after = lost[name]
     assert done.rc == 0, done
     assert (after["seal"], after["error"]) == ("valid", None)
     assert (after["flag"], after["reason"]) == (True, "of host 2")
 
 
-def test_not_before_the_host_is_known_to_be_dead(story):
-    _, seen, done, after = story[EARLY]
+def test_not_before_the_host_is_known_to_be_dead(lost):
+    _, seen, done, after = lost[EARLY]
     assert done.rc == 1, done
     said = " ".join(done.err.split())
     assert "host1 did not leave in order" in said, done
     for key in ("flag", "reason", "seal", "error"):
         assert after[key] == seen[key]
+
+
+def test_once_more_after_giving_up(story):
+    """What sanlock had begun for the first one stands in nobody's way."""
+    _, again = story
+    assert again.rc == 0, again

@@ -212,6 +212,8 @@ class Box:
             path = os.path.join(self.logs, f"{vm.name}-failures.log")
             with open(path, "a") as f:
                 f.write(f"==== {title}\n{sight}\n")
+        # One that does not answer takes as long.
+        self._looked = time.monotonic()
 
     def close(self):
         for vm in (*self.vms, self.booted):

@@ -24,7 +24,7 @@ DURATION = 3
 MOST = 60
 
 # After as many seconds a read is unreadable: short on Gluster, to see it.
-TIMEOUT = {gluster: 5, ceph: 30}
+TIMEOUT = {gluster: 2, ceph: 30}
 
 # Until what was unreadable must be readable again, once nobody changes it.
 _END = 120

@@ -14,8 +14,8 @@ mkdir -p /run/sanlock /run/wdmd
 chown sanlock:sanlock /run/sanlock
 install -o sanlock -g sanlock /dev/null /var/log/sanlock.log
 wdmd -S0 -G sanlock
-# Threads as VDSM configures them: with sanlock's 8 no more than 8 lockspaces are
-# joined at a time, and to join one that a dead host was in takes minutes.
+# As many threads as VDSM configures. With sanlock's 8 no more than 8 lockspaces
+# are joined at a time, and one that a dead host was in takes minutes.
 sanlock daemon -U sanlock -G sanlock -e "host$number" -t 50
 
 # There is no VDSM, which would load the plugin; nor its package, nor any other
