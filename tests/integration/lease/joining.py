@@ -171,6 +171,8 @@ def four_k_slot_of_another_host_is_seen(hosts):
 def timeout_names_the_step_and_leaves(hosts):
     domain = hosts.domain()
     assert_ends_while_joining(hosts, domain)
+    # sanlock waits once more until the other host is dead to it.
+    assert_can_take(hosts.one, domain, timeout=150)
 
 
 def assert_ends_while_joining(hosts, domain):

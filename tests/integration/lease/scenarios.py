@@ -24,7 +24,7 @@ RENEWALS = 2 * sanlockd.IO_TIMEOUT + 45
 # the longest scenario takes more.
 ENDS = 30
 
-# The longest takes 80 seconds; less than the timeout of a test.
+# The longest takes two minutes; less than the timeout of a test.
 PATIENCE = 200
 
 SCENARIOS = {}
