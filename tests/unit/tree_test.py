@@ -19,7 +19,7 @@ SPDX = "SPDX-License-Identifier: GPL-2.0-or-later"
 # Licensed by what it says itself, or data that cannot hold a comment.
 WITHOUT_SPDX = {"LICENSE", ".json", ".png"}
 NOT_OURS = re.compile(
-    r"^(\.git|\.venv|\.tox|\..*_cache|\.hypothesis|build|dist)$"
+    r"^(\.git|\.venv|\.tox|\..*_cache|\.hypothesis|build|dist|htmlcov|\.coverage.*)$"
 )
 
 
@@ -32,9 +32,10 @@ def sources():
             and d != "__pycache__"
             and not d.endswith(".egg-info")
         ]
-        # In a worktree of git .git is a file.
-        for name in set(names) - {".git"}:
-            yield os.path.relpath(os.path.join(top, name), ROOT)
+        for name in names:
+            # In a worktree of git .git is a file.
+            if not NOT_OURS.match(name):
+                yield os.path.relpath(os.path.join(top, name), ROOT)
 
 
 def test_every_file_says_its_license():
