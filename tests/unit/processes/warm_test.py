@@ -4,8 +4,7 @@
 import json
 import os
 
-import pytest
-
+from tests.support.hooks.needs import needs_other_user
 from tests.support.processes import warm
 from vdsm_backup.processes import spawn
 
@@ -44,7 +43,7 @@ def test_the_umask_is_inherited():
     assert probe()["umask"] == before
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="needs root")
+@needs_other_user
 def test_the_user_is_inherited():
     """As of a command that was started as root."""
     os.setegid(36)
