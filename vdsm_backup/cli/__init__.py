@@ -4,6 +4,7 @@ The command line: vdsm-backup-domain.
 
     main.py         the process and the command; makes words and an exit code
                     of an error
+    command.py      what a command is
     commands.py     the commands, as data
     arguments.py    the arguments that several of them have
     values.py       the types of the options' values

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any, NoReturn
 
-    from vdsm_backup.cli.commands import Command
+    from vdsm_backup.cli.command import Command
 
 PROGRAM = "vdsm-backup-domain"
 
