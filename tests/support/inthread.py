@@ -40,5 +40,6 @@ class InThread:
     def _run(self, function, *args):
         try:
             self._future.set_result(function(*args))
+        # result() raises it. What pytest.fail() raises is no Exception.
         except BaseException as e:
             self._future.set_exception(e)

@@ -19,19 +19,14 @@ SPDX = "SPDX-License-Identifier: GPL-2.0-or-later"
 # Licensed by what it says itself, or data that cannot hold a comment.
 WITHOUT_SPDX = {"LICENSE", ".json", ".png"}
 NOT_OURS = re.compile(
-    r"^(\.git|\.venv|\.tox|\..*_cache|\.hypothesis|build|dist|htmlcov|\.coverage.*)$"
+    r"^(\.git|\.venv|\.tox|\..*_cache|\.hypothesis|\.coverage.*"
+    r"|__pycache__|.*\.egg-info|build|dist|htmlcov)$"
 )
 
 
 def sources():
     for top, dirs, names in os.walk(ROOT):
-        dirs[:] = [
-            d
-            for d in dirs
-            if not NOT_OURS.match(d)
-            and d != "__pycache__"
-            and not d.endswith(".egg-info")
-        ]
+        dirs[:] = [d for d in dirs if not NOT_OURS.match(d)]
         for name in names:
             # In a worktree of git .git is a file.
             if not NOT_OURS.match(name):

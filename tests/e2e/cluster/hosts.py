@@ -4,11 +4,11 @@ Two hosts on one machine: what makes them two is a mount of the same storage
 each, a sanlock daemon each, and a configuration and history each.
 """
 
-import contextlib
 import os
 from dataclasses import dataclass
 
 from tests.support import testhost
+from tests.support.asuser import as_user
 from tests.support.hooks.needs import no_other_user
 from tests.support.lease import sanlockd
 from tests.support.storage import filedomain
@@ -61,16 +61,9 @@ class Host(testhost.Host):
         return sanlockd.Leases(domain.sd_id, self.path(domain, "dom_md"))
 
 
-@contextlib.contextmanager
 def as_owner():
     """As the tool does all that it does with files."""
-    os.setegid(OWNER[1])
-    os.seteuid(OWNER[0])
-    try:
-        yield
-    finally:
-        os.seteuid(os.getuid())
-        os.setegid(os.getgid())
+    return as_user(*OWNER)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ As root. What is made is said in JSON on stdin, [{kind: nfs, iscsi or shared;
 version; name; place: a mount or WWID}]; their UUIDs on stdout.
 """
 
-import contextlib
 import json
 import os
 import pwd
@@ -18,6 +17,7 @@ import sys
 
 import sanlock
 
+from tests.support.asuser import as_user
 from tests.support.storage import filedomain
 from tests.support.storage.blockdomain import BlockDomain
 
@@ -45,26 +45,15 @@ def make(kind, version, name, place):
     """Its UUID."""
     if kind in TYPES:
         return make_block(place, version, name, TYPES[kind])
-    with as_vdsm():
+    # Root is nobody on an NFS server, and may not even list a domain.
+    vdsm = pwd.getpwnam("vdsm")
+    with as_user(vdsm.pw_uid, vdsm.pw_gid):
         sd_id = filedomain.make(
             place, version, name=name, REMOTE_PATH="storage:/srv/nfs"
         )
     special = os.path.join(place, sd_id, "dom_md")
     initialize(sd_id, *(f"{special}/{name}" for name in ("ids", "leases")))
     return sd_id
-
-
-@contextlib.contextmanager
-def as_vdsm():
-    """Root is nobody on an NFS server, and may not even list a domain."""
-    user = pwd.getpwnam("vdsm")
-    os.setegid(user.pw_gid)
-    os.seteuid(user.pw_uid)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(0)
 
 
 def make_block(wwid, version, name, kind):

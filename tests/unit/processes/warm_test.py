@@ -4,6 +4,7 @@
 import json
 import os
 
+from tests.support.asuser import as_user
 from tests.support.hooks.needs import needs_other_user
 from tests.support.processes import warm
 from vdsm_backup.processes import spawn
@@ -46,12 +47,7 @@ def test_the_umask_is_inherited():
 @needs_other_user
 def test_the_user_is_inherited():
     """As of a command that was started as root."""
-    os.setegid(36)
-    os.seteuid(36)
-    try:
+    with as_user(36, 36):
         ids = probe()["ids"]
-    finally:
-        os.seteuid(0)
-        os.setegid(0)
     assert ids == [0, 36, 36, 0, 36, 36]
     assert probe()["ids"] == [0] * 6
